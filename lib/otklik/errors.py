@@ -1,0 +1,69 @@
+"""Everything that can go wrong by a user's hand, by cause.
+
+Every exception here becomes one line on stderr (what is wrong, where, what to do) and the exit code of its class.
+Messages never quote a value of a personal column.
+"""
+
+from __future__ import annotations
+
+
+class OtklikError(Exception):
+    """A failure with a cause a person can remove.
+
+    Args:
+        what: what is wrong, in one sentence.
+        where: the file, row, key or table it is about.
+        cure: what to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
+        self.what, self.where, self.cure = what, where, cure
+        super().__init__(self.line())
+
+    def line(self) -> str:
+        """The failure as one line for a person: `where: what → cure`."""
+        place = f"{self.where}: " if self.where else ""
+        advice = f" → {self.cure}" if self.cure else ""
+        return f"{place}{self.what}{advice}"
+
+
+class ConfigurationError(OtklikError):
+    """A TOML file, an option or a name in it is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class InputError(OtklikError):
+    """A file cannot be taken in, or a threshold of its contract was passed; no table was changed."""
+
+    exit_code = 3
+
+
+class RefusedError(OtklikError):
+    """The data does not allow what was asked (one class only, too few rows, a suspected leak …)."""
+
+    exit_code = 4
+
+
+class MissingResultError(OtklikError):
+    """A table, run or model that the step needs is not there."""
+
+    exit_code = 5
+
+
+class DamagedError(OtklikError):
+    """A model folder or table is not what its manifest or definition says."""
+
+    exit_code = 6
+
+
+class SurroundingsError(OtklikError):
+    """Java, memory, disk or permissions are not what the step needs."""
+
+    exit_code = 7
+
+
+#: Exit code of a step that ended well but wants attention (the inputs have drifted past the declared limit).
+WARNING_EXIT_CODE = 10

@@ -1,0 +1,338 @@
+"""Every table of the house, on one page: schema, key, clustering, properties and one line of meaning each.
+
+A table is a value. Where it lives is the store's business. Families (`<source>`, `<task>`) share a fixed part; a source
+contract or a task adds its own columns. Columns that start with `_` depend on the run and not on the data: content
+hashes leave them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: name, Spark SQL type, one line of meaning."""
+
+    name: str
+    type: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's definition. `name` is layer.name; `key` the columns that make a row unique."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    cluster_by: tuple[str, ...] = ()
+    properties: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def layer(self) -> str:
+        """bronze, silver, gold or ops."""
+        return self.name.partition(".")[0]
+
+    def of(self, name: str, columns: tuple[Column, ...] = (), **changes: object) -> Table:
+        """The member of a family: `<source>` or `<task>` replaced, its own columns before the fixed ones."""
+        start, _, rest = self.name.partition("<")
+        _, _, end = rest.partition(">")
+        return replace(self, name=start + name + end, columns=columns + self.columns, **changes)  # type: ignore[arg-type]
+
+
+def _columns(*rows: str) -> tuple[Column, ...]:
+    """Columns from lines `name TYPE meaning`; a type has no blanks."""
+    return tuple(Column(*(row.split(maxsplit=2) + [""])[:3]) for row in rows)
+
+
+_ARRIVAL = _columns(
+    "_file STRING name of the file the row came from",
+    "_record_no BIGINT number of the record in that file, from 1, header not counted",
+    "_batch STRING the ingest of one file content",
+    "_arrived_at TIMESTAMP when that ingest started",
+)
+
+BRONZE = Table(
+    "bronze.<source>",
+    "every record as received, and where it came from",
+    _columns(
+        "record STRING the record as text",
+        "file STRING name of the file",
+        "record_no BIGINT number of the record in the file, from 1, header not counted",
+        "_batch STRING the ingest of one file content",
+        "_arrived_at TIMESTAMP when that ingest started",
+    ),
+    key=("_batch", "record_no"),
+    properties={"delta.dataSkippingStatsColumns": "record_no,_batch,_arrived_at"},
+)
+
+REJECTED = Table(
+    "bronze.rejected",
+    "every record that broke its contract, with all reasons",
+    _columns(
+        "source STRING the contract",
+        "file STRING name of the file",
+        "record_no BIGINT number of the record in the file",
+        "reasons ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>> what is wrong with it",
+        "record STRING the record as text",
+        "_batch STRING the ingest of one file content",
+        "_arrived_at TIMESTAMP when that ingest started",
+    ),
+    key=("_batch", "record_no"),
+    properties={"delta.dataSkippingStatsColumns": "source,record_no,_batch,_arrived_at"},
+)
+
+SILVER = Table(
+    "silver.<source>",
+    "typed, keyed, de-duplicated rows; personal columns as pseudonyms",
+    _ARRIVAL,
+)
+
+FILES = Table(
+    "ops.files",
+    "the ledger of files: one row per source and content, with its exact balance",
+    _columns(
+        "source STRING the contract",
+        "file STRING name of the file",
+        "bytes BIGINT size as received",
+        "content_hash STRING sha-256 of the bytes",
+        "contract_hash STRING sha-256 of the contract's meaning",
+        "rows BIGINT records in the file",
+        "accepted BIGINT = inserted + updated",
+        "inserted BIGINT rows new to silver",
+        "updated BIGINT rows that replaced an older version",
+        "rejected BIGINT records that broke the contract",
+        "duplicates BIGINT records already known under their key",
+        "table_versions MAP<STRING,BIGINT> versions of the tables after this file",
+        "started_at TIMESTAMP start of the ingest",
+        "ended_at TIMESTAMP end of the ingest",
+        "status STRING loaded | rejected",
+        "warnings MAP<STRING,BIGINT> rows per broken rule of severity warn",
+        "_batch STRING the ingest of one file content",
+    ),
+    key=("source", "content_hash"),
+)
+
+RUNS = Table(
+    "ops.runs",
+    "the ledger of steps: one row per start of a step",
+    _columns(
+        "run_id STRING hash of task, as-of, settings, input versions and code",
+        "job STRING the step",
+        "task STRING the task or source",
+        "as_of TIMESTAMP the moment it looks from",
+        "status STRING done | reused | failed",
+        "inputs MAP<STRING,STRING> what it read: table → version, model → run",
+        "outputs MAP<STRING,BIGINT> versions of the tables it wrote",
+        "rows_in BIGINT rows read",
+        "rows_out BIGINT rows written",
+        "settings_hash STRING sha-256 of the settings",
+        "code_version STRING version and content hash of the package",
+        "started_at TIMESTAMP start",
+        "ended_at TIMESTAMP end",
+        "message STRING what a person should know",
+    ),
+)
+
+FEATURES = Table(
+    "gold.<task>_features",
+    "one row per entity and decision moment; the task's features as named columns",
+    _columns(
+        "_run_id STRING the run that built it",
+    ),
+    key=("key", "as_of"),
+)
+
+#: The fixed columns that stand before a task's features.
+FEATURE_KEYS = _columns(
+    "key STRING the entity",
+    "as_of TIMESTAMP the decision moment: nothing later counts",
+    "unit STRING what the bootstrap draws: the customer",
+    "label INT 1, 0, or null where it is not known",
+    "label_state STRING yes | no | immature | unlabelled",
+    "position BIGINT order of rows within a moment, or null",
+)
+
+PREDICTIONS = Table(
+    "gold.<task>_predictions",
+    "what each model said of each labelled row that it had not seen; the scoreboard and the curves come from here",
+    _columns(
+        "key STRING the entity",
+        "as_of TIMESTAMP the decision moment",
+        "unit STRING what the bootstrap draws",
+        "label INT 1 or 0",
+        "model STRING the model",
+        "leaks STRING with | without",
+        "split STRING random | time",
+        "fold INT the fold that held the row out; -1 for the time test part",
+        "margin DOUBLE log-odds, mean leaf probability, or the SVC's margin",
+        "raw DOUBLE the model's own probability; null for linear_svc",
+        "calibrated DOUBLE probability after the calibrator",
+        "run_id STRING the run",
+    ),
+    key=("model", "leaks", "split", "key", "as_of"),
+)
+
+SCOREBOARD = Table(
+    "gold.scoreboard",
+    "every model × leaks × split × calibration, beside the majority answer",
+    _columns(
+        "task STRING the task",
+        "run_id STRING the run",
+        "model STRING majority, logistic_regression, decision_tree, random_forest, naive_bayes or linear_svc",
+        "leaks STRING with | without features known only after the decision",
+        "split STRING random | time",
+        "calibration STRING raw | calibrated",
+        "rows BIGINT test rows",
+        "positives BIGINT test rows with label 1",
+        "mean_probability DOUBLE mean of the probabilities",
+        "accuracy DOUBLE share right at .5",
+        "majority_accuracy DOUBLE share right when everybody gets the commoner answer of training",
+        "auc DOUBLE area under the ROC curve, ties count half",
+        "auc_within DOUBLE the same over pairs that share a decision moment",
+        "pr_auc DOUBLE average precision",
+        "log_loss DOUBLE mean negative log-likelihood, nats",
+        "brier DOUBLE mean squared error of the probability",
+        "ece DOUBLE expected calibration error over 10 bins of equal count",
+        "lift_10 DOUBLE response rate of the best tenth over that of all",
+        "gain_50 DOUBLE share of responses in the best half",
+        "threshold DOUBLE cost / value",
+        "profit DOUBLE value × responses − cost × contacts above the threshold",
+        "accuracy_low DOUBLE lower end of the 95 % interval",
+        "accuracy_high DOUBLE upper end",
+        "auc_low DOUBLE lower end",
+        "auc_high DOUBLE upper end",
+        "auc_within_low DOUBLE lower end",
+        "auc_within_high DOUBLE upper end",
+        "lift_10_low DOUBLE lower end",
+        "lift_10_high DOUBLE upper end",
+        "profit_low DOUBLE lower end",
+        "profit_high DOUBLE upper end",
+    ),
+    key=("task", "run_id", "model", "leaks", "split", "calibration"),
+)
+
+MODEL_RUNS = Table(
+    "gold.model_runs",
+    "trained champions and their challengers; the serving one of a task is its latest row with serves = true",
+    _columns(
+        "task STRING the task",
+        "run_id STRING the run that trained it",
+        "model STRING the model",
+        "settings STRING the chosen setting, JSON",
+        "metric STRING what was compared",
+        "value DOUBLE out-of-fold value inside the training part",
+        "value_before DOUBLE the same for the champion before, where there was one",
+        "folder STRING the model's folder, relative to the lake",
+        "manifest_hash STRING sha-256 of the manifest",
+        "serves BOOLEAN whether this row makes it the champion",
+        "reason STRING why it serves or not",
+        "trained_at TIMESTAMP the as-of moment of the training",
+        "sequence BIGINT order of the rows of a task",
+    ),
+    key=("task", "sequence"),
+)
+
+EXPLANATIONS = Table(
+    "gold.explanations",
+    "why the models say what they say, with names",
+    _columns(
+        "task STRING the task",
+        "run_id STRING the run",
+        "model STRING the model",
+        "kind STRING odds_ratio | impurity | permutation | partial_dependence",
+        "feature STRING the source column",
+        "level STRING level, unit or grid point",
+        "reference STRING the level it is compared with",
+        "value DOUBLE odds ratio, importance or mean probability",
+        "low DOUBLE lower end of the 95 % interval",
+        "high DOUBLE upper end of the 95 % interval",
+        "note STRING e.g. shrunken",
+    ),
+    key=("task", "run_id", "model", "kind", "feature", "level"),
+)
+
+FINDINGS = Table(
+    "gold.findings",
+    "what was noticed about features and data: redundant, rare, leaking, drifting, immature",
+    _columns(
+        "task STRING the task",
+        "run_id STRING the run",
+        "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | immature | drift | rate_moved",
+        "feature STRING the column",
+        "detail STRING what exactly",
+        "value DOUBLE the number behind it",
+        "action STRING kept | dropped | merged | warned | left out",
+    ),
+    key=("task", "run_id", "kind", "feature", "detail"),
+)
+
+SCORES = Table(
+    "gold.<task>_scores",
+    "the champion's probability for each row, and why",
+    _columns(
+        "key STRING the entity",
+        "as_of TIMESTAMP the decision moment",
+        "probability DOUBLE calibrated probability of yes",
+        "raw_score DOUBLE log-odds for logistic regression, mean leaf probability for trees",
+        "base_value DOUBLE raw score of the average training row",
+        "reasons ARRAY<STRUCT<feature:STRING,value:STRING,contribution:DOUBLE>> the strongest contributions",
+        "other DOUBLE raw_score − base_value − Σ contributions",
+        "decile INT 1 = best",
+        "expected_profit DOUBLE probability × value − cost",
+        "is_out_of_fold BOOLEAN whether the model had not seen the row's label",
+        "run_id STRING the run",
+    ),
+    key=("key", "as_of"),
+)
+
+ACTIONS = Table(
+    "gold.<task>_actions",
+    "whom to contact, best first, and who is held back as control",
+    _columns(
+        "key STRING the entity",
+        "as_of TIMESTAMP the decision moment",
+        "rank BIGINT 1 = first",
+        "arm STRING contact | control",
+        "probability DOUBLE calibrated probability of yes",
+        "expected_profit DOUBLE probability × value − cost",
+        "run_id STRING the run",
+    ),
+    key=("key", "as_of"),
+)
+
+ACTION_VALUE = Table(
+    "gold.action_value",
+    "what the list is worth beside contacting all, none, or just those who say yes",
+    _columns(
+        "task STRING the task",
+        "run_id STRING the run",
+        "policy STRING list | all | none | oracle",
+        "customers BIGINT rows contacted",
+        "expected_profit DOUBLE by the probabilities",
+        "out_of_fold_profit DOUBLE by the labels, chosen by out-of-fold probabilities; null without labels",
+        "low DOUBLE lower end of the 95 % interval of out_of_fold_profit",
+        "high DOUBLE upper end",
+        "control_cost DOUBLE expected profit given up by holding control back",
+    ),
+    key=("task", "run_id", "policy"),
+)
+
+ALL_TABLES: tuple[Table, ...] = (
+    BRONZE,
+    REJECTED,
+    SILVER,
+    FEATURES,
+    PREDICTIONS,
+    SCOREBOARD,
+    MODEL_RUNS,
+    EXPLANATIONS,
+    FINDINGS,
+    SCORES,
+    ACTIONS,
+    ACTION_VALUE,
+    FILES,
+    RUNS,
+)

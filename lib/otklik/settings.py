@@ -1,0 +1,143 @@
+"""Strict settings from TOML: unknown keys and wrong types are errors, and all of them are listed at once.
+
+Nothing here knows Spark. A settings class derives from `Strict`; `load` reads a file into it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from otklik.errors import ConfigurationError
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+
+
+class Strict(BaseModel):
+    """A frozen settings table: no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=20_000)
+
+
+class Text(Strict):
+    """A text for people in the report's two languages."""
+
+    en: str
+    ru: str
+
+    def __getitem__(self, language: str) -> str:
+        return self.ru if language == "ru" else self.en
+
+
+Settings = TypeVar("Settings", bound=Strict)
+
+
+def load(kind: type[Settings], path: Path, overrides: dict[str, Any] | None = None) -> Settings:
+    """Read a TOML file into a settings class.
+
+    Args:
+        kind: the settings class.
+        path: the file.
+        overrides: dotted key → value, laid over the file (`--set key=value`).
+
+    Raises:
+        ConfigurationError: with one line per fault, each with its key path and, for an unknown key, the nearest known.
+    """
+    return validate(kind, read_toml(path), str(path), overrides)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file as plain values.
+
+    Raises:
+        ConfigurationError: if the file is missing, not UTF-8, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError("no such file", where=str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ConfigurationError(f"not valid TOML: {fault}", where=str(path)) from None
+    except RecursionError:
+        raise ConfigurationError("TOML is nested too deeply", where=str(path)) from None
+    except OSError as fault:
+        raise ConfigurationError(f"cannot be read: {fault.strerror}", where=str(path)) from None
+
+
+def validate(
+    kind: type[Settings], values: dict[str, Any], where: str, overrides: dict[str, Any] | None = None
+) -> Settings:
+    """Check plain values against a settings class; see `load`."""
+    for key, value in (overrides or {}).items():
+        values = with_override(values, key.split("."), value, where)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as fault:
+        lines = [_fault_line(kind, error) for error in fault.errors(include_url=False)]
+        plural = "fault" if len(lines) == 1 else "faults"
+        raise ConfigurationError(f"{len(lines)} {plural}: " + "; ".join(lines), where=where) from None
+
+
+def with_override(values: dict[str, Any], keys: list[str], value: Any, where: str) -> dict[str, Any]:
+    """Lay one value over nested tables, without changing the tables given."""
+    head, rest = keys[0], keys[1:]
+    if not rest:
+        return {**values, head: value}
+    inner = values.get(head, {})
+    if not isinstance(inner, dict):
+        raise ConfigurationError(f"{head} is not a table, so {head}.{'.'.join(rest)} cannot be set", where=where)
+    return {**values, head: with_override(inner, rest, value, where)}
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split `key=value` of --set; the value is TOML, or a bare string where it is not.
+
+    Raises:
+        ConfigurationError: if there is no `=` or no key.
+    """
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise ConfigurationError(f"expected key=value, got {text!r}", where="--set")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value
+
+
+def _fault_line(kind: type[Strict], error: Any) -> str:
+    path = [str(part) for part in error["loc"]]
+    dotted = ".".join(path) or "(top level)"
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], _known_keys(kind, path[:-1]), n=1, cutoff=0.5)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        return f"{dotted}: unknown key{hint}"
+    if error["type"] == "missing":
+        return f"{dotted}: missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{dotted}: {message[0].lower()}{message[1:]}"
+
+
+def _known_keys(kind: type[Strict], path: list[str]) -> list[str]:
+    """The keys a settings class knows at a path; list positions and free names are stepped through."""
+    kinds: list[type[Strict]] = [kind]
+    for part in path:
+        found = [inner for k in kinds for inner in _inner_kinds(k, part)]
+        kinds = found or kinds
+    return [name for k in kinds for name in k.model_fields]
+
+
+def _inner_kinds(kind: type[Strict], part: str) -> list[type[Strict]]:
+    field = kind.model_fields.get(part)
+    return [] if field is None else _settings_classes(field.annotation)
+
+
+def _settings_classes(annotation: Any) -> list[type[Strict]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return [annotation] if issubclass(annotation, Strict) else []
+    return [found for inner in typing.get_args(annotation) for found in _settings_classes(inner)]

@@ -1,0 +1,256 @@
+"""The source contract: what a kind of file looks like, and what its rows must obey.
+
+A contract is one TOML file in conf/sources/. It is read without Spark; every fault in it is listed at once.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from otklik.settings import NAME_PATTERN, Strict
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
+
+#: Date formats that are not patterns: numbers of seconds or milliseconds since 1970-01-01 UTC.
+EPOCH_FORMATS = ("epoch_seconds", "epoch_millis")
+
+_DECIMAL = re.compile(r"^decimal\(([1-9]|[12]\d|3[0-8]),\s?(\d|[12]\d|3[0-8])\)$")
+_DURATION = re.compile(r"^(\d+)(s|min|h|d)$")
+_DURATION_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(text: str) -> timedelta:
+    """`"36h"` → 36 hours. Units: s, min, h, d.
+
+    Raises:
+        ValueError: if the text has no unit or an unknown one.
+    """
+    match = _DURATION.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration; write a whole number and s, min, h or d, like '36h'")
+    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+
+
+class Format(Strict):
+    """How the bytes of a file become records and fields. gzip is recognised by the ending .gz."""
+
+    kind: Literal["csv", "tsv", "json_lines", "parquet"]
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    quote: str | None = Field('"', max_length=1, description="empty: no quoting")
+    escape: str | None = Field(None, max_length=1, description="default: the quote doubled")
+    header: bool = True
+    multiline: bool = Field(False, description="quoted fields may hold line breaks")
+    encoding: str = "utf-8"
+    null_tokens: list[str] = Field(default_factory=lambda: [""])
+    decimal_comma: bool = False
+    thousands_separator: str | None = Field(None, max_length=1)
+    date_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd"])
+    timestamp_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd HH:mm:ss"])
+    time_zone: str = "UTC"
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError:
+            raise ValueError(f"unknown encoding {encoding!r}") from None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"unknown time zone {zone!r}; write a name like 'Asia/Almaty'") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _possible(self) -> Format:
+        if self.thousands_separator == ("," if self.decimal_comma else "."):
+            raise ValueError("thousands_separator is also the decimal mark")
+        if self.kind == "tsv" and self.delimiter not in (None, "\t"):
+            raise ValueError("a tsv file is delimited by tabs; use kind = 'csv' with this delimiter")
+        if self.kind in ("json_lines", "parquet") and self.delimiter is not None:
+            raise ValueError(f"a {self.kind} file has no delimiter")
+        return self
+
+    @property
+    def field_delimiter(self) -> str:
+        """The character between two fields of a csv or tsv record."""
+        return self.delimiter or ("\t" if self.kind == "tsv" else ",")
+
+    @property
+    def is_delimited(self) -> bool:
+        """Whether records are lines of delimited fields."""
+        return self.kind in ("csv", "tsv")
+
+
+class Column(Strict):
+    """One column: its name in the file, our name (the table's key), its type and what its values must obey."""
+
+    source: str | None = Field(None, description="name in the file; default: our name")
+    aliases: list[str] = Field(default_factory=list, description="other names it may have in the file (renamed)")
+    type: str
+    required: bool = False
+    allowed: list[str] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    personal: bool = False
+    missing: Literal["fail", "null"] = Field("fail", description="what to do with a file that lacks the column")
+    known: Literal["with_row", "after_decision"] = "with_row"
+    meaning: str = ""
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, type_: str) -> str:
+        if type_ in ("string", "integer", "double", "boolean", "date", "timestamp") or _DECIMAL.match(type_):
+            return type_
+        raise ValueError(
+            f"unknown type {type_!r}; known: string, integer, double, decimal(p,s), boolean, date, timestamp"
+        )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Column:
+        numeric = self.type in ("integer", "double") or self.type.startswith("decimal")
+        if not numeric and (self.minimum is not None or self.maximum is not None):
+            raise ValueError(f"minimum and maximum need a number, the type is {self.type}")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError("minimum is above maximum")
+        if self.allowed is not None and self.type != "string":
+            raise ValueError(f"allowed needs type = 'string', the type is {self.type}")
+        if self.personal and self.type != "string":
+            raise ValueError("a personal column is kept as a pseudonym and must have type = 'string'")
+        if self.required and self.missing == "null":
+            raise ValueError("a required column cannot be missing from the file")
+        return self
+
+
+class Key(Strict):
+    """What makes two rows the same thing, and which of two versions wins."""
+
+    columns: list[Name] | Literal["all"]
+    keep: Literal["first", "last", "newest"] = "last"
+    newest_by: Name | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Key:
+        if (self.keep == "newest") != (self.newest_by is not None):
+            raise ValueError("keep = 'newest' and newest_by go together")
+        return self
+
+
+class Time(Strict):
+    """What orders rows in time, and when a row became known.
+
+    known: `event` = the event column + delay (a file that carries its own history), `arrival` = when the file was
+    taken in, `untimed` = history whose dates only the task's SQL can tell.
+    """
+
+    order: Literal["event", "position"]
+    event: Name | None = None
+    known: Literal["event", "arrival", "untimed"] = "arrival"
+    delay: str = "0s"
+
+    @field_validator("delay")
+    @classmethod
+    def _is_duration(cls, delay: str) -> str:
+        parse_duration(delay)
+        return delay
+
+    @model_validator(mode="after")
+    def _possible(self) -> Time:
+        if self.event is None and "event" in (self.order, self.known):
+            raise ValueError("order or known is 'event', but event names no column")
+        if self.delay != "0s" and self.known != "event":
+            raise ValueError("delay needs known = 'event'")
+        return self
+
+
+class Rule(Strict):
+    """A row rule: a SQL predicate over our column names that a good row fulfils."""
+
+    name: Name
+    holds: str = Field(min_length=1, description="SQL predicate; null counts as fulfilled")
+    severity: Literal["warn", "reject", "fail"] = "reject"
+
+
+class Thresholds(Strict):
+    """Past these a file is refused as a whole and no table changes."""
+
+    rejected_share: float = Field(0.1, ge=0, le=1)
+    rejected_rows: int | None = Field(None, ge=0)
+    duplicate_share: float = Field(1.0, ge=0, le=1)
+
+
+class Contract(Strict):
+    """All of one source contract; see the classes of its tables."""
+
+    name: Name
+    meaning: str = ""
+    format: Format
+    columns: dict[Name, Column] = Field(min_length=1)
+    key: Key
+    time: Time
+    rules: list[Rule] = Field(default_factory=list)
+    lookalikes: list[Name] | None = Field(
+        None, description="rows that are equal in all columns except these are counted and reported as a warning"
+    )
+    thresholds: Thresholds = Thresholds()
+    new_columns: Literal["ignore", "fail"] = "fail"
+    same_name_other_content: Literal["fail", "add"] = "add"
+
+    @model_validator(mode="after")
+    def _possible(self) -> Contract:
+        faults = [*self._unknown_columns(), *self._doubled_names(), *self._impossible_times()]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _unknown_columns(self) -> list[str]:
+        named = {
+            "key.columns": self.key_columns,
+            "key.newest_by": [self.key.newest_by] if self.key.newest_by else [],
+            "time.event": [self.time.event] if self.time.event else [],
+            "lookalikes": self.lookalikes or [],
+        }
+        return [
+            f"{place} names {column!r}, which is no column of the contract"
+            for place, columns in named.items()
+            for column in columns
+            if column not in self.columns
+        ]
+
+    def _doubled_names(self) -> list[str]:
+        seen: dict[str, str] = {}
+        faults = []
+        for name, column in self.columns.items():
+            for in_file in {column.source or name, *column.aliases}:
+                folded = in_file.casefold()
+                if folded in seen:
+                    faults.append(f"columns.{name} and columns.{seen[folded]} both read {in_file!r}")
+                seen[folded] = name
+        names = [rule.name for rule in self.rules]
+        return faults + [f"rules: {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+
+    def _impossible_times(self) -> list[str]:
+        event = self.columns.get(self.time.event or "")
+        if event is not None and event.type not in ("date", "timestamp"):
+            return [f"time.event: {self.time.event} is a {event.type}, not a date or timestamp"]
+        return []
+
+    @property
+    def key_columns(self) -> list[str]:
+        """Our names of the columns that make the key."""
+        return list(self.columns) if self.key.columns == "all" else list(self.key.columns)
+
+    @property
+    def personal_columns(self) -> list[str]:
+        """Our names of the columns that silver holds only as pseudonyms."""
+        return [name for name, column in self.columns.items() if column.personal]

@@ -1,0 +1,189 @@
+"""The task: one question to the data, as one TOML file in conf/tasks/. Read without Spark."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from otklik.settings import NAME_PATTERN, Strict, Text
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
+TableName = Annotated[str, Field(pattern=r"^silver\.[a-z][a-z0-9_]*$")]
+TemplateValue = str | int | float | bool | list[str] | list[int]
+
+ModelName = Literal["logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc"]
+#: The models that explain each of their scores, so that one of them can become champion.
+ChampionName = Literal["logistic_regression", "decision_tree", "random_forest"]
+
+
+class Rows(Strict):
+    """What one row is: the SELECT that gives key, moment, label and, if they differ from the key, unit."""
+
+    sql: Name
+    settings: dict[Name, TemplateValue] = Field(default_factory=dict)
+    unit_of_bootstrap: Literal["customer", "moment"] = Field(
+        "customer", description="on random splits; on time splits the unit is always the moment"
+    )
+    time_ordered: bool
+    label_window_hours: int = Field(0, ge=0, description="hours after the moment until the label is final")
+    moment_is: Text | None = Field(None, description="what a decision moment is, e.g. the contact day")
+    caveats: list[Text] = Field(default_factory=list, description="what the report must say of this data")
+
+    @property
+    def label_window(self) -> timedelta:
+        """How long after the moment the label becomes final."""
+        return timedelta(hours=self.label_window_hours)
+
+
+class FeatureGroup(Strict):
+    """One .sql file and the values its template takes (windows, kinds …)."""
+
+    sql: Name
+    settings: dict[Name, TemplateValue] = Field(default_factory=dict)
+    leave_out: list[Name] = Field(default_factory=list, description="columns of the group this task does not use")
+
+
+class Decision(Strict):
+    """What a contact costs and a response is worth; without them there is no threshold and no list."""
+
+    cost: float = Field(gt=0)
+    value: float = Field(gt=0)
+    currency: str = ""
+    budget: float | None = Field(None, gt=0)
+    control_share: float = Field(0.1, ge=0, lt=1)
+    campaign: Name = "campaign"
+
+
+class Splits(Strict):
+    """How rows are divided; salts are fixed so that the division never moves."""
+
+    folds: int = Field(10, ge=2, le=20)
+    partners: int = Field(1, ge=1, le=9, description="inner folds per outer fold for settings and calibration")
+    time_test_share: float = Field(0.2, gt=0, lt=0.9)
+    time_windows: int = Field(3, ge=1, le=10, description="expanding windows inside the training part")
+    fold_salt: str = "fold"
+    bootstrap_salt: str = "bootstrap"
+    control_salt: str = "control"
+    permutation_salt: str = "permutation"
+
+    @model_validator(mode="after")
+    def _possible(self) -> Splits:
+        salts = [self.fold_salt, self.bootstrap_salt, self.control_salt, self.permutation_salt]
+        if len(set(salts)) < len(salts):
+            raise ValueError("fold, bootstrap, control and permutation need different salts")
+        if self.partners >= self.folds:
+            raise ValueError("partners must be fewer than folds")
+        return self
+
+
+class Preparation(Strict):
+    """How features become numbers, fitted on a split's training part only."""
+
+    rare_level_share: float = Field(0.005, ge=0, lt=0.5, description="rarer levels go to (other)")
+    maximum_levels: int = Field(50, ge=2, le=500)
+    maximum_correlation: float = Field(0.98, gt=0, le=1)
+    drop: list[Literal["constant", "duplicate", "correlated"]] = ["constant", "duplicate"]
+    log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
+    categorical: list[Name] = Field(default_factory=list, description="whole numbers that are names of levels")
+    bands: dict[Name, list[float]] = Field(default_factory=dict, description="cut points; bands beside the number")
+    partitions: int = Field(2, ge=1, le=10_000)
+
+
+class ModelSettings(Strict):
+    """Values to try; every combination is one setting, judged out of fold inside the training part."""
+
+    reg_param: list[float] = [0.001]
+    elastic_net: list[float] = [0.0]
+    max_iter: int = Field(50, ge=1)
+    max_depth: list[int] = [5]
+    min_leaf: list[int] = [20]
+    trees: list[int] = [50]
+    max_bins: int = Field(64, ge=2)
+    features_per_split: list[str] = ["sqrt"]
+
+
+class Models(Strict):
+    """The models of a task and the values to try with each. An empty table: the defaults, one setting."""
+
+    logistic_regression: ModelSettings | None = ModelSettings()
+    decision_tree: ModelSettings | None = ModelSettings()
+    random_forest: ModelSettings | None = ModelSettings(max_depth=[8])
+    naive_bayes: ModelSettings | None = ModelSettings()
+    linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.01])
+    seed: int = 7
+    parallelism: int = Field(2, ge=1, le=64, description="fits under way at once")
+
+
+class Champion(Strict):
+    """Which model may serve, and when a new one replaces it."""
+
+    candidates: list[ChampionName] = ["logistic_regression", "decision_tree", "random_forest"]
+    metric: Literal["auc", "auc_within", "log_loss"] = "auc"
+    margin: float = Field(0.002, ge=0, description="a new champion must be better by this much")
+
+
+class Checks(Strict):
+    """When training refuses or warns."""
+
+    minimum_rows: int = Field(200, ge=20)
+    minimum_positives: int = Field(30, ge=1)
+    leak_auc: float = Field(0.9, gt=0.5, le=1, description="a single feature that predicts better than this")
+    on_suspected_leak: Literal["stop", "warn"] = "stop"
+    on_nothing_to_gain: Literal["stop", "warn"] = "warn"
+    rate_moved: float = Field(0.2, gt=0, description="relative gap between mean probability and observed rate")
+    psi_warning: float = Field(0.2, gt=0, description="population stability index of a feature")
+
+
+class Evaluation(Strict):
+    """How sure the numbers are."""
+
+    bootstrap_replicates: int = Field(200, ge=200, le=5000)
+    calibration: Literal["isotonic", "platt"] = "platt"
+    odds_ratio_replicates: int = Field(30, ge=10, le=1000)
+    reasons: int = Field(3, ge=1, le=20)
+    units: dict[Name, float] = Field(default_factory=dict, description="an odds ratio is per this many units")
+    references: dict[Name, str] = Field(default_factory=dict, description="the level odds ratios are against")
+
+
+class Score(Strict):
+    """Which rows `otklik score` works on: SQL over the feature table's columns."""
+
+    where: str = "true"
+
+
+class Report(Strict):
+    """What the report shows beside what it always shows."""
+
+    attributes: list[Name] = Field(default_factory=list, description="order of the attributes; default: all")
+    attribute_bands: dict[Name, list[float]] = Field(default_factory=dict)
+    remarks: list[Text] = Field(default_factory=list)
+
+
+class Task(Strict):
+    """All of one task; see the classes of its tables."""
+
+    name: Name
+    kind: Literal["classify"]
+    title: Text
+    question: Text
+    inputs: dict[Name, TableName] = Field(min_length=1)
+    rows: Rows
+    features: dict[Name, FeatureGroup] = Field(min_length=1)
+    decision: Decision | None = None
+    splits: Splits = Splits()
+    preparation: Preparation = Preparation()
+    models: Models = Models()
+    champion: Champion = Champion()
+    checks: Checks = Checks()
+    evaluation: Evaluation = Evaluation()
+    score: Score = Score()
+    report: Report = Report()
+
+    @field_validator("inputs")
+    @classmethod
+    def _free_names(cls, inputs: dict[str, str]) -> dict[str, str]:
+        if "rows" in inputs:
+            raise ValueError("'rows' is the name of the task's own rows; call the input something else")
+        return inputs

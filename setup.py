@@ -1,0 +1,54 @@
+"""The package otklik, its command, and the jobs and settings that travel with it."""
+
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+VERSION = "0.1.0"
+
+
+def travelling(folder: str, pattern: str) -> list[tuple[str, list[str]]]:
+    """Files outside the package that an installed `otklik` needs, kept in their folders under share/otklik."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(glob(f"{folder}/{pattern}", recursive=True)):
+        found.setdefault(f"share/otklik/{Path(name).parent.as_posix()}", []).append(name)
+    return list(found.items())
+
+
+setup(
+    name="otklik",
+    version=VERSION,
+    description="Data-driven marketing on Spark: from raw files to scores, a list to act on and an honest report",
+    python_requires=">=3.11",
+    package_dir={"": "lib"},
+    packages=find_packages("lib"),
+    package_data={"otklik": ["py.typed", "features/sql/*.sql", "report/*.html", "report/*.css"]},
+    data_files=travelling("jobs", "*.py") + travelling("conf", "**/*.*"),
+    install_requires=[
+        # These two must match: Delta 4.4.0 has a build for Spark 4.1.
+        "pyspark==4.1.4",
+        "delta-spark==4.4.0",
+        "pandas>=2.2,<3",
+        "pyarrow>=18,<27",
+        "numpy>=2.0,<3",
+        "matplotlib>=3.9,<4",
+        "pydantic>=2.10,<3",
+        "jinja2>=3.1.6,<4",
+        "scikit-learn>=1.6,<2",
+        "tzdata>=2025.1",
+    ],
+    extras_require={
+        "dev": [
+            "pytest>=8.3,<10",
+            "hypothesis>=6.120,<7",
+            "ruff>=0.9,<1",
+            "mypy>=1.14,<3",
+            "import-linter>=2.1,<3",
+            "pandas-stubs>=2.2,<3",
+            "playwright>=1.49,<2",
+            "pre-commit>=4,<5",
+        ],
+    },
+    entry_points={"console_scripts": ["otklik=otklik.cli:main"]},
+)

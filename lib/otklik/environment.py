@@ -1,0 +1,42 @@
+"""The settings of an environment (conf/env/*.toml): where it runs and where its secrets come from. Knows no Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from otklik.errors import ConfigurationError
+from otklik.settings import NAME_PATTERN, Strict
+
+
+class Environment(Strict):
+    """One environment.
+
+    A secret is never a setting: the settings name the variable or file that holds it.
+    """
+
+    spark: Annotated[str, Field(pattern=NAME_PATTERN)] = "local"
+    pseudonym_key_variable: str = "OTKLIK_PSEUDONYM_KEY"
+    pseudonym_key_file: str | None = None
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """Read a Spark properties file: `key value` per line, # for comments.
+
+    Raises:
+        ConfigurationError: if the file is missing or a line has no value.
+    """
+    if not path.is_file():
+        raise ConfigurationError("no such file of Spark properties", where=str(path))
+    properties = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        key, _, value = text.partition(" ")
+        if not value.strip():
+            raise ConfigurationError(f"line {number}: {key} has no value", where=str(path))
+        properties[key] = value.strip()
+    return properties

@@ -1,0 +1,214 @@
+"""From input frames and SELECTs to one row per entity and decision moment, as of a moment.
+
+Two clocks: when it happened and when we knew it. Every input frame reaches SQL with `known_at`, and without the rows
+that were not known at the as-of moment; inside, each SELECT compares `known_at` and its events' times with the row's
+own moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.features.catalogue import Select
+
+#: Before the latest known moment is found, nothing is cut off.
+END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+_ROW_COLUMNS = {"key", "moment", "label", "unit", "position"}
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """What became of the task's rows."""
+
+    rows: int
+    labelled: int
+    positives: int
+    immature: int
+    unlabelled: int
+    entities: int
+
+
+def with_known_at(rows: DataFrame) -> DataFrame:
+    """Add known_at TIMESTAMP: from the contract, else from arrival, else null (untimed history)."""
+    if "known_at" in rows.columns:
+        return rows
+    if "_known_at" in rows.columns:
+        return rows.withColumn("known_at", F.col("_known_at"))
+    return rows.withColumn("known_at", F.lit(None).cast("timestamp"))
+
+
+def only_known(rows: DataFrame, as_of: datetime) -> DataFrame:
+    """Rows that were known at the moment; untimed ones always are."""
+    return with_known_at(rows).where(F.col("known_at").isNull() | (F.col("known_at") <= F.lit(as_of)))
+
+
+def latest_known(inputs: Sequence[DataFrame]) -> datetime | None:
+    """The latest moment at which anything in the inputs became known; None where all are untimed."""
+    moments = [with_known_at(rows).agg(F.max("known_at").alias("latest")).collect()[0].latest for rows in inputs]
+    known = [moment.replace(tzinfo=UTC) for moment in moments if moment is not None]
+    return max(known, default=None)
+
+
+def rows_of_task(
+    spark: SparkSession,
+    select: Select,
+    inputs: Mapping[str, DataFrame],
+    *,
+    as_of: datetime,
+    label_window: timedelta,
+) -> DataFrame:
+    """The rows the task is about, with labels only where the label's window is over.
+
+    Returns:
+        key, moment, unit, label, label_state (yes | no | immature | unlabelled), position.
+
+    Raises:
+        ConfigurationError: if the SELECT does not run or lacks a column.
+    """
+    found = _run(spark, select, inputs, as_of)
+    missing, unknown = {"key", "moment"} - set(found.columns), set(found.columns) - _ROW_COLUMNS
+    if missing or unknown:
+        raise ConfigurationError(
+            f"it must give key and moment, and may give label, unit and position; missing: {_listed(missing)}, "
+            f"not wanted: {_listed(unknown)}",
+            where=f"{select.name}.sql",
+            cure="features belong into a feature file",
+        )
+    for column, default in (("unit", F.col("key")), ("label", F.lit(None)), ("position", F.lit(None))):
+        if column not in found.columns:
+            found = found.withColumn(column, default)
+    is_immature = F.col("moment") + F.lit(label_window) > F.lit(as_of)
+    label = F.when(~is_immature, F.col("label").cast("int"))
+    state = (
+        F.when(is_immature, "immature").when(label.isNull(), "unlabelled").when(label == 1, "yes").otherwise("no")
+    )
+    return found.where(F.col("moment").isNull() | (F.col("moment") <= F.lit(as_of))).select(
+        F.col("key").cast("string").alias("key"),
+        F.col("moment").cast("timestamp").alias("moment"),
+        F.col("unit").cast("string").alias("unit"),
+        label.alias("label"),
+        state.alias("label_state"),
+        F.col("position").cast("bigint").alias("position"),
+    )
+
+
+def count_rows(rows: DataFrame, where: str) -> RowCounts:
+    """Count the task's rows and refuse what could not be told apart later.
+
+    Raises:
+        RefusedError: if a key or moment is null or stands twice, a label is neither 0 nor 1, or there is no row.
+    """
+    per_row = rows.groupBy("key", "moment").agg(
+        F.count("*").alias("copies"), F.first("label").alias("label"), F.first("label_state").alias("label_state")
+    )
+    counts = per_row.agg(
+        F.sum("copies").alias("rows"),
+        F.count_if(F.col("copies") > 1).alias("doubled"),
+        F.count_if(F.col("key").isNull() | F.col("moment").isNull()).alias("nameless"),
+        F.count_if(F.col("label").isNotNull() & ~F.col("label").isin(0, 1)).alias("odd"),
+        F.count_if(F.col("label").isNotNull()).alias("labelled"),
+        F.count_if(F.col("label") == 1).alias("positives"),
+        F.count_if(F.col("label_state") == "immature").alias("immature"),
+        F.count_if(F.col("label_state") == "unlabelled").alias("unlabelled"),
+        F.count_distinct("key").alias("entities"),
+    ).collect()[0]
+    faults = {
+        "rows stand twice under one key and moment": counts.doubled,
+        "rows have no key or no moment": counts.nameless,
+        "labels are neither 0 nor 1": counts.odd,
+    }
+    for fault, count in faults.items():
+        if count:
+            raise RefusedError(f"{count} {fault}", where=where, cure="correct the SELECT; no row is dropped in silence")
+    if not counts.rows:
+        raise RefusedError("there are no rows up to the as-of moment", where=where, cure="look at --as-of and the inputs")
+    return RowCounts(
+        counts.rows, counts.labelled, counts.positives, counts.immature, counts.unlabelled, counts.entities
+    )
+
+
+def with_features(
+    spark: SparkSession,
+    rows: DataFrame,
+    selects: Sequence[tuple[Select, Sequence[str]]],
+    inputs: Mapping[str, DataFrame],
+    as_of: datetime,
+) -> DataFrame:
+    """Add each SELECT's columns to the rows; a row that a SELECT does not give has nulls there.
+
+    Args:
+        spark: the session.
+        rows: from `rows_of_task`; SELECTs see key, moment, unit and position of it as {rows}, never the label.
+        selects: SELECT and the columns of it to leave out.
+        inputs: frame name → rows known at the as-of moment.
+        as_of: the moment, UTC.
+
+    Raises:
+        ConfigurationError: if a SELECT does not run, its columns differ from its header's, or two give one name.
+    """
+    blind = rows.select("key", "moment", "unit", "position")
+    joined = rows
+    for select, left_out in selects:
+        found = _run(spark, select, {**inputs, "rows": blind}, as_of)
+        _check_header(select, found)
+        wanted = [c.name for c in select.columns if c.name not in left_out]
+        doubled = set(wanted) & set(joined.columns)
+        if doubled:
+            raise ConfigurationError(f"gives columns that are already there: {_listed(doubled)}", where=select.name)
+        typed = found.select("key", "moment", *(_plain(found, select, name) for name in wanted))
+        joined = joined.join(typed, on=["key", "moment"], how="left")
+    return joined
+
+
+def _plain(found: DataFrame, select: Select, name: str) -> Column:
+    kind = dict(found.dtypes)[name]
+    column = F.col(f"`{name}`")
+    if kind.startswith("decimal") or kind == "float":
+        return column.cast("double").alias(name)
+    if kind in ("tinyint", "smallint", "int"):
+        return column.cast("bigint").alias(name)
+    if kind in ("string", "boolean", *_NUMBERS):
+        return column
+    raise ConfigurationError(
+        f"column {name} is a {kind}; a feature is a number, a text or a boolean",
+        where=f"{select.name}.sql",
+        cure="give days since, an hour, or a share",
+    )
+
+
+def _check_header(select: Select, found: DataFrame) -> None:
+    given = set(found.columns) - {"key", "moment"}
+    documented = {column.name for column in select.columns}
+    if given != documented or not {"key", "moment"} <= set(found.columns):
+        raise ConfigurationError(
+            f"its columns are not those of its header; only in the header: {_listed(documented - given)}, "
+            f"only in the SELECT: {_listed(given - documented)}",
+            where=f"{select.name}.sql",
+            cure="document every column with `-- column name: meaning | смысл`, and give key and moment",
+        )
+
+
+def _run(spark: SparkSession, select: Select, frames: Mapping[str, DataFrame], as_of: datetime) -> DataFrame:
+    named = {name: frame for name, frame in frames.items() if f"{{{name}}}" in select.text}
+    try:
+        return spark.sql(select.text, args={"as_of": as_of}, **named)
+    except (AnalysisException, KeyError, ValueError) as fault:
+        raise ConfigurationError(_first_sentence(fault), where=f"{select.name}.sql") from fault
+
+
+def _first_sentence(fault: Exception) -> str:
+    if isinstance(fault, KeyError):
+        return f"there is no input frame {fault}; name it in the task's [inputs]"
+    return str(fault).splitlines()[0]
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

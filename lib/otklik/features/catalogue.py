@@ -1,0 +1,115 @@
+"""The catalogue: every .sql file's columns, what they mean, and when they become known. Knows no Spark.
+
+A file is a Jinja template of one SELECT. Its header documents each output column, one line each:
+
+    -- column likes_30d: likes in the last 30 days | лайки за последние 30 дней
+    -- column duration [after]: length of the call, seconds | длительность звонка, секунд
+
+`[after]` marks what becomes known only after the decision: it never enters a model that is used for scoring.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+
+from otklik.errors import ConfigurationError
+from otklik.settings import NAME_PATTERN, Text
+
+_NAME = re.compile(NAME_PATTERN)
+_COLUMN = re.compile(r"^--\s*column\s+(?P<name>\S+)(?P<after>\s+\[after\])?\s*:\s*(?P<en>[^|]+?)\s*\|\s*(?P<ru>.+?)\s*$")
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """One documented output column of a feature file."""
+
+    name: str
+    meaning: Text
+    is_known_after: bool
+
+
+@dataclass(frozen=True)
+class Select:
+    """A rendered .sql file: its text and the columns that its header documents."""
+
+    name: str
+    text: str
+    columns: tuple[FeatureColumn, ...]
+
+
+def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path]) -> Select:
+    """Find a .sql file, fill its template and read its header.
+
+    Args:
+        name: the file's name without .sql.
+        settings: template values.
+        folders: where to look first; the package's own files come last.
+
+    Raises:
+        ConfigurationError: if the file is missing, its template wants a value that is not set, or a name is unsafe.
+    """
+    source = _find(name, folders)
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(literal=_literal, name=_checked_name)
+    try:
+        text = environment.from_string(source).render(**settings)
+    except (jinja2.TemplateError, ValueError, TypeError) as fault:
+        raise ConfigurationError(
+            f"its template cannot be filled: {fault}", where=f"{name}.sql", cure="set the value in the task's settings"
+        ) from fault
+    return Select(name, _without_comments(text), tuple(_documented(line) for line in _column_lines(text)))
+
+
+def _find(name: str, folders: Sequence[Path]) -> str:
+    for folder in folders:
+        path = folder / f"{name}.sql"
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    packaged = resources.files("otklik.features").joinpath("sql", f"{name}.sql")
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    places = ", ".join(str(folder) for folder in folders) or "the package"
+    raise ConfigurationError(
+        "no such SQL file", where=f"{name}.sql", cure=f"put it into {places}, or correct the name in the task"
+    )
+
+
+def _column_lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if re.match(r"^\s*--\s*column\b", line)]
+
+
+def _documented(line: str) -> FeatureColumn:
+    match = _COLUMN.match(line)
+    if match is None or not _NAME.match(match["name"]):
+        raise ConfigurationError(
+            "not a column line", where=line, cure="write `-- column name: English meaning | русский смысл`"
+        )
+    return FeatureColumn(match["name"], Text(en=match["en"], ru=match["ru"]), match["after"] is not None)
+
+
+def _without_comments(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip()
+
+
+def _literal(value: object) -> str:
+    """A value as a SQL literal; the only way for free text into a statement."""
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    # Braces would be read as the name of a frame.
+    return "'" + escaped.replace("{", "{{").replace("}", "}}") + "'"
+
+
+def _checked_name(value: object) -> str:
+    """A value as part of an identifier."""
+    if not re.fullmatch(r"[a-z0-9_]+", str(value)):
+        raise ValueError(f"{value!r} cannot be part of a column name; use a-z, 0-9 and _")
+    return str(value)

@@ -1,0 +1,64 @@
+"""Where the project's own files lie: jobs/ and conf/, and how names become paths. Knows no Spark."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import otklik
+from otklik.errors import ConfigurationError
+from otklik.settings import NAME_PATTERN
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds jobs/ and conf/."""
+
+    path: Path
+
+    def source(self, name: str) -> Path:
+        """The contract of a source: a name in conf/sources, or a path to a .toml file."""
+        return self._toml(name, "sources")
+
+    def task(self, name: str) -> Path:
+        """The file of a task: a name in conf/tasks, or a path to a .toml file."""
+        return self._toml(name, "tasks")
+
+    def environment(self, name: str) -> Path:
+        """The settings of an environment: a name in conf/env, or a path to a .toml file."""
+        return self._toml(name, "env")
+
+    def spark_properties(self, name: str) -> Path:
+        """The Spark properties of an environment."""
+        return self.path / "conf" / "spark" / f"{name}.conf"
+
+    def job(self, name: str) -> Path:
+        """The file of a job."""
+        return self.path / "jobs" / f"{name}.py"
+
+    def sql_folders(self, task: Path) -> list[Path]:
+        """Where a task's own SELECTs may lie, before the package's: beside it, and in sql/ beside it."""
+        return [task.parent / "sql", task.parent]
+
+    def _toml(self, name: str, kind: str) -> Path:
+        if name.endswith(".toml"):
+            return Path(name)
+        folder = self.path / "conf" / kind
+        known = sorted(path.stem for path in folder.glob("*.toml"))
+        if not re.match(NAME_PATTERN, name) or name not in known:
+            raise ConfigurationError(
+                f"unknown; known here: {', '.join(known)}", where=name, cure="give one of them or a path to a .toml file"
+            )
+        return folder / f"{name}.toml"
+
+
+def find_home(chosen: str | None) -> Home:
+    """The home that was chosen, else the checkout this package runs from, else what was installed with it."""
+    if chosen:
+        return Home(Path(chosen))
+    checkout = Path(otklik.__file__).parents[2]
+    if (checkout / "conf").is_dir() and (checkout / "jobs").is_dir():
+        return Home(checkout)
+    return Home(Path(sys.prefix) / "share" / "otklik")

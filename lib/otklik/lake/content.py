@@ -1,0 +1,48 @@
+"""The content of a table as one hash: the same rows give the same hash, in any order and on any layout."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+#: Decimals that floating-point columns are rounded to before hashing.
+DECIMALS = 6
+#: The one nested type of the house that holds doubles.
+REASONS = "array<struct<feature:string,value:string,contribution:double>>"
+
+
+def content_hash(rows: DataFrame) -> str:
+    """Hash of all rows as a multiset; columns that start with `_` are left out, doubles rounded to 6 decimals.
+
+    The rows' 64-bit hashes are added up twice with different seeds: a sum does not know the order of its terms.
+    """
+    columns = sorted((name, kind) for name, kind in rows.dtypes if not name.startswith("_"))
+    as_text = F.to_json(
+        F.struct(*(_rounded(name, kind).alias(name) for name, kind in columns)), {"ignoreNullFields": "false"}
+    )
+    hashed = rows.select(F.xxhash64(as_text).alias("one"), F.xxhash64(as_text, F.lit("two")).alias("two"))
+    wide = "decimal(38,0)"
+    total = hashed.agg(
+        F.count("*").alias("rows"),
+        F.coalesce(F.sum(F.col("one").cast(wide)), F.lit(0)).alias("one"),
+        F.coalesce(F.sum(F.col("two").cast(wide)), F.lit(0)).alias("two"),
+    ).collect()[0]
+    names = ",".join(f"{name} {kind}" for name, kind in columns)
+    return hashlib.sha256(f"{names}|{total.rows}|{total.one}|{total.two}".encode()).hexdigest()
+
+
+def _rounded(name: str, kind: str) -> Column:
+    column = F.col(f"`{name}`")
+    if kind in ("double", "float"):
+        # Adding zero turns -0.0 into 0.0.
+        return F.round(column, DECIMALS) + F.lit(0.0)
+    if kind == REASONS:
+        return F.transform(
+            column,
+            lambda reason: F.struct(
+                reason["feature"], reason["value"], (F.round(reason["contribution"], DECIMALS) + F.lit(0.0))
+            ),
+        )
+    return column

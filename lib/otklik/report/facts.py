@@ -1,0 +1,88 @@
+"""What the page is made of: plain values and small pandas frames, read and reduced before they come here.
+
+Nothing in this room reads a table. What is heavy in the lake (features, predictions, scores, actions: up to millions of
+rows) enters as counts that `reductions` makes in Spark; their size depends on attributes, periods and models, not on
+rows. What is small (scoreboard, explanations, findings, action values, the ledger of files) enters as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import pandas as pd
+
+from otklik.settings import Text
+from otklik.task import Task
+
+Language = Literal["ru", "en"]
+LANGUAGES: tuple[Language, ...] = ("ru", "en")
+
+
+@dataclass(frozen=True)
+class FeatureDoc:
+    """A feature as people read it: its column, what it means, and whether it is known before the decision."""
+
+    name: str
+    meaning: Text
+    known: Literal["before", "after"] = "before"
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """All that one report says, of one run of one task.
+
+    Attributes:
+        task: the task as read from its TOML.
+        as_of: the moment the run looks from, UTC.
+        run_id: the run.
+        code_version: version and content hash of the package.
+        table_versions: table → Delta version that the run read or wrote.
+        features: the documentation of the task's features.
+        label_states: `reductions.rows_per_label_state`: label_state, rows.
+        attribute_rates: `reductions.attribute_rates`: attribute, kind (level | band | missing | other), level, low, high
+            (band: low ≤ x < high; open ends are NaN), whole (a band of whole numbers), position, rows, positives.
+        rates_over_time: `reductions.rates_over_time`: period (start, UTC), rows, positives; by hour or by day.
+        remark_counts: `reductions.remark_counts`: predicate, rows, positives; for the numbers inside the task's remarks.
+        scoreboard: this run's rows of gold.scoreboard.
+        score_counts: `reductions.score_counts` of gold.<task>_predictions: model, leaks, split, calibration, bin,
+            is_chosen, rows, positives; a bin is a log-odds, see `reductions.BINS_PER_UNIT`.
+        explanations: this run's rows of gold.explanations.
+        findings: this run's rows of gold.findings.
+        scored_counts: `reductions.scored_counts` of gold.<task>_scores: bin, rows, labelled, positives.
+        top_actions: `reductions.top_of_list`: rank, key, arm, probability, expected_profit, reasons.
+        action_arms: `reductions.rows_per_arm`: arm, rows.
+        action_value: this run's rows of gold.action_value.
+        champion: the serving row of gold.model_runs, or None where no model serves.
+        balances: the rows of ops.files of the task's sources.
+    """
+
+    task: Task
+    as_of: datetime
+    run_id: str
+    code_version: str
+    table_versions: Mapping[str, int]
+    features: Sequence[FeatureDoc]
+    label_states: pd.DataFrame
+    attribute_rates: pd.DataFrame
+    rates_over_time: pd.DataFrame
+    remark_counts: pd.DataFrame
+    scoreboard: pd.DataFrame
+    score_counts: pd.DataFrame
+    explanations: pd.DataFrame
+    findings: pd.DataFrame
+    scored_counts: pd.DataFrame
+    top_actions: pd.DataFrame
+    action_arms: pd.DataFrame
+    action_value: pd.DataFrame
+    champion: Mapping[str, Any] | None
+    balances: pd.DataFrame
+
+    def meaning(self, feature: str, language: Language) -> str:
+        """What a feature means, or its name where nobody wrote it down."""
+        for doc in self.features:
+            if doc.name == feature:
+                return doc.meaning[language]
+        return feature

@@ -1,0 +1,109 @@
+"""Numbers, dates and plurals as each language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from otklik.report.facts import Language
+
+#: Stands where there is no number.
+NOTHING = "—"
+_THIN = "\u202f"
+_HARD = "\u00a0"
+_MINUS = "\u2212"
+_MONTHS = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "ru": ("янв", "фев", "мар", "апр", "май", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"),
+}
+_OF_MONTHS = {
+    "en": ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+           "November", "December"),
+    "ru": ("января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября",
+           "декабря"),
+}  # fmt: skip
+
+
+def is_number(value: object) -> bool:
+    """Whether a cell holds a finite number (None, NaN and infinities are none)."""
+    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
+
+
+class Formats:
+    """Writes numbers in one language: `45,211` and `11.7%` in English, `45 211` and `11,7 %` in Russian."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def integer(self, value: float | None) -> str:
+        """A whole number with its thousands apart."""
+        return self.decimal(value, 0)
+
+    def decimal(self, value: float | None, digits: int = 3) -> str:
+        """A number with so many digits after the decimal mark."""
+        if value is None or not is_number(value):
+            return NOTHING
+        text = f"{abs(value):,.{digits}f}"
+        if self.language == "ru":
+            text = text.replace(",", _THIN).replace(".", ",")
+        is_zero = not any(digit in text for digit in "123456789")
+        return text if value >= 0 or is_zero else _MINUS + text
+
+    def percent(self, share: float | None, digits: int = 1) -> str:
+        """A share of one as percent."""
+        if share is None or not is_number(share):
+            return NOTHING
+        if 0 < abs(share) < 0.01:
+            digits = max(digits, 2)
+        return self.decimal(100 * share, digits) + ("%" if self.language == "en" else f"{_HARD}%")
+
+    def money(self, value: float | None, currency: str = "") -> str:
+        """An amount to the nearest whole unit, or with two digits where it is small."""
+        if value is None or not is_number(value):
+            return NOTHING
+        digits = 0 if abs(value) >= 100 or float(value).is_integer() else 2
+        return self.decimal(value, digits) + (f"{_HARD}{currency}" if currency else "")
+
+    def short(self, value: float) -> str:
+        """A number as it stands on an axis or in a band: no needless zeros."""
+        if float(value).is_integer():
+            return self.integer(value)
+        for digits in (1, 2, 3):
+            if abs(value - round(value, digits)) < 1e-9:
+                return self.decimal(value, digits)
+        return self.decimal(value, max(0, 2 - int(np.floor(np.log10(abs(value))))))
+
+    def interval(self, low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
+        """`low–high`, with an ellipsis where a minus sign would run into the dash; empty where there is none."""
+        if not (is_number(low) and is_number(high)):
+            return ""
+        mark = "–" if low is not None and high is not None and low >= 0 and high >= 0 else f"{_THIN}…{_THIN}"
+        return f"{write(low)}{mark}{write(high)}"
+
+    def day(self, moment: datetime | pd.Timestamp) -> str:
+        """`11 May 2009`, `11 мая 2009`."""
+        return f"{moment.day}{_HARD}{_OF_MONTHS[self.language][moment.month - 1]}{_HARD}{moment.year}"
+
+    def moment(self, moment: datetime | pd.Timestamp) -> str:
+        """A day with its time, UTC."""
+        return f"{self.day(moment)}, {moment:%H:%M:%S} UTC"
+
+    def period(self, start: pd.Timestamp, grain: str) -> str:
+        """The start of a period as a tick label."""
+        month = _MONTHS[self.language][start.month - 1]
+        if grain in ("month", "quarter"):
+            return f"{month} {start.year}"
+        if grain == "hour":
+            return f"{start.day} {month} {start.hour:02d}:00"
+        return f"{start.day} {month}"
+
+    def plural(self, count: int, one: str, few: str, many: str) -> str:
+        """The form that goes with a count: English one/many; Russian 1, 21 … / 2–4, 22–24 … / the rest."""
+        if self.language == "en":
+            return one if count == 1 else many
+        if count % 10 == 1 and count % 100 != 11:
+            return one
+        return few if count % 10 in (2, 3, 4) and count % 100 not in (12, 13, 14) else many

@@ -1,0 +1,305 @@
+"""From a task's large Spark frames to the small pandas frames of `facts`: counts per level, period and score.
+
+Everything here gives the same answer on any layout of the rows: sums of whole numbers, and a sample drawn by key.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError
+from otklik.settings import Text
+
+#: Scores are counted on a grid of log-odds: this many bins per unit, from −LIMIT to LIMIT. Fine enough for every curve
+#: (at p = .5 a bin is .00125 wide), and never more than 5,601 rows per model however many customers there are.
+BINS_PER_UNIT = 200
+LOG_ODDS_LIMIT = 14
+
+#: Levels shown per attribute; the rest are added up under "other".
+LEVELS_SHOWN = 12
+#: A level held by less than this share of the rows is never fetched.
+LEAST_SHARE_OF_A_LEVEL = 0.0005
+#: At most about this many rows decide where bands of a number lie, if the task does not declare them.
+ROWS_FOR_BANDS = 50_000
+#: A number with so few values is shown value by value.
+VALUES_SHOWN = 8
+
+_NUMERIC = re.compile(r"^(tinyint|smallint|int|bigint|float|double|decimal.*)$")
+_PREDICATE = re.compile(r"\{(?:rate|share|rows): ([^{}]+)\}")
+
+
+def rows_per_label_state(features: DataFrame) -> pd.DataFrame:
+    """Feature rows → label_state, rows."""
+    return _collected(features.groupBy("label_state").agg(F.count("*").alias("rows")).orderBy("label_state"))
+
+
+def attribute_rates(
+    features: DataFrame, attributes: Sequence[str], bands: Mapping[str, Sequence[float]]
+) -> pd.DataFrame:
+    """How many labelled rows each level or band of each attribute has, and how many of them said yes.
+
+    Args:
+        features: gold.<task>_features; rows without a label do not count.
+        attributes: columns to count, in the order of the report. Texts, booleans and numbers; others are left out.
+        bands: cut points per number, low ≤ x < high. Where none are given the bands hold about a fifth of the rows each,
+            or one value each where there are only a few; the smallest value has its own band if it is common.
+
+    Returns:
+        attribute, kind, level, low, high, whole, position, rows, positives; see `facts.ReportFacts`.
+    """
+    types = dict(features.dtypes)
+    shown = [name for name in attributes if _is_number(types[name]) or types[name] in ("string", "boolean")]
+    labelled = features.where(F.col("label").isNotNull())
+    if not shown:
+        return pd.DataFrame(columns=_RATE_COLUMNS)
+    numbers = [name for name in shown if _is_number(types[name])]
+    cuts = {name: sorted(set(map(float, bands[name]))) for name in numbers if name in bands}
+    cuts |= _quantile_cuts(labelled, [name for name in numbers if name not in cuts])
+    levels = [
+        F.struct(
+            F.lit(name).alias("attribute"),
+            (_band_of(name, cuts[name]) if name in cuts else F.col(name).cast("string")).alias("level"),
+        )
+        for name in shown
+    ]
+    totals = labelled.agg(F.count("*").alias("rows"), F.sum("label").alias("positives")).first()
+    if totals is None or not totals["rows"]:
+        return pd.DataFrame(columns=_RATE_COLUMNS)
+    counted = (
+        labelled.select("label", F.explode(F.array(*levels)).alias("of"))
+        .groupBy("of.attribute", "of.level")
+        .agg(F.count("*").alias("rows"), F.sum("label").alias("positives"))
+        .where(F.col("level").isNull() | (F.col("rows") >= LEAST_SHARE_OF_A_LEVEL * totals["rows"]))
+    )
+    found = _collected(counted)
+    whole = {name: not types[name].startswith(("float", "double", "decimal")) for name in numbers}
+    parts = []
+    for name in shown:
+        mine = found[found["attribute"] == name]
+        if name in cuts:
+            parts.append(_bands(name, mine, cuts[name], whole[name]))
+        else:
+            parts.append(_levels(name, mine, int(totals["rows"]), int(totals["positives"])))
+    return pd.concat(parts, ignore_index=True)[_RATE_COLUMNS]
+
+
+def rates_over_time(features: DataFrame) -> pd.DataFrame:
+    """Labelled rows → period (start, UTC), rows, positives; by hour where all lies within ten days, else by day."""
+    labelled = features.where(F.col("label").isNotNull())
+    span = labelled.agg(F.min("as_of").alias("first"), F.max("as_of").alias("last")).first()
+    if span is None or span["first"] is None:
+        return pd.DataFrame(columns=["period", "rows", "positives"])
+    grain = "hour" if (span["last"] - span["first"]).days <= 10 else "day"
+    return _collected(
+        labelled.groupBy(F.date_trunc(grain, "as_of").alias("period"))
+        .agg(F.count("*").alias("rows"), F.sum("label").alias("positives"))
+        .orderBy("period")
+    )
+
+
+def remark_counts(features: DataFrame, remarks: Sequence[Text]) -> pd.DataFrame:
+    """The counts behind `{rate: …}`, `{share: …}` and `{rows: …}` in a task's remarks.
+
+    What stands after the colon is a SQL predicate over the columns of the feature table, so that a remark quotes its
+    numbers from the data: "60 and over {rate: age >= 60} respond".
+
+    Returns:
+        predicate, rows, positives of the labelled rows; the predicate "true" is always there.
+
+    Raises:
+        ConfigurationError: if a predicate is not SQL over these columns.
+    """
+    predicates = ["true", *dict.fromkeys(p for remark in remarks for p in predicates_in(remark.en, remark.ru))]
+    labelled = features.where(F.col("label").isNotNull())
+    rows = []
+    for predicate in predicates:
+        try:
+            counted = labelled.where(F.expr(predicate)).agg(F.count("*").alias("rows"), F.sum("label").alias("positives"))
+            row = counted.first()
+        except PySparkException as fault:
+            raise ConfigurationError(
+                f"{predicate!r} is not a condition over the task's features ({fault.getCondition() or 'syntax'})",
+                where="report.remarks",
+                cure="use column names of the feature table, like {rate: age >= 60}",
+            ) from None
+        rows.append((predicate, row["rows"] if row else 0, (row["positives"] if row else 0) or 0))
+    return pd.DataFrame(rows, columns=["predicate", "rows", "positives"])
+
+
+def predicates_in(*texts: str) -> list[str]:
+    """The SQL predicates of the placeholders in some texts."""
+    return [match.strip() for text in texts for match in _PREDICATE.findall(text)]
+
+
+def score_counts(predictions: DataFrame, threshold: float | None) -> pd.DataFrame:
+    """gold.<task>_predictions → rows and positives per model, leaks, split, calibration and score.
+
+    Args:
+        predictions: held-out predictions of all models.
+        threshold: cost / value; the share right is counted at .5 where the task declares neither.
+
+    Returns:
+        model, leaks, split, calibration, bin (log-odds × BINS_PER_UNIT), is_chosen (probability ≥ threshold, exact),
+        rows, positives. A raw linear SVC has its margin in place of the log-odds, and is chosen where that is positive.
+    """
+    cut = 0.5 if threshold is None else threshold
+    raw = F.struct(
+        F.lit("raw").alias("calibration"),
+        F.when(F.col("raw").isNull(), _bin(F.col("margin"))).otherwise(_bin(_log_odds(F.col("raw")))).alias("bin"),
+        F.when(F.col("raw").isNull(), F.col("margin") >= 0).otherwise(F.col("raw") >= cut).alias("is_chosen"),
+    )
+    calibrated = F.struct(
+        F.lit("calibrated").alias("calibration"),
+        _bin(_log_odds(F.col("calibrated"))).alias("bin"),
+        (F.col("calibrated") >= cut).alias("is_chosen"),
+    )
+    keys = ["model", "leaks", "split", "calibration", "bin", "is_chosen"]
+    return _collected(
+        predictions.select("model", "leaks", "split", "label", F.explode(F.array(raw, calibrated)).alias("of"))
+        .select("model", "leaks", "split", "label", "of.*")
+        .where(F.col("bin").isNotNull())
+        .groupBy(*keys)
+        .agg(F.count("*").alias("rows"), F.sum("label").alias("positives"))
+        .orderBy(*keys)
+    )
+
+
+def scored_counts(scores: DataFrame, features: DataFrame) -> pd.DataFrame:
+    """gold.<task>_scores beside the labels → bin, rows, labelled, positives: what the profit curve is drawn from."""
+    labels = features.select("key", "as_of", "label")
+    return _collected(
+        scores.select("key", "as_of", _bin(_log_odds(F.col("probability"))).alias("bin"))
+        .join(labels, ["key", "as_of"], "left")
+        .groupBy("bin")
+        .agg(
+            F.count("*").alias("rows"),
+            F.count("label").alias("labelled"),
+            F.coalesce(F.sum("label"), F.lit(0)).alias("positives"),
+        )
+        .orderBy("bin")
+    )
+
+
+def top_of_list(actions: DataFrame, scores: DataFrame, rows: int = 20) -> pd.DataFrame:
+    """The first rows of the list with the reasons for each: rank, key, arm, probability, expected_profit, reasons."""
+    first = actions.orderBy("rank", "key").limit(rows)
+    reasons = scores.select("key", "as_of", "reasons")
+    found = first.join(reasons, ["key", "as_of"], "left").orderBy("rank", "key")
+    return _collected(found.select("rank", "key", "arm", "probability", "expected_profit", "reasons"))
+
+
+def rows_per_arm(actions: DataFrame) -> pd.DataFrame:
+    """gold.<task>_actions → arm, rows."""
+    return _collected(actions.groupBy("arm").agg(F.count("*").alias("rows")).orderBy("arm"))
+
+
+def probability_of_bin(bins: pd.Series) -> npt.NDArray[np.float64]:
+    """The probability that a bin of the log-odds grid stands for."""
+    return np.asarray(1 / (1 + np.exp(-bins.to_numpy(dtype=float) / BINS_PER_UNIT)), dtype=float)
+
+
+_RATE_COLUMNS = ["attribute", "kind", "level", "low", "high", "whole", "position", "rows", "positives"]
+
+
+def _collected(frame: DataFrame) -> pd.DataFrame:
+    return frame.toPandas()
+
+
+def _is_number(type_: str) -> bool:
+    return _NUMERIC.match(type_) is not None
+
+
+def _log_odds(probability: Column) -> Column:
+    """Log-odds, held inside the grid: isotonic calibration gives probabilities of exactly 0 and 1."""
+    least = 1 / (1 + math.exp(LOG_ODDS_LIMIT))
+    held = F.least(F.greatest(probability, F.lit(least)), F.lit(1 - least))
+    return F.log(held / (1 - held))
+
+
+def _bin(log_odds: Column) -> Column:
+    held = F.least(F.greatest(log_odds, F.lit(-float(LOG_ODDS_LIMIT))), F.lit(float(LOG_ODDS_LIMIT)))
+    return F.when(log_odds.isNotNull(), F.round(held * BINS_PER_UNIT).cast("int"))
+
+
+def _band_of(name: str, cuts: Iterable[float]) -> Column:
+    """The number of cut points at or below the value, as text; null for a missing value or NaN."""
+    value = F.col(name).cast("double")
+    index = F.lit(0)
+    for cut in cuts:
+        index = index + F.when(value >= cut, 1).otherwise(0)
+    return F.when(value.isNotNull() & ~F.isnan(value), index.cast("string"))
+
+
+def _quantile_cuts(labelled: DataFrame, numbers: Sequence[str]) -> dict[str, list[float]]:
+    """Cut points for numbers without declared bands, from a sample drawn by key."""
+    if not numbers:
+        return {}
+    modulus = max(1, math.ceil(labelled.count() / ROWS_FOR_BANDS))
+    drawn = F.pmod(F.xxhash64("key", "as_of", F.lit("bands")), F.lit(modulus)) == 0
+    sample = _collected(labelled.where(drawn).select(*(F.col(name).cast("double").alias(name) for name in numbers)))
+    return {name: cuts_of(sample[name]) for name in numbers}
+
+
+def cuts_of(values: pd.Series) -> list[float]:
+    """Cut points between bands of about equal count, rounded where that keeps them apart.
+
+    The smallest value gets its own band where at least a fifth of the rows have it (a count that is mostly zero).
+    """
+    numbers = np.sort(values.dropna().to_numpy(dtype=float))
+    distinct = np.unique(numbers)
+    if len(distinct) <= VALUES_SHOWN:
+        return [float(value) for value in distinct[1:]]
+    cuts: set[float] = set()
+    rest = numbers
+    if (numbers == distinct[0]).mean() >= 0.2:
+        cuts.add(float(distinct[1]))
+        rest = numbers[numbers > distinct[0]]
+    exact = sorted({float(cut) for cut in np.quantile(rest, [0.2, 0.4, 0.6, 0.8], method="lower")})
+    rounded = [_two_digits(cut) for cut in exact]
+    cuts |= set(rounded if len(set(rounded)) == len(exact) else exact)
+    return sorted(cut for cut in cuts if distinct[0] < cut <= distinct[-1])
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def _bands(name: str, found: pd.DataFrame, cuts: Sequence[float], whole: bool) -> pd.DataFrame:
+    edges = [math.nan, *cuts, math.nan]
+    rows = []
+    for record in found.itertuples():
+        if record.level is None or pd.isna(record.level):
+            rows.append((name, "missing", None, math.nan, math.nan, whole, len(edges), record.rows, record.positives))
+        else:
+            band = int(str(record.level))
+            rows.append((name, "band", None, edges[band], edges[band + 1], whole, band, record.rows, record.positives))
+    return pd.DataFrame(rows, columns=_RATE_COLUMNS).sort_values("position", ignore_index=True)
+
+
+def _levels(name: str, found: pd.DataFrame, rows: int, positives: int) -> pd.DataFrame:
+    """The commonest levels by count, then all others together, then the missing."""
+    missing = found[found["level"].isna()]
+    named = found[found["level"].notna()].sort_values(["rows", "level"], ascending=[False, True])
+    shown = named.head(LEVELS_SHOWN)
+    parts = [
+        (name, "level", str(record.level), math.nan, math.nan, False, place, record.rows, record.positives)
+        for place, record in enumerate(shown.itertuples())
+    ]
+    other = rows - int(shown["rows"].sum()) - int(missing["rows"].sum())
+    if other:
+        yes = positives - int(shown["positives"].sum()) - int(missing["positives"].sum())
+        parts.append((name, "other", None, math.nan, math.nan, False, len(parts), other, yes))
+    parts += [
+        (name, "missing", None, math.nan, math.nan, False, len(parts), record.rows, record.positives)
+        for record in missing.itertuples()
+    ]
+    return pd.DataFrame(parts, columns=_RATE_COLUMNS)

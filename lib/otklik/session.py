@@ -1,0 +1,86 @@
+"""The only builder of a SparkSession. It never stops a session that it did not start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+#: What every session needs, wherever it runs: Delta, one time zone, and errors instead of silent nulls.
+REQUIRED_PROPERTIES = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+#: Set on the running session, also on one that somebody else started.
+RUNTIME_PROPERTIES = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    # A date that does not exist is a fault, not the next month's second day.
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # Code pages such as windows-1251 and koi8-r.
+    "spark.sql.legacy.javaCharsets": "true",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A Spark session, and whether it is ours to stop."""
+
+    spark: SparkSession
+    is_ours: bool
+
+    def stop(self) -> None:
+        """Stop the session if `start` started it."""
+        if self.is_ours:
+            self.spark.stop()
+
+
+def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log: Path | None = None) -> Session:
+    """The running session, or a new one.
+
+    Args:
+        name: the application's name.
+        properties: Spark properties for a session of our own; under spark-submit its own properties hold instead.
+        submitted: whether spark-submit launched this process.
+        jvm_log: where the JVM's own output goes; None leaves it on stderr.
+    """
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return Session(_with_runtime_properties(running), is_ours=False)
+    builder = SparkSession.builder.appName(name)
+    for key, value in {**REQUIRED_PROPERTIES, **({} if submitted else properties)}.items():
+        builder = builder.config(key, value)
+    if not submitted:
+        # Spark starts its Python workers with `python3` from PATH otherwise, and they miss our packages.
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+    with _stderr_to(jvm_log):
+        spark = builder.getOrCreate()
+    return Session(_with_runtime_properties(spark), is_ours=True)
+
+
+def _with_runtime_properties(spark: SparkSession) -> SparkSession:
+    for key, value in RUNTIME_PROPERTIES.items():
+        spark.conf.set(key, value)
+    return spark
+
+
+@contextlib.contextmanager
+def _stderr_to(log: Path | None) -> Iterator[None]:
+    """While it lasts, processes started from here inherit the log as their stderr."""
+    if log is None:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with log.open("ab") as target:
+        os.dup2(target.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

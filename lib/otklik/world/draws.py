@@ -1,0 +1,58 @@
+"""Random draws as Spark SQL text: each a function of the row's number, the seed and a salt, and of nothing else.
+
+So the same seed gives the same world on any number of cores and partitions. Every expression expects a column
+`number` (the customer's, from 0) in scope; `also` names further columns or lambda variables the draw depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+def text(value: str) -> str:
+    """A SQL string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def texts(values: Sequence[str]) -> str:
+    """A SQL array of string literals."""
+    return "array(" + ", ".join(map(text, values)) + ")"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Draws under one seed. Each salt is an independent stream."""
+
+    seed: int
+
+    def bits(self, salt: str, *also: str) -> str:
+        """64 random bits as a BIGINT."""
+        return f"xxhash64({', '.join(['number', *also])}, {self.seed}L, {text(salt)})"
+
+    def uniform(self, salt: str, *also: str) -> str:
+        """A DOUBLE in [0, 1), from the upper 53 bits."""
+        return f"(shiftrightunsigned({self.bits(salt, *also)}, 11) / 9007199254740992D)"
+
+    def normal(self, salt: str, *also: str) -> str:
+        """A standard normal DOUBLE (Box and Muller 1958)."""
+        radius = f"sqrt(-2D * ln(1D - {self.uniform(salt + ' radius', *also)}))"
+        return f"({radius} * cos(2D * pi() * {self.uniform(salt + ' angle', *also)}))"
+
+    def below(self, limit: int, salt: str, *also: str) -> str:
+        """A BIGINT in [0, limit)."""
+        return f"pmod({self.bits(salt, *also)}, {limit}L)"
+
+    def one_of(self, values: Sequence[str], salt: str, *also: str) -> str:
+        """One of the strings, all equally likely."""
+        return f"element_at({texts(values)}, 1 + CAST({self.below(len(values), salt, *also)} AS INT))"
+
+    def weighted(self, weights: Mapping[str, int], salt: str, *also: str) -> str:
+        """One of the strings; the weights are per cent.
+
+        Raises:
+            ValueError: if the weights do not add up to 100.
+        """
+        if sum(weights.values()) != 100:
+            raise ValueError(f"{salt}: weights add up to {sum(weights.values())}, not 100")
+        return self.one_of([value for value, weight in weights.items() for _ in range(weight)], salt, *also)

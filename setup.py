@@ -1,6 +1,5 @@
 """The package otklik, its command, and the jobs and settings that travel with it."""
 
-from glob import glob
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -11,8 +10,8 @@ VERSION = "0.1.0"
 def travelling(folder: str, pattern: str) -> list[tuple[str, list[str]]]:
     """Files outside the package that an installed `otklik` needs, kept in their folders under share/otklik."""
     found: dict[str, list[str]] = {}
-    for name in sorted(glob(f"{folder}/{pattern}", recursive=True)):
-        found.setdefault(f"share/otklik/{Path(name).parent.as_posix()}", []).append(name)
+    for file in sorted(Path(folder).glob(pattern)):
+        found.setdefault(f"share/otklik/{file.parent.as_posix()}", []).append(file.as_posix())
     return list(found.items())
 
 
@@ -50,5 +49,5 @@ setup(
             "pre-commit>=4,<5",
         ],
     },
-    entry_points={"console_scripts": ["otklik=otklik.cli:main"]},
+    entry_points={"console_scripts": ["otklik=otklik.cli:entry_point"]},
 )

@@ -62,7 +62,7 @@ def fetch(spark_home: Path, scratch: Path) -> None:
         scratch: an empty folder for Ivy and for a program that does nothing.
 
     Raises:
-        SystemExit: if a jar does not come, or is not the one expected.
+        SystemExit: if a jar cannot be had, or is not the one expected.
     """
     settings = scratch / "ivysettings.xml"
     settings.write_text(IVY_SETTINGS, encoding="utf-8")
@@ -76,12 +76,14 @@ def fetch(spark_home: Path, scratch: Path) -> None:
         "spark.jars.ivySettings": str(settings),
     }
     options = [part for key, value in properties.items() for part in ("--conf", f"{key}={value}")]
-    subprocess.run(
+    resolved = subprocess.run(
         [str(spark_home / "bin" / "spark-submit"), "--master", "local[1]", *options, str(nothing)],
-        check=True,
+        check=False,
         stdin=subprocess.DEVNULL,
         env={**os.environ, "SPARK_HOME": str(spark_home), "PYSPARK_PYTHON": sys.executable},
     )
+    if resolved.returncode:
+        sys.exit(f"spark-submit could not resolve {PACKAGE}; its own words are above")
     for name, expected in JARS.items():
         found = next((scratch / "ivy").rglob(f"*{name}"), None)
         if found is None:

@@ -18,10 +18,15 @@ class Step:
 
     name: str
     notes: list[str] = field(default_factory=list)
+    now: str = ""
 
     def rows(self, count: int, of: str = "rows") -> None:
         """Note a count, e.g. 45,211 rows."""
         self.notes.append(f"{count:,} {of}")
+
+    def under_way(self, text: str) -> None:
+        """What a terminal shows while the step runs."""
+        self.now = text
 
     def say(self, text: str) -> None:
         """Note something in words."""
@@ -66,5 +71,5 @@ class Progress:
 
     def _tick(self, step: Step, start: float, done: threading.Event) -> None:
         while not done.wait(0.5):
-            self._stream.write(f"\r\x1b[2K… {step.name:<34} {self._seconds() - start:6.0f} s")
+            self._stream.write(f"\r\x1b[2K… {step.name:<34} {step.now:<44} {self._seconds() - start:6.0f} s")
             self._stream.flush()

@@ -22,8 +22,13 @@ RUNTIME_PROPERTIES = {
     "spark.sql.ansi.enabled": "true",
     # A date that does not exist is a fault, not the next month's second day.
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # Delta's parser does not pass named parameters (:as_of) on to Spark 4.1's way of replacing them in the text; this
+    # is the way of Spark 4.0, which binds them in the plan.
+    "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
     # Code pages such as windows-1251 and koi8-r.
     "spark.sql.legacy.javaCharsets": "true",
+    # A byte that its charset does not know becomes U+FFFD and rejects its own record, not the whole file.
+    "spark.sql.legacy.codingErrorAction": "true",
 }
 
 

@@ -53,7 +53,7 @@ def only_known(rows: DataFrame, as_of: datetime) -> DataFrame:
 def latest_known(inputs: Sequence[DataFrame]) -> datetime | None:
     """The latest moment at which anything in the inputs became known; None where all are untimed."""
     moments = [with_known_at(rows).agg(F.max("known_at").alias("latest")).collect()[0].latest for rows in inputs]
-    known = [moment.replace(tzinfo=UTC) for moment in moments if moment is not None]
+    known = [moment.astimezone(UTC) for moment in moments if moment is not None]
     return max(known, default=None)
 
 

@@ -1,0 +1,1 @@
+"""Splits, preparation, the models and their challengers, calibration, judgement, explanations, the registry."""

@@ -21,8 +21,9 @@ Method = Literal["platt", "isotonic", "identity"]
 #: What a score is: `log_odds` (any margin will do) or `probability`.
 Scale = Literal["log_odds", "probability"]
 
-#: Probabilities are moved this far from 0 and 1 on the way to log-odds: a leaf without a yes is rare, not impossible.
-LOG_ODDS_CLIP = 1e-4
+#: Probabilities are moved this far from 0 and 1 on the way to log-odds, because a leaf without a yes is rare, not
+#: impossible; less far where yes (or no) itself is rare: to a hundredth of its rate.
+LOG_ODDS_CLIP = 1e-3
 #: With fewer rows of either answer nothing can be learnt about probabilities.
 MINIMUM_OF_EACH = 10
 #: Newton's method ends when no gradient is larger, or after this many steps (Lin et al. use 1e-5 and 100).
@@ -38,6 +39,7 @@ class Calibrator:
         scale: what the scores are.
         slope: of Platt's line over log-odds, never negative.
         intercept: of that line.
+        clip: how far probabilities are moved from 0 and 1 before they become log-odds.
         scores: isotonic: rising scores; between two of them probabilities are interpolated, beyond them constant.
         probabilities: isotonic: probability at each of the scores.
         reason: why it is the identity; else empty.
@@ -47,6 +49,7 @@ class Calibrator:
     scale: Scale
     slope: float = 1.0
     intercept: float = 0.0
+    clip: float = LOG_ODDS_CLIP
     scores: tuple[float, ...] = ()
     probabilities: tuple[float, ...] = ()
     reason: str = ""
@@ -57,11 +60,9 @@ class Calibrator:
         if self.method == "isotonic":
             return np.interp(score, self.scores, self.probabilities)
         if self.method == "platt":
-            return probability_of(self.slope * self._log_odds(score) + self.intercept)
+            log_odds = log_odds_of(score, self.clip) if self.scale == "probability" else score
+            return probability_of(self.slope * log_odds + self.intercept)
         return score if self.scale == "probability" else probability_of(score)
-
-    def _log_odds(self, score: Floats) -> Floats:
-        return log_odds_of(score) if self.scale == "probability" else score
 
     def to_dict(self) -> dict[str, Any]:
         """The calibrator as JSON values."""
@@ -70,6 +71,7 @@ class Calibrator:
             "scale": self.scale,
             "slope": self.slope,
             "intercept": self.intercept,
+            "clip": self.clip,
             "scores": list(self.scores),
             "probabilities": list(self.probabilities),
             "reason": self.reason,
@@ -83,10 +85,12 @@ class Calibrator:
             DamagedError: if it is not one.
         """
         try:
-            found = cls(**{**values, "scores": tuple(values["scores"]), "probabilities": tuple(values["probabilities"])})
+            found = cls(
+                **{**values, "scores": tuple(values["scores"]), "probabilities": tuple(values["probabilities"])}
+            )
         except (KeyError, TypeError):
             raise DamagedError("the calibrator is not readable", cure="train again, or roll back") from None
-        numbers = [found.slope, found.intercept, *found.scores, *found.probabilities]
+        numbers = [found.slope, found.intercept, found.clip, *found.scores, *found.probabilities]
         sound = (
             found.method in ("platt", "isotonic", "identity")
             and found.scale in ("log_odds", "probability")
@@ -113,7 +117,7 @@ def fit_platt(score: Floats, label: npt.NDArray[Any], scale: Scale = "log_odds")
     Args:
         score: (rows,) scores of rows that the model had not seen.
         label: (rows,) 1 or 0.
-        scale: what the scores are; probabilities are turned into log-odds, clipped by LOG_ODDS_CLIP.
+        scale: what the scores are; probabilities are turned into log-odds, clipped as LOG_ODDS_CLIP says.
 
     Returns:
         The calibrator; the identity, with its reason, where the rows do not carry a line that rises.
@@ -125,10 +129,12 @@ def fit_platt(score: Floats, label: npt.NDArray[Any], scale: Scale = "log_odds")
     order = np.lexsort((label, score))
     yes = np.asarray(label)[order] == 1
     places = np.asarray(score, dtype=np.float64)[order]
-    slope, intercept = _platt_line(log_odds_of(places) if scale == "probability" else places, yes)
+    rate = float(yes.mean())
+    clip = min(LOG_ODDS_CLIP, rate / 100, (1 - rate) / 100)
+    slope, intercept = _platt_line(log_odds_of(places, clip) if scale == "probability" else places, yes)
     if slope <= 0:
         return Calibrator("identity", scale, reason="a higher score does not mean more yes")
-    return Calibrator("platt", scale, slope, intercept)
+    return Calibrator("platt", scale, slope, intercept, clip)
 
 
 def fit_isotonic(score: Floats, label: npt.NDArray[Any], scale: Scale = "log_odds") -> Calibrator:
@@ -160,9 +166,9 @@ def fit_isotonic(score: Floats, label: npt.NDArray[Any], scale: Scale = "log_odd
     )
 
 
-def log_odds_of(probability: Floats) -> Floats:
-    """ln(p / (1 − p)), with p clipped by LOG_ODDS_CLIP."""
-    clipped = np.clip(probability, LOG_ODDS_CLIP, 1 - LOG_ODDS_CLIP)
+def log_odds_of(probability: Floats, clip: float = LOG_ODDS_CLIP) -> Floats:
+    """ln(p / (1 − p)), with p kept `clip` away from 0 and 1."""
+    clipped = np.clip(probability, clip, 1 - clip)
     return np.log(clipped) - np.log1p(-clipped)
 
 

@@ -1,7 +1,7 @@
 """How good a model's answers are: every number of gold.scoreboard, with intervals.
 
-Nothing here depends on the order of rows: rows are first put into an order of their own (score, label, moment), and rows
-of equal score are always treated as one step.
+Nothing here depends on the order of rows: rows are first put into an order of their own (score, label, moment), and
+rows of equal score are always treated as one step.
 
 A row's `score` is its probability, or its margin where the model has no probability.
 """
@@ -97,7 +97,9 @@ def evaluate(
     draws, sums = _draws(rows, resampling, {"right": right, "hits": contacted & yes, "contacts": contacted})
     draws["accuracy"] = _ratio(sums["right"], sums["rows"])
     if cost is not None and value is not None:
-        draws["profit"] = profit_draws(sums["hits"], sums["contacts"], sums["rows"], cost=cost, value=value, rows=rows.count)
+        draws["profit"] = profit_draws(
+            sums["hits"], sums["contacts"], sums["rows"], cost=cost, value=value, rows=rows.count
+        )
     for name in WITH_INTERVALS:
         low, high = interval(draws[name]) if name in draws and found[name] is not None else (None, None)
         found |= {f"{name}_low": low, f"{name}_high": high}
@@ -242,7 +244,7 @@ class _Rows:
 
     @cached_property
     def _beaten_within(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """For each yes, as places in `_no_by_moment`: where its moment starts, its step starts, ends, its moment ends."""
+        """For each yes, places in `_no_by_moment`: start of moment, start and end of step, end of moment."""
         span = self.rank[-1] + 1
         places = self.moment[self._no_by_moment] * span + self.rank[self._no_by_moment]
         starts = self.moment[self.yes] * span

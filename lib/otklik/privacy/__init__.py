@@ -1,0 +1,1 @@
+"""Personal columns: pseudonyms under a key, and masks wherever a value could be shown."""

@@ -7,27 +7,23 @@ rows. What is small (scoreboard, explanations, findings, action values, the ledg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import pandas as pd
 
-from otklik.settings import Text
+from otklik.features.catalogue import FeatureColumn
 from otklik.task import Task
 
 Language = Literal["ru", "en"]
 LANGUAGES: tuple[Language, ...] = ("ru", "en")
 
 
-@dataclass(frozen=True)
-class FeatureDoc:
-    """A feature as people read it: its column, what it means, and whether it is known before the decision."""
-
-    name: str
-    meaning: Text
-    known: Literal["before", "after"] = "before"
+def records(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a frame, each with its columns as attributes of whatever type they hold."""
+    return iter(frame.itertuples(index=False))
 
 
 @dataclass(frozen=True)
@@ -40,12 +36,12 @@ class ReportFacts:
         run_id: the run.
         code_version: version and content hash of the package.
         table_versions: table → Delta version that the run read or wrote.
-        features: the documentation of the task's features.
+        features: the documentation of the task's features, as in the headers of their .sql files.
         label_states: `reductions.rows_per_label_state`: label_state, rows.
-        attribute_rates: `reductions.attribute_rates`: attribute, kind (level | band | missing | other), level, low, high
-            (band: low ≤ x < high; open ends are NaN), whole (a band of whole numbers), position, rows, positives.
+        attribute_rates: `reductions.attribute_rates`: attribute, kind (level | band | missing | other), level, low,
+            high (band: low ≤ x < high; open ends are NaN), whole (a band of whole numbers), position, rows, positives.
         rates_over_time: `reductions.rates_over_time`: period (start, UTC), rows, positives; by hour or by day.
-        remark_counts: `reductions.remark_counts`: predicate, rows, positives; for the numbers inside the task's remarks.
+        remark_counts: `reductions.remark_counts`: predicate, rows, positives; for the numbers inside remarks.
         scoreboard: this run's rows of gold.scoreboard.
         score_counts: `reductions.score_counts` of gold.<task>_predictions: model, leaks, split, calibration, bin,
             is_chosen, rows, positives; a bin is a log-odds, see `reductions.BINS_PER_UNIT`.
@@ -64,7 +60,7 @@ class ReportFacts:
     run_id: str
     code_version: str
     table_versions: Mapping[str, int]
-    features: Sequence[FeatureDoc]
+    features: Sequence[FeatureColumn]
     label_states: pd.DataFrame
     attribute_rates: pd.DataFrame
     rates_over_time: pd.DataFrame

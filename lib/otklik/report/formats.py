@@ -37,6 +37,7 @@ class Formats:
 
     def __init__(self, language: Language) -> None:
         self.language = language
+        self._percent_sign = "%" if language == "en" else f"{_HARD}%"
 
     def integer(self, value: float | None) -> str:
         """A whole number with its thousands apart."""
@@ -58,7 +59,7 @@ class Formats:
             return NOTHING
         if 0 < abs(share) < 0.01:
             digits = max(digits, 2)
-        return self.decimal(100 * share, digits) + ("%" if self.language == "en" else f"{_HARD}%")
+        return self.decimal(100 * share, digits) + self._percent_sign
 
     def money(self, value: float | None, currency: str = "") -> str:
         """An amount to the nearest whole unit, or with two digits where it is small."""
@@ -77,11 +78,19 @@ class Formats:
         return self.decimal(value, max(0, 2 - int(np.floor(np.log10(abs(value))))))
 
     def interval(self, low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
-        """`low–high`, with an ellipsis where a minus sign would run into the dash; empty where there is none."""
-        if not (is_number(low) and is_number(high)):
+        """`low–high`, with an ellipsis where a minus sign would run into the dash; empty where there is no interval."""
+        if not (is_number(low) and is_number(high)) or low == high:
             return ""
         mark = "–" if low is not None and high is not None and low >= 0 and high >= 0 else f"{_THIN}…{_THIN}"
         return f"{write(low)}{mark}{write(high)}"
+
+    def percent_interval(self, low: float | None, high: float | None) -> str:
+        """Two shares of one as `11.4–12.0%`; empty where there is no interval."""
+        if low is None or high is None or not (is_number(low) and is_number(high)):
+            return ""
+        digits = 2 if 0 < high < 0.01 else 1
+        bare = self.interval(100 * low, 100 * high, lambda value: self.decimal(value, digits))
+        return bare + self._percent_sign if bare else ""
 
     def day(self, moment: datetime | pd.Timestamp) -> str:
         """`11 May 2009`, `11 мая 2009`."""

@@ -34,7 +34,7 @@ def with_rates(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def strength(counts: pd.DataFrame) -> float:
-    """How far an attribute's levels differ: Cramér's V of level × answer, 0 to 1, corrected for chance (Bergsma 2013)."""
+    """How far an attribute's levels differ: Cramér's V of level × answer, 0 to 1, less chance (Bergsma 2013)."""
     rows = counts["rows"].to_numpy(dtype=float)
     yes = counts["positives"].to_numpy(dtype=float)
     total, overall = rows.sum(), yes.sum() / max(rows.sum(), 1)
@@ -91,7 +91,7 @@ def coarse_band(counts: pd.DataFrame) -> CoarseBand | None:
 
 
 #: Grains from fine to coarse; the first that gives at most PERIODS_SHOWN periods is used.
-_GRAINS = (("hour", "h"), ("6 hours", "6h"), ("day", "D"), ("week", "W-MON"), ("month", "MS"), ("quarter", "QS"))
+_GRAINS = (("hour", "h"), ("hour", "6h"), ("day", "D"), ("week", "W-MON"), ("month", "MS"), ("quarter", "QS"))
 PERIODS_SHOWN = 40
 
 
@@ -99,21 +99,24 @@ def per_period(counts: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Counts by hour or day → counts by the finest grain that stays readable, with rates; and the grain's name.
 
     Returns:
-        period, rows, positives, rate, rate_low, rate_high for periods that have rows; hour | day | week | month | quarter.
+        period, rows, positives, rate, rate_low, rate_high of periods that have rows; and
+        hour | day | week | month | quarter.
     """
     times = pd.to_datetime(counts["period"])
     frame = counts.assign(period=times)[["period", "rows", "positives"]].set_index("period")
-    grouped, grain = frame, "hour"
-    for grain, code in _GRAINS:
-        label = {"label": "left", "closed": "left"} if code == "W-MON" else {}
-        grouped = frame.resample(code, **label).sum()  # type: ignore[arg-type]
+    for name, code in _GRAINS:
+        grain, grouped = name, frame.resample(code, label="left", closed="left").sum()
         if len(grouped) <= PERIODS_SHOWN:
             break
-    return with_rates(grouped[grouped["rows"] > 0].reset_index()), "hour" if "hour" in grain else grain
+    return with_rates(grouped[grouped["rows"] > 0].reset_index()), grain
 
 
 def fifths(counts: pd.DataFrame) -> pd.DataFrame:
-    """Rows in order of time, cut between periods into five parts of about equal count: part (0–4), rows, positives, rate."""
+    """Rows in order of time, cut between periods into five parts of about equal count.
+
+    Returns:
+        part (0–4), rows, positives, rate, rate_low, rate_high.
+    """
     ordered = counts.sort_values("period")
     rows = ordered["rows"].to_numpy(dtype=float)
     middle = (np.cumsum(rows) - rows / 2) / max(rows.sum(), 1)
@@ -131,17 +134,17 @@ class Ranking:
     @property
     def share(self) -> Floats:
         """Share of all rows taken."""
-        return self.rows / max(self.rows[-1], 1)
+        return np.asarray(self.rows / max(self.rows[-1], 1))
 
     @property
     def gain(self) -> Floats:
         """Share of all positives among them (recall, true positive rate)."""
-        return self.positives / max(self.positives[-1], 1)
+        return np.asarray(self.positives / max(self.positives[-1], 1))
 
     @property
     def false_positive_rate(self) -> Floats:
         """Share of all negatives among them."""
-        return (self.rows - self.positives) / max(self.rows[-1] - self.positives[-1], 1)
+        return np.asarray((self.rows - self.positives) / max(self.rows[-1] - self.positives[-1], 1))
 
     @property
     def precision(self) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
+from otklik.report.facts import records
 from otklik.settings import Text
 
 #: Scores are counted on a grid of log-odds: this many bins per unit, from −LIMIT to LIMIT. Fine enough for every curve
@@ -50,8 +52,8 @@ def attribute_rates(
     Args:
         features: gold.<task>_features; rows without a label do not count.
         attributes: columns to count, in the order of the report. Texts, booleans and numbers; others are left out.
-        bands: cut points per number, low ≤ x < high. Where none are given the bands hold about a fifth of the rows each,
-            or one value each where there are only a few; the smallest value has its own band if it is common.
+        bands: cut points per number, low ≤ x < high. Where none are given the bands hold about a fifth of the rows
+            each, or one value each where there are only a few; a common smallest value has its own band.
 
     Returns:
         attribute, kind, level, low, high, whole, position, rows, positives; see `facts.ReportFacts`.
@@ -71,7 +73,12 @@ def attribute_rates(
         )
         for name in shown
     ]
-    totals = labelled.agg(F.count("*").alias("rows"), F.sum("label").alias("positives")).first()
+    ends = [
+        end(F.col(name).cast("double")).alias(f"{name}_{place}")
+        for name in cuts
+        for place, end in enumerate((F.min, F.max))
+    ]
+    totals = labelled.agg(F.count("*").alias("rows"), F.sum("label").alias("positives"), *ends).first()
     if totals is None or not totals["rows"]:
         return pd.DataFrame(columns=_RATE_COLUMNS)
     counted = (
@@ -86,7 +93,8 @@ def attribute_rates(
     for name in shown:
         mine = found[found["attribute"] == name]
         if name in cuts:
-            parts.append(_bands(name, mine, cuts[name], whole[name]))
+            edges = _edges(cuts[name], totals[f"{name}_0"], totals[f"{name}_1"], whole[name])
+            parts.append(_bands(name, mine, edges, whole[name]))
         else:
             parts.append(_levels(name, mine, int(totals["rows"]), int(totals["positives"])))
     return pd.concat(parts, ignore_index=True)[_RATE_COLUMNS]
@@ -118,12 +126,14 @@ def remark_counts(features: DataFrame, remarks: Sequence[Text]) -> pd.DataFrame:
     Raises:
         ConfigurationError: if a predicate is not SQL over these columns.
     """
-    predicates = ["true", *dict.fromkeys(p for remark in remarks for p in predicates_in(remark.en, remark.ru))]
+    predicates = dict.fromkeys(["true", *(p for remark in remarks for p in predicates_in(remark.en, remark.ru))])
     labelled = features.where(F.col("label").isNotNull())
     rows = []
     for predicate in predicates:
         try:
-            counted = labelled.where(F.expr(predicate)).agg(F.count("*").alias("rows"), F.sum("label").alias("positives"))
+            counted = labelled.where(F.expr(predicate)).agg(
+                F.count("*").alias("rows"), F.sum("label").alias("positives")
+            )
             row = counted.first()
         except PySparkException as fault:
             raise ConfigurationError(
@@ -148,19 +158,20 @@ def score_counts(predictions: DataFrame, threshold: float | None) -> pd.DataFram
         threshold: cost / value; the share right is counted at .5 where the task declares neither.
 
     Returns:
-        model, leaks, split, calibration, bin (log-odds × BINS_PER_UNIT), is_chosen (probability ≥ threshold, exact),
-        rows, positives. A raw linear SVC has its margin in place of the log-odds, and is chosen where that is positive.
+        model, leaks, split, calibration, bin (log-odds × BINS_PER_UNIT), is_chosen (above the threshold, as in the
+        scoreboard's profit), rows, positives. A raw linear SVC has its margin in place of the log-odds, and is chosen
+        where that is positive.
     """
     cut = 0.5 if threshold is None else threshold
     raw = F.struct(
         F.lit("raw").alias("calibration"),
         F.when(F.col("raw").isNull(), _bin(F.col("margin"))).otherwise(_bin(_log_odds(F.col("raw")))).alias("bin"),
-        F.when(F.col("raw").isNull(), F.col("margin") >= 0).otherwise(F.col("raw") >= cut).alias("is_chosen"),
+        F.when(F.col("raw").isNull(), F.col("margin") > 0).otherwise(F.col("raw") > cut).alias("is_chosen"),
     )
     calibrated = F.struct(
         F.lit("calibrated").alias("calibration"),
         _bin(_log_odds(F.col("calibrated"))).alias("bin"),
-        (F.col("calibrated") >= cut).alias("is_chosen"),
+        (F.col("calibrated") > cut).alias("is_chosen"),
     )
     keys = ["model", "leaks", "split", "calibration", "bin", "is_chosen"]
     return _collected(
@@ -273,10 +284,18 @@ def _two_digits(value: float) -> float:
     return float(f"{value:.2g}")
 
 
-def _bands(name: str, found: pd.DataFrame, cuts: Sequence[float], whole: bool) -> pd.DataFrame:
-    edges = [math.nan, *cuts, math.nan]
+def _edges(cuts: Sequence[float], least: float | None, most: float | None, whole: bool) -> list[float]:
+    """The ends of the bands: open on both sides, but closed where the outer band holds one whole number only."""
+    first, last = math.nan, math.nan
+    if whole and cuts and least is not None and most is not None:
+        first = least if least == cuts[0] - 1 else math.nan
+        last = most + 1 if most == cuts[-1] else math.nan
+    return [first, *cuts, last]
+
+
+def _bands(name: str, found: pd.DataFrame, edges: Sequence[float], whole: bool) -> pd.DataFrame:
     rows = []
-    for record in found.itertuples():
+    for record in records(found):
         if record.level is None or pd.isna(record.level):
             rows.append((name, "missing", None, math.nan, math.nan, whole, len(edges), record.rows, record.positives))
         else:
@@ -290,9 +309,9 @@ def _levels(name: str, found: pd.DataFrame, rows: int, positives: int) -> pd.Dat
     missing = found[found["level"].isna()]
     named = found[found["level"].notna()].sort_values(["rows", "level"], ascending=[False, True])
     shown = named.head(LEVELS_SHOWN)
-    parts = [
+    parts: list[tuple[Any, ...]] = [
         (name, "level", str(record.level), math.nan, math.nan, False, place, record.rows, record.positives)
-        for place, record in enumerate(shown.itertuples())
+        for place, record in enumerate(records(shown))
     ]
     other = rows - int(shown["rows"].sum()) - int(missing["rows"].sum())
     if other:
@@ -300,6 +319,6 @@ def _levels(name: str, found: pd.DataFrame, rows: int, positives: int) -> pd.Dat
         parts.append((name, "other", None, math.nan, math.nan, False, len(parts), other, yes))
     parts += [
         (name, "missing", None, math.nan, math.nan, False, len(parts), record.rows, record.positives)
-        for record in missing.itertuples()
+        for record in records(missing)
     ]
     return pd.DataFrame(parts, columns=_RATE_COLUMNS)

@@ -1,0 +1,1 @@
+"""Raw files → bronze, silver and rejected: the contract, the reader, the checks."""

@@ -20,6 +20,36 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 #: Date formats that are not patterns: numbers of seconds or milliseconds since 1970-01-01 UTC.
 EPOCH_FORMATS = ("epoch_seconds", "epoch_millis")
 
+#: Encodings that are read: Python's name → Java's. All but utf-16 keep ASCII as it is, so that lines can be told apart
+#: in the bytes; utf-16 has a way of its own in the reader.
+CHARSETS = {
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16LE",
+    "utf-16-be": "UTF-16BE",
+    "ascii": "US-ASCII",
+    "cp1250": "windows-1250",
+    "cp1251": "windows-1251",
+    "cp1252": "windows-1252",
+    "cp1254": "windows-1254",
+    "cp866": "IBM866",
+    "koi8-r": "KOI8-R",
+    "koi8-u": "KOI8-U",
+    "iso8859-1": "ISO-8859-1",
+    "iso8859-2": "ISO-8859-2",
+    "iso8859-5": "ISO-8859-5",
+    "iso8859-9": "ISO-8859-9",
+    "iso8859-15": "ISO-8859-15",
+    "mac-cyrillic": "x-MacCyrillic",
+    "gb18030": "GB18030",
+    "shift_jis": "Shift_JIS",
+    "euc_kr": "EUC-KR",
+}
+
+#: Letters that mean something when a date is read: https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html
+_PATTERN_LETTERS = frozenset("yuMLdDHhKkmsSaVzOXxZ")
+
 _DECIMAL = re.compile(r"^decimal\(([1-9]|[12]\d|3[0-8]),\s?(\d|[12]\d|3[0-8])\)$")
 _DURATION = re.compile(r"^(\d+)(s|min|h|d)$")
 _DURATION_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
@@ -37,6 +67,24 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
 
 
+def fold_name(name: str) -> str:
+    """A column's name as names are compared: without case, outer blanks, byte-order mark or kinds of blank."""
+    return " ".join(name.replace("\ufeff", "").split()).casefold()
+
+
+def _pattern_fault(pattern: str) -> str | None:
+    """Why a date pattern cannot be used for reading, or None."""
+    if pattern in EPOCH_FORMATS:
+        return None
+    bare = re.sub(r"'(?:[^']|'')*'", "", pattern)
+    if "'" in bare:
+        return f"{pattern!r} has a quote that is not closed"
+    unknown = sorted({letter for letter in bare if letter.isascii() and letter.isalpha()} - _PATTERN_LETTERS)
+    if unknown:
+        return f"{pattern!r} has letters that no date is read by: {', '.join(unknown)} (as in dd.MM.yyyy HH:mm:ss)"
+    return None if bare.strip() else f"{pattern!r} is no date pattern"
+
+
 class Format(Strict):
     """How the bytes of a file become records and fields. gzip is recognised by the ending .gz."""
 
@@ -52,15 +100,29 @@ class Format(Strict):
     thousands_separator: str | None = Field(None, max_length=1)
     date_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd"])
     timestamp_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd HH:mm:ss"])
-    time_zone: str = "UTC"
+    time_zone: str = Field("UTC", description="zone of times that name none")
+    maximum_field_length: int = Field(1_000_000, ge=1, description="characters; longer fields reject their record")
 
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
         try:
-            return codecs.lookup(encoding).name
+            name = codecs.lookup(encoding).name
         except LookupError:
-            raise ValueError(f"unknown encoding {encoding!r}") from None
+            name = encoding
+        if name not in CHARSETS:
+            raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(CHARSETS)}")
+        return name
+
+    @field_validator("date_formats", "timestamp_formats")
+    @classmethod
+    def _known_patterns(cls, patterns: list[str]) -> list[str]:
+        faults = [fault for fault in map(_pattern_fault, patterns) if fault]
+        if not patterns:
+            raise ValueError("needs at least one pattern")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return patterns
 
     @field_validator("time_zone")
     @classmethod
@@ -79,7 +141,23 @@ class Format(Strict):
             raise ValueError("a tsv file is delimited by tabs; use kind = 'csv' with this delimiter")
         if self.kind in ("json_lines", "parquet") and self.delimiter is not None:
             raise ValueError(f"a {self.kind} file has no delimiter")
+        if self.is_delimited:
+            self._check_marks()
+        elif self.multiline or not self.header:
+            raise ValueError(f"multiline and header = false are for csv and tsv, not {self.kind}")
         return self
+
+    def _check_marks(self) -> None:
+        marks = {"delimiter": self.field_delimiter, "quote": self.quote, "escape": self.escape}
+        for name, mark in marks.items():
+            if mark and (mark in "\r\n\0" or len(mark.encode("utf-16-le")) > 2):
+                raise ValueError(f"{name} cannot be a line break, NUL or a character outside the basic plane")
+        if self.quote and self.quote == self.field_delimiter:
+            raise ValueError("quote is also the delimiter")
+        if self.escape and self.escape == self.field_delimiter:
+            raise ValueError("escape is also the delimiter")
+        if self.multiline and not self.quote:
+            raise ValueError("multiline needs a quote")
 
     @property
     def field_delimiter(self) -> str:
@@ -100,8 +178,8 @@ class Column(Strict):
     type: str
     required: bool = False
     allowed: list[str] | None = None
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: float | None = Field(None, allow_inf_nan=False)
+    maximum: float | None = Field(None, allow_inf_nan=False)
     personal: bool = False
     missing: Literal["fail", "null"] = Field("fail", description="what to do with a file that lacks the column")
     known: Literal["with_row", "after_decision"] = "with_row"
@@ -110,10 +188,12 @@ class Column(Strict):
     @field_validator("type")
     @classmethod
     def _known_type(cls, type_: str) -> str:
-        if type_ in ("string", "integer", "double", "boolean", "date", "timestamp") or _DECIMAL.match(type_):
+        if type_ in ("string", "integer", "double", "boolean", "date", "timestamp"):
+            return type_
+        if (match := _DECIMAL.match(type_)) and int(match[2]) <= int(match[1]):
             return type_
         raise ValueError(
-            f"unknown type {type_!r}; known: string, integer, double, decimal(p,s), boolean, date, timestamp"
+            f"unknown type {type_!r}; known: string, integer, double, decimal(p,s) with s ≤ p ≤ 38, boolean, date, timestamp"
         )
 
     @model_validator(mode="after")
@@ -135,7 +215,7 @@ class Column(Strict):
 class Key(Strict):
     """What makes two rows the same thing, and which of two versions wins."""
 
-    columns: list[Name] | Literal["all"]
+    columns: Annotated[list[Name], Field(min_length=1)] | Literal["all"]
     keep: Literal["first", "last", "newest"] = "last"
     newest_by: Name | None = None
 
@@ -231,8 +311,8 @@ class Contract(Strict):
         seen: dict[str, str] = {}
         faults = []
         for name, column in self.columns.items():
-            for in_file in {column.source or name, *column.aliases}:
-                folded = in_file.casefold()
+            for in_file in sorted({column.source or name, *column.aliases}):
+                folded = fold_name(in_file)
                 if folded in seen:
                     faults.append(f"columns.{name} and columns.{seen[folded]} both read {in_file!r}")
                 seen[folded] = name

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql.functions import expr
 
 from otklik.world.draws import Draws
 from otklik.world.timeline import (
     CAMPAIGN_MOMENTS,
-    DELIVERED_AT,
     ENGAGEMENT_DELAY,
     MICROSECONDS_PER_DAY,
     RESPONSE_WINDOW,
@@ -29,8 +28,8 @@ class Effect:
     Attributes:
         feature: the feature's name in the task campaign_response.
         coefficient: log-odds per unit of the transformed feature, at the first campaign.
-        transform: what the feature goes through before it is multiplied: `ln(1 + x)`, `x`, or a condition on x (0 or 1).
-        sql: the transformed feature, over a contact `c` (see `_planned`) and the customer's columns.
+        transform: what the feature goes through before it is multiplied: `ln(1 + x)`, `x`, or a condition (0 or 1).
+        sql: the transformed feature, over c.known (see `_planned`), c.previous_responses and the customer's columns.
         faded: the coefficient at the last campaign, where it moves; it moves linearly in time.
     """
 
@@ -41,27 +40,32 @@ class Effect:
     faded: float | None = None
 
     @property
+    def mean_coefficient(self) -> float:
+        """The coefficient in the middle of the half year."""
+        return self.coefficient if self.faded is None else (self.coefficient + self.faded) / 2
+
+    @property
     def sign(self) -> int:
         """Whether more of it makes a yes more (1) or less (-1) likely."""
         return 1 if self.coefficient > 0 else -1
 
 
-#: What is planted, the strongest first: strength is |coefficient| × standard deviation of the transformed feature.
+#: What is planted, the strongest first: strength is |mean coefficient| × standard deviation of the transformed feature.
 EFFECTS = (
-    Effect("about_deposits_count_30d", 0.85, "ln(1 + x)", "ln(1D + c.about_deposits)"),
-    Effect("income", 0.9, "ln(1 + x)", "coalesce(ln(1D + income), 12.5D) - 12.5D"),
-    Effect("days_since_last_event", -0.012, "x", "c.days_since_last"),
-    Effect("has_housing_loan", -0.8, "x = 'да'", "if(has_housing_loan = 'да', 1D, 0D)"),
-    Effect("age", 0.95, "x >= 60", "if(c.age >= 60, 1D, 0D)"),
-    Effect("comment_count_30d", 0.6, "ln(1 + x)", "ln(1D + c.comments)"),
-    Effect("channel", 0.8, "x = 'messenger'", "if(c.channel = 'messenger', 1D, 0D)", faded=0.2),
-    Effect("about_complaints_count_30d", -0.9, "ln(1 + x)", "ln(1D + c.about_complaints)"),
-    Effect("has_loan", -0.35, "x = 'да'", "if(has_loan = 'да', 1D, 0D)"),
-    Effect("previous_responses", 0.6, "x", "CAST(c.previous_responses AS DOUBLE)"),
-    Effect("call_number", -0.1, "x", "CAST(c.call_number AS DOUBLE)"),
+    Effect("about_deposits_count_30d", 0.95, "ln(1 + x)", "ln(1D + c.known.about_deposits)"),
+    Effect("income", 0.85, "ln(1 + x)", "coalesce(ln(1D + income), 12.5D) - 12.5D"),
+    Effect("age", 0.9, "x >= 60", "if(c.known.age >= 60, 1D, 0D)"),
+    Effect("has_housing_loan", -0.75, "x = 'да'", "if(has_housing_loan = 'да', 1D, 0D)"),
+    Effect("about_complaints_count_30d", -0.8, "ln(1 + x)", "ln(1D + c.known.about_complaints)"),
+    Effect("days_since_last_event", -0.01, "x", "c.known.days_since_last"),
+    Effect("comment_count_30d", 0.55, "ln(1 + x)", "ln(1D + c.known.comments)"),
+    Effect("channel", 0.7, "x = 'messenger'", "if(c.known.channel = 'messenger', 1D, 0D)", faded=0.1),
+    Effect("previous_responses", 0.5, "x", "CAST(c.previous_responses AS DOUBLE)"),
+    Effect("has_loan", -0.3, "x = 'да'", "if(has_loan = 'да', 1D, 0D)"),
+    Effect("call_number", -0.1, "x", "CAST(c.known.call_number AS DOUBLE)"),
 )
-#: Log-odds of a contact at the first campaign with every transformed feature 0, and at the last one.
-BASE_LOG_ODDS = (-2.75, -2.25)
+#: Log-odds of a contact at the first campaign with every term of EFFECTS 0, and at the last one.
+BASE_LOG_ODDS = (-2.55, -2.05)
 
 CHANNELS = {"phone": 55, "messenger": 28, "branch": 17}
 
@@ -76,18 +80,25 @@ def with_contacts(customers: DataFrame, draws: Draws) -> DataFrame:
     """Add `contacts`: array of structs, one per contact of the customer in time order.
 
     Fields: contact_id, nth_campaign (from 0), us (the decision moment, microseconds since 1970 UTC), channel,
-    call_number, probability, responded_us (null: no yes within the window), talk_seconds.
+    call_number, probability, responded_us (to the second; null: no yes within the window), talk_seconds.
 
     Args:
         customers: rows of `people.with_person` and `engagement.with_events`.
         draws: the draws of this world.
     """
     return (
-        customers.withColumn("chosen", F.expr(_chosen(draws)))
-        .withColumn("planned", F.expr(_planned(draws)))
-        .withColumn("contacts", F.expr(_answered()))
+        with_chosen(customers, draws)
+        .withColumn("planned", expr(_planned(draws)))
+        .withColumn("contacts", expr(_answered()))
         .drop("chosen", "planned")
     )
+
+
+def with_chosen(customers: DataFrame, draws: Draws) -> DataFrame:
+    """Add `chosen`: the campaigns in which the customer is contacted, array<int> of positions in CAMPAIGN_MOMENTS."""
+    last = len(CAMPAIGN_MOMENTS) - 1
+    chosen = f"filter(sequence(0, {last}), n -> {draws.uniform('contacted', 'n')} < {_CONTACTED_SHARE}D)"
+    return customers.withColumn("chosen", expr(chosen))
 
 
 def contacts(customers: DataFrame) -> DataFrame:
@@ -95,9 +106,9 @@ def contacts(customers: DataFrame) -> DataFrame:
 
     A customer without contacts has one row with null in these.
     """
-    return customers.selectExpr(
-        "number", "customer_id", "posexplode_outer(contacts) AS (nth, contact)"
-    ).selectExpr("number", "customer_id", "nth", "contact.*")
+    return customers.selectExpr("number", "customer_id", "posexplode_outer(contacts) AS (nth, contact)").selectExpr(
+        "number", "customer_id", "nth", "contact.*"
+    )
 
 
 def truth(contacts: DataFrame) -> DataFrame:
@@ -105,12 +116,6 @@ def truth(contacts: DataFrame) -> DataFrame:
     return contacts.where("contact_id IS NOT NULL").selectExpr(
         "contact_id", "customer_id", "timestamp_micros(us) AS moment", "probability"
     )
-
-
-def _chosen(draws: Draws) -> str:
-    """SQL: the campaigns in which the customer is contacted, as array<int> of positions in CAMPAIGN_MOMENTS."""
-    last = len(CAMPAIGN_MOMENTS) - 1
-    return f"filter(sequence(0, {last}), n -> {draws.uniform('contacted', 'n')} < {_CONTACTED_SHARE}D)"
 
 
 def _planned(draws: Draws) -> str:
@@ -152,8 +157,8 @@ def _planned(draws: Draws) -> str:
 
 def _answered() -> str:
     """SQL: the planned contacts with their answers, one after the other, because an answer changes the later ones."""
-    window = microseconds(RESPONSE_WINDOW)
-    time = f"(c.nth_campaign / {len(CAMPAIGN_MOMENTS) - 1}D)"
+    window = microseconds(RESPONSE_WINDOW) // 1_000_000
+    time = f"(c.known.nth_campaign / {len(CAMPAIGN_MOMENTS) - 1}D)"
     terms = [f"{BASE_LOG_ODDS[0]}D + {BASE_LOG_ODDS[1] - BASE_LOG_ODDS[0]}D * {time}"]
     for effect in EFFECTS:
         change = 0.0 if effect.faded is None else effect.faded - effect.coefficient
@@ -161,19 +166,20 @@ def _answered() -> str:
     answer = "array<struct<contact_id: string, nth_campaign: int, call_number: int, us: bigint, channel: string, "
     answer += "probability: double, responded_us: bigint, talk_seconds: int>>"
     earlier = "size(filter(done, d -> d.responded_us <= p.us))"
-    # A transform over an array of one names an intermediate result: p with its earlier answers is c, with its
-    # probability is r.
+    # A transform over an array of one gives an intermediate result a name: c is what is known of the contact with the
+    # number of earlier answers, r has its probability too.
     return f"""aggregate(planned, CAST(array() AS {answer}), (done, p) -> concat(done, transform(
         transform(
-            transform(array(p), p -> struct(p.*, {earlier} AS previous_responses)),
-            c -> struct(c.*, 1D / (1D + exp(-({" + ".join(terms)}))) AS probability)),
+            transform(array(p), p -> struct(p AS known, {earlier} AS previous_responses)),
+            c -> struct(c.known AS known, 1D / (1D + exp(-({" + ".join(terms)}))) AS probability)),
         r -> named_struct(
-            'contact_id', r.contact_id,
-            'nth_campaign', r.nth_campaign,
-            'call_number', r.call_number,
-            'us', r.us,
-            'channel', r.channel,
+            'contact_id', r.known.contact_id,
+            'nth_campaign', r.known.nth_campaign,
+            'call_number', r.known.call_number,
+            'us', r.known.us,
+            'channel', r.known.channel,
             'probability', r.probability,
-            'responded_us', if(r.answer_u < r.probability,
-                r.us + CAST(pow(r.answer_delay_u, 2) * {window}D AS BIGINT) + 1, CAST(NULL AS BIGINT)),
-            'talk_seconds', CAST(exp(5.0D + if(r.answer_u < r.probability, 0.9D, 0D) + 0.7D * r.talk_z) AS INT)))))"""
+            'responded_us', if(r.known.answer_u < r.probability, r.known.us + 1000000L * (1L +
+                CAST(pow(r.known.answer_delay_u, 2) * {window}D AS BIGINT)), CAST(NULL AS BIGINT)),
+            'talk_seconds', CAST(
+                exp(5.0D + if(r.known.answer_u < r.probability, 0.9D, 0D) + 0.7D * r.known.talk_z) AS INT)))))"""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql.functions import expr
 
-from otklik.world.draws import Draws, text, texts
+from otklik.world.draws import Draws, text
 from otklik.world.people import NETWORKS, TOPICS
 from otklik.world.timeline import (
     DELIVERED_AT,
@@ -31,7 +31,7 @@ _TOPIC_WORDS = {
         "travel": "саяхат мильдері", "events": "кездесулер", "complaints": "бөлімшедегі кезек",
     },
     "en": {
-        "deposits": "deposits", "loans": "loans", "cards": "cards", "mortgage": "mortgages", "travel": "miles and travel",
+        "deposits": "deposits", "loans": "loans", "cards": "cards", "mortgage": "mortgages", "travel": "travel miles",
         "events": "your meetups", "complaints": "queues at the branch",
     },
 }  # fmt: skip
@@ -82,9 +82,9 @@ def with_events(customers: DataFrame, draws: Draws) -> DataFrame:
         'kind', e.kind,
         'topic', e.topic))"""
     return (
-        customers.withColumn("drawn_events", F.expr(drawn))
-        .withColumn("placed_events", F.expr(placed))
-        .withColumn("events", F.expr(dated))
+        customers.withColumn("drawn_events", expr(drawn))
+        .withColumn("placed_events", expr(placed))
+        .withColumn("events", expr(dated))
         .drop("drawn_events", "placed_events")
     )
 
@@ -94,10 +94,11 @@ def events(customers: DataFrame, draws: Draws) -> DataFrame:
 
     `text` is null but for comments and reposts. Rows keep the customers' order.
     """
+    # Outer, though nobody is without events: else the optimiser draws all events twice to filter for that.
     said = "CASE language " + " ".join(f"WHEN {text(code)} THEN {_phrase(code, draws)}" for code in _TEMPLATES) + " END"
     return (
         customers.selectExpr(
-            "number", "customer_id", "language", "favourite_network", "posexplode(events) AS (nth, event)"
+            "number", "customer_id", "language", "favourite_network", "posexplode_outer(events) AS (nth, event)"
         )
         .selectExpr(
             "number", "customer_id", "nth", "language", "favourite_network",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql.functions import expr
 
 from otklik.world.draws import Draws, text, texts
 from otklik.world.timeline import DELIVERED_AT, FIRST_MOMENT
@@ -68,7 +68,7 @@ def with_person(customers: DataFrame, draws: Draws) -> DataFrame:
     age = f"(18D + 64D * (0.6D * {draws.uniform('age one')} + 0.4D * {draws.uniform('age two')}))"
     return (
         customers.selectExpr(
-            "number",
+            "*",
             "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
             f"{draws.weighted({'ж': 54, 'м': 46}, 'sex')} AS sex",
             f"1 + CAST({draws.below(len(_FAMILY_NAMES), 'family name')} AS INT) AS family",
@@ -90,7 +90,7 @@ def with_person(customers: DataFrame, draws: Draws) -> DataFrame:
             f"{draws.below(7 * 365 * 24 * 60, 'registered')}) AS registered_us",
             f"{draws.weighted(_LANGUAGES, 'language')} AS language",
             # Log-normal: a median of 12 events in the half year, a mean of about 25.
-            f"least({MOST_EVENTS}L, 1L + CAST(11D * exp(1.2D * {draws.normal('activity')}) AS BIGINT)) AS event_count",
+            f"least({MOST_EVENTS}L, 1L + CAST(12D * exp(1.2D * {draws.normal('activity')}) AS BIGINT)) AS event_count",
             f"0.02D + 0.25D * pow({draws.uniform('talkative')}, 2) AS talkativeness",
             f"CAST({draws.weighted(_BUSIEST_HOURS, 'busiest hour')} AS DOUBLE) AS busiest_hour",
             f"{draws.uniform('weekend')} AS weekend_share",
@@ -100,28 +100,28 @@ def with_person(customers: DataFrame, draws: Draws) -> DataFrame:
         )
         .withColumns(
             {
-                "name": F.expr(
+                "name": expr(
                     f"element_at({texts([n for n, _ in _FAMILY_NAMES])}, family)"
                     " || if(sex = 'ж', 'а', '') || ' ' || "
                     f"if(sex = 'ж', element_at({texts([n for n, _ in _WOMEN])}, woman), "
                     f"element_at({texts([n for n, _ in _MEN])}, man))"
                 ),
-                "email": F.expr(
+                "email": expr(
                     f"if(sex = 'ж', element_at({texts([n for _, n in _WOMEN])}, woman), "
                     f"element_at({texts([n for _, n in _MEN])}, man)) || '.' || "
                     f"element_at({texts([n for _, n in _FAMILY_NAMES])}, family) || number || '@example.com'"
                 ),
-                "phone": F.expr("concat('+7 ', operator, ' ', left(phone_digits, 3), ' ', right(phone_digits, 4))"),
-                "age_now": F.expr(f"datediff(date({delivered}), birth_date) / 365.25D"),
+                "phone": expr("concat('+7 ', operator, ' ', left(phone_digits, 3), ' ', right(phone_digits, 4))"),
+                "age_now": expr(f"datediff(date({delivered}), birth_date) / 365.25D"),
             }
         )
         .withColumns(
             {
                 # The old have paid their flats off.
-                "has_housing_loan": F.expr("if(housing_u < if(age_now >= 60D, 0.06D, 0.38D), 'да', 'нет')"),
-                "income": F.expr(
+                "has_housing_loan": expr("if(housing_u < if(age_now >= 60D, 0.06D, 0.38D), 'да', 'нет')"),
+                "income": expr(
                     "if(has_no_income, NULL, round(exp(12.4D + 0.45D * income_z + if(education IN "
-                    "('высшее', 'учёная степень'), 0.3D, 0D) - if(age_now >= 60D, 0.4D, 0D)), -2))"
+                    "('высшее', 'учёная степень'), 0.3D, 0D) - if(age_now >= 60D, 0.4D, 0D)), 2))"
                 ),
             }
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-#: Almaty's clock is five hours ahead of UTC (since March 2024, no summer time).
+#: The company's clocks show Asia/Aqtobe, five hours ahead of UTC all year round on any time zone data after 2005.
 LOCAL_OFFSET = timedelta(hours=5)
 #: Engagement is recorded from here …
 FIRST_MOMENT = datetime(2025, 1, 1, tzinfo=UTC) - LOCAL_OFFSET

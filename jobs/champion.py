@@ -1,0 +1,16 @@
+"""Show a task's champion, or roll back to an earlier one. The same as `otklik champion`."""
+
+from __future__ import annotations
+
+from otklik.cli import run_job
+from otklik.steps.context import Job
+from otklik.steps.champion import show_champion
+
+
+def main(job: Job) -> int:
+    """Returns the exit code."""
+    return show_champion(job)
+
+
+if __name__ == "__main__":
+    run_job(__file__)

@@ -1,0 +1,16 @@
+"""Train, judge and register a task's models. The same as `otklik train`."""
+
+from __future__ import annotations
+
+from otklik.cli import run_job
+from otklik.steps.context import Job
+from otklik.steps.train import train_models
+
+
+def main(job: Job) -> int:
+    """Returns the exit code."""
+    return train_models(job)
+
+
+if __name__ == "__main__":
+    run_job(__file__)

@@ -1,0 +1,340 @@
+"""The command line: the only reader of argv, environment and clock; it turns errors into one line and an exit code.
+
+`otklik NAME …` and `spark-submit jobs/NAME.py …` are the same step with the same arguments: one parser serves both.
+Nothing heavy is imported before a command needs it, so that --help and check answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from datetime import time as time_of_day
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otklik import __version__
+from otklik.errors import ConfigurationError, OtklikError, SurroundingsError
+
+if TYPE_CHECKING:
+    from otklik.steps.context import Job
+
+#: Schemes a path or lake may have besides a plain folder.
+SCHEMES = ("file", "hdfs", "s3", "s3a", "gs", "abfs", "abfss", "wasbs", "dbfs", "oss", "cosn", "viewfs")
+JAVA_VERSIONS = ("17", "21")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what it does, an example, its arguments, and whether it is a job of jobs/."""
+
+    name: str
+    does: str
+    example: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    is_job: bool = True
+
+
+def _no_arguments(_: argparse.ArgumentParser) -> None:
+    return
+
+
+def _task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", help="a name in conf/tasks or a path to a .toml file")
+
+
+def _optional_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", nargs="?", help="a name in conf/tasks or a path; default: every task with a champion")
+
+
+def _ingest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="a name in conf/sources or a path to a .toml file")
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file, or a folder whose files are taken one by one")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a contract, task or environment (.toml)")
+
+
+def _draft(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a data file nobody has described yet")
+
+
+def _champion(parser: argparse.ArgumentParser) -> None:
+    _task(parser)
+    parser.add_argument("--run", metavar="ID", help="make the model of this run the champion again")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", metavar="TABLE", help="a table, e.g. gold.bank_full_actions")
+    parser.add_argument("--to", metavar="FILE", required=True, help="a .csv or .parquet file")
+    parser.add_argument("--where", metavar="SQL", help="only rows for which this holds")
+
+
+def _world(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--customers", metavar="N", type=int, required=True, help="1,000 to 1,000,000")
+    parser.add_argument("--seed", metavar="S", type=int, required=True, help="the same seed gives the same world")
+    parser.add_argument("--out", metavar="DIR", required=True, help="where the files go")
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", metavar="TABLE", help="a table, e.g. gold.scoreboard")
+    parser.add_argument("--where", metavar="SQL", help="only rows for which this holds")
+    parser.add_argument("--limit", metavar="N", type=int, default=20, help="at most so many rows (default 20)")
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+
+
+COMMANDS = (
+    Command("check", "validate TOML files; starts no Spark", "otklik check conf/tasks/bank_full.toml", _check, False),
+    Command("draft", "write a first contract for an unknown file", "otklik draft new_file.csv > mine.toml", _draft, False),
+    Command("tables", "print the definition of every table", "otklik tables", _no_arguments, False),
+    Command("ingest", "take files in: raw → bronze → silver", "otklik ingest bank_full bank-full.csv.gz", _ingest),
+    Command("features", "build a task's features", "otklik features bank_full --as-of 2010-11-17", _task),
+    Command("train", "train, judge and register models", "otklik train bank_full", _task),
+    Command("score", "score rows with the champion, and decide", "otklik score bank_full", _task),
+    Command("report", "write report/index.html", "otklik report bank_full --lang ru", _optional_task),
+    Command("run", "features → train → score → report", "otklik run bank_full", _task),
+    Command("champion", "show a task's champion, or roll back", "otklik champion bank_full --run 0f1e2d3c4b5a6978", _champion),
+    Command("export", "write a table to a file for the CRM", "otklik export gold.bank_full_actions --to list.csv", _export),
+    Command("demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments),
+    Command("world", "write the built-in world's files", "otklik world --customers 20000 --seed 7 --out world", _world),
+    Command("show", "print rows of a table", "otklik show gold.scoreboard --where \"split = 'time'\" --format json", _show),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="otklik",
+        description="From raw files to scores, a list to act on and an honest report.",
+        epilog="example: otklik ingest bank_full bank-full.csv.gz && otklik run bank_full",
+    )
+    top.add_argument("--version", action="version", version=f"otklik {__version__}")
+    subparsers = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = subparsers.add_parser(
+            command.name, help=command.does, description=command.does, epilog=f"example: {command.example}"
+        )
+        command.add_arguments(sub)
+        _common(sub)
+    return top
+
+
+def _common(sub: argparse.ArgumentParser) -> None:
+    group = sub.add_argument_group("common options")
+    group.add_argument("--lake", metavar="DIR", default="lake", help="folder or URI of the lake (default ./lake)")
+    group.add_argument("--catalog", metavar="NAME", help="tables live in this catalog instead of the lake's folder")
+    group.add_argument("--env", metavar="NAME", default="local", help="settings in conf/env (default local)")
+    group.add_argument("--as-of", metavar="TIME", help="ISO-8601; UTC without a zone, the day's end without a time")
+    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="lay a value over the TOML file")
+    group.add_argument("--lang", choices=("ru", "en"), default="en", help="language of the report (default en)")
+    group.add_argument("--debug", action="store_true", help="show Spark's own messages and stack traces")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    given = parser().parse_args(arguments)
+    command = next(c for c in COMMANDS if c.name == given.command)
+    if not given.debug:
+        logging.disable(logging.CRITICAL)
+    try:
+        return _run_job(given) if command.is_job else _run_offline(given)
+    except OtklikError as fault:
+        return _fail(fault, fault.exit_code, given.debug)
+    except KeyboardInterrupt:
+        sys.stderr.write("otklik: stopped by the user\n")
+        return 130
+    except Exception as fault:
+        # Messages of Spark quote data, so an unforeseen failure is named by its kind only.
+        unforeseen = OtklikError(
+            f"an unforeseen failure ({type(fault).__name__})", where=command.name, cure="run again with --debug to see it"
+        )
+        return _fail(unforeseen, unforeseen.exit_code, given.debug)
+
+
+def run_job(path: str) -> None:
+    """Run the job of this file with the process's arguments: what spark-submit and Databricks call."""
+    code = main([Path(path).stem, *sys.argv[1:]])
+    # On Databricks even sys.exit(0) fails a task.
+    if code:
+        sys.exit(code)
+
+
+def entry_point() -> None:
+    """The command `otklik`."""
+    sys.exit(main())
+
+
+def _fail(fault: OtklikError, code: int, debug: bool) -> int:
+    if debug:
+        raise fault
+    sys.stderr.write(f"otklik: {fault.line()}\n")
+    return code
+
+
+def _run_offline(given: argparse.Namespace) -> int:
+    from otklik.home import find_home  # noqa: PLC0415
+    from otklik.steps import offline  # noqa: PLC0415
+
+    if given.command == "check":
+        sys.stdout.write(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME"))))
+    elif given.command == "draft":
+        sys.stdout.write(offline.draft(Path(given.file)))
+    else:
+        sys.stdout.write(offline.tables())
+    return 0
+
+
+def _run_job(given: argparse.Namespace) -> int:
+    from otklik.home import find_home  # noqa: PLC0415
+    from otklik.settings import parse_override  # noqa: PLC0415
+
+    as_of = parse_moment(given.as_of) if given.as_of is not None else None
+    overrides = dict(parse_override(text) for text in given.set)
+    home = find_home(os.environ.get("OTKLIK_HOME"))
+    script = home.job(given.command)
+    if not script.is_file():
+        raise ConfigurationError("the job's file is missing", where=str(script), cure="set OTKLIK_HOME to the project")
+
+    from otklik import session  # noqa: PLC0415
+    from otklik.environment import Environment, read_properties  # noqa: PLC0415
+    from otklik.lake.store import Lake  # noqa: PLC0415
+    from otklik.privacy.pseudonyms import read_key  # noqa: PLC0415
+    from otklik.progress import Progress  # noqa: PLC0415
+    from otklik.settings import load  # noqa: PLC0415
+    from otklik.steps.context import Job, Options  # noqa: PLC0415
+
+    environment = load(Environment, home.environment(given.env))
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
+    lake_root = absolute(given.lake)
+    with tempfile.TemporaryDirectory(prefix="otklik-") as scratch:
+        properties = {} if submitted else _spark_properties(read_properties(home.spark_properties(environment.spark)), home, given)
+        if not submitted:
+            _require_java()
+        started = session.start(
+            f"otklik {given.command}",
+            properties,
+            submitted=submitted,
+            jvm_log=None if given.debug or submitted else Path(scratch) / "spark.log",
+        )
+        try:
+            names = {key: value for key, value in vars(given).items() if key not in _COMMON_OPTIONS}
+            job = Job(
+                options=Options(names, as_of, overrides, given.lang),
+                lake=Lake(started.spark, lake_root, given.catalog),
+                home=home,
+                progress=Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty()),
+                clock=lambda: datetime.now(UTC),
+                pseudonym_key=lambda: read_key(
+                    os.environ.get(environment.pseudonym_key_variable), environment.pseudonym_key_file
+                ),
+                print_result=_print_result,
+                scratch=Path(scratch),
+            )
+            return _load(script)(job)
+        finally:
+            started.stop()
+
+
+_COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "lang", "debug"}
+
+
+def _print_result(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _load(script: Path) -> Callable[[Job], int]:
+    """The function `main` of a job's file."""
+    spec = importlib.util.spec_from_file_location(f"otklik_job_{script.stem}", script)
+    if spec is None or spec.loader is None:
+        raise ConfigurationError("cannot be loaded", where=str(script))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    loaded: Callable[[Job], int] = module.main
+    return loaded
+
+
+def _spark_properties(properties: dict[str, str], home: Any, given: argparse.Namespace) -> dict[str, str]:
+    """The environment's properties, with what depends on this start."""
+    quiet = home.path / "conf" / "spark" / "log4j2.properties"
+    java = properties.get("spark.driver.extraJavaOptions", "")
+    catalog: dict[str, str] = {}
+    if given.catalog is not None:
+        root = absolute(given.lake)
+        catalog = {
+            "spark.sql.catalogImplementation": "hive",
+            "spark.sql.warehouse.dir": f"{root}/warehouse",
+            "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={root}/metastore;create=true",
+        }
+        java = f"{java} -Dderby.stream.error.file=/dev/null"
+    if not given.debug:
+        java = f"{java} -Dlog4j2.configurationFile={quiet.as_uri()}"
+    return {**properties, **catalog, "spark.driver.extraJavaOptions": java.strip()}
+
+
+def parse_moment(text: str) -> datetime:
+    """An ISO-8601 moment in UTC: without a zone it is UTC, a bare date means its end.
+
+    Raises:
+        ConfigurationError: if it is no such moment.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is no ISO-8601 moment", where="--as-of", cure="write 2026-03-31 or 2026-03-31T18:00:00+05:00"
+        ) from None
+    if len(text) <= len("2026-03-31") and ":" not in text and "T" not in text.upper():
+        moment = datetime.combine(moment.date(), time_of_day.max)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def absolute(path: str) -> str:
+    """A path or URI without a trailing slash; plain paths become absolute, file: URIs plain.
+
+    Raises:
+        ConfigurationError: if the scheme is not one that Hadoop file systems have.
+    """
+    scheme, sign, rest = path.partition(":")
+    if sign and "/" not in scheme and rest.startswith("/"):
+        if scheme not in SCHEMES:
+            raise ConfigurationError(f"unknown scheme {scheme!r}", where=path, cure=f"known: {', '.join(SCHEMES)}")
+        if scheme != "file":
+            return path.rstrip("/")
+        path = "/" + rest.lstrip("/")
+    return str(Path(path).expanduser().resolve())
+
+
+def _require_java() -> None:
+    """Find Java 17 or 21 and point Spark to it: JAVA_HOME, else what set-up wrote down, else java on the PATH.
+
+    Raises:
+        SurroundingsError: if there is none, or another version.
+    """
+    noted = Path(sys.prefix) / "java-home"
+    if "JAVA_HOME" not in os.environ and noted.is_file():
+        os.environ["JAVA_HOME"] = noted.read_text(encoding="utf-8").strip()
+    if "JAVA_HOME" not in os.environ:
+        return
+    release = Path(os.environ["JAVA_HOME"]) / "release"
+    if not release.is_file():
+        raise SurroundingsError(
+            "no Java there", where=f"JAVA_HOME={os.environ['JAVA_HOME']}", cure="install Java 17 or 21 and run scripts/setup"
+        )
+    stated = [line for line in release.read_text(encoding="utf-8").splitlines() if line.startswith("JAVA_VERSION=")]
+    version = stated[0].partition("=")[2].strip('"') if stated else "unknown"
+    if version.split(".")[0] not in JAVA_VERSIONS:
+        raise SurroundingsError(
+            f"Java {version} does not run Spark 4.1", where=f"JAVA_HOME={os.environ['JAVA_HOME']}", cure="use Java 17 or 21"
+        )
+
+
+if __name__ == "__main__":
+    entry_point()

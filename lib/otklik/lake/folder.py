@@ -1,0 +1,71 @@
+"""Files of the lake that are no tables (model folders, reports), on a local disk or any file system Arrow knows."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow.fs as arrow_fs
+
+from otklik.errors import MissingResultError, SurroundingsError
+
+
+class Folder:
+    """A folder of the lake.
+
+    Args:
+        uri: absolute path or URI.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        try:
+            found = arrow_fs.FileSystem.from_uri(uri) if "://" in uri else (arrow_fs.LocalFileSystem(), uri)
+        except (OSError, ValueError) as fault:
+            raise SurroundingsError(
+                f"its files cannot be reached: {fault}", where=uri, cure="use a folder, file:, hdfs:, s3:, gs: or abfss:"
+            ) from fault
+        self._files: Any = found[0]
+        self._path: str = found[1]
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole or not at all: under another name first, then moved."""
+        target = f"{self._path}/{name}"
+        self._files.create_dir(target.rpartition("/")[0], recursive=True)
+        with self._files.open_output_stream(f"{target}.partial") as stream:
+            stream.write(content)
+        self._files.move(f"{target}.partial", target)
+
+    def read(self, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            MissingResultError: if it is not there.
+        """
+        try:
+            with self._files.open_input_stream(f"{self._path}/{name}") as stream:
+                content: bytes = stream.read()
+                return content
+        except (FileNotFoundError, OSError) as fault:
+            raise MissingResultError("no such file", where=f"{self.uri}/{name}") from fault
+
+    def hashes(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
+        """SHA-256 of every file below, by its path in the folder; checksum files of Hadoop (.*.crc) do not count."""
+        found = self._files.get_file_info(arrow_fs.FileSelector(self._path, recursive=True, allow_not_found=True))
+        hashes = {}
+        for info in found:
+            name = info.path[len(self._path) :].lstrip("/")
+            if info.type != arrow_fs.FileType.File or name in leave_out or info.base_name.endswith(".crc"):
+                continue
+            hashes[name] = hashlib.sha256(self.read(name)).hexdigest()
+        return dict(sorted(hashes.items()))
+
+    def delete(self) -> None:
+        """Remove the folder with all that is in it; nothing happens where it is not there."""
+        if self._files.get_file_info(self._path).type == arrow_fs.FileType.Directory:
+            self._files.delete_dir(self._path)
+
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return bool(self._files.get_file_info(self._path).type == arrow_fs.FileType.Directory)
+

@@ -1,0 +1,155 @@
+"""Why the models say what they say, with names: odds ratios, importances, partial dependence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from otklik.models.portable import Predict, partial_dependence
+from otklik.models.prepare import MISSING, OTHER, Slot
+
+Floats = npt.NDArray[np.float64]
+
+#: Points of the grid on which a number's partial dependence is drawn: quantiles of its values.
+_GRID = np.linspace(0.05, 0.95, 10)
+
+
+def odds_ratios(
+    slots: Sequence[Slot],
+    coefficients: Floats,
+    replicates: Floats,
+    *,
+    shares: Floats,
+    units: Mapping[str, float],
+    references: Mapping[str, str],
+    log_scale: frozenset[str],
+) -> pd.DataFrame:
+    """Odds ratios of a logistic regression, per declared unit or against a named reference level.
+
+    Elastic net shrinks coefficients towards 0, so the ratios are nearer to 1 than the truth: each row says so.
+
+    Args:
+        slots: the places of the vector.
+        coefficients: (slots,).
+        replicates: (replicates, slots) coefficients of bootstrap fits: the 95 % interval is their percentiles.
+        shares: (slots,) mean of each slot; the commonest level is the reference where none is declared.
+        units: number feature → the unit; default 1.
+        references: level feature → the reference level.
+        log_scale: features taken as logarithms: the ratio is for e times the value.
+
+    Returns:
+        feature, level, reference, value, low, high, note.
+    """
+    found = []
+    for source in dict.fromkeys(slot.source for slot in slots):
+        places = [i for i, slot in enumerate(slots) if slot.source == source]
+        for i in places:
+            if slots[i].level is None:
+                unit = units.get(source, 1.0)
+                level = "× e" if source in log_scale else f"+{unit:g}"
+                found.append(_ratio(source, level, "", coefficients[i] * unit, replicates[:, i] * unit))
+        levels = [i for i in places if slots[i].level is not None]
+        number = any(slots[i].level is None for i in places)
+        if number and len(levels) == 1:
+            i = levels[0]
+            found.append(_ratio(source, str(slots[i].level), "known", coefficients[i], replicates[:, i]))
+        elif levels:
+            found += _against_reference(source, levels, slots, coefficients, replicates, shares, references)
+    return pd.DataFrame(found)
+
+
+def _against_reference(
+    source: str,
+    levels: Sequence[int],
+    slots: Sequence[Slot],
+    coefficients: Floats,
+    replicates: Floats,
+    shares: Floats,
+    references: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    named = {str(slots[i].level): i for i in levels}
+    reference = references.get(source, "")
+    if reference not in named:
+        reference = max(named, key=lambda level: (shares[named[level]], level))
+    base = named[reference]
+    return [
+        _ratio(source, level, reference, coefficients[i] - coefficients[base], replicates[:, i] - replicates[:, base])
+        for level, i in named.items()
+        # A level that training never had has no coefficient to speak of.
+        if i != base and (shares[i] > 0 or level not in (OTHER, MISSING))
+    ]
+
+
+def _ratio(source: str, level: str, reference: str, log_odds: float, draws: Floats) -> dict[str, Any]:
+    low, high = np.percentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
+    return {
+        "feature": source,
+        "level": level,
+        "reference": reference,
+        "value": float(np.exp(log_odds)),
+        "low": float(np.exp(low)),
+        "high": float(np.exp(high)),
+        "note": "shrunken",
+    }
+
+
+def impurity_importance(slots: Sequence[Slot], importances: Floats) -> pd.DataFrame:
+    """A tree model's own importances (mean decrease in impurity), added up per source column; they sum to 1.
+
+    They favour features with many values (Strobl et al. 2007): read them beside the permutation importances.
+    """
+    summed: dict[str, float] = {}
+    for slot, importance in zip(slots, importances, strict=True):
+        summed[slot.source] = summed.get(slot.source, 0.0) + float(importance)
+    return _rows([(source, "", value) for source, value in summed.items()])
+
+
+def dependence(predict: Predict, slots: Sequence[Slot], numbers: Floats, sources: Sequence[str]) -> pd.DataFrame:
+    """Partial dependence of some source columns: a number at its quantiles, levels one by one.
+
+    Args:
+        predict: the model.
+        slots: the places of the vector.
+        numbers: (rows, slots) a sample.
+        sources: the columns to show.
+    """
+    found: list[tuple[str, str, float]] = []
+    for source in sources:
+        places = [i for i, slot in enumerate(slots) if slot.source == source]
+        number = next((i for i in places if slots[i].level is None), None)
+        if number is not None and len(places) > 1 and not _is_only_missing(slots, places):
+            # Bands beside the number would have to move with it; the number's rows are taken as they are.
+            points = _observed_points(numbers, number, places)
+        elif number is not None:
+            points = {f"{value:.6g}": {number: value} for value in _grid(numbers[:, number])}
+        else:
+            points = {str(slots[i].level): {j: float(i == j) for j in places} for i in places}
+        means = partial_dependence(predict, numbers, list(points.values()))
+        found += [(source, level, float(mean)) for level, mean in zip(points, means, strict=True)]
+    return _rows(found)
+
+
+def _is_only_missing(slots: Sequence[Slot], places: Sequence[int]) -> bool:
+    return all(slots[i].level in (None, MISSING) for i in places)
+
+
+def _grid(values: Floats) -> list[float]:
+    return sorted({float(value) for value in np.quantile(values, _GRID, method="nearest")})
+
+
+def _observed_points(numbers: Floats, number: int, places: Sequence[int]) -> dict[str, dict[int, float]]:
+    """Each grid value with the bands that a row of that value has."""
+    points = {}
+    for value in _grid(numbers[:, number]):
+        row = numbers[np.flatnonzero(numbers[:, number] == value)[0]]
+        points[f"{value:.6g}"] = {i: float(row[i]) for i in places}
+    return points
+
+
+def _rows(found: Sequence[tuple[str, str, float]]) -> pd.DataFrame:
+    frame = pd.DataFrame(found, columns=["feature", "level", "value"])
+    return frame.assign(reference="", low=np.nan, high=np.nan, note="")

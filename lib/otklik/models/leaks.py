@@ -1,0 +1,57 @@
+"""Features that know the answer too well: a leak until somebody explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from otklik.models.evaluate import auc
+from otklik.models.prepare import Finding, Slot
+
+
+def single_feature_auc(
+    numbers: npt.NDArray[np.float64], label: npt.NDArray[Any], slots: Sequence[Slot]
+) -> dict[str, float]:
+    """How well each source column alone ranks the label: AUC of the number itself, or of its levels' response rates.
+
+    Args:
+        numbers: (rows, slots) a sample of the training part.
+        label: (rows,) 1 or 0.
+        slots: the places.
+    """
+    found: dict[str, float] = {}
+    for place, slot in enumerate(slots):
+        score = numbers[:, place]
+        if slot.level is not None:
+            continue
+        value = auc(label, score)
+        found[slot.source] = max(found.get(slot.source, 0.5), _either_way(value))
+    for source in dict.fromkeys(slot.source for slot in slots if slot.level is not None):
+        places = [i for i, slot in enumerate(slots) if slot.source == source and slot.level is not None]
+        levels = numbers[:, places]
+        counts = levels.sum(axis=0)
+        rates = (levels * np.asarray(label)[:, None]).sum(axis=0) / np.maximum(counts, 1)
+        found[source] = max(found.get(source, 0.5), _either_way(auc(label, levels @ rates)))
+    return found
+
+
+def suspected_leaks(
+    single: dict[str, float], known_after: frozenset[str], limit: float, action: str
+) -> tuple[Finding, ...]:
+    """Findings for the columns above the limit; those declared as known after the decision are named as such."""
+    found = []
+    for source, value in sorted(single.items()):
+        if source in known_after:
+            found.append(
+                Finding("known_leak", source, "known only after the decision; alone it has this AUC", value, "left out")
+            )
+        elif value > limit:
+            found.append(Finding("suspected_leak", source, f"alone it has AUC {value:.3f}", value, action))
+    return tuple(found)
+
+
+def _either_way(value: float | None) -> float:
+    return 0.5 if value is None else max(value, 1 - value)

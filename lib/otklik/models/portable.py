@@ -1,0 +1,436 @@
+"""The champion models without a JVM: exact scores, and the share that every feature has in each of them.
+
+A portable model is plain numbers. Logistic regression adds coefficients; a tree or a forest is a table of nodes. Both
+say for each row: base value + one contribution per source column = raw score.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from otklik.errors import DamagedError
+from otklik.models.bootstrap import Floats, hash_of, mixed
+from otklik.models.calibrate import probability_of
+
+Ints = npt.NDArray[np.intp]
+#: From a matrix of features (rows, slots) to probabilities (rows,).
+Predict = Callable[[Floats], Floats]
+
+#: Mark of a node that asks no question.
+LEAF = -1
+#: Contributions are compared to this many decimals, so that a last bit never decides between two reasons.
+_DECIMALS = 12
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The places of the feature vector.
+
+    Attributes:
+        names: name of each slot (`marital=single`, `age`).
+        sources: the source column of each slot (`marital`, `age`): its dummies are added up.
+    """
+
+    names: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The source columns, each once, in order of their first slot."""
+        return tuple(dict.fromkeys(self.sources))
+
+    def column_of_slot(self) -> Ints:
+        """(slots,) index of each slot's source column in `columns`."""
+        place = {column: index for index, column in enumerate(self.columns)}
+        return np.array([place[source] for source in self.sources], dtype=np.intp)
+
+    def per_column(self) -> dict[str, list[int]]:
+        """Source column → its slots."""
+        return {column: [i for i, source in enumerate(self.sources) if source == column] for column in self.columns}
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """Logistic regression; its raw score is the log-odds.
+
+    Attributes:
+        slots: the places of the feature vector.
+        coefficients: (slots,) per unit of the feature as it stands in the vector.
+        intercept: log-odds where every feature is 0.
+        means: (slots,) mean of each feature in training: a contribution is what a row's value adds to the mean's.
+    """
+
+    slots: Slots
+    coefficients: Floats
+    intercept: float
+    means: Floats
+
+    def raw_score(self, features: Floats) -> Floats:
+        """Log-odds, (rows, slots) → (rows,)."""
+        return features @ self.coefficients + self.intercept
+
+    def probability(self, features: Floats) -> Floats:
+        """The model's own probability of yes, (rows, slots) → (rows,)."""
+        return probability_of(self.raw_score(features))
+
+    def contributions(self, features: Floats) -> tuple[float, Floats]:
+        """Base value (log-odds of the mean row) and what each source column adds, (rows, columns)."""
+        base = self.intercept + float(self.means @ self.coefficients)
+        of_slots = (features - self.means) * self.coefficients
+        added = np.zeros((len(features), len(self.slots.columns)))
+        for slot, column in enumerate(self.slots.column_of_slot()):
+            added[:, column] += of_slots[:, slot]
+        return base, added
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as JSON values; floats survive to the last bit."""
+        return {
+            "kind": "logistic_regression",
+            "slots": list(self.slots.names),
+            "sources": list(self.slots.sources),
+            "coefficients": self.coefficients.tolist(),
+            "intercept": self.intercept,
+            "means": self.means.tolist(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class TreeModel:
+    """A decision tree or a forest; its raw score is the mean over trees of the share of yes in the leaf.
+
+    All trees stand in one table of nodes. A node sends a row left where the feature is ≤ the threshold.
+
+    Attributes:
+        slots: the places of the feature vector.
+        roots: (trees,) each tree's first node.
+        slot: (nodes,) the slot a node asks about; LEAF for a leaf.
+        threshold: (nodes,) the greatest value that goes left; 0 for a leaf.
+        left: (nodes,) the node to the left; a leaf names itself.
+        right: (nodes,) the node to the right; a leaf names itself.
+        yes_share: (nodes,) share of yes among the training rows of the node.
+    """
+
+    slots: Slots
+    roots: Ints
+    slot: Ints
+    threshold: Floats
+    left: Ints
+    right: Ints
+    yes_share: Floats
+
+    def raw_score(self, features: Floats) -> Floats:
+        """Mean share of yes in the leaves, (rows, slots) → (rows,)."""
+        total = np.zeros(len(features))
+        for root in self.roots:
+            node = np.full(len(features), root)
+            while (asking := np.flatnonzero(self.slot[node] != LEAF)).size:
+                node[asking] = self._next(features, asking, node[asking])
+            total += self.yes_share[node]
+        return total / len(self.roots)
+
+    def probability(self, features: Floats) -> Floats:
+        """The model's own probability of yes: the raw score."""
+        return self.raw_score(features)
+
+    def contributions(self, features: Floats) -> tuple[float, Floats]:
+        """Base value (mean share of yes in the roots) and what each source column adds, (rows, columns).
+
+        Every step of a row's way down changes the share of yes; the change is booked on the column that the node asked
+        about (Saabas 2014, "Interpreting random forests").
+        """
+        column_of_slot = self.slots.column_of_slot()
+        added = np.zeros((len(features), len(self.slots.columns)))
+        for root in self.roots:
+            node = np.full(len(features), root)
+            while (asking := np.flatnonzero(self.slot[node] != LEAF)).size:
+                parent = node[asking]
+                child = self._next(features, asking, parent)
+                # A row stands once in `asking`, so that no addition is lost.
+                added[asking, column_of_slot[self.slot[parent]]] += self.yes_share[child] - self.yes_share[parent]
+                node[asking] = child
+        return float(self.yes_share[self.roots].mean()), added / len(self.roots)
+
+    def _next(self, features: Floats, rows: Ints, nodes: Ints) -> Ints:
+        goes_left = features[rows, self.slot[nodes]] <= self.threshold[nodes]
+        return np.where(goes_left, self.left[nodes], self.right[nodes])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as JSON values; floats survive to the last bit."""
+        return {
+            "kind": "trees",
+            "slots": list(self.slots.names),
+            "sources": list(self.slots.sources),
+            "roots": self.roots.tolist(),
+            "slot": self.slot.tolist(),
+            "threshold": self.threshold.tolist(),
+            "left": self.left.tolist(),
+            "right": self.right.tolist(),
+            "yes_share": self.yes_share.tolist(),
+        }
+
+
+PortableModel = LinearModel | TreeModel
+
+
+def from_logistic(slots: Slots, coefficients: Floats, intercept: float, means: Floats) -> LinearModel:
+    """The portable form of an MLlib LogisticRegressionModel.
+
+    Args:
+        slots: the places of its feature vector.
+        coefficients: `model.coefficients.toArray()`.
+        intercept: `model.intercept`.
+        means: (slots,) means of the training features.
+
+    Raises:
+        ValueError: if there is not one coefficient and one mean per slot.
+    """
+    if not len(slots.names) == len(coefficients) == len(means):
+        raise ValueError("one coefficient and one mean are needed for each slot")
+    return LinearModel(slots, np.asarray(coefficients, float), float(intercept), np.asarray(means, float))
+
+
+def from_spark_trees(slots: Slots, rows: pd.DataFrame) -> TreeModel:
+    """The portable form of an MLlib DecisionTreeClassificationModel or RandomForestClassificationModel.
+
+    Args:
+        slots: the places of its feature vector.
+        rows: the `data` folder of the saved model, one row per node: id, impurityStats, leftChild, rightChild, split
+            (featureIndex, leftCategoriesOrThreshold, numCategories); for a forest treeID and nodeData of the same.
+
+    Raises:
+        ValueError: if a split is categorical, or the answer has not two classes.
+    """
+    nodes = rows
+    if "nodeData" in rows.columns:
+        nodes = pd.DataFrame([_as_mapping(node) for node in rows["nodeData"]]).assign(tree=rows["treeID"].to_numpy())
+    nodes = nodes if "tree" in nodes.columns else nodes.assign(tree=0)
+    nodes = nodes.sort_values(["tree", "id"], ignore_index=True)
+    tree, node_id = nodes["tree"].to_numpy(), nodes["id"].to_numpy()
+    # Within a tree ids run from 0 without a gap, so a node's place is its tree's first place plus its id.
+    roots = np.flatnonzero(node_id == 0)
+    first = roots[np.searchsorted(tree[roots], tree)]
+    if not np.array_equal(first + node_id, np.arange(len(nodes))):
+        raise ValueError("the nodes of a tree are not numbered from 0 without a gap")
+    splits = [_as_mapping(split) for split in nodes["split"]]
+    is_leaf = nodes["leftChild"].to_numpy() < 0
+    if any(split["numCategories"] != -1 for split, leaf in zip(splits, is_leaf, strict=True) if not leaf):
+        raise ValueError("a split is categorical")
+    counts = np.array([list(stats) for stats in nodes["impurityStats"]], dtype=np.float64)
+    if counts.shape != (len(nodes), 2):
+        raise ValueError("the answer has not two classes")
+    itself = np.arange(len(nodes))
+    return TreeModel(
+        slots,
+        roots=roots,
+        slot=np.where(is_leaf, LEAF, [int(split["featureIndex"]) for split in splits]),
+        threshold=np.array(
+            [
+                0.0 if leaf else split["leftCategoriesOrThreshold"][0]
+                for split, leaf in zip(splits, is_leaf, strict=True)
+            ]
+        ),
+        left=np.where(is_leaf, itself, first + nodes["leftChild"].to_numpy()),
+        right=np.where(is_leaf, itself, first + nodes["rightChild"].to_numpy()),
+        yes_share=counts[:, 1] / counts.sum(axis=1),
+    )
+
+
+def from_dict(values: Mapping[str, Any]) -> PortableModel:
+    """The model that `to_dict` wrote.
+
+    Raises:
+        DamagedError: if it is not one: a part missing, lengths that differ, nodes that lead nowhere or in a circle.
+    """
+    try:
+        model = _linear(values) if values["kind"] == "logistic_regression" else _trees(values)
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise DamagedError("the model is not readable", cure="train again, or roll back") from None
+    if not _is_sound(model):
+        raise DamagedError("the model holds impossible values", cure="train again, or roll back")
+    return model
+
+
+def top_reasons(
+    columns: Sequence[str], contributions: Floats, values: pd.DataFrame, count: int
+) -> tuple[list[list[tuple[str, str | None, float]]], Floats]:
+    """The strongest contributions of each row, and what all the others add up to.
+
+    Args:
+        columns: names of the source columns, one per column of the contributions.
+        contributions: (rows, columns).
+        values: (rows) the source columns as a person knows them, in the same order of rows.
+        count: how many reasons a row has at most; a contribution of 0 is no reason.
+
+    Returns:
+        For each row its (column, value as text, contribution), strongest first, ties by name; and (rows,) the sum of
+        the contributions left out.
+    """
+    by_name = np.argsort(np.array(columns, dtype=object))
+    strength = np.round(np.abs(contributions[:, by_name]), _DECIMALS)
+    chosen = by_name[np.argsort(-strength, axis=1, kind="stable")[:, :count]]
+    given = np.take_along_axis(contributions, chosen, axis=1)
+    given = np.where(np.round(np.abs(given), _DECIMALS) > 0, given, 0.0)
+    texts = {column: [value_text(value) for value in values[column]] for column in columns}
+    reasons = [
+        [(columns[place], texts[columns[place]][row], float(part)) for place, part in pairs if part != 0]
+        for row, pairs in enumerate(map(_zipped, chosen, given))
+    ]
+    return reasons, contributions.sum(axis=1) - given.sum(axis=1)
+
+
+def value_text(value: Any) -> str | None:
+    """A feature's value as text: whole numbers without a point, others to 6 digits; None for missing."""
+    if (
+        value is None
+        or value is pd.NaT
+        or value is pd.NA
+        or (isinstance(value, float | np.floating) and math.isnan(value))
+    ):
+        return None
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if value == int(value) else f"{value:.6g}"
+    return str(value)
+
+
+def permutation_importance(
+    predict: Predict,
+    features: Floats,
+    slots: Slots,
+    *,
+    metric: Callable[[Floats], float | None],
+    keys: npt.NDArray[Any],
+    salt: str,
+    repeats: int = 5,
+) -> pd.DataFrame:
+    """How much worse a model gets when one source column's values are dealt out among the rows at random.
+
+    Breiman 2001, with all slots of a column moved together (Fisher, Rudin & Dominici 2019). Who gets whose values
+    depends on the rows' keys, not on their order.
+
+    Args:
+        predict: the model.
+        features: (rows, slots) rows that the model had not seen.
+        slots: the places of the feature vector.
+        metric: probabilities (rows,) → a number that is greater for a better model.
+        keys: (rows,) what names a row; no two alike.
+        salt: what sets this shuffle apart from every other draw.
+        repeats: shuffles per column.
+
+    Returns:
+        One row per source column: feature, value (mean loss of the metric), low, high (least and greatest loss).
+
+    Raises:
+        ValueError: if two rows have one key, or the metric does not exist for these rows.
+    """
+    seeds = hash_of(keys, salt)
+    if len(np.unique(seeds)) < len(seeds):
+        raise ValueError("two rows have the same key")
+    before = _measured(metric, predict(features))
+    rows = np.argsort(seeds)
+    found = []
+    for number, (column, places) in enumerate(slots.per_column().items()):
+        losses = []
+        for repeat in range(repeats):
+            others = np.argsort(mixed(seeds, np.array([number * repeats + repeat], dtype=np.uint64))[0])
+            dealt = features.copy()
+            for place in places:
+                dealt[rows, place] = features[others, place]
+            losses.append(before - _measured(metric, predict(dealt)))
+        found.append({"feature": column, "value": float(np.mean(losses)), "low": min(losses), "high": max(losses)})
+    return pd.DataFrame(found, columns=["feature", "value", "low", "high"])
+
+
+def partial_dependence(predict: Predict, features: Floats, points: Sequence[Mapping[int, float]]) -> Floats:
+    """Mean probability when all rows are given the same value of one feature (Friedman 2001).
+
+    Args:
+        predict: the model.
+        features: (rows, slots).
+        points: each point as slot → value: all slots of the source column, dummies included.
+
+    Returns:
+        (points,) mean probabilities.
+    """
+    means = np.empty(len(points))
+    for number, point in enumerate(points):
+        alike = features.copy()
+        for slot, value in point.items():
+            alike[:, slot] = value
+        means[number] = predict(alike).mean()
+    return means
+
+
+def _measured(metric: Callable[[Floats], float | None], probability: Floats) -> float:
+    value = metric(probability)
+    if value is None:
+        raise ValueError("the metric does not exist for these rows")
+    return value
+
+
+def _zipped(places: Ints, parts: Floats) -> list[tuple[int, float]]:
+    return list(zip(places.tolist(), parts.tolist(), strict=True))
+
+
+def _as_mapping(node: Any) -> Mapping[str, Any]:
+    """A struct as Spark's collect (Row) or pandas and Arrow (dict) hand it over."""
+    return node if isinstance(node, Mapping) else node.asDict()
+
+
+def _slots(values: Mapping[str, Any]) -> Slots:
+    return Slots(tuple(map(str, values["slots"])), tuple(map(str, values["sources"])))
+
+
+def _linear(values: Mapping[str, Any]) -> LinearModel:
+    return LinearModel(
+        _slots(values),
+        np.array(values["coefficients"], dtype=np.float64),
+        float(values["intercept"]),
+        np.array(values["means"], dtype=np.float64),
+    )
+
+
+def _trees(values: Mapping[str, Any]) -> TreeModel:
+    def whole(name: str) -> Ints:
+        return np.array(values[name], dtype=np.intp)
+
+    return TreeModel(
+        _slots(values),
+        roots=whole("roots"),
+        slot=whole("slot"),
+        threshold=np.array(values["threshold"], dtype=np.float64),
+        left=whole("left"),
+        right=whole("right"),
+        yes_share=np.array(values["yes_share"], dtype=np.float64),
+    )
+
+
+def _is_sound(model: PortableModel) -> bool:
+    slots = len(model.slots.names)
+    if len(model.slots.sources) != slots:
+        return False
+    if isinstance(model, LinearModel):
+        numbers = np.concatenate([model.coefficients, model.means, [model.intercept]])
+        return model.coefficients.shape == model.means.shape == (slots,) and bool(np.isfinite(numbers).all())
+    nodes = len(model.slot)
+    itself = np.arange(nodes)
+    is_leaf = model.slot == LEAF
+    children = np.stack([model.left, model.right]) if model.left.shape == model.right.shape == (nodes,) else None
+    return (
+        nodes > 0
+        and children is not None
+        and model.threshold.shape == model.yes_share.shape == (nodes,)
+        and len(model.roots) > 0
+        and bool(((model.roots >= 0) & (model.roots < nodes)).all())
+        and bool(((model.slot >= LEAF) & (model.slot < slots)).all())
+        # A child stands behind its parent, so that every way down ends.
+        and bool(np.where(is_leaf, children == itself, (children > itself) & (children < nodes)).all())
+        and bool(np.isfinite(model.threshold).all())
+        and bool(((model.yes_share >= 0) & (model.yes_share <= 1)).all())
+    )

@@ -1,0 +1,288 @@
+"""From named features to numbers: levels, medians and redundancy, fitted on a split's training part only.
+
+A preparation is plain data: a list of slots, each a SQL expression over the feature columns. It is applied by Spark
+SQL, saved as JSON, and never loads a class. Unseen and rare levels go to (other), missing ones to (missing) where
+training had them; a missing number becomes the training median, with a slot that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pyspark.ml.functions import array_to_vector
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+OTHER, MISSING = "(other)", "(missing)"
+#: Rows of the training part, drawn by key, on which correlations are measured.
+SAMPLE_ROWS = 50_000
+
+DropRule = Literal["constant", "duplicate", "correlated"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One number of the feature vector.
+
+    Args:
+        name: as it is shown, e.g. `job=student` or `age`.
+        source: the feature column it comes from.
+        level: the level, band or (missing); None for the number itself.
+        expression: Spark SQL over the feature columns; a double, never null.
+        reach: `before` or `after` the decision.
+    """
+
+    name: str
+    source: str
+    level: str | None
+    expression: str
+    is_known_after: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something noticed about a feature: see gold.findings."""
+
+    kind: str
+    feature: str
+    detail: str
+    value: float
+    action: str
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The slots, and what was found on the way."""
+
+    slots: tuple[Slot, ...]
+    findings: tuple[Finding, ...]
+
+    def only(self, *, with_leaks: bool) -> tuple[Slot, ...]:
+        """The slots a model may see."""
+        return tuple(slot for slot in self.slots if with_leaks or not slot.is_known_after)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"slots": [asdict(slot) for slot in self.slots]}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> Preparation:
+        """From JSON values."""
+        return Preparation(tuple(Slot(**slot) for slot in values["slots"]), ())
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature column as training sees it."""
+
+    name: str
+    kind: Literal["number", "boolean", "text"]
+    is_known_after: bool
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How to prepare; the task's [preparation] piece by piece."""
+
+    rare_level_share: float
+    maximum_levels: int
+    maximum_correlation: float
+    drop: tuple[DropRule, ...]
+    log_scale: frozenset[str]
+    categorical: frozenset[str]
+    bands: Mapping[str, Sequence[float]]
+
+
+def features_of(rows: DataFrame, known_after: Mapping[str, bool]) -> tuple[Feature, ...]:
+    """The feature columns of a feature table, by name and type."""
+    kinds: dict[str, Literal["number", "boolean", "text"]] = {"string": "text", "boolean": "boolean"}
+    return tuple(
+        Feature(name, kinds.get(kind, "number"), known_after[name]) for name, kind in rows.dtypes if name in known_after
+    )
+
+
+def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules) -> Preparation:
+    """Learn levels, medians and redundancy from the training part.
+
+    Args:
+        train: key and the feature columns; the training part only.
+        features: the columns to use.
+        rules: what to do with them.
+    """
+    texts = [f for f in features if _is_levels(f, rules)]
+    numbers = [f for f in features if not _is_levels(f, rules)]
+    rows, medians = _count_and_medians(train, numbers)
+    levels = _levels(train, texts)
+    slots: list[Slot] = []
+    findings: list[Finding] = []
+    for feature in features:
+        if feature in texts:
+            made, found = _level_slots(feature, levels.get(feature.name, {}), rows, rules)
+        else:
+            made, found = _number_slots(feature, medians[feature.name], rules), []
+        slots += made
+        findings += found
+    return _without_redundant(train, tuple(slots), tuple(findings), rules)
+
+
+def with_vectors(rows: DataFrame, vectors: Mapping[str, Sequence[Slot]]) -> DataFrame:
+    """Add one vector column per name, each of its slots in order."""
+    return rows.select("*", *(array_to_vector(slot_array(slots)).alias(name) for name, slots in vectors.items()))
+
+
+def slot_array(slots: Sequence[Slot]) -> Column:
+    """The slots as ARRAY<DOUBLE>."""
+    return F.array(*(F.expr(slot.expression) for slot in slots))
+
+
+def sample(rows: DataFrame, columns: Sequence[Column], limit: int, count: int, salt: str) -> pd.DataFrame:
+    """At most about `limit` rows as a pandas frame, drawn by the hash of the key, in the order of that hash."""
+    share = min(1.0, limit / max(count, 1))
+    drawn = F.xxhash64("key", "as_of", F.lit(salt))
+    kept = F.pmod(drawn, F.lit(1_000_000)) < int(share * 1_000_000)
+    return rows.where(kept).select(drawn.alias("_drawn"), *columns).toPandas().sort_values("_drawn", kind="stable")
+
+
+def matrix(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of arrays as rows × slots."""
+    return np.vstack(list(frame[column])) if len(frame) else np.empty((0, 0))
+
+
+def _is_levels(feature: Feature, rules: Rules) -> bool:
+    return feature.kind == "text" or feature.name in rules.categorical
+
+
+def _count_and_medians(train: DataFrame, numbers: Sequence[Feature]) -> tuple[int, dict[str, tuple[float, int]]]:
+    """Rows; and for each number its median and how many are missing."""
+    wanted = [F.count("*").alias("rows")]
+    for feature in numbers:
+        number = F.col(f"`{feature.name}`").cast("double")
+        wanted += [F.median(number).alias(f"median {feature.name}"), F.count(number).alias(f"known {feature.name}")]
+    row = train.agg(*wanted).collect()[0].asDict()
+    total = int(row["rows"])
+    medians = {
+        f.name: (float(row[f"median {f.name}"] or 0.0), total - int(row[f"known {f.name}"])) for f in numbers
+    }
+    return total, medians
+
+
+def _levels(train: DataFrame, texts: Sequence[Feature]) -> dict[str, dict[str | None, int]]:
+    """For each text feature, its levels and their rows; one pass over the data."""
+    if not texts:
+        return {}
+    pairs = F.array(
+        *(F.struct(F.lit(f.name).alias("feature"), F.col(f"`{f.name}`").cast("string").alias("level")) for f in texts)
+    )
+    counted = train.select(F.explode(pairs).alias("pair")).groupBy("pair.feature", "pair.level").count().collect()
+    found: dict[str, dict[str | None, int]] = {}
+    for row in counted:
+        found.setdefault(row["feature"], {})[row["level"]] = row["count"]
+    return found
+
+
+def _level_slots(
+    feature: Feature, levels: Mapping[str | None, int], rows: int, rules: Rules
+) -> tuple[list[Slot], list[Finding]]:
+    named = sorted(((count, level) for level, count in levels.items() if level is not None), key=lambda p: (-p[0], p[1]))
+    kept = [level for count, level in named if count >= rules.rare_level_share * rows][: rules.maximum_levels]
+    rare = [(count, level) for count, level in named if level not in kept]
+    text = f"CAST(`{feature.name}` AS STRING)"
+    is_kept = f"{text} IN ({', '.join(map(sql_text, kept))})" if kept else "false"
+    has_missing = levels.get(None, 0) > 0
+    slots = [
+        _slot(feature, level, f"CAST(coalesce({text} = {sql_text(level)}, false) AS DOUBLE)") for level in sorted(kept)
+    ]
+    if has_missing:
+        slots.append(_slot(feature, MISSING, f"CAST({text} IS NULL AS DOUBLE)"))
+    other = f"coalesce(NOT ({is_kept}), {'false' if has_missing else 'true'})"
+    slots.append(_slot(feature, OTHER, f"CAST({other} AS DOUBLE)"))
+    findings = []
+    if rare:
+        merged = sum(count for count, _ in rare)
+        names = ", ".join(level for _, level in rare[:5]) + (" …" if len(rare) > 5 else "")
+        findings.append(Finding("rare_levels", feature.name, f"{len(rare)} levels: {names}", merged, "merged"))
+    return slots, findings
+
+
+def _number_slots(feature: Feature, median: tuple[float, int], rules: Rules) -> list[Slot]:
+    fill, missing = median
+    number = f"CAST(`{feature.name}` AS DOUBLE)"
+    value = f"coalesce({number}, {fill!r}D)"
+    if feature.name in rules.log_scale:
+        value = f"signum({value}) * ln(1 + abs({value}))"
+    slots = [_slot(feature, None, value)]
+    if missing:
+        slots.append(_slot(feature, MISSING, f"CAST({number} IS NULL AS DOUBLE)"))
+    cuts = [-float("inf"), *rules.bands.get(feature.name, ()), float("inf")]
+    if len(cuts) > 2:
+        for low, high in zip(cuts, cuts[1:], strict=False):
+            above = f"{number} >= {low!r}D" if low > -float("inf") else "true"
+            below = f"{number} < {high!r}D" if high < float("inf") else "true"
+            slots.append(
+                _slot(feature, band_name(low, high), f"CAST(coalesce({above} AND {below} AND {number} IS NOT NULL, false) AS DOUBLE)")
+            )
+    return slots
+
+
+def band_name(low: float, high: float) -> str:
+    """A half-open band for people: `<30`, `30–60`, `≥60`."""
+    if low == -float("inf"):
+        return f"<{high:g}"
+    return f"≥{low:g}" if high == float("inf") else f"{low:g}–{high:g}"
+
+
+def sql_text(value: str) -> str:
+    """A text as a SQL literal."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _slot(feature: Feature, level: str | None, expression: str) -> Slot:
+    name = feature.name if level is None else f"{feature.name}={level}"
+    return Slot(name, feature.name, level, expression, feature.is_known_after)
+
+
+def _without_redundant(
+    train: DataFrame, slots: tuple[Slot, ...], findings: tuple[Finding, ...], rules: Rules
+) -> Preparation:
+    """Find constant, equal and highly correlated numbers on a sample of the training part, and drop as declared."""
+    frame = sample(train, [slot_array(slots).alias("slots")], SAMPLE_ROWS, train.count(), "redundant")
+    numbers = matrix(frame, "slots")
+    found: list[Finding] = []
+    dropped: set[str] = set()
+
+    def note(kind: DropRule, slot: Slot, detail: str, value: float) -> None:
+        drops = kind in rules.drop
+        found.append(Finding(kind, slot.source, detail, value, "dropped" if drops else "kept"))
+        if drops:
+            dropped.add(slot.name)
+
+    deviations = numbers.std(axis=0) if len(numbers) else np.zeros(len(slots))
+    by_source: dict[str, list[int]] = {}
+    for position, slot in enumerate(slots):
+        by_source.setdefault(slot.source, []).append(position)
+    for source, positions in by_source.items():
+        if np.all(deviations[positions] == 0):
+            note_slots = [slots[p] for p in positions]
+            note("constant", note_slots[0], f"{source} has one value in training", 1.0)
+            dropped.update(s.name for s in note_slots if "constant" in rules.drop)
+    main = [p for p, s in enumerate(slots) if s.level is None and deviations[p] > 0]
+    if len(main) > 1:
+        correlation = np.corrcoef(numbers[:, main], rowvar=False)
+        for i, first in enumerate(main):
+            for j in range(i + 1, len(main)):
+                second = main[j]
+                if slots[first].name in dropped or slots[second].name in dropped:
+                    continue
+                strength = float(abs(correlation[i, j]))
+                pair = f"with {slots[first].source}"
+                if np.array_equal(numbers[:, first], numbers[:, second]):
+                    note("duplicate", slots[second], pair, 1.0)
+                elif strength > rules.maximum_correlation:
+                    note("correlated", slots[second], pair, strength)
+    kept = tuple(slot for slot in slots if slot.name not in dropped)
+    return Preparation(kept, (*findings, *found))

@@ -1,0 +1,217 @@
+"""Model folders and the champion: a folder per run, a manifest written last, a pointer row in gold.model_runs.
+
+A folder is trusted only when its manifest is the one the pointer knows and every file in it has the hash the manifest
+names. Loading reads JSON; no class named in a model folder is ever loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.ml import Model
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from otklik.errors import DamagedError, MissingResultError
+from otklik.lake.folder import Folder
+from otklik.lake.store import Lake
+from otklik.lake.tables import MODEL_RUNS
+from otklik.models import portable
+from otklik.models.calibrate import Calibrator
+from otklik.models.drift import Bins
+from otklik.models.portable import PortableModel, Slots
+from otklik.models.prepare import Preparation, Slot
+from otklik.models.zoo import TREES
+
+MANIFEST, SERVING, SPARK_MODEL = "manifest.json", "serving.json", "spark"
+
+
+@dataclass(frozen=True, eq=False)
+class ServingModel:
+    """All that scoring needs: how features become numbers, the model, its fold models, calibrators, training's bins.
+
+    Attributes:
+        model: its name.
+        preparation: features → slots.
+        champion: the model fitted on all mature rows.
+        calibrator: of the champion.
+        folds: fold number → the model that did not see that fold.
+        fold_calibrators: fold number → its calibrator.
+        fold_count: number of folds; their salt is the task's.
+        bins: how features and probabilities were counted in training.
+        expected: feature → rows per bin in training.
+    """
+
+    model: str
+    preparation: Preparation
+    champion: PortableModel
+    calibrator: Calibrator
+    folds: Mapping[int, PortableModel]
+    fold_calibrators: Mapping[int, Calibrator]
+    fold_count: int
+    bins: Sequence[Bins]
+    expected: Mapping[str, Sequence[int]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "model": self.model,
+            "preparation": self.preparation.to_dict(),
+            "champion": self.champion.to_dict(),
+            "calibrator": self.calibrator.to_dict(),
+            "folds": {str(fold): model.to_dict() for fold, model in self.folds.items()},
+            "fold_calibrators": {str(fold): c.to_dict() for fold, c in self.fold_calibrators.items()},
+            "fold_count": self.fold_count,
+            "bins": [bins.to_dict() for bins in self.bins],
+            "expected": {feature: list(counts) for feature, counts in self.expected.items()},
+        }
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> ServingModel:
+        """From JSON values.
+
+        Raises:
+            DamagedError: if a part is missing or impossible.
+        """
+        try:
+            return ServingModel(
+                model=values["model"],
+                preparation=Preparation.from_dict(values["preparation"]),
+                champion=portable.from_dict(values["champion"]),
+                calibrator=Calibrator.from_dict(values["calibrator"]),
+                folds={int(fold): portable.from_dict(model) for fold, model in values["folds"].items()},
+                fold_calibrators={int(f): Calibrator.from_dict(c) for f, c in values["fold_calibrators"].items()},
+                fold_count=values["fold_count"],
+                bins=[Bins.from_dict(bins) for bins in values["bins"]],
+                expected=values["expected"],
+            )
+        except (KeyError, TypeError, ValueError) as fault:
+            raise DamagedError("the serving model is not readable", cure="train again, or roll back") from fault
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The serving model of a task and the pointer row that names it."""
+
+    run_id: str
+    row: Mapping[str, Any]
+    serving: ServingModel
+    refused: tuple[str, ...]
+
+
+def portable_form(
+    spark: SparkSession, fitted: Model, model: str, slots: Sequence[Slot], means: Sequence[float], folder: str
+) -> PortableModel:
+    """The exact JVM-free form of an MLlib model; a tree's nodes are read back from where it is saved.
+
+    Args:
+        spark: the session.
+        fitted: the MLlib model.
+        model: its name.
+        slots: the places of its vector.
+        means: training mean of each slot.
+        folder: where the MLlib model is saved; it stays there.
+    """
+    places = Slots(tuple(slot.name for slot in slots), tuple(slot.source for slot in slots))
+    fitted.write().overwrite().save(folder)  # type: ignore[attr-defined]
+    if model in TREES:
+        return portable.from_spark_trees(places, spark.read.parquet(f"{folder}/data").toPandas())
+    return portable.from_logistic(places, fitted.coefficients.toArray(), fitted.intercept, np.asarray(means))  # type: ignore[attr-defined]
+
+
+def save(lake: Lake, folder: str, serving: ServingModel, about: Mapping[str, Any]) -> str:
+    """Write a run's model: the serving model first, the manifest last.
+
+    Args:
+        lake: the lake.
+        folder: the model's folder, relative to the lake; the MLlib model lies in it already.
+        serving: what scoring needs.
+        about: inputs, features, settings, seed, metrics, library versions: see docs of the manifest.
+
+    Returns:
+        The SHA-256 of the manifest.
+    """
+    files = Folder(lake.folder(folder))
+    files.write(SERVING, json.dumps(serving.to_dict(), sort_keys=True).encode())
+    manifest = {**about, "files": files.hashes(frozenset({MANIFEST}))}
+    content = json.dumps(manifest, sort_keys=True, indent=1, default=str, ensure_ascii=False).encode()
+    files.write(MANIFEST, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load(lake: Lake, folder: str, manifest_hash: str) -> ServingModel:
+    """Read a model folder after checking all of it.
+
+    Raises:
+        DamagedError: if the manifest is not the one that was registered, or a file is missing, new or changed.
+    """
+    files = Folder(lake.folder(folder))
+    try:
+        content = files.read(MANIFEST)
+    except MissingResultError:
+        raise DamagedError("it has no manifest", where=folder, cure="train again, or roll back") from None
+    if hashlib.sha256(content).hexdigest() != manifest_hash:
+        raise DamagedError("its manifest is not the registered one", where=folder, cure="train again, or roll back")
+    named, there = json.loads(content)["files"], files.hashes(frozenset({MANIFEST}))
+    changed = sorted(name for name in {*named, *there} if named.get(name) != there.get(name))
+    if changed:
+        raise DamagedError(
+            f"files were changed, added or removed: {', '.join(changed[:3])}",
+            where=folder,
+            cure="train again, or roll back",
+        )
+    return ServingModel.from_dict(json.loads(files.read(SERVING)))
+
+
+def history(lake: Lake, task: str) -> pd.DataFrame:
+    """All pointer rows of a task, newest first; empty where there is none."""
+    if not lake.exists(MODEL_RUNS.name):
+        return pd.DataFrame(columns=[column.name for column in MODEL_RUNS.columns])
+    rows: DataFrame = lake.read(MODEL_RUNS.name).where(F.col("task") == task).orderBy(F.desc("sequence"))
+    return rows.toPandas()
+
+
+def serving_row(runs: pd.DataFrame) -> Mapping[str, Any] | None:
+    """The newest row that serves."""
+    return next(iter(_serving_rows(runs)), None)
+
+
+def load_champion(lake: Lake, task: str) -> Champion:
+    """The serving model of a task; where its folder is damaged, the one that served before it.
+
+    Raises:
+        MissingResultError: if no model was ever registered.
+        DamagedError: if none of the registered folders can be trusted.
+    """
+    runs = history(lake, task)
+    refused: list[str] = []
+    for row in _serving_rows(runs):
+        try:
+            return Champion(row["run_id"], row, load(lake, row["folder"], row["manifest_hash"]), tuple(refused))
+        except DamagedError as fault:
+            refused.append(fault.line())
+    if refused:
+        raise DamagedError(f"no champion can be trusted: {'; '.join(refused)}", where=task, cure="train again")
+    raise MissingResultError("there is no champion yet", where=task, cure=f"run `otklik train {task}` first")
+
+
+def _serving_rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    serving = runs[runs["serves"]] if len(runs) else runs
+    return [{str(name): value for name, value in row.items()} for row in serving.to_dict("records")]
+
+
+def register(lake: Lake, row: Mapping[str, Any], label: str) -> int:
+    """Append a pointer row; returns the table's version."""
+    kinds = {"STRING": str, "DOUBLE": float, "BOOLEAN": bool, "BIGINT": int}
+    schema = ", ".join(f"{column.name} {column.type}" for column in MODEL_RUNS.columns)
+    values = tuple(
+        row[c.name] if row[c.name] is None or c.type == "TIMESTAMP" else kinds[c.type](row[c.name])
+        for c in MODEL_RUNS.columns
+    )
+    return lake.append(MODEL_RUNS, lake.spark.createDataFrame([values], schema), label).version

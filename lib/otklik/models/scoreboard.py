@@ -1,0 +1,83 @@
+"""The scoreboard: every model × leaks × split × calibration, beside the majority answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from otklik.models.evaluate import evaluate
+from otklik.models.training import Judgement, Labelled
+from otklik.models.zoo import MAJORITY
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the numbers are held against: cost and value of a contact, and how often the bootstrap draws."""
+
+    cost: float | None
+    value: float | None
+    replicates: int
+    salt: str
+    by_moment_always: bool
+
+
+def rows_of(labelled: Labelled, judged: Mapping[str, Sequence[Judgement]], terms: Terms) -> pd.DataFrame:
+    """The rows of gold.scoreboard without task and run_id.
+
+    Args:
+        labelled: the labelled rows.
+        judged: `with` and `without` leaks → judgements of all plans.
+        terms: see `Terms`.
+    """
+    found: list[dict[str, Any]] = []
+    for leaks, judgements in judged.items():
+        for split in dict.fromkeys(judgement.plan.split for judgement in judgements):
+            of_split = [judgement for judgement in judgements if judgement.plan.split == split]
+            rate = _training_rate(labelled, of_split[0])
+            places = of_split[0].tested.places
+            constant = np.full(len(places), rate)
+            for calibration in ("raw", "calibrated"):
+                name = {"leaks": leaks, "split": split, "calibration": calibration}
+                found.append(
+                    {"model": MAJORITY, **name, **_figures(labelled, split, places, constant, constant, rate, terms)}
+                )
+                for judgement in of_split:
+                    tested = judgement.tested
+                    probability = tested.raw if calibration == "raw" else judgement.calibrated
+                    figures = _figures(labelled, split, tested.places, probability, tested.margin, rate, terms)
+                    found.append({"model": judgement.contender.model, **name, **figures})
+    return pd.DataFrame(found)
+
+
+def _training_rate(labelled: Labelled, judgement: Judgement) -> float:
+    """Share of yes in the training part: all rows on a random split, those before the cut on a time split."""
+    if judgement.plan.split == "random":
+        return float(labelled.label.mean())
+    tested = np.zeros(len(labelled.label), dtype=np.bool_)
+    tested[judgement.tested.places] = True
+    before = labelled.as_of < labelled.as_of[tested].min()
+    return float(labelled.label[before].mean())
+
+
+def _figures(
+    labelled: Labelled, split: str, places: Any, probability: Any, margin: Any, rate: float, terms: Terms
+) -> dict[str, Any]:
+    label, moment = labelled.label[places], labelled.as_of[places].astype("datetime64[us]").astype(np.int64)
+    by_moment = split == "time" or terms.by_moment_always
+    figures = evaluate(
+        label,
+        moment,
+        moment if by_moment else labelled.unit[places],
+        probability=probability,
+        margin=margin,
+        training_rate=rate,
+        cost=terms.cost,
+        value=terms.value,
+        replicates=terms.replicates,
+        salt=terms.salt,
+    )
+    return {"rows": len(label), "positives": int(label.sum()), **figures}

@@ -1,0 +1,383 @@
+"""Fit every model of a task on every part of its plans, and keep what each said of the rows it had not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pyspark.ml import Model
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import RefusedError
+from otklik.models import calibrate
+from otklik.models.calibrate import Calibrator, Scale
+from otklik.models.evaluate import auc, auc_within, log_loss
+from otklik.models.prepare import Feature, Finding, Preparation, with_vectors
+from otklik.models.split import Fit, Fold, Plan
+from otklik.models.zoo import TREES, Setting, estimator, with_prediction
+
+Floats = npt.NDArray[np.float64]
+Metric = Literal["auc", "auc_within", "log_loss"]
+
+WITHOUT, WITH = "features", "features_with_leaks"
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The labelled rows on the driver, in the order of their hash: what every prediction is laid beside."""
+
+    row_hash: npt.NDArray[np.int64]
+    key: npt.NDArray[Any]
+    as_of: npt.NDArray[Any]
+    unit: npt.NDArray[Any]
+    label: npt.NDArray[np.int64]
+    fold: npt.NDArray[np.int64]
+
+    def place(self, row_hash: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+        """Where rows stand, by their hash."""
+        return np.searchsorted(self.row_hash, row_hash)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model with its settings, on one vector of features."""
+
+    model: str
+    vector: str
+    settings: tuple[Setting, ...]
+
+    @property
+    def scale(self) -> Scale:
+        """What its margin is."""
+        return "probability" if self.model in TREES else "log_odds"
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What one fit said of the rows it predicts: their places, margins and probabilities."""
+
+    places: npt.NDArray[np.intp]
+    margin: Floats
+    raw: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A contender on one plan.
+
+    Attributes:
+        contender: who.
+        plan: the split.
+        tested: what the outer fits said of the test rows, all folds together.
+        calibrated: probabilities of the same rows after their fold's calibrator.
+        fold: the fold of each of them.
+        inner: what the inner fits said inside the training part, all folds together.
+        settings: the setting chosen for each fold.
+        calibrators: the calibrator of each fold.
+        fitted: the outer model of each fold.
+    """
+
+    contender: Contender
+    plan: Plan
+    tested: Predicted
+    calibrated: Floats
+    fold: npt.NDArray[np.int64]
+    inner: Predicted
+    settings: Mapping[int, Setting]
+    calibrators: Mapping[int, Calibrator]
+    fitted: Mapping[int, Model]
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """All that was learnt about the contenders of a task."""
+
+    labelled: Labelled
+    labelled_rows: DataFrame
+    features: tuple[Feature, ...]
+    preparations: dict[str, Preparation]
+    prepared: dict[str, DataFrame]
+    judged: dict[str, list[Judgement]]
+    findings: tuple[Finding, ...]
+
+
+def with_row_hash(rows: DataFrame) -> DataFrame:
+    """Add row_hash BIGINT, the name of a row on the driver."""
+    return rows.withColumn("row_hash", F.xxhash64("key", "as_of"))
+
+
+def laid_out(rows: DataFrame, preparation: Preparation, partitions: int, *, with_leaks: bool) -> DataFrame:
+    """The rows a model sees, encoded and laid out by key in a fixed number of partitions, and kept in memory.
+
+    Trees depend on the layout of rows; a layout by key is the same on any number of cores.
+    """
+    vectors = {WITHOUT: preparation.only(with_leaks=False)}
+    if with_leaks:
+        vectors[WITH] = preparation.only(with_leaks=True)
+    seen = with_vectors(rows, vectors).select(
+        "row_hash", "key", "as_of", "unit", "fold", F.col("label").cast("double").alias("label"), *vectors
+    )
+    return seen.repartition(partitions, "key").sortWithinPartitions("key", "as_of").persist()
+
+
+def collect_labelled(rows: DataFrame) -> Labelled:
+    """The labelled rows without their features.
+
+    Raises:
+        RefusedError: if two rows share a hash (then another salt is needed; one chance in 10^7 at a million rows).
+    """
+    frame = rows.select("row_hash", "key", "as_of", "unit", "label", "fold").toPandas()
+    frame = frame.sort_values("row_hash", ignore_index=True)
+    if frame["row_hash"].duplicated().any():
+        raise RefusedError("two rows share a 64-bit hash", where="key and as_of", cure="change one of the two keys")
+    columns = {name: frame[name].to_numpy() for name in ("row_hash", "key", "as_of", "unit", "label", "fold")}
+    columns.update({name: columns[name].astype(np.int64) for name in ("label", "fold")})
+    return Labelled(**columns)
+
+
+def judge(
+    prepared: DataFrame,
+    labelled: Labelled,
+    plan: Plan,
+    contenders: Sequence[Contender],
+    *,
+    metric: Metric,
+    calibration: Literal["platt", "isotonic"],
+    seed: int,
+    executor: Executor,
+    say: Callable[[int, int], None],
+) -> list[Judgement]:
+    """Run a plan for all contenders.
+
+    Args:
+        prepared: from `laid_out`.
+        labelled: the same rows on the driver.
+        plan: the split.
+        contenders: the models.
+        metric: what chooses between settings, on out-of-fold predictions inside the training part.
+        calibration: kind of calibrator.
+        seed: of forests.
+        executor: runs the fits.
+        say: is told how many fits are done, of how many.
+
+    Raises:
+        RefusedError: if a part to learn from holds one class only.
+    """
+    _require_both_classes(prepared, plan)
+    inner_work = [(c, s, fit) for c in contenders for s in range(len(c.settings)) for fit in plan.inner_fits]
+    outer_work = [(c, fold) for c in contenders for fold in plan.folds]
+    total, done = len(inner_work) + len(outer_work), 0
+
+    def counted(results: Any) -> Any:
+        nonlocal done
+        for result in results:
+            done += 1
+            say(done, total)
+            yield result
+
+    def fit_inner(work: tuple[Contender, int, Fit]) -> Predicted:
+        contender, setting, fit = work
+        return _fit(prepared, labelled, contender, contender.settings[setting], fit, seed)[1]
+
+    inner = dict(
+        zip(
+            [(c.model, c.vector, s, fit.name) for c, s, fit in inner_work],
+            counted(executor.map(fit_inner, inner_work)),
+            strict=True,
+        )
+    )
+    masks = _judged_places(prepared, labelled, plan)
+    chosen = {
+        (c.model, c.vector, fold.number): _choose(labelled, c, fold, inner, masks, metric)
+        for c in contenders
+        for fold in plan.folds
+    }
+
+    def fit_outer(work: tuple[Contender, Fold]) -> tuple[Model, Predicted]:
+        contender, fold = work
+        setting, _ = chosen[contender.model, contender.vector, fold.number]
+        return _fit(prepared, labelled, contender, contender.settings[setting], fold.outer, seed)
+
+    outer = dict(
+        zip(
+            [(c.model, c.vector, fold.number) for c, fold in outer_work],
+            counted(executor.map(fit_outer, outer_work)),
+            strict=True,
+        )
+    )
+    return [_judgement(labelled, c, plan, chosen, outer, calibration) for c in contenders]
+
+
+def measure(labelled: Labelled, predicted: Predicted, metric: Metric) -> float:
+    """A metric of predictions, greater for better; minus infinity where it does not exist."""
+    label, moment = labelled.label[predicted.places], labelled.as_of[predicted.places]
+    if metric == "log_loss":
+        return -log_loss(label, predicted.raw) if predicted.raw is not None else -np.inf
+    score = predicted.margin if predicted.raw is None else predicted.raw
+    value = auc(label, score) if metric == "auc" else auc_within(label, moment, score)
+    return -np.inf if value is None else value
+
+
+def fit_on_all(
+    prepared: DataFrame, contender: Contender, setting: Setting, seed: int, weight: Column | None = None
+) -> Model:
+    """Fit a model on all rows, or on rows weighted by a column (rows of weight 0 are left out)."""
+    rows = prepared if weight is None else prepared.withColumn("weight", weight).where(F.col("weight") > 0)
+    weights = None if weight is None else "weight"
+    fitted: Model = estimator(contender.model, setting, seed, contender.vector, weights).fit(rows)
+    return fitted
+
+
+def poisson_weight(replicate: int, salt: str) -> Column:
+    """Poisson(1) weight of a unit in one bootstrap replicate, from the hash of both, by inversion."""
+    uniform = F.pmod(F.xxhash64(F.col("unit"), F.lit(salt), F.lit(replicate)), F.lit(2**53)) / F.lit(float(2**53))
+    weight = F.lit(7.0)
+    cumulative = np.cumsum([np.exp(-1) / _factorial(k) for k in range(7)])
+    for count in range(6, -1, -1):
+        weight = F.when(uniform < F.lit(float(cumulative[count])), F.lit(float(count))).otherwise(weight)
+    return weight
+
+
+def _factorial(k: int) -> int:
+    return int(np.prod(np.arange(1, k + 1))) if k else 1
+
+
+def _fit(
+    prepared: DataFrame, labelled: Labelled, contender: Contender, setting: Setting, fit: Fit, seed: int
+) -> tuple[Model, Predicted]:
+    fitted = estimator(contender.model, setting, seed, contender.vector).fit(prepared.where(fit.learns_from))
+    said = with_prediction(prepared.where(fit.predicts), fitted, contender.model).select("row_hash", "margin", "raw")
+    frame = said.toPandas()
+    places = labelled.place(frame["row_hash"].to_numpy())
+    order = np.argsort(places)
+    raw = None if contender.model == "linear_svc" else frame["raw"].to_numpy(dtype=np.float64)[order]
+    return fitted, Predicted(places[order], frame["margin"].to_numpy(dtype=np.float64)[order], raw)
+
+
+def _require_both_classes(prepared: DataFrame, plan: Plan) -> None:
+    fits = [*plan.inner_fits, *(fold.outer for fold in plan.folds)]
+    counts = prepared.agg(
+        *(F.count_if(fit.learns_from & (F.col("label") == 1)).alias(f"yes {i}") for i, fit in enumerate(fits)),
+        *(F.count_if(fit.learns_from & (F.col("label") == 0)).alias(f"no {i}") for i, fit in enumerate(fits)),
+    ).collect()[0]
+    for i, fit in enumerate(fits):
+        if not counts[f"yes {i}"] or not counts[f"no {i}"]:
+            raise RefusedError(
+                f"{fit.name} would learn from {counts[f'yes {i}']} yes and {counts[f'no {i}']} no",
+                where=f"split {plan.split}",
+                cure="more data, fewer folds (splits.folds), or fewer windows (splits.time_windows)",
+            )
+
+
+def _judged_places(prepared: DataFrame, labelled: Labelled, plan: Plan) -> dict[tuple[int, int], npt.NDArray[np.bool_]]:
+    """(fold number, index of its inner fit) → which rows that fit judges for the fold."""
+    columns = [
+        (fold.number, i, condition) for fold in plan.folds for i, condition in enumerate(fold.judged)
+    ]
+    frame = prepared.select(
+        "row_hash", *(condition.alias(f"judged {n}") for n, (_, _, condition) in enumerate(columns))
+    ).toPandas()
+    places = labelled.place(frame["row_hash"].to_numpy())
+    masks = {}
+    for n, (fold, i, _) in enumerate(columns):
+        mask = np.zeros(len(labelled.label), dtype=np.bool_)
+        mask[places] = frame[f"judged {n}"].to_numpy(dtype=np.bool_)
+        masks[fold, i] = mask
+    return masks
+
+
+def _choose(
+    labelled: Labelled,
+    contender: Contender,
+    fold: Fold,
+    inner: Mapping[tuple[str, str, int, str], Predicted],
+    masks: Mapping[tuple[int, int], npt.NDArray[np.bool_]],
+    metric: Metric,
+) -> tuple[int, Predicted]:
+    """The setting with the best out-of-fold value, the first of equals, and its inner predictions for this fold."""
+    candidates = []
+    for setting in range(len(contender.settings)):
+        parts = []
+        for i, name in enumerate(fold.inner):
+            predicted = inner[contender.model, contender.vector, setting, name]
+            parts.append(_only(predicted, masks[fold.number, i][predicted.places]))
+        candidates.append(_together(parts))
+    if len(candidates) == 1:
+        return 0, candidates[0]
+    by = "auc" if contender.model == "linear_svc" and metric == "log_loss" else metric
+    best = max(range(len(candidates)), key=lambda i: (measure(labelled, candidates[i], by), -i))
+    return best, candidates[best]
+
+
+def _judgement(
+    labelled: Labelled,
+    contender: Contender,
+    plan: Plan,
+    chosen: Mapping[tuple[str, str, int], tuple[int, Predicted]],
+    outer: Mapping[tuple[str, str, int], tuple[Model, Predicted]],
+    calibration: Literal["platt", "isotonic"],
+) -> Judgement:
+    tested, inner, calibrated, folds = [], [], [], []
+    settings, calibrators, fitted = {}, {}, {}
+    for fold in plan.folds:
+        setting, seen = chosen[contender.model, contender.vector, fold.number]
+        model, predicted = outer[contender.model, contender.vector, fold.number]
+        calibrator = calibrate.fit(calibration, seen.margin, labelled.label[seen.places], contender.scale)
+        tested.append(predicted)
+        inner.append(seen)
+        calibrated.append(calibrator.apply(predicted.margin))
+        folds.append(np.full(len(predicted.places), fold.number, dtype=np.int64))
+        settings[fold.number], calibrators[fold.number] = contender.settings[setting], calibrator
+        fitted[fold.number] = model
+    return Judgement(
+        contender,
+        plan,
+        _together(tested),
+        np.concatenate(calibrated),
+        np.concatenate(folds),
+        _together(inner),
+        settings,
+        calibrators,
+        fitted,
+    )
+
+
+def _only(predicted: Predicted, kept: npt.NDArray[np.bool_]) -> Predicted:
+    raw = None if predicted.raw is None else predicted.raw[kept]
+    return Predicted(predicted.places[kept], predicted.margin[kept], raw)
+
+
+def _together(parts: Sequence[Predicted]) -> Predicted:
+    raws = [part.raw for part in parts if part.raw is not None]
+    return Predicted(
+        np.concatenate([part.places for part in parts]),
+        np.concatenate([part.margin for part in parts]),
+        np.concatenate(raws) if raws else None,
+    )
+
+
+def predictions_frame(labelled: Labelled, judgement: Judgement, leaks: str, run_id: str) -> pd.DataFrame:
+    """Rows of gold.<task>_predictions."""
+    places = judgement.tested.places
+    return pd.DataFrame(
+        {
+            "key": labelled.key[places],
+            "as_of": labelled.as_of[places],
+            "unit": labelled.unit[places],
+            "label": labelled.label[places],
+            "model": judgement.contender.model,
+            "leaks": leaks,
+            "split": judgement.plan.split,
+            "fold": judgement.fold,
+            "margin": judgement.tested.margin,
+            "raw": np.full(len(places), np.nan) if judgement.tested.raw is None else judgement.tested.raw,
+            "calibrated": judgement.calibrated,
+            "run_id": run_id,
+        }
+    )

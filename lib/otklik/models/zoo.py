@@ -1,0 +1,111 @@
+"""The models: MLlib estimators by name and setting, and what each says of a row."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.ml import Estimator, Model
+from pyspark.ml.classification import (
+    DecisionTreeClassifier,
+    LinearSVC,
+    LogisticRegression,
+    NaiveBayes,
+    RandomForestClassifier,
+)
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from otklik.task import ModelSettings
+
+Setting = Mapping[str, Any]
+
+MAJORITY = "majority"
+TREES = ("decision_tree", "random_forest")
+
+#: The settings that mean something to each model.
+_KNOBS = {
+    "logistic_regression": ("reg_param", "elastic_net"),
+    "decision_tree": ("max_depth", "min_leaf"),
+    "random_forest": ("max_depth", "min_leaf", "trees", "features_per_split"),
+    "naive_bayes": (),
+    "linear_svc": ("reg_param",),
+}
+
+
+def settings_to_try(model: str, values: ModelSettings) -> tuple[Setting, ...]:
+    """Every combination of a model's values, as plain data."""
+    knobs = _KNOBS[model]
+    fixed = {"max_iter": values.max_iter} if model in ("logistic_regression", "linear_svc") else {}
+    if model in TREES:
+        fixed = {"max_bins": values.max_bins}
+    return tuple(
+        {**dict(zip(knobs, chosen, strict=True)), **fixed}
+        for chosen in itertools.product(*(getattr(values, knob) for knob in knobs))
+    )
+
+
+def estimator(model: str, setting: Setting, seed: int, features: str, weight: str | None = None) -> Estimator[Any]:
+    """The MLlib estimator of a model with one setting.
+
+    Args:
+        model: its name.
+        setting: from `settings_to_try`.
+        seed: of forests.
+        features: the vector column.
+        weight: the column of row weights, if rows are weighted.
+    """
+    columns: dict[str, Any] = {"featuresCol": features, "labelCol": "label"}
+    if weight is not None:
+        columns["weightCol"] = weight
+    if model == "logistic_regression":
+        return LogisticRegression(
+            **columns,
+            regParam=setting["reg_param"],
+            elasticNetParam=setting["elastic_net"],
+            maxIter=setting["max_iter"],
+            # Convergence far below the sixth decimal of a probability costs a third more iterations for nothing.
+            tol=1e-6,
+        )
+    if model == "linear_svc":
+        return LinearSVC(**columns, regParam=setting["reg_param"], maxIter=setting["max_iter"])
+    if model == "naive_bayes":
+        return NaiveBayes(**columns, modelType="gaussian")
+    trees: dict[str, Any] = {
+        "maxDepth": setting["max_depth"],
+        "minInstancesPerNode": setting["min_leaf"],
+        "maxBins": setting["max_bins"],
+        "seed": seed,
+        "maxMemoryInMB": 1024,
+        "cacheNodeIds": False,
+    }
+    if model == "decision_tree":
+        return DecisionTreeClassifier(**columns, **trees)
+    return RandomForestClassifier(
+        **columns, **trees, numTrees=setting["trees"], featureSubsetStrategy=setting["features_per_split"]
+    )
+
+
+def with_prediction(rows: DataFrame, fitted: Model, model: str) -> DataFrame:
+    """Add margin DOUBLE and raw DOUBLE (the model's own probability of yes; null for linear_svc).
+
+    Always from the probability column: a tree's rawPrediction is the leaf's count, and ranks nonsense.
+    """
+    return fitted.transform(rows).withColumns({"margin": _margin(model), "raw": _probability(model)})
+
+
+def _probability(model: str) -> Column:
+    if model == "linear_svc":
+        return F.lit(None).cast("double")
+    return vector_to_array(F.col("probability"))[1]
+
+
+def _margin(model: str) -> Column:
+    raw = vector_to_array(F.col("rawPrediction"))
+    if model in TREES:
+        return vector_to_array(F.col("probability"))[1]
+    if model == "naive_bayes":
+        return raw[1] - raw[0]
+    return raw[1]

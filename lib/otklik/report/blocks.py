@@ -1,0 +1,123 @@
+"""What a section of the page is made of; the template knows how each looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from otklik.report.charts import Picture
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text; a takeaway says what the next block shows, a warning stands in a box."""
+
+    text: str
+    kind: Literal["lead", "note", "takeaway", "warning"] = "lead"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture under its title and the one sentence to take away from it."""
+
+    title: str
+    takeaway: str
+    picture: Picture
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell: its text, a smaller second line, a mark; numbers are set flush right."""
+
+    text: str
+    kind: Literal["text", "number", "head", "key"] = "text"
+    small: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption; the first cell of a row heads it if it is of kind head.
+
+    `groups` maps a row's index to a line that stands above it across the table.
+    """
+
+    caption: str
+    head: Sequence[Cell]
+    rows: Sequence[Sequence[Cell]]
+    takeaway: str = ""
+    note: str = ""
+    emphasised: frozenset[int] = frozenset()
+    faded: frozenset[int] = frozenset()
+    groups: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Small blocks side by side, as many as the page is wide; packed ones fill columns whatever their heights."""
+
+    blocks: Sequence[Figure | Table]
+    is_packed: bool = False
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks folded away under a line; they unfold for print."""
+
+    summary: str
+    blocks: Sequence[Paragraph | Table]
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Terms and what they mean."""
+
+    pairs: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+
+
+Block = Paragraph | Figure | Table | Grid | Details | Bullets | Terms | Heading
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: its anchor, its title and its blocks."""
+
+    anchor: str
+    title: str
+    blocks: Sequence[Block]
+
+    @property
+    def kinds(self) -> list[tuple[str, Block]]:
+        """The blocks with the names of their kinds, for the template."""
+        return [(type(block).__name__, block) for block in self.blocks]
+
+
+def number(text: str, small: str = "", mark: str = "") -> Cell:
+    """A cell that holds a number."""
+    return Cell(text, "number", small, mark)
+
+
+def head(text: str, small: str = "", mark: str = "") -> Cell:
+    """A cell that heads its row or column."""
+    return Cell(text, "head", small, mark)
+
+
+def heads(*texts: str, numbers_from: int = 1) -> list[Cell]:
+    """The head row of a table; columns from `numbers_from` on hold numbers."""
+    return [Cell(text, "number" if place >= numbers_from else "text") for place, text in enumerate(texts)]

@@ -1,0 +1,105 @@
+"""Reading the scoreboard: which rows decide, who is champion, what is beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from otklik.report.facts import ReportFacts
+from otklik.report.formats import is_number
+
+MAJORITY = "majority"
+#: The order of the models wherever they are listed.
+MODELS = (MAJORITY, "logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Board:
+    """One run's scoreboard.
+
+    Attributes:
+        rows: gold.scoreboard, in the order of MODELS.
+        split: the split that decides: time where the task has an order in time, else random.
+        champion: the model whose result is told, the best of this run where none serves; None where nothing was scored.
+        rate_moved: relative gap between promised and observed from which a row counts as not calibrated.
+    """
+
+    rows: pd.DataFrame
+    split: str
+    champion: str | None
+    rate_moved: float
+
+    def row(self, model: str, leaks: str, split: str, calibration: str = "calibrated") -> Row | None:
+        """A row of the scoreboard; of the other calibration where the wanted one is not there."""
+        frame = self.rows
+        found = frame[(frame["model"] == model) & (frame["leaks"] == leaks) & (frame["split"] == split)]
+        if found.empty:
+            return None
+        wanted = found[found["calibration"] == calibration]
+        return _as_dict((found if wanted.empty else wanted).iloc[0])
+
+    @property
+    def told(self) -> Row | None:
+        """The champion's row that decides: its split, without leaks, calibrated."""
+        return None if self.champion is None else self.row(self.champion, "without", self.split)
+
+    def models(self, leaks: str, split: str) -> list[Row]:
+        """One row per model, calibrated, the base line first."""
+        return [row for model in MODELS if (row := self.row(model, leaks, split)) is not None]
+
+    def has(self, leaks: str, split: str) -> bool:
+        """Whether anything was judged this way."""
+        return bool(self.models(leaks, split))
+
+    def has_moved(self, row: Row) -> bool:
+        """Whether the probabilities are off on the whole: promised against observed, beyond the declared limit."""
+        promised, observed = row["mean_probability"], observed_rate(row)
+        if row["model"] == MAJORITY or not (is_number(promised) and observed):
+            return False
+        return bool(abs(promised - observed) / observed > self.rate_moved)
+
+
+def read(facts: ReportFacts) -> Board:
+    """The board of a report's run."""
+    frame = facts.scoreboard
+    order = {model: place for place, model in enumerate(MODELS)}
+    frame = frame.assign(_order=frame["model"].map(order).fillna(len(MODELS))).sort_values(
+        ["split", "leaks", "calibration", "_order"], ascending=[False, False, True, True], ignore_index=True
+    )
+    frame = frame.drop(columns="_order")
+    split = "time" if (frame["split"] == "time").any() else "random"
+    champion = None if facts.champion is None else str(facts.champion["model"])
+    if champion is None or not (frame["model"] == champion).any():
+        champion = _best(frame, split)
+    return Board(frame, split, champion, facts.task.checks.rate_moved)
+
+
+def observed_rate(row: Row) -> float:
+    """The response rate of the rows that a scoreboard row was judged on."""
+    return float(row["positives"]) / float(row["rows"]) if row["rows"] else 0.0
+
+
+def beats_guessing(row: Row, measure: str = "auc") -> bool:
+    """Whether the interval of an AUC lies above the one half that the base line gives."""
+    low = row[f"{measure}_low"]
+    return is_number(low) and bool(low > 0.5)
+
+
+def is_below_majority(row: Row) -> bool:
+    """Whether a model is right less often than the commoner answer given to everybody."""
+    accuracy = row["accuracy"]
+    return row["model"] != MAJORITY and is_number(accuracy) and bool(accuracy < row["majority_accuracy"])
+
+
+def _best(frame: pd.DataFrame, split: str) -> str | None:
+    honest = frame[(frame["leaks"] == "without") & (frame["split"] == split) & (frame["model"] != MAJORITY)]
+    judged = honest[honest["auc"].notna()]
+    return None if judged.empty else str(judged.sort_values("auc", kind="stable")["model"].iloc[-1])
+
+
+def _as_dict(series: pd.Series) -> Row:
+    return {str(name): value for name, value in series.items()}

@@ -1,0 +1,354 @@
+"""The verdict, the answer in three sentences, and the sentences that put a good-looking number in its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from otklik.report.board import Board, Row, beats_guessing, is_below_majority, observed_rate
+from otklik.report.facts import ReportFacts, records
+from otklik.report.formats import NOTHING, is_number
+from otklik.report.rates import fifths, wilson
+from otklik.report.texts import Voice
+
+_QUOTED = re.compile(r"\{(rate|share|rows): ([^{}]+)\}")
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One of the few numbers at the top: what it is, the number, its interval."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the director reads first.
+
+    Attributes:
+        verdict: gain | day_only | unsure | everybody | nothing | no_model.
+        sentences: three of them.
+        figures: the key figures.
+        warnings: what must be said beside the answer.
+    """
+
+    verdict: str
+    sentences: tuple[str, str, str]
+    figures: tuple[KeyFigure, ...]
+    warnings: tuple[str, ...]
+
+
+def answer(facts: ReportFacts, board: Board, voice: Voice) -> Answer:
+    """The verdict and what stands beside it; every number comes from the facts."""
+    told = board.told
+    policies = policies_of(facts)
+    verdict = _verdict(told, policies)
+    return Answer(
+        verdict,
+        (
+            _sentence_on_ranking(facts, board, told, verdict, voice),
+            _sentence_on_whom(facts, told, verdict, voice),
+            _sentence_on_list(facts, board, told, policies, voice),
+        ),
+        _key_figures(facts, board, told, policies, voice),
+        _warnings(facts, board, told, voice),
+    )
+
+
+def policies_of(facts: ReportFacts) -> dict[str, Row]:
+    """gold.action_value by policy; empty where the task declares no cost and value."""
+    if facts.task.decision is None or facts.action_value.empty:
+        return {}
+    rows = facts.action_value.to_dict("records")
+    return {str(row["policy"]): {str(name): value for name, value in row.items()} for row in rows}
+
+
+def profit_of(policy: Row) -> float | None:
+    """A policy's profit on past answers, or what is expected of it where there are none."""
+    realised = policy["out_of_fold_profit"]
+    return float(realised) if is_number(realised) else _number(policy["expected_profit"])
+
+
+def moment_in_brackets(facts: ReportFacts, voice: Voice) -> str:
+    """What a decision moment is, in brackets; empty where the task does not say."""
+    moment = facts.task.rows.moment_is
+    return "" if moment is None else f" ({moment[voice.language]})"
+
+
+def response_rate(facts: ReportFacts) -> tuple[int, int]:
+    """Labelled rows, and those among them with label 1."""
+    states = dict(zip(facts.label_states["label_state"], facts.label_states["rows"], strict=True))
+    yes = int(states.get("yes", 0))
+    return yes + int(states.get("no", 0)), yes
+
+
+def hidden(facts: ReportFacts, board: Board, voice: Voice) -> list[str]:
+    """What a plain table of accuracies hides, computed from the facts; then the task's own remarks."""
+    sentences = [*_below_majority(board, voice), *_leak_sentences(facts, board, voice)]
+    if has_time(facts):
+        parts = fifths(facts.rates_over_time)
+        listed = " → ".join(voice.formats.percent(rate) for rate in parts["rate"])
+        sentences.append(voice.words("hidden.rate", fifths=listed))
+    told = board.told
+    shuffled = None if board.champion is None else board.row(board.champion, "without", "random")
+    if told is not None and shuffled is not None and board.split == "time":
+        key = "hidden.split" if shuffled["auc"] > told["auc"] else "hidden.split_easier"
+        sentences.append(
+            voice.words(
+                key,
+                model=voice.words(f"model.{board.champion}"),
+                random=voice.formats.decimal(shuffled["auc"]),
+                time=voice.formats.decimal(told["auc"]),
+            )
+        )
+    return sentences + [with_numbers(remark[voice.language], facts.remark_counts, voice) for remark in _remarks(facts)]
+
+
+def with_numbers(remark: str, counts: pd.DataFrame, voice: Voice) -> str:
+    """A remark with its `{rate: …}`, `{share: …}` and `{rows: …}` replaced by numbers from the data.
+
+    Args:
+        remark: the text from the task.
+        counts: predicate, rows, positives; the predicate "true" counts all labelled rows.
+        voice: the language.
+    """
+    known = {record.predicate: record for record in records(counts)}
+
+    def quoted(match: re.Match[str]) -> str:
+        record, everything = known.get(match[2].strip()), known.get("true")
+        if record is None or everything is None:
+            return NOTHING
+        if match[1] == "rows":
+            return voice.formats.integer(float(record.rows))
+        part, whole = (record.positives, record.rows) if match[1] == "rate" else (record.rows, everything.rows)
+        return voice.formats.percent(float(part) / float(whole) if whole else None)
+
+    return _QUOTED.sub(quoted, remark)
+
+
+def has_time(facts: ReportFacts) -> bool:
+    """Whether the rows have an order in time to speak of."""
+    return facts.task.rows.time_ordered and len(facts.rates_over_time) > 1
+
+
+def _remarks(facts: ReportFacts) -> list[Any]:
+    return list(facts.task.report.remarks)
+
+
+def _verdict(told: Row | None, policies: Mapping[str, Row]) -> str:
+    if told is None:
+        return "no_model"
+    if not beats_guessing(told):
+        return "nothing"
+    if is_number(told["auc_within"]) and not beats_guessing(told, "auc_within"):
+        return "day_only"
+    return _verdict_on_list(policies) if "list" in policies else "gain"
+
+
+def _verdict_on_list(policies: Mapping[str, Row]) -> str:
+    listed = policies["list"]
+    if not listed["customers"] or (is_number(listed["low"]) and listed["low"] <= 0):
+        return "unsure"
+    return "everybody" if _all_pays_as_well(policies) else "gain"
+
+
+def _all_pays_as_well(policies: Mapping[str, Row]) -> bool:
+    """Whether contacting everybody brings at least what the list brings."""
+    profit, of_all = profit_of(policies["list"]), profit_of(policies["all"]) if "all" in policies else None
+    return profit is not None and of_all is not None and of_all >= profit
+
+
+def _sentence_on_ranking(facts: ReportFacts, board: Board, told: Row | None, verdict: str, voice: Voice) -> str:
+    words, formats = voice.words, voice.formats
+    if told is None:
+        return words("answer.no_model")
+    values = {
+        "model": words(f"model.{told['model']}"),
+        "auc": formats.decimal(told["auc"]),
+        "interval": formats.interval(told["auc_low"], told["auc_high"], formats.decimal),
+    }
+    if verdict == "nothing":
+        return words("answer.nothing", **values)
+    share = formats.percent(facts.task.splits.time_test_share, 0)
+    later = words("answer.later", share=share) if board.split == "time" else ""
+    return words("answer.ranks", later=later, pairs=_pairs(told["auc"]), **values)
+
+
+def _sentence_on_whom(facts: ReportFacts, told: Row | None, verdict: str, voice: Voice) -> str:
+    words, formats = voice.words, voice.formats
+    rows, yes = response_rate(facts)
+    low, high = wilson([yes], [rows])
+    rate = formats.percent(yes / rows if rows else None)
+    if told is None or verdict == "nothing":
+        return words("answer.overall_only", rate=rate, interval=formats.percent_interval(float(low[0]), float(high[0])))
+    if is_number(told["auc_within"]):
+        key = "answer.within" if beats_guessing(told, "auc_within") else "answer.day_only"
+        return words(
+            key,
+            moment=moment_in_brackets(facts, voice),
+            pairs=_pairs(told["auc_within"]),
+            auc=formats.decimal(told["auc_within"]),
+            interval=formats.interval(told["auc_within_low"], told["auc_within_high"], formats.decimal),
+        )
+    return words(
+        "answer.best_tenth",
+        lift=formats.decimal(told["lift_10"], 1),
+        rate=rate,
+        interval=formats.interval(told["lift_10_low"], told["lift_10_high"], lambda x: formats.decimal(x, 1)),
+        gain=formats.percent(told["gain_50"], 0),
+    )
+
+
+def _sentence_on_list(
+    facts: ReportFacts, board: Board, told: Row | None, policies: Mapping[str, Row], voice: Voice
+) -> str:
+    words, formats, decision = voice.words, voice.formats, facts.task.decision
+    if decision is None:
+        return words("answer.no_costs")
+    if "list" not in policies:
+        return words("list.not_yet")
+    listed, everybody = policies["list"], policies.get("all")
+    if not listed["customers"]:
+        return words("answer.list_empty")
+    of_all = None if everybody is None else profit_of(everybody)
+    profit = profit_of(listed)
+
+    def money(amount: float | None) -> str:
+        return formats.money(amount, decision.currency)
+
+    values = {
+        "customers": formats.integer(listed["customers"]),
+        "everybody": NOTHING if everybody is None else formats.integer(everybody["customers"]),
+        "profit": money(profit),
+        "all": money(of_all),
+        "interval": formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money),
+        "moved": words("answer.moved") if told is not None and board.has_moved(told) else "",
+    }
+    if is_number(listed["low"]) and listed["low"] <= 0:
+        return words("answer.list_unsure", **values)
+    if _all_pays_as_well(policies):
+        return words("answer.list_everybody", **values)
+    return words("answer.list" if is_number(listed["out_of_fold_profit"]) else "answer.list_expected", **values)
+
+
+def _key_figures(
+    facts: ReportFacts, board: Board, told: Row | None, policies: Mapping[str, Row], voice: Voice
+) -> tuple[KeyFigure, ...]:
+    words, formats = voice.words, voice.formats
+    rows, yes = response_rate(facts)
+    low, high = wilson([yes], [rows])
+    interval = formats.percent_interval(float(low[0]), float(high[0]))
+    figures = [
+        KeyFigure(
+            words("figure.rate"),
+            formats.percent(yes / rows if rows else None),
+            words("figure.rate_note", interval=interval),
+        )
+    ]
+    if told is not None:
+        figures.append(_measured(told, "auc", words("figure.auc", split=words(f"split.{board.split}")), 3, voice))
+        if is_number(told["auc_within"]):
+            figures.append(_measured(told, "auc_within", words("figure.within"), 3, voice))
+        else:
+            figures.append(_measured(told, "lift_10", words("figure.lift"), 2, voice))
+    if "list" in policies and facts.task.decision is not None:
+        listed, currency = policies["list"], facts.task.decision.currency
+        note = words("figure.profit_expected")
+        if is_number(listed["out_of_fold_profit"]):
+            amounts = formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money)
+            note = words("figure.profit_note", interval=amounts or NOTHING)
+        figures.append(KeyFigure(words("figure.profit"), formats.money(profit_of(listed), currency), note))
+    return tuple(figures)
+
+
+def _measured(told: Row, measure: str, label: str, digits: int, voice: Voice) -> KeyFigure:
+    note = {"auc": "auc", "auc_within": "within", "lift_10": "lift"}[measure]
+    interval = voice.formats.interval(
+        told[f"{measure}_low"], told[f"{measure}_high"], lambda x: voice.formats.decimal(x, digits)
+    )
+    return KeyFigure(
+        label,
+        voice.formats.decimal(told[measure], digits),
+        voice.words(f"figure.{note}_note", interval=interval or NOTHING),
+    )
+
+
+def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) -> tuple[str, ...]:
+    words, formats = voice.words, voice.formats
+    warnings = []
+    if told is not None and board.has_moved(told):
+        warnings.append(
+            words(
+                "warn.moved",
+                promised=formats.percent(told["mean_probability"]),
+                came=formats.percent(observed_rate(told)),
+            )
+        )
+    if facts.task.decision is not None:
+        arms = dict(zip(facts.action_arms["arm"], facts.action_arms["rows"], strict=True))
+        held = int(arms.get("control", 0))
+        control = words("warn.control", rows=formats.integer(held)) if held else ""
+        warnings.append(words("warn.response", control=control))
+    leaking = _known_after(facts, voice)
+    if leaking:
+        warnings.append(words("warn.leaks", features=leaking))
+    return tuple(warnings)
+
+
+def _known_after(facts: ReportFacts, voice: Voice) -> str:
+    return ", ".join(
+        f"{doc.meaning[voice.language]} ({doc.name})" if doc.meaning[voice.language] != doc.name else doc.name
+        for doc in facts.features
+        if doc.is_known_after
+    )
+
+
+def _below_majority(board: Board, voice: Voice) -> list[str]:
+    """For each way of counting: how often the commoner answer is right, and which models are below that."""
+    words, formats = voice.words, voice.formats
+    sentences = []
+    for split in ("random", "time"):
+        told: dict[str, str] = {}
+        majority: float | None = None
+        for leaks in ("without", "with"):
+            for row in board.models(leaks, split):
+                majority = row["majority_accuracy"] if majority is None else majority
+                if is_below_majority(row):
+                    name = f"{words('model.' + row['model'])} ({words('models.leaks_' + leaks)})"
+                    told[name] = formats.percent(row["accuracy"])
+        if majority is not None and (told or split == board.split):
+            listed = ", ".join(f"{name} {accuracy}" for name, accuracy in told.items())
+            below = words("hidden.below", models=listed) if told else ""
+            way = words(f"split.{split}")
+            sentences.append(words("hidden.majority", majority=formats.percent(majority), way=way, below=below))
+    return sentences
+
+
+def _leak_sentences(facts: ReportFacts, board: Board, voice: Voice) -> list[str]:
+    leaking = _known_after(facts, voice)
+    with_leaks = None if board.champion is None else board.row(board.champion, "with", board.split)
+    if not leaking or with_leaks is None or board.told is None:
+        return []
+    return [
+        voice.words(
+            "hidden.leak",
+            features=leaking[:1].upper() + leaking[1:],
+            with_leaks=voice.formats.decimal(with_leaks["auc"]),
+            without=voice.formats.decimal(board.told["auc"]),
+            split=voice.words(f"split.{board.split}"),
+        )
+    ]
+
+
+def _pairs(auc: float) -> int:
+    return round(100 * auc)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if is_number(value) else None

@@ -1,0 +1,696 @@
+"""Every word of the page that does not come from the task, in both languages."""
+
+from __future__ import annotations
+
+from otklik.report.facts import Language
+from otklik.report.formats import Formats
+from otklik.settings import Text
+
+
+class Words:
+    """The texts in one language: `words("key", name=value)`."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text under a key, with its placeholders filled."""
+        return TEXTS[key][self.language].format(**values)
+
+    def level(self, level: str) -> str:
+        """A level as the models name it: their own names for missing and rare values are words of ours."""
+        ours = {"(missing)": "missing", "(other)": "other", "true": "true", "false": "false"}
+        return self(f"level.{ours[level]}") if level in ours else level
+
+    def known(self, prefix: str, key: str) -> str:
+        """The text under `prefix.key`, or the key itself where there is none (a kind added elsewhere)."""
+        text = TEXTS.get(f"{prefix}.{key}")
+        return key if text is None else text[self.language]
+
+
+def _texts(**pairs: tuple[str, str]) -> dict[str, Text]:
+    """`section__key=(English, Russian)` → `section.key`."""
+    return {key.replace("__", "."): Text(en=en, ru=ru) for key, (en, ru) in pairs.items()}
+
+
+TEXTS: dict[str, Text] = _texts(
+    # --- frame --------------------------------------------------------------------------------------------------------
+    head__report=("Report", "Отчёт"),
+    head__as_of=("As of {moment}", "По состоянию на {moment}"),
+    head__rows=("{rows} rows with a known answer", "строк с известным ответом: {rows}"),
+    head__run=("run {run}", "запуск {run}"),
+    toc=("Contents", "Содержание"),
+    toc__skip=("Skip to the answer", "Сразу к ответу"),
+    section__answer=("The answer", "Ответ"),
+    section__when=("Which day, which customer", "Какой день и какой клиент"),
+    section__list=("The list to act on", "Список для действий"),
+    section__who=("Who responds", "Кто откликается"),
+    section__models=("How good the models are", "Насколько хороши модели"),
+    section__why=("What the models go by", "На что опираются модели"),
+    section__hidden=("What a table of accuracies hides", "Что скрывает таблица точности"),
+    section__found=("What was noticed in the data", "Что замечено в данных"),
+    section__quality=("Data quality", "Качество данных"),
+    section__origin=("Where every number comes from", "Откуда взято каждое число"),
+    section__terms=("What the measures mean", "Что значат показатели"),
+    # --- models -------------------------------------------------------------------------------------------------------
+    model__majority=("always the commoner answer", "всегда частый ответ"),
+    model__logistic_regression=("logistic regression", "логистическая регрессия"),
+    model__decision_tree=("decision tree", "дерево решений"),
+    model__random_forest=("random forest", "случайный лес"),
+    model__naive_bayes=("naive Bayes", "наивный Байес"),
+    model__linear_svc=("linear SVC", "линейный SVC"),
+    split__time=("later in time", "позже по времени"),
+    split__random=("shuffled", "вперемешку"),
+    calibration__raw=("raw", "без калибровки"),
+    calibration__calibrated=("calibrated", "с калибровкой"),
+    # --- answer -------------------------------------------------------------------------------------------------------
+    verdict__gain=("Worth using", "Стоит применять"),
+    verdict__day_only=("It knows the day, not the customer", "Модель знает день, но не клиента"),
+    verdict__unsure=("Promising, but not proven to pay", "Многообещающе, но окупаемость не доказана"),
+    verdict__everybody=("Contact everybody: choosing does not pay", "Обращаться ко всем: отбор не окупается"),
+    verdict__nothing=("Nothing to gain here", "Выигрыша здесь нет"),
+    verdict__no_model=("No model yet", "Модели пока нет"),
+    answer__ranks=(
+        "On rows that it had not seen{later}, the chosen model ({model}) puts the “yes” above the “no” in {pairs} "
+        "of 100 such pairs (AUC {auc}, 95% {interval}), where guessing gives 50.",
+        "На строках, которых она не видела{later}, выбранная модель ({model}) ставит «да» выше «нет» в {pairs} из "
+        "100 таких пар (AUC {auc}, 95 %: {interval}); угадывание даёт 50.",
+    ),
+    answer__later=(" (the last {share} in time)", " (последние {share} по времени)"),
+    answer__nothing=(
+        "Nothing to gain here: the chosen model ({model}) is not reliably better than always giving the commoner "
+        "answer (AUC {auc}, 95% {interval}, which includes the 0.5 of guessing).",
+        "Выигрыша здесь нет: выбранная модель ({model}) не лучше, чем всегда давать более частый ответ (AUC {auc}, "
+        "95 %: {interval} — сюда входят 0,5 угадывания).",
+    ),
+    answer__no_model=(
+        "No model has been scored for this question yet.",
+        "Ни одна модель для этого вопроса ещё не оценена.",
+    ),
+    answer__within=(
+        "Part of this is knowing which day is good; among the customers of one decision moment{moment} it is right "
+        "in {pairs} of 100 pairs ({auc}, 95% {interval}), and only this part helps to choose whom to contact today.",
+        "Часть этого — знание, какой день удачен; среди клиентов одного момента решения{moment} модель права в "
+        "{pairs} из 100 пар ({auc}, 95 %: {interval}), и только эта часть помогает выбрать, к кому обратиться "
+        "сегодня.",
+    ),
+    answer__day_only=(
+        "All of this is knowing which day is good: among the customers of one decision moment{moment} the model "
+        "does not reliably tell “yes” from “no” ({auc}, 95% {interval}), so it cannot say whom to contact today.",
+        "Всё это — знание, какой день удачен: среди клиентов одного момента решения{moment} модель не отличает "
+        "надёжно «да» от «нет» ({auc}, 95 %: {interval}) и не скажет, к кому обратиться сегодня.",
+    ),
+    answer__best_tenth=(
+        "The best tenth responds {lift} times as often as the average of {rate} (95% {interval}), and the best "
+        "half holds {gain} of all responses.",
+        "Лучшая десятая часть откликается в {lift} раза чаще среднего ({rate}; 95 %: {interval}), а в лучшей "
+        "половине — {gain} всех откликов.",
+    ),
+    answer__overall_only=(
+        "The response rate over all rows is {rate} (95% {interval}).",
+        "Доля отклика по всем строкам — {rate} (95 %: {interval}).",
+    ),
+    answer__list=(
+        "Contacting the {customers} customers of the list would have brought {profit} on past answers (95% "
+        "{interval}), against {all} for contacting all {everybody}{moved}; this is response, not effect, until a "
+        "control group has been measured.",
+        "Обращение к клиентам из списка (их {customers}) на прошлых ответах приносит {profit} (95 %: {interval}) "
+        "против {all} при обращении ко всем ({everybody}){moved}; это отклик, а не эффект, пока не измерена "
+        "контрольная группа.",
+    ),
+    answer__list_expected=(
+        "The list holds {customers} of {everybody} customers and is expected to bring {profit} against {all} for "
+        "contacting all{moved}; this is response, not effect, until a control group has been measured.",
+        "В списке {customers} из {everybody} клиентов; ожидаемая прибыль — {profit} против {all} при обращении ко "
+        "всем{moved}; это отклик, а не эффект, пока не измерена контрольная группа.",
+    ),
+    answer__list_unsure=(
+        "It is not proven that a list pays: contacting its {customers} customers brings {profit} on past answers, "
+        "but the 95% interval {interval} includes zero; contacting all {everybody} would bring {all}.",
+        "Окупаемость списка не доказана: обращение к его клиентам ({customers}) на прошлых ответах приносит "
+        "{profit}, но интервал 95 % {interval} включает ноль; обращение ко всем ({everybody}) принесло бы {all}.",
+    ),
+    answer__list_everybody=(
+        "Choosing does not pay at this cost and value: contacting all {everybody} brings {all}, the list of "
+        "{customers} brings {profit}; this is response, not effect, until a control group has been measured.",
+        "При такой цене и ценности отбор не окупается: обращение ко всем ({everybody}) приносит {all}, список из "
+        "{customers} — {profit}; это отклик, а не эффект, пока не измерена контрольная группа.",
+    ),
+    answer__list_empty=(
+        "The list is empty: no customer's expected value covers the cost of a contact.",
+        "Список пуст: ни у одного клиента ожидаемая ценность не покрывает цену обращения.",
+    ),
+    answer__moved=(
+        ", though the rate has moved, so the amounts are rough",
+        ", но доля отклика сместилась, и суммы приблизительны",
+    ),
+    answer__no_costs=(
+        "The task declares no cost of a contact and no value of a response, so there is no list and no profit to "
+        "speak of.",
+        "В задаче не указаны цена обращения и ценность отклика, поэтому списка и прибыли здесь нет.",
+    ),
+    figure__rate=("response rate", "доля отклика"),
+    figure__rate_note=("95%: {interval}", "95 %: {interval}"),
+    figure__auc=("AUC, {split}", "AUC, {split}"),
+    figure__auc_note=("95%: {interval}\nguessing 0.5", "95 %: {interval}\nугадывание 0,5"),
+    figure__within=("AUC within one moment", "AUC внутри момента"),
+    figure__within_note=("95%: {interval}\nwhich customer", "95 %: {interval}\nкакой клиент"),
+    figure__lift=("lift of the best tenth", "лифт лучшей десятой"),
+    figure__lift_note=("95%: {interval}\naverage 1", "95 %: {interval}\nв среднем 1"),
+    figure__profit=("profit of the list", "прибыль списка"),
+    figure__profit_note=("95%: {interval}\non past answers", "95 %: {interval}\nна прошлых ответах"),
+    figure__profit_expected=("expected, not yet observed", "ожидаемая, ещё не наблюдалась"),
+    warn__moved=(
+        "Not calibrated: the rate has moved. On the test part the model promises {promised} on average and {came} "
+        "came. Trust the order of the list, not the probabilities or the amounts.",
+        "Не откалибровано: доля отклика сместилась. На проверочной части модель обещает в среднем {promised}, а "
+        "пришло {came}. Доверяйте порядку в списке, а не вероятностям и суммам.",
+    ),
+    warn__response=(
+        "Response, not effect. The report shows who responds, not who responds because of the contact. Only a "
+        "control group tells the two apart{control}.",
+        "Отклик, а не эффект. Отчёт показывает, кто откликается, а не кто откликается благодаря обращению. "
+        "Различить это может только контрольная группа{control}.",
+    ),
+    warn__control=(
+        ": {rows} customers of the list are held back for it",
+        ": для неё из списка отложено клиентов — {rows}",
+    ),
+    warn__leaks=(
+        "Not usable for choosing: {features} — known only after the decision. Rows “with leaks” show what cheating "
+        "would give.",
+        "Для отбора не годится: {features} — становится известно лишь после решения. Строки «с утечкой» "
+        "показывают, что дало бы жульничество.",
+    ),
+    # --- attributes ---------------------------------------------------------------------------------------------------
+    who__lead=(
+        "Bars: share of the rows. Dots: response rate with its 95% interval (Wilson); the dashed line is the "
+        "average, {overall}. Coloured and bold: reliably different from the average. Each scale starts at zero. "
+        "These are differences between groups as they are, not effects of the attribute.",
+        "Полосы: доля строк. Точки: доля отклика с 95-процентным интервалом (Уилсон); пунктир — среднее, "
+        "{overall}. Цветом и жирным: надёжно отличается от среднего. Каждая шкала начинается с нуля. Это различия "
+        "между группами как они есть, а не влияние признака.",
+    ),
+    who__quoted=("“{level}”", "«{level}»"),
+    who__share=("share", "доля"),
+    who__rate=("respond", "отклик"),
+    who__takeaway=(
+        "{best}: {best_rate} respond; {worst}: {worst_rate}.",
+        "{best}: откликаются {best_rate}; {worst}: {worst_rate}.",
+    ),
+    who__takeaway_up=("{best} stands out: {best_rate} respond.", "Выделяется {best}: откликаются {best_rate}."),
+    who__takeaway_down=(
+        "{worst} stands out: only {worst_rate} respond.",
+        "Выделяется {worst}: откликаются лишь {worst_rate}.",
+    ),
+    who__takeaway_none=(
+        "No level differs reliably from the average of {overall}.",
+        "Ни одно значение не отличается надёжно от среднего {overall}.",
+    ),
+    who__coarse=(
+        "“{wide}” is too coarse: {wide_rate} respond against {overall} overall, but {inner} only {inner_rate} and "
+        "{outer} {outer_rate}.",
+        "«{wide}» — слишком грубо: откликаются {wide_rate} против {overall} в среднем, но {inner} — только "
+        "{inner_rate}, а {outer} — {outer_rate}.",
+    ),
+    who__alt=(
+        "Response rate by {attribute}: {levels}. Average {overall}.",
+        "Доля отклика по признаку «{attribute}»: {levels}. Среднее {overall}.",
+    ),
+    who__more=("All attributes as a table ({n})", "Все признаки таблицей ({n})"),
+    who__more_note=(
+        "{shown} of {n} attributes are drawn: those that separate the answers best. The table holds all.",
+        "Нарисовано {shown} из {n} признаков: те, что лучше разделяют ответы. В таблице — все.",
+    ),
+    who__attribute=("Attribute", "Признак"),
+    who__level=("Level", "Значение"),
+    who__rows=("Rows", "Строк"),
+    who__positives=("Responses", "Откликов"),
+    who__interval=("95% interval", "95 % интервал"),
+    who__none=("No attributes were counted.", "Признаки не подсчитаны."),
+    level__missing=("(missing)", "(нет данных)"),
+    level__other=("(other)", "(прочие)"),
+    level__known=("known", "известно"),
+    level__true=("yes", "да"),
+    level__false=("no", "нет"),
+    level__below=("under {high}", "меньше {high}"),
+    level__above=("{low} and over", "{low} и больше"),
+    level__after_only=(
+        "known only after the decision: not used for choosing",
+        "известно лишь после решения: для отбора не используется",
+    ),
+    # --- time ---------------------------------------------------------------------------------------------------------
+    when__rate_takeaway=(
+        "The response rate moves from {first} in the first fifth of the rows to {last} in the last.",
+        "Доля отклика меняется от {first} в первой пятой части строк до {last} в последней.",
+    ),
+    when__rate_steady=(
+        "The response rate holds: {first} in the first fifth of the rows, {last} in the last.",
+        "Доля отклика устойчива: {first} в первой пятой части строк, {last} в последней.",
+    ),
+    when__rate_alt=(
+        "Response rate per {grain} from {start} to {end}: by fifths of the rows {fifths}.",
+        "Доля отклика по времени ({grain}) с {start} по {end}: по пятым частям строк {fifths}.",
+    ),
+    when__grain_hour=("hour", "час"),
+    when__grain_day=("day", "день"),
+    when__grain_week=("week", "неделя"),
+    when__grain_month=("month", "месяц"),
+    when__grain_quarter=("quarter", "квартал"),
+    when__average=("average {overall}", "среднее {overall}"),
+    when__axis_rate=("response rate per {grain}, with 95% interval", "доля отклика ({grain}), интервал 95 %"),
+    when__axis_rows=("rows", "строк"),
+    when__no_time=(
+        "This data has no order in time, so nothing can be said about days: the models are judged on shuffled "
+        "rows, and whether the result holds later is open.",
+        "В этих данных нет порядка во времени, поэтому о днях сказать нечего: модели проверены на перемешанных "
+        "строках, и сохранится ли результат позже — неизвестно.",
+    ),
+    when__one_moment=(
+        "All rows share one moment, so nothing can be said about time.",
+        "У всех строк один момент, поэтому о времени сказать нечего.",
+    ),
+    when__lead=(
+        "A good number over all days can come from knowing which day is good. Who must choose customers today "
+        "gains only from telling customers of the same day apart{moment}. So every model is judged both ways.",
+        "Хорошее число по всем дням может прийти от знания, какой день удачен. Тому, кто выбирает клиентов "
+        "сегодня, помогает лишь умение различать клиентов одного дня{moment}. Поэтому каждая модель проверена "
+        "обоими способами.",
+    ),
+    when__split_title=(
+        "Everything together, and within one decision moment{moment}",
+        "Всё вместе и внутри одного момента решения{moment}",
+    ),
+    when__split_takeaway=(
+        "Of the {above} that {model} is above guessing, {within} remain within one moment: that part is which "
+        "customer, the rest is which day.",
+        "Из {above} сверх угадывания ({model}) внутри одного момента остаётся {within}: это «какой клиент», "
+        "остальное — «какой день».",
+    ),
+    when__split_alt=(
+        "AUC over all pairs and within one decision moment: {models}.",
+        "AUC по всем парам и внутри одного момента решения: {models}.",
+    ),
+    when__within=("which customer", "какой клиент"),
+    when__overall=("everything", "всё вместе"),
+    when__guess=("guessing", "угадывание"),
+    # --- list ---------------------------------------------------------------------------------------------------------
+    list__lead=(
+        "A contact costs {cost}, a response is worth {value}: contacting pays above a probability of {threshold}.",
+        "Обращение стоит {cost}, отклик приносит {value}: обращаться выгодно при вероятности выше {threshold}.",
+    ),
+    list__none=(
+        "There is no list: the task declares no cost of a contact and no value of a response.",
+        "Списка нет: в задаче не указаны цена обращения и ценность отклика.",
+    ),
+    list__not_yet=("No list has been drawn up yet.", "Список ещё не составлен."),
+    list__budget=("The budget of {budget} limits the list.", "Список ограничен бюджетом {budget}."),
+    list__curve_takeaway=(
+        "Profit is highest at about {best} contacts; the list stops at {n}.",
+        "Прибыль наибольшая примерно при {best} обращениях; список заканчивается на {n}.",
+    ),
+    list__curve_alt=(
+        "Profit by number of customers contacted, best first. The list of {n} brings {profit}; all {everybody} "
+        "would bring {all}.",
+        "Прибыль по числу обращений, лучшие первыми. Список из {n} приносит {profit}; все {everybody} принесли бы "
+        "{all}.",
+    ),
+    list__axis_customers=("customers contacted, best first", "число обращений, лучшие первыми"),
+    list__axis_profit=("profit{currency}", "прибыль{currency}"),
+    list__realised=("on past answers", "на прошлых ответах"),
+    list__expected=("expected by the model", "ожидание модели"),
+    list__mark=("list: {n}", "список: {n}"),
+    list__policy_caption=("What each way of choosing brings", "Что приносит каждый способ выбора"),
+    list__policy=("Way of choosing", "Способ выбора"),
+    list__contacts=("Contacts", "Обращений"),
+    list__expected_profit=("Expected profit", "Ожидаемая прибыль"),
+    list__past_profit=("On past answers", "На прошлых ответах"),
+    list__control_cost=("Cost of control", "Цена контроля"),
+    list__policy_note=(
+        "“On past answers”: chosen by probabilities of models that had not seen the row's answer. Values stand "
+        "before the control group is held back; the last column is what holding it back is expected to cost.",
+        "«На прошлых ответах»: отбор по вероятностям моделей, не видевших ответа этой строки. Значения даны до "
+        "выделения контрольной группы; последний столбец — во что, по ожиданию, она обойдётся.",
+    ),
+    policy__list=("the list", "список"),
+    policy__all=("contact all", "обратиться ко всем"),
+    policy__none=("contact nobody", "ни к кому"),
+    policy__oracle=("only those who say yes (unreachable)", "только к сказавшим «да» (недостижимо)"),
+    list__top_caption=("The first {n} of the list", "Первые {n} в списке"),
+    list__rank=("Rank", "Место"),
+    list__key=("Key", "Ключ"),
+    list__arm=("Arm", "Группа"),
+    list__probability=("Probability", "Вероятность"),
+    list__value=("Expected profit", "Ожидаемая прибыль"),
+    list__reasons=("Why", "Почему"),
+    arm__contact=("contact", "обращение"),
+    arm__control=("control", "контроль"),
+    list__arms=(
+        "To contact: {contact}. Held back as control: {control}.",
+        "К обращению: {contact}. Отложено в контроль: {control}.",
+    ),
+    # --- models -------------------------------------------------------------------------------------------------------
+    models__lead=(
+        "Each model answered for rows whose answers it had not seen. “Later in time” is the last {share} in time, "
+        "as it would be in use; “shuffled” is {folds}-fold cross-validation. Intervals are 95%, by bootstrap.",
+        "Каждая модель отвечала за строки, ответов которых не видела. «Позже по времени» — последние {share} по "
+        "времени, как было бы на деле; «вперемешку» — перекрёстная проверка на {folds} частях. Интервалы — 95 %, "
+        "бутстреп.",
+    ),
+    models__lead_random=(
+        "Each model answered for rows whose answers it had not seen, by {folds}-fold cross-validation on shuffled "
+        "rows. Intervals are 95%, by bootstrap.",
+        "Каждая модель отвечала за строки, ответов которых не видела: перекрёстная проверка на {folds} частях "
+        "вперемешку. Интервалы — 95 %, бутстреп.",
+    ),
+    models__main_caption=(
+        "Scoreboard: {split}, without leaks, calibrated",
+        "Табло: {split}, без утечек, с калибровкой",
+    ),
+    models__main_takeaway=(
+        "Right answers at 0.5 say little: always giving the commoner answer is right in {majority}, {model} in "
+        "{accuracy}; what counts is the order, AUC {auc}.",
+        "Доля верных ответов при 0,5 говорит мало: всегда частый ответ верен в {majority} случаев, {model} — в "
+        "{accuracy}; важен порядок, AUC {auc}.",
+    ),
+    models__ways_caption=("The same models, counted four ways", "Те же модели, посчитанные четырьмя способами"),
+    models__ways_caption_two=("The same models with and without leaks", "Те же модели с утечкой и без"),
+    models__cannot=("cannot be used", "применять нельзя"),
+    models__usable=("usable", "применимо"),
+    models__leaks_with=("with leaks", "с утечкой"),
+    models__leaks_without=("without leaks", "без утечек"),
+    models__full=("All {n} rows of the scoreboard", "Все строки табло ({n})"),
+    models__model=("Model", "Модель"),
+    models__accuracy=("Right at 0.5", "Верно при 0,5"),
+    models__auc=("AUC", "AUC"),
+    models__within=("AUC within", "AUC внутри"),
+    models__pr=("PR\u2011AUC", "PR\u2011AUC"),
+    models__lift=("Lift 10%", "Лифт 10\u00a0%"),
+    models__gain=("Gain 50%", "Охват 50\u00a0%"),
+    models__brier=("Brier", "Брайер"),
+    models__log_loss=("Log loss", "Лог-потери"),
+    models__ece=("ECE", "ECE"),
+    models__mean=("Promised", "Обещано"),
+    models__rate=("Came", "Пришло"),
+    models__profit=("Profit", "Прибыль"),
+    models__split=("Split", "Проверка"),
+    models__leaks=("Leaks", "Утечка"),
+    models__calibration=("Calibration", "Калибровка"),
+    models__rows=("Rows", "Строк"),
+    models__below=("below “always”", "хуже «всегда»"),
+    models__moved_mark=("not calibrated", "не откалибровано"),
+    models__moved_note=(
+        "Not calibrated: the rate has moved. What is promised differs from what came by more than the declared limit.",
+        "Не откалибровано: доля отклика сместилась. Обещанное расходится с пришедшим больше объявленного предела.",
+    ),
+    models__champion=("champion", "чемпион"),
+    metric__auc=("AUC", "AUC"),
+    metric__auc_within=("AUC within", "AUC внутри"),
+    metric__log_loss=("log loss", "лог-потерям"),
+    models__champion_text=(
+        "Champion: {model}, chosen by {metric} inside the training part ({value}); trained as of {moment}.",
+        "Чемпион: {model}; выбран по {metric} внутри обучающей части ({value}); обучен по состоянию на {moment}.",
+    ),
+    models__no_champion=("No model serves.", "Ни одна модель не принята."),
+    models__curves=("The same result, curve by curve", "Тот же результат на кривых"),
+    models__curves_lead=(
+        "Blue: {model}{split}. Grey: the other models. Dashed: what chance gives.",
+        "Синим: {model}{split}. Серым: другие модели. Пунктиром: что даёт случай.",
+    ),
+    curve__roc=("ROC", "ROC-кривая"),
+    curve__roc_takeaway=(
+        "Accepting {fpr} of the “no” one reaches {tpr} of the “yes”.",
+        "Захватив {fpr} «нет», находим {tpr} «да».",
+    ),
+    curve__roc_x=("share of “no” taken", "доля взятых «нет»"),
+    curve__roc_y=("share of “yes” found", "доля найденных «да»"),
+    curve__pr=("Precision and recall", "Точность и полнота"),
+    curve__pr_takeaway=(
+        "To find half of the “yes”, {precision} of those taken are “yes” instead of {base}.",
+        "Чтобы найти половину «да», среди взятых «да» — {precision} вместо {base}.",
+    ),
+    curve__pr_x=("share of “yes” found (recall)", "доля найденных «да» (полнота)"),
+    curve__pr_y=("share of “yes” among those taken (precision)", "доля «да» среди взятых (точность)"),
+    curve__gain=("Cumulative gain", "Накопленный охват"),
+    curve__gain_takeaway=("The best half holds {gain} of all responses.", "В лучшей половине — {gain} всех откликов."),
+    curve__gain_x=("share contacted, best first", "доля обращений, лучшие первыми"),
+    curve__gain_y=("share of all responses", "доля всех откликов"),
+    curve__lift=("Lift", "Лифт"),
+    curve__lift_takeaway=(
+        "The best tenth responds {lift} times as often as the average.",
+        "Лучшая десятая откликается чаще среднего в {lift} раза.",
+    ),
+    curve__lift_x=("share contacted, best first", "доля обращений, лучшие первыми"),
+    curve__lift_y=("times the average rate", "во сколько раз чаще среднего"),
+    curve__calibration=("Calibration", "Калибровка"),
+    curve__calibration_takeaway=(
+        "Promised {promised} on average, came {came}.",
+        "Обещано в среднем {promised}, пришло {came}.",
+    ),
+    curve__calibration_moved=(
+        "Not calibrated: the rate has moved. Promised {promised}, came {came}.",
+        "Не откалибровано: доля отклика сместилась. Обещано {promised}, пришло {came}.",
+    ),
+    curve__calibration_note=("Grey: before calibration.", "Серым: до калибровки."),
+    curve__calibration_x=("promised probability", "обещанная вероятность"),
+    curve__calibration_y=("share that came (95% interval)", "доля пришедших (интервал 95 %)"),
+    curve__alt=("{title}: {takeaway}", "{title}: {takeaway}"),
+    confusion__title=("Right and wrong at the threshold", "Верно и неверно при пороге"),
+    confusion__takeaway=(
+        "Above a probability of {threshold}, {taken} rows are chosen; {hit} of them are “yes”, and {missed} “yes” "
+        "are missed.",
+        "При вероятности выше {threshold} выбрано строк: {taken}; из них «да» — {hit}, упущено «да» — {missed}.",
+    ),
+    confusion__caption=("Threshold {threshold}: {origin}", "Порог {threshold}: {origin}"),
+    confusion__cost=("cost ÷ value", "цена ÷ ценность"),
+    confusion__half=("one half, for lack of cost and value", "половина, так как цены и ценности нет"),
+    confusion__chosen=("Chosen", "Выбраны"),
+    confusion__left=("Not chosen", "Не выбраны"),
+    confusion__yes=("said “yes”", "сказали «да»"),
+    confusion__no=("said “no”", "сказали «нет»"),
+    # --- explanations -------------------------------------------------------------------------------------------------
+    why__none=("No explanations were computed.", "Объяснения не рассчитаны."),
+    why__odds=("Odds ratios (logistic regression)", "Отношения шансов (логистическая регрессия)"),
+    why__odds_takeaway=(
+        "{label} changes the odds of a “yes” most: times {value}.",
+        "{label}: сильнее всего меняет шансы «да» — в {value} раза.",
+    ),
+    why__odds_note=(
+        "Everything else equal, by how much the odds of a “yes” are multiplied: per declared unit of a number, or "
+        "against the named level. Shrunken: regularisation pulls them towards 1, so the true ones are likely "
+        "stronger and intervals are no classical confidence intervals. Associations, not causes.",
+        "При прочих равных — во сколько раз умножаются шансы «да»: на указанную единицу числа или против "
+        "названного значения. Сжаты: регуляризация тянет их к 1, истинные, вероятно, сильнее, а интервалы — не "
+        "классические доверительные. Это связи, а не причины.",
+    ),
+    why__odds_lower=("← less likely", "← реже"),
+    why__odds_higher=("more likely →", "чаще →"),
+    why__odds_alt=("Odds ratios: {weights}.", "Отношения шансов: {weights}."),
+    why__odds_all=("All {n} odds ratios", "Все отношения шансов ({n})"),
+    why__per=("{feature} ({unit})", "{feature} ({unit})"),
+    why__against=("{feature}: {level} (against {reference})", "{feature}: {level} (против {reference})"),
+    why__ratio=("Odds ratio", "Отношение шансов"),
+    why__reference=("Against", "Против"),
+    why__note=("Note", "Примечание"),
+    note__shrunken=("shrunken", "сжато"),
+    why__permutation=("Permutation importance ({model})", "Важность перестановкой ({model})"),
+    why__permutation_takeaway=(
+        "Shuffling “{feature}” costs the model most.",
+        "Дороже всего модели обходится перемешивание признака «{feature}».",
+    ),
+    why__impurity=("Impurity importance ({model})", "Важность по неоднородности ({model})"),
+    why__impurity_takeaway=(
+        "The trees split most on “{feature}”; this measure favours features with many values.",
+        "Деревья чаще делят по признаку «{feature}»; эта мера завышает признаки с многими значениями.",
+    ),
+    why__importance_alt=("{title}: {weights}.", "{title}: {weights}."),
+    why__dependence=("Partial dependence ({model})", "Частная зависимость ({model})"),
+    why__dependence_takeaway=(
+        "Highest at {highest}: {high}; lowest at {lowest}: {low}.",
+        "Больше всего при {highest}: {high}; меньше всего при {lowest}: {low}.",
+    ),
+    why__dependence_note=(
+        "The mean probability if everybody had this value and all else stayed as it is.",
+        "Средняя вероятность, если бы у всех было это значение, а остальное не менялось.",
+    ),
+    # --- hidden -------------------------------------------------------------------------------------------------------
+    hidden__majority=(
+        "Always giving the commoner answer is right in {majority} of the rows ({way}).{below}",
+        "Всегда давать частый ответ верно в {majority} строк ({way}).{below}",
+    ),
+    hidden__below=(" Below it: {models}.", " Хуже этого: {models}."),
+    hidden__leak=(
+        "{features}: known only after the decision. With it the AUC would read {with_leaks} instead of {without} "
+        "({split}), but it cannot be used to choose anybody.",
+        "{features}: известно лишь после решения. С этим AUC был бы {with_leaks} вместо {without} ({split}), но "
+        "выбрать никого так нельзя.",
+    ),
+    hidden__rate=(
+        "The response rate moves: {fifths} in the five fifths of the rows in order of time. A shuffled split hides "
+        "this.",
+        "Доля отклика движется: {fifths} в пяти пятых частях строк по порядку времени. Перемешивание это скрывает.",
+    ),
+    hidden__split=(
+        "On shuffled rows the AUC of {model} is {random}, on later rows {time}: what comes later is harder than "
+        "what is mixed in.",
+        "На перемешанных строках AUC модели «{model}» — {random}, на более поздних — {time}: будущее труднее, чем "
+        "перемешанное прошлое.",
+    ),
+    hidden__split_easier=(
+        "On shuffled rows the AUC of {model} is {random}, on later rows {time}.",
+        "На перемешанных строках AUC модели «{model}» — {random}, на более поздних — {time}.",
+    ),
+    hidden__caveats=("Caveats of this data", "Оговорки к этим данным"),
+    # --- findings -----------------------------------------------------------------------------------------------------
+    found__kind=("What", "Что"),
+    found__feature=("Feature", "Признак"),
+    found__detail=("Detail", "Подробности"),
+    found__value=("Value", "Значение"),
+    found__action=("Done", "Сделано"),
+    found__none=("Nothing was noticed.", "Ничего не замечено."),
+    found__takeaway=("{n} findings: {kinds}.", "Замечаний: {n} ({kinds})."),
+    found__caption=("Findings", "Замечания"),
+    found__psi_takeaway=(
+        "{n} of {all} features have drifted past the limit of {limit} (PSI); most: {feature}, {value}.",
+        "Признаков, сместившихся дальше предела {limit} (PSI): {n} из {all}; сильнее всех {feature}, {value}.",
+    ),
+    found__psi_none=(
+        "No feature has drifted past the limit of {limit} (PSI).",
+        "Ни один признак не сместился дальше предела {limit} (PSI).",
+    ),
+    kind__constant=("constant", "постоянный"),
+    kind__duplicate=("duplicate", "дубль"),
+    kind__correlated=("correlated", "коррелирует"),
+    kind__rare_levels=("rare levels", "редкие значения"),
+    kind__suspected_leak=("suspected leak", "подозрение на утечку"),
+    kind__known_leak=("known leak", "известная утечка"),
+    kind__immature=("answer not final yet", "ответ ещё не окончателен"),
+    kind__drift=("drift (PSI)", "смещение (PSI)"),
+    kind__rate_moved=("not calibrated: the rate has moved", "не откалибровано: доля отклика сместилась"),
+    action__kept=("kept", "оставлено"),
+    action__dropped=("dropped", "убрано"),
+    action__merged=("merged", "объединено"),
+    action__warned=("warned", "предупреждение"),
+    # --- quality ------------------------------------------------------------------------------------------------------
+    quality__takeaway=(
+        "{rows} records came in {files} {files_word}: {accepted} accepted, {rejected} rejected, {duplicates} "
+        "duplicates; {balance}.",
+        "Поступило записей: {rows}, файлов: {files}. Принято {accepted}, отклонено {rejected}, дублей "
+        "{duplicates}; {balance}.",
+    ),
+    quality__balanced=("every file balances exactly", "по каждому файлу баланс сходится точно"),
+    quality__unbalanced=("files that do not balance: {files}", "не сходится баланс файлов: {files}"),
+    quality__caption=("Balance of every file", "Баланс каждого файла"),
+    quality__none=("No files are in the ledger.", "В журнале нет файлов."),
+    quality__source=("Source", "Источник"),
+    quality__file=("File", "Файл"),
+    quality__rows=("Records", "Записей"),
+    quality__accepted=("Accepted", "Принято"),
+    quality__inserted=("New", "Новых"),
+    quality__updated=("Updated", "Обновлено"),
+    quality__rejected=("Rejected", "Отклонено"),
+    quality__duplicates=("Duplicates", "Дублей"),
+    quality__status=("Status", "Статус"),
+    quality__warnings=("Warnings", "Предупреждения"),
+    status__loaded=("loaded", "загружен"),
+    status__rejected=("refused", "отклонён"),
+    quality__states=("Rows of the question by answer", "Строки вопроса по ответу"),
+    quality__state=("Answer", "Ответ"),
+    state__yes=("yes", "да"),
+    state__no=("no", "нет"),
+    state__immature=("not final yet (left out)", "ещё не окончателен (не учтены)"),
+    state__unlabelled=("not asked yet", "ещё не спрошены"),
+    # --- origin -------------------------------------------------------------------------------------------------------
+    origin__caption=("The run", "Запуск"),
+    origin__tables=("Tables and their versions", "Таблицы и их версии"),
+    origin__table=("Table", "Таблица"),
+    origin__version=("Version", "Версия"),
+    origin__run=("Run", "Запуск"),
+    origin__task=("Task", "Задача"),
+    origin__as_of=("As of", "По состоянию на"),
+    origin__code=("Code", "Код"),
+    origin__model=("Model folder", "Папка модели"),
+    origin__settings=("Settings of the champion", "Настройки чемпиона"),
+    origin__features=("Features and when they become known", "Признаки и когда они становятся известны"),
+    origin__feature=("Column", "Столбец"),
+    origin__meaning=("Meaning", "Смысл"),
+    origin__known=("Known", "Известен"),
+    known__before=("before the decision", "до решения"),
+    known__after=("only after the decision", "лишь после решения"),
+    footer=(
+        "Made by Otklik. The same inputs give the same page.",
+        "Составлено программой «Отклик». Одинаковые данные дают одинаковую страницу.",
+    ),
+    # --- terms --------------------------------------------------------------------------------------------------------
+    term__auc=("AUC", "AUC"),
+    explain__auc=(
+        "Of all pairs of one “yes” and one “no”, the share in which the model gives the “yes” the higher "
+        "probability. 0.5 is guessing, 1 is perfect.",
+        "Доля пар «да» и «нет», в которых модель даёт «да» большую вероятность. 0,5 — угадывание, 1 — безошибочно.",
+    ),
+    term__within=("AUC within", "AUC внутри"),
+    explain__within=(
+        "The same over pairs that share a decision moment. Knowing which day is good does not help here.",
+        "То же по парам одного момента решения. Знание удачных дней здесь не помогает.",
+    ),
+    term__accuracy=("Right at 0.5", "Верно при 0,5"),
+    explain__accuracy=(
+        "The share of right answers if everybody above 0.5 counts as “yes”. Where “yes” is rare, “always no” "
+        "already scores high.",
+        "Доля верных ответов, если всех выше 0,5 считать «да». Где «да» редки, высок уже результат «всегда нет».",
+    ),
+    term__pr=("PR-AUC", "PR-AUC"),
+    explain__pr=(
+        "The mean share of “yes” among those taken, over all lengths of the list. Guessing gives the response rate.",
+        "Средняя доля «да» среди взятых по всем длинам списка. Угадывание даёт долю отклика.",
+    ),
+    term__lift=("Lift 10%, gain 50%", "Лифт 10 %, охват 50 %"),
+    explain__lift=(
+        "How many times as often the best tenth responds; which share of all responses the best half holds.",
+        "Во сколько раз чаще откликается лучшая десятая; какую долю всех откликов держит лучшая половина.",
+    ),
+    term__brier=("Brier, log loss, ECE", "Брайер, лог-потери, ECE"),
+    explain__brier=(
+        "How far probabilities are from what came: mean squared, mean logarithmic, and mean absolute over ten "
+        "groups. Less is better.",
+        "Насколько вероятности далеки от случившегося: в среднем в квадрате, в логарифме и по модулю в десяти "
+        "группах. Меньше — лучше.",
+    ),
+    term__interval=("95% interval", "95 % интервал"),
+    explain__interval=(
+        "Where the number would lie in 95 of 100 repetitions on other rows of the same kind. It knows nothing of "
+        "changes to come.",
+        "Где оказалось бы число в 95 из 100 повторений на других строках того же рода. О будущих переменах он не "
+        "знает.",
+    ),
+    term__profit=("Profit", "Прибыль"),
+    explain__profit=(
+        "Value × responses − cost × contacts, for those whose probability reaches cost ÷ value.",
+        "Ценность × отклики − цена × обращения для тех, чья вероятность не ниже цена ÷ ценность.",
+    ),
+    term__psi=("PSI", "PSI"),
+    explain__psi=(
+        "How far a feature's distribution has moved since training: below 0.1 hardly, above 0.25 strongly.",
+        "Насколько распределение признака сместилось со времени обучения: до 0,1 — почти нет, больше 0,25 — сильно.",
+    ),
+    term__leak=("Leak", "Утечка"),
+    explain__leak=(
+        "A feature known only after the decision. A model that uses it looks good and cannot be used.",
+        "Признак, известный лишь после решения. Модель с ним выглядит хорошо, но применить её нельзя.",
+    ),
+)
+
+
+class Voice:
+    """One language: its words and how it writes numbers."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.words = Words(language)
+        self.formats = Formats(language)
+
+    def estimate(self, value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
+        """A number with its interval in brackets, where it has one."""
+        text = self.formats.decimal(value, digits)
+        interval = self.formats.interval(low, high, lambda x: self.formats.decimal(x, digits))
+        return f"{text} [{interval}]" if interval else text

@@ -1,0 +1,370 @@
+"""What is wrong with each row, which rows are the same thing, and whether the file as a whole may pass."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError, InputError
+from otklik.sources import contract as contracts
+from otklik.sources.contract import Contract, Format
+from otklik.sources.reader import quote_count
+from otklik.sources.values import spark_type
+
+REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
+#: Functions that leave SQL, or answer otherwise from run to run: not for row rules.
+_FORBIDDEN_IN_RULES = re.compile(
+    r"\b(?:(?:reflect|java_method|try_reflect|rand|randn|random|uuid|shuffle|now|curdate|monotonically_increasing_id"
+    r"|spark_partition_id|input_file\w*|over)\s*\(|(?:current_(?:date|time|timestamp|user)|localtimestamp|select)\b)",
+    re.IGNORECASE,
+)
+_REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The count of a file's records: rows = accepted + rejected + duplicates.
+
+    Attributes:
+        rows: records in the file.
+        accepted: rows that go on to silver.
+        rejected: records that broke the contract.
+        duplicates: rows that another row of the file replaces, being the same under the key.
+        warnings: rows per rule of severity warn that they break; `lookalikes`: rows equal to an earlier one in all
+            but the columns the contract names.
+        failures: rows per rule of severity fail that they break.
+    """
+
+    rows: int
+    accepted: int
+    rejected: int
+    duplicates: int
+    warnings: dict[str, int]
+    failures: dict[str, int]
+
+
+def check_rules(spark: SparkSession, contract: Contract) -> None:
+    """Try the contract's rules on an empty table, before any file is read.
+
+    Raises:
+        ConfigurationError: naming every rule that is no predicate over the contract's columns.
+    """
+    schema = ", ".join(f"`{name}` {spark_type(column.type)}" for name, column in contract.columns.items())
+    empty = spark.createDataFrame([], schema)
+    faults = [
+        f"rules.{rule.name}: {fault}" for rule in contract.rules if (fault := _rule_fault(empty, rule)) is not None
+    ]
+    if faults:
+        raise ConfigurationError(
+            "; ".join(faults), where=f"source {contract.name}", cure="see the rules of the contract"
+        )
+
+
+def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
+    """Say of each row what breaks the contract.
+
+    Args:
+        rows: from `fields.with_fields`.
+        contract: what the rows must obey.
+
+    Returns:
+        _record, _record_no, the contract's columns, _reasons (array of reason, column, rule; empty for a good row)
+        and _broken ARRAY<STRING>, the names of broken rules of severity warn and fail. `_reasons` never holds a value:
+        - too_few_fields, too_many_fields, unclosed_quote, broken_json: the record falls apart, nothing else is said;
+        - invalid_bytes, nul_byte, field_too_long;
+        - required, type, allowed, range: with the column and what was asked of it;
+        - rule: with the rule's name.
+    """
+    is_apart = F.col("_is_malformed")
+    if _has_quotes(contract.format):
+        rows = rows.withColumn("_is_unclosed", _is_unclosed(F.col("_record"), contract.format))
+        is_apart = is_apart | F.col("_is_unclosed")
+    faults = [*_record_faults(contract), *_column_faults(contract), *_rule_faults(contract)]
+    is_faulty = reduce(or_, (condition for condition, _ in faults))
+    found = F.array_compact(F.array(*(F.when(condition, reason) for condition, reason in faults)))
+    # The array is built only for rows that need one: that is what makes the good rows cheap.
+    reasons = F.when(is_apart, F.array(_structural_reason(contract.format))).when(is_faulty, found).otherwise(F.array())
+    noted = [rule for rule in contract.rules if rule.severity != "reject"]
+    broken = F.array_compact(F.array(*(F.when(_is_broken(rule), F.lit(rule.name)) for rule in noted)))
+    return rows.select(
+        "_record",
+        "_record_no",
+        *(F.col(name) for name in contract.columns),
+        reasons.cast(REASONS_TYPE).alias("_reasons"),
+        (broken if noted else F.array()).cast("array<string>").alias("_broken"),
+    )
+
+
+def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
+    """Mark the rows of a file that are the same thing under the contract's key; one of each stays unmarked.
+
+    Nulls in keys are equal to one another. Rejected rows take no part. `first` and `last` go by the position in the
+    file; `newest` by the column the contract names, by position among equals, and rows without it are the oldest.
+
+    Returns:
+        `checked` with _is_duplicate and _is_lookalike (false where the contract names no lookalikes); `_record` is
+        kept for rejected rows only.
+    """
+    is_rejected = F.size("_reasons") > 0
+    position = F.col("_record_no")
+    if contract.key.keep == "first":
+        order = [position.asc()]
+    elif contract.key.newest_by is None:
+        order = [position.desc()]
+    else:
+        order = [F.col(contract.key.newest_by).desc_nulls_last(), position.desc()]
+    # The text of a good row is in bronze; without it the rows that are sorted here are half as wide.
+    slim = checked.withColumn("_record", F.when(is_rejected, F.col("_record")))
+    marked = slim.withColumn("_is_duplicate", _is_repeated(contract.key_columns, is_rejected, order))
+    if contract.lookalikes is None:
+        return marked.withColumn("_is_lookalike", F.lit(False))
+    others = [name for name in contract.columns if name not in contract.lookalikes]
+    is_out = is_rejected | F.col("_is_duplicate")
+    return marked.withColumn("_is_lookalike", _is_repeated(others, is_out, [position.asc()]))
+
+
+def only_accepted(judged: DataFrame, contract: Contract) -> DataFrame:
+    """The rows for silver: _record_no and the contract's columns."""
+    good = judged.where((F.size("_reasons") == 0) & ~F.col("_is_duplicate"))
+    return good.select("_record_no", *(F.col(name) for name in contract.columns))
+
+
+def only_rejected(judged: DataFrame) -> DataFrame:
+    """The records for bronze.rejected: record_no, reasons, record."""
+    return judged.where(F.size("_reasons") > 0).select(
+        F.col("_record_no").alias("record_no"), F.col("_reasons").alias("reasons"), F.col("_record").alias("record")
+    )
+
+
+def balance(judged: DataFrame, contract: Contract) -> Balance:
+    """Count a file's rows in one pass.
+
+    Args:
+        judged: from `with_duplicates`.
+        contract: for the names of its rules.
+    """
+    is_rejected = F.size("_reasons") > 0
+    noted = [rule for rule in contract.rules if rule.severity != "reject"]
+    counts = judged.agg(
+        F.count("*").alias("rows"),
+        F.count_if(is_rejected).alias("rejected"),
+        F.count_if("_is_duplicate").alias("duplicates"),
+        F.count_if("_is_lookalike").alias("lookalikes"),
+        *(
+            F.count_if(~is_rejected & F.array_contains("_broken", rule.name)).alias(f"rule_{n}")
+            for n, rule in enumerate(noted)
+        ),
+    ).collect()[0]
+    broken = {rule.name: counts[f"rule_{n}"] for n, rule in enumerate(noted) if counts[f"rule_{n}"]}
+    severities = {rule.name: rule.severity for rule in noted}
+    warnings = {name: rows for name, rows in broken.items() if severities[name] == "warn"}
+    if counts.lookalikes:
+        warnings["lookalikes"] = counts.lookalikes
+    return Balance(
+        rows=counts.rows,
+        accepted=counts.rows - counts.rejected - counts.duplicates,
+        rejected=counts.rejected,
+        duplicates=counts.duplicates,
+        warnings=warnings,
+        failures={name: rows for name, rows in broken.items() if severities[name] == "fail"},
+    )
+
+
+def refuse_past_thresholds(counts: Balance, judged: DataFrame, contract: Contract, where: str) -> None:
+    """Stop before any table is changed, if the file breaks the contract too often.
+
+    Raises:
+        InputError: naming the threshold, the counts and the commonest reasons with columns; never a value.
+    """
+    limits = contract.thresholds
+    faults = [f"rules.{name} (severity fail) is broken by {rows:,} of {counts.rows:,} rows" for name, rows in
+              counts.failures.items()]
+    if counts.rows and counts.rejected / counts.rows > limits.rejected_share:
+        faults.append(
+            f"{counts.rejected:,} of {counts.rows:,} records are rejected, more than thresholds.rejected_share = "
+            f"{limits.rejected_share:g}"
+        )
+    if limits.rejected_rows is not None and counts.rejected > limits.rejected_rows:
+        faults.append(
+            f"{counts.rejected:,} records are rejected, more than thresholds.rejected_rows = {limits.rejected_rows:,}"
+        )
+    if counts.rows and counts.duplicates / counts.rows > limits.duplicate_share:
+        faults.append(
+            f"{counts.duplicates:,} of {counts.rows:,} rows are duplicates, more than thresholds.duplicate_share = "
+            f"{limits.duplicate_share:g}"
+        )
+    if not faults:
+        return
+    commonest = f"; commonest reasons: {commonest_reasons(judged)}" if counts.rejected else ""
+    raise InputError(
+        "; ".join(faults) + commonest,
+        where=where,
+        cure=f"mend the file, or the contract {contract.name} (format, rules, thresholds)",
+    )
+
+
+def commonest_reasons(judged: DataFrame) -> str:
+    """The most frequent reasons for rejection, e.g. `type in age (12,040, integer; first in record 3)`."""
+    reason = F.col("reason")
+    top = (
+        only_rejected(judged)
+        .select("record_no", F.explode("reasons").alias("reason"))
+        .groupBy(reason["reason"].alias("what"), reason["column"].alias("place"), reason["rule"].alias("rule"))
+        .agg(F.count("*").alias("rows"), F.min("record_no").alias("first"))
+        .orderBy(F.desc("rows"), "first", "what", "place")
+        .limit(_REASONS_SHOWN)
+        .collect()
+    )
+    return ", ".join(
+        row.what
+        + (f" in {row.place}" if row.place else "")
+        + f" ({row.rows:,}"
+        + (f", {row.rule}" if row.rule else "")
+        + f"; first in record {row.first:,})"
+        for row in top
+    )
+
+
+def _rule_fault(empty: DataFrame, rule: contracts.Rule) -> str | None:
+    without_texts = re.sub(r"'(?:[^'\\]|\\.)*'", "''", rule.holds)
+    if forbidden := _FORBIDDEN_IN_RULES.search(without_texts):
+        return f"{forbidden[0].rstrip('( ')} has no place in a row rule"
+    try:
+        # Beside a plain column, a predicate that counts rows together does not pass.
+        found = empty.select(empty[empty.columns[0]], F.expr(rule.holds).alias("holds")).schema.fields[1].dataType
+    except ParseException:
+        return "is not valid SQL"
+    except AnalysisException as fault:
+        return f"does not fit the columns ({(fault.getCondition() or 'unknown fault').split('.')[0].lower()})"
+    if found.simpleString() != "boolean":
+        return f"is a {found.simpleString()}, not true or false"
+    return None
+
+
+def _is_broken(rule: contracts.Rule) -> Column:
+    return ~F.coalesce(F.expr(rule.holds), F.lit(True))
+
+
+def _reason(reason: str, column: str | Column | None = None, rule: str | Column | None = None) -> Column:
+    place = column if isinstance(column, Column) else F.lit(column).cast("string")
+    text = rule if isinstance(rule, Column) else F.lit(rule).cast("string")
+    return F.struct(F.lit(reason).alias("reason"), place.alias("column"), text.alias("rule"))
+
+
+def _has_quotes(format_: Format) -> bool:
+    return format_.is_delimited and bool(format_.quote)
+
+
+def _structural_reason(format_: Format) -> Column:
+    if not format_.is_delimited:
+        return _reason("broken_json", rule="one JSON object per line")
+    fields, expected = _field_count(F.col("_record"), format_), F.col("_expected_fields")
+    found = F.format_string("%d fields, %d expected", fields, expected)
+    by_count = F.when(fields < expected, _reason("too_few_fields", rule=found)).otherwise(
+        _reason("too_many_fields", rule=found)
+    )
+    if not _has_quotes(format_):
+        return by_count
+    where = F.format_string("opened in record %d", F.col("_record_no"))
+    return F.when(F.col("_is_unclosed"), _reason("unclosed_quote", rule=where)).otherwise(by_count)
+
+
+def _record_faults(contract: Contract) -> list[tuple[Column, Column]]:
+    """What may be wrong with a record whatever its columns are: (condition, reason)."""
+    format_, record = contract.format, F.col("_record")
+    holds_nul = F.contains(record, F.lit("\0"))
+    if not format_.is_delimited:
+        holds_nul = holds_nul | F.contains(record, F.lit("\\u0000"))
+    limit = format_.maximum_field_length
+    too_long = F.coalesce(
+        *(F.when(F.char_length(_text_of(name, contract)) > limit, F.lit(name)) for name in contract.columns)
+    )
+    return [
+        (F.col("_has_invalid_bytes"), _reason("invalid_bytes", rule=format_.encoding)),
+        (holds_nul, _reason("nul_byte")),
+        (
+            (F.octet_length(record) > limit) & too_long.isNotNull(),
+            _reason("field_too_long", too_long, f"at most {limit:,} characters"),
+        ),
+    ]
+
+
+def _text_of(name: str, contract: Contract) -> Column:
+    return F.col("_text")[list(contract.columns).index(name)]
+
+
+def _column_faults(contract: Contract) -> list[tuple[Column, Column]]:
+    """What may be wrong with the columns: (condition, reason)."""
+    return [fault for name in contract.columns for fault in _faults_of_column(name, contract)]
+
+
+def _faults_of_column(name: str, contract: Contract) -> list[tuple[Column, Column]]:
+    column = contract.columns[name]
+    text, value = _text_of(name, contract), F.col(name)
+    faults = []
+    if column.required:
+        faults.append((text.isNull(), _reason("required", name)))
+    if column.type != "string":
+        is_other = text.isNotNull() & value.isNull()
+        faults.append((is_other, _reason("type", name, _type_in_words(column.type, contract.format))))
+    if column.allowed is not None:
+        is_unknown = value.isNotNull() & ~value.isin(column.allowed)
+        faults.append((is_unknown, _reason("allowed", name, "one of " + ", ".join(column.allowed))))
+    if column.minimum is not None or column.maximum is not None:
+        low, high = column.minimum, column.maximum
+        is_outside = F.lit(False)
+        if low is not None:
+            is_outside = is_outside | (value < low)
+        if high is not None:
+            is_outside = is_outside | (value > high)
+        bounds = f"{'' if low is None else format(low, 'g')}..{'' if high is None else format(high, 'g')}"
+        faults.append((F.coalesce(is_outside, F.lit(False)), _reason("range", name, bounds)))
+    return faults
+
+
+def _type_in_words(type_: str, format_: Format) -> str:
+    patterns = {"date": format_.date_formats, "timestamp": format_.timestamp_formats}.get(type_, [])
+    return " ".join([type_, " | ".join(patterns)]).strip()
+
+
+def _rule_faults(contract: Contract) -> list[tuple[Column, Column]]:
+    rejecting = [rule for rule in contract.rules if rule.severity == "reject"]
+    return [(_is_broken(rule), _reason("rule", rule=rule.name)) for rule in rejecting]
+
+
+def _quoted_text(format_: Format) -> str:
+    """A pattern for a quoted field, doubled and escaped quotes inside it; it never backtracks."""
+    quote = re.escape(format_.quote or "")
+    if not format_.escape or format_.escape == format_.quote:
+        return f"{quote}(?:[^{quote}]++|{quote}{quote})*+{quote}"
+    escape = re.escape(format_.escape)
+    return f"{quote}(?:[^{quote}{escape}]++|{escape}(?s:.)|{quote}{quote})*+{quote}"
+
+
+def _is_unclosed(record: Column, format_: Format) -> Column:
+    """Whether some quoted field has no end. A quote inside an unquoted field (5" pipe) is just a character."""
+    quote, delimiter = re.escape(format_.quote or ""), re.escape(format_.field_delimiter)
+    quoted = f"{_quoted_text(format_)}[^{delimiter}]*+"
+    well_formed = f"^(?: *+(?:{quoted}|(?!{quote})[^{delimiter}]*+)(?:{delimiter}|$))++$"
+    if format_.field_delimiter == " ":
+        well_formed = well_formed.replace(" *+", "")
+    return (quote_count(record, format_) % 2 == 1) & ~F.rlike(record, F.lit(well_formed))
+
+
+def _field_count(record: Column, format_: Format) -> Column:
+    bare = F.regexp_replace(record, _quoted_text(format_), "") if _has_quotes(format_) else record
+    return F.size(F.split(bare, re.escape(format_.field_delimiter)))
+
+
+def _is_repeated(key: list[str], is_out: Column, order: list[Column]) -> Column:
+    """Whether a row comes after another with the same key; rows that are out take no part."""
+    # The hash stands first so that sorting compares one number instead of all key columns.
+    place = F.xxhash64(*(F.col(name) for name in key))
+    same = Window.partitionBy(place, F.when(is_out, F.col("_record_no")), *(F.col(name) for name in key))
+    return ~is_out & (F.row_number().over(same.orderBy(*order)) > 1)

@@ -1,0 +1,98 @@
+"""Which column of a file is which column of the contract: by name, never by position. No Spark here."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from otklik.errors import InputError
+from otklik.sources.contract import Contract, Format, fold_name
+
+_LISTED = 8
+
+
+@dataclass(frozen=True)
+class Header:
+    """The columns of one file.
+
+    Attributes:
+        names: the names as they stand in the file, in its order.
+        columns: our name for each of them; None where the contract ignores the column.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str | None, ...]
+
+
+def split_header(text: str, format_: Format) -> list[str]:
+    """The names in the header line of a delimited file."""
+    # Python's reader limits a field; a header is a line that was read already.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    rows = csv.reader(
+        [text],
+        delimiter=format_.field_delimiter,
+        quotechar=format_.quote or None,
+        quoting=csv.QUOTE_MINIMAL if format_.quote else csv.QUOTE_NONE,
+        escapechar=format_.escape or None,
+        skipinitialspace=True,
+    )
+    return [name for row in rows for name in row]
+
+
+def given_header(contract: Contract) -> Header:
+    """The header of a file that has none: the contract's columns in their order."""
+    return Header(
+        names=tuple(column.source or name for name, column in contract.columns.items()),
+        columns=tuple(contract.columns),
+    )
+
+
+def match_header(names: Sequence[str], contract: Contract, where: str) -> Header:
+    """Find the contract's columns among the names in a file, whatever their order and case.
+
+    Raises:
+        InputError: naming every missing, unknown and doubled column at once.
+    """
+    ours = {
+        fold_name(in_file): name
+        for name, column in contract.columns.items()
+        for in_file in (column.source or name, *column.aliases)
+    }
+    found = [ours.get(fold_name(name)) for name in names]
+    doubled = sorted({name for name in found if name is not None and found.count(name) > 1})
+    missing = [name for name, column in contract.columns.items() if name not in found and column.missing == "fail"]
+    new = [name for name, our in zip(names, found, strict=True) if our is None]
+    faults = []
+    if missing:
+        faults.append("missing " + _listed([contract.columns[name].source or name for name in missing]))
+    if doubled:
+        faults.append("more than once " + _listed([contract.columns[name].source or name for name in doubled]))
+    if new and contract.new_columns == "fail":
+        faults.append("not in the contract " + _listed(new))
+    if faults:
+        raise InputError(
+            "the columns do not match the contract: " + "; ".join(faults),
+            where=where,
+            cure=_cure(names, contract),
+        )
+    return Header(tuple(names), tuple(found))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names for a message: shortened, and only so many that it stays one line."""
+    shown = [repr(name if len(name) <= 40 else name[:40] + "…") for name in names[:_LISTED]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _cure(names: Sequence[str], contract: Contract) -> str:
+    format_ = contract.format
+    if format_.is_delimited and len(names) == 1 and len(contract.columns) > 1:
+        counts = {mark: names[0].count(mark) for mark in ";,\t|" if mark != format_.field_delimiter}
+        likely = max(counts, key=lambda mark: counts[mark])
+        if counts[likely]:
+            return f"is the delimiter {likely!r} rather than {format_.field_delimiter!r}? see format.delimiter"
+    if any("\ufffd" in name or "\0" in name for name in names):
+        return f"is the encoding {format_.encoding} right? see format.encoding"
+    return "name it under aliases, allow it with missing = 'null' or new_columns = 'ignore', or mend the file"

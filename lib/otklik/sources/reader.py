@@ -1,0 +1,303 @@
+"""From the bytes of one file to its records: text as received, numbered from 1, the header apart.
+
+A record is a line (CR, LF and CRLF, also mixed), several lines where quoted fields may hold line breaks, or, for
+Parquet, a row written as JSON. Blank lines are no records. Spark's own csv reader is not used: it takes columns by
+position, drops what it cannot read, and keeps no record as it was received.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError, InputError, OtklikError
+from otklik.sources.contract import CHARSETS, Contract, Format
+from otklik.sources.header import Header, given_header, match_header, split_header
+from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, with_position
+
+_MOST_JSON_KEYS = 20_000
+#: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
+PARQUET_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
+PARQUET_LOCAL_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one file.
+
+    Attributes:
+        header: which field is which column.
+        frame: record STRING (as received; bytes that are no text in the file's encoding have become U+FFFD),
+            record_no BIGINT (from 1, header and blank lines not counted), has_invalid_bytes BOOLEAN.
+        where: the file, for messages.
+    """
+
+    header: Header
+    frame: DataFrame
+    where: str
+
+
+def read_records(spark: SparkSession, path: str, contract: Contract) -> Records:
+    """Read one file as records.
+
+    Args:
+        spark: the session.
+        path: a path or URI as `files.expand` gives it; taken literally.
+        contract: how the file is to be read.
+
+    Raises:
+        InputError: if the file cannot be read, holds no records, or its columns are not the contract's.
+    """
+    where = path.rsplit("/", 1)[-1]
+    with clear_faults(where):
+        if contract.format.kind == "parquet":
+            return _read_parquet(spark, path, contract, where)
+        if contract.format.kind == "json_lines":
+            return _read_json_lines(spark, path, contract, where)
+        return _read_delimited(spark, path, contract, where)
+
+
+@contextlib.contextmanager
+def clear_faults(where: str) -> Iterator[None]:
+    """Turn what Spark says of a damaged or missing file, or of a failing row rule, into one clear line.
+
+    Spark's messages quote data, so none of them is passed on. Use it around every action on a file's rows.
+    """
+    try:
+        yield
+    except PySparkException as fault:
+        clear = _clear_fault(fault, where)
+        if clear is None:
+            raise
+        raise clear from None
+
+
+def literal_path(path: str) -> str:
+    """The path such that Spark takes it literally, not as a pattern of names."""
+    return re.sub(r"([{}\[\]*?\\])", r"\\\1", path)
+
+
+def _clear_fault(fault: PySparkException, where: str) -> OtklikError | None:
+    condition = fault.getCondition() or ""
+    text = f"{condition} {fault}"
+    if "FAILED_READ_FILE" in text or "CANNOT_READ_FILE_FOOTER" in text or "UNABLE_TO_INFER_SCHEMA" in text:
+        return InputError(
+            "cannot be read to its end: damaged, cut short, or not of the declared kind",
+            where=where,
+            cure="fetch the file again, and compare format.kind of the contract",
+        )
+    if "PATH_NOT_FOUND" in text or "FILE_NOT_EXIST" in text:
+        return InputError("no such file", where=where, cure="check the path")
+    arithmetic = ("CAST_INVALID_INPUT", "DIVIDE_BY_ZERO", "ARITHMETIC_OVERFLOW", "CAST_OVERFLOW", "INVALID_ARRAY_INDEX")
+    if any(name in text for name in arithmetic):
+        return ConfigurationError(
+            "a row rule of the contract fails on some row instead of answering true or false",
+            where=where,
+            cure="use try_cast, try_divide, try_add … in rules.holds",
+        )
+    return None
+
+
+def _read_delimited(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
+    format_ = contract.format
+    lines = _lines(spark, path, format_, where)
+    records = _assembled(with_position(lines), format_) if format_.multiline else with_position(_not_blank(lines))
+    if not format_.header:
+        frame = _numbered_from(records, 1)
+        _refuse_empty(frame, where, "holds no records")
+        return Records(given_header(contract), frame, where)
+    first = records.where("_position = 0").select("record", "has_invalid_bytes").take(1)
+    if not first:
+        raise InputError("holds no header and no records", where=where, cure="fetch the file again")
+    if first[0].has_invalid_bytes or "\0" in first[0].record:
+        raise InputError(
+            f"the header is not text in {format_.encoding}", where=where, cure="correct format.encoding of the contract"
+        )
+    header = match_header(split_header(first[0].record, format_), contract, where)
+    frame = _numbered_from(records, 0)
+    _refuse_empty(frame, where, "holds a header and no records")
+    return Records(header, frame, where)
+
+
+def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
+    frame = _numbered_from(with_position(_not_blank(_lines(spark, path, contract.format, where))), 1)
+    _refuse_empty(frame, where, "holds no records")
+    keys = frame.select(F.explode(F.json_object_keys("record")).alias("key")).distinct().limit(_MOST_JSON_KEYS).collect()
+    if not keys:
+        raise InputError("holds no JSON object in any line", where=where, cure="correct format.kind of the contract")
+    return Records(match_header(sorted(row.key for row in keys), contract, where), frame, where)
+
+
+def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
+    rows = spark.read.option("parquet.page.verify-checksum.enabled", "true").parquet(literal_path(path))
+    header = match_header(rows.columns, contract, where)
+    options = {
+        "ignoreNullFields": "false",
+        "timestampFormat": PARQUET_TIME_PATTERN,
+        "timestampNTZFormat": PARQUET_LOCAL_TIME_PATTERN,
+    }
+    lines = rows.select(
+        F.to_json(F.struct("*"), options).alias("record"),
+        F.lit(False).alias("has_invalid_bytes"),
+        F.col("_metadata.file_block_start").alias(BLOCK_START),
+        F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
+    )
+    frame = _numbered_from(with_position(lines), 1)
+    _refuse_empty(frame, where, "holds no records")
+    return Records(header, frame, where)
+
+
+def _numbered_from(records: DataFrame, first: int) -> DataFrame:
+    """record, record_no, has_invalid_bytes; the record at position 0 has the number `first`, and 0 is a header."""
+    return records.select(
+        "record", (F.col("_position") + first).alias("record_no"), "has_invalid_bytes"
+    ).where("record_no > 0")
+
+
+def _refuse_empty(frame: DataFrame, where: str, what: str) -> None:
+    if frame.isEmpty():
+        raise InputError(what, where=where, cure="fetch the file again")
+
+
+def _lines(spark: SparkSession, path: str, format_: Format, where: str) -> DataFrame:
+    """The lines of a file: record, terminator (multiline only), has_invalid_bytes and the block they were read from.
+
+    Lines of utf-16 and of multiline files are cut at LF by Spark and at CR here: in utf-16 Spark would look for single
+    bytes, and a line break inside quotes must be kept as it was.
+    """
+    encoding = _encoding(spark, path, format_, where)
+    is_wide = encoding.startswith("utf-16")
+    reader = spark.read
+    if is_wide or format_.multiline:
+        reader = reader.option("lineSep", "\n").option("encoding", CHARSETS[encoding])
+    text = reader.text(literal_path(path)).select(
+        "value",
+        F.col("_metadata.file_block_start").alias(BLOCK_START),
+        F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
+    )
+    decoded = text.select(*_decoded(encoding), BLOCK_START, BLOCK_LENGTH)
+    if not (is_wide or format_.multiline):
+        return decoded
+    return _cut_at_carriage_returns(decoded)
+
+
+def _decoded(encoding: str) -> list[Column]:
+    """record and has_invalid_bytes from the bytes of a line."""
+    value = F.col("value")
+    if CHARSETS[encoding] == "UTF-8":
+        # Hadoop drops the byte-order mark of UTF-8 itself.
+        is_valid = F.is_valid_utf8(value)
+        record = F.when(is_valid, value).otherwise(F.make_valid_utf8(value))
+        return [record.alias("record"), (~is_valid).alias("has_invalid_bytes")]
+    record = F.decode(value.cast("binary"), CHARSETS[encoding])
+    if encoding.startswith("utf-16"):
+        # A byte-order mark stands at the start of the file; elsewhere at the start of a line U+FEFF means nothing.
+        record = F.regexp_replace(record, "^\ufeff", "")
+    return [record.alias("record"), F.contains(record, F.lit("\ufffd")).alias("has_invalid_bytes")]
+
+
+def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> str:
+    """The encoding with its byte order, which only the file's first bytes can tell for utf-16.
+
+    Raises:
+        InputError: if those bytes contradict the contract.
+    """
+    # Cut at LF, so that the first line of a utf-16 file starts with its byte-order mark.
+    first_lines = spark.read.option("lineSep", "\n").text(literal_path(path)).where("_metadata.file_block_start = 0")
+    start = first_lines.select(F.hex(F.substring(F.col("value").cast("binary"), 1, 2)).alias("start")).take(1)
+    mark = start[0].start if start else ""
+    order = {"FFFE": "utf-16-le", "FEFF": "utf-16-be"}.get(mark)
+    if order and format_.encoding not in ("utf-16", order):
+        raise InputError(
+            f"is encoded in utf-16, the contract says {format_.encoding}",
+            where=where,
+            cure="set format.encoding = 'utf-16'",
+        )
+    if format_.encoding == "utf-16" and not order and mark:
+        raise InputError(
+            "is declared as utf-16 but has no byte-order mark",
+            where=where,
+            cure="set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
+        )
+    return order or format_.encoding
+
+
+def _cut_at_carriage_returns(lines: DataFrame) -> DataFrame:
+    """One row per line where LF has been cut at already; terminator says what ended it."""
+    parts = F.split(F.col("record"), "\r")
+    cut = lines.select("*", F.posexplode(parts).alias("_part", "_text"), F.size(parts).alias("_parts"))
+    is_last = F.col("_part") == F.col("_parts") - 1
+    ended_by_crlf = (F.col("_part") == F.col("_parts") - 2) & F.endswith(F.col("record"), F.lit("\r"))
+    terminator = F.when(is_last, "\n").when(ended_by_crlf, "\r\n").otherwise("\r")
+    return cut.where(~is_last | (F.col("_parts") == 1) | (F.col("_text") != "")).select(
+        F.col("_text").alias("record"),
+        terminator.alias("terminator"),
+        "has_invalid_bytes",
+        BLOCK_START,
+        BLOCK_LENGTH,
+    )
+
+
+def _not_blank(lines: DataFrame) -> DataFrame:
+    return lines.where(F.trim(F.col("record")) != "")
+
+
+def _assembled(lines: DataFrame, format_: Format) -> DataFrame:
+    """Records from the lines of a file whose quoted fields may hold line breaks, as RFC 4180 has it.
+
+    A record ends with the first line at which the number of quotes so far is even. A quote that is still open at the
+    end of the file is taken to be a slip in the line where it stands: the lines after it become records of their own,
+    so that one quote does not eat them, and that line is rejected later (`unclosed_quote`).
+    All lines of the file pass through one task here, as with Spark's own multiLine reader.
+
+    Args:
+        lines: record, terminator, has_invalid_bytes, _position, all lines of the file.
+        format_: for quote and escape.
+
+    Returns:
+        record, has_invalid_bytes, _position (of the record among records).
+    """
+    in_order = Window.orderBy("_position")
+    before = in_order.rowsBetween(Window.unboundedPreceding, -1)
+    whole = Window.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    counted = lines.withColumn("_quotes", quote_count(F.col("record"), format_)).withColumn(
+        "_is_blank", F.trim(F.col("record")) == ""
+    )
+    marked = (
+        counted.withColumn("_is_inside", F.coalesce(F.sum("_quotes").over(before), F.lit(0)) % 2 == 1)
+        .withColumn("_never_closes", F.sum("_quotes").over(whole) % 2 == 1)
+        .withColumn("_last_start", F.max(F.when(~F.col("_is_inside"), F.col("_position"))).over(whole))
+    )
+    was_eaten = F.col("_is_inside") & F.col("_never_closes") & (F.col("_position") > F.col("_last_start"))
+    starts = (~F.col("_is_inside") | was_eaten) & ~F.col("_is_blank")
+    is_blank_between = F.col("_is_blank") & (~F.col("_is_inside") | was_eaten)
+    numbered = (
+        marked.withColumn("_starts", starts)
+        .withColumn("_drops", is_blank_between)
+        .withColumn("_record", F.sum(F.col("_starts").cast("bigint")).over(in_order))
+        .where("NOT _drops")
+    )
+    parts = F.array_sort(F.collect_list(F.struct("_position", "record", "terminator")))
+    per_record = numbered.groupBy("_record").agg(
+        parts.alias("parts"), F.bool_or("has_invalid_bytes").alias("has_invalid_bytes")
+    )
+    last = F.element_at("parts", -1)
+    inner = F.transform(F.slice("parts", 1, F.size("parts") - 1), lambda part: F.concat(part.record, part.terminator))
+    return per_record.select(
+        F.concat(F.array_join(inner, ""), last["record"]).alias("record"),
+        "has_invalid_bytes",
+        (F.col("_record") - 1).alias("_position"),
+    )
+
+
+def quote_count(text: Column, format_: Format) -> Column:
+    """How many quotes stand in a text, escaped ones left out. A doubled quote counts twice: parity is what matters."""
+    if format_.escape and format_.escape != format_.quote:
+        text = F.regexp_replace(text, re.escape(format_.escape) + "(?s:.)", "")
+    return F.size(F.split(text, re.escape(format_.quote or ""))) - 1

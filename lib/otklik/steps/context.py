@@ -1,0 +1,47 @@
+"""What a job is given: its options as values, the lake, the places of files, the clock and the way to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from otklik.home import Home
+from otklik.lake.store import Lake
+from otklik.progress import Progress
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of a command, already checked.
+
+    Args:
+        names: positional arguments by name (task, source, paths, table …).
+        as_of: the moment to look from, UTC; None = the latest known moment in the inputs.
+        overrides: dotted key → value of --set.
+        language: of texts for people.
+    """
+
+    names: Mapping[str, Any]
+    as_of: datetime | None
+    overrides: Mapping[str, Any]
+    language: str
+
+    def __getitem__(self, name: str) -> Any:
+        return self.names[name]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a job works with."""
+
+    options: Options
+    lake: Lake
+    home: Home
+    progress: Progress
+    clock: Callable[[], datetime]
+    pseudonym_key: Callable[[], bytes]
+    print_result: Callable[[str], None]
+    scratch: Path

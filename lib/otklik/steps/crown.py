@@ -1,0 +1,343 @@
+"""The end of training: choose the best model, refit it on all mature rows, explain it, save it, and let it serve if it is
+better than the one that serves now.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.ml import Model
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import functions as F
+
+from otklik.lake.identity import code_version
+from otklik.lake.tables import EXPLANATIONS
+from otklik.models import calibrate, explain, registry
+from otklik.models.calibrate import Calibrator
+from otklik.models.drift import Bins, bins_of, counts_in
+from otklik.models.evaluate import auc
+from otklik.models.portable import PortableModel, Predict, Slots, permutation_importance
+from otklik.models.prepare import Slot, matrix, sample
+from otklik.models.split import TIME_TEST
+from otklik.models.training import (
+    WITHOUT,
+    Contender,
+    Contest,
+    Floats,
+    Judgement,
+    fit_on_all,
+    measure,
+    poisson_weight,
+)
+from otklik.models.zoo import TREES, Setting
+from otklik.steps.context import Job
+from otklik.steps.frames import replace_rows
+from otklik.steps.question import Question
+
+#: Rows of the sample on which importances and partial dependence are measured.
+_EXPLAINED_ROWS = 4_000
+#: Features whose partial dependence is drawn.
+_EXPLAINED_FEATURES = 6
+_LIBRARIES = ("pyspark", "delta-spark", "numpy", "pandas", "scikit-learn")
+
+
+@dataclass(frozen=True, eq=False)
+class Finals:
+    """The chosen model and its rivals, each fitted on all mature rows, with what explaining them needs.
+
+    Attributes:
+        chosen: name of the best candidate.
+        value: its out-of-fold value inside the training part.
+        fitted: candidate → MLlib model.
+        slots: the places of the vector.
+        numbers: (rows, slots) all labelled rows' numbers, for means and samples.
+        row_hash: (rows,) names of these rows.
+        champion: the chosen model's portable form.
+        folds: fold → portable form of the chosen model's fold models (random split).
+        past: portable form of the chosen model that learnt from the past only, where there is a time split.
+    """
+
+    chosen: str
+    value: float
+    fitted: Mapping[str, Model]
+    slots: tuple[Slot, ...]
+    numbers: Floats
+    row_hash: Any
+    champion: PortableModel
+    folds: Mapping[int, PortableModel]
+    past: PortableModel | None
+
+
+def crown(job: Job, question: Question, contest: Contest, executor: Executor) -> dict[str, int]:
+    """Choose, refit, explain, save and register; returns table → version."""
+    task = question.task
+    folder = f"models/{task.name}/{question.run_id}"
+    with job.progress.step("champion: fit on all rows") as step:
+        finals = _finals(job, question, contest, folder, executor)
+        step.say(f"{finals.chosen}, out of fold {task.champion.metric} {finals.value:.3f}")
+    with job.progress.step("champion: explain") as step:
+        explanations = _explanations(question, contest, finals, executor)
+        step.rows(len(explanations), "explanations")
+    with job.progress.step("champion: save and register") as step:
+        serving = _serving(contest, finals)
+        manifest_hash = registry.save(job.lake, folder, serving, _about(question, contest, finals))
+        row = _pointer(job, question, contest, finals, folder, manifest_hash)
+        named, label = {"task": task.name, "run_id": question.run_id}, f"train {question.run_id}"
+        outputs = replace_rows(job.lake, EXPLANATIONS, explanations.assign(**named), label, named)
+        outputs["gold.model_runs"] = registry.register(job.lake, row, label)
+        step.say(row["reason"])
+    return outputs
+
+
+def _decisive(contest: Contest, model: str) -> Judgement:
+    """The judgement a model is chosen by: on time without leaks, or on the random split where there is no time."""
+    return [j for j in contest.judged["without"] if j.contender.model == model][-1]
+
+
+def _on_random(contest: Contest, model: str) -> Judgement:
+    return [j for j in contest.judged["without"] if j.contender.model == model][0]  # noqa: RUF015
+
+
+def _setting(contest: Contest, model: str) -> Setting:
+    """The setting most folds of the decisive split chose, the first of equals."""
+    settings = [json.dumps(s, sort_keys=True) for s in _decisive(contest, model).settings.values()]
+    chosen: Setting = json.loads(max(settings, key=settings.count))
+    return chosen
+
+
+def _finals(job: Job, question: Question, contest: Contest, folder: str, executor: Executor) -> Finals:
+    task, spark = question.task, job.lake.spark
+    names: list[str] = [n for n in task.champion.candidates if getattr(task.models, n) is not None]
+    values = {
+        name: measure(contest.labelled, _decisive(contest, name).inner, task.champion.metric) for name in names
+    }
+    chosen = max(names, key=lambda name: values[name])
+    prepared = contest.prepared["random"]
+    slots = contest.preparations["random"].only(with_leaks=False)
+    fitted = executor.map(
+        lambda name: fit_on_all(prepared, _contender(contest, name), _setting(contest, name), task.models.seed), names
+    )
+    models = dict(zip(names, fitted, strict=True))
+    drawn = prepared.select("row_hash", vector_to_array(F.col(WITHOUT)).alias("numbers")).toPandas()
+    drawn = drawn.sort_values("row_hash", ignore_index=True)
+    numbers = matrix(drawn, "numbers")
+    means = numbers.mean(axis=0)
+
+    def form(model: Model, of: Sequence[Slot], name: str) -> PortableModel:
+        return registry.portable_form(spark, model, chosen, of, list(means[: len(of)]), name)
+
+    scratch = str(job.scratch / question.run_id)
+    folds = {
+        fold: form(model, slots, f"{scratch}/fold_{fold}")
+        for fold, model in _on_random(contest, chosen).fitted.items()
+    }
+    past = None
+    if "time" in contest.preparations:
+        past_slots = contest.preparations["time"].only(with_leaks=False)
+        past = registry.portable_form(
+            spark,
+            _decisive(contest, chosen).fitted[TIME_TEST],
+            chosen,
+            past_slots,
+            [0.0] * len(past_slots),
+            f"{scratch}/past",
+        )
+    champion = form(models[chosen], slots, job.lake.folder(folder, registry.SPARK_MODEL))
+    return Finals(
+        chosen,
+        values[chosen],
+        models,
+        slots,
+        numbers,
+        drawn["row_hash"].to_numpy(),
+        champion,
+        folds,
+        past,
+    )
+
+
+def _contender(contest: Contest, model: str) -> Contender:
+    return _on_random(contest, model).contender
+
+
+def _explanations(question: Question, contest: Contest, finals: Finals, executor: Executor) -> pd.DataFrame:
+    found = [
+        _odds_ratios(question, contest, finals, executor),
+        *(
+            explain.impurity_importance(finals.slots, finals.fitted[name].featureImportances.toArray()).assign(  # type: ignore[attr-defined]
+                model=name, kind="impurity"
+            )
+            for name in TREES
+            if name in finals.fitted
+        ),
+    ]
+    permuted = _permutation(question, contest, finals)
+    found.append(permuted.assign(model=finals.chosen, kind="permutation", level="", reference="", note=""))
+    strongest = list(permuted.sort_values(["value", "feature"], ascending=[False, True])["feature"])
+    sampled = finals.numbers[:: max(1, len(finals.numbers) // _EXPLAINED_ROWS)]
+    shown = explain.dependence(finals.champion.probability, finals.slots, sampled, strongest[:_EXPLAINED_FEATURES])
+    found.append(shown.assign(model=finals.chosen, kind="partial_dependence"))
+    return pd.concat([frame for frame in found if len(frame)], ignore_index=True)
+
+
+def _odds_ratios(question: Question, contest: Contest, finals: Finals, executor: Executor) -> pd.DataFrame:
+    name, task = "logistic_regression", question.task
+    if name not in finals.fitted:
+        return pd.DataFrame()
+    contender, setting = _contender(contest, name), _setting(contest, name)
+    draws = executor.map(
+        lambda replicate: fit_on_all(
+            contest.prepared["random"],
+            contender,
+            setting,
+            task.models.seed,
+            poisson_weight(replicate, task.splits.bootstrap_salt),
+        ).coefficients.toArray(),  # type: ignore[attr-defined]
+        range(task.evaluation.odds_ratio_replicates),
+    )
+    ratios = explain.odds_ratios(
+        finals.slots,
+        finals.fitted[name].coefficients.toArray(),  # type: ignore[attr-defined]
+        np.vstack(list(draws)),
+        shares=finals.numbers.mean(axis=0),
+        units=task.evaluation.units,
+        references=task.evaluation.references,
+        log_scale=frozenset(task.preparation.log_scale),
+    )
+    return ratios.assign(model=name, kind="odds_ratio")
+
+
+def _permutation(question: Question, contest: Contest, finals: Finals) -> pd.DataFrame:
+    """On rows the model had not seen: the time test part by the model of the past, or fold 0 by its fold model."""
+    split = "random" if finals.past is None else "time"
+    judgement = _decisive(contest, finals.chosen)
+    fold = judgement.plan.folds[0]
+    preparation = contest.preparations[split]
+    slots = preparation.only(with_leaks=False)
+    model = finals.folds[fold.number] if finals.past is None else finals.past
+    rows = sample(
+        contest.prepared[split].where(fold.outer.predicts),
+        [F.col("row_hash"), F.col("label"), vector_to_array(F.col(WITHOUT)).alias("numbers")],
+        _EXPLAINED_ROWS,
+        len(judgement.tested.places),
+        "explained",
+    )
+    label = rows["label"].to_numpy()
+    predict: Predict = model.probability
+    return permutation_importance(
+        predict,
+        matrix(rows, "numbers"),
+        Slots(tuple(s.name for s in slots), tuple(s.source for s in slots)),
+        metric=lambda probability: auc(label, probability),
+        keys=rows["row_hash"].to_numpy(),
+        salt=question.task.splits.permutation_salt,
+    )
+
+
+def _serving(contest: Contest, finals: Finals) -> registry.ServingModel:
+    judgement = _on_random(contest, finals.chosen)
+    features = [f for f in contest.features if not f.is_known_after]
+    rows = contest.labelled_rows
+    bins = bins_of(
+        rows,
+        [f.name for f in features if f.kind != "text"],
+        [f.name for f in features if f.kind == "text"],
+        ["key", "as_of"],
+    )
+    expected = counts_in(rows, bins)
+    probabilities = np.sort(judgement.calibrated)
+    cuts = sorted({float(x) for x in np.quantile(probabilities, np.arange(1, 10) / 10, method="nearest")})
+    of_scores = Bins("probability", edges=tuple(cuts))
+    counts = np.bincount(np.searchsorted(cuts, probabilities, side="left"), minlength=len(of_scores.names))
+    return registry.ServingModel(
+        finals.chosen,
+        contest.preparations["random"],
+        finals.champion,
+        _calibrator(contest, finals),
+        finals.folds,
+        judgement.calibrators,
+        len(judgement.plan.folds),
+        [*bins, of_scores],
+        {**expected, "probability": [int(count) for count in counts]},
+    )
+
+
+def _calibrator(contest: Contest, finals: Finals) -> Calibrator:
+    """Fitted on what the model said of rows ahead of its training: windows and test part; or out of fold."""
+    judgement = _decisive(contest, finals.chosen)
+    places, margins = judgement.tested.places, judgement.tested.margin
+    if judgement.plan.split == "time":
+        places = np.concatenate([judgement.inner.places, places])
+        margins = np.concatenate([judgement.inner.margin, margins])
+    method: Any = next(iter(judgement.calibrators.values())).method
+    return calibrate.fit(
+        "isotonic" if method == "isotonic" else "platt",
+        margins,
+        contest.labelled.label[places],
+        judgement.contender.scale,
+    )
+
+
+def _about(question: Question, contest: Contest, finals: Finals) -> dict[str, Any]:
+    return {
+        "task": question.task.name,
+        "run_id": question.run_id,
+        "as_of": question.as_of.isoformat(),
+        "model": finals.chosen,
+        "setting": dict(_setting(contest, finals.chosen)),
+        "seed": question.task.models.seed,
+        "inputs": question.versions,
+        "features": {f.name: f.kind for f in contest.features if not f.is_known_after},
+        "slots": [slot.name for slot in finals.slots],
+        "metrics": {question.task.champion.metric: finals.value},
+        "rows": len(contest.labelled.label),
+        "positives": int(contest.labelled.label.sum()),
+        "code_version": code_version(),
+        "libraries": {name: installed_version(name) for name in _LIBRARIES},
+        "python": platform.python_version(),
+    }
+
+
+def _pointer(
+    job: Job, question: Question, contest: Contest, finals: Finals, folder: str, manifest_hash: str
+) -> dict[str, Any]:
+    """The row of gold.model_runs: whether the new model serves, and why."""
+    task = question.task
+    runs = registry.history(job.lake, task.name)
+    before = registry.serving_row(runs)
+    serves, reason = _serves(question, finals, before)
+    return {
+        "task": task.name,
+        "run_id": question.run_id,
+        "model": finals.chosen,
+        "settings": json.dumps(dict(_setting(contest, finals.chosen)), sort_keys=True),
+        "metric": task.champion.metric,
+        "value": finals.value,
+        "value_before": None if before is None else before["value"],
+        "folder": folder,
+        "manifest_hash": manifest_hash,
+        "serves": serves,
+        "reason": reason,
+        "trained_at": question.as_of,
+        "sequence": 1 if runs.empty else int(runs["sequence"].max()) + 1,
+    }
+
+
+def _serves(question: Question, finals: Finals, before: Mapping[str, Any] | None) -> tuple[bool, str]:
+    margin = question.task.champion.margin
+    if before is None:
+        return True, "the first champion"
+    if before["metric"] != question.task.champion.metric:
+        return True, f"the champion was judged by {before['metric']}"
+    gain = finals.value - before["value"]
+    if gain >= margin:
+        return True, f"better than the champion by {gain:.4f}"
+    return False, f"not better than the champion by {margin}: {finals.value:.4f} against {before['value']:.4f}"

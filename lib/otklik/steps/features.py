@@ -1,0 +1,55 @@
+"""Step: a task's features, one row per entity and decision moment."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.features.builder import count_rows, rows_of_task, with_features
+from otklik.lake.ledger import record_run
+from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
+from otklik.steps.context import Job
+from otklik.steps.question import Question, answered_before, ask, known_inputs
+
+
+def build_features(job: Job) -> int:
+    """Write gold.<task>_features; returns the exit code."""
+    question = ask(job)
+    run = question.start(job, "features", {table: str(version) for table, version in question.versions.items()})
+    with job.progress.step(f"features {question.task.name}") as step:
+        earlier = answered_before(job, run)
+        if earlier is not None:
+            step.rows(earlier.rows_out)
+            step.say("reused")
+            return 0
+        inputs = known_inputs(job.lake, question.task, question.versions, question.as_of)
+        rows = rows_of_task(
+            job.lake.spark,
+            question.rows_select,
+            inputs,
+            as_of=question.as_of,
+            label_window=question.task.rows.label_window,
+        ).persist()
+        counts = count_rows(rows, f"{question.rows_select.name}.sql")
+        features = with_features(job.lake.spark, rows, question.feature_selects, inputs, question.as_of)
+        table = features_table(question, features)
+        label = f"features {question.run_id}"
+        named = features.withColumnRenamed("moment", "as_of").withColumn("_run_id", F.lit(question.run_id))
+        commit = job.lake.replace(table, named, label)
+        rows.unpersist()
+        written = commit.count("numOutputRows")
+        message = (
+            f"{counts.labelled} labelled, {counts.positives} positive, {counts.immature} immature, "
+            f"{counts.unlabelled} unlabelled"
+        )
+        record_run(job.lake, run.done(job.clock(), {table.name: commit.version}, counts.rows, written, message))
+        step.rows(written)
+        step.say(message)
+    return 0
+
+
+def features_table(question: Question, features: DataFrame) -> Table:
+    """The definition of the task's feature table: the fixed keys, then its features with their meaning."""
+    kinds = {name: kind.upper() for name, kind in features.dtypes}
+    columns = tuple(Column(c.name, kinds[c.name], c.meaning.en) for c in question.columns)
+    return FEATURES.of(question.task.name, FEATURE_KEYS + columns)

@@ -1,0 +1,22 @@
+"""Small results from the driver into tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from otklik.lake.store import Lake
+from otklik.lake.tables import Table
+
+
+def replace_rows(
+    lake: Lake, table: Table, rows: pd.DataFrame, label: str, where: Mapping[str, str] | None
+) -> dict[str, int]:
+    """Put rows of the driver in place of all rows, or of those that `where` names; returns table → version."""
+    names = [column.name for column in table.columns]
+    ordered = rows.reindex(columns=names).astype(object)
+    ordered = ordered.where(ordered.notna(), None)
+    schema = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
+    frame = lake.spark.createDataFrame(list(ordered.itertuples(index=False, name=None)), schema)
+    return {table.name: lake.replace(table, frame, label, where=where).version}

@@ -1,0 +1,117 @@
+"""A task as it is asked now: its settings and SQL, the inputs pinned to versions, the moment, and its run_id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import DataFrame
+
+from otklik.errors import MissingResultError
+from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_of_task
+from otklik.features.catalogue import FeatureColumn, Select, read_select
+from otklik.lake.identity import code_version, hash_of, run_id
+from otklik.lake.ledger import Run, find_run, record_run
+from otklik.lake.store import Lake, versions_of
+from otklik.settings import load
+from otklik.steps.context import Job
+from otklik.task import Task
+
+
+@dataclass(frozen=True)
+class Question:
+    """A task with everything that decides its result."""
+
+    task: Task
+    rows_select: Select
+    feature_selects: tuple[tuple[Select, tuple[str, ...]], ...]
+    versions: dict[str, int]
+    as_of: datetime
+    run_id: str
+    settings_hash: str
+
+    @property
+    def columns(self) -> tuple[FeatureColumn, ...]:
+        """The documented feature columns that the task uses."""
+        return tuple(c for select, left_out in self.feature_selects for c in select.columns if c.name not in left_out)
+
+    def start(self, job: Job, step: str, inputs: dict[str, str]) -> Run:
+        """A row for ops.runs: this step starts now."""
+        return Run(
+            run_id=self.run_id,
+            job=step,
+            task=self.task.name,
+            as_of=self.as_of,
+            status="failed",
+            inputs=inputs,
+            settings_hash=self.settings_hash,
+            code_version=code_version(),
+            started_at=job.clock(),
+        )
+
+
+def ask(job: Job) -> Question:
+    """Read the task that the job names, pin its inputs, and find the moment it looks from.
+
+    Raises:
+        ConfigurationError: if the task or its SQL is wrong.
+        MissingResultError: if an input has not been ingested.
+    """
+    path = job.home.task(job.options["task"])
+    task = load(Task, path, dict(job.options.overrides))
+    folders = job.home.sql_folders(path)
+    rows_select = read_select(task.rows.sql, task.rows.settings, folders)
+    selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
+    versions = versions_of(job.lake, sorted(set(task.inputs.values())))
+    as_of = job.options.as_of or _latest_moment(job.lake, task, rows_select, versions)
+    settings = {**task.model_dump(mode="json"), "sql": [s.text for s in (rows_select, *(s for s, _ in selects))]}
+    name = run_id(task.name, as_of, settings, versions, code_version())
+    return Question(task, rows_select, selects, versions, as_of, name, hash_of(settings))
+
+
+def known_inputs(lake: Lake, task: Task, versions: dict[str, int], as_of: datetime) -> dict[str, DataFrame]:
+    """The task's input frames at their pinned versions, without what was not known at the moment."""
+    return {name: only_known(lake.read(table, versions[table]), as_of) for name, table in task.inputs.items()}
+
+
+def answered_before(job: Job, run: Run) -> Run | None:
+    """If an earlier start gave this result, note that this one reuses it."""
+    earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
+    if earlier is not None:
+        record_run(job.lake, run.reused(job.clock(), earlier))
+    return earlier
+
+
+def features_run(job: Job, question: Question) -> Run:
+    """The run of `otklik features` that this question stands on.
+
+    Raises:
+        MissingResultError: if the features of this question were not built yet.
+    """
+    inputs = {table: str(version) for table, version in question.versions.items()}
+    found = find_run(job.lake, question.run_id, "features", inputs)
+    if found is None:
+        raise MissingResultError(
+            "its features were not built for these inputs, settings and this moment",
+            where=question.task.name,
+            cure=f"run `otklik features {question.task.name}` with the same options first",
+        )
+    return found
+
+
+def _latest_moment(lake: Lake, task: Task, rows_select: Select, versions: dict[str, int]) -> datetime:
+    """The latest known moment in the inputs; for history without times of its own, the latest decision moment."""
+    inputs = known_inputs(lake, task, versions, END_OF_TIME)
+    latest = latest_known([inputs[name] for name in inputs])
+    if latest is not None:
+        return latest
+    rows = rows_of_task(
+        lake.spark, rows_select, inputs, as_of=END_OF_TIME, label_window=task.rows.label_window
+    )
+    moment = rows.agg({"moment": "max"}).collect()[0][0]
+    return END_OF_TIME if moment is None else _utc(moment)
+
+
+def _utc(moment: datetime) -> datetime:
+    """Spark hands out moments in the machine's zone without saying so."""
+    return moment.astimezone(END_OF_TIME.tzinfo)

@@ -1,0 +1,250 @@
+"""Step: train, judge and register a task's models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import UTC
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import RefusedError
+from otklik.lake.ledger import record_run
+from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
+from otklik.models.leaks import single_feature_auc, suspected_leaks
+from otklik.models.prepare import Finding, Preparation, Rules, features_of, fit_preparation, matrix, sample, slot_array
+from otklik.models.scoreboard import Terms, rows_of
+from otklik.models.split import Plan, random_plan, time_plan, with_fold
+from otklik.models.training import (
+    WITH,
+    WITHOUT,
+    Contender,
+    Contest,
+    Judgement,
+    Labelled,
+    collect_labelled,
+    judge,
+    laid_out,
+    predictions_frame,
+    with_row_hash,
+)
+from otklik.models.zoo import settings_to_try
+from otklik.progress import Step
+from otklik.steps.context import Job
+from otklik.steps.crown import crown
+from otklik.steps.frames import replace_rows
+from otklik.steps.question import Question, answered_before, ask, features_run
+from otklik.task import Task
+
+#: Rows of the training part on which single features are tried against the label.
+_TRIED_ROWS = 20_000
+
+
+def train_models(job: Job) -> int:
+    """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
+    question = ask(job)
+    before = features_run(job, question)
+    table = f"gold.{question.task.name}_features"
+    run = question.start(job, "train", {table: str(before.outputs[table])})
+    if answered_before(job, run) is not None:
+        job.progress.line(f"  train {question.task.name}: reused")
+        return 0
+    rows = job.lake.read(table, before.outputs[table])
+    with ThreadPoolExecutor(question.task.models.parallelism) as executor:
+        contest = _contest(job, question, rows, executor)
+        with job.progress.step("judge: scoreboard with intervals") as step:
+            board = _scoreboard(question.task, contest)
+            step.rows(len(board))
+        outputs = {**_write_judgements(job, question, contest, board), **crown(job, question, contest, executor)}
+    for prepared in contest.prepared.values():
+        prepared.unpersist()
+    verdict = _verdict(question.task, board)
+    record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict))
+    job.progress.line(f"  {verdict}")
+    return 0
+
+
+def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) -> Contest:
+    task = question.task
+    known_after = {column.name: column.is_known_after for column in question.columns}
+    features = features_of(rows, known_after)
+    with_leaks = any(feature.is_known_after for feature in features)
+    labelled_rows = with_row_hash(
+        with_fold(rows.where(F.col("label").isNotNull()), task.splits.folds, task.splits.fold_salt)
+    )
+    with job.progress.step("train: labelled rows") as step:
+        labelled = collect_labelled(labelled_rows)
+        step.rows(len(labelled.label), "labelled")
+        _require_enough(task, labelled)
+    preparations, prepared = {}, {}
+    judged: dict[str, list[Judgement]] = {"without": [], "with": []}
+    findings: tuple[Finding, ...] = ()
+    for plan in _plans(task, labelled):
+        with job.progress.step(f"prepare: {plan.split} split") as step:
+            training = labelled_rows.where(plan.training_part)
+            preparation = fit_preparation(training, features, _rules(task))
+            preparations[plan.split] = preparation
+            prepared[plan.split] = laid_out(
+                labelled_rows, preparation, task.preparation.partitions, with_leaks=with_leaks
+            )
+            if plan.split == "random":
+                findings = _look_for_leaks(task, training, preparation, labelled)
+                findings += preparation.findings
+            step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
+        with job.progress.step(f"fit: {plan.split} split") as step:
+            made = judge(
+                prepared[plan.split],
+                labelled,
+                plan,
+                _contenders(task, with_leaks=with_leaks),
+                metric=task.champion.metric,
+                calibration=task.evaluation.calibration,
+                seed=task.models.seed,
+                executor=executor,
+                say=_shown_in(step),
+            )
+            step.say(f"{len(made)} contenders, {len(plan.folds) + len(plan.inner_fits)} fits each")
+        judged["without"] += [j for j in made if j.contender.vector == WITHOUT]
+        # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
+        judged["with"] += [j for j in made if j.contender.vector == (WITH if with_leaks else WITHOUT)]
+    return Contest(labelled, labelled_rows, features, preparations, prepared, judged, findings)
+
+
+def _shown_in(step: Step) -> Callable[[int, int], None]:
+    return lambda done, total: step.under_way(f"{done} of {total} fits")
+
+
+def _require_enough(task: Task, labelled: Labelled) -> None:
+    rows, positives = len(labelled.label), int(labelled.label.sum())
+    if positives in (0, rows) and rows:
+        raise RefusedError(
+            f"all {rows} labelled rows have the same answer", where=task.name, cure="look at the label's SQL"
+        )
+    if rows < task.checks.minimum_rows or positives < task.checks.minimum_positives:
+        raise RefusedError(
+            f"{rows} labelled rows with {positives} positives are fewer than declared "
+            f"({task.checks.minimum_rows} and {task.checks.minimum_positives})",
+            where=task.name,
+            cure="ingest more data, or lower checks.minimum_rows and checks.minimum_positives knowingly",
+        )
+
+
+def _plans(task: Task, labelled: Labelled) -> list[Plan]:
+    plans = [random_plan(task.splits.folds, task.splits.partners)]
+    if task.rows.time_ordered:
+        moments, rows = np.unique(labelled.as_of.astype("datetime64[us]"), return_counts=True)
+        counted = [(moment.replace(tzinfo=UTC), int(n)) for moment, n in zip(moments.tolist(), rows, strict=True)]
+        plans.append(
+            time_plan(counted, task.splits.time_test_share, task.splits.time_windows, task.rows.label_window)
+        )
+    return plans
+
+
+def _contenders(task: Task, *, with_leaks: bool) -> list[Contender]:
+    chosen = [(name, getattr(task.models, name)) for name in type(task.models).model_fields]
+    models = [(name, values) for name, values in chosen if name not in ("seed", "parallelism") and values is not None]
+    vectors = (WITHOUT, WITH) if with_leaks else (WITHOUT,)
+    return [
+        Contender(name, vector, settings_to_try(name, values)) for vector in vectors for name, values in models
+    ]
+
+
+def _rules(task: Task) -> Rules:
+    settings = task.preparation
+    return Rules(
+        settings.rare_level_share,
+        settings.maximum_levels,
+        settings.maximum_correlation,
+        tuple(settings.drop),
+        frozenset(settings.log_scale),
+        frozenset(settings.categorical),
+        settings.bands,
+    )
+
+
+def _look_for_leaks(
+    task: Task, training: DataFrame, preparation: Preparation, labelled: Labelled
+) -> tuple[Finding, ...]:
+    columns = [slot_array(preparation.slots).alias("slots"), F.col("label")]
+    frame = sample(training, columns, _TRIED_ROWS, len(labelled.label), "leaks")
+    single = single_feature_auc(matrix(frame, "slots"), frame["label"].to_numpy(), preparation.slots)
+    known_after = frozenset(slot.source for slot in preparation.slots if slot.is_known_after)
+    stops = task.checks.on_suspected_leak == "stop"
+    found = suspected_leaks(single, known_after, task.checks.leak_auc, "stopped" if stops else "warned")
+    suspected = [finding for finding in found if finding.kind == "suspected_leak"]
+    if suspected and stops:
+        names = ", ".join(f"{finding.feature} (AUC {finding.value:.3f})" for finding in suspected)
+        raise RefusedError(
+            f"suspected leak: alone they predict the label too well: {names}",
+            where=task.name,
+            cure="mark them [after] in their SQL header, or set checks.on_suspected_leak = 'warn' knowingly",
+        )
+    return found
+
+
+def _scoreboard(task: Task, contest: Contest) -> pd.DataFrame:
+    decision = task.decision
+    terms = Terms(
+        None if decision is None else decision.cost,
+        None if decision is None else decision.value,
+        task.evaluation.bootstrap_replicates,
+        task.splits.bootstrap_salt,
+        task.rows.unit_of_bootstrap == "moment",
+    )
+    if contest.judged["with"] and contest.judged["with"][0] is contest.judged["without"][0]:
+        board = rows_of(contest.labelled, {"without": contest.judged["without"]}, terms)
+        return pd.concat([board, board.assign(leaks="with")], ignore_index=True)
+    return rows_of(contest.labelled, contest.judged, terms)
+
+
+def _write_judgements(job: Job, question: Question, contest: Contest, board: pd.DataFrame) -> dict[str, int]:
+    name, run_id = question.task.name, question.run_id
+    named, label = {"task": name, "run_id": run_id}, f"train {run_id}"
+    frames = [
+        predictions_frame(contest.labelled, judgement, leaks, run_id)
+        for leaks, judgements in contest.judged.items()
+        for judgement in judgements
+        if leaks == "without" or judgement.contender.vector == WITH
+    ]
+    findings = pd.DataFrame([vars(f) for f in (*contest.findings, *_moved(question.task, board))])
+    findings = findings.assign(**named) if len(findings) else findings
+    return {
+        **replace_rows(job.lake, PREDICTIONS.of(name), pd.concat(frames, ignore_index=True), label, None),
+        **replace_rows(job.lake, SCOREBOARD, board.assign(**named), label, named),
+        **replace_rows(job.lake, FINDINGS, findings, label, named),
+    }
+
+
+def _moved(task: Task, board: pd.DataFrame) -> list[Finding]:
+    """Where the mean probability on the test part is far from the observed rate."""
+    rows = board[(board["leaks"] == "without") & (board["calibration"] == "calibrated") & (board["model"] != "majority")]
+    found = []
+    for row in rows.to_dict("records"):
+        observed = row["positives"] / row["rows"]
+        gap = abs(row["mean_probability"] - observed) / observed if observed else np.inf
+        if gap > task.checks.rate_moved:
+            means = f"mean probability {row['mean_probability']:.3f}, observed {observed:.3f}"
+            detail = f"{row['model']}, {row['split']}: {means}"
+            found.append(Finding("rate_moved", "", f"not calibrated: the rate has moved ({detail})", gap, "warned"))
+    return found
+
+
+def decisive(board: pd.DataFrame, *, time_ordered: bool) -> pd.DataFrame:
+    """The scoreboard's rows that count: no leaks, calibrated, on time where there is time."""
+    split = "time" if time_ordered else "random"
+    return board[(board["leaks"] == "without") & (board["split"] == split) & (board["calibration"] == "calibrated")]
+
+
+def _verdict(task: Task, board: pd.DataFrame) -> str:
+    rows = decisive(board, time_ordered=task.rows.time_ordered)
+    best = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False).iloc[0]
+    numbers = f"{best['model']}: AUC {best['auc']:.3f} [{best['auc_low']:.3f}, {best['auc_high']:.3f}]"
+    if best["auc_low"] > 0.5:
+        return f"best without leaks, {best['split']} split: {numbers}; always-no is right {best['majority_accuracy']:.1%}"
+    message = f"nothing to gain here: {numbers} is no better than the base line"
+    if task.checks.on_nothing_to_gain == "stop":
+        raise RefusedError(message, where=task.name, cure="other features, more data, or another question")
+    return message

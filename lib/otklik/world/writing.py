@@ -1,0 +1,223 @@
+"""Writing a world: three folders of deliveries, the truth, and what an exact ingest must find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.world import campaigns, deliveries, engagement, people
+from otklik.world.draws import Draws
+
+FEWEST_CUSTOMERS, MOST_CUSTOMERS = 1_000, 1_000_000
+
+#: Customers per part file; never a matter of cores. A file of engagements holds some 250,000 events.
+CUSTOMERS_PER_FILE = 50_000
+CUSTOMERS_PER_ENGAGEMENT_FILE = 10_000
+
+#: Changes whenever the same seed gives other content.
+VERSION = 1
+
+_FACTS = "defects.json"
+_FOLDERS = ("customers", "contacts", "engagements", "truth.parquet", _FACTS)
+_FACTS_SCHEMA = (
+    "version INT, customers BIGINT, seed BIGINT, source STRING, rows BIGINT, accepted BIGINT, inserted BIGINT, "
+    "updated BIGINT, rejected BIGINT, duplicates BIGINT, defects MAP<STRING, BIGINT>"
+)
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What an exact ingest finds in one source, over all its files in order of their names.
+
+    rows = accepted + rejected + duplicates; accepted = inserted + updated. `defects` counts the rejected records by
+    what is wrong with them.
+    """
+
+    rows: int
+    inserted: int
+    updated: int
+    duplicates: int
+    defects: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> int:
+        """Rows that are new to silver or replace an older version."""
+        return self.inserted + self.updated
+
+    @property
+    def rejected(self) -> int:
+        """Records that break the contract."""
+        return sum(self.defects.values())
+
+
+@dataclass(frozen=True)
+class WorldFacts:
+    """A world that was written: its size, its seed and, by source, what an exact ingest finds."""
+
+    customers: int
+    seed: int
+    sources: Mapping[str, SourceFacts]
+
+
+def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> WorldFacts:
+    """Write OUT/customers/, OUT/contacts/, OUT/engagements/, OUT/truth.parquet and OUT/defects.json.
+
+    Equal arguments give equal content on any number of cores and partitions. A world that stands there already, of the
+    same size and seed, is left as it is.
+
+    Args:
+        spark: the session; its time zone must be UTC.
+        customers: 1,000 to 1,000,000.
+        seed: the world's seed.
+        out: a folder, or a URI of a Hadoop scheme.
+
+    Raises:
+        ConfigurationError: if there are too few or too many customers.
+        RefusedError: if something else stands at OUT.
+    """
+    if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
+        raise ConfigurationError(
+            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}", where="--customers"
+        )
+    standing = read_facts(spark, out)
+    if standing is not None:
+        if (standing.customers, standing.seed) == (customers, seed):
+            return standing
+        raise _occupied(out)
+    if any(_exists(spark, f"{out}/{name}") for name in _FOLDERS):
+        raise _occupied(out)
+    draws = Draws(seed)
+    in_files = _people(spark, customers, CUSTOMERS_PER_FILE, draws)
+    in_small_files = _people(spark, customers, CUSTOMERS_PER_ENGAGEMENT_FILE, draws)
+    facts = WorldFacts(customers, seed, _expected(in_files, draws))
+    # Kept, because the truth is told about the very same contacts; what memory cannot hold goes to disk.
+    contacts = campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws)).persist()
+    writes = {
+        "engagements": deliveries.engagement_records(
+            engagement.events(engagement.with_events(in_small_files, draws), draws)
+        ),
+        "contacts": deliveries.contact_records(contacts, CUSTOMERS_PER_FILE),
+        "truth.parquet": campaigns.truth(contacts),
+        "customers": deliveries.customer_records(
+            _people_twice(spark, customers, CUSTOMERS_PER_FILE, draws), draws, CUSTOMERS_PER_FILE
+        ),
+    }
+    try:
+        # Side by side: a small world has fewer files per folder than there are cores.
+        with ThreadPoolExecutor(max_workers=len(writes)) as pool:
+            list(pool.map(lambda name: _write(writes[name], f"{out}/{name}"), writes))
+    finally:
+        contacts.unpersist()
+    # Written last: a world without it was not finished.
+    _facts_rows(spark, facts).write.json(f"{out}/{_FACTS}")
+    return facts
+
+
+def read_facts(spark: SparkSession, out: str) -> WorldFacts | None:
+    """The facts of the world that stands at OUT, or None where there is no finished world of this version."""
+    try:
+        rows = spark.read.schema(_FACTS_SCHEMA).json(f"{out}/{_FACTS}/*.json").collect()
+    except AnalysisException:
+        return None
+    current = [row for row in rows if row["version"] == VERSION]
+    if not current:
+        return None
+    sources = {
+        row["source"]: SourceFacts(row["rows"], row["inserted"], row["updated"], row["duplicates"], row["defects"])
+        for row in current
+    }
+    return WorldFacts(current[0]["customers"], current[0]["seed"], sources)
+
+
+def _people(spark: SparkSession, customers: int, per_file: int, draws: Draws) -> DataFrame:
+    """The people, one partition per file: the range is padded so that its partitions are equally long."""
+    files = -(-customers // per_file)
+    return people.with_person(people.numbers(spark.range(0, files * per_file, 1, files), customers), draws)
+
+
+def _people_twice(spark: SparkSession, customers: int, per_file: int, draws: Draws) -> DataFrame:
+    """As `_people`, and in one more partition, the last, those who changed; `is_change` tells which is which."""
+    files = -(-customers // per_file)
+    end = files * per_file
+    every, remainder = deliveries.CHANGED_EVERY, deliveries.CHANGED_REMAINDER
+    twice = spark.range(0, end + per_file, 1, files + 1).selectExpr(
+        f"if(id < {end}L, id, (id - {end}L) * {every}L + {remainder}L) AS id", f"id >= {end}L AS is_change"
+    )
+    return people.with_person(people.numbers(twice, customers), draws)
+
+
+def _write(rows: DataFrame, path: str) -> None:
+    """Text for a delivery (one column, `value`), Parquet for the truth; fails if the path exists."""
+    rows.write.format("text" if rows.columns == ["value"] else "parquet").mode("error").save(path)
+
+
+def _expected(customers: DataFrame, draws: Draws) -> dict[str, SourceFacts]:
+    """Count what is planted: by arithmetic where the number of customers decides, else from the draws."""
+    copied = f"number % {deliveries.DEFECT_EVERY} = {deliveries.CONTACT_COPY}"
+    totals = (
+        campaigns.with_chosen(customers, draws)
+        .selectExpr(
+            "count(*) AS customers",
+            "sum(event_count) AS events",
+            "CAST(sum(size(chosen)) AS BIGINT) AS contacts",
+            f"count_if({copied} AND size(chosen) > 0) AS contact_copies",
+        )
+        .first()
+    )
+    if totals is None:
+        raise AssertionError("an aggregate without groups has one row")
+    size = int(totals["customers"])
+    copies = deliveries.defects_of(deliveries.CUSTOMER_COPY, size) + deliveries.late_copies_of(size)
+    engagement_copies = deliveries.defects_of(deliveries.ENGAGEMENT_COPY, size)
+    return {
+        "customers": _facts(
+            deliveries.CUSTOMER_DEFECTS, size, inserted=size, updated=deliveries.changes_of(size), duplicates=copies
+        ),
+        "contacts": _facts(
+            deliveries.CONTACT_DEFECTS, size, inserted=totals["contacts"], duplicates=totals["contact_copies"]
+        ),
+        "engagements": _facts(
+            deliveries.ENGAGEMENT_DEFECTS, size, inserted=totals["events"], duplicates=engagement_copies
+        ),
+    }
+
+
+def _facts(
+    remainders: Mapping[str, int], customers: int, *, inserted: int, duplicates: int, updated: int = 0
+) -> SourceFacts:
+    defects = {kind: deliveries.defects_of(remainder, customers) for kind, remainder in remainders.items()}
+    rows = inserted + updated + duplicates + sum(defects.values())
+    return SourceFacts(rows, inserted, updated, duplicates, defects)
+
+
+def _facts_rows(spark: SparkSession, facts: WorldFacts) -> DataFrame:
+    rows = [
+        (VERSION, facts.customers, facts.seed, name, source.rows, source.accepted, source.inserted, source.updated,
+         source.rejected, source.duplicates, dict(source.defects))
+        for name, source in facts.sources.items()
+    ]  # fmt: skip
+    return spark.createDataFrame(rows, _FACTS_SCHEMA).coalesce(1)
+
+
+def _exists(spark: SparkSession, path: str) -> bool:
+    """Whether there is a file or folder at the path, in any Hadoop scheme."""
+    try:
+        spark.read.text(path)
+    except AnalysisException as fault:
+        if fault.getCondition() != "PATH_NOT_FOUND":
+            raise
+        return False
+    return True
+
+
+def _occupied(out: str) -> RefusedError:
+    return RefusedError(
+        "something else stands here: another world, an unfinished one, or no world at all",
+        where=out,
+        cure="choose an empty folder, or remove this one",
+    )

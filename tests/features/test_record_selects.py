@@ -1,0 +1,44 @@
+"""record_rows and record_columns: a table whose records are customers with an answer needs no SQL of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import SparkSession
+
+from otklik.features.builder import rows_of_task, with_features
+from otklik.features.catalogue import read_select
+
+AS_OF = datetime(2020, 1, 31, tzinfo=UTC)
+
+
+def test_records_become_rows_and_columns_without_sql_of_ones_own(spark: SparkSession) -> None:
+    customers = spark.createDataFrame(
+        [(7, "Yes", "fiber", 120), (8, "No", None, 40), (9, None, "dsl", 30)],
+        "customer_id INT, has_left STRING, internet STRING, call_seconds INT",
+    )
+    naming = {"input": "customers", "key": "customer_id"}
+    rows_select = read_select("record_rows", {**naming, "label": "has_left", "yes": "Yes", "moment": "2020-01-01"}, [])
+    columns = read_select("record_columns", {**naming, "columns": ["internet"], "known_after": ["call_seconds"]}, [])
+
+    rows = rows_of_task(spark, rows_select, {"customers": customers}, as_of=AS_OF, label_window=timedelta())
+    found = with_features(spark, rows, [(columns, [])], {"customers": customers}, AS_OF)
+
+    assert [(c.name, c.is_known_after) for c in columns.columns] == [("internet", False), ("call_seconds", True)]
+    assert [
+        tuple(row) for row in found.select("key", "label", "internet", "call_seconds").orderBy("key").collect()
+    ] == [
+        ("7", 1, "fiber", 120),
+        ("8", 0, None, 40),
+        ("9", None, "dsl", 30),
+    ]
+
+
+def test_the_moment_may_stand_in_a_column(spark: SparkSession) -> None:
+    calls = spark.createDataFrame([("a", "no", "2020-01-30")], "id STRING, answer STRING, called_on STRING")
+    settings = {"input": "calls", "key": "id", "label": "answer", "yes": "yes", "moment_column": "called_on"}
+    select = read_select("record_rows", settings, [])
+
+    rows = rows_of_task(spark, select, {"calls": calls}, as_of=AS_OF, label_window=timedelta(days=7))
+
+    assert [(row.label, row.label_state) for row in rows.collect()] == [(None, "immature")]

@@ -1,0 +1,91 @@
+"""The command answers at once and in one line: measured from outside, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from otklik.cli import COMMANDS
+from otklik.errors import ConfigurationError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def otklik(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "otklik.cli", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "lib")},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def fastest_of_three(*arguments: str) -> float:
+    """Seconds of the fastest of three runs: the other two may have met a busy machine."""
+    seconds = []
+    for _ in range(3):
+        start = time.monotonic()
+        assert otklik(*arguments).returncode == 0
+        seconds.append(time.monotonic() - start)
+    return min(seconds)
+
+
+def test_help_answers_within_half_a_second() -> None:
+    assert fastest_of_three("--help") <= 0.5
+
+
+def test_check_answers_within_a_second() -> None:
+    files = sorted((PROJECT / "conf").rglob("*.toml"))
+
+    assert fastest_of_three("check", *map(str, files)) <= 1.0
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    answer = otklik(command, "--help")
+
+    assert answer.returncode == 0
+    assert f"example: otklik {command}" in " ".join(answer.stdout.split())
+
+
+def test_help_and_check_load_neither_spark_nor_pandas() -> None:
+    script = (
+        "import sys; from otklik.cli import main; "
+        f"assert main(['check', {str(PROJECT / 'conf' / 'tasks' / 'bank_full.toml')!r}]) == 0; "
+        "print(sorted({'pyspark', 'pandas', 'matplotlib', 'sklearn'} & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "lib")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_users_mistake_is_one_line_on_stderr_and_its_exit_code(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("name = ", encoding="utf-8")
+
+    answer = otklik("check", str(broken))
+
+    assert answer.returncode == ConfigurationError.exit_code
+    assert answer.stdout == ""
+    assert "Traceback" not in answer.stderr
+    assert "broken.toml" in answer.stderr
+
+
+def test_every_job_of_the_command_has_its_file_and_every_file_its_command() -> None:
+    jobs = {command.name for command in COMMANDS if command.is_job}
+
+    assert {file.stem for file in (PROJECT / "jobs").glob("*.py")} == jobs

@@ -1,0 +1,51 @@
+"""Numbers as English and Russian write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otklik.report.facts import LANGUAGES, Language
+from otklik.report.formats import Formats
+
+
+@pytest.mark.parametrize(
+    ("language", "integer", "percent", "negative"),
+    [("en", "45,211", "11.7%", "−3,046.5"), ("ru", "45\u202f211", "11,7\u00a0%", "−3\u202f046,5")],
+)
+def test_each_language_has_its_marks(language: Language, integer: str, percent: str, negative: str) -> None:
+    formats = Formats(language)
+    assert formats.integer(45211) == integer
+    assert formats.percent(0.117) == percent
+    assert formats.decimal(-3046.5, 1) == negative
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), float("inf")])
+def test_what_is_no_number_is_a_dash(nothing: float | None) -> None:
+    formats = Formats("en")
+    assert {formats.decimal(nothing), formats.percent(nothing), formats.money(nothing)} == {"—"}
+
+
+def test_intervals_name_their_unit_once_and_never_run_a_minus_into_the_dash() -> None:
+    formats = Formats("en")
+    assert formats.percent_interval(0.114, 0.12) == "11.4–12.0%"
+    assert formats.interval(-5, 3, formats.money) == "−5\u202f…\u202f3"
+    assert formats.interval(0.5, 0.5, formats.decimal) == ""
+
+
+def test_a_rounded_zero_has_no_sign() -> None:
+    assert Formats("en").decimal(-0.0001, 2) == "0.00"
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from(LANGUAGES))
+def test_integers_read_back(value: int, language: Language) -> None:
+    text = Formats(language).integer(value)
+    assert int(text.replace(",", "").replace("\u202f", "").replace("−", "-")) == value
+
+
+@pytest.mark.parametrize(
+    ("count", "form"), [(1, "файл"), (2, "файла"), (5, "файлов"), (11, "файлов"), (21, "файл"), (112, "файлов")]
+)
+def test_russian_plurals(count: int, form: str) -> None:
+    assert Formats("ru").plural(count, "файл", "файла", "файлов") == form

@@ -1,0 +1,136 @@
+"""The page as HTML: self-contained, accessible, the same each time, and safe against what data may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from otklik.report.facts import LANGUAGES, Language, ReportFacts
+from otklik.report.page import render
+
+MakeFacts = Callable[..., ReportFacts]
+
+
+class Seen(HTMLParser):
+    """What a reader's program finds on the page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture(params=LANGUAGES)
+def page(request: pytest.FixtureRequest, make_facts: MakeFacts, pages: dict[str, str]) -> tuple[Language, str]:
+    language: Language = request.param
+    if language not in pages:
+        pages[language] = render(make_facts(), language)
+    return language, pages[language]
+
+
+def test_the_page_stands_alone(page: tuple[Language, str]) -> None:
+    seen = Seen(page[1])
+    assert seen.all("html") == [{"lang": page[0]}]
+    outer = [a.get("src") or a.get("href") for _, a in seen.tags if a.get("src") or a.get("href")]
+    assert all(str(place).startswith(("#", "data:")) for place in outer)
+    assert "http" not in re.sub(r"http://www\.w3\.org/(2000/svg|1999/xlink)", "", page[1])
+    assert "@import" not in page[1] and not seen.all("script")
+    assert len(page[1]) < 2_000_000
+
+
+def test_pictures_have_words_and_tables_have_heads(page: tuple[Language, str]) -> None:
+    seen = Seen(page[1])
+    pictures = seen.all("svg")
+    assert len(pictures) >= 12
+    assert all(picture["role"] == "img" and len(str(picture["aria-label"])) > 20 for picture in pictures)
+    assert len(seen.all("caption")) == len(seen.all("table"))
+    assert all(head["scope"] in ("col", "row", "rowgroup") for head in seen.all("th"))
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page: tuple[Language, str]) -> None:
+    seen = Seen(page[1])
+    ids = [str(a["id"]) for _, a in seen.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    anchors = {str(a["href"])[1:] for a in seen.all("a")} | {
+        str(a["xlink:href"])[1:] for a in seen.all("use") if "xlink:href" in a
+    }
+    assert anchors <= set(ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", page[1])) <= set(ids)
+
+
+def test_pictures_take_their_colours_from_the_page(page: tuple[Language, str]) -> None:
+    drawn = "".join(re.findall(r"<svg.*?</svg>", page[1], flags=re.DOTALL))
+    assert "var(--accent)" in drawn
+    assert not re.findall(r"#[0-9a-f]{6}\b", drawn)
+
+
+def test_words_are_all_in_one_language(page: tuple[Language, str]) -> None:
+    text = re.sub(r"\s+", " ", Seen(page[1]).text)
+    assert ("The answer" in text) == (page[0] == "en")
+    assert ("Содержание" in text) == (page[0] == "ru")
+    assert "{" not in re.sub(r"<style>.*?</style>", "", page[1], flags=re.DOTALL)
+    assert "Қызылорда" in text and "Шымкент" in text
+
+
+def test_the_same_facts_give_the_same_page(make_facts: MakeFacts) -> None:
+    assert render(make_facts(), "ru") == render(make_facts(), "ru")
+
+
+def test_markup_and_formulas_in_the_data_stay_text(
+    make_facts: MakeFacts, attribute_counts: Callable[..., pd.DataFrame]
+) -> None:
+    hostile = '<script>alert("x")</script> $\\frac{1$ & \'quote\' id="answer"'
+    rates = attribute_counts(("city", "level", hostile, 500, 60), ("city", "level", "b", 500, 140))
+    seen = Seen(render(make_facts(attribute_rates=rates), "en"))
+    assert not seen.all("script")
+    assert hostile in seen.text
+
+
+def test_a_missing_number_is_a_dash_and_a_leaking_row_is_marked(page: tuple[Language, str]) -> None:
+    text = re.sub(r"\s+", " ", Seen(page[1]).text)
+    assert ("cannot be used" if page[0] == "en" else "применять нельзя") in text
+    assert "—" in text and "nan" not in text.lower().split()
+
+
+def test_at_most_twenty_of_the_list_are_shown(make_facts: MakeFacts) -> None:
+    facts = make_facts()
+    many = facts.top_actions.loc[[0] * 30].assign(rank=range(1, 31), key=[f"key{n}" for n in range(1, 31)])
+    text = Seen(render(make_facts(top_actions=many), "en")).text
+    assert "key20" in text and "key21" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_task_of_which_nothing_is_known_yet_still_has_a_page(empty_facts: ReportFacts, language: Language) -> None:
+    seen = Seen(render(empty_facts, language))
+    assert len(seen.all("section")) == 11
+
+
+def test_a_task_without_time_order_or_decision_says_so(make_facts: MakeFacts) -> None:
+    facts = make_facts()
+    shuffled = facts.scoreboard[facts.scoreboard["split"] == "random"].assign(auc_within=None)
+    page = render(
+        make_facts(task={"rows": {"sql": "contacts", "time_ordered": False}, "decision": None}, scoreboard=shuffled),
+        "en",
+    )
+    text = re.sub(r"\s+", " ", Seen(page).text)
+    assert "This data has no order in time" in text
+    assert "There is no list" in text

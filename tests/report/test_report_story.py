@@ -1,0 +1,122 @@
+"""The verdict follows from the numbers, and the words say which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from otklik.report import board, story
+from otklik.report.facts import LANGUAGES, Language, ReportFacts
+from otklik.report.texts import TEXTS, Voice
+
+MakeFacts = Callable[..., ReportFacts]
+Row = Callable[..., dict[str, Any]]
+
+
+def told(facts: ReportFacts, language: Language = "en") -> story.Answer:
+    return story.answer(facts, board.read(facts), Voice(language))
+
+
+def test_a_gain_says_how_good_which_day_and_what_it_brings(make_facts: MakeFacts) -> None:
+    answer = told(make_facts())
+    assert answer.verdict == "gain"
+    ranks, whom, what = answer.sentences
+    assert "71 of 100" in ranks and "0.680–0.740" in ranks and "last 20%" in ranks
+    assert "60 of 100" in whom and "contact day" in whom
+    assert "510\u00a0₸" in what and "380–640" in what and "−800\u00a0₸" in what
+    assert "response, not effect" in what
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"auc_low": 0.49}, "nothing"),
+        ({"auc_within_low": 0.497}, "day_only"),
+        ({"auc_within": None, "auc_within_low": None, "auc_within_high": None}, "gain"),
+    ],
+)
+def test_a_verdict_may_be_nothing_to_gain(
+    make_facts: MakeFacts, board_row: Row, changes: dict[str, Any], verdict: str
+) -> None:
+    answer = told(make_facts(scoreboard=pd.DataFrame([board_row(**changes)])))
+    assert answer.verdict == verdict
+    if verdict == "nothing":
+        assert answer.sentences[0].startswith("Nothing to gain here")
+
+
+@pytest.mark.parametrize(
+    ("of_list", "verdict", "words"),
+    [
+        ({"low": -4.0}, "unsure", "includes zero"),
+        ({"customers": 0}, "unsure", "The list is empty"),
+        ({"out_of_fold_profit": -900.0}, "everybody", "Choosing does not pay"),
+        ({"out_of_fold_profit": None, "low": None, "high": None}, "gain", "is expected to bring 480"),
+    ],
+)
+def test_the_list_s_verdict(
+    make_facts: MakeFacts, action_values: Callable[..., pd.DataFrame], of_list: dict[str, Any], verdict: str, words: str
+) -> None:
+    answer = told(make_facts(action_value=action_values(**of_list)))
+    assert answer.verdict == verdict
+    assert words in answer.sentences[2]
+
+
+def test_without_cost_and_value_there_is_no_list_to_speak_of(make_facts: MakeFacts) -> None:
+    answer = told(make_facts(task={"decision": None}))
+    assert "no cost of a contact" in answer.sentences[2]
+    assert not any("Response, not effect" in warning for warning in answer.warnings)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "Not calibrated: the rate has moved"), ("ru", "Не откалибровано: доля отклика сместилась")],
+)
+def test_a_rate_that_moved_is_said_first(make_facts: MakeFacts, board_row: Row, language: Language, words: str) -> None:
+    answer = told(make_facts(scoreboard=pd.DataFrame([board_row(mean_probability=0.1)])), language)
+    assert answer.warnings[0].startswith(words)
+    steady = told(make_facts(), language)
+    assert not any(warning.startswith(words) for warning in steady.warnings)
+
+
+def test_what_a_table_of_accuracies_hides(make_facts: MakeFacts) -> None:
+    remark = {"en": "Under 30 {rate: age < 30}, always no {share: label = 0}.", "ru": "…"}
+    counts = pd.DataFrame(
+        [("true", 1000, 200), ("age < 30", 300, 30), ("label = 0", 800, 0)], columns=["predicate", "rows", "positives"]
+    )
+    facts = make_facts(task={"report": {"remarks": [remark]}}, remark_counts=counts)
+    sentences = story.hidden(facts, board.read(facts), Voice("en"))
+    text = " ".join(sentences)
+    assert "always" in text.lower() and "80.0%" in text and "decision tree (without leaks) 78.0%" in text
+    assert "Length of the call (duration)" in text and "0.900 instead of 0.710" in text
+    assert "11.0% → " in text
+    assert sentences[-1] == "Under 30 10.0%, always no 80.0%."
+
+
+def test_without_a_champion_the_best_model_of_the_run_is_told(make_facts: MakeFacts, board_row: Row) -> None:
+    rows = pd.DataFrame([board_row("decision_tree", auc=0.6), board_row("random_forest", auc=0.7)])
+    read = board.read(make_facts(champion=None, scoreboard=rows))
+    assert read.champion == "random_forest"
+
+
+def test_a_task_without_time_is_judged_shuffled(make_facts: MakeFacts, board_row: Row) -> None:
+    read = board.read(make_facts(scoreboard=pd.DataFrame([board_row(split="random")])))
+    assert read.split == "random"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_computed_yet_is_said_plainly(empty_facts: ReportFacts, language: Language) -> None:
+    answer = told(empty_facts, language)
+    assert answer.verdict == "no_model"
+    assert all(answer.sentences)
+
+
+def test_both_languages_fill_the_same_places() -> None:
+    places = {
+        key: [{part.split("}")[0] for part in text.split("{")[1:]} for text in (texts.en, texts.ru)]
+        for key, texts in TEXTS.items()
+    }
+    assert not {key: both for key, both in places.items() if not both[1] <= both[0]}
+    assert all(texts.en.strip() and texts.ru.strip() for texts in TEXTS.values())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from otklik.cli import run_job
-from otklik.steps.context import Job
 from otklik.steps.champion import show_champion
+from otklik.steps.context import Job
 
 
 def main(job: Job) -> int:

@@ -51,7 +51,9 @@ def _task(parser: argparse.ArgumentParser) -> None:
 
 
 def _optional_task(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", metavar="TASK", nargs="?", help="a name in conf/tasks or a path; default: every task with a champion")
+    parser.add_argument(
+        "task", metavar="TASK", nargs="?", help="a name in conf/tasks or a path; default: every task with a champion"
+    )
 
 
 def _ingest(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +95,9 @@ def _show(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS = (
     Command("check", "validate TOML files; starts no Spark", "otklik check conf/tasks/bank_full.toml", _check, False),
-    Command("draft", "write a first contract for an unknown file", "otklik draft new_file.csv > mine.toml", _draft, False),
+    Command(
+        "draft", "write a first contract for an unknown file", "otklik draft new_file.csv > mine.toml", _draft, False
+    ),
     Command("tables", "print the definition of every table", "otklik tables", _no_arguments, False),
     Command("ingest", "take files in: raw → bronze → silver", "otklik ingest bank_full bank-full.csv.gz", _ingest),
     Command("features", "build a task's features", "otklik features bank_full --as-of 2010-11-17", _task),
@@ -101,11 +105,20 @@ COMMANDS = (
     Command("score", "score rows with the champion, and decide", "otklik score bank_full", _task),
     Command("report", "write report/index.html", "otklik report bank_full --lang ru", _optional_task),
     Command("run", "features → train → score → report", "otklik run bank_full", _task),
-    Command("champion", "show a task's champion, or roll back", "otklik champion bank_full --run 0f1e2d3c4b5a6978", _champion),
-    Command("export", "write a table to a file for the CRM", "otklik export gold.bank_full_actions --to list.csv", _export),
+    Command(
+        "champion",
+        "show a task's champion, or roll back",
+        "otklik champion bank_full --run 0f1e2d3c4b5a6978",
+        _champion,
+    ),
+    Command(
+        "export", "write a table to a file for the CRM", "otklik export gold.bank_full_actions --to list.csv", _export
+    ),
     Command("demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments),
     Command("world", "write the built-in world's files", "otklik world --customers 20000 --seed 7 --out world", _world),
-    Command("show", "print rows of a table", "otklik show gold.scoreboard --where \"split = 'time'\" --format json", _show),
+    Command(
+        "show", "print rows of a table", "otklik show gold.scoreboard --where \"split = 'time'\" --format json", _show
+    ),
 )
 
 
@@ -154,7 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:
         # Messages of Spark quote data, so an unforeseen failure is named by its kind only.
         unforeseen = OtklikError(
-            f"an unforeseen failure ({type(fault).__name__})", where=command.name, cure="run again with --debug to see it"
+            f"an unforeseen failure ({type(fault).__name__})",
+            where=command.name,
+            cure="run again with --debug to see it",
         )
         return _fail(unforeseen, unforeseen.exit_code, given.debug)
 
@@ -215,7 +230,11 @@ def _run_job(given: argparse.Namespace) -> int:
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
     lake_root = absolute(given.lake)
     with tempfile.TemporaryDirectory(prefix="otklik-") as scratch:
-        properties = {} if submitted else _spark_properties(read_properties(home.spark_properties(environment.spark)), home, given)
+        properties = (
+            {}
+            if submitted
+            else _spark_properties(read_properties(home.spark_properties(environment.spark)), home, given)
+        )
         if not submitted:
             _require_java()
         started = session.start(
@@ -232,9 +251,7 @@ def _run_job(given: argparse.Namespace) -> int:
                 home=home,
                 progress=Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty()),
                 clock=lambda: datetime.now(UTC),
-                pseudonym_key=lambda: read_key(
-                    os.environ.get(environment.pseudonym_key_variable), environment.pseudonym_key_file
-                ),
+                pseudonym_key=lambda: read_key(os.environ),
                 print_result=_print_result,
                 scratch=Path(scratch),
             )
@@ -326,13 +343,17 @@ def _require_java() -> None:
     release = Path(os.environ["JAVA_HOME"]) / "release"
     if not release.is_file():
         raise SurroundingsError(
-            "no Java there", where=f"JAVA_HOME={os.environ['JAVA_HOME']}", cure="install Java 17 or 21 and run scripts/setup"
+            "no Java there",
+            where=f"JAVA_HOME={os.environ['JAVA_HOME']}",
+            cure="install Java 17 or 21 and run scripts/setup",
         )
     stated = [line for line in release.read_text(encoding="utf-8").splitlines() if line.startswith("JAVA_VERSION=")]
     version = stated[0].partition("=")[2].strip('"') if stated else "unknown"
     if version.split(".")[0] not in JAVA_VERSIONS:
         raise SurroundingsError(
-            f"Java {version} does not run Spark 4.1", where=f"JAVA_HOME={os.environ['JAVA_HOME']}", cure="use Java 17 or 21"
+            f"Java {version} does not run Spark 4.1",
+            where=f"JAVA_HOME={os.environ['JAVA_HOME']}",
+            cure="use Java 17 or 21",
         )
 
 

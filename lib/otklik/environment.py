@@ -1,4 +1,4 @@
-"""The settings of an environment (conf/env/*.toml): where it runs and where its secrets come from. Knows no Spark."""
+"""The settings of an environment (conf/env/*.toml): where it runs. Knows no Spark."""
 
 from __future__ import annotations
 
@@ -12,14 +12,9 @@ from otklik.settings import NAME_PATTERN, Strict
 
 
 class Environment(Strict):
-    """One environment.
-
-    A secret is never a setting: the settings name the variable or file that holds it.
-    """
+    """One environment. A secret is never a setting: see privacy.pseudonyms."""
 
     spark: Annotated[str, Field(pattern=NAME_PATTERN)] = "local"
-    pseudonym_key_variable: str = "OTKLIK_PSEUDONYM_KEY"
-    pseudonym_key_file: str | None = None
 
 
 def read_properties(path: Path) -> dict[str, str]:

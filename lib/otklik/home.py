@@ -49,7 +49,9 @@ class Home:
         known = sorted(path.stem for path in folder.glob("*.toml"))
         if not re.match(NAME_PATTERN, name) or name not in known:
             raise ConfigurationError(
-                f"unknown; known here: {', '.join(known)}", where=name, cure="give one of them or a path to a .toml file"
+                f"unknown; known here: {', '.join(known)}",
+                where=name,
+                cure="give one of them or a path to a .toml file",
             )
         return folder / f"{name}.toml"
 

@@ -19,6 +19,8 @@ REQUIRED_PROPERTIES = {
 #: Set on the running session, also on one that somebody else started.
 RUNTIME_PROPERTIES = {
     "spark.sql.session.timeZone": "UTC",
+    # Frames travel to and from Python in columns.
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.ansi.enabled": "true",
     # A date that does not exist is a fault, not the next month's second day.
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",

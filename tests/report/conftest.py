@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from otklik.features.catalogue import FeatureColumn
-from otklik.report.facts import ReportFacts
+from otklik.report.facts import LANGUAGES, Language, ReportFacts
+from otklik.report.page import render
 from otklik.settings import Text
 from otklik.task import Task
 
@@ -37,6 +38,12 @@ def make_facts() -> MakeFacts:
         return replace(_small_facts({**TASK, **(task or {})}), **changes)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def pages() -> dict[Language, str]:
+    """The page of the small report in both languages, written once."""
+    return {language: render(_small_facts(TASK), language) for language in LANGUAGES}
 
 
 @pytest.fixture

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otklik.report.facts import LANGUAGES, Language, ReportFacts
-from otklik.report.page import render
-
-MakeFacts = Callable[..., ReportFacts]
+from otklik.report.facts import LANGUAGES, Language
 
 pytestmark = pytest.mark.browser
 FLAGS = [
@@ -36,10 +33,10 @@ def browser() -> Iterator[Any]:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (375, "light")])
 def test_the_page_opens_clean(
-    browser: Any, make_facts: MakeFacts, tmp_path: Path, language: Language, width: int, scheme: str
+    browser: Any, pages: dict[Language, str], tmp_path: Path, language: Language, width: int, scheme: str
 ) -> None:
     file = tmp_path / "index.html"
-    file.write_text(render(make_facts(), language), encoding="utf-8")
+    file.write_text(pages[language], encoding="utf-8")
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     try:
         page = context.new_page()
@@ -66,9 +63,9 @@ def test_the_page_opens_clean(
         context.close()
 
 
-def test_the_page_prints(browser: Any, make_facts: MakeFacts, tmp_path: Path) -> None:
+def test_the_page_prints(browser: Any, pages: dict[Language, str], tmp_path: Path) -> None:
     file = tmp_path / "index.html"
-    file.write_text(render(make_facts(), "ru"), encoding="utf-8")
+    file.write_text(pages["ru"], encoding="utf-8")
     context = browser.new_context(color_scheme="dark")
     try:
         page = context.new_page()

@@ -87,9 +87,7 @@ def rows_of_task(
             found = found.withColumn(column, default)
     is_immature = F.col("moment") + F.lit(label_window) > F.lit(as_of)
     label = F.when(~is_immature, F.col("label").cast("int"))
-    state = (
-        F.when(is_immature, "immature").when(label.isNull(), "unlabelled").when(label == 1, "yes").otherwise("no")
-    )
+    state = F.when(is_immature, "immature").when(label.isNull(), "unlabelled").when(label == 1, "yes").otherwise("no")
     return found.where(F.col("moment").isNull() | (F.col("moment") <= F.lit(as_of))).select(
         F.col("key").cast("string").alias("key"),
         F.col("moment").cast("timestamp").alias("moment"),
@@ -129,7 +127,9 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         if count:
             raise RefusedError(f"{count} {fault}", where=where, cure="correct the SELECT; no row is dropped in silence")
     if not counts.rows:
-        raise RefusedError("there are no rows up to the as-of moment", where=where, cure="look at --as-of and the inputs")
+        raise RefusedError(
+            "there are no rows up to the as-of moment", where=where, cure="look at --as-of and the inputs"
+        )
     return RowCounts(
         counts.rows, counts.labelled, counts.positives, counts.immature, counts.unlabelled, counts.entities
     )

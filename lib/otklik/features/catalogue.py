@@ -24,7 +24,9 @@ from otklik.errors import ConfigurationError
 from otklik.settings import NAME_PATTERN, Text
 
 _NAME = re.compile(NAME_PATTERN)
-_COLUMN = re.compile(r"^--\s*column\s+(?P<name>\S+)(?P<after>\s+\[after\])?\s*:\s*(?P<en>[^|]+?)\s*\|\s*(?P<ru>.+?)\s*$")
+_COLUMN = re.compile(
+    r"^--\s*column\s+(?P<name>\S+)(?P<after>\s+\[after\])?\s*:\s*(?P<en>[^|]+?)\s*\|\s*(?P<ru>.+?)\s*$"
+)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ class Folder:
             found = arrow_fs.FileSystem.from_uri(uri) if "://" in uri else (arrow_fs.LocalFileSystem(), uri)
         except (OSError, ValueError) as fault:
             raise SurroundingsError(
-                f"its files cannot be reached: {fault}", where=uri, cure="use a folder, file:, hdfs:, s3:, gs: or abfss:"
+                f"its files cannot be reached: {fault}",
+                where=uri,
+                cure="use a folder, file:, hdfs:, s3:, gs: or abfss:",
             ) from fault
         self._files: Any = found[0]
         self._path: str = found[1]
@@ -68,4 +70,3 @@ class Folder:
     def exists(self) -> bool:
         """Whether the folder is there."""
         return bool(self._files.get_file_info(self._path).type == arrow_fs.FileType.Directory)
-

@@ -86,8 +86,8 @@ class FileEntry:
     batch: str
 
 
-def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str]) -> Run | None:
-    """The result of an earlier start with the same identity and inputs, if all it wrote can still be read."""
+def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None) -> Run | None:
+    """The latest good start of a step with this identity and, where they are given, these inputs."""
     if not lake.exists(RUNS.name):
         return None
     rows = (
@@ -97,7 +97,7 @@ def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str]) -> Ru
         .collect()
     )
     for row in rows:
-        if dict(row.inputs or {}) == dict(inputs):
+        if inputs is None or dict(row.inputs or {}) == dict(inputs):
             return Run(**{**row.asDict(), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
     return None
 

@@ -162,6 +162,13 @@ class Lake:
         # A merge that changes nothing commits nothing.
         return self.commit(table.name, label) or Commit(self.version(table.name) or 0, {})
 
+    def personal_columns(self, table: str) -> list[str]:
+        """The columns of a table that hold personal data; none where there is no such table."""
+        if not self.exists(table):
+            return []
+        properties = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties
+        return [name for name in properties.get("otklik.personal", "").split(",") if name]
+
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""
         return "/".join([self.root, *parts])

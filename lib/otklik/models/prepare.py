@@ -164,9 +164,7 @@ def _count_and_medians(train: DataFrame, numbers: Sequence[Feature]) -> tuple[in
         wanted += [F.median(number).alias(f"median {feature.name}"), F.count(number).alias(f"known {feature.name}")]
     row = train.agg(*wanted).collect()[0].asDict()
     total = int(row["rows"])
-    medians = {
-        f.name: (float(row[f"median {f.name}"] or 0.0), total - int(row[f"known {f.name}"])) for f in numbers
-    }
+    medians = {f.name: (float(row[f"median {f.name}"] or 0.0), total - int(row[f"known {f.name}"])) for f in numbers}
     return total, medians
 
 
@@ -187,7 +185,9 @@ def _levels(train: DataFrame, texts: Sequence[Feature]) -> dict[str, dict[str | 
 def _level_slots(
     feature: Feature, levels: Mapping[str | None, int], rows: int, rules: Rules
 ) -> tuple[list[Slot], list[Finding]]:
-    named = sorted(((count, level) for level, count in levels.items() if level is not None), key=lambda p: (-p[0], p[1]))
+    named = sorted(
+        ((count, level) for level, count in levels.items() if level is not None), key=lambda p: (-p[0], p[1])
+    )
     kept = [level for count, level in named if count >= rules.rare_level_share * rows][: rules.maximum_levels]
     rare = [(count, level) for count, level in named if level not in kept]
     text = f"CAST(`{feature.name}` AS STRING)"
@@ -223,7 +223,11 @@ def _number_slots(feature: Feature, median: tuple[float, int], rules: Rules) -> 
             above = f"{number} >= {low!r}D" if low > -float("inf") else "true"
             below = f"{number} < {high!r}D" if high < float("inf") else "true"
             slots.append(
-                _slot(feature, band_name(low, high), f"CAST(coalesce({above} AND {below} AND {number} IS NOT NULL, false) AS DOUBLE)")
+                _slot(
+                    feature,
+                    band_name(low, high),
+                    f"CAST(coalesce({above} AND {below} AND {number} IS NOT NULL, false) AS DOUBLE)",
+                )
             )
     return slots
 

@@ -65,20 +65,18 @@ def with_fold(rows: DataFrame, folds: int, salt: str) -> DataFrame:
 def random_plan(folds: int, partners: int) -> Plan:
     """k-fold predictions; needs the column fold."""
     pairs = [pair for rounds in _rounds(folds)[:partners] for pair in rounds]
-    inner = tuple(
-        Fit(f"pair {a} {b}", ~F.col("fold").isin(a, b), F.col("fold").isin(a, b)) for a, b in pairs
-    )
+    inner = tuple(Fit(f"pair {a} {b}", ~F.col("fold").isin(a, b), F.col("fold").isin(a, b)) for a, b in pairs)
     made = []
     for fold in range(folds):
         mine = [(fit.name, b if fold == a else a) for fit, (a, b) in zip(inner, pairs, strict=True) if fold in (a, b)]
         outer = Fit(f"fold {fold}", F.col("fold") != fold, F.col("fold") == fold)
-        made.append(
-            Fold(fold, outer, tuple(n for n, _ in mine), tuple(F.col("fold") == other for _, other in mine))
-        )
+        made.append(Fold(fold, outer, tuple(n for n, _ in mine), tuple(F.col("fold") == other for _, other in mine)))
     return Plan("random", tuple(made), inner, F.lit(True))
 
 
-def time_plan(moments: Sequence[tuple[datetime, int]], test_share: float, windows: int, label_window: timedelta) -> Plan:
+def time_plan(
+    moments: Sequence[tuple[datetime, int]], test_share: float, windows: int, label_window: timedelta
+) -> Plan:
     """Train on the past, test on the last moments; expanding windows inside the training part; needs as_of.
 
     Args:

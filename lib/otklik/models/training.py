@@ -277,9 +277,7 @@ def _require_both_classes(prepared: DataFrame, plan: Plan) -> None:
 
 def _judged_places(prepared: DataFrame, labelled: Labelled, plan: Plan) -> dict[tuple[int, int], npt.NDArray[np.bool_]]:
     """(fold number, index of its inner fit) → which rows that fit judges for the fold."""
-    columns = [
-        (fold.number, i, condition) for fold in plan.folds for i, condition in enumerate(fold.judged)
-    ]
+    columns = [(fold.number, i, condition) for fold in plan.folds for i, condition in enumerate(fold.judged)]
     frame = prepared.select(
         "row_hash", *(condition.alias(f"judged {n}") for n, (_, _, condition) in enumerate(columns))
     ).toPandas()

@@ -29,10 +29,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell: its text, a smaller second line, a mark; numbers are set flush right."""
+    """A table cell: its text, a smaller second line, a mark; numbers are set flush right, long texts keep their width."""
 
     text: str
-    kind: Literal["text", "number", "head", "key"] = "text"
+    kind: Literal["text", "long", "number", "head", "key"] = "text"
     small: str = ""
     mark: str = ""
 

@@ -110,7 +110,10 @@ def _inline(svg: str, name: str, width: float, height: float, alt: str) -> str:
     """matplotlib's file → an element for the page: our colours, ids of its own, an accessible name, no fixed size."""
     body = svg[svg.index("<svg") :]
     body = body[body.index(">") + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    # A style sheet inside a picture would hold for the whole page: page.css has its rule.
+    for part in ("metadata", "style"):
+        body = re.sub(rf"<{part}\b.*?</{part}>\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r"<defs>\s*</defs>\s*", "", body)
     # Groups are named by matplotlib for editors only; ids that are referred to must be unique on the page.
     referred = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", body))
     body = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in referred else "", body)
@@ -584,6 +587,7 @@ def odds_ratios(name: str, weights: Sequence[Weight], words: tuple[str, str], al
                 1 - (top + step * (row + (0.3 if stacked else 0.5))) / height,
                 clipped(weight.label, width if stacked else left - 14),
                 ha="left" if stacked else "right", va="center_baseline", fontsize=_SMALL if stacked else _SIZE,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1} if stacked else None,
             )  # fmt: skip
         plot.annotate(
             words[0], (0, -0.5), (-8, 6), textcoords="offset points", fontsize=_SMALL, color=MUTED, ha="right",

@@ -32,7 +32,7 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
     ]
     if importances:
         blocks.append(Grid(importances))
-    odds = frame[(frame["kind"] == "odds_ratio") & frame["value"].map(is_number) & (frame["value"] > 0)]
+    odds = frame[(frame["kind"] == "odds_ratio") & _has_value(frame) & (frame["value"] > 0)]
     if not odds.empty:
         blocks += _odds(facts, odds, voice)
     dependence = _of_model(frame, "partial_dependence", board.champion)
@@ -54,7 +54,7 @@ def _of_model(frame: pd.DataFrame, kind: str, champion: str | None) -> pd.DataFr
 
 
 def _importance(facts: ReportFacts, rows: pd.DataFrame, kind: str, voice: Voice) -> Figure | None:
-    rows = rows[rows["value"].map(is_number)].sort_values(["value", "feature"], ascending=[False, True])
+    rows = rows[_has_value(rows)].sort_values(["value", "feature"], ascending=[False, True])
     if rows.empty:
         return None
     shown = rows.head(IMPORTANCES_DRAWN)
@@ -189,6 +189,11 @@ def _estimate(record: Any, voice: Voice, digits: int = 3) -> charts.Estimate:
         missing if high is None else high,
         voice.formats.decimal(value, digits),
     )
+
+
+def _has_value(frame: pd.DataFrame) -> pd.Series:
+    """Which rows hold a number; also of a frame without rows."""
+    return frame["value"].map(is_number).astype(bool)
 
 
 def _capital(text: str) -> str:

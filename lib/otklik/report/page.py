@@ -63,7 +63,7 @@ def render(facts: ReportFacts, language: Language) -> str:
         ("terms", [Terms([(words(f"term.{term}"), words(f"explain.{term}")) for term in _TERMS])]),
     ]
     rows, _ = story.response_rate(facts)
-    return _template().render(
+    page = _template().render(
         language=language,
         words=words,
         title=facts.task.title[language],
@@ -78,6 +78,7 @@ def render(facts: ReportFacts, language: Language) -> str:
         sections=[Section(anchor, words(f"section.{anchor}"), blocks) for anchor, blocks in parts],
         style=resources.files("otklik.report").joinpath("page.css").read_text(encoding="utf-8"),
     )
+    return page.lstrip()
 
 
 def _template() -> jinja2.Template:
@@ -273,7 +274,7 @@ def _top_table(facts: ReportFacts, money: Any, voice: Voice) -> Table:
             Cell(words.known("arm", str(record.arm))),
             number(formats.percent(record.probability)),
             number(money(record.expected_profit)),
-            Cell(_reasons(facts, record.reasons, voice)),
+            Cell(_reasons(facts, record.reasons, voice), "long"),
         ]
         for record in records(facts.top_actions.sort_values("rank").head(20))
     ]
@@ -319,7 +320,7 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
         [
             head(words.known("kind", str(record.kind))),
             Cell(_text(record.feature)),
-            Cell(_text(record.detail)),
+            Cell(_text(record.detail), "long"),
             number(formats.decimal(record.value)),
             Cell(words.known("action", _text(record.action))),
         ]
@@ -337,7 +338,7 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
 
 def _psi(facts: ReportFacts, voice: Voice) -> list[Block]:
     """How many features drifted past the declared limit, where drift was measured."""
-    drift = facts.findings[(facts.findings["kind"] == "drift") & facts.findings["value"].map(is_number)]
+    drift = facts.findings[(facts.findings["kind"] == "drift") & facts.findings["value"].map(is_number).astype(bool)]
     if drift.empty:
         return []
     limit = facts.task.checks.psi_warning

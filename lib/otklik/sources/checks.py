@@ -183,8 +183,10 @@ def refuse_past_thresholds(counts: Balance, judged: DataFrame, contract: Contrac
         InputError: naming the threshold, the counts and the commonest reasons with columns; never a value.
     """
     limits = contract.thresholds
-    faults = [f"rules.{name} (severity fail) is broken by {rows:,} of {counts.rows:,} rows" for name, rows in
-              counts.failures.items()]
+    faults = [
+        f"rules.{name} (severity fail) is broken by {rows:,} of {counts.rows:,} rows"
+        for name, rows in counts.failures.items()
+    ]
     if counts.rows and counts.rejected / counts.rows > limits.rejected_share:
         faults.append(
             f"{counts.rejected:,} of {counts.rows:,} records are rejected, more than thresholds.rejected_share = "

@@ -47,6 +47,9 @@ CHARSETS = {
     "euc_kr": "EUC-KR",
 }
 
+#: Blanks that are trimmed off a value: the blank, tab, line ends, no-break and narrow no-break blanks, BOM.
+BLANKS = " \t\r\n\u00a0\u2007\u202f\ufeff"
+
 #: Letters that mean something when a date is read: https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html
 _PATTERN_LETTERS = frozenset("yuMLdDHhKkmsSaVzOXxZ")
 
@@ -193,7 +196,8 @@ class Column(Strict):
         if (match := _DECIMAL.match(type_)) and int(match[2]) <= int(match[1]):
             return type_
         raise ValueError(
-            f"unknown type {type_!r}; known: string, integer, double, decimal(p,s) with s ≤ p ≤ 38, boolean, date, timestamp"
+            f"unknown type {type_!r}; known: string, integer, double, decimal(p,s) with s ≤ p ≤ 38, boolean, date, "
+            "timestamp"
         )
 
     @model_validator(mode="after")
@@ -311,7 +315,7 @@ class Contract(Strict):
         seen: dict[str, str] = {}
         faults = []
         for name, column in self.columns.items():
-            for in_file in sorted({column.source or name, *column.aliases}):
+            for in_file in sorted({self.name_in_file(name), *column.aliases}):
                 folded = fold_name(in_file)
                 if folded in seen:
                     faults.append(f"columns.{name} and columns.{seen[folded]} both read {in_file!r}")
@@ -324,6 +328,11 @@ class Contract(Strict):
         if event is not None and event.type not in ("date", "timestamp"):
             return [f"time.event: {self.time.event} is a {event.type}, not a date or timestamp"]
         return []
+
+    def name_in_file(self, name: str) -> str:
+        """The name that one of our columns has in the file, aliases apart."""
+        source = self.columns[name].source
+        return name if source is None else source
 
     @property
     def key_columns(self) -> list[str]:

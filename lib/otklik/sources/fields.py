@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from otklik.sources.contract import Contract, Format
+from otklik.sources.contract import BLANKS, Contract, Format
 from otklik.sources.header import Header
 from otklik.sources.reader import Records
-from otklik.sources.values import BLANKS, cleaned, typed
+from otklik.sources.values import cleaned, typed
 
 _BAD = "_bad"
 
@@ -59,9 +60,15 @@ def _needs_cleaning(format_: Format) -> Column:
     """Whether fields of the record may have blanks or null tokens that from_csv has left."""
     if not format_.is_delimited or format_.null_tokens != [""]:
         return F.lit(True)
-    blanks = BLANKS.replace(" ", "").replace(format_.field_delimiter, "")
-    beside_quote = f"|{re.escape(format_.quote)} | {re.escape(format_.quote)}" if format_.quote else ""
-    return F.rlike(F.col("_record"), F.lit(f"[{blanks}]{beside_quote}"))
+    record = F.col("_record")
+    rare = [blank for blank in BLANKS if not blank.isascii()]
+    is_rare = (F.octet_length(record) != F.char_length(record)) & _holds_any(record, rare)
+    beside_quotes = ["\t", "\r", "\n", f"{format_.quote} ", f" {format_.quote}"] if format_.quote else []
+    return is_rare | _holds_any(record, [text for text in beside_quotes if text != format_.field_delimiter])
+
+
+def _holds_any(record: Column, texts: list[str]) -> Column:
+    return reduce(or_, (F.contains(record, F.lit(text)) for text in texts), F.lit(False))
 
 
 def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> DataFrame:
@@ -92,15 +99,15 @@ def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> Dat
     wanted = [(name, our) for name, our in zip(header.names, header.columns, strict=True) if our is not None]
     schema = StructType([StructField(name, StringType()) for name, _ in wanted])
     decimals = {
-        our: _variant_path(name) for name, our in wanted if contract.columns[our].type.startswith("decimal")
+        our: path
+        for name, our in wanted
+        if contract.columns[our].type.startswith("decimal") and (path := _variant_path(name))
     }
     variant = F.try_parse_json(F.concat(F.lit("["), F.col("_record"), F.lit("]")))
     parsed = raw.withColumn("_variant", variant).withColumn("_json", F.from_json("_record", schema))
     fields = [
         (
-            F.try_variant_get("_variant", decimals[our], "string")
-            if decimals.get(our)
-            else F.col("_json").getField(name)
+            F.try_variant_get("_variant", decimals[our], "string") if our in decimals else F.col("_json").getField(name)
         ).alias(f"f{header.names.index(name)}")
         for name, our in wanted
     ]

@@ -43,7 +43,7 @@ def split_header(text: str, format_: Format) -> list[str]:
 def given_header(contract: Contract) -> Header:
     """The header of a file that has none: the contract's columns in their order."""
     return Header(
-        names=tuple(column.source or name for name, column in contract.columns.items()),
+        names=tuple(map(contract.name_in_file, contract.columns)),
         columns=tuple(contract.columns),
     )
 
@@ -57,7 +57,7 @@ def match_header(names: Sequence[str], contract: Contract, where: str) -> Header
     ours = {
         fold_name(in_file): name
         for name, column in contract.columns.items()
-        for in_file in (column.source or name, *column.aliases)
+        for in_file in (contract.name_in_file(name), *column.aliases)
     }
     found = [ours.get(fold_name(name)) for name in names]
     doubled = sorted({name for name in found if name is not None and found.count(name) > 1})
@@ -65,9 +65,9 @@ def match_header(names: Sequence[str], contract: Contract, where: str) -> Header
     new = [name for name, our in zip(names, found, strict=True) if our is None]
     faults = []
     if missing:
-        faults.append("missing " + _listed([contract.columns[name].source or name for name in missing]))
+        faults.append("missing " + _listed(list(map(contract.name_in_file, missing))))
     if doubled:
-        faults.append("more than once " + _listed([contract.columns[name].source or name for name in doubled]))
+        faults.append("more than once " + _listed(list(map(contract.name_in_file, doubled))))
     if new and contract.new_columns == "fail":
         faults.append("not in the contract " + _listed(new))
     if faults:

@@ -128,7 +128,9 @@ def _read_delimited(spark: SparkSession, path: str, contract: Contract, where: s
 def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
     frame = _numbered_from(with_position(_not_blank(_lines(spark, path, contract.format, where))), 1)
     _refuse_empty(frame, where, "holds no records")
-    keys = frame.select(F.explode(F.json_object_keys("record")).alias("key")).distinct().limit(_MOST_JSON_KEYS).collect()
+    keys = (
+        frame.select(F.explode(F.json_object_keys("record")).alias("key")).distinct().limit(_MOST_JSON_KEYS).collect()
+    )
     if not keys:
         raise InputError("holds no JSON object in any line", where=where, cure="correct format.kind of the contract")
     return Records(match_header(sorted(row.key for row in keys), contract, where), frame, where)
@@ -155,9 +157,9 @@ def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str
 
 def _numbered_from(records: DataFrame, first: int) -> DataFrame:
     """record, record_no, has_invalid_bytes; the record at position 0 has the number `first`, and 0 is a header."""
-    return records.select(
-        "record", (F.col("_position") + first).alias("record_no"), "has_invalid_bytes"
-    ).where("record_no > 0")
+    return records.select("record", (F.col("_position") + first).alias("record_no"), "has_invalid_bytes").where(
+        "record_no > 0"
+    )
 
 
 def _refuse_empty(frame: DataFrame, where: str, what: str) -> None:

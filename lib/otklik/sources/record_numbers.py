@@ -38,9 +38,7 @@ def with_position(lines: DataFrame) -> DataFrame:
         (row[BLOCK_START], row[BLOCK_LENGTH], before - row["first_id"])
         for row, before in zip(counted, lines_before, strict=False)
     ]
-    blocks = lines.sparkSession.createDataFrame(
-        offsets, f"{BLOCK_START} BIGINT, {BLOCK_LENGTH} BIGINT, _offset BIGINT"
-    )
+    blocks = lines.sparkSession.createDataFrame(offsets, f"{BLOCK_START} BIGINT, {BLOCK_LENGTH} BIGINT, _offset BIGINT")
     changed = F.raise_error(F.lit("the file was cut into other blocks than when its lines were counted")).cast("bigint")
     return (
         with_ids.join(F.broadcast(blocks), on=block, how="left")

@@ -7,15 +7,12 @@ import re
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from otklik.sources.contract import Format
+from otklik.sources.contract import BLANKS, Format
 from otklik.sources.reader import PARQUET_LOCAL_TIME_PATTERN, PARQUET_TIME_PATTERN
 
 #: Read as boolean, in any case.
 TRUE_TOKENS = ("true", "t", "yes", "y", "1", "да")
 FALSE_TOKENS = ("false", "f", "no", "n", "0", "нет")
-
-#: Blanks that are trimmed off a value: the blank, tab, line ends, no-break and narrow no-break blanks, BOM.
-BLANKS = " \t\r\n\u00a0\u2007\u202f\ufeff"
 
 #: Patterns that the cast reads exactly as the parser does, 10 times faster, where the text has this shape.
 _ISO_SHAPES = {

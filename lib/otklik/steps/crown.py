@@ -16,8 +16,10 @@ import numpy as np
 import pandas as pd
 from pyspark.ml import Model
 from pyspark.ml.functions import vector_to_array
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from otklik.errors import DamagedError
 from otklik.lake.identity import code_version
 from otklik.lake.tables import EXPLANATIONS
 from otklik.models import calibrate, explain, registry
@@ -37,7 +39,7 @@ from otklik.models.training import (
     measure,
     poisson_weight,
 )
-from otklik.models.zoo import TREES, Setting
+from otklik.models.zoo import TREES, Setting, with_prediction
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
 from otklik.steps.question import Question
@@ -46,6 +48,8 @@ from otklik.steps.question import Question
 _EXPLAINED_ROWS = 4_000
 #: Features whose partial dependence is drawn.
 _EXPLAINED_FEATURES = 6
+#: The most that two ways to compute one probability may differ.
+_SAME = 1e-9
 _LIBRARIES = ("pyspark", "delta-spark", "numpy", "pandas", "scikit-learn")
 
 
@@ -116,9 +120,7 @@ def _setting(contest: Contest, model: str) -> Setting:
 def _finals(job: Job, question: Question, contest: Contest, folder: str, executor: Executor) -> Finals:
     task, spark = question.task, job.lake.spark
     names: list[str] = [n for n in task.champion.candidates if getattr(task.models, n) is not None]
-    values = {
-        name: measure(contest.labelled, _decisive(contest, name).inner, task.champion.metric) for name in names
-    }
+    values = {name: measure(contest.labelled, _decisive(contest, name).inner, task.champion.metric) for name in names}
     chosen = max(names, key=lambda name: values[name])
     prepared = contest.prepared["random"]
     slots = contest.preparations["random"].only(with_leaks=False)
@@ -136,8 +138,7 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
 
     scratch = str(job.scratch / question.run_id)
     folds = {
-        fold: form(model, slots, f"{scratch}/fold_{fold}")
-        for fold, model in _on_random(contest, chosen).fitted.items()
+        fold: form(model, slots, f"{scratch}/fold_{fold}") for fold, model in _on_random(contest, chosen).fitted.items()
     }
     past = None
     if "time" in contest.preparations:
@@ -151,6 +152,7 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
             f"{scratch}/past",
         )
     champion = form(models[chosen], slots, job.lake.folder(folder, registry.SPARK_MODEL))
+    _require_same_answers(with_prediction(prepared, models[chosen], chosen), champion, numbers)
     return Finals(
         chosen,
         values[chosen],
@@ -162,6 +164,20 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
         folds,
         past,
     )
+
+
+def _require_same_answers(rows: DataFrame, champion: PortableModel, numbers: Floats) -> None:
+    """What will score must say what MLlib says.
+
+    Raises:
+        DamagedError: if a probability differs by more than 1e-9.
+    """
+    said = rows.select("row_hash", "raw").toPandas().sort_values("row_hash")["raw"].to_numpy(np.float64)
+    gap = float(np.abs(said - champion.probability(numbers)).max())
+    if gap > _SAME:
+        raise DamagedError(
+            f"the portable form of the model differs from MLlib's by {gap:.2g}", where="champion", cure="report this"
+        )
 
 
 def _contender(contest: Contest, model: str) -> Contender:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -15,8 +16,13 @@ def replace_rows(
 ) -> dict[str, int]:
     """Put rows of the driver in place of all rows, or of those that `where` names; returns table → version."""
     names = [column.name for column in table.columns]
-    ordered = rows.reindex(columns=names).astype(object)
-    ordered = ordered.where(ordered.notna(), None)
+    values = rows.reindex(columns=names).astype(object)
+    values[values.isna()] = None
     schema = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
-    frame = lake.spark.createDataFrame(list(ordered.itertuples(index=False, name=None)), schema)
+    frame = lake.spark.createDataFrame(list(values.itertuples(index=False, name=None)), schema)
     return {table.name: lake.replace(table, frame, label, where=where).version}
+
+
+def as_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of plain values; whole numbers stay whole where some are missing."""
+    return pd.DataFrame(list(rows), dtype=object)

@@ -105,9 +105,7 @@ def _latest_moment(lake: Lake, task: Task, rows_select: Select, versions: dict[s
     latest = latest_known([inputs[name] for name in inputs])
     if latest is not None:
         return latest
-    rows = rows_of_task(
-        lake.spark, rows_select, inputs, as_of=END_OF_TIME, label_window=task.rows.label_window
-    )
+    rows = rows_of_task(lake.spark, rows_select, inputs, as_of=END_OF_TIME, label_window=task.rows.label_window)
     moment = rows.agg({"moment": "max"}).collect()[0][0]
     return END_OF_TIME if moment is None else _utc(moment)
 

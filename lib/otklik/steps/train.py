@@ -137,9 +137,7 @@ def _plans(task: Task, labelled: Labelled) -> list[Plan]:
     if task.rows.time_ordered:
         moments, rows = np.unique(labelled.as_of.astype("datetime64[us]"), return_counts=True)
         counted = [(moment.replace(tzinfo=UTC), int(n)) for moment, n in zip(moments.tolist(), rows, strict=True)]
-        plans.append(
-            time_plan(counted, task.splits.time_test_share, task.splits.time_windows, task.rows.label_window)
-        )
+        plans.append(time_plan(counted, task.splits.time_test_share, task.splits.time_windows, task.rows.label_window))
     return plans
 
 
@@ -147,9 +145,7 @@ def _contenders(task: Task, *, with_leaks: bool) -> list[Contender]:
     chosen = [(name, getattr(task.models, name)) for name in type(task.models).model_fields]
     models = [(name, values) for name, values in chosen if name not in ("seed", "parallelism") and values is not None]
     vectors = (WITHOUT, WITH) if with_leaks else (WITHOUT,)
-    return [
-        Contender(name, vector, settings_to_try(name, values)) for vector in vectors for name, values in models
-    ]
+    return [Contender(name, vector, settings_to_try(name, values)) for vector in vectors for name, values in models]
 
 
 def _rules(task: Task) -> Rules:
@@ -220,7 +216,9 @@ def _write_judgements(job: Job, question: Question, contest: Contest, board: pd.
 
 def _moved(task: Task, board: pd.DataFrame) -> list[Finding]:
     """Where the mean probability on the test part is far from the observed rate."""
-    rows = board[(board["leaks"] == "without") & (board["calibration"] == "calibrated") & (board["model"] != "majority")]
+    rows = board[
+        (board["leaks"] == "without") & (board["calibration"] == "calibrated") & (board["model"] != "majority")
+    ]
     found = []
     for row in rows.to_dict("records"):
         observed = row["positives"] / row["rows"]
@@ -243,7 +241,9 @@ def _verdict(task: Task, board: pd.DataFrame) -> str:
     best = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False).iloc[0]
     numbers = f"{best['model']}: AUC {best['auc']:.3f} [{best['auc_low']:.3f}, {best['auc_high']:.3f}]"
     if best["auc_low"] > 0.5:
-        return f"best without leaks, {best['split']} split: {numbers}; always-no is right {best['majority_accuracy']:.1%}"
+        return (
+            f"best without leaks, {best['split']} split: {numbers}; always-no is right {best['majority_accuracy']:.1%}"
+        )
     message = f"nothing to gain here: {numbers} is no better than the base line"
     if task.checks.on_nothing_to_gain == "stop":
         raise RefusedError(message, where=task.name, cure="other features, more data, or another question")

@@ -27,7 +27,7 @@ class Effect:
 
     Attributes:
         feature: the feature's name in the task campaign_response.
-        coefficient: log-odds per unit of the transformed feature, at the first campaign.
+        coefficient: log-odds per unit of the transformed feature, at the first campaign; its sign is the effect's.
         transform: what the feature goes through before it is multiplied: `ln(1 + x)`, `x`, or a condition (0 or 1).
         sql: the transformed feature, over c.known (see `_planned`), c.previous_responses and the customer's columns.
         faded: the coefficient at the last campaign, where it moves; it moves linearly in time.
@@ -43,11 +43,6 @@ class Effect:
     def mean_coefficient(self) -> float:
         """The coefficient in the middle of the half year."""
         return self.coefficient if self.faded is None else (self.coefficient + self.faded) / 2
-
-    @property
-    def sign(self) -> int:
-        """Whether more of it makes a yes more (1) or less (-1) likely."""
-        return 1 if self.coefficient > 0 else -1
 
 
 #: What is planted, the strongest first: strength is |mean coefficient| × standard deviation of the transformed feature.

@@ -1,0 +1,68 @@
+"""Pseudonyms: HMAC-SHA256 (RFC 2104) of a value under a secret key, so that equals stay equal and nobody is named.
+
+The key never stands in a plan: it comes as a one-row frame that is joined to every row, because a literal would be
+printed by explain, in errors and in Spark's event log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError
+
+#: Fewer bytes can be guessed; 32 are what the hash can use.
+SHORTEST_KEY = 16
+
+_BLOCK = 64
+_INNER, _OUTER = 0x36, 0x5C
+
+
+def read_key(text: str | None, file: str | None) -> bytes:
+    """The secret key: a text (from the environment), or the content of a file; outer blanks do not count.
+
+    Raises:
+        ConfigurationError: if there is none, both are given, it cannot be read, or it is shorter than 16 bytes.
+    """
+    cure = "make one with `openssl rand -hex 32` and give it in the environment or in a file only you can read"
+    if text and file:
+        raise ConfigurationError("is given twice, as a text and as a file", where="pseudonym key", cure="drop one")
+    try:
+        key = Path(file).read_bytes().strip() if file else (text or "").strip().encode()
+    except OSError as fault:
+        raise ConfigurationError(
+            f"its file cannot be read: {fault.strerror}", where="pseudonym key", cure="check path and rights"
+        ) from None
+    if not key:
+        raise ConfigurationError("is missing, and personal columns need it", where="pseudonym key", cure=cure)
+    if len(key) < SHORTEST_KEY:
+        raise ConfigurationError(f"is shorter than {SHORTEST_KEY} bytes", where="pseudonym key", cure=cure)
+    return key
+
+
+def with_pseudonyms(rows: DataFrame, columns: Sequence[str], key: bytes) -> DataFrame:
+    """Replace personal columns by 64 hexadecimal digits; null stays null, outer blanks do not count.
+
+    Args:
+        rows: any rows.
+        columns: names of text columns of `rows`.
+        key: from `read_key`.
+    """
+    if not columns:
+        return rows
+    block = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
+    pads = (bytes(byte ^ _INNER for byte in block), bytes(byte ^ _OUTER for byte in block))
+    keys = rows.sparkSession.createDataFrame([tuple(map(bytearray, pads))], "_inner BINARY, _outer BINARY")
+    keyed = rows.crossJoin(F.broadcast(keys))
+    replaced = [_pseudonym(F.col(name)).alias(name) if name in columns else F.col(name) for name in rows.columns]
+    return keyed.select(*replaced)
+
+
+def _pseudonym(value: Column) -> Column:
+    """hash(outer pad + hash(inner pad + value)): RFC 2104."""
+    inner = F.sha2(F.concat(F.col("_inner"), F.trim(value).cast("binary")), 256)
+    return F.sha2(F.concat(F.col("_outer"), F.unhex(inner)), 256)

@@ -1,0 +1,192 @@
+"""The file as such, before any record is read: is it there, whole, and of the kind it says?"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from otklik.errors import InputError
+from otklik.sources.contract import Contract
+from otklik.sources.reader import clear_faults, literal_path
+
+#: Schemes of URIs that files are read from; anything else before :// is refused.
+SCHEMES = ("file", "hdfs", "viewfs", "s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "oss", "cosn")
+
+_CHUNK = 1 << 20
+_GZIP = b"\x1f\x8b"
+#: Beginnings of files that are often named .csv and are not.
+_OTHER_KINDS = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook (xlsx)",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (xls)",
+    b"%PDF": "a PDF",
+    b"PAR1": "a Parquet file",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+}
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What is known of a file before its records are read.
+
+    Attributes:
+        path: where it is, as the reader takes it.
+        name: its name, without folders.
+        bytes: its size as received.
+        content_hash: sha-256 of its bytes as received, hex.
+    """
+
+    path: str
+    name: str
+    bytes: int
+    content_hash: str
+
+
+def expand(spark: SparkSession, path: str) -> list[str]:
+    """The files that a path stands for: itself, or those of a folder that do not start with `_` or `.`, sorted.
+
+    Paths are literal, never patterns. Folders inside the folder are not entered.
+
+    Raises:
+        InputError: if there is nothing, the scheme is not known, or a link leads out of the folder.
+    """
+    scheme, sign, rest = path.partition("://")
+    if sign and scheme not in SCHEMES:
+        raise InputError(f"unknown scheme {scheme}://", where=path, cure=f"known: {', '.join(SCHEMES)}")
+    if sign and scheme != "file":
+        return _expand_uri(spark, path)
+    return _expand_local(Path(rest if sign else path))
+
+
+def describe(spark: SparkSession, path: str, contract: Contract) -> FileFacts:
+    """Read a file's bytes once: its size, its hash, and whether it is whole and of the declared kind.
+
+    Args:
+        spark: for URIs of other schemes than file://; their bytes are read by Spark, at most 2 GB of each.
+        path: from `expand`.
+        contract: for the declared kind.
+
+    Raises:
+        InputError: if it is empty, cut short, damaged, or something else than the contract says.
+    """
+    name = path.rsplit("/", 1)[-1]
+    if not path.startswith("file://"):
+        return _describe_uri(spark, path, name, contract)
+    local = Path(path.removeprefix("file://"))
+    digest, size, head, tail = hashlib.sha256(), 0, b"", b""
+    try:
+        with local.open("rb") as content:
+            for chunk in iter(lambda: content.read(_CHUNK), b""):
+                digest.update(chunk)
+                size += len(chunk)
+                head = head or chunk[:8]
+                tail = (tail + chunk)[-4:]
+    except OSError as fault:
+        raise InputError(f"cannot be read: {fault.strerror}", where=name, cure="check path and permissions") from None
+    _check_kind(head, tail, size, name, contract)
+    if name.endswith(".gz"):
+        _check_gzip(local, name)
+    return FileFacts(path, name, size, digest.hexdigest())
+
+
+def _expand_local(path: Path) -> list[str]:
+    where = str(path)
+    if path.is_file():
+        return [_uri(path)]
+    if not path.is_dir():
+        raise InputError("no such file or folder", where=where, cure="check the path")
+    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith(("_", ".")))
+    if not files:
+        raise InputError("a folder without files", where=where, cure="check the path")
+    home = path.resolve()
+    strays = [file.name for file in files if home not in file.resolve().parents]
+    if strays:
+        raise InputError(
+            f"a link leads out of the folder: {', '.join(strays)}", where=where, cure="copy the files into the folder"
+        )
+    return [_uri(file) for file in files]
+
+
+def _uri(path: Path) -> str:
+    """A local file as Spark is told of it: absolute, with its scheme, characters as they are."""
+    if path.name.startswith(("_", ".")) or ":" in path.name:
+        raise InputError(
+            "Spark does not read files whose name starts with _ or . or holds a colon",
+            where=path.name,
+            cure="rename the file",
+        )
+    return f"file://{path.absolute()}"
+
+
+def _expand_uri(spark: SparkSession, path: str) -> list[str]:
+    with clear_faults(path):
+        listed = spark.read.format("binaryFile").load(literal_path(path)).select("path").collect()
+    files = sorted(row.path for row in listed if not row.path.rsplit("/", 1)[-1].startswith(("_", ".")))
+    if not files:
+        raise InputError("no such file, or a folder without files", where=path, cure="check the path")
+    return files
+
+
+def _describe_uri(spark: SparkSession, path: str, name: str, contract: Contract) -> FileFacts:
+    content = F.col("content")
+    with clear_faults(name):
+        found = (
+            spark.read.format("binaryFile")
+            .load(literal_path(path))
+            .select(
+                "length",
+                F.sha2(content, 256).alias("hash"),
+                F.substring(content, 1, 8).alias("head"),
+                F.expr("substring(content, -4, 4)").alias("tail"),
+            )
+            .collect()
+        )
+    if not found:
+        raise InputError("no such file", where=path, cure="check the path")
+    row = found[0]
+    _check_kind(bytes(row.head), bytes(row.tail), row.length, name, contract)
+    return FileFacts(path, name, row.length, row.hash)
+
+
+def _check_kind(head: bytes, tail: bytes, size: int, name: str, contract: Contract) -> None:
+    if size == 0:
+        raise InputError("is empty", where=name, cure="fetch the file again")
+    kind = contract.format.kind
+    if kind == "parquet":
+        if not (head.startswith(b"PAR1") and tail == b"PAR1"):
+            raise InputError("is no whole Parquet file", where=name, cure="fetch it again, or correct format.kind")
+        return
+    for start, what in _OTHER_KINDS.items():
+        if head.startswith(start):
+            raise InputError(f"is {what}, not {kind}", where=name, cure=f"export it as {kind}, or correct format.kind")
+    if head.startswith(_GZIP) != name.endswith(".gz"):
+        what = "is no gzip though its name ends in .gz" if name.endswith(".gz") else "is gzip but not named .gz"
+        raise InputError(what, where=name, cure="rename the file, or fetch it again")
+
+
+def _check_gzip(path: Path, name: str) -> None:
+    """Unpack once to see that nothing is missing or flipped; Spark would take what it gets, or stop midway."""
+    try:
+        with path.open("rb") as packed:
+            size = sum(len(chunk) for chunk in _unpacked(packed))
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise InputError("the gzip is cut short or damaged", where=name, cure="fetch the file again") from None
+    if size == 0:
+        raise InputError("is empty inside", where=name, cure="fetch the file again")
+
+
+def _unpacked(packed: BinaryIO) -> Iterator[bytes]:
+    with closing(gzip.GzipFile(fileobj=packed)) as content:
+        yield from iter(lambda: content.read(_CHUNK), b"")

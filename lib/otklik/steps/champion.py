@@ -1,0 +1,54 @@
+"""Step: show a task's champion, or let an earlier model serve again."""
+
+from __future__ import annotations
+
+from otklik.errors import MissingResultError
+from otklik.models import registry
+from otklik.steps.context import Job
+from otklik.steps.show import as_table, plain
+
+_SHOWN = ("sequence", "run_id", "model", "metric", "value", "serves", "reason", "settings")
+
+
+def show_champion(job: Job) -> int:
+    """Print the task's models, newest first, the serving one marked; with --run, roll back to it."""
+    task = job.options["task"]
+    name = task.rpartition("/")[2].removesuffix(".toml")
+    if job.options["run"] is not None:
+        _roll_back(job, name, job.options["run"])
+    runs = registry.history(job.lake, name)
+    serving = registry.serving_row(runs)
+    if serving is None:
+        raise MissingResultError("there is no champion yet", where=name, cure=f"run `otklik train {task}` first")
+    rows = [
+        ["→" if row["sequence"] == serving["sequence"] else "", *(plain(row[column]) for column in _SHOWN)]
+        for row in runs.to_dict("records")
+    ]
+    job.print_result(as_table(["", *_SHOWN], rows))
+    return 0
+
+
+def _roll_back(job: Job, task: str, run_id: str) -> None:
+    """Append a pointer row to an earlier model, after checking its folder.
+
+    Raises:
+        MissingResultError: if the task has no such run.
+        DamagedError: if its folder is not what was registered.
+    """
+    runs = registry.history(job.lake, task)
+    found = runs[runs["run_id"] == run_id] if len(runs) else runs
+    if found.empty:
+        raise MissingResultError(
+            f"no model of run {run_id}", where=task, cure=f"`otklik champion {task}` lists the runs"
+        )
+    current = registry.serving_row(runs)
+    if current is not None and current["run_id"] == run_id:
+        job.progress.line(f"  the model of run {run_id} serves already")
+        return
+    row = {str(name): value for name, value in found.iloc[0].items()}
+    registry.load(job.lake, row["folder"], row["manifest_hash"])
+    sequence = int(runs["sequence"].max()) + 1
+    chosen = {**row, "serves": True, "reason": "chosen by a person", "sequence": sequence}
+    trained_at = row["trained_at"].to_pydatetime()
+    registry.register(job.lake, {**chosen, "trained_at": trained_at}, f"champion {task} {sequence}")
+    job.progress.line(f"  the model of run {run_id} serves again")

@@ -1,0 +1,37 @@
+"""What the demo adds to the steps it runs: a fresh lake, a key of its own, and the outcome in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from otklik.lake.folder import Folder
+from otklik.lake.tables import SCOREBOARD
+from otklik.steps.context import Job
+from otklik.steps.scoreboard import scoreboard_text
+
+CUSTOMERS, SEED = 20_000, 7
+SOURCES = ("customers", "contacts", "engagements")
+TASK = "campaign_response"
+
+
+def fresh_folder(job: Job) -> str:
+    """Empty the demo's lake; returns where its world goes."""
+    Folder(job.lake.root).delete()
+    return job.lake.folder("world")
+
+
+def about(job: Job, **names: Any) -> Job:
+    """The job with other arguments, in the demo's lake, with a key for made-up people."""
+    options = replace(job.options, names=names)
+    return replace(job, options=options, pseudonym_key=lambda: sha256(b"made-up people").digest())
+
+
+def print_outcome(job: Job) -> None:
+    """Print the scoreboard and where the report is."""
+    rows = job.lake.read(SCOREBOARD.name).where(F.col("task") == TASK).toPandas()
+    job.print_result(scoreboard_text(rows))
+    job.print_result(f"\nreport: {job.lake.folder('report', 'index.html')}\n")

@@ -1,0 +1,67 @@
+"""Step: write a table to one file for the CRM."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError, SurroundingsError
+from otklik.steps.context import Job
+from otklik.steps.masking import masked_rows
+
+#: A spreadsheet takes a cell that starts with one of these for a formula.
+FORMULA_STARTS = "=+-@\t\r"
+
+
+def export_table(job: Job) -> int:
+    """Write a .csv or .parquet file; returns the exit code."""
+    target = str(job.options["to"])
+    ending = target.rpartition(".")[2].lower()
+    if ending not in ("csv", "parquet"):
+        raise ConfigurationError("the file's ending must be .csv or .parquet", where=target)
+    rows = masked_rows(job.lake, job.options["table"], job.options["where"])
+    with job.progress.step(f"export {job.options['table']}") as step:
+        step.rows(_write(rows, Path(target), ending, job.scratch))
+        step.say(target)
+    return 0
+
+
+def neutralised(rows: DataFrame) -> DataFrame:
+    """Texts that a spreadsheet would run as formulas get an apostrophe before them; nested values become JSON."""
+    return rows.select(*(_cell(name, kind) for name, kind in rows.dtypes))
+
+
+def _cell(name: str, kind: str) -> Column:
+    column = F.col(f"`{name}`")
+    if kind.startswith(("array", "map", "struct")):
+        column = F.to_json(column)
+    elif kind != "string":
+        return column
+    is_formula = F.substring(column, 1, 1).isin(*FORMULA_STARTS)
+    return F.when(is_formula, F.concat(F.lit("'"), column)).otherwise(column).alias(name)
+
+
+def _write(rows: DataFrame, target: Path, ending: str, scratch: Path) -> int:
+    """Write whole or not at all: one part in a scratch folder, then moved to its place. Returns the rows."""
+    if not target.absolute().parent.is_dir():
+        raise SurroundingsError("there is no such folder", where=str(target.parent), cure="make it first")
+    folder = scratch / "export"
+    one = rows.coalesce(1)
+    if ending == "csv":
+        neutralised(one).write.csv(
+            folder.as_uri(), header=True, escape='"', timestampFormat="yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
+        )
+    else:
+        one.write.parquet(folder.as_uri())
+    (part,) = folder.glob("part-*")
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        shutil.copyfile(part, partial)
+        partial.replace(target)
+    except OSError as fault:
+        partial.unlink(missing_ok=True)
+        raise SurroundingsError(f"cannot be written: {fault.strerror}", where=str(target)) from fault
+    return rows.count()

@@ -1,0 +1,49 @@
+"""What leaves the lake for people's eyes: personal columns are masked, everywhere."""
+
+from __future__ import annotations
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError, MissingResultError
+from otklik.lake.store import Lake
+from otklik.lake.tables import REJECTED
+
+MASK = "***"
+
+
+def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
+    """The rows of a table with personal columns masked; the condition is tried on the masked rows.
+
+    Raises:
+        MissingResultError: if there is no such table.
+        ConfigurationError: if the name is no table's, or the condition is not SQL over its columns.
+    """
+    layer, _, name = table.partition(".")
+    if not (layer.isidentifier() and name.isidentifier()):
+        raise ConfigurationError("not the name of a table", where=table, cure="write layer.name, like gold.scoreboard")
+    if not lake.exists(table):
+        raise MissingResultError(
+            "there is no such table", where=table, cure="`otklik tables` lists what fills each table"
+        )
+    rows = lake.read(table)
+    if table == REJECTED.name:
+        rows = _without_personal_records(lake, rows)
+    for column in lake.personal_columns(table):
+        rows = rows.withColumn(column, F.when(F.col(column).isNotNull(), F.lit(MASK)))
+    if where is None:
+        return rows
+    try:
+        return rows.where(where)
+    except AnalysisException as fault:
+        raise ConfigurationError(
+            str(fault).splitlines()[0], where="--where", cure=f"columns: {', '.join(rows.columns)}"
+        ) from None
+
+
+def _without_personal_records(lake: Lake, rejected: DataFrame) -> DataFrame:
+    """A rejected record holds personal data where its source does."""
+    sources = [row.source for row in rejected.select("source").distinct().collect()]
+    personal = [source for source in sources if lake.personal_columns(f"bronze.{source}")]
+    return rejected.withColumn("record", F.when(F.col("source").isin(personal), F.lit(MASK)).otherwise(F.col("record")))

@@ -1,0 +1,74 @@
+"""What needs no Spark: check, draft, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from otklik.environment import Environment
+from otklik.errors import ConfigurationError
+from otklik.features.catalogue import read_select
+from otklik.home import Home
+from otklik.lake.tables import ALL_TABLES
+from otklik.settings import Strict, read_toml, validate
+from otklik.sources.contract import Contract
+from otklik.task import Task
+
+
+def check(files: Sequence[str], home: Home) -> str:
+    """Validate TOML files; returns a line per file.
+
+    Raises:
+        ConfigurationError: with every fault of every file.
+    """
+    lines, faults = [], []
+    for file in files:
+        try:
+            lines.append(f"{file}: {_check(Path(file), home)}")
+        except ConfigurationError as fault:
+            faults.append(fault.line())
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return "\n".join(lines) + "\n"
+
+
+def _check(path: Path, home: Home) -> str:
+    values = read_toml(path)
+    kind = _kind(values)
+    settings = validate(kind, values, str(path))
+    if isinstance(settings, Contract):
+        return f"a contract, {len(settings.columns)} columns, fine"
+    if isinstance(settings, Environment):
+        return "an environment, fine"
+    if not isinstance(settings, Task):
+        raise ConfigurationError("neither a contract, a task nor an environment", where=str(path))
+    folders = home.sql_folders(path)
+    read_select(settings.rows.sql, settings.rows.settings, folders)
+    selects = [read_select(group.sql, group.settings, folders) for group in settings.features.values()]
+    return f"a task, {sum(len(select.columns) for select in selects)} features, fine"
+
+
+def _kind(values: dict[str, object]) -> type[Strict]:
+    """What a file means to be, by the tables that only one kind has."""
+    if {"columns", "format"} & set(values):
+        return Contract
+    if {"rows", "inputs", "features", "question", "kind"} & set(values):
+        return Task
+    return Environment
+
+
+def draft(path: Path) -> str:
+    """A first contract for an unknown file."""
+    from otklik.sources.draft import draft as draft_contract  # noqa: PLC0415  (its readers are heavy)
+
+    return draft_contract(path)
+
+
+def tables() -> str:
+    """Every table of the house with its columns."""
+    blocks = []
+    for table in ALL_TABLES:
+        key = f"  key: {', '.join(table.key)}" if table.key else "  one row per event"
+        columns = [f"    {c.name:<22} {c.type:<12} {c.meaning}" for c in table.columns]
+        blocks.append("\n".join([f"{table.name}: {table.meaning}", key, *columns]))
+    return "\n\n".join(blocks) + "\n"

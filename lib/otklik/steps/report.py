@@ -1,0 +1,108 @@
+"""Step: write the report of the latest run of a task, or of every task that has a champion."""
+
+from __future__ import annotations
+
+import pandas as pd
+from pyspark.sql import functions as F
+
+from otklik.errors import MissingResultError
+from otklik.lake.folder import Folder
+from otklik.lake.identity import code_version
+from otklik.lake.ledger import Run, find_run, record_run
+from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FILES, FINDINGS, MODEL_RUNS, SCOREBOARD
+from otklik.models import registry
+from otklik.report import reductions
+from otklik.report.facts import ReportFacts
+from otklik.report.page import render
+from otklik.steps.context import Job, Options
+from otklik.steps.question import Question, ask, features_run
+
+PAGE = "index.html"
+
+
+def write_report(job: Job) -> int:
+    """Write report/index.html (one task) or report/<task>.html with an index; returns the exit code."""
+    names = [job.options["task"]] if job.options.names.get("task") else _tasks(job)
+    for name in names:
+        _write(_about(job, name), PAGE if len(names) == 1 else f"{name}.html")
+    return 0
+
+
+def _about(job: Job, task: str) -> Job:
+    options = Options(
+        {**job.options.names, "task": task}, job.options.as_of, job.options.overrides, job.options.language
+    )
+    return Job(**{**vars(job), "options": options})
+
+
+def _tasks(job: Job) -> list[str]:
+    if not job.lake.exists(MODEL_RUNS.name):
+        raise MissingResultError("no task has a champion yet", where="report", cure="run `otklik run TASK` first")
+    rows = job.lake.read(MODEL_RUNS.name).select("task").distinct().orderBy("task").collect()
+    return [row.task for row in rows]
+
+
+def _write(job: Job, page: str) -> None:
+    question = ask(job)
+    before = features_run(job, question)
+    trained = _needed(job, question, "train")
+    scored = _needed(job, question, "score")
+    run = question.start(job, "report", {**trained.inputs, "language": job.options.language, "page": page})
+    with job.progress.step(f"report {question.task.name}") as step:
+        html = render(_facts(job, question, before, trained, scored), job.options.language)  # type: ignore[arg-type]
+        Folder(job.lake.folder("report")).write(page, html.encode())
+        step.say(job.lake.folder("report", page))
+    record_run(job.lake, run.done(job.clock(), {}, before.rows_out, 1, page))
+
+
+def _needed(job: Job, question: Question, step: str) -> Run:
+    """The latest good start of a step of this question.
+
+    Raises:
+        MissingResultError: if the step was not run.
+    """
+    found = find_run(job.lake, question.run_id, step, None)
+    if found is None:
+        raise MissingResultError(
+            f"`otklik {step}` was not run for these inputs, settings and this moment",
+            where=question.task.name,
+            cure=f"run `otklik {step} {question.task.name}` with the same options first",
+        )
+    return found
+
+
+def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run) -> ReportFacts:
+    lake, task, name = job.lake, question.task, question.task.name
+    features = lake.read(f"gold.{name}_features", before.outputs[f"gold.{name}_features"])
+    predictions = lake.read(f"gold.{name}_predictions", trained.outputs[f"gold.{name}_predictions"])
+    scores = lake.read(f"gold.{name}_scores", scored.outputs[f"gold.{name}_scores"])
+    decision = task.decision
+    actions = None if decision is None else lake.read(f"gold.{name}_actions", scored.outputs[f"gold.{name}_actions"])
+    shown = task.report.attributes or [column.name for column in question.columns]
+
+    def of_run(table: str) -> pd.DataFrame:
+        return lake.read(table).where((F.col("task") == name) & (F.col("run_id") == question.run_id)).toPandas()
+
+    sources = [table.partition(".")[2] for table in task.inputs.values()]
+    return ReportFacts(
+        task=task,
+        as_of=question.as_of,
+        run_id=question.run_id,
+        code_version=code_version(),
+        table_versions={**question.versions, **before.outputs, **trained.outputs, **scored.outputs},
+        features=question.columns,
+        label_states=reductions.rows_per_label_state(features),
+        attribute_rates=reductions.attribute_rates(features, shown, task.report.attribute_bands),
+        rates_over_time=reductions.rates_over_time(features),
+        remark_counts=reductions.remark_counts(features, task.report.remarks),
+        scoreboard=of_run(SCOREBOARD.name),
+        score_counts=reductions.score_counts(predictions, None if decision is None else decision.cost / decision.value),
+        explanations=of_run(EXPLANATIONS.name),
+        findings=of_run(FINDINGS.name),
+        scored_counts=reductions.scored_counts(scores, features),
+        top_actions=pd.DataFrame() if actions is None else reductions.top_of_list(actions, scores),
+        action_arms=pd.DataFrame() if actions is None else reductions.rows_per_arm(actions),
+        action_value=pd.DataFrame() if decision is None else of_run(ACTION_VALUE.name),
+        champion=registry.serving_row(registry.history(lake, name)),
+        balances=lake.read(FILES.name).where(F.col("source").isin(sources)).toPandas(),
+    )

@@ -1,0 +1,145 @@
+"""Step: score rows with the champion, compare them with training, and decide whom to contact."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.decisions.audience import action_values, audience, with_rank
+from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, RefusedError
+from otklik.lake.ledger import record_run
+from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
+from otklik.models.drift import counts_in, drift_of
+from otklik.models.registry import Champion, load_champion
+from otklik.models.scoring import with_scores
+from otklik.models.split import with_fold
+from otklik.steps.context import Job
+from otklik.steps.frames import as_frame, replace_rows
+from otklik.steps.question import Question, answered_before, ask, features_run
+
+_DRIFTED = "inputs have drifted"
+
+
+def score_rows(job: Job) -> int:
+    """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, that of a warning past a limit."""
+    question = ask(job)
+    before = features_run(job, question)
+    champion = load_champion(job.lake, question.task.name)
+    for refusal in champion.refused:
+        job.progress.line(f"  warning: {refusal}; the champion before it serves")
+    table = f"gold.{question.task.name}_features"
+    inputs = {table: str(before.outputs[table]), "model": f"{champion.run_id} {champion.row['sequence']}"}
+    run = question.start(job, "score", inputs)
+    earlier = answered_before(job, run)
+    if earlier is not None:
+        job.progress.line(f"  score {question.task.name}: reused")
+        return WARNING_EXIT_CODE if earlier.message.startswith(_DRIFTED) else 0
+    with job.progress.step(f"score {question.task.name}") as step:
+        rows = _chosen_rows(job.lake.read(table, before.outputs[table]), question)
+        scores = _scores(rows, question, champion).persist()
+        count = scores.count()
+        if not count:
+            raise RefusedError(
+                "no row fulfils score.where", where=question.task.name, cure="look at [score] where in the task"
+            )
+        outputs = {SCORES.of(question.task.name).name: _write_scores(job, question, scores, count)}
+        drifted = _drift(job, question, champion, rows, scores)
+        step.rows(count)
+    if question.task.decision is not None:
+        with job.progress.step("decide whom to contact") as step:
+            outputs |= _write_list(job, question, scores)
+    scores.unpersist()
+    message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"
+    record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
+    if drifted:
+        job.progress.line(f"  warning: {message}")
+    return WARNING_EXIT_CODE if drifted else 0
+
+
+def _chosen_rows(features: DataFrame, question: Question) -> DataFrame:
+    splits = question.task.splits
+    try:
+        chosen = features.where(question.task.score.where)
+    except AnalysisException as fault:
+        raise ConfigurationError(
+            str(fault).splitlines()[0], where="score.where", cure="use columns of the task's feature table"
+        ) from None
+    return with_fold(chosen, splits.folds, splits.fold_salt)
+
+
+def _scores(rows: DataFrame, question: Question, champion: Champion) -> DataFrame:
+    scored = with_scores(rows, champion.serving, question.task.evaluation.reasons)
+    decision = question.task.decision
+    profit = (
+        F.lit(None).cast("double")
+        if decision is None
+        else F.col("probability") * F.lit(decision.value) - F.lit(decision.cost)
+    )
+    return scored.withColumns({"expected_profit": profit, "run_id": F.lit(question.run_id)})
+
+
+def _write_scores(job: Job, question: Question, scores: DataFrame, count: int) -> int:
+    ranked = with_rank(scores, question.task.splits.control_salt)
+    tenth = F.ceil(F.col("rank") * F.lit(10) / F.lit(count)).cast("int")
+    table = SCORES.of(question.task.name)
+    return job.lake.replace(table, ranked.withColumn("decile", tenth), f"score {question.run_id}").version
+
+
+def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, scores: DataFrame) -> str:
+    """Note the features past the limit in gold.findings; returns them in words, or an empty text."""
+    of_features = [bins for bins in champion.serving.bins if bins.feature != "probability"]
+    of_scores = [bins for bins in champion.serving.bins if bins.feature == "probability"]
+    actual = {**counts_in(rows, of_features), **counts_in(scores, of_scores)}
+    moved = drift_of(champion.serving.expected, actual)
+    limit = question.task.checks.psi_warning
+    past = moved[moved["psi"] > limit]
+    findings = pd.DataFrame(
+        {
+            "task": question.task.name,
+            "run_id": question.run_id,
+            "kind": "drift",
+            "feature": moved["feature"],
+            "detail": "population stability index of the scored rows against training",
+            "value": moved["psi"],
+            "action": ["warned" if value > limit else "kept" for value in moved["psi"]],
+        }
+    )
+    named = {"task": question.task.name, "run_id": question.run_id, "kind": "drift"}
+    replace_rows(job.lake, FINDINGS, findings, f"score {question.run_id} {champion.run_id}", named)
+    return ", ".join(f"{row.feature} PSI {row.psi:.2f}" for row in past.itertuples())
+
+
+def _write_list(job: Job, question: Question, scores: DataFrame) -> dict[str, int]:
+    decision, splits = question.task.decision, question.task.splits
+    if decision is None:
+        return {}
+    actions = audience(
+        scores,
+        cost=decision.cost,
+        value=decision.value,
+        budget=decision.budget,
+        control_share=decision.control_share,
+        campaign=decision.campaign,
+        salt=splits.control_salt,
+    ).persist()
+    table, label = ACTIONS.of(question.task.name), f"score {question.run_id}"
+    outputs = {table.name: job.lake.replace(table, actions, label).version}
+    listed = actions.select("key", "as_of", "arm")
+    frame = scores.join(listed, ["key", "as_of"], "left").select("probability", "label", "unit", "arm").toPandas()
+    actions.unpersist()
+    values = action_values(
+        frame["probability"].to_numpy(np.float64),
+        frame["label"].to_numpy(np.float64),
+        frame["unit"].to_numpy(),
+        frame["arm"].notna().to_numpy(),
+        (frame["arm"] == "control").to_numpy(),
+        cost=decision.cost,
+        value=decision.value,
+        replicates=question.task.evaluation.bootstrap_replicates,
+        salt=splits.bootstrap_salt,
+    )
+    named = {"task": question.task.name, "run_id": question.run_id}
+    return outputs | replace_rows(job.lake, ACTION_VALUE, as_frame(values).assign(**named), label, named)

@@ -1,0 +1,38 @@
+"""The scoreboard for a terminal: what counts first, the base line beside it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+_LEAKS = {"without": "known before the decision", "with": "WITH LEAKS, not usable"}
+
+
+def scoreboard_text(board: pd.DataFrame) -> str:
+    """The rows of one run, calibrated, time before random, without leaks before with; majority last in each block."""
+    blocks = []
+    for leaks in ("without", "with"):
+        for split in ("time", "random"):
+            rows = board[(board["leaks"] == leaks) & (board["split"] == split) & (board["calibration"] == "calibrated")]
+            if len(rows):
+                blocks.append(_block(f"{split} split, {_LEAKS[leaks]}", rows))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _block(title: str, rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    lines = [
+        f"{title}: {first['rows']:,} rows, {first['positives']:,} yes",
+        f"  {'model':<20} {'AUC':>6} {'95 % interval':>15} {'within':>7} {'accuracy':>8} {'Brier':>6} {'lift 10':>7} {'profit':>9}",
+    ]
+    for row in rows.sort_values("auc", ascending=False, kind="stable").to_dict("records"):
+        interval = f"{_number(row['auc_low'])}–{_number(row['auc_high'])}"
+        profit = "·" if pd.isna(row["profit"]) else f"{row['profit']:,.0f}"
+        lines.append(
+            f"  {row['model']:<20} {_number(row['auc']):>6} {interval:>15} {_number(row['auc_within']):>7} "
+            f"{_number(row['accuracy']):>8} {_number(row['brier']):>6} {_number(row['lift_10'], 2):>7} {profit:>9}"
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return "·" if pd.isna(value) else f"{value:.{digits}f}"

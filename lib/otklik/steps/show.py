@@ -1,0 +1,96 @@
+"""Step: print rows of a table; stdout holds only the result."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import Row
+
+from otklik.errors import ConfigurationError
+from otklik.steps.context import Job
+from otklik.steps.masking import masked_rows
+
+_WIDEST = 60
+
+
+def show_table(job: Job) -> int:
+    """Print rows as a table, JSON or CSV; returns the exit code."""
+    if job.options["limit"] < 0:
+        raise ConfigurationError("a number of rows is not negative", where="--limit")
+    rows = masked_rows(job.lake, job.options["table"], job.options["where"])
+    found = [[plain(value) for value in row] for row in rows.limit(job.options["limit"]).collect()]
+    form = {"json": as_json, "csv": as_csv, "table": as_table}[job.options["format"]]
+    job.print_result(form(rows.columns, found))
+    return 0
+
+
+def plain(value: Any) -> Any:
+    """A value of a row as JSON has it: NaN is null, decimals are numbers, times are ISO-8601 UTC."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Row):
+        return {name: plain(inner) for name, inner in value.asDict().items()}
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value.hex() if isinstance(value, bytes | bytearray) else value
+
+
+def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """One array of objects; every object has every column."""
+    return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False, indent=1) + "\n"
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Comma-separated, nested values as JSON, null as nothing."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([["" if value is None else _text(value) for value in row] for row in rows])
+    return out.getvalue()
+
+
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Columns side by side, numbers to the right."""
+    texts = [[_short(value) for value in row] for row in rows]
+    widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
+    is_number = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(columns))]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = (
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(cells, widths, is_number, strict=True)
+        )
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join([line(columns), line(["-" * width for width in widths]), *map(line, texts)]) + "\n"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "·"
+    text = f"{value:.6g}" if isinstance(value, float) else _text(value)
+    text = text.replace("\n", "⏎")
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

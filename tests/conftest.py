@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pyspark.sql import SparkSession
 
 from otklik import session
+
+# A busy machine is slow at times, and that is no fault of the code.
+settings.register_profile("otklik", deadline=None)
+settings.load_profile("otklik")
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT.parent / "shared" / "data"

@@ -7,6 +7,7 @@ Nothing heavy is imported before a command needs it, so that --help and check an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import logging
 import os
@@ -15,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,7 +202,7 @@ def _run_offline(given: argparse.Namespace) -> int:
     if given.command == "check":
         sys.stdout.write(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME"))))
     elif given.command == "draft":
-        sys.stdout.write(offline.draft(Path(given.file)))
+        sys.stdout.write(offline.draft(given.file))
     else:
         sys.stdout.write(offline.tables())
     return 0
@@ -251,7 +252,9 @@ def _run_job(given: argparse.Namespace) -> int:
                 home=home,
                 progress=Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty()),
                 clock=lambda: datetime.now(UTC),
-                pseudonym_key=lambda: read_key(os.environ),
+                pseudonym_key=lambda: read_key(
+                    os.environ.get("OTKLIK_PSEUDONYM_KEY"), os.environ.get("OTKLIK_PSEUDONYM_KEY_FILE")
+                ),
                 print_result=_print_result,
                 scratch=Path(scratch),
             )
@@ -302,15 +305,15 @@ def parse_moment(text: str) -> datetime:
     Raises:
         ConfigurationError: if it is no such moment.
     """
+    with contextlib.suppress(ValueError):
+        return datetime.combine(date.fromisoformat(text), time_of_day.max, tzinfo=UTC)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{text!r} is no ISO-8601 moment", where="--as-of", cure="write 2026-03-31 or 2026-03-31T18:00:00+05:00"
         ) from None
-    if len(text) <= len("2026-03-31") and ":" not in text and "T" not in text.upper():
-        moment = datetime.combine(moment.date(), time_of_day.max)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def absolute(path: str) -> str:

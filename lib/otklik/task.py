@@ -59,8 +59,8 @@ class Decision(Strict):
 class Splits(Strict):
     """How rows are divided; salts are fixed so that the division never moves."""
 
-    folds: int = Field(10, ge=2, le=20)
-    partners: int = Field(1, ge=1, le=9, description="inner folds per outer fold for settings and calibration")
+    folds: int = Field(10, ge=4, le=20)
+    groups: int = Field(3, ge=2, le=10, description="groups of folds left out together: for settings and calibration")
     time_test_share: float = Field(0.2, gt=0, lt=0.9)
     time_windows: int = Field(3, ge=1, le=10, description="expanding windows inside the training part")
     fold_salt: str = "fold"
@@ -73,8 +73,8 @@ class Splits(Strict):
         salts = [self.fold_salt, self.bootstrap_salt, self.control_salt, self.permutation_salt]
         if len(set(salts)) < len(salts):
             raise ValueError("fold, bootstrap, control and permutation need different salts")
-        if self.partners >= self.folds:
-            raise ValueError("partners must be fewer than folds")
+        if self.groups * 2 > self.folds:
+            raise ValueError("a group needs at least two folds: groups may be at most half of folds")
         return self
 
 
@@ -113,7 +113,7 @@ class Models(Strict):
     naive_bayes: ModelSettings | None = ModelSettings()
     linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.01])
     seed: int = 7
-    parallelism: int = Field(2, ge=1, le=64, description="fits under way at once")
+    parallelism: int = Field(3, ge=1, le=64, description="fits under way at once")
 
 
 class Champion(Strict):

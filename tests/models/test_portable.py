@@ -9,6 +9,7 @@ from pyspark.ml.classification import DecisionTreeClassifier, LogisticRegression
 from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
 from otklik.models.bootstrap import Floats
@@ -54,7 +55,7 @@ def rows(spark: SparkSession, features: Floats, label: Floats) -> DataFrame:
 
 
 def mllib_probability(model: Any, rows: DataFrame) -> Floats:
-    scored = model.transform(rows).select("row", vector_to_array("probability")[1].alias("p")).toPandas()
+    scored = model.transform(rows).select("row", vector_to_array(F.col("probability"))[1].alias("p")).toPandas()
     return scored.sort_values("row")["p"].to_numpy()
 
 
@@ -164,7 +165,7 @@ def test_missing_values_have_no_text(value: Any) -> None:
 def test_permutation_importance_follows_keys(features: Floats, label: Floats) -> None:
     model = LinearModel(SLOTS, np.array([0.03, 1.0, -0.5, 0.6]), -2.5, features.mean(axis=0))
     keys = np.array([f"k{i}" for i in range(len(features))], dtype=object)
-    settings = {"salt": "permutation", "repeats": 3}
+    settings: dict[str, Any] = {"salt": "permutation", "repeats": 3}
     found = permutation_importance(
         model.probability, features, SLOTS, metric=lambda p: auc(label, p), keys=keys, **settings
     ).set_index("feature")

@@ -50,7 +50,9 @@ def pages() -> dict[Language, str]:
 def empty_facts(make_facts: MakeFacts) -> ReportFacts:
     """A task of which nothing was computed yet: every frame has its columns and no rows."""
     full = make_facts()
-    frames = {name: frame.head(0) for name, frame in vars(full).items() if isinstance(frame, pd.DataFrame)}
+    frames: dict[str, Any] = {
+        name: frame.head(0) for name, frame in vars(full).items() if isinstance(frame, pd.DataFrame)
+    }
     return replace(full, champion=None, table_versions={}, features=(), **frames)
 
 

@@ -127,7 +127,7 @@ def _read_delimited(folder: Path, delimiter: str, key: str, defect_of, newest_by
         with path.open(encoding="utf-8", newline="") as lines:
             header, *records = list(csv.reader(lines, delimiter=delimiter))
         for record in records:
-            row = dict(zip(header, record, strict=False))
+            row: Row = dict(zip(header, record, strict=False))
             short, long = len(record) < len(header), len(record) > len(header)
             defect = "too_few_fields" if short else "too_many_fields" if long else defect_of(row)
             _take(reading, row, key, defect, newest_by)

@@ -40,7 +40,7 @@ def test_the_newest_version_of_a_customer_is_the_one_who_moved(world):
 
 
 def test_last_campaign_days_are_still_open(world):
-    answers = {row["contacted_at"]: set() for row in world.contacts.kept.values()}
+    answers: dict[str, set[str]] = {row["contacted_at"]: set() for row in world.contacts.kept.values()}
     for row in world.contacts.kept.values():
         answers[row["contacted_at"]].add(row["responded"])
     last = sorted(answers)[-2:]
@@ -77,7 +77,7 @@ def content(spark: SparkSession, customers: int, seed: int, partitions: int) -> 
         campaigns.truth(contacts).selectExpr("to_json(struct(*)) AS value"),
     ]
     return tuple(
-        frame.selectExpr("md5(array_join(array_sort(collect_list(value)), '\\n'))").first()[0] for frame in frames
+        frame.selectExpr("md5(array_join(array_sort(collect_list(value)), '\\n'))").collect()[0][0] for frame in frames
     )
 
 

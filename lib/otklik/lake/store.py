@@ -101,7 +101,10 @@ class Lake:
         """
         if self.exists(table.name):
             self._check_columns(table)
-            return
+        else:
+            self._make(table)
+
+    def _make(self, table: Table) -> None:
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         columns = ", ".join(_column_clause(column) for column in table.columns)
@@ -112,6 +115,18 @@ class Lake:
             f"COMMENT {_literal(table.meaning)}" + (f" TBLPROPERTIES ({properties})" if properties else "")
         )
 
+    def _create_or_find(self, table: Table, label: str) -> Commit | None:
+        """The write that carries this label, if the table has it; a missing table is made."""
+        try:
+            done = self.commit(table.name, label)
+        except AnalysisException as fault:
+            if not _says_missing(fault):
+                raise
+            self._make(table)
+            return None
+        self._check_columns(table)
+        return done
+
     def commit(self, table: str, label: str) -> Commit | None:
         """The write that carries this label, or None."""
         history = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)}")
@@ -120,8 +135,7 @@ class Lake:
 
     def append(self, table: Table, rows: DataFrame, label: str) -> Commit:
         """Add rows once; a second call with the same label adds nothing."""
-        self.create(table)
-        done = self.commit(table.name, label)
+        done = self._create_or_find(table, label)
         if done is not None:
             return done
         _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).append()
@@ -129,9 +143,12 @@ class Lake:
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""
-        if where is None and self.exists(table.name) and self._has_other_columns(table):
-            return self._replace_with_other_columns(table, rows, label)
-        self.create(table)
+        if not self.exists(table.name):
+            self._make(table)
+        elif self._has_other_columns(table):
+            if where is None:
+                return self._replace_with_other_columns(table, rows, label)
+            self._check_columns(table)
         condition = F.lit(True)
         for column, value in (where or {}).items():
             condition = condition & (F.col(column) == F.lit(value))
@@ -147,8 +164,7 @@ class Lake:
             label: of this write.
             update_when: SQL over `t` (there) and `s` (coming); None never updates.
         """
-        self.create(table)
-        done = self.commit(table.name, label)
+        done = self._create_or_find(table, label)
         if done is not None:
             return done
         match = " AND ".join(f"t.`{column}` <=> s.`{column}`" for column in table.key)
@@ -159,8 +175,7 @@ class Lake:
                 f"{update}WHEN NOT MATCHED THEN INSERT *",
                 rows=_in_order(rows, table),
             )
-        # A merge that changes nothing commits nothing.
-        return self.commit(table.name, label) or Commit(self.version(table.name) or 0, {})
+        return self._written(table.name, label)
 
     def personal_columns(self, table: str) -> list[str]:
         """The columns of a table that hold personal data; none where there is no such table."""
@@ -174,10 +189,8 @@ class Lake:
         return "/".join([self.root, *parts])
 
     def _written(self, table: str, label: str) -> Commit:
-        commit = self.commit(table, label)
-        if commit is None:
-            raise DamagedError("the write is not in the table's history", where=table, cure="run the command again")
-        return commit
+        """The write with this label; where there was nothing to change Delta commits nothing, and the table stands."""
+        return self.commit(table, label) or Commit(self.version(table) or 0, {})
 
     def _columns(self, table: str) -> list[tuple[str, str]]:
         return [(name, kind) for name, kind in self.read(table).dtypes]

@@ -44,7 +44,7 @@ class Table:
 
 def _columns(*rows: str) -> tuple[Column, ...]:
     """Columns from lines `name TYPE meaning`; a type has no blanks."""
-    return tuple(Column(*(row.split(maxsplit=2) + [""])[:3]) for row in rows)
+    return tuple(Column(*[*row.split(maxsplit=2), ""][:3]) for row in rows)
 
 
 _ARRIVAL = _columns(
@@ -260,7 +260,8 @@ FINDINGS = Table(
     _columns(
         "task STRING the task",
         "run_id STRING the run",
-        "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | immature | drift | rate_moved",
+        "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | immature | drift "
+        "| rate_moved",
         "feature STRING the column",
         "detail STRING what exactly",
         "value DOUBLE the number behind it",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -219,7 +220,7 @@ def _number_slots(feature: Feature, median: tuple[float, int], rules: Rules) -> 
         slots.append(_slot(feature, MISSING, f"CAST({number} IS NULL AS DOUBLE)"))
     cuts = [-float("inf"), *rules.bands.get(feature.name, ()), float("inf")]
     if len(cuts) > 2:
-        for low, high in zip(cuts, cuts[1:], strict=False):
+        for low, high in pairwise(cuts):
             above = f"{number} >= {low!r}D" if low > -float("inf") else "true"
             below = f"{number} < {high!r}D" if high < float("inf") else "true"
             slots.append(

@@ -1,8 +1,7 @@
 """Who may learn from whom: key-hash folds, expanding windows, and the time test part.
 
 Random: `folds`-fold predictions by the hash of the unit (the customer), so that nobody is on both sides. Settings and
-calibrators of fold j come from models that saw neither j nor the fold they predict: pairs of folds are left out
-together, and one such model serves both folds of its pair.
+calibrators of fold j come from models that saw neither j nor what they predict: groups of folds are left out together.
 Time: the last share of the rows, cut between two decision moments, with the label window between train and test.
 """
 
@@ -62,15 +61,22 @@ def with_fold(rows: DataFrame, folds: int, salt: str) -> DataFrame:
     return rows.withColumn("fold", F.pmod(F.xxhash64("unit", F.lit(salt)), F.lit(folds)).cast("int"))
 
 
-def random_plan(folds: int, partners: int) -> Plan:
-    """k-fold predictions; needs the column fold."""
-    pairs = [pair for rounds in _rounds(folds)[:partners] for pair in rounds]
-    inner = tuple(Fit(f"pair {a} {b}", ~F.col("fold").isin(a, b), F.col("fold").isin(a, b)) for a, b in pairs)
+def random_plan(folds: int, groups: int) -> Plan:
+    """k-fold predictions; needs the column fold.
+
+    Fold j belongs to group j mod `groups`. The inner fit of a group learns from all other groups; its predictions for
+    the group's other folds judge settings and calibrate fold j, for it has seen neither j nor them.
+    """
+    members = [[fold for fold in range(folds) if fold % groups == group] for group in range(groups)]
+    inner = tuple(
+        Fit(f"group {group}", ~F.col("fold").isin(*of_group), F.col("fold").isin(*of_group))
+        for group, of_group in enumerate(members)
+    )
     made = []
     for fold in range(folds):
-        mine = [(fit.name, b if fold == a else a) for fit, (a, b) in zip(inner, pairs, strict=True) if fold in (a, b)]
+        others = [other for other in members[fold % groups] if other != fold]
         outer = Fit(f"fold {fold}", F.col("fold") != fold, F.col("fold") == fold)
-        made.append(Fold(fold, outer, tuple(n for n, _ in mine), tuple(F.col("fold") == other for _, other in mine)))
+        made.append(Fold(fold, outer, (inner[fold % groups].name,), (F.col("fold").isin(*others),)))
     return Plan("random", tuple(made), inner, F.lit(True))
 
 
@@ -128,15 +134,3 @@ def _cut(moments: Sequence[tuple[datetime, int]], share: float) -> datetime:
             cut = moment
         before += rows
     return cut
-
-
-def _rounds(folds: int) -> list[list[tuple[int, int]]]:
-    """Rounds of pairs in which each fold meets another one (the circle method of tournaments)."""
-    teams = list(range(folds)) + ([-1] if folds % 2 else [])
-    rounds = []
-    for _ in range(len(teams) - 1):
-        half = len(teams) // 2
-        pairs = zip(teams[:half], reversed(teams[half:]), strict=True)
-        rounds.append([(min(p), max(p)) for p in pairs if -1 not in p])
-        teams = [teams[0], teams[-1], *teams[1:-1]]
-    return rounds

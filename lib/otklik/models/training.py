@@ -123,7 +123,9 @@ def laid_out(rows: DataFrame, preparation: Preparation, partitions: int, *, with
     seen = with_vectors(rows, vectors).select(
         "row_hash", "key", "as_of", "unit", "fold", F.col("label").cast("double").alias("label"), *vectors
     )
-    return seen.repartition(partitions, "key").sortWithinPartitions("key", "as_of").persist()
+    ordered = seen.repartition(partitions, "key").sortWithinPartitions("key", "as_of")
+    # A checkpoint, not a cache: each of a fit's many small jobs would carry the whole plan of the features with it.
+    return ordered.localCheckpoint()
 
 
 def collect_labelled(rows: DataFrame) -> Labelled:

@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell: its text, a smaller second line, a mark; numbers are set flush right, long texts keep their width."""
+    """A table cell: its text, a smaller second line, a mark. Numbers are flush right, long texts keep their width."""
 
     text: str
     kind: Literal["text", "long", "number", "head", "key"] = "text"

@@ -582,11 +582,12 @@ def odds_ratios(name: str, weights: Sequence[Weight], words: tuple[str, str], al
                 1, 1 - (top + step * (row + 0.5 + (0.22 if stacked else 0))) / height, estimate.text, ha="right",
                 va="center_baseline", fontweight="bold" if is_sure else "normal",
             )  # fmt: skip
-            figure.text(
+            plot.text(
                 0 if stacked else (left - 12) / width,
                 1 - (top + step * (row + (0.3 if stacked else 0.5))) / height,
                 clipped(weight.label, width if stacked else left - 14),
                 ha="left" if stacked else "right", va="center_baseline", fontsize=_SMALL if stacked else _SIZE,
+                transform=figure.transFigure,
                 bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1} if stacked else None,
             )  # fmt: skip
         plot.annotate(

@@ -25,6 +25,10 @@ _FORBIDDEN_IN_RULES = re.compile(
     re.IGNORECASE,
 )
 _REASONS_SHOWN = 3
+_EXACT_IN_DOUBLE = 2**53
+
+#: A condition, where null means no, and the reason it stands for: reason, column, rule.
+Fault = tuple[Column, tuple[str, str | None, str | None]]
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,9 @@ def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
         contract: what the rows must obey.
 
     Returns:
-        _record, _record_no, the contract's columns, _reasons (array of reason, column, rule; empty for a good row)
-        and _broken ARRAY<STRING>, the names of broken rules of severity warn and fail. `_reasons` never holds a value:
+        _record (null for a good row: bronze has it), _record_no, the contract's columns, _reasons (array of reason,
+        column, rule; empty for a good row) and _broken ARRAY<STRING>, the names of broken rules of severity warn and
+        fail. `_reasons` never holds a value:
         - too_few_fields, too_many_fields, unclosed_quote, broken_json: the record falls apart, nothing else is said;
         - invalid_bytes, nul_byte, field_too_long;
         - required, type, allowed, range: with the column and what was asked of it;
@@ -85,18 +90,27 @@ def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
     if _has_quotes(contract.format):
         rows = rows.withColumn("_is_unclosed", _is_unclosed(F.col("_record"), contract.format))
         is_apart = is_apart | F.col("_is_unclosed")
-    faults = [*_record_faults(contract), *_column_faults(contract), *_rule_faults(contract)]
-    is_faulty = reduce(or_, (condition for condition, _ in faults))
-    found = F.array_compact(F.array(*(F.when(condition, reason) for condition, reason in faults)))
-    # The array is built only for rows that need one: that is what makes the good rows cheap.
-    reasons = F.when(is_apart, F.array(_structural_reason(contract.format))).when(is_faulty, found).otherwise(F.array())
+    faults = [*_record_faults(contract.format), *_column_faults(contract), *_rule_faults(contract)]
+    # One flag per possible fault; only bad rows look up what the flags mean. Writing the reasons out beside each
+    # condition makes a method of generated code that the JVM does not compile, and the step twice as long.
+    flagged = rows.withColumn("_flags", F.array(*(condition for condition, _ in faults))).withColumn(
+        "_has_long_field", _has_long_field(contract)
+    )
+    is_bad = is_apart | F.col("_has_long_field") | F.coalesce(F.array_contains("_flags", True), F.lit(False))
     noted = [rule for rule in contract.rules if rule.severity != "reject"]
     broken = F.array_compact(F.array(*(F.when(_is_broken(rule), F.lit(rule.name)) for rule in noted)))
-    return rows.select(
-        "_record",
+    judged = flagged.withColumn("_is_bad", is_bad)
+    meanings = F.array(*(_reason(*reason) for _, reason in faults))
+    found = F.concat(
+        F.filter(meanings, lambda _, place: F.col("_flags")[place]),
+        F.when(F.col("_has_long_field"), F.array(_long_field_reason(contract))).otherwise(F.array()),
+    )
+    reasons = F.when(is_apart, F.array(_structural_reason(contract.format))).otherwise(found)
+    return judged.select(
+        F.when(F.col("_is_bad"), F.col("_record")).alias("_record"),
         "_record_no",
         *(F.col(name) for name in contract.columns),
-        reasons.cast(REASONS_TYPE).alias("_reasons"),
+        F.when(F.col("_is_bad"), reasons).otherwise(F.array()).cast(REASONS_TYPE).alias("_reasons"),
         (broken if noted else F.array()).cast("array<string>").alias("_broken"),
     )
 
@@ -108,8 +122,7 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
     file; `newest` by the column the contract names, by position among equals, and rows without it are the oldest.
 
     Returns:
-        `checked` with _is_duplicate and _is_lookalike (false where the contract names no lookalikes); `_record` is
-        kept for rejected rows only.
+        `checked` with _is_duplicate and _is_lookalike (false where the contract names no lookalikes).
     """
     is_rejected = F.size("_reasons") > 0
     position = F.col("_record_no")
@@ -119,9 +132,7 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
         order = [position.desc()]
     else:
         order = [F.col(contract.key.newest_by).desc_nulls_last(), position.desc()]
-    # The text of a good row is in bronze; without it the rows that are sorted here are half as wide.
-    slim = checked.withColumn("_record", F.when(is_rejected, F.col("_record")))
-    marked = slim.withColumn("_is_duplicate", _is_repeated(contract.key_columns, is_rejected, order))
+    marked = checked.withColumn("_is_duplicate", _is_repeated(contract.key_columns, is_rejected, order))
     if contract.lookalikes is None:
         return marked.withColumn("_is_lookalike", F.lit(False))
     others = [name for name in contract.columns if name not in contract.lookalikes]
@@ -277,57 +288,64 @@ def _structural_reason(format_: Format) -> Column:
     return F.when(F.col("_is_unclosed"), _reason("unclosed_quote", rule=where)).otherwise(by_count)
 
 
-def _record_faults(contract: Contract) -> list[tuple[Column, Column]]:
-    """What may be wrong with a record whatever its columns are: (condition, reason)."""
-    format_, record = contract.format, F.col("_record")
+def _record_faults(format_: Format) -> list[Fault]:
+    """What may be wrong with a record whatever its columns are."""
+    record = F.col("_record")
     holds_nul = F.contains(record, F.lit("\0"))
     if not format_.is_delimited:
         holds_nul = holds_nul | F.contains(record, F.lit("\\u0000"))
-    limit = format_.maximum_field_length
-    too_long = F.coalesce(
+    return [
+        (F.col("_has_invalid_bytes"), ("invalid_bytes", None, format_.encoding)),
+        (holds_nul, ("nul_byte", None, None)),
+    ]
+
+
+def _has_long_field(contract: Contract) -> Column:
+    limit = contract.format.maximum_field_length
+    is_long_record = F.octet_length("_record") > limit
+    return is_long_record & F.exists("_text", lambda text: F.coalesce(F.char_length(text) > limit, F.lit(False)))
+
+
+def _long_field_reason(contract: Contract) -> Column:
+    limit = contract.format.maximum_field_length
+    first = F.coalesce(
         *(F.when(F.char_length(_text_of(name, contract)) > limit, F.lit(name)) for name in contract.columns)
     )
-    return [
-        (F.col("_has_invalid_bytes"), _reason("invalid_bytes", rule=format_.encoding)),
-        (holds_nul, _reason("nul_byte")),
-        (
-            (F.octet_length(record) > limit) & too_long.isNotNull(),
-            _reason("field_too_long", too_long, f"at most {limit:,} characters"),
-        ),
-    ]
+    return _reason("field_too_long", first, f"at most {limit:,} characters")
 
 
 def _text_of(name: str, contract: Contract) -> Column:
     return F.col("_text")[list(contract.columns).index(name)]
 
 
-def _column_faults(contract: Contract) -> list[tuple[Column, Column]]:
-    """What may be wrong with the columns: (condition, reason)."""
+def _column_faults(contract: Contract) -> list[Fault]:
+    """What may be wrong with the columns."""
     return [fault for name in contract.columns for fault in _faults_of_column(name, contract)]
 
 
-def _faults_of_column(name: str, contract: Contract) -> list[tuple[Column, Column]]:
+def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
     column = contract.columns[name]
     text, value = _text_of(name, contract), F.col(name)
-    faults = []
+    faults: list[Fault] = []
     if column.required:
-        faults.append((text.isNull(), _reason("required", name)))
+        faults.append((text.isNull(), ("required", name, None)))
     if column.type != "string":
-        is_other = text.isNotNull() & value.isNull()
-        faults.append((is_other, _reason("type", name, _type_in_words(column.type, contract.format))))
+        words = _type_in_words(column.type, contract.format)
+        faults.append((text.isNotNull() & value.isNull(), ("type", name, words)))
     if column.allowed is not None:
-        is_unknown = value.isNotNull() & ~value.isin(column.allowed)
-        faults.append((is_unknown, _reason("allowed", name, "one of " + ", ".join(column.allowed))))
-    if column.minimum is not None or column.maximum is not None:
-        low, high = column.minimum, column.maximum
-        is_outside = F.lit(False)
-        if low is not None:
-            is_outside = is_outside | (value < low)
-        if high is not None:
-            is_outside = is_outside | (value > high)
-        bounds = f"{'' if low is None else format(low, 'g')}..{'' if high is None else format(high, 'g')}"
-        faults.append((F.coalesce(is_outside, F.lit(False)), _reason("range", name, bounds)))
+        faults.append((~value.isin(column.allowed), ("allowed", name, "one of " + ", ".join(column.allowed))))
+    low, high = _bound(column.minimum), _bound(column.maximum)
+    if low is not None or high is not None:
+        outside = [value < low] if low is not None else []
+        outside += [value > high] if high is not None else []
+        bounds = f"{'' if low is None else low}..{'' if high is None else high}"
+        faults.append((reduce(or_, outside), ("range", name, bounds)))
     return faults
+
+
+def _bound(bound: float | None) -> float | int | None:
+    """A bound without needless fraction, so that whole numbers are compared as such."""
+    return int(bound) if bound is not None and bound.is_integer() and abs(bound) < _EXACT_IN_DOUBLE else bound
 
 
 def _type_in_words(type_: str, format_: Format) -> str:
@@ -335,9 +353,9 @@ def _type_in_words(type_: str, format_: Format) -> str:
     return " ".join([type_, " | ".join(patterns)]).strip()
 
 
-def _rule_faults(contract: Contract) -> list[tuple[Column, Column]]:
+def _rule_faults(contract: Contract) -> list[Fault]:
     rejecting = [rule for rule in contract.rules if rule.severity == "reject"]
-    return [(_is_broken(rule), _reason("rule", rule=rule.name)) for rule in rejecting]
+    return [(~F.expr(rule.holds), ("rule", None, rule.name)) for rule in rejecting]
 
 
 def _quoted_text(format_: Format) -> str:

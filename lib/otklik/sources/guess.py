@@ -21,7 +21,8 @@ _PHONE = re.compile(r"^(?:\+|8|00)[\d\s()-]{9,20}$")
 _MOMENT_NAME = re.compile(r"time|date|stamp|(?:^|_)(?:ts|at)(?:$|_)|врем|дат", re.IGNORECASE)
 _PERSON_NAME = re.compile(
     r"^(?:(?:first|last|full|given|middle|user|customer|client|person)[ _]?)?(?:name|surname)$"
-    r"|^фио$|^имя$|фамили|отчеств|^(?:street|postal|home)?[ _]?address(?:[ _]?\d)?$|^адрес|passport|паспорт|^иин$|^iin$|soc[ _]?sec|^ssn$",
+    r"|^фио$|^имя$|фамили|отчеств|^(?:street|postal|home)?[ _]?address(?:[ _]?\d)?$|^адрес"
+    r"|passport|паспорт|^иин$|^iin$|soc[ _]?sec|^ssn$",
     re.IGNORECASE,
 )
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -71,8 +72,8 @@ def clear_faults(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except PySparkException as fault:
-        clear = _clear_fault(fault, where)
+    except (PySparkException, Py4JJavaError) as fault:
+        clear = _clear_fault(f"{fault}", where)
         if clear is None:
             raise
         raise clear from None
@@ -83,9 +84,8 @@ def literal_path(path: str) -> str:
     return re.sub(r"([{}\[\]*?\\])", r"\\\1", path)
 
 
-def _clear_fault(fault: PySparkException, where: str) -> OtklikError | None:
-    condition = fault.getCondition() or ""
-    text = f"{condition} {fault}"
+def _clear_fault(text: str, where: str) -> OtklikError | None:
+    """The clear line for what Spark says, or None. Its conditions stand in the text, often inside another's."""
     if "FAILED_READ_FILE" in text or "CANNOT_READ_FILE_FOOTER" in text or "UNABLE_TO_INFER_SCHEMA" in text:
         return InputError(
             "cannot be read to its end: damaged, cut short, or not of the declared kind",

@@ -59,6 +59,7 @@ _RUSSIAN = dict(
         strict=True,
     )
 )
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NUMBER_OR_DATE = re.compile(r"^[+-]?[\d][\d\s.,:/-]*$")
 
 
@@ -98,7 +99,7 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
     text = content.decode(encoding, errors="replace").removeprefix("\ufeff")
     if not is_whole:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
-    if "\0" in text:
+    if len(_CONTROLS.findall(text)) > len(text) / 1000:
         raise InputError("is no text", where=path.name, cure="export it as csv in utf-8")
     first = text.lstrip()[:1]
     if first == "{":

@@ -51,8 +51,14 @@ def _write(rows: DataFrame, target: Path, ending: str, scratch: Path) -> int:
     folder = scratch / "export"
     one = rows.coalesce(1)
     if ending == "csv":
+        # Left alone, the writer trims texts: " =1+1" would become a formula after all.
         neutralised(one).write.csv(
-            folder.as_uri(), header=True, escape='"', timestampFormat="yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
+            folder.as_uri(),
+            header=True,
+            escape='"',
+            ignoreLeadingWhiteSpace=False,
+            ignoreTrailingWhiteSpace=False,
+            timestampFormat="yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
         )
     else:
         one.write.parquet(folder.as_uri())

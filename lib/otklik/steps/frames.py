@@ -16,10 +16,9 @@ def replace_rows(
 ) -> dict[str, int]:
     """Put rows of the driver in place of all rows, or of those that `where` names; returns table → version."""
     names = [column.name for column in table.columns]
-    values = rows.reindex(columns=names).astype(object)
-    values[values.isna()] = None
     schema = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
-    frame = lake.spark.createDataFrame(list(values.itertuples(index=False, name=None)), schema)
+    # Through Arrow a missing number (NaN) becomes null, and times are UTC as the session is.
+    frame = lake.spark.createDataFrame(rows.reindex(columns=names), schema)
     return {table.name: lake.replace(table, frame, label, where=where).version}
 
 

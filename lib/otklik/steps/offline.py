@@ -57,7 +57,7 @@ def _kind(values: dict[str, object]) -> type[Strict]:
     return Environment
 
 
-def draft(path: Path) -> str:
+def draft(path: str) -> str:
     """A first contract for an unknown file."""
     from otklik.sources.draft import draft as draft_contract  # noqa: PLC0415  (its readers are heavy)
 

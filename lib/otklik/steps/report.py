@@ -19,6 +19,10 @@ from otklik.steps.question import Question, ask, features_run
 
 PAGE = "index.html"
 
+_NO_LIST = pd.DataFrame(columns=["rank", "key", "arm", "probability", "expected_profit", "reasons"])
+_NO_ARMS = pd.DataFrame(columns=["arm", "rows"])
+_NO_VALUE = pd.DataFrame(columns=[column.name for column in ACTION_VALUE.columns])
+
 
 def write_report(job: Job) -> int:
     """Write report/index.html (one task) or report/<task>.html with an index; returns the exit code."""
@@ -78,6 +82,7 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
     scores = lake.read(f"gold.{name}_scores", scored.outputs[f"gold.{name}_scores"])
     decision = task.decision
     actions = None if decision is None else lake.read(f"gold.{name}_actions", scored.outputs[f"gold.{name}_actions"])
+    bands = {**task.preparation.bands, **task.report.attribute_bands}
     shown = task.report.attributes or [column.name for column in question.columns]
 
     def of_run(table: str) -> pd.DataFrame:
@@ -92,17 +97,17 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
         table_versions={**question.versions, **before.outputs, **trained.outputs, **scored.outputs},
         features=question.columns,
         label_states=reductions.rows_per_label_state(features),
-        attribute_rates=reductions.attribute_rates(features, shown, task.report.attribute_bands),
+        attribute_rates=reductions.attribute_rates(features, shown, bands),
         rates_over_time=reductions.rates_over_time(features),
-        remark_counts=reductions.remark_counts(features, task.report.remarks),
+        remark_counts=reductions.remark_counts(features, [*task.report.remarks, *task.rows.caveats]),
         scoreboard=of_run(SCOREBOARD.name),
         score_counts=reductions.score_counts(predictions, None if decision is None else decision.cost / decision.value),
         explanations=of_run(EXPLANATIONS.name),
         findings=of_run(FINDINGS.name),
         scored_counts=reductions.scored_counts(scores, features),
-        top_actions=pd.DataFrame() if actions is None else reductions.top_of_list(actions, scores),
-        action_arms=pd.DataFrame() if actions is None else reductions.rows_per_arm(actions),
-        action_value=pd.DataFrame() if decision is None else of_run(ACTION_VALUE.name),
+        top_actions=_NO_LIST if actions is None else reductions.top_of_list(actions, scores),
+        action_arms=_NO_ARMS if actions is None else reductions.rows_per_arm(actions),
+        action_value=_NO_VALUE if decision is None else of_run(ACTION_VALUE.name),
         champion=registry.serving_row(registry.history(lake, name)),
         balances=lake.read(FILES.name).where(F.col("source").isin(sources)).toPandas(),
     )

@@ -24,7 +24,7 @@ _DRIFTED = "inputs have drifted"
 
 
 def score_rows(job: Job) -> int:
-    """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, that of a warning past a limit."""
+    """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, a warning's past a limit."""
     question = ask(job)
     before = features_run(job, question)
     champion = load_champion(job.lake, question.task.name)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -33,21 +33,23 @@ def show_table(job: Job) -> int:
 
 def plain(value: Any) -> Any:
     """A value of a row as JSON has it: NaN is null, decimals are numbers, times are ISO-8601 UTC."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Row):
-        return {name: plain(inner) for name, inner in value.asDict().items()}
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return value.hex() if isinstance(value, bytes | bytearray) else value
+    for kinds, convert in _PLAIN:
+        if isinstance(value, kinds):
+            return convert(value)
+    return value
+
+
+#: How values of a type stand in JSON. The first type that fits counts: a datetime is also a date, a Row also a tuple.
+_PLAIN: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
+    (float, lambda value: value if math.isfinite(value) else None),
+    (Decimal, lambda value: int(value) if value == value.to_integral_value() else float(value)),
+    (datetime, lambda value: value.astimezone(UTC).isoformat().replace("+00:00", "Z")),
+    (date, lambda value: value.isoformat()),
+    (Row, lambda value: {name: plain(inner) for name, inner in value.asDict().items()}),
+    (dict, lambda value: {str(key): plain(inner) for key, inner in value.items()}),
+    ((list, tuple), lambda value: [plain(inner) for inner in value]),
+    ((bytes, bytearray), lambda value: value.hex()),
+)
 
 
 def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

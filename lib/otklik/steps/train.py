@@ -59,8 +59,6 @@ def train_models(job: Job) -> int:
             board = _scoreboard(question.task, contest)
             step.rows(len(board))
         outputs = {**_write_judgements(job, question, contest, board), **crown(job, question, contest, executor)}
-    for prepared in contest.prepared.values():
-        prepared.unpersist()
     verdict = _verdict(question.task, board)
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict))
     job.progress.line(f"  {verdict}")
@@ -133,7 +131,7 @@ def _require_enough(task: Task, labelled: Labelled) -> None:
 
 
 def _plans(task: Task, labelled: Labelled) -> list[Plan]:
-    plans = [random_plan(task.splits.folds, task.splits.partners)]
+    plans = [random_plan(task.splits.folds, task.splits.groups)]
     if task.rows.time_ordered:
         moments, rows = np.unique(labelled.as_of.astype("datetime64[us]"), return_counts=True)
         counted = [(moment.replace(tzinfo=UTC), int(n)) for moment, n in zip(moments.tolist(), rows, strict=True)]

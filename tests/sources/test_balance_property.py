@@ -1,0 +1,96 @@
+"""Whatever stands in a file, every record is accepted, rejected or a duplicate, and its number tells which."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from otklik.sources import checks
+
+COLUMNS = {
+    "id": {"type": "integer", "required": True},
+    "paid": {"type": "decimal(8,2)"},
+    "day": {"type": "date"},
+    "note": {"type": "string"},
+}
+BATCH = 1_000
+fuzz = settings(
+    max_examples=2,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.large_base_example,
+        HealthCheck.data_too_large,
+    ],
+)
+
+#: Fields that are right, nearly right, and wrong.
+field = st.one_of(
+    st.integers(0, 30).map(str),
+    st.sampled_from(["", "12.50", "12.505", "2024-02-29", "2023-02-29", "x", "\u00a07 ", "é", '"', "a,b", "\x00"]),
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=6),
+)
+row = st.one_of(st.lists(field, min_size=4, max_size=4), st.lists(field, min_size=1, max_size=6))
+
+
+def total(counts: checks.Balance) -> int:
+    return counts.accepted + counts.rejected + counts.duplicates
+
+
+@fuzz
+@given(seeds=st.lists(row, min_size=40, max_size=40))
+def test_raw_records_are_balanced(judge, make_contract, seeds) -> None:
+    # Rows recombined: many different records from few draws.
+    lines = [",".join(seeds[n % 40][:2] + seeds[(n * 7 + n // 40) % 40][2:]) for n in range(BATCH)]
+    contract = make_contract(COLUMNS)
+
+    judged = judge("id,paid,day,note\n" + "\n".join(lines), contract).persist()
+    counts = checks.balance(judged, contract)
+
+    assert counts.rows == sum(bool(line.strip(" ")) for line in lines)
+    assert total(counts) == counts.rows
+    accepted = [row._record_no for row in checks.only_accepted(judged, contract).collect()]
+    rejected = [row.record_no for row in checks.only_rejected(judged).collect()]
+    assert (len(accepted), len(rejected)) == (counts.accepted, counts.rejected)
+    assert len({*accepted, *rejected}) == counts.accepted + counts.rejected
+    judged.unpersist()
+
+
+@fuzz
+@given(seeds=st.lists(st.tuples(*[field] * 4), min_size=40, max_size=40), breaks=st.sampled_from(["\n", "\r\n", "\r"]))
+def test_well_written_records_keep_their_fields(judge, make_contract, seeds, breaks) -> None:
+    """Python's csv writer and this reader understand each other, also with line breaks in quotes."""
+    rows = [[str(n), *seeds[n % 40][1:3], seeds[n % 40][3] + breaks * (n % 3) + "end"] for n in range(BATCH)]
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([list(COLUMNS), *rows])
+    strings = {name: {"type": "string"} for name in COLUMNS}
+    contract = make_contract(strings, {"multiline": True, "null_tokens": []}, key={"columns": ["id"]})
+
+    judged = judge(text.getvalue(), contract)
+
+    found = {found.id: found for found in checks.only_accepted(judged, contract).collect()}
+    nul = {values[0] for values in rows if any("\x00" in value for value in values)}
+    assert found.keys() == {values[0] for values in rows} - nul
+    blanks = " \t\r\n\u00a0\u2007\u202f\ufeff"
+    for values in rows:
+        if values[0] not in nul:
+            kept = found[values[0]]
+            assert [kept.paid, kept.day, kept.note] == [value.strip(blanks) for value in values[1:]]
+
+
+@pytest.mark.long
+@settings(fuzz, max_examples=12)
+@given(seeds=st.lists(row, min_size=40, max_size=40))
+def test_ten_thousand_raw_records_are_balanced(judge, make_contract, seeds) -> None:
+    lines = [",".join(seeds[n % 40][:2] + seeds[(n * 7 + n // 40) % 40][2:]) for n in range(BATCH)]
+    contract = make_contract(COLUMNS, {"multiline": True})
+
+    judged = judge("id,paid,day,note\n" + "\n".join(lines), contract)
+    counts = checks.balance(judged, contract)
+
+    assert total(counts) == counts.rows == judged.count()

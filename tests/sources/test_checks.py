@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+
+from otklik.errors import ConfigurationError, InputError
+from otklik.sources import checks
+
+COLUMNS = {
+    "id": {"type": "integer", "required": True, "minimum": 1, "maximum": 99},
+    "kind": {"type": "string", "allowed": ["a", "b"]},
+    "day": {"type": "date"},
+}
+
+
+def reasons_by_record(judged) -> dict[int, list[tuple[str, str | None]]]:
+    return {
+        row.record_no: [(found.reason, found.column) for found in row.reasons]
+        for row in checks.only_rejected(judged).collect()
+    }
+
+
+def test_every_fault_of_a_record_is_named_with_its_column(judge, make_contract) -> None:
+    rules = [{"name": "a_is_small", "holds": "kind <> 'a' OR id < 10"}]
+    contract = make_contract(COLUMNS, {"maximum_field_length": 20}, rules=rules)
+    records = [
+        b"1,a,2024-01-01",
+        b"x,a,2024-01-01",
+        b"0,c,2023-02-29",
+        b",b,",
+        b"50,a,",
+        b"2,b",
+        b"3,b,,9",
+        b"4,b,\xff",
+        b"5,\x00b,",
+        b"6," + b"b" * 30 + b",",
+        b'7,b,"2024-01-01',
+        b'8,"b,2024-01-01',
+        b'9,b,"2024-01-01"',
+    ]
+
+    judged = judge(b"id,kind,day\n" + b"\n".join(records), contract)
+
+    assert reasons_by_record(judged) == {
+        2: [("type", "id")],
+        3: [("range", "id"), ("allowed", "kind"), ("type", "day")],
+        4: [("required", "id")],
+        5: [("rule", None)],
+        6: [("too_few_fields", None)],
+        7: [("too_many_fields", None)],
+        8: [("invalid_bytes", None), ("type", "day")],
+        9: [("nul_byte", None)],
+        10: [("field_too_long", "kind"), ("allowed", "kind")],
+        11: [("unclosed_quote", None)],
+        12: [("unclosed_quote", None)],
+    }
+    counts = checks.balance(judged, contract)
+    assert (counts.rows, counts.accepted, counts.rejected, counts.duplicates) == (13, 2, 11, 0)
+
+
+def test_a_quote_inside_an_unquoted_field_is_a_character(judge, make_contract) -> None:
+    judged = judge('id,note\n1,5" pipe\n2,"5"" pipe"\n', make_contract())
+
+    rows = checks.only_accepted(judged, make_contract()).collect()
+    assert sorted((row.id, row.note) for row in rows) == [(1, '5" pipe'), (2, '5" pipe')]
+
+
+def test_an_escape_character_of_its_own(judge, make_contract) -> None:
+    contract = make_contract(format_={"escape": "\\"})
+    judged = judge('id,note\n1,"a \\"b\\", c"\n2,"open\n', contract)
+
+    assert [row.note for row in checks.only_accepted(judged, contract).collect()] == ['a "b", c']
+    assert reasons_by_record(judged) == {2: [("unclosed_quote", None)]}
+
+
+def test_broken_json_is_rejected_and_numbers_keep_their_digits(judge, make_contract) -> None:
+    columns = {"id": {"type": "decimal(30,9)", "source": "the.id"}, "note": {"type": "string"}}
+    lines = [
+        '{"the.id": 12345678901234567890.123456789, "note": " x\\u00a0"}',
+        '{"the.id": 1',
+        '{"the.id": 1} {"the.id": 2}',
+        '{"the.id": 1, "the.id": 2}',
+        "[1]",
+        '{"note": {"a": [1]}}',
+        '{"note": "\\u0000"}',
+    ]
+    contract = make_contract(columns, {"kind": "json_lines"})
+
+    judged = judge("\n".join(lines), contract, "things.json")
+
+    broken = [("broken_json", None)]
+    assert reasons_by_record(judged) == {2: broken, 3: broken, 4: broken, 5: broken, 7: [("nul_byte", None)]}
+    rows = {row._record_no: row for row in checks.only_accepted(judged, contract).collect()}
+    assert (str(rows[1].id), rows[1].note) == ("12345678901234567890.123456789", "x")
+    assert (rows[6].id, rows[6].note) == (None, '{"a":[1]}')
+
+
+@pytest.mark.parametrize(
+    ("key", "kept"),
+    [
+        ({"columns": ["id"], "keep": "first"}, [1, 4, 5]),
+        ({"columns": ["id"], "keep": "last"}, [3, 4, 6]),
+        ({"columns": ["id"], "keep": "newest", "newest_by": "day"}, [1, 4, 6]),
+        ({"columns": "all"}, [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_one_row_of_each_key_is_kept_and_empty_keys_are_equal(judge, make_contract, key, kept) -> None:
+    content = "id,kind,day\n1,a,2024-01-03\n1,b,2024-01-01\n1,a,\n2,a,\n,a,\n,b,2020-01-01\n"
+    columns = COLUMNS | {"id": {"type": "integer"}}
+    contract = make_contract(columns, key=key)
+
+    judged = judge(content, contract)
+
+    assert sorted(row._record_no for row in checks.only_accepted(judged, contract).collect()) == kept
+    counts = checks.balance(judged, contract)
+    assert counts.rows == counts.accepted + counts.rejected + counts.duplicates == 6
+
+
+def test_lookalikes_and_broken_warnings_are_counted_and_kept(judge, make_contract) -> None:
+    rules = [
+        {"name": "small", "holds": "id < 3", "severity": "warn"},
+        {"name": "named", "holds": "note IS NOT NULL", "severity": "fail"},
+    ]
+    contract = make_contract(key={"columns": ["id"]}, lookalikes=["id"], rules=rules)
+    judged = judge("id,note\n1,a\n2,a\n3,a\n4,b\n4,b\nx,a\n5,\n", contract)
+
+    counts = checks.balance(judged, contract)
+
+    assert (counts.accepted, counts.rejected, counts.duplicates) == (5, 1, 1)
+    assert counts.warnings == {"small": 4, "lookalikes": 2}
+    assert counts.failures == {"named": 1}
+    with pytest.raises(InputError, match=r"rules\.named \(severity fail\) is broken by 1 of 7 rows"):
+        checks.refuse_past_thresholds(counts, judged, contract, "f.csv")
+
+
+def test_a_passed_threshold_is_named_with_the_commonest_reasons_and_no_value(judge, make_contract) -> None:
+    contract = make_contract(thresholds={"rejected_share": 0.2, "rejected_rows": 1})
+    judged = judge("id,note\n1,a\nsecret,b\n3,c\nsecret,d\n", contract)
+
+    with pytest.raises(InputError) as caught:
+        checks.refuse_past_thresholds(checks.balance(judged, contract), judged, contract, "f.csv")
+
+    line = caught.value.line()
+    assert "2 of 4 records are rejected, more than thresholds.rejected_share = 0.2" in line
+    assert "more than thresholds.rejected_rows = 1" in line
+    assert "type in id (2, integer; first in record 2)" in line
+    assert "secret" not in line
+
+
+def test_rules_that_are_no_predicates_are_refused_before_any_file(spark, make_contract) -> None:
+    holds = {
+        "broken": "id >",
+        "unknown": "idd > 1",
+        "number": "id + 1",
+        "counting": "count(id) > 1",
+        "ranking": "row_number() OVER (ORDER BY id) > 1",
+        "running": "reflect('java.lang.Runtime', 'getRuntime') IS NOT NULL",
+        "drawing": "rand() < 0.5",
+        "inner": "id IN (SELECT 1)",
+        "good": "id > 1 AND note <> 'SELECT rand()'",
+    }
+    contract = make_contract(rules=[{"name": name, "holds": text} for name, text in holds.items()])
+
+    with pytest.raises(ConfigurationError) as caught:
+        checks.check_rules(spark, contract)
+
+    line = caught.value.line()
+    assert all(f"rules.{name}:" in line for name in holds if name != "good")
+    assert "rules.good" not in line

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otklik.errors import ConfigurationError
+from otklik.settings import load
+from otklik.sources.contract import Contract, fold_name, parse_duration
+
+
+@given(st.integers(0, 10_000), st.sampled_from([("s", 1), ("min", 60), ("h", 3600), ("d", 86_400)]))
+def test_a_duration_is_a_whole_number_and_a_unit(number: int, unit: tuple[str, int]) -> None:
+    assert parse_duration(f"{number}{unit[0]}") == timedelta(seconds=number * unit[1])
+
+
+@given(st.text(max_size=8))
+def test_any_other_text_is_no_duration(text: str) -> None:
+    try:
+        duration = parse_duration(text)
+    except ValueError as fault:
+        assert "36h" in str(fault)
+    else:
+        assert duration >= timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "fault"),
+    [
+        ("format", {"encoding": "klingon"}, "format.encoding: unknown encoding"),
+        ("format", {"date_formats": ["YYYY-mm-DD"]}, "format.date_formats: 'YYYY-mm-DD' has letters"),
+        ("format", {"date_formats": ["yyyy'T"]}, "has a quote that is not closed"),
+        ("format", {"delimiter": '"'}, "quote is also the delimiter"),
+        ("format", {"delimiter": "\n"}, "delimiter cannot be a line break"),
+        ("format", {"multiline": True, "quote": ""}, "multiline needs a quote"),
+        ("format", {"decimal_comma": True, "thousands_separator": ","}, "also the decimal mark"),
+        ("format", {"time_zone": "Asia/Nowhere"}, "format.time_zone: unknown time zone"),
+        ("key", {"columns": ["number"]}, "key.columns names 'number'"),
+        ("key", {"columns": []}, "key.columns"),
+        ("time", {"order": "event", "event": "note"}, "time.event: note is a string"),
+        ("columns", {"id": {"type": "decimal(3,5)"}}, "unknown type 'decimal(3,5)'"),
+        ("columns", {"id": {"type": "integer", "minimum": float("nan")}}, "columns.id.minimum"),
+        ("columns", {"id": {"type": "integer"}, "note": {"type": "string", "source": " ID "}}, "both read"),
+    ],
+)
+def test_an_impossible_contract_is_refused_with_its_key(make_contract, section, settings, fault) -> None:
+    tables = {"columns": settings} if section == "columns" else {}
+    tables |= {"format_": settings} if section == "format" else {}
+    tables |= {section: settings} if section not in ("format", "columns") else {}
+
+    with pytest.raises(ConfigurationError) as caught:
+        make_contract(**tables)
+
+    assert fault in caught.value.line()
+
+
+def test_names_are_folded_alike() -> None:
+    assert fold_name("\ufeff Дата\u00a0 РОЖДЕНИЯ ") == fold_name("дата рождения")
+
+
+@pytest.mark.parametrize("file", sorted(Path("conf/sources").glob("*.toml")), ids=lambda file: file.stem)
+def test_a_shipped_contract_is_valid_and_named_after_its_file(file: Path) -> None:
+    assert load(Contract, file).name == file.stem

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import gzip
+import json
+import tomllib
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from otklik.errors import InputError
+from otklik.settings import validate
+from otklik.sources import checks
+from otklik.sources.contract import Contract
+from otklik.sources.draft import draft, our_names
+from otklik.sources.fields import with_fields
+from otklik.sources.reader import read_records
+
+
+def drafted(path: Path) -> Contract:
+    return validate(Contract, tomllib.loads(draft(str(path))), path.name)
+
+
+RUSSIAN = "Код клиента;Фамилия;Моб. телефон;Доход, тг;Дата рожд.;Город\r\n" + "".join(
+    f"{n};Петров{n};+7 701 000 {n:02d} {n:02d};1 {n:03d},50;{n % 28 + 1:02d}.03.1980;{'Уральск' if n % 2 else '-'}\r\n"
+    for n in range(1, 80)
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251", "koi8-r", "cp866"])
+def test_a_russian_export_is_recognised_in_every_encoding(tmp_path, encoding) -> None:
+    (tmp_path / "Клиенты 2024.csv").write_bytes(RUSSIAN.encode(encoding))
+
+    contract = drafted(tmp_path / "Клиенты 2024.csv")
+
+    assert contract.name == "klienty_2024"
+    assert contract.format.encoding == encoding.removesuffix("-sig")
+    assert (contract.format.delimiter, contract.format.decimal_comma) == (";", True)
+    assert (contract.format.thousands_separator, contract.format.date_formats) == (" ", ["dd.MM.yyyy"])
+    types = {name: column.type for name, column in contract.columns.items()}
+    assert types == {
+        "kod_klienta": "integer",
+        "familiya": "string",
+        "mob_telefon": "string",
+        "dokhod_tg": "double",
+        "data_rozhd": "date",
+        "gorod": "string",
+    }
+    assert contract.personal_columns == ["familiya", "mob_telefon"]
+    assert contract.key_columns == ["kod_klienta"]
+
+
+def test_json_lines_null_tokens_and_ambiguous_dates(tmp_path) -> None:
+    rows = [{"id": n, "at": "2024-01-01T00:00:00.123456Z", "x": "NA" if n == 3 else str(n / 2)} for n in range(60)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "b.csv").write_text("day,n\n" + "".join(f"0{n % 9 + 1}/02/2024,{n}\n" for n in range(20)))
+
+    events = drafted(tmp_path / "a.jsonl")
+
+    assert (events.format.kind, events.format.null_tokens, events.columns["x"].type) == (
+        "json_lines",
+        ["", "NA"],
+        "double",
+    )
+    assert events.format.timestamp_formats == ["yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"]
+    assert '# or "MM/dd/yyyy"? both read every value' in draft(str(tmp_path / "b.csv"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"{broken", b"\x00\x01\x02\x03" * 9])
+def test_what_is_no_text_of_rows_is_refused(tmp_path, content) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError):
+        draft(str(tmp_path / "a.csv"))
+
+
+def test_names_are_made_of_the_house_and_unique() -> None:
+    assert our_names(["MntWines", "Ёжик (шт.)", "2nd", "", "a b", "A_B"]) == [
+        "mnt_wines",
+        "yozhik_sht".replace("yo", "e"),
+        "c_2nd",
+        "column_4",
+        "a_b",
+        "a_b_2",
+    ]
+
+
+cell = st.one_of(
+    st.integers(-(10**6), 10**6).map(str),
+    st.decimals(-1000, 1000, places=2, allow_nan=False).map(str),
+    st.dates(date(1990, 1, 1), date(2030, 1, 1)).map(lambda day: day.strftime("%d.%m.%Y")),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=10),
+)
+
+
+@settings(max_examples=150, deadline=timedelta(seconds=2), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.lists(cell, min_size=3, max_size=3), min_size=2, max_size=30),
+    st.sampled_from([";", ",", "\t"]),
+    st.sampled_from(["utf-8", "utf-16", "cp1251"]),
+)
+def test_whatever_the_file_the_draft_is_a_valid_contract_or_one_clear_line(tmp_path, rows, delimiter, encoding) -> None:
+    text = "\n".join(delimiter.join(row) for row in [["a", "б", "c d"], *rows])
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding, errors="replace"))
+
+    try:
+        contract = drafted(tmp_path / "a.csv")
+    except InputError:
+        return
+
+    assert contract.columns
+
+
+SHARED = {
+    "customer_personality/marketing_campaign.csv": (2_240, 0, 0),
+    "telco_churn/Telco-Customer-Churn.csv": (7_043, 0, 0),
+    "facebook_live_sellers/Live.csv": (7_050, 0, 51),
+    "rusentitweet/rusentitweet_full.csv.gz": (13_392, 0, 0),
+    "facebook_metrics/dataset_Facebook.csv": (500, 0, 0),
+    "febrl/dataset1.csv": (1_000, 0, 0),
+    "bank_marketing/bank-full.csv.gz": (45_211, 0, 0),
+    "online_retail/online_retail.csv.gz": (541_909, 0, 5_268),
+    "airline_tweets/Tweets.csv.gz": (14_640, 0, None),
+}
+QUICK = {
+    "telco_churn/Telco-Customer-Churn.csv",
+    "facebook_live_sellers/Live.csv",
+    "rusentitweet/rusentitweet_full.csv.gz",
+}
+
+
+@pytest.mark.parametrize(
+    "file", [file if file in QUICK else pytest.param(file, marks=pytest.mark.long) for file in SHARED]
+)
+def test_a_drafted_contract_takes_in_a_public_data_set_as_it_stands(spark, shared_data, file) -> None:
+    contract = drafted(shared_data / file)
+
+    records = read_records(spark, f"file://{shared_data / file}", contract)
+    checked = checks.with_reasons(with_fields(records, contract), contract)
+    judged = checks.with_duplicates(checked, contract)
+    counts = checks.balance(judged, contract)
+
+    rows, rejected, duplicates = SHARED[file]
+    assert (counts.rows, counts.rejected) == (rows, rejected), checks.commonest_reasons(judged)
+    assert duplicates is None or counts.duplicates == duplicates
+
+
+def test_a_gzipped_file_is_drafted_from_its_beginning(tmp_path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id,v\n" + b"".join(b"%d,1.5\n" % n for n in range(10_000))))
+
+    text = draft(str(tmp_path / "a.csv.gz"), sample_bytes=1_000)
+
+    assert "# Drafted from the first" in text
+    assert "required" not in text

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from otklik.errors import InputError
+from otklik.sources.files import describe, expand
+
+PACKED = gzip.compress(b"id,note\n" + b"1,a\n" * 500, mtime=0)
+
+
+def test_a_file_is_described_by_size_and_hash(spark, tmp_path, make_contract) -> None:
+    (tmp_path / "a.csv").write_bytes(b"id\n1\n")
+    [path] = expand(spark, str(tmp_path / "a.csv"))
+
+    facts = describe(spark, path, make_contract())
+
+    assert (facts.name, facts.bytes, facts.content_hash) == ("a.csv", 5, hashlib.sha256(b"id\n1\n").hexdigest())
+
+
+def test_a_folder_stands_for_its_files_in_order(spark, tmp_path: Path) -> None:
+    for name in ("b.csv", "a 1.csv", "_SUCCESS", ".b.csv.crc"):
+        (tmp_path / name).write_text("id\n1\n")
+    (tmp_path / "inner").mkdir()
+
+    assert expand(spark, f"file://{tmp_path}") == [f"file://{tmp_path}/{name}" for name in ("a 1.csv", "b.csv")]
+
+
+def test_links_out_of_a_folder_are_refused(spark, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("x")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link.csv").symlink_to(tmp_path / "secret.csv")
+
+    with pytest.raises(InputError, match=r"leads out of the folder: link\.csv"):
+        expand(spark, str(tmp_path / "in"))
+
+
+@pytest.mark.parametrize("path", ["nowhere/x.csv", "*.csv", "ftp://host/x.csv", "empty", "_hidden.csv"])
+def test_paths_that_stand_for_nothing_are_refused(spark, tmp_path, path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "_hidden.csv").write_text("id\n1\n")
+    (tmp_path / "a.csv").write_text("id\n1\n")
+
+    with pytest.raises(InputError):
+        expand(spark, path if "://" in path else str(tmp_path / path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b"PK\x03\x04rest", "Excel workbook"),
+        ("a.csv", b"PAR1rest", "is a Parquet file, not csv"),
+        ("a.csv", PACKED, "is gzip but not named .gz"),
+        ("a.csv.gz", b"id\n1\n", "is no gzip though"),
+        ("a.csv.gz", gzip.compress(b""), "is empty inside"),
+        ("a.csv.gz", PACKED[:-1], "cut short or damaged"),
+        ("a.csv.gz", PACKED[:20], "cut short or damaged"),
+        ("a.csv.gz", PACKED[:-6] + b"\x00" + PACKED[-5:], "cut short or damaged"),
+        ("a.csv.gz", PACKED[:2] + b"\xff" + PACKED[3:], "cut short or damaged"),
+    ],
+)
+def test_a_file_that_is_not_whole_or_something_else_is_refused(
+    spark, tmp_path, make_contract, name, content, fault
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(InputError, match=fault):
+        describe(spark, f"file://{tmp_path / name}", make_contract())
+
+
+def test_a_parquet_file_needs_its_footer(spark, tmp_path, make_contract) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1" + bytes(100))
+
+    with pytest.raises(InputError, match="no whole Parquet file"):
+        describe(spark, f"file://{tmp_path / 'a.parquet'}", make_contract(format_={"kind": "parquet"}))

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import codecs
+import gzip
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from otklik.errors import InputError
+from otklik.sources.contract import Contract
+from otklik.sources.fields import with_fields
+from otklik.sources.files import expand
+from otklik.sources.reader import read_records
+
+
+@pytest.fixture
+def read(spark: SparkSession, tmp_path: Path):
+    """The records of a file: (number, text) in order."""
+
+    def run(content: bytes, contract: Contract, name: str = "file.csv") -> list[tuple[int, str]]:
+        (tmp_path / name).write_bytes(content)
+        rows = read_records(spark, f"file://{tmp_path / name}", contract).frame.collect()
+        return sorted((row.record_no, row.record) for row in rows)
+
+    return run
+
+
+@pytest.fixture
+def split_size(spark: SparkSession):
+    """Set how many bytes of a file one task reads."""
+    key = "spark.sql.files.maxPartitionBytes"
+    before = spark.conf.get(key)
+    yield lambda size: spark.conf.set(key, str(size))
+    spark.conf.set(key, before)
+
+
+def test_line_ends_may_be_mixed_and_blank_lines_are_no_records(read, make_contract) -> None:
+    content = codecs.BOM_UTF8 + b"id,note\r1,a\r\n\n   \n2,b\n\r3,c"
+
+    assert read(content, make_contract()) == [(1, "1,a"), (2, "2,b"), (3, "3,c")]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "utf-16", "utf-16-le"])
+def test_other_encodings_are_read_as_text(read, make_contract, encoding) -> None:
+    text = "id,note\r\n1,Алия\r2,Өтегенқызы\n" if encoding.startswith("utf") else "id,note\r\n1,Алия\r2,ёж\n"
+
+    records = read(text.encode(encoding), make_contract(format_={"encoding": encoding}))
+
+    assert records == [(1, "1,Алия"), (2, "2,Өтегенқызы" if encoding.startswith("utf") else "2,ёж")]
+
+
+@pytest.mark.parametrize("splits", [1, 2, 8])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_numbers_do_not_depend_on_how_the_file_is_cut(read, make_contract, split_size, splits, encoding) -> None:
+    lines = [f"{n},{'я' * (n % 7)}" for n in range(1, 200)]
+    content = "\r\n".join(["id,note", "", *lines]).encode(encoding)
+    split_size(len(content) // splits + 1)
+
+    records = read(content, make_contract(format_={"encoding": encoding}))
+
+    assert records == list(enumerate(lines, start=1))
+
+
+@pytest.mark.parametrize("splits", [1, 8])
+def test_quoted_line_breaks_stay_as_received_however_the_file_is_cut(read, make_contract, split_size, splits) -> None:
+    notes = ["plain", '"two\nlines"', '"a\r\n\r\nb ""c"""', '"cr\ronly"', '"\n\n"', "end"]
+    expected = [f"{n},{notes[n % len(notes)]}" for n in range(60)]
+    content = ("id,note\r\n\r\n" + "\r\n".join(expected) + "\r\n").encode()
+    split_size(len(content) // splits + 1)
+
+    assert read(content, make_contract(format_={"multiline": True})) == list(enumerate(expected, start=1))
+
+
+def test_a_quote_that_never_closes_does_not_eat_the_rows_after_it(read, make_contract) -> None:
+    content = b'id,note\n1,"a\nb"\n2,"open\n3,c\n\n4,"d"\n'
+
+    records = read(content, make_contract(format_={"multiline": True}))
+
+    assert records == [(1, '1,"a\nb"'), (2, '2,"open'), (3, "3,c"), (4, '4,"d"')]
+
+
+def test_gzip_and_odd_file_names_are_read_literally(spark, tmp_path, make_contract) -> None:
+    file = tmp_path / "a[1]*{b} ?%20.csv.gz"
+    file.write_bytes(gzip.compress(b"id,note\n1,a\n"))
+
+    [path] = expand(spark, str(file))
+
+    assert read_records(spark, path, make_contract()).frame.first().record == "1,a"
+
+
+def test_parquet_rows_keep_their_values_and_names(spark, tmp_path, make_contract) -> None:
+    columns = {
+        "id": {"type": "integer", "source": "Код.1"},
+        "paid": {"type": "decimal(30,10)"},
+        "at": {"type": "timestamp"},
+        "note": {"type": "string"},
+    }
+    row = (2**60, Decimal("12345678901234567890.0123456789"), datetime(2024, 2, 29, 1, 2, 3, 4567), None)
+    schema = "`Код.1` BIGINT, paid DECIMAL(30,10), at TIMESTAMP, note STRING"
+    spark.createDataFrame([row], schema).coalesce(1).write.parquet(str(tmp_path / "out"))
+    [path] = expand(spark, str(tmp_path / "out"))
+    contract = make_contract(columns, {"kind": "parquet"})
+
+    fields = with_fields(read_records(spark, path, contract), contract).select("id", "paid", "at", "note").first()
+
+    assert tuple(fields) == row
+
+
+@pytest.mark.parametrize(
+    ("content", "format_", "fault"),
+    [
+        (b"id,note\n", {}, "holds a header and no records"),
+        (b"\n \n", {}, "holds no header and no records"),
+        (b"id;note\n1;a\n", {}, "is the delimiter ';' rather than ','"),
+        ("id,note\n1,a\n".encode("utf-16"), {}, "is encoded in utf-16, the contract says utf-8"),
+        (b"id,note\n1,a\n", {"encoding": "utf-16"}, "has no byte-order mark"),
+        ("id,Ёж\n1,a\n".encode("cp1251"), {}, "the header is not text in utf-8"),
+        (b"[1]\n2\n", {"kind": "json_lines"}, "holds no JSON object in any line"),
+        (b'{"id":1,"nota":2}\n', {"kind": "json_lines"}, "missing 'note'"),
+        (b"no parquet", {"kind": "parquet"}, "cannot be read to its end"),
+    ],
+)
+def test_a_file_that_cannot_be_taken_in_gives_one_clear_line(read, make_contract, content, format_, fault) -> None:
+    with pytest.raises(InputError) as caught:
+        read(content, make_contract(format_=format_))
+
+    assert fault in caught.value.line()

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+
+from otklik.sources.contract import Format
+from otklik.sources.values import cleaned, typed
+
+
+def read_all(spark, texts: list[str | None], type_: str, **format_) -> list:
+    """The values of texts under one type, in their order."""
+    rows = spark.createDataFrame(list(enumerate(texts)), "n INT, text STRING")
+    format_ = Format(kind="csv", **format_)
+    values = rows.select("n", typed(cleaned(F.col("text"), format_), type_, format_).alias("value")).collect()
+    return [row.value for row in sorted(values)]
+
+
+def test_integers_are_strict(spark) -> None:
+    texts = [" 7\u00a0", "-0", "+5", "5.0", "1e3", "0x1", "9223372036854775808", "", None, "٧"]
+
+    assert read_all(spark, texts, "integer") == [7, 0, 5, None, None, None, None, None, None, None]
+
+
+def test_doubles_are_decimal_numbers_in_range(spark) -> None:
+    texts = ["1.5", ".5", "5.", "-1e-3", "1e400", "NaN", "Infinity", "1d", "0x1p3", "1,5"]
+
+    assert read_all(spark, texts, "double") == [1.5, 0.5, 5.0, -0.001, None, None, None, None, None, None]
+
+
+def test_a_decimal_that_would_lose_digits_is_none(spark) -> None:
+    texts = ["1.25", "1.2500", "1.255", "-.5", "99999999.99", "999999999.99", "1e2", "7"]
+
+    found = read_all(spark, texts, "decimal(10,2)")
+
+    expected = ["1.25", "1.25", None, "-0.5", "99999999.99", None, None, "7"]
+    assert found == [None if text is None else Decimal(text) for text in expected]
+
+
+def test_decimal_comma_and_thousands_in_groups_of_three(spark) -> None:
+    texts = ["1\u00a0234,5", "1 234 567", "12 34", "1.5", "1234,5", "1 234,567"]
+
+    found = read_all(spark, texts, "double", decimal_comma=True, thousands_separator=" ")
+
+    assert found == [1234.5, 1234567.0, None, None, 1234.5, 1234.567]
+
+
+def test_booleans_and_null_tokens(spark) -> None:
+    texts = ["TRUE", "нет", "y", "0", "maybe", "NA", "na"]
+
+    assert read_all(spark, texts, "boolean", null_tokens=["NA"]) == [True, False, True, False, None, None, None]
+    assert read_all(spark, ["NA", "na", ""], "string", null_tokens=["NA"]) == [None, "na", ""]
+
+
+def test_dates_take_the_first_pattern_that_fits_and_days_must_exist(spark) -> None:
+    texts = ["2024-02-29", "2023-02-29", "29.02.2024", "31.04.2024", "2024-2-9", "24-02-2024"]
+
+    found = read_all(spark, texts, "date", date_formats=["yyyy-MM-dd", "dd.MM.yyyy"])
+
+    assert found == [date(2024, 2, 29), None, date(2024, 2, 29), None, None, None]
+
+
+def test_times_without_a_zone_are_in_the_zone_of_the_contract(spark) -> None:
+    patterns = ["yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd'T'HH:mm:ssXXX", "M/d/yy H:mm"]
+    texts = ["2024-07-01 12:00:00", "2024-07-01T12:00:00Z", "2024-07-01T12:00:00+03:00", "7/1/24 9:05", "2024-07-01"]
+
+    found = read_all(spark, texts, "timestamp", timestamp_formats=patterns, time_zone="Europe/Berlin")
+
+    hours = [(10, 0), (12, 0), (9, 0), (7, 5)]
+    assert found == [*(datetime(2024, 7, 1, hour, minute) for hour, minute in hours), None]
+
+
+def test_seconds_since_1970_must_be_a_time_of_our_calendar(spark) -> None:
+    texts = ["1341100972", "-1", "99999999999999999", "1.5"]
+
+    found = read_all(spark, texts, "timestamp", timestamp_formats=["epoch_seconds"])
+
+    assert found == [datetime(2012, 7, 1, 0, 2, 52), datetime(1969, 12, 31, 23, 59, 59), None, None]
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(st.text(max_size=12), min_size=300, max_size=300))
+def test_no_text_makes_the_types_fail(spark, texts: list[str]) -> None:
+    texts = [text.encode("utf-8", "replace").decode() for text in texts]
+    rows = spark.createDataFrame([(text,) for text in texts], "text STRING")
+    format_ = Format(
+        kind="csv", decimal_comma=True, thousands_separator=" ", timestamp_formats=["epoch_millis", "d.M.yy"]
+    )
+    types = ["integer", "double", "decimal(9,2)", "boolean", "date", "timestamp"]
+
+    counted = rows.select(*(typed(cleaned(F.col("text"), format_), type_, format_).alias(type_) for type_ in types))
+
+    assert len(counted.collect()) == len(texts)

@@ -1,0 +1,68 @@
+"""A job on a lake of its own, for steps that are tested one by one."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from otklik.home import find_home
+from otklik.lake.store import Lake
+from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column
+from otklik.progress import Progress
+from otklik.steps.context import Job, Options
+
+
+@pytest.fixture(scope="session")
+def people_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """bronze, silver and rejected of `people`, which has a personal column, and of `posts`, which has none."""
+    lake = Lake(spark, str(tmp_path_factory.mktemp("lake")))
+    silver = SILVER.of(
+        "people", (Column("id", "BIGINT"), Column("name", "STRING")), properties={"otklik.personal": "name"}
+    )
+    rows = spark.createDataFrame(
+        [(1, "abc123", "f", 1, "b", None), (2, None, "f", 2, "b", None)],
+        "id BIGINT, name STRING, _file STRING, _record_no BIGINT, _batch STRING, _arrived_at TIMESTAMP",
+    )
+    lake.append(silver, rows, "one")
+    record = "record STRING, file STRING, record_no BIGINT, _batch STRING, _arrived_at TIMESTAMP"
+    personal = BRONZE.of("people", properties={**BRONZE.properties, "otklik.personal": "record"})
+    lake.append(personal, spark.createDataFrame([("1;Анна", "f", 1, "b", None)], record), "one")
+    lake.append(BRONZE.of("posts"), spark.createDataFrame([("1;=1+1", "g", 1, "b", None)], record), "one")
+    reasons = "reasons ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
+    rejected = spark.createDataFrame(
+        [
+            ("people", "f", 3, [("not_a_number", "id", None)], "=Борис", "b", None),
+            ("posts", "g", 2, [("not_a_number", "id", None)], "x;y", "b", None),
+        ],
+        f"source STRING, file STRING, record_no BIGINT, {reasons}, record STRING, _batch STRING, _arrived_at TIMESTAMP",
+    )
+    lake.append(REJECTED, rejected, "one")
+    return lake
+
+
+@pytest.fixture
+def make_job(people_lake: Lake, tmp_path: Path) -> Callable[..., tuple[Job, list[str]]]:
+    """A job on the small lake with these options, and the list that its results go to."""
+
+    def make(**names: object) -> tuple[Job, list[str]]:
+        printed: list[str] = []
+        now = datetime(2026, 4, 1, tzinfo=UTC)
+        job = Job(
+            options=Options(names, None, {}, "en"),
+            lake=people_lake,
+            home=find_home(None),
+            progress=Progress(io.StringIO(), lambda: 0.0, is_live=False),
+            clock=lambda: now,
+            pseudonym_key=lambda: b"k" * 16,
+            print_result=printed.append,
+            scratch=Path(tempfile.mkdtemp(dir=tmp_path)),
+        )
+        return job, printed
+
+    return make

@@ -1,0 +1,146 @@
+"""The command line inside this process: moments, paths, help and exit codes; nothing here starts Spark."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otklik.cli import COMMANDS, absolute, main, parse_moment
+from otklik.errors import ConfigurationError, InputError
+
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(st.dates())
+def test_a_bare_date_means_its_end(day: date) -> None:
+    assert parse_moment(day.isoformat()) == datetime.combine(day, time.max, tzinfo=UTC)
+    assert parse_moment(day.isoformat().replace("-", "")) == datetime.combine(day, time.max, tzinfo=UTC)
+
+
+@given(st.datetimes())
+def test_a_moment_without_a_zone_is_utc(moment: datetime) -> None:
+    assert parse_moment(moment.isoformat()) == moment.replace(tzinfo=UTC)
+    assert parse_moment(f"{moment.isoformat()}Z") == moment.replace(tzinfo=UTC)
+
+
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=ZONES))
+def test_an_offset_is_brought_to_utc(moment: datetime) -> None:
+    found = parse_moment(moment.isoformat())
+
+    assert found == moment
+    assert found.tzinfo == UTC
+
+
+@given(st.text(max_size=30) | st.from_regex(r"\A\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?([+-]\d\d:\d\d|Z)?\Z"))
+def test_what_is_no_moment_is_a_clear_fault(text: str) -> None:
+    try:
+        found = parse_moment(text)
+    except ConfigurationError as fault:
+        assert fault.where == "--as-of"
+    else:
+        assert found.tzinfo == UTC
+
+
+@pytest.mark.parametrize("text", ["2026-02-30", "yesterday", "", "31.03.2026", "0001-01-01T00:00+14:00"])
+def test_impossible_moments(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="--as-of"):
+        parse_moment(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/data/lake/", "/data/lake"),
+        ("file:///data/lake/", "/data/lake"),
+        ("file:/data/lake", "/data/lake"),
+        ("s3a://bucket/lake/", "s3a://bucket/lake"),
+        ("hdfs:///lake", "hdfs:///lake"),
+    ],
+)
+def test_places_of_a_lake(path: str, found: str) -> None:
+    assert absolute(path) == found
+
+
+def test_a_relative_path_starts_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert absolute("a lake") == str(tmp_path / "a lake")
+    assert absolute("odd:name") == str(tmp_path / "odd:name")
+
+
+def test_an_unknown_scheme_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown scheme 'ftp'.*known: .*s3a"):
+        absolute("ftp://host/lake")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_has_help_with_an_example(command, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command.name, "--help"])
+
+    assert ended.value.code == 0
+    assert f"example: {' '.join(command.example.split())}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "bank_full", "--as-of", "yesterday"], "--as-of: 'yesterday' is no ISO-8601 moment"),
+        (["train", "bank_full", "--set", "splits"], "--set: expected key=value"),
+        (["train", "bank_full", "--env", "moon"], "moon: unknown; known here: local"),
+        (["train", "bank_full", "--lake", "ftp://host/lake"], "unknown scheme"),
+        (["check", "no/such.toml"], "no/such.toml: no such file"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_before_spark_starts(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == ConfigurationError.exit_code
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert told.err.startswith("otklik: ")
+    assert said in told.err
+
+
+def test_check_names_every_fault_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.toml").write_text("spark = 'Local'\nlanguage = 'en'\n", encoding="utf-8")
+    (tmp_path / "b.toml").write_text("spark = \n", encoding="utf-8")
+
+    assert main(["check", str(tmp_path / "a.toml"), str(tmp_path / "b.toml")]) == ConfigurationError.exit_code
+
+    told = capsys.readouterr().err
+    assert "a.toml: 2 faults: spark: " in told
+    assert "language: unknown key" in told
+    assert "b.toml: not valid TOML" in told
+
+
+def test_draft_of_a_missing_file_is_an_input_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draft", str(tmp_path / "no.csv")]) == InputError.exit_code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaks() -> str:
+        raise RuntimeError("Анна Иванова, +7 701 000 00 00")
+
+    monkeypatch.setattr("otklik.steps.offline.tables", breaks)
+
+    assert main(["tables"]) == 1
+
+    told = capsys.readouterr().err
+    assert "tables: an unforeseen failure (RuntimeError) → run again with --debug" in told
+    assert "Анна" not in told
+    assert "Traceback" not in told
+
+
+def test_debug_shows_the_failure_itself() -> None:
+    with pytest.raises(ConfigurationError):
+        main(["check", "no/such.toml", "--debug"])

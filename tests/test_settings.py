@@ -1,0 +1,152 @@
+"""Strict settings: every fault at once, hints for slips, overrides; whatever stands in the file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otklik.errors import ConfigurationError
+from otklik.settings import load, parse_override, read_toml, validate, with_override
+from otklik.sources.contract import Contract
+from otklik.task import Task
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+TASK = read_toml(CONF / "tasks" / "campaign_response.toml")
+CONTRACT = read_toml(CONF / "sources" / "customers.toml")
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def paths(values: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place of nested values."""
+    pairs = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    return [path for key, inner in pairs for path in [(*before, key), *paths(inner, (*before, key))]]
+
+
+def replaced(values: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """The same values with another one at a place."""
+    if not path:
+        return value
+    made = dict(values) if isinstance(values, dict) else list(values)
+    made[path[0]] = replaced(values[path[0]], path[1:], value)
+    return made
+
+
+def fault_of(values: dict[str, Any]) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        validate(Task, values, "some.toml")
+    return caught.value.line()
+
+
+def test_the_shipped_files_are_valid() -> None:
+    assert validate(Task, TASK, "task").name == "campaign_response"
+    assert validate(Contract, CONTRACT, "contract").personal_columns == ["name", "email", "phone"]
+
+
+def test_all_faults_are_listed_each_with_its_place() -> None:
+    values = with_override(TASK, ["splits", "fold"], 5, "")
+    values = with_override(values, ["splits", "time_windows"], "three", "")
+    values = with_override(values, ["decision", "cost"], -1.0, "")
+    del values["question"]
+
+    line = fault_of(values)
+
+    assert line.startswith("some.toml: 4 faults: ")
+    assert "splits.fold: unknown key, did you mean 'folds'?" in line
+    assert "splits.time_windows: input should be a valid integer" in line
+    assert "decision.cost: input should be greater than 0" in line
+    assert "question: missing" in line
+
+
+def test_a_hint_knows_the_place_of_the_key() -> None:
+    line = fault_of(with_override(TASK, ["models", "random_forest", "tress"], [5], ""))
+
+    assert "models.random_forest.tress: unknown key, did you mean 'trees'?" in line
+
+
+def test_values_are_not_converted_in_silence() -> None:
+    assert "splits.folds" in fault_of(with_override(TASK, ["splits", "folds"], "5", ""))
+    assert "rows.time_ordered" in fault_of(with_override(TASK, ["rows", "time_ordered"], 1, ""))
+
+
+def test_overrides_lie_over_the_file_and_leave_it_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "task.toml"
+    file.write_bytes((CONF / "tasks" / "campaign_response.toml").read_bytes())
+    before = load(Task, file)
+
+    found = load(Task, file, dict([parse_override("decision.cost=7.5"), parse_override("splits.fold_salt=other")]))
+
+    assert found.decision is not None
+    assert (found.decision.cost, found.splits.fold_salt) == (7.5, "other")
+    assert load(Task, file) == before
+
+
+def test_an_override_of_what_is_no_table_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"name is not a table, so name\.x cannot be set"):
+        validate(Task, TASK, "some.toml", {"name.x": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("a.b=5", "a.b", 5),
+        ("a = [1, 2]", "a", [1, 2]),
+        ("a=plain words", "a", " plain words".strip()),
+        ("a=x=y", "a", "x=y"),
+        ("a='5'", "a", "5"),
+        ("a=", "a", ""),
+    ],
+)
+def test_override_values_are_toml_or_bare_text(text: str, key: str, value: Any) -> None:
+    assert parse_override(text) == (key, value)
+
+
+@given(st.text(max_size=20))
+def test_any_override_is_taken_or_refused(text: str) -> None:
+    try:
+        key, _ = parse_override(text)
+    except ConfigurationError:
+        assert "=" not in text or not text.partition("=")[0].strip()
+    else:
+        assert key
+
+
+@given(st.sampled_from([(Task, TASK), (Contract, CONTRACT)]), st.data(), VALUES)
+def test_any_other_value_at_any_place_is_valid_or_a_clear_fault(kind_and_values, data, value: Any) -> None:
+    kind, values = kind_and_values
+    changed = replaced(values, data.draw(st.sampled_from(paths(values))), value)
+    try:
+        validate(kind, changed, "some.toml")
+    except ConfigurationError as fault:
+        assert "\n" not in fault.where
+        assert fault.line().startswith("some.toml: ")
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_toml_or_a_clear_fault(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    file.write_bytes(content)
+    try:
+        found = read_toml(file)
+    except ConfigurationError as fault:
+        assert fault.where == str(file)
+    else:
+        assert found == tomllib.loads(content.decode())
+
+
+@pytest.mark.parametrize("content", ["a = " + "[" * 5000, "a." * 5000 + "b = 1"])
+def test_toml_that_is_nested_too_deeply_is_a_clear_fault_or_read(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "deep.toml"
+    file.write_text(content, encoding="utf-8")
+
+    with pytest.raises(ConfigurationError):
+        load(Task, file)

@@ -171,8 +171,9 @@ def with_features(
 def _plain(found: DataFrame, select: Select, name: str) -> Column:
     kind = dict(found.dtypes)[name]
     column = F.col(f"`{name}`")
-    if kind.startswith("decimal") or kind == "float":
-        return column.cast("double").alias(name)
+    if kind.startswith("decimal") or kind in ("float", "double"):
+        # What is not a number is a missing one: no median and no model can take it.
+        return F.nanvl(column.cast("double"), F.lit(None).cast("double")).alias(name)
     if kind in ("tinyint", "smallint", "int"):
         return column.cast("bigint").alias(name)
     if kind in ("string", "boolean", *_NUMBERS):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     LongType,
@@ -98,7 +100,7 @@ def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None
     )
     for row in rows:
         if inputs is None or dict(row.inputs or {}) == dict(inputs):
-            return Run(**{**row.asDict(), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
+            return Run(**{**_values(row), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
     return None
 
 
@@ -120,7 +122,7 @@ def find_file(lake: Lake, source: str, content_hash: str) -> FileEntry | None:
     )
     if not rows:
         return None
-    values = rows[0].asDict()
+    values = _values(rows[0])
     values["batch"] = values.pop("_batch")
     return FileEntry(**values)
 
@@ -132,6 +134,13 @@ def record_file(lake: Lake, entry: FileEntry) -> None:
     rows = lake.spark.createDataFrame([tuple(row[f.name] for f in _FILE_ROW.fields)], _FILE_ROW)
     label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
     lake.replace(FILES, rows, label, where={"source": entry.source, "content_hash": entry.content_hash})
+
+
+def _values(row: Row) -> dict[str, Any]:
+    """A row by column, its moments in UTC: Spark hands them out in the machine's zone without saying so."""
+    return {
+        name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.asDict().items()
+    }
 
 
 def _row_type(table: Table) -> StructType:

@@ -192,14 +192,14 @@ def _level_slots(
     kept = [level for count, level in named if count >= rules.rare_level_share * rows][: rules.maximum_levels]
     rare = [(count, level) for count, level in named if level not in kept]
     text = f"CAST(`{feature.name}` AS STRING)"
-    is_kept = f"{text} IN ({', '.join(map(sql_text, kept))})" if kept else "false"
+    is_kept = f"coalesce({text} IN ({', '.join(map(sql_text, kept))}), false)" if kept else "false"
     has_missing = levels.get(None, 0) > 0
     slots = [
         _slot(feature, level, f"CAST(coalesce({text} = {sql_text(level)}, false) AS DOUBLE)") for level in sorted(kept)
     ]
     if has_missing:
         slots.append(_slot(feature, MISSING, f"CAST({text} IS NULL AS DOUBLE)"))
-    other = f"coalesce(NOT ({is_kept}), {'false' if has_missing else 'true'})"
+    other = f"NOT {is_kept} AND {text} IS NOT NULL" if has_missing else f"NOT {is_kept}"
     slots.append(_slot(feature, OTHER, f"CAST({other} AS DOUBLE)"))
     findings = []
     if rare:

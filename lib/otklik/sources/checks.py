@@ -102,8 +102,8 @@ def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
     judged = flagged.withColumn("_is_bad", is_bad)
     meanings = F.array(*(_reason(*reason) for _, reason in faults))
     found = F.concat(
-        F.filter(meanings, lambda _, place: F.col("_flags")[place]),
         F.when(F.col("_has_long_field"), F.array(_long_field_reason(contract))).otherwise(F.array()),
+        F.filter(meanings, lambda _, place: F.col("_flags")[place]),
     )
     reasons = F.when(is_apart, F.array(_structural_reason(contract.format))).otherwise(found)
     return judged.select(

@@ -1,0 +1,183 @@
+"""The two clocks, the states of a label, and what a SELECT may give."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.features.builder import count_rows, latest_known, only_known, rows_of_task, with_features
+from otklik.features.catalogue import read_select
+from otklik.lake.content import content_hash
+
+MOMENT = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+CONTACTS = (
+    "contact_id STRING, customer_id STRING, contacted_at TIMESTAMP, channel STRING, call_number INT, "
+    "talk_seconds INT, responded_at TIMESTAMP, known_at TIMESTAMP"
+)
+ROWS = "key STRING, moment TIMESTAMP, unit STRING, label INT, label_state STRING, position BIGINT"
+
+
+def contacts(spark: SparkSession, *earlier: tuple[datetime, datetime, datetime]) -> DataFrame:
+    """Contact c0 of customer u at MOMENT, and earlier ones as (contacted, responded, known)."""
+    rows: list[tuple[Any, ...]] = [("c0", "u", MOMENT, "phone", 9, 60, None, MOMENT)]
+    rows += [
+        (f"e{i}", "u", happened, "phone", i, 60, responded, known)
+        for i, (happened, responded, known) in enumerate(earlier)
+    ]
+    return spark.createDataFrame(rows, CONTACTS)
+
+
+def row_of(spark: SparkSession, *keys: str) -> DataFrame:
+    return spark.createDataFrame([(key, MOMENT, "u", 1, "yes", None) for key in keys or ("c0",)], ROWS)
+
+
+def select_of(folder: Path, text: str, name: str = "mine") -> Any:
+    (folder / f"{name}.sql").write_text(text, encoding="utf-8")
+    return read_select(name, {}, [folder])
+
+
+def test_a_microsecond_decides_on_both_clocks(spark: SparkSession) -> None:
+    fine = (MOMENT - DAY, MOMENT - DAY, MOMENT - DAY)
+    frame = contacts(
+        spark,
+        fine,
+        (MOMENT - TICK, MOMENT, MOMENT),  # happened just before, answered and known just in time
+        (MOMENT, MOMENT, MOMENT),  # happens at the moment itself: not earlier
+        (MOMENT - DAY, MOMENT + TICK, MOMENT),  # answered too late
+        (MOMENT - DAY, MOMENT - DAY, MOMENT + TICK),  # known too late
+    )
+    select = read_select("contact_plan", {}, [])
+
+    found = with_features(spark, row_of(spark), [(select, [])], {"contacts": frame}, MOMENT + DAY).collect()
+
+    assert [(row.key, row.previous_responses, row.call_number) for row in found] == [("c0", 2, 9)]
+
+
+def test_what_was_not_known_at_the_as_of_moment_is_not_there(spark: SparkSession) -> None:
+    known = [MOMENT - TICK, MOMENT, MOMENT + TICK, None]
+    timed = spark.createDataFrame([(i, at) for i, at in enumerate(known)], "id INT, known_at TIMESTAMP")
+    arrived = timed.withColumnRenamed("known_at", "_known_at")
+
+    assert {row.id for row in only_known(timed, MOMENT).collect()} == {0, 1, 3}
+    assert {row.id for row in only_known(arrived, MOMENT).collect()} == {0, 1, 3}
+    assert only_known(timed.select("id"), MOMENT).count() == 4
+    assert latest_known([timed, timed.select("id")]) == MOMENT + TICK
+    assert latest_known([timed.select("id")]) is None
+
+
+def test_a_label_counts_when_its_window_is_over(spark: SparkSession, tmp_path: Path) -> None:
+    window = timedelta(days=7)
+    asked = [
+        ("over", MOMENT - window, 1),
+        ("over_no", MOMENT - window, 0),
+        ("open", MOMENT - window + TICK, 1),
+        ("nobody_knows", MOMENT - window, None),
+        ("now", MOMENT, 1),
+        ("later", MOMENT + TICK, 1),
+    ]
+    frame = spark.createDataFrame(asked, "key STRING, moment TIMESTAMP, label INT")
+    select = select_of(tmp_path, "SELECT key, moment, label FROM {asked}")
+
+    rows = rows_of_task(spark, select, {"asked": frame}, as_of=MOMENT, label_window=window).cache()
+
+    assert {row.key: (row.label, row.label_state) for row in rows.collect()} == {
+        "over": (1, "yes"),
+        "over_no": (0, "no"),
+        "open": (None, "immature"),
+        "nobody_knows": (None, "unlabelled"),
+        "now": (None, "immature"),
+    }
+    counts = count_rows(rows, "mine.sql")
+    assert (counts.rows, counts.labelled, counts.positives, counts.immature, counts.unlabelled, counts.entities) == (
+        5,
+        2,
+        1,
+        2,
+        1,
+        5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        ([("a", MOMENT, 1), ("a", MOMENT, 0)], "1 rows stand twice under one key and moment"),
+        ([(None, MOMENT, 1), ("b", None, 1)], "2 rows have no key or no moment"),
+        ([("a", MOMENT, 2)], "1 labels are neither 0 nor 1"),
+        ([], "there are no rows up to the as-of moment"),
+    ],
+)
+def test_rows_that_could_not_be_told_apart_are_refused(spark: SparkSession, rows: list, fault: str) -> None:
+    frame = spark.createDataFrame([(key, at, "u", label, "yes", None) for key, at, label in rows], ROWS)
+
+    with pytest.raises(RefusedError, match=rf"mine\.sql: {fault}"):
+        count_rows(frame, "mine.sql")
+
+
+HEADER = "-- column n: a number | число\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (HEADER + "SELECT key, moment, 1 AS n, 2 AS m FROM {rows}", "only in the header: none, only in the SELECT: m"),
+        (HEADER + "SELECT key, moment FROM {rows}", "only in the header: n, only in the SELECT: none"),
+        (HEADER + "SELECT key, 1 AS n FROM {rows}", "give key and moment"),
+        (HEADER + "SELECT key, moment, moment AS n FROM {rows}", "column n is a timestamp"),
+        (HEADER + "SELECT key, moment, label AS n FROM {rows}", "`label`"),
+        (HEADER + "SELECT key, moment, label_state AS n FROM {rows}", "`label_state`"),
+        (HEADER + "SELECT r.key, r.moment, 1 AS n FROM {rows} r, {calls} c", "there is no input frame 'calls'"),
+        ("-- column unit: who | кто\nSELECT key, moment, unit FROM {rows}", "columns that are already there: unit"),
+    ],
+)
+def test_a_select_gives_what_its_header_says_and_never_sees_the_label(
+    spark: SparkSession, tmp_path: Path, text: str, fault: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        with_features(spark, row_of(spark), [(select_of(tmp_path, text), [])], {}, MOMENT)
+
+    assert fault in caught.value.line()
+    assert "mine" in caught.value.where
+
+
+def test_numbers_are_wide_and_never_nan_and_columns_may_be_left_out(spark: SparkSession, tmp_path: Path) -> None:
+    header = "".join(f"-- column {name}: a | а\n" for name in ("n", "d", "f", "out"))
+    text = "SELECT key, moment, 1Y AS n, 1.5BD AS d, CAST('NaN' AS FLOAT) AS f, 1 AS out FROM {rows}"
+
+    found = with_features(spark, row_of(spark), [(select_of(tmp_path, header + text), ["out"])], {}, MOMENT)
+
+    assert found.dtypes[-3:] == [("n", "bigint"), ("d", "double"), ("f", "double")]
+    assert found.select("n", "d", "f").collect() == [(1, 1.5, None)]
+
+
+def test_a_row_that_a_select_does_not_mention_keeps_its_place(spark: SparkSession, tmp_path: Path) -> None:
+    select = select_of(tmp_path, HEADER + "SELECT key, moment, 1 AS n FROM {rows} WHERE key = 'a'")
+
+    found = with_features(spark, row_of(spark, "a", "b"), [(select, [])], {}, MOMENT).orderBy("key").collect()
+
+    assert [(row.key, row.n) for row in found] == [("a", 1), ("b", None)]
+
+
+def test_the_content_does_not_depend_on_the_layout(spark: SparkSession) -> None:
+    earlier = [(MOMENT - DAY * i, MOMENT - DAY * i + DAY / 2, MOMENT - DAY * i) for i in range(1, 9)]
+    frame = contacts(spark, *earlier)
+    select = read_select("contact_plan", {}, [])
+    rows = row_of(spark, "c0", "e0", "e3")
+
+    hashes = {
+        content_hash(
+            with_features(
+                spark, rows.repartition(parts), [(select, [])], {"contacts": frame.repartition(parts)}, MOMENT + DAY
+            )
+        )
+        for parts in (1, 2, 4)
+    }
+
+    assert len(hashes) == 1

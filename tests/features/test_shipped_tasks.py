@@ -1,0 +1,311 @@
+"""The shipped tasks: every file passes `otklik check`, and their SELECTs say what their headers say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from otklik.features.builder import rows_of_task, with_features
+from otklik.features.catalogue import read_select
+from otklik.home import Home
+from otklik.settings import load
+from otklik.steps.offline import check
+from otklik.task import Task
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+TASKS = sorted((CONF / "tasks").glob("*.toml"))
+TICK, HOUR, DAY = timedelta(microseconds=1), timedelta(hours=1), timedelta(days=1)
+END = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def shipped(name: str) -> Task:
+    return load(Task, CONF / "tasks" / f"{name}.toml", {})
+
+
+def table_of(
+    spark: SparkSession, task: Task, inputs: dict[str, DataFrame], *, as_of: datetime = END, **settings: Any
+) -> dict[str, Row]:
+    """The task's feature table by `key` or, where a key has several moments, `key at moment`."""
+    rows_select = read_select(task.rows.sql, {**task.rows.settings, **settings}, [])
+    groups = [(read_select(g.sql, g.settings, []), g.leave_out) for g in task.features.values()]
+    rows = rows_of_task(spark, rows_select, inputs, as_of=as_of, label_window=task.rows.label_window)
+    found = with_features(spark, rows, groups, inputs, as_of).withColumnRenamed("moment", "at").collect()
+    times = {row.key: [r.at for r in found if r.key == row.key] for row in found}
+    return {row.key if len(times[row.key]) == 1 else f"{row.key} at {moment_of(row):%d %H}": row for row in found}
+
+
+def moment_of(row: Row) -> datetime:
+    """Spark hands out moments in the machine's zone without saying so."""
+    moment: datetime = row["at"]
+    return moment.astimezone(UTC)
+
+
+@pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
+def test_a_shipped_task_passes_the_check(path: Path) -> None:
+    assert "a task" in check([str(path)], Home(CONF))
+
+
+@pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
+def test_settings_name_features_that_there_are(path: Path) -> None:
+    task = shipped(path.stem)
+    given = {c.name for g in task.features.values() for c in read_select(g.sql, g.settings, []).columns}
+    left_out = {name for g in task.features.values() for name in g.leave_out}
+    named = {
+        *task.preparation.log_scale,
+        *task.preparation.categorical,
+        *task.preparation.bands,
+        *task.evaluation.units,
+        *task.evaluation.references,
+        *task.report.attributes,
+        *task.report.attribute_bands,
+    }
+
+    assert left_out <= given
+    assert named <= given - left_out
+
+
+# marketing_campaign
+
+
+def customers(spark: SparkSession) -> DataFrame:
+    base = {
+        "id": 1,
+        "year_birth": 1970,
+        "education": "PhD",
+        "marital_status": "Single",
+        "income": 50_000,
+        "kidhome": 0,
+        "teenhome": 1,
+        "enrolled_on": datetime(2014, 9, 4).date(),
+        "recency": 30,
+        "mnt_wines": 60,
+        "mnt_fruits": 0,
+        "mnt_meat_products": 20,
+        "mnt_fish_products": 0,
+        "mnt_sweet_products": 0,
+        "mnt_gold_prods": 20,
+        "num_deals_purchases": 1,
+        "num_web_purchases": 2,
+        "num_catalog_purchases": 0,
+        "num_store_purchases": 1,
+        "num_web_visits_month": 4,
+        **{f"accepted_cmp{n}": 0 for n in range(1, 6)},
+        "complain": 0,
+        "z_cost_contact": 3,
+        "z_revenue": 11,
+        "response": 1,
+    }
+    others = [
+        {"id": 2, "response": 0},
+        {"id": 3, "recency": 31},
+        {"id": 4, "income": None},
+        {"id": 5, "income": None},
+        {"id": 6, "num_deals_purchases": 0, "num_web_purchases": 0, "num_store_purchases": 0},
+    ]
+    # A frame may say "date" only in a schema; all else are whole numbers and texts.
+    kinds = {"education": "STRING", "marital_status": "STRING", "enrolled_on": "DATE"}
+    schema = ", ".join(f"{name} {kinds.get(name, 'INT')}" for name in base)
+    return spark.createDataFrame([tuple({**base, **other}.values()) for other in ({}, *others)], schema)
+
+
+def test_customers_with_their_answer(spark: SparkSession) -> None:
+    task = shipped("marketing_campaign")
+
+    found = table_of(spark, task, {"customers": customers(spark)})
+
+    assert {key: row.label for key, row in found.items()} == {"1": 1, "2": 0, "3": 1, "4": 1, "5": 1, "6": 1}
+    row = found["1"]
+    assert (row.age, row.days_as_customer, row.income, row.spent_per_purchase) == (44, 30, 50_000, 25.0)
+    assert (row.mnt_wines_share, row.mnt_fruits_share, row.mnt_gold_prods_share) == (0.6, 0.0, 0.2)
+    assert (row.z_cost_contact, row.z_revenue) == (3, 11)
+    assert found["6"].spent_per_purchase is None
+    assert found["4"].income is None
+
+
+def test_look_alike_customers_share_a_unit_whatever_they_answered(spark: SparkSession) -> None:
+    found = table_of(spark, shipped("marketing_campaign"), {"customers": customers(spark)})
+
+    assert {key: row.unit for key, row in found.items()} == {"1": "1", "2": "1", "3": "3", "4": "4", "5": "4", "6": "6"}
+
+
+# higgs_return
+
+MIDNIGHT = datetime(2012, 7, 3, tzinfo=UTC)
+ACTIVITY = "actor INT, target INT, happened_at TIMESTAMP, kind STRING, known_at TIMESTAMP"
+
+
+def activity(spark: SparkSession, *acts: tuple[int, int, datetime, str]) -> DataFrame:
+    return spark.createDataFrame([(*act[:3], act[3], act[2]) for act in acts], ACTIVITY)
+
+
+def moments_of(found: dict[str, Row], key: str) -> list[datetime]:
+    return sorted(moment_of(row) for row in found.values() if row.key == key)
+
+
+def test_an_account_is_asked_about_while_it_acted_in_the_last_24_hours(spark: SparkSession) -> None:
+    acts = activity(
+        spark,
+        (1, 9, MIDNIGHT, "RT"),
+        (2, 9, MIDNIGHT + TICK, "RT"),
+        (3, 9, MIDNIGHT - 2 * DAY, "RT"),  # before the first moment's 24 hours
+    )
+
+    found = table_of(spark, shipped("higgs_return"), {"activity": acts}, one_account_in=1)
+
+    assert moments_of(found, "1") == [MIDNIGHT + hours * HOUR for hours in (0, 6, 12, 18)]
+    assert moments_of(found, "2") == [MIDNIGHT + hours * HOUR for hours in (6, 12, 18, 24)]
+    assert moments_of(found, "3") == []
+    assert moments_of(found, "9") == []
+
+
+def test_an_account_returns_within_24_hours_after_the_moment(spark: SparkSession) -> None:
+    acts = activity(
+        spark,
+        (1, 9, MIDNIGHT, "RT"),
+        (1, 9, MIDNIGHT + DAY, "MT"),
+        (2, 9, MIDNIGHT, "RT"),
+        (2, 9, MIDNIGHT + DAY + TICK, "MT"),
+        (3, 9, MIDNIGHT + 2 * DAY, "RT"),
+    )
+
+    found = table_of(spark, shipped("higgs_return"), {"activity": acts}, as_of=MIDNIGHT + 2 * DAY, one_account_in=1)
+
+    assert [found[f"{account} at 03 00"].label for account in (1, 2)] == [1, 0]
+    assert found["2 at 03 06"].label == 1
+    # Its own act at the moment counts for the moment, not as a return; and its 24 hours are not over.
+    assert [(row.label, row.label_state) for row in found.values() if row.key == "3"] == [(None, "immature")]
+
+
+def test_what_an_account_did_and_received_up_to_the_moment(spark: SparkSession) -> None:
+    acts = activity(
+        spark,
+        (1, 9, MIDNIGHT - 23 * HOUR, "RT"),
+        (1, 8, MIDNIGHT, "MT"),
+        (1, 8, MIDNIGHT + TICK, "MT"),
+        (5, 1, MIDNIGHT - 72 * HOUR, "RT"),  # the window is open at its start
+        (5, 1, MIDNIGHT - 30 * HOUR, "RT"),
+        (5, 1, MIDNIGHT - 7 * HOUR, "RT"),
+        (5, 1, MIDNIGHT, "RE"),
+        (6, 1, MIDNIGHT, "MT"),
+        (6, 1, MIDNIGHT + TICK, "MT"),
+    )
+
+    found = table_of(spark, shipped("higgs_return"), {"activity": acts}, one_account_in=1)
+
+    row = found["1 at 03 00"]
+    assert (row.event_count_6h, row.event_count_24h, row.rt_count_24h, row.mt_count_24h) == (1, 2, 1, 1)
+    assert (row.received_count_6h, row.received_count_24h, row.received_count_72h) == (2, 3, 4)
+    assert (row.received_rt_count_24h, row.received_mt_count_24h, row.received_re_count_24h) == (1, 1, 1)
+    assert row.received_from_24h == 2
+    lonely = found["6 at 03 00"]
+    assert (lonely.received_count_72h, lonely.received_from_24h) == (0, 0)
+
+
+def test_one_account_in_n_is_kept_whole(spark: SparkSession) -> None:
+    acts = activity(spark, *((account, 1, MIDNIGHT, "RT") for account in range(1, 401)))
+
+    found = table_of(spark, shipped("higgs_return"), {"activity": acts})
+
+    accounts = {row.key for row in found.values()}
+    assert 25 <= len(accounts) <= 75
+    assert len(found) == 4 * len(accounts)
+
+
+# facebook_live_reach
+
+#: Midnight in Thailand.
+MORNING = datetime(2018, 3, 4, 17, tzinfo=UTC)
+POSTS = (
+    "status_id STRING, status_type STRING, published_at TIMESTAMP, num_shares INT, num_comments INT, "
+    "num_reactions INT, num_likes INT, num_loves INT, num_wows INT, num_hahas INT, num_sads INT, num_angrys INT, "
+    "known_at TIMESTAMP"
+)
+
+
+def posts(spark: SparkSession, *given: tuple[str, str, datetime, int]) -> DataFrame:
+    return spark.createDataFrame(
+        [
+            (key, kind, at, shares, 2 * shares, 3 * shares, 3 * shares, 0, 0, 0, 0, 0, at)
+            for key, kind, at, shares in given
+        ],
+        POSTS,
+    )
+
+
+def history(seller: str, shares: list[int]) -> list[tuple[str, str, datetime, int]]:
+    """A photo a day up to the day before MORNING, the last share count on the last day."""
+    return [
+        (f"{seller}_{i}", "photo", MORNING - (len(shares) - i) * DAY + HOUR, count) for i, count in enumerate(shares)
+    ]
+
+
+def test_the_top_quarter_is_that_of_the_sellers_posts_before_the_day(spark: SparkSession) -> None:
+    twenty = list(range(1, 21))  # their 75th percentile is 15.25
+    frame = posts(
+        spark,
+        *history("a", twenty),
+        ("a_old", "photo", MORNING - 365 * DAY, 1_000),  # a year before, not within it
+        ("a_above", "photo", MORNING, 16),
+        ("a_below", "photo", MORNING + 2 * HOUR, 15),
+        ("a_same_day", "photo", MORNING + 23 * HOUR, 1_000),
+        *history("b", twenty[1:]),
+        ("b_too_few", "photo", MORNING, 16),
+    )
+
+    found = table_of(spark, shipped("facebook_live_reach"), {"posts": frame})
+
+    labels = {key: (row.label, row.label_state) for key, row in found.items()}
+    assert labels["a_above"] == (1, "yes")
+    assert labels["a_below"] == (0, "no")
+    assert labels["b_too_few"] == (None, "unlabelled")
+    assert {moment_of(found[key]) for key in ("a_above", "a_below", "a_same_day")} == {MORNING}
+    assert {found[key].unit for key in ("a_above", "a_below", "a_same_day")} == {"a 2018-03-05"}
+    assert found["a_above"].top_quarter_begins == 15.25
+
+
+def test_a_post_has_no_answer_before_its_day_is_over(spark: SparkSession) -> None:
+    frame = posts(spark, *history("a", [1] * 20), ("a_new", "photo", MORNING + HOUR, 5))
+
+    assert [
+        table_of(spark, shipped("facebook_live_reach"), {"posts": frame}, as_of=as_of)["a_new"].label_state
+        for as_of in (MORNING + DAY - TICK, MORNING + DAY)
+    ] == ["immature", "yes"]
+
+
+def test_what_is_planned_and_what_the_seller_did_before(spark: SparkSession) -> None:
+    frame = posts(
+        spark,
+        ("a_1", "video", MORNING - 2 * DAY, 10),
+        ("a_2", "photo", MORNING - 12 * HOUR, 2),
+        ("a_3", "photo", MORNING - 40 * DAY, 6),
+        ("a_4", "photo", MORNING - 90 * DAY, 7),  # the window of 90 days is open at its start
+        ("b_1", "photo", MORNING - DAY, 99),
+        ("a_5", "photo", MORNING, 50),
+        ("a_6", "photo", MORNING + 10 * HOUR, 60),
+    )
+
+    found = table_of(spark, shipped("facebook_live_reach"), {"posts": frame})
+
+    row = found["a_6"]
+    assert (row.status_type, row.hour, row.weekday) == ("photo", 10, 1)
+    assert (row.posts_30d, row.posts_90d, row.posts_365d) == (2, 3, 4)
+    assert (row.mean_shares_30d, row.median_shares_90d, row.mean_comments_30d) == (6.0, 6.0, 12.0)
+    assert (row.video_share_30d, row.days_since_last_post) == (0.5, 0.5)
+    assert (row.same_type_posts_365d, row.same_type_mean_shares_365d) == (3, 5.0)
+    # The 75th percentile of 2, 6, 7 and 10 is 7.75: no photo has more.
+    assert (row.top_quarter_begins, row.same_type_top_share_365d) == (7.75, 0.0)
+    first = found["b_1"]
+    assert (first.posts_365d, first.same_type_posts_365d) == (0, 0)
+    assert (first.days_since_last_post, first.mean_shares_30d, first.same_type_top_share_365d) == (None, None, None)
+
+
+def test_reactions_to_the_post_itself_are_leaks() -> None:
+    group = shipped("facebook_live_reach").features["post"]
+    columns = read_select(group.sql, group.settings, []).columns
+
+    assert {c.name for c in columns if not c.is_known_after} == {"status_type", "hour", "weekday"}
+    assert "num_shares" not in {c.name for c in columns}

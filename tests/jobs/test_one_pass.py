@@ -1,0 +1,230 @@
+"""One pass of all jobs on a small world, and what must hold of every table it leaves."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from otklik.cli import main
+from otklik.errors import DamagedError
+from otklik.home import find_home
+from otklik.lake.content import content_hash
+from otklik.lake.store import Lake
+from otklik.lake.tables import SCOREBOARD
+from otklik.models.registry import load_champion
+from otklik.progress import Progress
+from otklik.steps.context import Job, Options
+from otklik.steps.features import build_features
+from otklik.steps.ingest import ingest_files
+from otklik.steps.report import write_report
+from otklik.steps.score import score_rows
+from otklik.steps.train import train_models
+from otklik.world.writing import WorldFacts, write_world
+
+TASK = "campaign_response"
+#: As small as the plan of fits allows, so that the pass is about the way and not about the models.
+QUICK = {
+    "splits.folds": 4,
+    "splits.groups": 2,
+    "splits.time_windows": 1,
+    "models.logistic_regression.max_iter": 5,
+    "models.linear_svc.max_iter": 2,
+    "models.decision_tree.max_depth": [2],
+    "models.random_forest.max_depth": [2],
+    "models.random_forest.trees": [3],
+    "score.where": "true",
+    "checks.psi_warning": 100.0,
+    "checks.minimum_positives": 20,
+}
+ALL_STEPS = (build_features, train_models, score_rows, write_report)
+
+
+def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, **names: Any) -> Job:
+    return Job(
+        options=Options(names, None, overrides or {}, "en"),
+        lake=lake,
+        home=find_home(None),
+        progress=Progress(io.StringIO(), lambda: 0.0, is_live=False),
+        clock=lambda: datetime.now(UTC),
+        pseudonym_key=lambda: b"0123456789abcdef",
+        print_result=sys.stdout.write,
+        scratch=scratch,
+    )
+
+
+def versions(lake: Lake) -> dict[str, int | None]:
+    tables = [path.parent.name + "." + path.name for path in Path(lake.root).glob("*/*") if (path / "_delta_log").is_dir()]
+    return {table: lake.version(table) for table in tables if table != "ops.runs"}
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("one-pass")
+
+
+@pytest.fixture(scope="module")
+def planted(spark: SparkSession, scratch: Path) -> WorldFacts:
+    return write_world(spark, 1_000, 7, str(scratch / "world"))
+
+
+@pytest.fixture(scope="module")
+def ingested(spark: SparkSession, scratch: Path, planted: WorldFacts) -> Lake:
+    lake = Lake(spark, str(scratch / "lake"))
+    for source in planted.sources:
+        ingest_files(job_on(lake, scratch, source=source, paths=[str(scratch / "world" / source)]))
+    return lake
+
+
+@pytest.fixture(scope="module")
+def lake(ingested: Lake, scratch: Path) -> Lake:
+    for step in ALL_STEPS:
+        assert step(job_on(ingested, scratch, QUICK, task=TASK)) == 0
+    return ingested
+
+
+def test_ingest_finds_exactly_the_planted_defects(ingested: Lake, planted: WorldFacts) -> None:
+    files = ingested.read("ops.files").toPandas()
+    for source, facts in planted.sources.items():
+        mine = files[files["source"] == source]
+        found = {name: int(mine[name].sum()) for name in ("rows", "accepted", "inserted", "updated", "rejected", "duplicates")}
+        assert found == {name: getattr(facts, name) for name in found}, source
+        assert (mine["rows"] == mine["accepted"] + mine["rejected"] + mine["duplicates"]).all()
+        assert ingested.read(f"silver.{source}").count() == facts.inserted
+        assert ingested.read(f"bronze.{source}").count() == facts.rows
+    rejected = sum(facts.rejected for facts in planted.sources.values())
+    assert ingested.read("bronze.rejected").where("size(reasons) > 0").count() == rejected
+
+
+def test_silver_holds_pseudonyms_and_no_personal_value(ingested: Lake) -> None:
+    customers = ingested.read("silver.customers")
+    pseudonyms = customers.where(F.col("name").isNotNull() & ~F.col("name").rlike("^[0-9a-f]{64}$")).count()
+    assert pseudonyms == 0
+    assert ingested.personal_columns("silver.customers") == ["name", "email", "phone"]
+
+
+def test_a_second_ingest_changes_no_table(ingested: Lake, scratch: Path) -> None:
+    before = versions(ingested)
+    ingest_files(job_on(ingested, scratch, source="contacts", paths=[str(scratch / "world" / "contacts")]))
+    assert versions(ingested) == before
+
+
+def test_features_are_one_row_per_contact_and_the_same_on_any_layout(lake: Lake, scratch: Path) -> None:
+    features = lake.read(f"gold.{TASK}_features")
+    assert features.count() == features.select("key", "as_of").distinct().count()
+    hashes = {content_hash(features.repartition(n)) for n in (1, 2, 4)}
+    assert len(hashes) == 1
+    states = {row.label_state for row in features.select("label_state").distinct().collect()}
+    assert {"yes", "no", "immature"} <= states
+    assert features.where("label_state = 'immature' AND label IS NOT NULL").count() == 0
+
+
+def test_scoreboard_has_every_row_and_column(lake: Lake) -> None:
+    board = lake.read("gold.scoreboard").toPandas()
+    assert list(board.columns) == [column.name for column in SCOREBOARD.columns]
+    assert len(board) == len(board[["model", "leaks", "split", "calibration"]].drop_duplicates()) == 6 * 2 * 2 * 2
+    majority = board[board["model"] == "majority"]
+    assert (majority["auc"] == 0.5).all()
+    svc = board[(board["model"] == "linear_svc") & (board["calibration"] == "raw")]
+    assert svc[["log_loss", "brier", "ece"]].isna().all().all()
+    assert svc["auc"].notna().all()
+    assert np.allclose(board["threshold"], 1 / 6)
+
+
+def test_the_leak_stays_out_of_the_model_that_serves(lake: Lake) -> None:
+    serving = load_champion(lake, TASK).serving
+    assert not [slot for slot in serving.champion.slots.sources if slot == "talk_seconds"]
+    findings = lake.read("gold.findings").where("kind = 'known_leak'").toPandas()
+    assert list(findings["feature"]) == ["talk_seconds"]
+
+
+def test_reasons_add_up_to_the_raw_score(lake: Lake) -> None:
+    scores = lake.read(f"gold.{TASK}_scores").toPandas()
+    given = np.array([sum(reason["contribution"] for reason in row) for row in scores["reasons"]])
+    gap = np.abs(scores["base_value"] + given + scores["other"] - scores["raw_score"])
+    assert gap.max() < 1e-9
+    assert set(scores["decile"]) == set(range(1, 11))
+    assert scores["probability"].between(0, 1).all()
+
+
+def test_labelled_rows_get_the_probabilities_they_had_out_of_fold(lake: Lake) -> None:
+    champion = load_champion(lake, TASK)
+    scores = lake.read(f"gold.{TASK}_scores").where("is_out_of_fold").toPandas()
+    said = (
+        lake.read(f"gold.{TASK}_predictions")
+        .where((F.col("model") == champion.serving.model) & (F.col("leaks") == "without") & (F.col("split") == "random"))
+        .toPandas()
+    )
+    both = scores.merge(said, on=["key", "as_of"])
+    assert len(both) == len(scores) > 0
+    assert np.abs(both["probability"] - both["calibrated"]).max() < 1e-9
+
+
+def test_the_list_is_what_pays_and_control_comes_from_it(lake: Lake) -> None:
+    actions = lake.read(f"gold.{TASK}_actions").toPandas().sort_values("rank")
+    assert (actions["probability"] > 1 / 6).all()
+    assert list(actions["rank"]) == list(range(1, len(actions) + 1))
+    assert set(actions["arm"]) <= {"contact", "control"}
+    value = lake.read("gold.action_value").toPandas().set_index("policy")
+    assert value.loc["none", "expected_profit"] == 0
+    assert int(value.loc["list", "customers"]) == len(actions)
+
+
+def test_the_report_is_one_page(lake: Lake) -> None:
+    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
+    assert "Deposit campaign: whom to contact" in page
+
+
+def test_running_everything_again_reuses_every_result(lake: Lake, scratch: Path) -> None:
+    before, runs = versions(lake), lake.read("ops.runs").count()
+    for step in ALL_STEPS:
+        step(job_on(lake, scratch, QUICK, task=TASK))
+    assert versions(lake) == before
+    assert lake.read("ops.runs").count() == runs + len(ALL_STEPS)
+    statuses = [row.status for row in lake.read("ops.runs").orderBy(F.desc("started_at")).limit(4).collect()]
+    assert statuses.count("reused") >= 3
+
+
+def test_show_prints_json_on_stdout_only(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["show", "gold.scoreboard", "--lake", lake.root, "--limit", "3", "--format", "json"])
+    captured = capsys.readouterr()
+    rows = json.loads(captured.out)
+    assert code == 0
+    assert len(rows) == 3
+    assert all(set(row) == {column.name for column in SCOREBOARD.columns} for row in rows)
+
+
+def test_personal_columns_are_masked_when_shown(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "silver.customers", "--lake", lake.root, "--limit", "2", "--format", "json"])
+    assert {row["email"] for row in json.loads(capsys.readouterr().out)} <= {"***", None}
+    main(["show", "bronze.customers", "--lake", lake.root, "--limit", "2", "--format", "json"])
+    assert {row["record"] for row in json.loads(capsys.readouterr().out)} == {"***"}
+
+
+def test_a_changed_byte_in_a_model_folder_is_refused(lake: Lake, scratch: Path) -> None:
+    champion = load_champion(lake, TASK)
+    serving = Path(lake.root) / champion.row["folder"] / "serving.json"
+    kept = serving.read_bytes()
+    serving.write_bytes(kept.replace(b"0", b"1", 1))
+    try:
+        with pytest.raises(DamagedError, match=r"serving\.json"):
+            load_champion(lake, TASK)
+    finally:
+        serving.write_bytes(kept)
+    assert load_champion(lake, TASK).run_id == champion.run_id
+
+
+def test_export_writes_one_file(lake: Lake, scratch: Path) -> None:
+    target = scratch / "list.csv"
+    assert main(["export", f"gold.{TASK}_actions", "--lake", lake.root, "--to", str(target)]) == 0
+    assert len(pd.read_csv(target)) == lake.read(f"gold.{TASK}_actions").count()

@@ -1,0 +1,61 @@
+"""Files of the lake that are no tables."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from otklik.errors import MissingResultError, SurroundingsError
+from otklik.lake.folder import Folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(str(tmp_path / "a lake" / "models"))
+
+
+def test_a_file_is_read_as_it_was_written(folder: Folder, tmp_path: Path) -> None:
+    folder.write("task/run 1/manifest.json", b"{}")
+    folder.write("task/run 1/manifest.json", b'{"a": 1}')
+
+    assert folder.read("task/run 1/manifest.json") == b'{"a": 1}'
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["manifest.json"]
+
+
+def test_a_uri_is_the_same_place_as_its_path(tmp_path: Path) -> None:
+    Folder(tmp_path.as_uri()).write("x", b"1")
+
+    assert Folder(str(tmp_path)).read("x") == b"1"
+
+
+def test_a_missing_file_is_named(folder: Folder) -> None:
+    with pytest.raises(MissingResultError, match="models/nothing: no such file"):
+        folder.read("nothing")
+
+
+def test_hashes_go_by_path_and_skip_checksums_and_what_is_left_out(folder: Folder) -> None:
+    assert folder.hashes() == {}
+    for name in ("model/part-0", "model/.part-0.crc", "manifest.json", "a.txt"):
+        folder.write(name, name.encode())
+
+    found = folder.hashes(leave_out=frozenset({"manifest.json"}))
+
+    assert list(found) == ["a.txt", "model/part-0"]
+    assert found["model/part-0"] == hashlib.sha256(b"model/part-0").hexdigest()
+
+
+def test_delete_takes_the_whole_folder_and_may_be_repeated(folder: Folder) -> None:
+    folder.delete()
+    folder.write("model/part-0", b"x")
+    assert folder.exists()
+
+    folder.delete()
+
+    assert not folder.exists()
+
+
+def test_a_file_system_nobody_knows_is_refused() -> None:
+    with pytest.raises(SurroundingsError, match="its files cannot be reached"):
+        Folder("moon://base/lake")

@@ -1,0 +1,104 @@
+"""What the models say, with names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from otklik.models.explain import dependence, impurity_importance, odds_ratios
+from otklik.models.prepare import MISSING, OTHER, Slot
+
+
+def slot(source: str, level: str | None = None) -> Slot:
+    return Slot(source if level is None else f"{source}={level}", source, level, "0D", False)
+
+
+SLOTS = (
+    slot("age"),
+    slot("age", MISSING),
+    slot("balance"),
+    slot("job", "a"),
+    slot("job", "b"),
+    slot("job", OTHER),
+)
+COEFFICIENTS = np.array([0.02, 0.5, 0.3, -0.1, 0.4, 0.9])
+SHARES = np.array([40.0, 0.1, 6.0, 0.3, 0.7, 0.0])
+
+
+def ratios(**changes: object) -> pd.DataFrame:
+    settings: dict = {
+        "shares": SHARES,
+        "units": {"age": 10.0},
+        "references": {"job": "a"},
+        "log_scale": frozenset({"balance"}),
+        **changes,
+    }
+    draws = COEFFICIENTS + np.linspace(-1, 1, 41)[:, None] * np.array([0.01, 0.1, 0.1, 0.0, 0.1, 0.1])
+    return odds_ratios(SLOTS, COEFFICIENTS, draws, **settings).set_index(["feature", "level"])
+
+
+def test_a_number_is_per_its_unit_and_a_logarithm_per_factor_e() -> None:
+    found = ratios()
+
+    assert found.loc[("age", "+10"), "value"] == pytest.approx(np.exp(0.2))
+    assert found.loc[("age", "+10"), "low"] == pytest.approx(np.exp(0.2 - 0.095))
+    assert found.loc[("balance", "× e"), "value"] == pytest.approx(np.exp(0.3))
+    assert set(found["note"]) == {"shrunken"}
+
+
+def test_a_missing_number_is_against_known_ones() -> None:
+    assert ratios().loc[("age", MISSING), ["value", "reference"]].tolist() == [pytest.approx(np.exp(0.5)), "known"]
+
+
+def test_levels_are_against_the_declared_or_the_commonest_one() -> None:
+    declared, commonest = ratios(), ratios(references={"job": "no such level"})
+
+    assert declared.loc[("job", "b"), ["value", "reference"]].tolist() == [pytest.approx(np.exp(0.5)), "a"]
+    assert commonest.loc[("job", "a"), ["value", "reference"]].tolist() == [pytest.approx(np.exp(-0.5)), "b"]
+    assert ("job", "a") not in declared.index
+
+
+def test_a_level_that_training_never_had_has_no_ratio() -> None:
+    assert ("job", OTHER) not in ratios().index
+    assert ("job", OTHER) in ratios(shares=np.array([40.0, 0.1, 6.0, 0.3, 0.6, 0.1])).index
+
+
+def test_without_replicates_there_is_no_interval() -> None:
+    found = odds_ratios(
+        SLOTS[:1], COEFFICIENTS[:1], np.empty((0, 1)), shares=SHARES[:1], units={}, references={}, log_scale=frozenset()
+    )
+
+    assert found["low"].isna().all()
+    assert found["value"].tolist() == [pytest.approx(np.exp(0.02))]
+
+
+def test_impurity_is_added_up_per_source_column() -> None:
+    found = impurity_importance(SLOTS, np.array([0.1, 0.1, 0.2, 0.1, 0.2, 0.3]))
+
+    assert found["feature"].tolist() == ["age", "balance", "job"]
+    assert found["value"].to_numpy() == pytest.approx([0.2, 0.2, 0.6])
+
+
+def test_dependence_moves_a_number_along_its_quantiles_and_levels_one_by_one() -> None:
+    numbers = np.column_stack([np.arange(100.0), np.zeros(100), np.ones(100), np.ones(100), *np.zeros((2, 100))])
+
+    found = dependence(lambda rows: rows @ COEFFICIENTS, SLOTS, numbers, ["age", "job"])
+
+    age, job = found[found["feature"] == "age"], found[found["feature"] == "job"]
+    assert age["level"].iloc[[0, -1]].tolist() == ["5", "94"]
+    assert np.diff(age["value"]) == pytest.approx(0.02 * np.diff(age["level"].astype(float)))
+    assert job["level"].tolist() == ["a", "b", OTHER]
+    # One level at a time, never two.
+    assert (job["value"] - job["value"].iloc[0]).to_numpy() == pytest.approx([0, 0.5, 1.0])
+
+
+def test_bands_move_with_their_number() -> None:
+    slots = (slot("age"), slot("age", "<50"), slot("age", "≥50"))
+    age = np.arange(100.0)
+    numbers = np.column_stack([age, age < 50, age >= 50]).astype(float)
+
+    found = dependence(lambda rows: rows[:, 1] * 0.1 + rows[:, 2] * 0.9, slots, numbers, ["age"])
+
+    expected = np.where(found["level"].astype(float) < 50, 0.1, 0.9)
+    assert found["value"].to_numpy() == pytest.approx(expected)

@@ -1,0 +1,163 @@
+"""From named features to slots: fitted on the training part, applied to rows it has never seen."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from otklik.models.prepare import (
+    MISSING,
+    OTHER,
+    Finding,
+    Preparation,
+    Rules,
+    band_name,
+    features_of,
+    fit_preparation,
+    slot_array,
+)
+
+RULES = Rules(
+    rare_level_share=0.15,
+    maximum_levels=50,
+    maximum_correlation=0.98,
+    drop=("constant", "duplicate"),
+    log_scale=frozenset({"balance"}),
+    categorical=frozenset({"code"}),
+    bands={"age": [30.0, 40.0]},
+)
+SCHEMA = (
+    "key STRING, as_of TIMESTAMP, job STRING, city STRING, note STRING, code BIGINT, age BIGINT, balance DOUBLE, "
+    "same BIGINT, twin BIGINT, near DOUBLE, talk BIGINT"
+)
+KNOWN_AFTER = {name: name == "talk" for name in SCHEMA.replace(",", "").split()[4::2]}
+JOBS = ["cook"] * 5 + ["o'hara\\"] * 3 + ["rare", "odd"]
+
+
+def rows_of(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
+    names = [part.split()[0] for part in SCHEMA.split(", ")]
+    return spark.createDataFrame(
+        [tuple({"key": str(i), **row}.get(n) for n in names) for i, row in enumerate(rows)], SCHEMA
+    )
+
+
+def training_row(i: int) -> dict[str, Any]:
+    return {
+        "job": JOBS[i],
+        "city": None if i == 0 else "Алматы",
+        # Every level is rare.
+        "note": None if i < 2 else f"n{i}",
+        "code": i % 2,
+        "age": None if i == 9 else 25 + i * 3,
+        "balance": float((i * 7) % 10 - 4),
+        "same": 1,
+        "twin": (i * i) % 7,
+        "near": None,
+        "talk": (i * i) % 7,
+    }
+
+
+@pytest.fixture(scope="module")
+def fitted(spark: SparkSession) -> Preparation:
+    rows = rows_of(spark, [training_row(i) for i in range(10)]).cache()
+    return fit_preparation(rows, features_of(rows, KNOWN_AFTER), RULES)
+
+
+@pytest.fixture(scope="module")
+def seen(spark: SparkSession, fitted: Preparation) -> list[dict[str, float]]:
+    """Slots by name of: a training row, a row of levels nobody has seen, and a row of nothing."""
+    unseen = {"job": "pilot", "city": "Астана", "note": "n99", "code": 7, "age": 40, "balance": -9.0}
+    rows = rows_of(spark, [training_row(5), unseen, {}])
+    told = rows.select("key", slot_array(fitted.slots).alias("slots")).collect()
+    names = [slot.name for slot in fitted.slots]
+    return [dict(zip(names, row.slots, strict=True)) for row in sorted(told, key=lambda row: row.key)]
+
+
+def findings_of(fitted: Preparation, kind: str) -> list[Finding]:
+    return [finding for finding in fitted.findings if finding.kind == kind]
+
+
+def test_levels_have_a_slot_each_and_rare_ones_share_one(fitted: Preparation) -> None:
+    assert [slot.level for slot in fitted.slots if slot.source == "job"] == ["cook", "o'hara\\", OTHER]
+    assert [slot.level for slot in fitted.slots if slot.source == "city"] == ["Алматы", MISSING, OTHER]
+    assert [slot.level for slot in fitted.slots if slot.source == "code"] == ["0", "1", OTHER]
+    [job, _] = findings_of(fitted, "rare_levels")
+    assert (job.feature, job.value, job.action) == ("job", 2, "merged")
+    assert "odd, rare" in job.detail
+
+
+@pytest.mark.parametrize("source", ["job", "city", "note", "code"])
+def test_every_row_is_in_exactly_one_level(seen: list[dict[str, float]], source: str) -> None:
+    for row in seen:
+        assert sum(value for name, value in row.items() if name.startswith(f"{source}=")) == 1
+
+
+def test_unseen_and_missing_levels_have_their_place(seen: list[dict[str, float]]) -> None:
+    known, unseen, nothing = seen
+
+    assert known["job=o'hara\\"] == 1
+    assert (unseen["job=(other)"], unseen["city=(other)"], unseen["code=(other)"], unseen["note=(other)"]) == (
+        1,
+        1,
+        1,
+        1,
+    )
+    # Training had rows without city and note, and none without job.
+    assert (nothing["city=(missing)"], nothing["note=(missing)"], nothing["job=(other)"]) == (1, 1, 1)
+
+
+def test_a_missing_number_is_the_median_with_a_slot_that_says_so(seen: list[dict[str, float]]) -> None:
+    known, unseen, nothing = seen
+
+    assert (known["age"], known["age=(missing)"]) == (40, 0)
+    assert (nothing["age"], nothing["age=(missing)"]) == (37, 1)
+    assert "balance=(missing)" not in nothing
+    assert unseen["balance"] == pytest.approx(-math.log(10))
+
+
+def test_bands_are_half_open_and_a_missing_number_is_in_none(seen: list[dict[str, float]]) -> None:
+    bands = [f"age={band_name(*ends)}" for ends in ((-math.inf, 30.0), (30.0, 40.0), (40.0, math.inf))]
+
+    assert bands == ["age=<30", "age=30–40", "age=≥40"]
+    assert [[row[band] for band in bands] for row in seen] == [[0, 0, 1], [0, 0, 1], [0, 0, 0]]
+
+
+def test_no_slot_is_ever_null(seen: list[dict[str, float]]) -> None:
+    assert all(value is not None and math.isfinite(value) for row in seen for value in row.values())
+
+
+def test_constant_and_doubled_numbers_are_found_and_dropped(fitted: Preparation) -> None:
+    assert {(f.feature, f.action) for f in findings_of(fitted, "constant")} == {
+        ("same", "dropped"),
+        ("near", "dropped"),
+    }
+    assert [(f.feature, f.detail, f.action) for f in findings_of(fitted, "duplicate")] == [
+        ("talk", "with twin", "dropped")
+    ]
+    assert not {"same", "near", "talk"} & {slot.source for slot in fitted.slots}
+
+
+def test_what_is_not_to_be_dropped_is_found_and_kept(spark: SparkSession) -> None:
+    rows = rows_of(
+        spark, [{"age": i, "twin": i, "near": i + 0.01 * (i % 2), "balance": float(i % 3)} for i in range(20)]
+    ).select("key", "as_of", "age", "twin", "near", "balance")
+    rules = Rules(0.1, 50, 0.98, ("correlated",), frozenset(), frozenset(), {})
+
+    fitted = fit_preparation(rows, features_of(rows, KNOWN_AFTER), rules)
+
+    assert {(f.kind, f.feature, f.action) for f in fitted.findings} == {
+        ("duplicate", "twin", "kept"),
+        ("correlated", "near", "dropped"),
+    }
+    assert [slot.name for slot in fitted.slots] == ["age", "twin", "balance"]
+
+
+def test_a_preparation_is_plain_data_and_hides_leaks(fitted: Preparation) -> None:
+    again = Preparation.from_dict(json.loads(json.dumps(fitted.to_dict())))
+
+    assert again.slots == fitted.slots
+    assert all(not slot.is_known_after for slot in again.only(with_leaks=False))

@@ -63,7 +63,9 @@ def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, *
 
 
 def versions(lake: Lake) -> dict[str, int | None]:
-    tables = [path.parent.name + "." + path.name for path in Path(lake.root).glob("*/*") if (path / "_delta_log").is_dir()]
+    tables = [
+        path.parent.name + "." + path.name for path in Path(lake.root).glob("*/*") if (path / "_delta_log").is_dir()
+    ]
     return {table: lake.version(table) for table in tables if table != "ops.runs"}
 
 
@@ -96,7 +98,10 @@ def test_ingest_finds_exactly_the_planted_defects(ingested: Lake, planted: World
     files = ingested.read("ops.files").toPandas()
     for source, facts in planted.sources.items():
         mine = files[files["source"] == source]
-        found = {name: int(mine[name].sum()) for name in ("rows", "accepted", "inserted", "updated", "rejected", "duplicates")}
+        found = {
+            name: int(mine[name].sum())
+            for name in ("rows", "accepted", "inserted", "updated", "rejected", "duplicates")
+        }
         assert found == {name: getattr(facts, name) for name in found}, source
         assert (mine["rows"] == mine["accepted"] + mine["rejected"] + mine["duplicates"]).all()
         assert ingested.read(f"silver.{source}").count() == facts.inserted
@@ -161,7 +166,9 @@ def test_labelled_rows_get_the_probabilities_they_had_out_of_fold(lake: Lake) ->
     scores = lake.read(f"gold.{TASK}_scores").where("is_out_of_fold").toPandas()
     said = (
         lake.read(f"gold.{TASK}_predictions")
-        .where((F.col("model") == champion.serving.model) & (F.col("leaks") == "without") & (F.col("split") == "random"))
+        .where(
+            (F.col("model") == champion.serving.model) & (F.col("leaks") == "without") & (F.col("split") == "random")
+        )
         .toPandas()
     )
     both = scores.merge(said, on=["key", "as_of"])

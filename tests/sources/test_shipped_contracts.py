@@ -45,10 +45,10 @@ def test_facebook_live(spark, shared_data) -> None:
 
     counts = checks.balance(judged, contract)
     posts = checks.only_accepted(judged, contract)
-    times = posts.agg(F.count_if(F.col("published_at").isNull()), F.min("published_at"), F.max("published_at")).first()
+    times = posts.agg(F.count_if(F.col("published_at").isNull()), F.min("published_at"), F.max("published_at"))
 
     assert (counts.accepted, counts.rejected, counts.duplicates) == (6_997, 0, 53)
-    assert [str(value) for value in times] == ["0", "2012-07-15 02:51:00", "2018-06-13 01:12:00"]
+    assert [str(value) for value in times.collect()[0]] == ["0", "2012-07-15 02:51:00", "2018-06-13 01:12:00"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -11,10 +12,10 @@ from otklik.sources.contract import Format
 from otklik.sources.values import cleaned, typed
 
 
-def read_all(spark, texts: list[str | None], type_: str, **format_) -> list:
+def read_all(spark, texts: Sequence[str | None], type_: str, **options) -> list:
     """The values of texts under one type, in their order."""
     rows = spark.createDataFrame(list(enumerate(texts)), "n INT, text STRING")
-    format_ = Format(kind="csv", **format_)
+    format_ = Format(kind="csv", **options)
     values = rows.select("n", typed(cleaned(F.col("text"), format_), type_, format_).alias("value")).collect()
     return [row.value for row in sorted(values)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -13,7 +14,7 @@ from otklik.steps.masking import MASK, masked_rows
 from otklik.steps.show import show_table
 
 
-def values_of(lake: Lake, table: str, column: str, where: str | None = None) -> list[str | None]:
+def values_of(lake: Lake, table: str, column: str, where: str | None = None) -> list[Any]:
     return [row[column] for row in masked_rows(lake, table, where).collect()]
 
 

@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -72,7 +70,10 @@ def clear_faults(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (PySparkException, Py4JJavaError) as fault:
+    except OtklikError:
+        raise
+    except Exception as fault:
+        # Spark's own faults come as its exceptions or, from inside a read, as the gateway's.
         clear = _clear_fault(f"{fault}", where)
         if clear is None:
             raise

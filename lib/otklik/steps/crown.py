@@ -1,5 +1,6 @@
-"""The end of training: choose the best model, refit it on all mature rows, explain it, save it, and let it serve if it is
-better than the one that serves now.
+"""The end of training: choose the best model, refit it on all mature rows, explain it, save it.
+
+It serves from then on if it is better than the one that serves now.
 """
 
 from __future__ import annotations

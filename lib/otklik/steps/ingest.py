@@ -18,7 +18,7 @@ from otklik.settings import load
 from otklik.sources import checks, files
 from otklik.sources.contract import Contract, parse_duration
 from otklik.sources.fields import with_fields
-from otklik.sources.reader import Records, read_records
+from otklik.sources.reader import Records, clear_faults, read_records
 from otklik.sources.values import spark_type
 from otklik.steps.context import Job
 
@@ -60,12 +60,13 @@ def _ingest(job: Job, arrival: Arrival, key: bytes) -> None:
             step.say("this content is loaded already")
             return
         try:
-            records = read_records(job.lake.spark, arrival.path, contract)
-            judged = checks.with_duplicates(
-                checks.with_reasons(with_fields(records, contract), contract), contract
-            ).persist()
-            counts = checks.balance(judged, contract)
-            checks.refuse_past_thresholds(counts, judged, contract, facts.name)
+            with clear_faults(facts.name):
+                records = read_records(job.lake.spark, arrival.path, contract)
+                judged = checks.with_duplicates(
+                    checks.with_reasons(with_fields(records, contract), contract), contract
+                ).persist()
+                counts = checks.balance(judged, contract)
+                checks.refuse_past_thresholds(counts, judged, contract, facts.name)
         except InputError:
             record_file(job.lake, _entry(job, arrival, "rejected", None, {}, 0, 0))
             raise

@@ -16,14 +16,14 @@ from otklik.settings import load
 from otklik.steps.offline import check
 from otklik.task import Task
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
-TASKS = sorted((CONF / "tasks").glob("*.toml"))
+PROJECT = Path(__file__).resolve().parents[2]
+TASKS = sorted((PROJECT / "conf" / "tasks").glob("*.toml"))
 TICK, HOUR, DAY = timedelta(microseconds=1), timedelta(hours=1), timedelta(days=1)
 END = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def shipped(name: str) -> Task:
-    return load(Task, CONF / "tasks" / f"{name}.toml", {})
+    return load(Task, PROJECT / "conf" / "tasks" / f"{name}.toml", {})
 
 
 def table_of(
@@ -46,7 +46,7 @@ def moment_of(row: Row) -> datetime:
 
 @pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
 def test_a_shipped_task_passes_the_check(path: Path) -> None:
-    assert "a task" in check([str(path)], Home(CONF))
+    assert "a task" in check([str(path)], Home(PROJECT))
 
 
 @pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
@@ -72,7 +72,7 @@ def test_settings_name_features_that_there_are(path: Path) -> None:
 
 
 def customers(spark: SparkSession) -> DataFrame:
-    base = {
+    base: dict[str, Any] = {
         "id": 1,
         "year_birth": 1970,
         "education": "PhD",
@@ -99,7 +99,8 @@ def customers(spark: SparkSession) -> DataFrame:
         "z_revenue": 11,
         "response": 1,
     }
-    others = [
+    others: list[dict[str, Any]] = [
+        {},
         {"id": 2, "response": 0},
         {"id": 3, "recency": 31},
         {"id": 4, "income": None},
@@ -109,7 +110,7 @@ def customers(spark: SparkSession) -> DataFrame:
     # A frame may say "date" only in a schema; all else are whole numbers and texts.
     kinds = {"education": "STRING", "marital_status": "STRING", "enrolled_on": "DATE"}
     schema = ", ".join(f"{name} {kinds.get(name, 'INT')}" for name in base)
-    return spark.createDataFrame([tuple({**base, **other}.values()) for other in ({}, *others)], schema)
+    return spark.createDataFrame([tuple({**base, **other}.values()) for other in others], schema)
 
 
 def test_customers_with_their_answer(spark: SparkSession) -> None:

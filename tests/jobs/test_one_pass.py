@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,7 @@ def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, *
         progress=Progress(io.StringIO(), lambda: 0.0, is_live=False),
         clock=lambda: datetime.now(UTC),
         pseudonym_key=lambda: b"0123456789abcdef",
-        print_result=sys.stdout.write,
+        print_result=print,
         scratch=scratch,
     )
 
@@ -181,9 +180,9 @@ def test_the_list_is_what_pays_and_control_comes_from_it(lake: Lake) -> None:
     assert (actions["probability"] > 1 / 6).all()
     assert list(actions["rank"]) == list(range(1, len(actions) + 1))
     assert set(actions["arm"]) <= {"contact", "control"}
-    value = lake.read("gold.action_value").toPandas().set_index("policy")
-    assert value.loc["none", "expected_profit"] == 0
-    assert int(value.loc["list", "customers"]) == len(actions)
+    value = {row.policy: row for row in lake.read("gold.action_value").collect()}
+    assert value["none"].expected_profit == 0
+    assert value["list"].customers == len(actions)
 
 
 def test_the_report_is_one_page(lake: Lake) -> None:

@@ -39,6 +39,12 @@ def test_a_condition_cannot_probe_what_is_masked(people_lake: Lake) -> None:
     assert values_of(people_lake, "silver.people", "id", f"name = '{MASK}'") == [1]
 
 
+@pytest.mark.parametrize("query", ["EXISTS (SELECT * FROM {0} WHERE record LIKE '%Анна%')", "1 IN (SELECT 1 FROM {0})"])
+def test_a_condition_cannot_ask_another_table(people_lake: Lake, query: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"--where: .*[Ss]ubquery"):
+        masked_rows(people_lake, "silver.people", query.format(people_lake.reference("bronze.people")))
+
+
 @pytest.mark.parametrize("where", ["no_such > 1", "id >", "max(id) > 1"])
 def test_a_wrong_condition_is_named_with_the_columns(people_lake: Lake, where: str) -> None:
     with pytest.raises(ConfigurationError, match=r"--where: .*columns: id, name, _file"):

@@ -96,7 +96,7 @@ def time_plan(
     """
     ordered = sorted(moments)
     cut = _cut(ordered, 1 - test_share)
-    train = [(moment, rows) for moment, rows in ordered if moment + label_window <= cut]
+    train = [(moment, rows) for moment, rows in ordered if moment < cut and moment + label_window <= cut]
     starts = sorted({_cut(train, (i + 1) / (windows + 1)) for i in range(windows)}) if len(train) > windows else []
     if not starts or not train:
         raise RefusedError(

@@ -12,7 +12,8 @@ from otklik.lake.ledger import Run, find_run, record_run
 from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FILES, FINDINGS, MODEL_RUNS, SCOREBOARD
 from otklik.models import registry
 from otklik.report import reductions
-from otklik.report.facts import ReportFacts
+from otklik.report.contents import contents
+from otklik.report.facts import Language, ReportFacts
 from otklik.report.page import render
 from otklik.steps.context import Job, Options
 from otklik.steps.question import Question, ask, features_run
@@ -25,11 +26,18 @@ _NO_VALUE = pd.DataFrame(columns=[column.name for column in ACTION_VALUE.columns
 
 
 def write_report(job: Job) -> int:
-    """Write report/index.html (one task) or report/<task>.html with an index; returns the exit code."""
+    """Write report/index.html; of several tasks report/<task>.html and an index of them. Returns the exit code."""
     names = [job.options["task"]] if job.options.names.get("task") else _tasks(job)
-    for name in names:
-        _write(_about(job, name), PAGE if len(names) == 1 else f"{name}.html")
+    if len(names) == 1:
+        _write(_about(job, names[0]), PAGE)
+        return 0
+    pages = [(f"{name}.html", _write(_about(job, name), f"{name}.html")) for name in names]
+    Folder(job.lake.folder("report")).write(PAGE, contents(pages, _language(job)).encode())
     return 0
+
+
+def _language(job: Job) -> Language:
+    return "ru" if job.options.language == "ru" else "en"
 
 
 def _about(job: Job, task: str) -> Job:
@@ -46,17 +54,19 @@ def _tasks(job: Job) -> list[str]:
     return [row.task for row in rows]
 
 
-def _write(job: Job, page: str) -> None:
+def _write(job: Job, page: str) -> str:
+    """Write one task's page; returns its title."""
     question = ask(job)
     before = features_run(job, question)
     trained = _needed(job, question, "train")
     scored = _needed(job, question, "score")
     run = question.start(job, "report", {**trained.inputs, "language": job.options.language, "page": page})
     with job.progress.step(f"report {question.task.name}") as step:
-        html = render(_facts(job, question, before, trained, scored), job.options.language)  # type: ignore[arg-type]
+        html = render(_facts(job, question, before, trained, scored), _language(job))
         Folder(job.lake.folder("report")).write(page, html.encode())
         step.say(job.lake.folder("report", page))
     record_run(job.lake, run.done(job.clock(), {}, before.rows_out, 1, page))
+    return question.task.title[job.options.language]
 
 
 def _needed(job: Job, question: Question, step: str) -> Run:

@@ -93,17 +93,6 @@ class Lake:
                 cure="`otklik tables` lists what fills each table",
             ) from fault
 
-    def create(self, table: Table) -> None:
-        """Make the table where it is missing; where it is there, its columns must be those of the definition.
-
-        Raises:
-            DamagedError: if the table has other columns.
-        """
-        if self.exists(table.name):
-            self._check_columns(table)
-        else:
-            self._make(table)
-
     def _make(self, table: Table) -> None:
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
@@ -112,7 +101,7 @@ class Lake:
         properties = ", ".join(f"'{key}' = '{value}'" for key, value in sorted(table.properties.items()))
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA{cluster} "
-            f"COMMENT {_literal(table.meaning)}" + (f" TBLPROPERTIES ({properties})" if properties else "")
+            f"COMMENT {sql_text(table.meaning)}" + (f" TBLPROPERTIES ({properties})" if properties else "")
         )
 
     def _create_or_find(self, table: Table, label: str) -> Commit | None:
@@ -254,7 +243,7 @@ def _in_order(rows: DataFrame, table: Table) -> DataFrame:
 
 
 def _column_clause(column: Column) -> str:
-    comment = f" COMMENT {_literal(column.meaning)}" if column.meaning else ""
+    comment = f" COMMENT {sql_text(column.meaning)}" if column.meaning else ""
     return f"`{column.name}` {column.type}{comment}"
 
 
@@ -262,7 +251,8 @@ def _plain_type(type_: str) -> str:
     return type_.lower().replace(", ", ",")
 
 
-def _literal(text: str) -> str:
+def sql_text(text: str) -> str:
+    """A text as a SQL literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

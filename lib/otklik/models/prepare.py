@@ -18,6 +18,8 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from otklik.lake.store import sql_text
+
 OTHER, MISSING = "(other)", "(missing)"
 #: Rows of the training part, drawn by key, on which correlations are measured.
 SAMPLE_ROWS = 50_000
@@ -238,12 +240,6 @@ def band_name(low: float, high: float) -> str:
     if low == -float("inf"):
         return f"<{high:g}"
     return f"≥{low:g}" if high == float("inf") else f"{low:g}–{high:g}"
-
-
-def sql_text(value: str) -> str:
-    """A text as a SQL literal."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _slot(feature: Feature, level: str | None, expression: str) -> Slot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -240,14 +241,10 @@ def poisson_weight(replicate: int, salt: str) -> Column:
     """Poisson(1) weight of a unit in one bootstrap replicate, from the hash of both, by inversion."""
     uniform = F.pmod(F.xxhash64(F.col("unit"), F.lit(salt), F.lit(replicate)), F.lit(2**53)) / F.lit(float(2**53))
     weight = F.lit(7.0)
-    cumulative = np.cumsum([np.exp(-1) / _factorial(k) for k in range(7)])
+    cumulative = np.cumsum([np.exp(-1) / math.factorial(k) for k in range(7)])
     for count in range(6, -1, -1):
         weight = F.when(uniform < F.lit(float(cumulative[count])), F.lit(float(count))).otherwise(weight)
     return weight
-
-
-def _factorial(k: int) -> int:
-    return int(np.prod(np.arange(1, k + 1))) if k else 1
 
 
 def _fit(

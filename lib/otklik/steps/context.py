@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -45,3 +45,7 @@ class Job:
     pseudonym_key: Callable[[], bytes]
     print_result: Callable[[str], None]
     scratch: Path
+
+    def about(self, **names: Any) -> Job:
+        """The same job with other arguments."""
+        return replace(self, options=replace(self.options, names=names))

@@ -64,7 +64,6 @@ class Finals:
         fitted: candidate → MLlib model.
         slots: the places of the vector.
         numbers: (rows, slots) all labelled rows' numbers, for means and samples.
-        row_hash: (rows,) names of these rows.
         champion: the chosen model's portable form.
         folds: fold → portable form of the chosen model's fold models (random split).
         past: portable form of the chosen model that learnt from the past only, where there is a time split.
@@ -75,7 +74,6 @@ class Finals:
     fitted: Mapping[str, Model]
     slots: tuple[Slot, ...]
     numbers: Floats
-    row_hash: Any
     champion: PortableModel
     folds: Mapping[int, PortableModel]
     past: PortableModel | None
@@ -160,7 +158,6 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
         models,
         slots,
         numbers,
-        drawn["row_hash"].to_numpy(),
         champion,
         folds,
         past,

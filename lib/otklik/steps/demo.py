@@ -26,8 +26,7 @@ def fresh_folder(job: Job) -> str:
 
 def about(job: Job, **names: Any) -> Job:
     """The job with other arguments, in the demo's lake, with a key for made-up people."""
-    options = replace(job.options, names=names)
-    return replace(job, options=options, pseudonym_key=lambda: sha256(b"made-up people").digest())
+    return replace(job.about(**names), pseudonym_key=lambda: sha256(b"made-up people").digest())
 
 
 def print_outcome(job: Job) -> None:

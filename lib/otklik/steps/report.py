@@ -15,7 +15,7 @@ from otklik.report import reductions
 from otklik.report.contents import contents
 from otklik.report.facts import Language, ReportFacts
 from otklik.report.page import render
-from otklik.steps.context import Job, Options
+from otklik.steps.context import Job
 from otklik.steps.question import Question, ask, features_run
 
 PAGE = "index.html"
@@ -29,22 +29,15 @@ def write_report(job: Job) -> int:
     """Write report/index.html; of several tasks report/<task>.html and an index of them. Returns the exit code."""
     names = [job.options["task"]] if job.options.names.get("task") else _tasks(job)
     if len(names) == 1:
-        _write(_about(job, names[0]), PAGE)
+        _write(job.about(task=names[0]), PAGE)
         return 0
-    pages = [(f"{name}.html", _write(_about(job, name), f"{name}.html")) for name in names]
+    pages = [(f"{name}.html", _write(job.about(task=name), f"{name}.html")) for name in names]
     Folder(job.lake.folder("report")).write(PAGE, contents(pages, _language(job)).encode())
     return 0
 
 
 def _language(job: Job) -> Language:
     return "ru" if job.options.language == "ru" else "en"
-
-
-def _about(job: Job, task: str) -> Job:
-    options = Options(
-        {**job.options.names, "task": task}, job.options.as_of, job.options.overrides, job.options.language
-    )
-    return Job(**{**vars(job), "options": options})
 
 
 def _tasks(job: Job) -> list[str]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from otklik.cli import run_job
 from otklik.steps.context import Job
 from otklik.steps.demo import CUSTOMERS, SEED, SOURCES, TASK, about, fresh_folder, print_outcome
-from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
-from otklik.steps.report import write_report
-from otklik.steps.score import score_rows
-from otklik.steps.train import train_models
+from otklik.steps.run import run_task
 from otklik.steps.world import write_world_files
 
 
@@ -20,8 +17,7 @@ def main(job: Job) -> int:
     for source in SOURCES:
         ingest_files(about(job, source=source, paths=[f"{world}/{source}"]))
     asked = about(job, task=TASK)
-    for step in (build_features, train_models, score_rows, write_report):
-        step(asked)
+    run_task(asked)
     print_outcome(asked)
     return 0
 

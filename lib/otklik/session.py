@@ -70,6 +70,22 @@ def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log:
     return Session(_with_runtime_properties(spark), is_ours=True)
 
 
+@contextlib.contextmanager
+def without_stage_code(spark: SparkSession) -> Iterator[None]:
+    """While it lasts, queries run without code generated per stage: for many small queries over rows in memory.
+
+    Each fit of a model reads a few columns of rows that are laid out already; to generate, compile and optimise code
+    for that takes longer than reading them.
+    """
+    name = "spark.sql.codegen.wholeStage"
+    before = spark.conf.get(name)
+    spark.conf.set(name, "false")
+    try:
+        yield
+    finally:
+        spark.conf.set(name, before or "true")
+
+
 def _with_runtime_properties(spark: SparkSession) -> SparkSession:
     for key, value in RUNTIME_PROPERTIES.items():
         spark.conf.set(key, value)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +11,13 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from tests.bench import job_on
 from otklik.cli import main
 from otklik.errors import DamagedError
-from otklik.home import find_home
 from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
 from otklik.lake.tables import SCOREBOARD
 from otklik.models.registry import load_champion
-from otklik.progress import Progress
-from otklik.steps.context import Job, Options
 from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
 from otklik.steps.report import write_report
@@ -46,19 +41,6 @@ QUICK = {
     "checks.minimum_positives": 20,
 }
 ALL_STEPS = (build_features, train_models, score_rows, write_report)
-
-
-def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, **names: Any) -> Job:
-    return Job(
-        options=Options(names, None, overrides or {}, "en"),
-        lake=lake,
-        home=find_home(None),
-        progress=Progress(io.StringIO(), lambda: 0.0, is_live=False),
-        clock=lambda: datetime.now(UTC),
-        pseudonym_key=lambda: b"0123456789abcdef",
-        print_result=print,
-        scratch=scratch,
-    )
 
 
 def versions(lake: Lake) -> dict[str, int | None]:

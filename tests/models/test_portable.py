@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.ml.classification import DecisionTreeClassifier, LogisticRegression, RandomForestClassifier
+from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.feature import VectorAssembler
-from pyspark.ml.functions import vector_to_array
+from pyspark.ml.regression import DecisionTreeRegressor, RandomForestRegressor
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
 from otklik.models.bootstrap import Floats
@@ -27,6 +26,7 @@ from otklik.models.portable import (
     top_reasons,
     value_text,
 )
+from otklik.models.zoo import with_prediction
 
 SLOTS = Slots(names=("age", "job=cook", "job=smith", "visits"), sources=("age", "job", "job", "visits"))
 
@@ -54,9 +54,9 @@ def rows(spark: SparkSession, features: Floats, label: Floats) -> DataFrame:
     return assembled.select("row", "label", "features").coalesce(1).sortWithinPartitions("row").cache()
 
 
-def mllib_probability(model: Any, rows: DataFrame) -> Floats:
-    scored = model.transform(rows).select("row", vector_to_array(F.col("probability"))[1].alias("p")).toPandas()
-    return scored.sort_values("row")["p"].to_numpy()
+def mllib_probability(fitted: Any, rows: DataFrame, model: str) -> Floats:
+    scored = with_prediction(rows, fitted, model).select("row", "raw").toPandas()
+    return scored.sort_values("row")["raw"].to_numpy()
 
 
 def nodes_of(model: Any, folder: Path, spark: SparkSession) -> pd.DataFrame:
@@ -80,25 +80,27 @@ def assert_survives_json(model: PortableModel, features: Floats) -> None:
 def test_logistic_regression_is_mllibs(rows: DataFrame, features: Floats) -> None:
     fitted = LogisticRegression(regParam=0.01, elasticNetParam=0.5).fit(rows)
     model = from_logistic(SLOTS, fitted.coefficients.toArray(), fitted.intercept, features.mean(axis=0))
-    assert model.probability(features) == pytest.approx(mllib_probability(fitted, rows), abs=1e-12)
+    assert model.probability(features) == pytest.approx(
+        mllib_probability(fitted, rows, "logistic_regression"), abs=1e-12
+    )
     assert_adds_up(model, features)
     assert_survives_json(model, features)
 
 
 def test_a_tree_is_mllibs(rows: DataFrame, features: Floats, tmp_path: Path, spark: SparkSession) -> None:
-    fitted = DecisionTreeClassifier(maxDepth=6, seed=1).fit(rows)
+    fitted = DecisionTreeRegressor(maxDepth=6, seed=1).fit(rows)
     model = from_spark_trees(SLOTS, nodes_of(fitted, tmp_path / "tree", spark))
-    assert model.probability(features) == pytest.approx(mllib_probability(fitted, rows), abs=1e-12)
+    assert model.probability(features) == pytest.approx(mllib_probability(fitted, rows, "decision_tree"), abs=1e-12)
     assert_adds_up(model, features)
     assert_survives_json(model, features)
 
 
 def test_a_forest_is_mllibs(rows: DataFrame, features: Floats, tmp_path: Path, spark: SparkSession) -> None:
-    fitted = RandomForestClassifier(numTrees=7, maxDepth=5, seed=1).fit(rows)
+    fitted = RandomForestRegressor(numTrees=7, maxDepth=5, seed=1).fit(rows)
     nodes = nodes_of(fitted, tmp_path / "forest", spark)
     model = from_spark_trees(SLOTS, nodes.sample(frac=1, random_state=0))
     assert len(model.roots) == 7
-    assert model.probability(features) == pytest.approx(mllib_probability(fitted, rows), abs=1e-12)
+    assert model.probability(features) == pytest.approx(mllib_probability(fitted, rows, "random_forest"), abs=1e-12)
     assert_adds_up(model, features)
     assert_survives_json(model, features)
 
@@ -106,9 +108,9 @@ def test_a_forest_is_mllibs(rows: DataFrame, features: Floats, tmp_path: Path, s
 def test_a_tree_without_a_question_is_its_rate(
     rows: DataFrame, features: Floats, tmp_path: Path, spark: SparkSession
 ) -> None:
-    fitted = DecisionTreeClassifier(maxDepth=0).fit(rows)
+    fitted = DecisionTreeRegressor(maxDepth=0).fit(rows)
     model = from_spark_trees(SLOTS, nodes_of(fitted, tmp_path / "stump", spark))
-    assert model.probability(features) == pytest.approx(mllib_probability(fitted, rows), abs=1e-12)
+    assert model.probability(features) == pytest.approx(mllib_probability(fitted, rows, "decision_tree"), abs=1e-12)
     assert_adds_up(model, features)
 
 

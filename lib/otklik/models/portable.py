@@ -197,15 +197,16 @@ def from_logistic(slots: Slots, coefficients: Floats, intercept: float, means: F
 
 
 def from_spark_trees(slots: Slots, rows: pd.DataFrame) -> TreeModel:
-    """The portable form of an MLlib DecisionTreeClassificationModel or RandomForestClassificationModel.
+    """The portable form of an MLlib DecisionTreeRegressionModel or RandomForestRegressionModel on a 0/1 label.
 
     Args:
         slots: the places of its feature vector.
-        rows: the `data` folder of the saved model, one row per node: id, impurityStats, leftChild, rightChild, split
-            (featureIndex, leftCategoriesOrThreshold, numCategories); for a forest treeID and nodeData of the same.
+        rows: the `data` folder of the saved model, one row per node: id, impurityStats (rows, sum and sum of squares
+            of the label), leftChild, rightChild, split (featureIndex, leftCategoriesOrThreshold, numCategories); for a
+            forest treeID and nodeData of the same.
 
     Raises:
-        ValueError: if a split is categorical, or the answer has not two classes.
+        ValueError: if a split is categorical, or a node's statistics are not those of variance.
     """
     nodes = rows
     if "nodeData" in rows.columns:
@@ -222,9 +223,9 @@ def from_spark_trees(slots: Slots, rows: pd.DataFrame) -> TreeModel:
     is_leaf = nodes["leftChild"].to_numpy() < 0
     if any(split["numCategories"] != -1 for split, leaf in zip(splits, is_leaf, strict=True) if not leaf):
         raise ValueError("a split is categorical")
-    counts = np.array([list(stats) for stats in nodes["impurityStats"]], dtype=np.float64)
-    if counts.shape != (len(nodes), 2):
-        raise ValueError("the answer has not two classes")
+    statistics = np.array([list(stats) for stats in nodes["impurityStats"]], dtype=np.float64)
+    if statistics.shape != (len(nodes), 3):
+        raise ValueError("a node's statistics are not rows, sum and sum of squares")
     itself = np.arange(len(nodes))
     return TreeModel(
         slots,
@@ -238,7 +239,7 @@ def from_spark_trees(slots: Slots, rows: pd.DataFrame) -> TreeModel:
         ),
         left=np.where(is_leaf, itself, first + nodes["leftChild"].to_numpy()),
         right=np.where(is_leaf, itself, first + nodes["rightChild"].to_numpy()),
-        yes_share=counts[:, 1] / counts.sum(axis=1),
+        yes_share=statistics[:, 1] / statistics[:, 0],
     )
 
 

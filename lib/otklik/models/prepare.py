@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import array_to_vector
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -23,6 +24,7 @@ from otklik.lake.store import sql_text
 OTHER, MISSING = "(other)", "(missing)"
 #: Rows of the training part, drawn by key, on which correlations are measured.
 SAMPLE_ROWS = 50_000
+_SHORTER = "shorter vector"
 
 DropRule = Literal["constant", "duplicate", "correlated"]
 
@@ -133,8 +135,20 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
 
 
 def with_vectors(rows: DataFrame, vectors: Mapping[str, Sequence[Slot]]) -> DataFrame:
-    """Add one vector column per name, each of its slots in order."""
-    return rows.select("*", *(array_to_vector(slot_array(slots)).alias(name) for name, slots in vectors.items()))
+    """Add one vector column per name, each of its slots in order; sparse where that is shorter.
+
+    Before every fit MLlib looks at each stored value of a vector for NaN, without generated code: with most levels of
+    a category at zero, sparse vectors save a good part of a small fit.
+    """
+    made = [
+        array_to_vector(slot_array(slots)).alias(name, metadata={"ml_attr": {"num_attrs": len(slots)}})
+        for name, slots in vectors.items()
+    ]
+    dense = rows.select("*", *made)
+    for name in vectors:
+        shorter = VectorAssembler(inputCols=[name], outputCol=_SHORTER, handleInvalid="keep").transform(dense)
+        dense = shorter.drop(name).withColumnRenamed(_SHORTER, name)
+    return dense
 
 
 def slot_array(slots: Sequence[Slot]) -> Column:

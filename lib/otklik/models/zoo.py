@@ -8,13 +8,12 @@ from typing import Any
 
 from pyspark.ml import Estimator, Model
 from pyspark.ml.classification import (
-    DecisionTreeClassifier,
     LinearSVC,
     LogisticRegression,
     NaiveBayes,
-    RandomForestClassifier,
 )
 from pyspark.ml.functions import vector_to_array
+from pyspark.ml.regression import DecisionTreeRegressor, RandomForestRegressor
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -73,6 +72,7 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
         return LinearSVC(**columns, regParam=setting["reg_param"], maxIter=setting["max_iter"])
     if model == "naive_bayes":
         return NaiveBayes(**columns, modelType="gaussian")
+    # On 0 and 1 a regression tree is the classification tree whose leaves stay apart: docs/decisions/007.
     trees: dict[str, Any] = {
         "maxDepth": setting["max_depth"],
         "minInstancesPerNode": setting["min_leaf"],
@@ -82,30 +82,25 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
         "cacheNodeIds": False,
     }
     if model == "decision_tree":
-        return DecisionTreeClassifier(**columns, **trees)
-    return RandomForestClassifier(
+        return DecisionTreeRegressor(**columns, **trees)
+    return RandomForestRegressor(
         **columns, **trees, numTrees=setting["trees"], featureSubsetStrategy=setting["features_per_split"]
     )
 
 
 def with_prediction(rows: DataFrame, fitted: Model, model: str) -> DataFrame:
-    """Add margin DOUBLE and raw DOUBLE (the model's own probability of yes; null for linear_svc).
-
-    Always from the probability column: a tree's rawPrediction is the leaf's count, and ranks nonsense.
-    """
+    """Add margin DOUBLE and raw DOUBLE (the model's own probability of yes; null for linear_svc)."""
     return fitted.transform(rows).withColumns({"margin": _margin(model), "raw": _probability(model)})
 
 
 def _probability(model: str) -> Column:
     if model == "linear_svc":
         return F.lit(None).cast("double")
-    return vector_to_array(F.col("probability"))[1]
+    return F.col("prediction") if model in TREES else vector_to_array(F.col("probability"))[1]
 
 
 def _margin(model: str) -> Column:
-    raw = vector_to_array(F.col("rawPrediction"))
     if model in TREES:
-        return vector_to_array(F.col("probability"))[1]
-    if model == "naive_bayes":
-        return raw[1] - raw[0]
-    return raw[1]
+        return F.col("prediction")
+    raw = vector_to_array(F.col("rawPrediction"))
+    return raw[1] - raw[0] if model == "naive_bayes" else raw[1]

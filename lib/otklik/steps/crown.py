@@ -41,6 +41,7 @@ from otklik.models.training import (
     poisson_weight,
 )
 from otklik.models.zoo import TREES, Setting, with_prediction
+from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
 from otklik.steps.question import Question
@@ -83,10 +84,10 @@ def crown(job: Job, question: Question, contest: Contest, executor: Executor) ->
     """Choose, refit, explain, save and register; returns table → version."""
     task = question.task
     folder = f"models/{task.name}/{question.run_id}"
-    with job.progress.step("champion: fit on all rows") as step:
+    with job.progress.step("champion: fit on all rows") as step, without_stage_code(job.lake.spark):
         finals = _finals(job, question, contest, folder, executor)
         step.say(f"{finals.chosen}, out of fold {task.champion.metric} {finals.value:.3f}")
-    with job.progress.step("champion: explain") as step:
+    with job.progress.step("champion: explain") as step, without_stage_code(job.lake.spark):
         explanations = _explanations(question, contest, finals, executor)
         step.rows(len(explanations), "explanations")
     with job.progress.step("champion: save and register") as step:

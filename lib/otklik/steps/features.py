@@ -12,9 +12,9 @@ from otklik.steps.context import Job
 from otklik.steps.question import Question, answered_before, ask, known_inputs
 
 
-def build_features(job: Job) -> int:
+def build_features(job: Job, question: Question | None = None) -> int:
     """Write gold.<task>_features; returns the exit code."""
-    question = ask(job)
+    question = question or ask(job)
     run = question.start(job, "features", {table: str(version) for table, version in question.versions.items()})
     with job.progress.step(f"features {question.task.name}") as step:
         earlier = answered_before(job, run)

@@ -25,13 +25,16 @@ _NO_ARMS = pd.DataFrame(columns=["arm", "rows"])
 _NO_VALUE = pd.DataFrame(columns=[column.name for column in ACTION_VALUE.columns])
 
 
-def write_report(job: Job) -> int:
+def write_report(job: Job, question: Question | None = None) -> int:
     """Write report/index.html; of several tasks report/<task>.html and an index of them. Returns the exit code."""
+    if question is not None:
+        _write(job, question, PAGE)
+        return 0
     names = [job.options["task"]] if job.options.names.get("task") else _tasks(job)
     if len(names) == 1:
-        _write(job.about(task=names[0]), PAGE)
+        _write(job, ask(job.about(task=names[0])), PAGE)
         return 0
-    pages = [(f"{name}.html", _write(job.about(task=name), f"{name}.html")) for name in names]
+    pages = [(f"{name}.html", _write(job, ask(job.about(task=name)), f"{name}.html")) for name in names]
     Folder(job.lake.folder("report")).write(PAGE, contents(pages, _language(job)).encode())
     return 0
 
@@ -47,9 +50,8 @@ def _tasks(job: Job) -> list[str]:
     return [row.task for row in rows]
 
 
-def _write(job: Job, page: str) -> str:
+def _write(job: Job, question: Question, page: str) -> str:
     """Write one task's page; returns its title."""
-    question = ask(job)
     before = features_run(job, question)
     trained = _needed(job, question, "train")
     scored = _needed(job, question, "score")

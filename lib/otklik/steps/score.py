@@ -23,9 +23,9 @@ from otklik.steps.question import Question, answered_before, ask, features_run
 _DRIFTED = "inputs have drifted"
 
 
-def score_rows(job: Job) -> int:
+def score_rows(job: Job, question: Question | None = None) -> int:
     """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, a warning's past a limit."""
-    question = ask(job)
+    question = question or ask(job)
     before = features_run(job, question)
     champion = load_champion(job.lake, question.task.name)
     for refusal in champion.refused:

@@ -33,6 +33,7 @@ from otklik.models.training import (
 )
 from otklik.models.zoo import settings_to_try
 from otklik.progress import Step
+from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.crown import crown
 from otklik.steps.frames import replace_rows
@@ -43,9 +44,9 @@ from otklik.task import Task
 _TRIED_ROWS = 20_000
 
 
-def train_models(job: Job) -> int:
+def train_models(job: Job, question: Question | None = None) -> int:
     """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
-    question = ask(job)
+    question = question or ask(job)
     before = features_run(job, question)
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})
@@ -92,7 +93,7 @@ def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) 
                 findings = _look_for_leaks(task, training, preparation, labelled)
                 findings += preparation.findings
             step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
-        with job.progress.step(f"fit: {plan.split} split") as step:
+        with job.progress.step(f"fit: {plan.split} split") as step, without_stage_code(job.lake.spark):
             made = judge(
                 prepared[plan.split],
                 labelled,

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from tests.bench import QUICK, job_on
 
-from tests.bench import job_on
 from otklik.cli import main
-from otklik.errors import DamagedError
+from otklik.errors import DamagedError, RefusedError
 from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
 from otklik.lake.tables import SCOREBOARD
@@ -26,20 +26,6 @@ from otklik.steps.train import train_models
 from otklik.world.writing import WorldFacts, write_world
 
 TASK = "campaign_response"
-#: As small as the plan of fits allows, so that the pass is about the way and not about the models.
-QUICK = {
-    "splits.folds": 4,
-    "splits.groups": 2,
-    "splits.time_windows": 1,
-    "models.logistic_regression.max_iter": 5,
-    "models.linear_svc.max_iter": 2,
-    "models.decision_tree.max_depth": [2],
-    "models.random_forest.max_depth": [2],
-    "models.random_forest.trees": [3],
-    "score.where": "true",
-    "checks.psi_warning": 100.0,
-    "checks.minimum_positives": 20,
-}
 ALL_STEPS = (build_features, train_models, score_rows, write_report)
 
 
@@ -181,6 +167,18 @@ def test_running_everything_again_reuses_every_result(lake: Lake, scratch: Path)
     assert lake.read("ops.runs").count() == runs + len(ALL_STEPS)
     statuses = [row.status for row in lake.read("ops.runs").orderBy(F.desc("started_at")).limit(4).collect()]
     assert statuses.count("reused") >= 3
+
+
+def test_a_start_that_fails_is_noted_and_changes_nothing_else(lake: Lake, scratch: Path) -> None:
+    job = job_on(lake, scratch, {**QUICK, "checks.minimum_rows": 1_000_000}, task=TASK)
+    assert build_features(job) == 0
+    before = versions(lake)
+    with pytest.raises(RefusedError, match="fewer than declared"):
+        train_models(job)
+    assert versions(lake) == before
+    last = lake.read("ops.runs").orderBy(F.desc("ended_at")).first()
+    assert (last.job, last.status) == ("train", "failed")
+    assert "fewer than declared" in last.message
 
 
 def test_show_prints_json_on_stdout_only(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:

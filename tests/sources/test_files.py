@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from otklik.errors import InputError
-from otklik.sources.files import describe, expand
+from otklik.sources.files import check_whole, describe, expand
 
 PACKED = gzip.compress(b"id,note\n" + b"1,a\n" * 500, mtime=0)
 
@@ -16,9 +16,9 @@ def test_a_file_is_described_by_size_and_hash(spark, tmp_path, make_contract) ->
     (tmp_path / "a.csv").write_bytes(b"id\n1\n")
     [path] = expand(spark, str(tmp_path / "a.csv"))
 
-    facts = describe(spark, path, make_contract())
+    facts = describe(spark, path)
 
-    assert (facts.name, facts.bytes, facts.content_hash) == ("a.csv", 5, hashlib.sha256(b"id\n1\n").hexdigest())
+    assert (facts.name, facts.size, facts.content_hash) == ("a.csv", 5, hashlib.sha256(b"id\n1\n").hexdigest())
 
 
 def test_a_folder_stands_for_its_files_in_order(spark, tmp_path: Path) -> None:
@@ -69,11 +69,11 @@ def test_a_file_that_is_not_whole_or_something_else_is_refused(
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(InputError, match=fault):
-        describe(spark, f"file://{tmp_path / name}", make_contract())
+        check_whole(describe(spark, f"file://{tmp_path / name}"), make_contract())
 
 
 def test_a_parquet_file_needs_its_footer(spark, tmp_path, make_contract) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1" + bytes(100))
 
     with pytest.raises(InputError, match="no whole Parquet file"):
-        describe(spark, f"file://{tmp_path / 'a.parquet'}", make_contract(format_={"kind": "parquet"}))
+        check_whole(describe(spark, f"file://{tmp_path / 'a.parquet'}"), make_contract(format_={"kind": "parquet"}))

@@ -52,6 +52,10 @@ class Run:
             self, status="done", ended_at=ended_at, outputs=outputs, rows_in=rows_in, rows_out=rows_out, message=message
         )
 
+    def failed(self, ended_at: datetime, message: str) -> Run:
+        """The same start, ended without a result."""
+        return replace(self, status="failed", ended_at=ended_at, message=message)
+
     def reused(self, ended_at: datetime, earlier: Run) -> Run:
         """The same start, answered by an earlier result."""
         return replace(

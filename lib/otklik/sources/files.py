@@ -44,14 +44,18 @@ class FileFacts:
     Attributes:
         path: where it is, as the reader takes it.
         name: its name, without folders.
-        bytes: its size as received.
+        size: in bytes, as received.
         content_hash: sha-256 of its bytes as received, hex.
+        head: its first 8 bytes.
+        tail: its last 4 bytes.
     """
 
     path: str
     name: str
-    bytes: int
+    size: int
     content_hash: str
+    head: bytes
+    tail: bytes
 
 
 def expand(spark: SparkSession, path: str) -> list[str]:
@@ -70,20 +74,19 @@ def expand(spark: SparkSession, path: str) -> list[str]:
     return _expand_local(Path(rest if sign else path))
 
 
-def describe(spark: SparkSession, path: str, contract: Contract) -> FileFacts:
-    """Read a file's bytes once: its size, its hash, and whether it is whole and of the declared kind.
+def describe(spark: SparkSession, path: str) -> FileFacts:
+    """Read a file's bytes once: its size, its hash, how it begins and ends.
 
     Args:
         spark: for URIs of other schemes than file://; their bytes are read by Spark, at most 2 GB of each.
         path: from `expand`.
-        contract: for the declared kind.
 
     Raises:
-        InputError: if it is empty, cut short, damaged, or something else than the contract says.
+        InputError: if it cannot be read.
     """
     name = path.rsplit("/", 1)[-1]
     if not path.startswith("file://"):
-        return _describe_uri(spark, path, name, contract)
+        return _describe_uri(spark, path, name)
     local = Path(path.removeprefix("file://"))
     digest, size, head, tail = hashlib.sha256(), 0, b"", b""
     try:
@@ -95,10 +98,18 @@ def describe(spark: SparkSession, path: str, contract: Contract) -> FileFacts:
                 tail = (tail + chunk)[-4:]
     except OSError as fault:
         raise InputError(f"cannot be read: {fault.strerror}", where=name, cure="check path and permissions") from None
-    _check_kind(head, tail, size, name, contract)
-    if name.endswith(".gz"):
-        _check_gzip(local, name)
-    return FileFacts(path, name, size, digest.hexdigest())
+    return FileFacts(path, name, size, digest.hexdigest(), head, tail)
+
+
+def check_whole(facts: FileFacts, contract: Contract) -> None:
+    """See whether a file is whole and of the declared kind.
+
+    Raises:
+        InputError: if it is empty, cut short, damaged, or something else than the contract says.
+    """
+    _check_kind(facts, contract.format.kind)
+    if facts.path.startswith("file://") and facts.name.endswith(".gz"):
+        _check_gzip(Path(facts.path.removeprefix("file://")), facts.name)
 
 
 def _expand_local(path: Path) -> list[str]:
@@ -139,7 +150,7 @@ def _expand_uri(spark: SparkSession, path: str) -> list[str]:
     return files
 
 
-def _describe_uri(spark: SparkSession, path: str, name: str, contract: Contract) -> FileFacts:
+def _describe_uri(spark: SparkSession, path: str, name: str) -> FileFacts:
     content = F.col("content")
     with clear_faults(name):
         found = (
@@ -156,16 +167,15 @@ def _describe_uri(spark: SparkSession, path: str, name: str, contract: Contract)
     if not found:
         raise InputError("no such file", where=path, cure="check the path")
     row = found[0]
-    _check_kind(bytes(row.head), bytes(row.tail), row.length, name, contract)
-    return FileFacts(path, name, row.length, row.hash)
+    return FileFacts(path, name, row.length, row.hash, bytes(row.head), bytes(row.tail))
 
 
-def _check_kind(head: bytes, tail: bytes, size: int, name: str, contract: Contract) -> None:
-    if size == 0:
+def _check_kind(facts: FileFacts, kind: str) -> None:
+    name, head = facts.name, facts.head
+    if facts.size == 0:
         raise InputError("is empty", where=name, cure="fetch the file again")
-    kind = contract.format.kind
     if kind == "parquet":
-        if not (head.startswith(b"PAR1") and tail == b"PAR1"):
+        if not (head.startswith(b"PAR1") and facts.tail == b"PAR1"):
             raise InputError("is no whole Parquet file", where=name, cure="fetch it again, or correct format.kind")
         return
     for start, what in _OTHER_KINDS.items():

@@ -9,14 +9,14 @@ from otklik.features.builder import count_rows, rows_of_task, with_features
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
 from otklik.steps.context import Job
-from otklik.steps.question import Question, answered_before, ask, known_inputs
+from otklik.steps.question import Question, answered_before, ask, known_inputs, noted
 
 
 def build_features(job: Job, question: Question | None = None) -> int:
     """Write gold.<task>_features; returns the exit code."""
     question = question or ask(job)
     run = question.start(job, "features", {table: str(version) for table, version in question.versions.items()})
-    with job.progress.step(f"features {question.task.name}") as step:
+    with noted(job, run), job.progress.step(f"features {question.task.name}") as step:
         earlier = answered_before(job, run)
         if earlier is not None:
             step.rows(earlier.rows_out)

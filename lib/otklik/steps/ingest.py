@@ -45,7 +45,7 @@ def ingest_files(job: Job) -> int:
     checks.check_rules(job.lake.spark, contract)
     contract_hash = hash_of(contract.model_dump(mode="json"))
     for path in [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]:
-        facts = files.describe(job.lake.spark, path, contract)
+        facts = files.describe(job.lake.spark, path)
         batch = hash_of([contract.name, facts.content_hash, contract_hash])[:16]
         _ingest(job, Arrival(contract, contract_hash, path, facts, batch, job.clock()), key)
     return 0
@@ -60,6 +60,7 @@ def _ingest(job: Job, arrival: Arrival, key: bytes) -> None:
             step.say("this content is loaded already")
             return
         try:
+            files.check_whole(facts, contract)
             with clear_faults(facts.name):
                 records = read_records(job.lake.spark, arrival.path, contract)
                 judged = checks.with_duplicates(
@@ -170,7 +171,7 @@ def _entry(
     return FileEntry(
         source=arrival.contract.name,
         file=arrival.facts.name,
-        bytes=arrival.facts.bytes,
+        bytes=arrival.facts.size,
         content_hash=arrival.facts.content_hash,
         contract_hash=arrival.contract_hash,
         rows=rows,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import DataFrame
 
-from otklik.errors import MissingResultError
+from otklik.errors import MissingResultError, OtklikError
 from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_of_task
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.identity import code_version, hash_of, run_id
@@ -80,6 +82,19 @@ def answered_before(job: Job, run: Run) -> Run | None:
     if earlier is not None:
         record_run(job.lake, run.reused(job.clock(), earlier))
     return earlier
+
+
+@contextlib.contextmanager
+def noted(job: Job, run: Run) -> Iterator[None]:
+    """Leave a row in ops.runs also for a start that fails; the fault goes on."""
+    try:
+        yield
+    except Exception as fault:
+        message = fault.line() if isinstance(fault, OtklikError) else type(fault).__name__
+        # Where not even the ledger can be written, the fault itself is what must be told.
+        with contextlib.suppress(Exception):
+            record_run(job.lake, run.failed(job.clock(), message))
+        raise
 
 
 def features_run(job: Job, question: Question) -> Run:

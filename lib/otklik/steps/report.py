@@ -16,7 +16,7 @@ from otklik.report.contents import contents
 from otklik.report.facts import Language, ReportFacts
 from otklik.report.page import render
 from otklik.steps.context import Job
-from otklik.steps.question import Question, ask, features_run
+from otklik.steps.question import Question, ask, features_run, noted
 
 PAGE = "index.html"
 
@@ -56,7 +56,7 @@ def _write(job: Job, question: Question, page: str) -> str:
     trained = _needed(job, question, "train")
     scored = _needed(job, question, "score")
     run = question.start(job, "report", {**trained.inputs, "language": job.options.language, "page": page})
-    with job.progress.step(f"report {question.task.name}") as step:
+    with noted(job, run), job.progress.step(f"report {question.task.name}") as step:
         html = render(_facts(job, question, before, trained, scored), _language(job))
         Folder(job.lake.folder("report")).write(page, html.encode())
         step.say(job.lake.folder("report", page))

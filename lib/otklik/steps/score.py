@@ -18,7 +18,7 @@ from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
-from otklik.steps.question import Question, answered_before, ask, features_run
+from otklik.steps.question import Question, answered_before, ask, features_run, noted
 
 _DRIFTED = "inputs have drifted"
 
@@ -37,7 +37,7 @@ def score_rows(job: Job, question: Question | None = None) -> int:
     if earlier is not None:
         job.progress.line(f"  score {question.task.name}: reused")
         return WARNING_EXIT_CODE if earlier.message.startswith(_DRIFTED) else 0
-    with job.progress.step(f"score {question.task.name}") as step:
+    with noted(job, run), job.progress.step(f"score {question.task.name}") as step:
         rows = _chosen_rows(job.lake.read(table, before.outputs[table]), question)
         scores = _scores(rows, question, champion).persist()
         count = scores.count()
@@ -49,7 +49,7 @@ def score_rows(job: Job, question: Question | None = None) -> int:
         drifted = _drift(job, question, champion, rows, scores)
         step.rows(count)
     if question.task.decision is not None:
-        with job.progress.step("decide whom to contact") as step:
+        with noted(job, run), job.progress.step("decide whom to contact") as step:
             outputs |= _write_list(job, question, scores)
     scores.unpersist()
     message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"

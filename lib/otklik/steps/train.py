@@ -37,7 +37,7 @@ from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.crown import crown
 from otklik.steps.frames import replace_rows
-from otklik.steps.question import Question, answered_before, ask, features_run
+from otklik.steps.question import Question, answered_before, ask, features_run, noted
 from otklik.task import Task
 
 #: Rows of the training part on which single features are tried against the label.
@@ -54,13 +54,13 @@ def train_models(job: Job, question: Question | None = None) -> int:
         job.progress.line(f"  train {question.task.name}: reused")
         return 0
     rows = job.lake.read(table, before.outputs[table])
-    with ThreadPoolExecutor(question.task.models.parallelism) as executor:
+    with noted(job, run), ThreadPoolExecutor(question.task.models.parallelism) as executor:
         contest = _contest(job, question, rows, executor)
         with job.progress.step("judge: scoreboard with intervals") as step:
             board = _scoreboard(question.task, contest)
             step.rows(len(board))
+        verdict = _verdict(question.task, board)
         outputs = {**_write_judgements(job, question, contest, board), **crown(job, question, contest, executor)}
-    verdict = _verdict(question.task, board)
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict))
     job.progress.line(f"  {verdict}")
     return 0

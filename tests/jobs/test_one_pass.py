@@ -176,7 +176,7 @@ def test_a_start_that_fails_is_noted_and_changes_nothing_else(lake: Lake, scratc
     with pytest.raises(RefusedError, match="fewer than declared"):
         train_models(job)
     assert versions(lake) == before
-    last = lake.read("ops.runs").orderBy(F.desc("ended_at")).first()
+    last = lake.read("ops.runs").orderBy(F.desc("ended_at")).collect()[0]
     assert (last.job, last.status) == ("train", "failed")
     assert "fewer than declared" in last.message
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from otklik.steps.context import Job
 
 #: Schemes a path or lake may have besides a plain folder.
-SCHEMES = ("file", "hdfs", "s3", "s3a", "gs", "abfs", "abfss", "wasbs", "dbfs", "oss", "cosn", "viewfs")
 JAVA_VERSIONS = ("17", "21")
 
 
@@ -322,10 +321,12 @@ def absolute(path: str) -> str:
     Raises:
         ConfigurationError: if the scheme is not one that Hadoop file systems have.
     """
+    from otklik.settings import URI_SCHEMES  # noqa: PLC0415
+
     scheme, sign, rest = path.partition(":")
     if sign and "/" not in scheme and rest.startswith("/"):
-        if scheme not in SCHEMES:
-            raise ConfigurationError(f"unknown scheme {scheme!r}", where=path, cure=f"known: {', '.join(SCHEMES)}")
+        if scheme not in URI_SCHEMES:
+            raise ConfigurationError(f"unknown scheme {scheme!r}", where=path, cure=f"known: {', '.join(URI_SCHEMES)}")
         if scheme != "file":
             return path.rstrip("/")
         path = "/" + rest.lstrip("/")

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from otklik.errors import ConfigurationError
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+#: Schemes of URIs, for lakes and for input files; anything else before :// is refused.
+URI_SCHEMES = ("file", "hdfs", "viewfs", "s3", "s3a", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "oss", "cosn")
 
 
 class Strict(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -44,7 +45,7 @@ def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list
 
 def submit(cores: int, partitions: int, job: str, *arguments: str) -> None:
     """Run a job by the environment's own spark-submit, from another folder than the project's."""
-    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={value}".replace("'", '"'))]
+    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     binaries = Path(sys.executable).parent
     command = [
         f"{binaries / 'spark-submit'}", "--master", f"local[{cores}]",

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,13 @@ POSTS = Table(
 )
 
 
-@pytest.fixture
-def lake(spark: SparkSession, tmp_path: Path) -> Lake:
-    return Lake(spark, str(tmp_path / "a lake"))
+@pytest.fixture(params=["folder", "catalog"])
+def lake(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lake]:
+    if request.param == "folder":
+        yield Lake(spark, str(tmp_path / "a lake"))
+        return
+    yield Lake(spark, str(tmp_path / "a lake"), catalog="spark_catalog")
+    spark.sql("DROP SCHEMA IF EXISTS spark_catalog.silver CASCADE")
 
 
 def posts(spark: SparkSession, *rows: tuple[int, str]) -> DataFrame:

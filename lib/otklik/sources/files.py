@@ -15,11 +15,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import InputError
+from otklik.settings import URI_SCHEMES
 from otklik.sources.contract import Contract
 from otklik.sources.reader import clear_faults, literal_path
-
-#: Schemes of URIs that files are read from; anything else before :// is refused.
-SCHEMES = ("file", "hdfs", "viewfs", "s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "oss", "cosn")
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -67,8 +65,8 @@ def expand(spark: SparkSession, path: str) -> list[str]:
         InputError: if there is nothing, the scheme is not known, or a link leads out of the folder.
     """
     scheme, sign, rest = path.partition("://")
-    if sign and scheme not in SCHEMES:
-        raise InputError(f"unknown scheme {scheme}://", where=path, cure=f"known: {', '.join(SCHEMES)}")
+    if sign and scheme not in URI_SCHEMES:
+        raise InputError(f"unknown scheme {scheme}://", where=path, cure=f"known: {', '.join(URI_SCHEMES)}")
     if sign and scheme != "file":
         return _expand_uri(spark, path)
     return _expand_local(Path(rest if sign else path))

@@ -36,6 +36,7 @@ setup(
         "jinja2>=3.1.6,<4",
         "scikit-learn>=1.6,<2",
         "tzdata>=2025.1",
+        "psutil>=6.1,<8",
     ],
     extras_require={
         "dev": [
@@ -45,6 +46,7 @@ setup(
             "mypy>=1.14,<3",
             "import-linter>=2.1,<3",
             "pandas-stubs>=2.2,<3",
+            "types-psutil>=6.1,<8",
             "playwright>=1.49,<2",
             "pre-commit>=4,<5",
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otklik.cli import COMMANDS, absolute, main, parse_moment
-from otklik.errors import ConfigurationError, InputError
+from otklik.errors import BusyError, ConfigurationError, InputError
+from otklik.lake.lease import held
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
@@ -123,6 +125,15 @@ def test_check_names_every_fault_of_every_file(tmp_path: Path, capsys: pytest.Ca
 def test_draft_of_a_missing_file_is_an_input_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["draft", str(tmp_path / "no.csv")]) == InputError.exit_code
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_lake_that_another_process_writes_to_is_refused_before_spark_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with held(tmp_path, "train", datetime.now(UTC), wait=0, sleep=lambda _: None, say=lambda _: None):
+        code = main(["ingest", "bank_full", "bank.csv", "--lake", str(tmp_path), "--wait", "0"])
+    assert code == BusyError.exit_code
+    assert f"another process writes to it: otklik train (process {os.getpid()} on" in capsys.readouterr().err
 
 
 def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(

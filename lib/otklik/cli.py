@@ -33,13 +33,14 @@ JAVA_VERSIONS = ("17", "21")
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what it does, an example, its arguments, and whether it is a job of jobs/."""
+    """A command: what it does, an example, its arguments, whether it is a job of jobs/ and whether it writes tables."""
 
     name: str
     does: str
     example: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     is_job: bool = True
+    writes: bool = False
 
 
 def _no_arguments(_: argparse.ArgumentParser) -> None:
@@ -99,22 +100,29 @@ COMMANDS = (
         "draft", "write a first contract for an unknown file", "otklik draft new_file.csv > mine.toml", _draft, False
     ),
     Command("tables", "print the definition of every table", "otklik tables", _no_arguments, False),
-    Command("ingest", "take files in: raw → bronze → silver", "otklik ingest bank_full bank-full.csv.gz", _ingest),
-    Command("features", "build a task's features", "otklik features bank_full --as-of 2010-11-17", _task),
-    Command("train", "train, judge and register models", "otklik train bank_full", _task),
-    Command("score", "score rows with the champion, and decide", "otklik score bank_full", _task),
-    Command("report", "write report/index.html", "otklik report bank_full --lang ru", _optional_task),
-    Command("run", "features → train → score → report", "otklik run bank_full", _task),
+    Command(
+        "ingest",
+        "take files in: raw → bronze → silver",
+        "otklik ingest bank_full bank-full.csv.gz",
+        _ingest,
+        writes=True,
+    ),
+    Command("features", "build a task's features", "otklik features bank_full --as-of 2010-11-17", _task, writes=True),
+    Command("train", "train, judge and register models", "otklik train bank_full", _task, writes=True),
+    Command("score", "score rows with the champion, and decide", "otklik score bank_full", _task, writes=True),
+    Command("report", "write report/index.html", "otklik report bank_full --lang ru", _optional_task, writes=True),
+    Command("run", "features → train → score → report", "otklik run bank_full", _task, writes=True),
     Command(
         "champion",
         "show a task's champion, or roll back",
         "otklik champion bank_full --run 0f1e2d3c4b5a6978",
         _champion,
+        writes=True,
     ),
     Command(
         "export", "write a table to a file for the CRM", "otklik export gold.bank_full_actions --to list.csv", _export
     ),
-    Command("demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments),
+    Command("demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments, writes=True),
     Command("world", "write the built-in world's files", "otklik world --customers 20000 --seed 7 --out world", _world),
     Command(
         "show", "print rows of a table", "otklik show gold.scoreboard --where \"split = 'time'\" --format json", _show
@@ -146,6 +154,9 @@ def _common(sub: argparse.ArgumentParser) -> None:
     group.add_argument("--catalog", metavar="NAME", help="tables live in this catalog instead of the lake's folder")
     group.add_argument("--env", metavar="NAME", default="local", help="settings in conf/env (default local)")
     group.add_argument("--as-of", metavar="TIME", help="ISO-8601; UTC without a zone, the day's end without a time")
+    group.add_argument(
+        "--wait", metavar="SECONDS", type=float, default=60.0, help="for another writer of the lake (default 60)"
+    )
     group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="lay a value over the TOML file")
     group.add_argument("--lang", choices=("ru", "en"), default="en", help="language of the report (default en)")
     group.add_argument("--debug", action="store_true", help="show Spark's own messages and stack traces")
@@ -158,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given.debug:
         logging.disable(logging.CRITICAL)
     try:
-        return _run_job(given) if command.is_job else _run_offline(given)
+        return _run_job(given, writes=command.writes) if command.is_job else _run_offline(given)
     except OtklikError as fault:
         return _fail(fault, fault.exit_code, given.debug)
     except KeyboardInterrupt:
@@ -207,7 +218,7 @@ def _run_offline(given: argparse.Namespace) -> int:
     return 0
 
 
-def _run_job(given: argparse.Namespace) -> int:
+def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
     from otklik.home import find_home  # noqa: PLC0415
     from otklik.settings import parse_override  # noqa: PLC0415
 
@@ -220,6 +231,7 @@ def _run_job(given: argparse.Namespace) -> int:
 
     from otklik import session  # noqa: PLC0415
     from otklik.environment import Environment, read_properties  # noqa: PLC0415
+    from otklik.lake import lease  # noqa: PLC0415
     from otklik.lake.store import Lake  # noqa: PLC0415
     from otklik.privacy.pseudonyms import read_key  # noqa: PLC0415
     from otklik.progress import Progress  # noqa: PLC0415
@@ -229,7 +241,16 @@ def _run_job(given: argparse.Namespace) -> int:
     environment = load(Environment, home.environment(given.env))
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
     lake_root = absolute(given.lake)
-    with tempfile.TemporaryDirectory(prefix="otklik-") as scratch:
+    progress = Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
+    with contextlib.ExitStack() as open_until_done:
+        scratch = open_until_done.enter_context(tempfile.TemporaryDirectory(prefix="otklik-"))
+        held = None
+        folder, now = Path(lake_root), datetime.now(UTC)
+        # A lake that is not there is made by the commands that fill one, not by a slip in --lake.
+        if writes and "://" not in lake_root and (folder.is_dir() or given.command in ("ingest", "demo")):
+            held = open_until_done.enter_context(
+                lease.held(folder, given.command, now, wait=given.wait, sleep=time.sleep, say=progress.line)
+            )
         properties = (
             {}
             if submitted
@@ -243,26 +264,26 @@ def _run_job(given: argparse.Namespace) -> int:
             submitted=submitted,
             jvm_log=None if given.debug or submitted else Path(scratch) / "spark.log",
         )
-        try:
-            names = {key: value for key, value in vars(given).items() if key not in _COMMON_OPTIONS}
-            job = Job(
-                options=Options(names, as_of, overrides, given.lang),
-                lake=Lake(started.spark, lake_root, given.catalog),
-                home=home,
-                progress=Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty()),
-                clock=lambda: datetime.now(UTC),
-                pseudonym_key=lambda: read_key(
-                    os.environ.get("OTKLIK_PSEUDONYM_KEY"), os.environ.get("OTKLIK_PSEUDONYM_KEY_FILE")
-                ),
-                print_result=_print_result,
-                scratch=Path(scratch),
-            )
-            return _load(script)(job)
-        finally:
-            started.stop()
+        open_until_done.callback(started.stop)
+        if held is not None:
+            held.include(session.jvm_processes())
+        names = {key: value for key, value in vars(given).items() if key not in _COMMON_OPTIONS}
+        job = Job(
+            options=Options(names, as_of, overrides, given.lang),
+            lake=Lake(started.spark, lake_root, given.catalog),
+            home=home,
+            progress=progress,
+            clock=lambda: datetime.now(UTC),
+            pseudonym_key=lambda: read_key(
+                os.environ.get("OTKLIK_PSEUDONYM_KEY"), os.environ.get("OTKLIK_PSEUDONYM_KEY_FILE")
+            ),
+            print_result=_print_result,
+            scratch=Path(scratch),
+        )
+        return _load(script)(job)
 
 
-_COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "lang", "debug"}
+_COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "wait", "lang", "debug"}
 
 
 def _print_result(text: str) -> None:

@@ -65,5 +65,11 @@ class SurroundingsError(OtklikError):
     exit_code = 7
 
 
+class BusyError(OtklikError):
+    """Another process writes to the lake; nothing was started, and the same command will do later."""
+
+    exit_code = 8
+
+
 #: Exit code of a step that ended well but wants attention (the inputs have drifted past the declared limit).
 WARNING_EXIT_CODE = 10

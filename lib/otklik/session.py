@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from pyspark.sql import SparkSession
 
 #: What every session needs, wherever it runs: Delta, one time zone, and errors instead of silent nulls.
@@ -68,6 +69,18 @@ def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log:
     with _stderr_to(jvm_log):
         spark = builder.getOrCreate()
     return Session(_with_runtime_properties(spark), is_ours=True)
+
+
+def jvm_processes() -> list[int]:
+    """The JVM of the running session: the one that this process started, or the spark-submit that started it."""
+    mine = psutil.Process()
+    near = [*mine.children(recursive=True), *mine.parents()]
+    found = []
+    for process in near:
+        with contextlib.suppress(psutil.Error):
+            if "java" in process.name():
+                found.append(process.pid)
+    return found
 
 
 @contextlib.contextmanager

@@ -46,14 +46,14 @@ def test_hashes_go_by_path_and_skip_checksums_and_what_is_left_out(folder: Folde
     assert found["model/part-0"] == hashlib.sha256(b"model/part-0").hexdigest()
 
 
-def test_delete_takes_the_whole_folder_and_may_be_repeated(folder: Folder) -> None:
-    folder.delete()
+def test_deleting_folders_leaves_files_beside_them_and_may_be_repeated(folder: Folder) -> None:
+    folder.delete_folders()
     folder.write("model/part-0", b"x")
-    assert folder.exists()
+    folder.write("kept", b"y")
 
-    folder.delete()
+    folder.delete_folders()
 
-    assert not folder.exists()
+    assert list(folder.hashes()) == ["kept"]
 
 
 def test_a_file_system_nobody_knows_is_refused() -> None:

@@ -62,10 +62,11 @@ class Folder:
             hashes[name] = hashlib.sha256(self.read(name)).hexdigest()
         return dict(sorted(hashes.items()))
 
-    def delete(self) -> None:
-        """Remove the folder with all that is in it; nothing happens where it is not there."""
-        if self._files.get_file_info(self._path).type == arrow_fs.FileType.Directory:
-            self._files.delete_dir(self._path)
+    def delete_folders(self) -> None:
+        """Remove the folders in it with all that is in them; files of its own stay."""
+        for info in self._files.get_file_info(arrow_fs.FileSelector(self._path, allow_not_found=True)):
+            if info.type == arrow_fs.FileType.Directory:
+                self._files.delete_dir(info.path)
 
     def exists(self) -> bool:
         """Whether the folder is there."""

@@ -20,7 +20,7 @@ TASK = "campaign_response"
 
 def fresh_folder(job: Job) -> str:
     """Empty the demo's lake; returns where its world goes."""
-    Folder(job.lake.root).delete()
+    Folder(job.lake.root).delete_folders()
     return job.lake.folder("world")
 
 

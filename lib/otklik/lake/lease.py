@@ -1,0 +1,205 @@
+"""The lease: one writer at a time on a lake that lies on a local disk.
+
+There two processes can both "succeed" with the same version of a table, and one commit is lost: Delta's lock on a local
+disk is one inside one JVM. So whoever writes holds the lease of the lake, a small file that names its processes. It is
+taken over when all of them are gone (killed, or the machine was started again), not when Python is gone while its
+JVM still runs, for that JVM may still commit. Object stores need no lease of ours: Delta asks them to put a file
+only where there is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from otklik.errors import BusyError, SurroundingsError
+
+LEASE, _GUARD = "_lease.json", "_lease.guard"
+#: Seconds between two looks at a lease that another process holds.
+_LOOK_EVERY = 0.5
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A process of the holder: its number and when it began, so that a number given anew is not taken for it."""
+
+    pid: int
+    began: float
+
+    @staticmethod
+    def of(pid: int) -> Member | None:
+        """The process that has this number now, or None."""
+        try:
+            return Member(pid, psutil.Process(pid).create_time())
+        except psutil.Error:
+            return None
+
+    def is_alive(self) -> bool:
+        """Whether this very process still runs; one that has ended and waits to be fetched does not."""
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.began) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lease: what it does, where, since when, and its processes."""
+
+    command: str
+    host: str
+    boot: str
+    since: str
+    members: tuple[Member, ...]
+
+    def may_still_write(self) -> bool:
+        """False only if it is certain that no process of the holder is left."""
+        if self.host != socket.gethostname():
+            return True
+        return self.boot == boot_id() and any(member.is_alive() for member in self.members)
+
+    def in_words(self) -> str:
+        """For people: `otklik ingest (process 4711 on bank-01, since 2026-11-22T03:00:00+00:00)`."""
+        numbers = " and ".join(str(member.pid) for member in self.members)
+        return f"otklik {self.command} (process {numbers} on {self.host}, since {self.since})"
+
+
+def boot_id() -> str:
+    """What tells one start of this machine from another."""
+    if _BOOT_ID.exists():
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    return f"{psutil.boot_time():.0f}"
+
+
+class Lease:
+    """A lease that is held.
+
+    Args:
+        folder: of the lake.
+        holder: this process, as it stands in the file.
+    """
+
+    def __init__(self, folder: Path, holder: Holder) -> None:
+        self._folder, self._holder = folder, holder
+
+    def include(self, pids: Sequence[int]) -> None:
+        """Name further processes that write for this one: the JVM."""
+        known = {member.pid for member in self._holder.members}
+        new = tuple(m for pid in pids if pid not in known and (m := Member.of(pid)) is not None)
+        members = self._holder.members + new
+        with _guarded(self._folder):
+            self._holder = Holder(**{**vars(self._holder), "members": members})
+            _write(self._folder, self._holder)
+
+    def release(self) -> None:
+        """Give the lease back, if it is still this one's."""
+        with _guarded(self._folder):
+            if read(self._folder) == self._holder:
+                (self._folder / LEASE).unlink()
+
+
+@contextlib.contextmanager
+def held(
+    folder: Path,
+    command: str,
+    now: datetime,
+    *,
+    wait: float,
+    sleep: Callable[[float], None],
+    say: Callable[[str], None],
+) -> Iterator[Lease]:
+    """Hold the lease of a lake while the block runs.
+
+    Args:
+        folder: of the lake; made if it is not there.
+        command: what this process does, for whoever waits for it.
+        now: since when.
+        wait: seconds to wait at most for another holder.
+        sleep: waits so many seconds.
+        say: is told once whom it waits for.
+
+    Raises:
+        BusyError: naming the holder, if the lease is not free in time.
+        SurroundingsError: if the folder cannot be made or written.
+    """
+    holder = Holder(command, socket.gethostname(), boot_id(), now.isoformat(timespec="seconds"), _this_process())
+    left = wait
+    while (other := _take(folder, holder)) is not None:
+        if left <= 0:
+            waited = f" after {wait:g} s" if wait else ""
+            raise BusyError(
+                f"another process writes to it{waited}: {other.in_words()}",
+                where=str(folder),
+                cure="wait for it, give a longer --wait, or end that process",
+            )
+        if left == wait:
+            say(f"  waiting up to {wait:g} s for {other.in_words()}")
+        sleep(min(_LOOK_EVERY, left))
+        left -= _LOOK_EVERY
+    lease = Lease(folder, holder)
+    try:
+        yield lease
+    finally:
+        lease.release()
+
+
+def read(folder: Path) -> Holder | None:
+    """The holder that stands in a lake's lease; None where there is no lease, or one that nobody could have written."""
+    try:
+        values: dict[str, Any] = json.loads((folder / LEASE).read_text(encoding="utf-8"))
+        members = tuple(Member(**member) for member in values["members"])
+        return Holder(**{**values, "members": members})
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        # Leases are put in place whole, so this is none of ours.
+        return None
+
+
+def _take(folder: Path, holder: Holder) -> Holder | None:
+    """Take the lease if nobody holds it; else who does."""
+    with _guarded(folder):
+        other = read(folder)
+        if other is not None and other.may_still_write():
+            return other
+        _write(folder, holder)
+        return None
+
+
+def _write(folder: Path, holder: Holder) -> None:
+    """Put the lease in place whole or not at all."""
+    draft = folder / f"{LEASE}.new"
+    draft.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+    draft.replace(folder / LEASE)
+
+
+@contextlib.contextmanager
+def _guarded(folder: Path) -> Iterator[None]:
+    """Nobody else reads or writes the lease meanwhile; the system frees the guard when a process dies."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        guard = (folder / _GUARD).open("w")
+    except OSError as fault:
+        raise SurroundingsError(
+            f"cannot be written: {fault.strerror}", where=str(folder), cure="check --lake and permissions"
+        ) from None
+    with guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
+def _this_process() -> tuple[Member, ...]:
+    mine = Member.of(os.getpid())
+    return () if mine is None else (mine,)

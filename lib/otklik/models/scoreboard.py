@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from otklik.models.evaluate import evaluate
+from otklik.models.prepare import Finding
 from otklik.models.training import Judgement, Labelled
 from otklik.models.zoo import MAJORITY
+
+_NOT_CALIBRATED = "not calibrated: the rate has moved"
 
 
 @dataclass(frozen=True)
@@ -81,3 +84,28 @@ def _figures(
         salt=terms.salt,
     )
     return {"rows": len(label), "positives": int(label.sum()), **figures}
+
+
+def moved(board: pd.DataFrame, limit: float) -> list[Finding]:
+    """The models whose mean probability on the test part is far from the observed rate.
+
+    Args:
+        board: rows of gold.scoreboard; only calibrated ones without leaks are looked at.
+        limit: relative gap from which on it counts.
+    """
+    rows = board[(board["leaks"] == "without") & (board["calibration"] == "calibrated") & (board["model"] != MAJORITY)]
+    found = []
+    for row in rows.to_dict("records"):
+        observed = row["positives"] / row["rows"]
+        gap = abs(row["mean_probability"] - observed) / observed if observed else np.inf
+        if gap > limit:
+            means = f"mean probability {row['mean_probability']:.3f}, observed {observed:.3f}"
+            found.append(
+                Finding("rate_moved", "", f"{moved_detail(row['model'], row['split'])} {means}", gap, "warned")
+            )
+    return found
+
+
+def moved_detail(model: str, split: str) -> str:
+    """How the detail of such a finding begins."""
+    return f"{_NOT_CALIBRATED}: {model}, {split} split:"

@@ -10,8 +10,10 @@ from pyspark.sql import functions as F
 
 from otklik.lake.folder import Folder
 from otklik.lake.tables import SCOREBOARD
+from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.steps.scoreboard import scoreboard_text
+from otklik.task import Task
 
 CUSTOMERS, SEED = 20_000, 7
 SOURCES = ("customers", "contacts", "engagements")
@@ -32,5 +34,6 @@ def about(job: Job, **names: Any) -> Job:
 def print_outcome(job: Job) -> None:
     """Print the scoreboard and where the report is."""
     rows = job.lake.read(SCOREBOARD.name).where(F.col("task") == TASK).toPandas()
-    job.print_result(scoreboard_text(rows))
+    limit = load(Task, job.home.task(TASK), {}).checks.rate_moved
+    job.print_result(scoreboard_text(rows, limit))
     job.print_result(f"\nreport: {job.lake.folder('report', 'index.html')}\n")

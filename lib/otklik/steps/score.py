@@ -14,6 +14,7 @@ from otklik.lake.ledger import record_run
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
 from otklik.models.drift import counts_in, drift_of
 from otklik.models.registry import Champion, load_champion
+from otklik.models.scoreboard import moved_detail
 from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
 from otklik.steps.context import Job
@@ -54,9 +55,22 @@ def score_rows(job: Job, question: Question | None = None) -> int:
     scores.unpersist()
     message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
+    for detail in _moved_rate(job, question, champion):
+        job.progress.line(f"  warning: {detail}")
     if drifted:
         job.progress.line(f"  warning: {message}")
     return WARNING_EXIT_CODE if drifted else 0
+
+
+def _moved_rate(job: Job, question: Question, champion: Champion) -> list[str]:
+    """What training found of the champion's probabilities, if the rate had moved."""
+    split = "time" if question.task.rows.time_ordered else "random"
+    findings = job.lake.read(FINDINGS.name).where(
+        (F.col("task") == question.task.name)
+        & (F.col("run_id") == champion.run_id)
+        & F.col("detail").startswith(moved_detail(champion.row["model"], split))
+    )
+    return [row.detail for row in findings.select("detail").collect()]
 
 
 def _chosen_rows(features: DataFrame, question: Question) -> DataFrame:

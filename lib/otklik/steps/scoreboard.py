@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import pandas as pd
 
+from otklik.models.scoreboard import moved
+
 _LEAKS = {"without": "known before the decision", "with": "WITH LEAKS, not usable"}
 
 
-def scoreboard_text(board: pd.DataFrame) -> str:
-    """The rows of one run, calibrated, time before random, without leaks before with; majority last in each block."""
+def scoreboard_text(board: pd.DataFrame, rate_moved: float) -> str:
+    """The rows of one run, calibrated, time before random, without leaks before with; majority last in each block.
+
+    Args:
+        board: rows of gold.scoreboard of one run.
+        rate_moved: relative gap between promised and observed rate from which on a model counts as not calibrated.
+    """
     blocks = []
     for leaks in ("without", "with"):
         for split in ("time", "random"):
             rows = board[(board["leaks"] == leaks) & (board["split"] == split) & (board["calibration"] == "calibrated")]
             if len(rows):
                 blocks.append(_block(f"{split} split, {_LEAKS[leaks]}", rows))
+    blocks += [finding.detail for finding in moved(board, rate_moved)]
     return "\n\n".join(blocks) + "\n"
 
 

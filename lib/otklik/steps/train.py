@@ -16,7 +16,7 @@ from otklik.lake.ledger import record_run
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
 from otklik.models.leaks import single_feature_auc, suspected_leaks
 from otklik.models.prepare import Finding, Preparation, Rules, features_of, fit_preparation, matrix, sample, slot_array
-from otklik.models.scoreboard import Terms, rows_of
+from otklik.models.scoreboard import Terms, moved, rows_of
 from otklik.models.split import Plan, random_plan, time_plan, with_fold
 from otklik.models.training import (
     WITH,
@@ -63,6 +63,10 @@ def train_models(job: Job, question: Question | None = None) -> int:
         outputs = {**_write_judgements(job, question, contest, board), **crown(job, question, contest, executor)}
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict))
     job.progress.line(f"  {verdict}")
+    for finding in moved(
+        decisive(board, time_ordered=question.task.rows.time_ordered), question.task.checks.rate_moved
+    ):
+        job.progress.line(f"  warning: {finding.detail}")
     return 0
 
 
@@ -204,29 +208,13 @@ def _write_judgements(job: Job, question: Question, contest: Contest, board: pd.
         for judgement in judgements
         if leaks == "without" or judgement.contender.vector == WITH
     ]
-    findings = pd.DataFrame([vars(f) for f in (*contest.findings, *_moved(question.task, board))])
+    findings = pd.DataFrame([vars(f) for f in (*contest.findings, *moved(board, question.task.checks.rate_moved))])
     findings = findings.assign(**named) if len(findings) else findings
     return {
         **replace_rows(job.lake, PREDICTIONS.of(name), pd.concat(frames, ignore_index=True), label, None),
         **replace_rows(job.lake, SCOREBOARD, board.assign(**named), label, named),
         **replace_rows(job.lake, FINDINGS, findings, label, named),
     }
-
-
-def _moved(task: Task, board: pd.DataFrame) -> list[Finding]:
-    """Where the mean probability on the test part is far from the observed rate."""
-    rows = board[
-        (board["leaks"] == "without") & (board["calibration"] == "calibrated") & (board["model"] != "majority")
-    ]
-    found = []
-    for row in rows.to_dict("records"):
-        observed = row["positives"] / row["rows"]
-        gap = abs(row["mean_probability"] - observed) / observed if observed else np.inf
-        if gap > task.checks.rate_moved:
-            means = f"mean probability {row['mean_probability']:.3f}, observed {observed:.3f}"
-            detail = f"{row['model']}, {row['split']}: {means}"
-            found.append(Finding("rate_moved", "", f"not calibrated: the rate has moved ({detail})", gap, "warned"))
-    return found
 
 
 def decisive(board: pd.DataFrame, *, time_ordered: bool) -> pd.DataFrame:

@@ -254,7 +254,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
         properties = (
             {}
             if submitted
-            else _spark_properties(read_properties(home.spark_properties(environment.spark)), home, given)
+            else _spark_properties(read_properties(home.spark_properties(environment.spark)), home, given, scratch)
         )
         if not submitted:
             _require_java()
@@ -301,10 +301,12 @@ def _load(script: Path) -> Callable[[Job], int]:
     return loaded
 
 
-def _spark_properties(properties: dict[str, str], home: Any, given: argparse.Namespace) -> dict[str, str]:
+def _spark_properties(properties: dict[str, str], home: Any, given: argparse.Namespace, scratch: str) -> dict[str, str]:
     """The environment's properties, with what depends on this start."""
     quiet = home.path / "conf" / "spark" / "log4j2.properties"
     java = properties.get("spark.driver.extraJavaOptions", "")
+    # Spark would leave a folder spark-warehouse wherever the command is given.
+    warehouse = {"spark.sql.warehouse.dir": f"{scratch}/warehouse"}
     catalog: dict[str, str] = {}
     if given.catalog is not None:
         root = absolute(given.lake)
@@ -316,7 +318,7 @@ def _spark_properties(properties: dict[str, str], home: Any, given: argparse.Nam
         java = f"{java} -Dderby.stream.error.file=/dev/null"
     if not given.debug:
         java = f"{java} -Dlog4j2.configurationFile={quiet.as_uri()}"
-    return {**properties, **catalog, "spark.driver.extraJavaOptions": java.strip()}
+    return {**warehouse, **properties, **catalog, "spark.driver.extraJavaOptions": java.strip()}
 
 
 def parse_moment(text: str) -> datetime:

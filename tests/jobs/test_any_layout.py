@@ -48,13 +48,14 @@ def submit(cores: int, partitions: int, job: str, *arguments: str) -> None:
     settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     binaries = Path(sys.executable).parent
     command = [
-        f"{binaries / 'spark-submit'}", "--master", f"local[{cores}]",
+        f"{binaries / 'spark-submit'}", "--properties-file", f"{PROJECT / 'conf' / 'spark' / 'local.conf'}",
+        "--master", f"local[{cores}]",
         "--conf", f"spark.sql.shuffle.partitions={partitions}", "--conf", "spark.ui.enabled=false",
         f"{PROJECT / 'jobs' / job}.py", *arguments, *settings,
     ]  # fmt: skip
     path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        command, env={**os.environ, "PATH": path}, cwd="/", capture_output=True, text=True, timeout=600, check=False
+        command, env={**os.environ, "PATH": path}, cwd="/", capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode in (0, 10), done.stderr[-2_000:]
 

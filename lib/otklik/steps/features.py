@@ -29,7 +29,10 @@ def build_features(job: Job, question: Question | None = None) -> int:
             inputs,
             as_of=question.as_of,
             label_window=question.task.rows.label_window,
-        ).persist()
+        )
+        # Kept by key alone: SELECTs join by it, and Spark 4.1 can fail to plan a join that needs only the key of a
+        # frame kept by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
+        rows = rows.repartition("key").persist()
         counts = count_rows(rows, f"{question.rows_select.name}.sql")
         features = with_features(job.lake.spark, rows, question.feature_selects, inputs, question.as_of)
         table = features_table(question, features)

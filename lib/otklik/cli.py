@@ -155,6 +155,9 @@ def _common(sub: argparse.ArgumentParser) -> None:
     group.add_argument("--env", metavar="NAME", default="local", help="settings in conf/env (default local)")
     group.add_argument("--as-of", metavar="TIME", help="ISO-8601; UTC without a zone, the day's end without a time")
     group.add_argument(
+        "--newest", action="store_true", help="with --as-of: read files, too, that came after its first answer"
+    )
+    group.add_argument(
         "--wait", metavar="SECONDS", type=float, default=60.0, help="for another writer of the lake (default 60)"
     )
     group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="lay a value over the TOML file")
@@ -269,7 +272,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
             held.include(session.jvm_processes())
         names = {key: value for key, value in vars(given).items() if key not in _COMMON_OPTIONS}
         job = Job(
-            options=Options(names, as_of, overrides, given.lang),
+            options=Options(names, as_of, overrides, given.lang, newest=given.newest),
             lake=Lake(started.spark, lake_root, given.catalog),
             home=home,
             progress=progress,
@@ -283,7 +286,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
         return _load(script)(job)
 
 
-_COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "wait", "lang", "debug"}
+_COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "newest", "wait", "lang", "debug"}
 
 
 def _print_result(text: str) -> None:

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from otklik.lake.ledger import FileEntry, Run, find_file, find_run, record_file, record_run
+from otklik.errors import MissingResultError
+from otklik.lake.ledger import (
+    FileEntry,
+    Run,
+    find_answer,
+    find_run,
+    input_versions,
+    known_versions,
+    loaded_files,
+    record_file,
+    record_run,
+)
 from otklik.lake.store import Lake
 
 START = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
@@ -36,6 +47,7 @@ FILE = FileEntry(
     updated=0,
     rejected=1,
     duplicates=1,
+    repeated=0,
     table_versions={"silver.calls": 1},
     started_at=START,
     ended_at=START + timedelta(seconds=1),
@@ -77,13 +89,57 @@ def test_a_reused_run_carries_the_earlier_result() -> None:
     )
 
 
-def test_a_file_is_found_once_it_is_loaded(lake: Lake) -> None:
-    assert find_file(lake, "calls", "c") is None
+def test_a_file_counts_once_it_is_loaded(lake: Lake) -> None:
+    assert loaded_files(lake, "calls") == []
     record_file(lake, replace(FILE, status="rejected"))
-    record_file(lake, replace(FILE, content_hash="other"))
-    assert find_file(lake, "calls", "c") is None
+    record_file(lake, replace(FILE, content_hash="other", status="rejected"))
+    assert loaded_files(lake, "calls") == []
 
-    record_file(lake, replace(FILE, started_at=START + timedelta(hours=1)))
+    loaded = replace(FILE, started_at=START + timedelta(hours=1))
+    record_file(lake, loaded)
 
-    assert find_file(lake, "calls", "c") == replace(FILE, started_at=START + timedelta(hours=1))
+    assert loaded_files(lake, "calls") == [loaded]
     assert lake.read("ops.files").count() == 2
+
+
+def test_a_replaced_file_counts_no_more(lake: Lake) -> None:
+    record_file(lake, FILE)
+    newer = replace(FILE, content_hash="d", batch="e", table_versions={"silver.calls": 2}, started_at=START)
+
+    record_file(lake, newer, instead_of=FILE)
+
+    assert loaded_files(lake, "calls") == [newer]
+    assert {row.content_hash: row.status for row in lake.read("ops.files").collect()} == {
+        "c": "replaced",
+        "d": "loaded",
+    }
+
+
+def test_the_ledger_knows_the_newest_version_of_each_table_and_that_of_a_moment(lake: Lake) -> None:
+    record_file(lake, FILE)
+    record_file(
+        lake,
+        replace(FILE, content_hash="d", table_versions={"silver.calls": 5}, started_at=START + timedelta(days=1)),
+    )
+
+    assert known_versions(lake, ["silver.calls", "silver.posts"]) == {"silver.calls": 5}
+    assert known_versions(lake, ["silver.calls"], by=START) == {"silver.calls": 1}
+    assert input_versions(lake, ["silver.calls"]) == {"silver.calls": 5}
+
+
+def test_an_input_without_a_file_is_named_with_what_to_do(lake: Lake) -> None:
+    with pytest.raises(MissingResultError, match=r"silver.posts: .*otklik ingest posts"):
+        input_versions(lake, ["silver.posts"])
+
+
+def test_the_answer_to_a_moment_is_found_whatever_it_read(lake: Lake) -> None:
+    moment = START - timedelta(days=1)
+    first = replace(RUN, job="features").done(START, {}, 1, 1, "")
+    record_run(lake, first)
+    record_run(lake, replace(first, status="failed", ended_at=START + timedelta(days=2)))
+
+    found = find_answer(lake, "calls", moment, "features")
+
+    assert found is not None
+    assert found.inputs == {"gold.calls_features": "3"}
+    assert find_answer(lake, "calls", moment + timedelta(seconds=1), "features") is None

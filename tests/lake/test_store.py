@@ -5,9 +5,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from otklik.errors import MissingResultError
 from otklik.lake.content import content_hash
-from otklik.lake.store import Lake, versions_of
+from otklik.lake.store import Lake
 from otklik.lake.tables import Column, Table
 
 POSTS = Table(
@@ -64,11 +63,6 @@ def test_replace_where_touches_only_the_named_rows(lake: Lake, spark: SparkSessi
     lake.append(POSTS, posts(spark, (1, "a"), (2, "b")), "one")
     lake.replace(POSTS, posts(spark, (2, "b"), (3, "b")), "two", where={"text": "b"})
     assert rows_of(lake) == [(1, "a"), (2, "b"), (3, "b")]
-
-
-def test_a_missing_table_is_named_with_what_to_do(lake: Lake) -> None:
-    with pytest.raises(MissingResultError, match=r"silver.posts: .*otklik ingest posts"):
-        versions_of(lake, ["silver.posts"])
 
 
 def test_content_hash_knows_neither_order_nor_layout_nor_run_columns(spark: SparkSession) -> None:

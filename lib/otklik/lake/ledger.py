@@ -6,12 +6,12 @@ step before it wrote down, never "the newest".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pyspark.sql import Row
+from pyspark.sql import Column, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     LongType,
@@ -22,8 +22,9 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from otklik.errors import MissingResultError
 from otklik.lake.identity import hash_of
-from otklik.lake.store import Lake
+from otklik.lake.store import NOTHING, Lake
 from otklik.lake.tables import FILES, RUNS, Table
 
 
@@ -84,6 +85,7 @@ class FileEntry:
     updated: int
     rejected: int
     duplicates: int
+    repeated: int
     table_versions: Mapping[str, int]
     started_at: datetime
     ended_at: datetime
@@ -94,50 +96,108 @@ class FileEntry:
 
 def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None) -> Run | None:
     """The latest good start of a step with this identity and, where they are given, these inputs."""
-    if not lake.exists(RUNS.name):
-        return None
-    rows = (
-        lake.read(RUNS.name)
-        .where((F.col("run_id") == run_id) & (F.col("job") == job) & (F.col("status") == "done"))
-        .orderBy(F.desc("ended_at"))
-        .collect()
-    )
-    for row in rows:
-        if inputs is None or dict(row.inputs or {}) == dict(inputs):
-            return Run(**{**_values(row), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
-    return None
+    found = _good_runs(lake, job, F.col("run_id") == run_id)
+    return next((run for run in found if inputs is None or run.inputs == dict(inputs)), None)
+
+
+def find_answer(lake: Lake, task: str, as_of: datetime, job: str) -> Run | None:
+    """The latest good start of a step that looked from this moment, whatever the settings and inputs were."""
+    return next(iter(_good_runs(lake, job, (F.col("task") == task) & (F.col("as_of") == F.lit(as_of)))), None)
+
+
+def _good_runs(lake: Lake, job: str, which: Column) -> list[Run]:
+    """Newest first."""
+    runs = lake.find(RUNS.name)
+    if runs is None:
+        return []
+    good = runs.where(which & (F.col("job") == job) & (F.col("status") == "done")).orderBy(F.desc("ended_at"))
+    return [
+        Run(**{**_values(row), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
+        for row in good.collect()
+    ]
 
 
 def record_run(lake: Lake, run: Run) -> None:
     """Write one start of a step into ops.runs."""
     row = {**asdict(run), "inputs": dict(run.inputs), "outputs": dict(run.outputs)}
     rows = lake.spark.createDataFrame([tuple(row[f.name] for f in _RUN_ROW.fields)], _RUN_ROW)
-    lake.append(RUNS, rows, f"run {run.run_id} {run.job} {hash_of(row)[:16]}")
+    # The label is this start's own, so no earlier commit can have it.
+    before = lake.version(RUNS.name)
+    label = f"run {run.run_id} {run.job} {hash_of(row)[:16]}"
+    lake.append(RUNS, rows, label, after=NOTHING if before is None else before)
 
 
-def find_file(lake: Lake, source: str, content_hash: str) -> FileEntry | None:
-    """The ledger's row of a file content that is already loaded."""
-    if not lake.exists(FILES.name):
-        return None
-    rows = (
-        lake.read(FILES.name)
-        .where((F.col("source") == source) & (F.col("content_hash") == content_hash) & (F.col("status") == "loaded"))
-        .collect()
-    )
-    if not rows:
-        return None
-    values = _values(rows[0])
+def loaded_files(lake: Lake, source: str) -> list[FileEntry]:
+    """The files of a source that silver consists of, in the order in which they came."""
+    files = lake.find(FILES.name)
+    if files is None:
+        return []
+    loaded = files.where((F.col("source") == source) & (F.col("status") == "loaded")).orderBy("started_at")
+    return [_file_entry(row) for row in loaded.collect()]
+
+
+def record_file(lake: Lake, entry: FileEntry, instead_of: FileEntry | None = None) -> None:
+    """Write a file's row in one commit with that of the file it replaces; a content has one row, the latest."""
+    entries = [entry] if instead_of is None else [entry, replace(instead_of, status="replaced")]
+    values = []
+    for each in entries:
+        row = asdict(each)
+        row["_batch"] = row.pop("batch")
+        values.append(tuple(row[f.name] for f in _FILE_ROW.fields))
+    rows = lake.spark.createDataFrame(values, _FILE_ROW)
+    label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
+    before = lake.version(FILES.name)
+    lake.merge(FILES, rows, label, update_when="true", after=NOTHING if before is None else before)
+
+
+def known_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None) -> dict[str, int]:
+    """The newest version of each table that the ledger of files knows; tables that it does not know are left out.
+
+    Args:
+        lake: the lake.
+        tables: bronze and silver tables.
+        by: only files whose ingest had started at this moment; None = all.
+    """
+    files = lake.find(FILES.name)
+    if files is None:
+        return {}
+    if by is not None:
+        files = files.where(F.col("started_at") <= F.lit(by))
+    written = files.select(F.explode("table_versions").alias("table", "version")).where(F.col("table").isin(*tables))
+    newest = written.groupBy("table").agg(F.max("version").alias("version"))
+    return {row.table: int(row.version) for row in newest.collect()}
+
+
+def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None) -> dict[str, int]:
+    """The version of each input that the ledger knows: never a part of a batch that is being written.
+
+    Args:
+        lake: the lake.
+        tables: silver tables.
+        by: where it is given, a table that tells when its rows arrived is taken as it was at this moment: later
+            versions may have replaced rows that were known then.
+
+    Raises:
+        MissingResultError: if nothing was ingested into one of them.
+    """
+    known = known_versions(lake, tables)
+    missing = [table for table in tables if table not in known]
+    if missing:
+        raise MissingResultError(
+            "nothing has been ingested into it yet",
+            where=", ".join(missing),
+            cure=f"run `otklik ingest {missing[0].partition('.')[2]} PATH` first",
+        )
+    if by is None:
+        return known
+    timed = [table for table in tables if "_known_at" in lake.read(table).columns]
+    return known | known_versions(lake, timed, by)
+
+
+def _file_entry(row: Row) -> FileEntry:
+    values = _values(row)
     values["batch"] = values.pop("_batch")
     return FileEntry(**values)
-
-
-def record_file(lake: Lake, entry: FileEntry) -> None:
-    """Write a file's row; a rejected content that now loads replaces its row."""
-    row = asdict(entry)
-    row["_batch"] = row.pop("batch")
-    rows = lake.spark.createDataFrame([tuple(row[f.name] for f in _FILE_ROW.fields)], _FILE_ROW)
-    label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
-    lake.replace(FILES, rows, label, where={"source": entry.source, "content_hash": entry.content_hash})
 
 
 def _values(row: Row) -> dict[str, Any]:

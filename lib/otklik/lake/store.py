@@ -1,7 +1,9 @@
 """Where tables live: a folder (path store) or a catalog (catalog.schema.table), behind one object.
 
 Every write carries a label. A label that is already in a table's history is not written again: a step that was
-interrupted and runs again continues where it stopped.
+interrupted and runs again continues where it stopped. Where the writer says after which version it writes, Delta
+itself also refuses a second write of that label (a transaction id of its own, version 1), and afterwards the label is
+looked for in the history: a write that was skipped in silence would be noticed.
 """
 
 from __future__ import annotations
@@ -27,15 +29,31 @@ _MISSING = {
     "SCHEMA_NOT_FOUND",
     "TABLE_OR_VIEW_NOT_FOUND",
 }
+#: How they say that files of an old version are gone.
+_VACUUMED = (
+    "DELTA_FILE_NOT_FOUND",
+    "DELTA_RESTORE_TABLE",
+    "DELTA_CANNOT_RESTORE",
+    "DELTA_VERSION_NOT_FOUND",
+    "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION",
+    "FAILED_READ_FILE.FILE_NOT_EXIST",
+)
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+_TRANSACTION = "spark.databricks.delta.write.txn"
+#: So many of the newest commits are looked at first: reading a long history takes long.
+_RECENT = 10
+#: Before the first version of a table.
+NOTHING = -1
 
 
 @dataclass(frozen=True)
 class Commit:
-    """One version of a table: its number and Delta's own counts of the write."""
+    """One version of a table: its number, Delta's own counts of the write, what was done and the writer's label."""
 
     version: int
     metrics: Mapping[str, str]
+    operation: str = ""
+    label: str | None = None
 
     def count(self, metric: str) -> int:
         """A count such as numOutputRows; 0 where Delta did not state it."""
@@ -77,6 +95,15 @@ class Lake:
             raise
         return int(latest[0].version) if latest else None
 
+    def find(self, table: str) -> DataFrame | None:
+        """The newest rows of a table, or None where there is no such table."""
+        try:
+            return self.spark.sql(f"SELECT * FROM {self.reference(table)}")
+        except AnalysisException as fault:
+            if _says_missing(fault):
+                return None
+            raise
+
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """The rows of a table, as of a version where one is given.
 
@@ -104,47 +131,77 @@ class Lake:
             f"COMMENT {sql_text(table.meaning)}" + (f" TBLPROPERTIES ({properties})" if properties else "")
         )
 
-    def _create_or_find(self, table: Table, label: str) -> Commit | None:
+    def _create_or_find(self, table: Table, label: str, after: int) -> Commit | None:
         """The write that carries this label, if the table has it; a missing table is made."""
-        try:
-            done = self.commit(table.name, label)
-        except AnalysisException as fault:
-            if not _says_missing(fault):
-                raise
+        commits = self.commits(table.name, after)
+        if commits is None:
             self._make(table)
             return None
         self._check_columns(table)
-        return done
+        return _labelled(commits, label)
 
-    def commit(self, table: str, label: str) -> Commit | None:
-        """The write that carries this label, or None."""
-        history = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)}")
-        found = history.where(F.col("userMetadata") == label).select("version", "operationMetrics").collect()
-        return Commit(int(found[0].version), dict(found[0].operationMetrics or {})) if found else None
+    def commits(self, table: str, after: int = NOTHING) -> list[Commit] | None:
+        """The commits after a version, oldest first; None where there is no such table."""
+        for limit in (f" LIMIT {_RECENT}", ""):
+            try:
+                history = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)}{limit}")
+                rows = history.select("version", "operation", "operationMetrics", "userMetadata").collect()
+            except AnalysisException as fault:
+                if _says_missing(fault):
+                    return None
+                raise
+            if len(rows) < _RECENT or rows[-1].version <= after + 1:
+                break
+        found = [Commit(int(r.version), dict(r.operationMetrics or {}), r.operation, r.userMetadata) for r in rows]
+        return sorted((commit for commit in found if commit.version > after), key=lambda commit: commit.version)
 
-    def append(self, table: Table, rows: DataFrame, label: str) -> Commit:
-        """Add rows once; a second call with the same label adds nothing."""
-        done = self._create_or_find(table, label)
+    def append(self, table: Table, rows: DataFrame, label: str, after: int = NOTHING) -> Commit:
+        """Add rows once; a second call with the same label adds nothing.
+
+        Args:
+            table: the definition.
+            rows: what to add.
+            label: of this write.
+            after: the version behind which the label counts.
+
+        Raises:
+            DamagedError: if Delta did not make the commit.
+        """
+        done = self._create_or_find(table, label, after)
         if done is not None:
             return done
-        _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).append()
-        return self._written(table.name, label)
+        writer = _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label)
+        if after > NOTHING:
+            writer = writer.option("txnAppId", _transaction(label, after)).option("txnVersion", "1")
+        writer.append()
+        return self._written(table.name, label, after)
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""
-        if not self.exists(table.name):
+        before = self.version(table.name)
+        if before is None:
             self._make(table)
+            before = NOTHING
         elif self._has_other_columns(table):
             if where is None:
-                return self._replace_with_other_columns(table, rows, label)
+                return self._replace_with_other_columns(table, rows, label, before)
             self._check_columns(table)
         condition = F.lit(True)
         for column, value in (where or {}).items():
             condition = condition & (F.col(column) == F.lit(value))
         _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).overwrite(condition)
-        return self._written(table.name, label)
+        return self._written(table.name, label, before)
 
-    def merge(self, table: Table, rows: DataFrame, label: str, *, update_when: str | None) -> Commit:
+    def merge(
+        self,
+        table: Table,
+        rows: DataFrame,
+        label: str,
+        *,
+        update_when: str | None,
+        delete_when: str | None = None,
+        after: int = NOTHING,
+    ) -> Commit:
         """Insert rows with new keys and, where `update_when` holds, replace rows whose key is known.
 
         Args:
@@ -152,19 +209,51 @@ class Lake:
             rows: one row per key.
             label: of this write.
             update_when: SQL over `t` (there) and `s` (coming); None never updates.
+            delete_when: SQL over `t`; rows that are there, do not come and fulfil it go. None keeps them all.
+            after: the version behind which the label counts.
         """
-        done = self._create_or_find(table, label)
+        done = self._create_or_find(table, label, after)
         if done is not None:
             return done
         match = " AND ".join(f"t.`{column}` <=> s.`{column}`" for column in table.key)
         update = f"WHEN MATCHED AND ({update_when}) THEN UPDATE SET * " if update_when is not None else ""
-        with self._labelled(label):
+        delete = f" WHEN NOT MATCHED BY SOURCE AND ({delete_when}) THEN DELETE" if delete_when is not None else ""
+        with self._marked(label, after):
             self.spark.sql(
                 f"MERGE INTO {self.reference(table.name)} AS t USING {{rows}} AS s ON {match} "
-                f"{update}WHEN NOT MATCHED THEN INSERT *",
+                f"{update}WHEN NOT MATCHED THEN INSERT *{delete}",
                 rows=_in_order(rows, table),
             )
-        return self._written(table.name, label)
+        commits = self.commits(table.name, after) or []
+        # Where there was nothing to change Delta commits nothing, and the table stands.
+        return _labelled(commits, label) or Commit(commits[-1].version if commits else max(after, 0), {})
+
+    def delete(self, table: str, where: str, label: str, after: int) -> Commit:
+        """Remove the rows that fulfil a SQL predicate, once."""
+        done = _labelled(self.commits(table, after) or [], label)
+        if done is not None:
+            return done
+        with self._marked(label, after):
+            self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
+        commits = self.commits(table, after) or []
+        return _labelled(commits, label) or Commit(commits[-1].version if commits else after, {})
+
+    def restore(self, table: str, version: int) -> None:
+        """Bring a table back to what it was; the version that says so is a new one.
+
+        Raises:
+            MissingResultError: if the files of that version were vacuumed.
+        """
+        try:
+            self.spark.sql(f"RESTORE TABLE {self.reference(table)} TO VERSION AS OF {version}")
+        except Exception as fault:
+            if not says_vacuumed(fault):
+                raise
+            raise MissingResultError(
+                f"version {version} cannot be brought back: its files were vacuumed",
+                where=table,
+                cure="restore the lake from a backup, or ingest into a fresh lake",
+            ) from None
 
     def personal_columns(self, table: str) -> list[str]:
         """The columns of a table that hold personal data; none where there is no such table."""
@@ -177,9 +266,16 @@ class Lake:
         """A place for files of the lake that are no tables: models, reports."""
         return "/".join([self.root, *parts])
 
-    def _written(self, table: str, label: str) -> Commit:
-        """The write with this label; where there was nothing to change Delta commits nothing, and the table stands."""
-        return self.commit(table, label) or Commit(self.version(table) or 0, {})
+    def _written(self, table: str, label: str, after: int) -> Commit:
+        """The newest write with this label, which was made just now."""
+        found = _labelled(self.commits(table, after) or [], label)
+        if found is None:
+            raise DamagedError(
+                f"the write {label!r} is not in its history",
+                where=table,
+                cure="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
+            )
+        return found
 
     def _columns(self, table: str) -> list[tuple[str, str]]:
         return [(name, kind) for name, kind in self.read(table).dtypes]
@@ -197,7 +293,7 @@ class Lake:
                 cure="use a fresh lake, or bring the table to its definition",
             )
 
-    def _replace_with_other_columns(self, table: Table, rows: DataFrame, label: str) -> Commit:
+    def _replace_with_other_columns(self, table: Table, rows: DataFrame, label: str, before: int) -> Commit:
         """A table that is replaced as a whole may change its columns with its task; old versions stay readable."""
         writer = _in_order(rows, table).write.format("delta").mode("overwrite")
         writer = writer.option("overwriteSchema", "true").option("userMetadata", label)
@@ -205,32 +301,31 @@ class Lake:
             writer.saveAsTable(self.reference(table.name))
         else:
             writer.save(f"{self.root}/{table.name.replace('.', '/')}")
-        return self._written(table.name, label)
+        return self._written(table.name, label, before)
 
     @contextlib.contextmanager
-    def _labelled(self, label: str) -> Iterator[None]:
-        self.spark.conf.set(_USER_METADATA, label)
+    def _marked(self, label: str, after: int) -> Iterator[None]:
+        """Statements of SQL take their label and transaction id from the session."""
+        marks = {_USER_METADATA: label}
+        if after > NOTHING:
+            marks |= {f"{_TRANSACTION}AppId": _transaction(label, after), f"{_TRANSACTION}Version": "1"}
+        for key, value in marks.items():
+            self.spark.conf.set(key, value)
         try:
             yield
         finally:
-            self.spark.conf.unset(_USER_METADATA)
+            for key in marks:
+                self.spark.conf.unset(key)
 
 
-def versions_of(lake: Lake, tables: Sequence[str]) -> dict[str, int]:
-    """The newest version of each table.
+def _labelled(commits: Sequence[Commit], label: str) -> Commit | None:
+    """The newest of the commits with this label."""
+    return next((commit for commit in reversed(commits) if commit.label == label), None)
 
-    Raises:
-        MissingResultError: if one of them is not there.
-    """
-    found = {table: lake.version(table) for table in tables}
-    missing = [table for table, version in found.items() if version is None]
-    if missing:
-        raise MissingResultError(
-            "nothing has been ingested into it yet",
-            where=", ".join(missing),
-            cure=f"run `otklik ingest {missing[0].partition('.')[2]} PATH` first",
-        )
-    return {table: version for table, version in found.items() if version is not None}
+
+def _transaction(label: str, after: int) -> str:
+    """One and the same for a write and its repetition, another one when the table was brought back in between."""
+    return f"{label} after {after}"
 
 
 def _in_order(rows: DataFrame, table: Table) -> DataFrame:
@@ -259,3 +354,8 @@ def sql_text(text: str) -> str:
 
 def _says_missing(fault: AnalysisException) -> bool:
     return (fault.getCondition() or "") in _MISSING
+
+
+def says_vacuumed(fault: Exception) -> bool:
+    """Whether Spark failed because the files of an old version of a table are gone."""
+    return any(name in f"{fault}" for name in _VACUUMED)

@@ -54,6 +54,9 @@ _ARRIVAL = _columns(
     "_arrived_at TIMESTAMP when that ingest started",
 )
 
+#: Each batch leaves a transaction id in the table's log; those of long ago protect nothing.
+_ONE_TRANSACTION_PER_BATCH = {"delta.setTransactionRetentionDuration": "interval 90 days"}
+
 BRONZE = Table(
     "bronze.<source>",
     "every record as received, and where it came from",
@@ -65,7 +68,7 @@ BRONZE = Table(
         "_arrived_at TIMESTAMP when that ingest started",
     ),
     key=("_batch", "record_no"),
-    properties={"delta.dataSkippingStatsColumns": "record_no,_batch,_arrived_at"},
+    properties={"delta.dataSkippingStatsColumns": "record_no,_batch,_arrived_at", **_ONE_TRANSACTION_PER_BATCH},
 )
 
 REJECTED = Table(
@@ -81,13 +84,14 @@ REJECTED = Table(
         "_arrived_at TIMESTAMP when that ingest started",
     ),
     key=("_batch", "record_no"),
-    properties={"delta.dataSkippingStatsColumns": "source,record_no,_batch,_arrived_at"},
+    properties={"delta.dataSkippingStatsColumns": "source,record_no,_batch,_arrived_at", **_ONE_TRANSACTION_PER_BATCH},
 )
 
 SILVER = Table(
     "silver.<source>",
     "typed, keyed, de-duplicated rows; personal columns as pseudonyms",
     _ARRIVAL,
+    properties=_ONE_TRANSACTION_PER_BATCH,
 )
 
 FILES = Table(
@@ -105,10 +109,11 @@ FILES = Table(
         "updated BIGINT rows that replaced an older version",
         "rejected BIGINT records that broke the contract",
         "duplicates BIGINT records already known under their key",
+        "repeated BIGINT those of the duplicates whose key an earlier file had brought",
         "table_versions MAP<STRING,BIGINT> versions of the tables after this file",
         "started_at TIMESTAMP start of the ingest",
         "ended_at TIMESTAMP end of the ingest",
-        "status STRING loaded | rejected",
+        "status STRING loaded | rejected | replaced (by a file of the same name)",
         "warnings MAP<STRING,BIGINT> rows per broken rule of severity warn",
         "_batch STRING the ingest of one file content",
     ),

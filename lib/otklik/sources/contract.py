@@ -288,7 +288,11 @@ class Contract(Strict):
     )
     thresholds: Thresholds = Thresholds()
     new_columns: Literal["ignore", "fail"] = "fail"
-    same_name_other_content: Literal["fail", "add"] = "add"
+    same_name_other_content: Literal["fail", "replace", "add"] = Field(
+        "fail",
+        description="a file whose name was loaded with other content: an error, instead of the old one, or beside it "
+        "(where names mean nothing)",
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Contract:

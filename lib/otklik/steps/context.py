@@ -22,12 +22,14 @@ class Options:
         as_of: the moment to look from, UTC; None = the latest known moment in the inputs.
         overrides: dotted key → value of --set.
         language: of texts for people.
+        newest: read the newest files also where a moment was asked about before.
     """
 
     names: Mapping[str, Any]
     as_of: datetime | None
     overrides: Mapping[str, Any]
     language: str
+    newest: bool = False
 
     def __getitem__(self, name: str) -> Any:
         return self.names[name]

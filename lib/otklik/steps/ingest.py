@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,9 @@ from pyspark.sql import functions as F
 
 from otklik.errors import InputError
 from otklik.lake.identity import hash_of
-from otklik.lake.ledger import FileEntry, find_file, record_file
+from otklik.lake.ledger import FileEntry, known_versions, loaded_files, record_file
+from otklik.lake.recovery import settle
+from otklik.lake.store import NOTHING, Commit
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import with_pseudonyms
 from otklik.settings import load
@@ -24,6 +26,8 @@ from otklik.steps.context import Job
 
 #: Columns of a table on which Delta keeps statistics, at most.
 _STATISTICS = 32
+#: The balance of a file that was refused as a whole.
+_NO_ROWS = checks.Balance(0, 0, 0, 0, {}, {})
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,15 @@ def ingest_files(job: Job) -> int:
 def _ingest(job: Job, arrival: Arrival, key: bytes) -> None:
     contract, facts = arrival.contract, arrival.facts
     with job.progress.step(f"ingest {facts.name}") as step:
-        known = find_file(job.lake, contract.name, facts.content_hash)
+        loaded = loaded_files(job.lake, contract.name)
+        known = next((entry for entry in loaded if entry.content_hash == facts.content_hash), None)
         if known is not None:
             step.rows(known.rows)
             step.say("this content is loaded already")
             return
         try:
             files.check_whole(facts, contract)
+            old = _old_content(contract, facts, loaded)
             with clear_faults(facts.name):
                 records = read_records(job.lake.spark, arrival.path, contract)
                 judged = checks.with_duplicates(
@@ -69,52 +75,125 @@ def _ingest(job: Job, arrival: Arrival, key: bytes) -> None:
                 counts = checks.balance(judged, contract)
                 checks.refuse_past_thresholds(counts, judged, contract, facts.name)
         except InputError:
-            record_file(job.lake, _entry(job, arrival, "rejected", None, {}, 0, 0))
+            record_file(job.lake, _entry(job, arrival, "rejected"))
             raise
-        versions = _write_bronze(job, arrival, records, judged, counts)
-        inserted, updated, version = _write_silver(job, arrival, judged, key)
+        batch = _Batch(job, arrival, old, _settled_versions(job, arrival))
+        versions = _write_bronze(batch, records, judged, counts)
+        inserted, updated, version = _write_silver(batch, judged, key)
         versions[f"silver.{contract.name}"] = version
         judged.unpersist()
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
-        record_file(job.lake, entry)
+        record_file(job.lake, entry, instead_of=old)
         step.rows(entry.rows)
-        step.say(f"{entry.accepted:,} accepted, {entry.rejected:,} rejected, {entry.duplicates:,} duplicates")
+        replaced = "" if old is None else f", instead of the {old.rows:,} rows that had this name"
+        step.say(f"{entry.accepted:,} accepted, {entry.rejected:,} rejected, {entry.duplicates:,} duplicates{replaced}")
     for rule, rows in sorted(counts.warnings.items()):
         job.progress.line(f"    warning {rule}: {rows:,} rows")
 
 
-def _write_bronze(
-    job: Job, arrival: Arrival, records: Records, judged: DataFrame, counts: checks.Balance
-) -> dict[str, int]:
-    contract, label = arrival.contract, f"ingest {arrival.batch}"
+@dataclass(frozen=True)
+class _Batch:
+    """One file's way into the tables: what it replaces, and the version of each table behind which it writes."""
+
+    job: Job
+    arrival: Arrival
+    old: FileEntry | None
+    after: Mapping[str, int]
+
+    @property
+    def label(self) -> str:
+        return f"ingest {self.arrival.batch}"
+
+    def append(self, table: Table, rows: DataFrame) -> Commit:
+        return self.job.lake.append(table, rows, self.label, self.after[table.name])
+
+    def without_old(self, table: str) -> Commit | None:
+        """Take the records of the replaced file out of a table of records."""
+        if self.old is None or self.after[table] == NOTHING:
+            return None
+        label = f"{self.label} instead of {self.old.batch}"
+        return self.job.lake.delete(table, f"_batch = '{self.old.batch}'", label, self.after[table])
+
+
+def _settled_versions(job: Job, arrival: Arrival) -> dict[str, int]:
+    """The version of each table behind which the file's batch writes; what killed runs left there is taken back."""
+    name = arrival.contract.name
+    tables = [f"bronze.{name}", REJECTED.name, f"silver.{name}"]
+    known = known_versions(job.lake, tables)
+    label = f"ingest {arrival.batch}"
+    return {table: settle(job.lake, table, known.get(table), label, job.progress.line) for table in tables}
+
+
+def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[FileEntry]) -> FileEntry | None:
+    """The loaded file that this one replaces, as the contract says of names that come again.
+
+    Raises:
+        InputError: if the contract forbids it, or the old rows cannot be taken out exactly.
+    """
+    same = [place for place, entry in enumerate(loaded) if entry.file == facts.name]
+    if not same or contract.same_name_other_content == "add":
+        return None
+    if contract.same_name_other_content == "fail":
+        raise InputError(
+            "a file of this name is loaded with other content",
+            where=facts.name,
+            cure="rename the file, or set same_name_other_content to 'replace' or 'add' in the contract",
+        )
+    old, later = loaded[same[-1]], loaded[same[-1] + 1 :]
+    is_mixed = old.updated or old.repeated or any(entry.updated or entry.repeated for entry in later)
+    if len(same) > 1 or is_mixed:
+        raise InputError(
+            "it cannot replace the loaded file of this name exactly: their keys stand in other files too",
+            where=facts.name,
+            cure="rename the file so that it counts as a correction, or ingest all files into a fresh lake",
+        )
+    return old
+
+
+def _write_bronze(batch: _Batch, records: Records, judged: DataFrame, counts: checks.Balance) -> dict[str, int]:
+    arrival, contract = batch.arrival, batch.arrival.contract
     personal = {"otklik.personal": "record"} if contract.personal_columns else {}
     bronze = BRONZE.of(contract.name, properties={**BRONZE.properties, **personal})
     rows = _with_arrival(records.frame.select("record", "record_no"), arrival).withColumn(
         "file", F.lit(arrival.facts.name)
     )
-    versions = {bronze.name: job.lake.append(bronze, rows, label).version}
+    commits = {bronze.name: [batch.append(bronze, rows)]}
     if counts.rejected:
         rejected = _with_arrival(checks.only_rejected(judged), arrival)
         named = rejected.withColumns({"source": F.lit(contract.name), "file": F.lit(arrival.facts.name)})
-        versions[REJECTED.name] = job.lake.append(REJECTED, named, label).version
-    return versions
+        commits[REJECTED.name] = [batch.append(REJECTED, named)]
+    for table in (bronze.name, REJECTED.name):
+        taken_out = batch.without_old(table)
+        if taken_out is not None:
+            commits.setdefault(table, []).append(taken_out)
+    return {table: max(commit.version for commit in made) for table, made in commits.items()}
 
 
-def _write_silver(job: Job, arrival: Arrival, judged: DataFrame, key: bytes) -> tuple[int, int, int]:
+def _write_silver(batch: _Batch, judged: DataFrame, key: bytes) -> tuple[int, int, int]:
     """Returns rows inserted, rows updated, and the table's version."""
-    contract, label = arrival.contract, f"ingest {arrival.batch}"
+    arrival, contract, old = batch.arrival, batch.arrival.contract, batch.old
     table = silver_table(contract)
     accepted = with_pseudonyms(checks.only_accepted(judged, contract), contract.personal_columns, key)
     rows = _with_arrival(_with_known_at(accepted, contract, arrival.started_at), arrival)
     rows = rows.withColumn("_file", F.lit(arrival.facts.name))
-    if not job.lake.version(table.name):
-        commit = job.lake.append(table, rows, label)
+    if batch.after[table.name] <= 0:
+        # The first batch of a table finds nothing to compare with.
+        commit = batch.append(table, rows)
         return commit.count("numOutputRows"), 0, commit.version
-    commit = job.lake.merge(table, rows, label, update_when=_update_when(contract))
-    if "numTargetRowsInserted" not in commit.metrics:
-        # The first batch of the table was appended, and this is its second run.
-        return commit.count("numOutputRows"), 0, commit.version
-    return commit.count("numTargetRowsInserted"), commit.count("numTargetRowsUpdated"), commit.version
+    is_old = None if old is None else f"t._batch = '{old.batch}'"
+    conditions = [condition for condition in (_update_when(contract), is_old) if condition is not None]
+    commit = batch.job.lake.merge(
+        table,
+        rows,
+        batch.label,
+        update_when=" OR ".join(f"({condition})" for condition in conditions) or None,
+        delete_when=is_old,
+        after=batch.after[table.name],
+    )
+    inserted, updated = commit.count("numTargetRowsInserted"), commit.count("numTargetRowsUpdated")
+    # A row of the replaced file that comes again is the new file's row, not a change to another one's.
+    kept = 0 if old is None else old.inserted - commit.count("numTargetRowsDeleted")
+    return inserted + kept, updated - kept, commit.version
 
 
 def silver_table(contract: Contract) -> Table:
@@ -125,7 +204,7 @@ def silver_table(contract: Contract) -> Table:
     elif contract.time.known == "arrival":
         columns.append(Column("_known_at", "TIMESTAMP", "when the fact became known: when its file arrived"))
     counted = [c.name for c in columns if c.name not in contract.personal_columns][:_STATISTICS]
-    properties = {"delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in counted)}
+    properties = {**SILVER.properties, "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in counted)}
     if contract.personal_columns:
         properties["otklik.personal"] = ",".join(contract.personal_columns)
     return SILVER.of(contract.name, tuple(columns), key=tuple(contract.key_columns), properties=properties)
@@ -160,13 +239,12 @@ def _entry(
     job: Job,
     arrival: Arrival,
     status: str,
-    counts: checks.Balance | None,
-    versions: Mapping[str, int],
-    inserted: int,
-    updated: int,
+    counts: checks.Balance = _NO_ROWS,
+    versions: Mapping[str, int] | None = None,
+    inserted: int = 0,
+    updated: int = 0,
 ) -> FileEntry:
     """The file's row of the ledger; what silver already knew counts as duplicate beside what the file repeats."""
-    rows, rejected = (counts.rows, counts.rejected) if counts is not None else (0, 0)
     accepted = inserted + updated
     return FileEntry(
         source=arrival.contract.name,
@@ -174,16 +252,17 @@ def _entry(
         bytes=arrival.facts.size,
         content_hash=arrival.facts.content_hash,
         contract_hash=arrival.contract_hash,
-        rows=rows,
+        rows=counts.rows,
         accepted=accepted,
         inserted=inserted,
         updated=updated,
-        rejected=rejected,
-        duplicates=rows - rejected - accepted,
-        table_versions=versions,
+        rejected=counts.rejected,
+        duplicates=counts.rows - counts.rejected - accepted,
+        repeated=counts.accepted - accepted,
+        table_versions=versions or {},
         started_at=arrival.started_at,
         ended_at=job.clock(),
         status=status,
-        warnings=counts.warnings if counts is not None else {},
+        warnings=counts.warnings,
         batch=arrival.batch,
     )

@@ -13,8 +13,9 @@ from otklik.errors import MissingResultError, OtklikError
 from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_of_task
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.identity import code_version, hash_of, run_id
-from otklik.lake.ledger import Run, find_run, record_run
-from otklik.lake.store import Lake, versions_of
+from otklik.lake.ledger import Run, find_answer, find_run, input_versions, record_run
+from otklik.lake.recovery import with_same_rows
+from otklik.lake.store import Lake
 from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.task import Task
@@ -64,16 +65,40 @@ def ask(job: Job) -> Question:
     folders = job.home.sql_folders(path)
     rows_select = read_select(task.rows.sql, task.rows.settings, folders)
     selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
-    versions = versions_of(job.lake, sorted(set(task.inputs.values())))
+    versions = _versions(job, task)
     as_of = job.options.as_of or _latest_moment(job.lake, task, rows_select, versions)
     settings = {**task.model_dump(mode="json"), "sql": [s.text for s in (rows_select, *(s for s, _ in selects))]}
     name = run_id(task.name, as_of, settings, versions, code_version())
     return Question(task, rows_select, selects, versions, as_of, name, hash_of(settings))
 
 
+def _versions(job: Job, task: Task) -> dict[str, int]:
+    """The input versions: for a moment that was asked about before, those of the answer that was given then.
+
+    Files that came later may hold facts that were known at the moment (late ones), or have replaced rows that were.
+    """
+    tables, as_of = sorted(set(task.inputs.values())), job.options.as_of
+    if as_of is None:
+        return input_versions(job.lake, tables)
+    answer = None if job.options.newest else find_answer(job.lake, task.name, as_of, "features")
+    if answer is None or set(answer.inputs) != set(tables):
+        return input_versions(job.lake, tables, by=as_of)
+    versions = {table: int(version) for table, version in answer.inputs.items()}
+    later = sorted(table for table, version in input_versions(job.lake, tables).items() if version > versions[table])
+    if later:
+        job.progress.line(
+            f"  as of {as_of:%Y-%m-%d %H:%M} as it was answered on {answer.started_at:%Y-%m-%d %H:%M} (UTC); "
+            f"later files of {', '.join(later)} are not read (--newest reads them)"
+        )
+    return versions
+
+
 def known_inputs(lake: Lake, task: Task, versions: dict[str, int], as_of: datetime) -> dict[str, DataFrame]:
     """The task's input frames at their pinned versions, without what was not known at the moment."""
-    return {name: only_known(lake.read(table, versions[table]), as_of) for name, table in task.inputs.items()}
+    return {
+        name: only_known(lake.read(table, with_same_rows(lake, table, versions[table])), as_of)
+        for name, table in task.inputs.items()
+    }
 
 
 def answered_before(job: Job, run: Run) -> Run | None:

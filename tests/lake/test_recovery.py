@@ -1,0 +1,117 @@
+"""What killed writers leave behind, and what becomes of it."""
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from otklik.errors import DamagedError
+from otklik.lake.recovery import settle, with_same_rows
+from otklik.lake.store import NOTHING, Lake
+from otklik.lake.tables import Column, Table
+
+POSTS = Table("silver.posts", "posts", (Column("id", "BIGINT"),), key=("id",))
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    return Lake(spark, str(tmp_path / "lake"))
+
+
+def posts(lake: Lake, *numbers: int) -> DataFrame:
+    return lake.spark.createDataFrame([(number,) for number in numbers], "id BIGINT")
+
+
+def numbers(lake: Lake, version: int | None = None) -> list[int]:
+    return sorted(row.id for row in lake.read(POSTS.name, version).collect())
+
+
+def quiet(_: str) -> None:
+    return
+
+
+def test_a_batch_that_runs_again_goes_on_behind_its_own_commits(lake: Lake) -> None:
+    known = lake.append(POSTS, posts(lake, 1), "ingest a").version
+    lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
+
+    after = settle(lake, POSTS.name, known, "ingest b", quiet)
+    lake.append(POSTS, posts(lake, 2), "ingest b", after=after)
+
+    assert numbers(lake) == [1, 2]
+
+
+def test_another_batch_takes_back_what_the_ledger_does_not_know(lake: Lake) -> None:
+    known = lake.append(POSTS, posts(lake, 1), "ingest a").version
+    lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
+    said: list[str] = []
+
+    after = settle(lake, POSTS.name, known, "ingest c", said.append)
+    lake.append(POSTS, posts(lake, 3), "ingest c", after=after)
+
+    assert numbers(lake) == [1, 3]
+    assert said == ["    silver.posts: took back 1 unfinished commits of an earlier run"]
+
+
+def test_what_was_taken_back_can_be_written_again(lake: Lake) -> None:
+    known = lake.append(POSTS, posts(lake, 1), "ingest a").version
+    lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
+    settle(lake, POSTS.name, known, "ingest c", quiet)
+
+    after = settle(lake, POSTS.name, known, "ingest b", quiet)
+    lake.append(POSTS, posts(lake, 2), "ingest b", after=after)
+
+    assert numbers(lake) == [1, 2]
+
+
+def test_the_first_batch_of_a_table_is_taken_back_to_nothing(lake: Lake) -> None:
+    lake.append(POSTS, posts(lake, 1), "ingest a")
+    settle(lake, POSTS.name, None, "ingest b", quiet)
+    assert numbers(lake) == []
+
+
+def test_delta_itself_refuses_the_second_of_two_equal_writes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on an object store, where a killed writer's cluster may commit after its successor has looked."""
+    known = lake.append(POSTS, posts(lake, 1), "ingest a").version
+    merged = lake.merge(POSTS, posts(lake, 2), "ingest b", update_when=None, after=known).version
+    appended = lake.append(POSTS, posts(lake, 3), "ingest c", after=merged).version
+
+    with monkeypatch.context() as blind:
+        blind.setattr(Lake, "_create_or_find", lambda *_: None)
+        lake.append(POSTS, posts(lake, 3), "ingest c", after=merged)
+        lake.merge(POSTS, posts(lake, 7), "ingest b", update_when=None, after=known)
+
+    assert lake.version(POSTS.name) == appended
+    assert numbers(lake) == [1, 2, 3]
+
+
+def test_a_table_older_than_the_ledger_is_damaged(lake: Lake) -> None:
+    with pytest.raises(DamagedError, match="version 3"):
+        settle(lake, POSTS.name, 3, "ingest a", quiet)
+    lake.append(POSTS, posts(lake, 1), "ingest a")
+    with pytest.raises(DamagedError, match="version 3"):
+        settle(lake, POSTS.name, 3, "ingest a", quiet)
+    assert settle(lake, "silver.others", None, "ingest a", quiet) == NOTHING
+
+
+def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: Lake, spark: SparkSession) -> None:
+    for number in range(3):
+        known = lake.append(POSTS, posts(lake, number), f"ingest {number}").version
+    spark.sql(f"OPTIMIZE {lake.reference(POSTS.name)}")
+    compacted = lake.version(POSTS.name)
+    assert with_same_rows(lake, POSTS.name, known) == compacted
+    assert settle(lake, POSTS.name, known, "ingest 9", quiet) == known
+
+    lake.append(POSTS, posts(lake, 9), "ingest 9", after=known)
+
+    assert with_same_rows(lake, POSTS.name, known) == compacted
+    assert numbers(lake, compacted) == [0, 1, 2]
+
+
+def test_a_long_history_is_read_as_far_as_needed(lake: Lake) -> None:
+    for number in range(14):
+        lake.append(POSTS, posts(lake, number), f"ingest {number}")
+    every = lake.commits(POSTS.name)
+    assert every is not None
+    assert [commit.version for commit in every] == list(range(15))
+    assert [commit.label for commit in lake.commits(POSTS.name, 12) or []] == ["ingest 12", "ingest 13"]
+    assert lake.append(POSTS, posts(lake, 0), "ingest 0").version == 1

@@ -1,0 +1,175 @@
+"""Files that come again: the same, corrected, late, and after a run that was killed midway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from tests.bench import job_on
+
+from otklik.errors import InputError
+from otklik.lake.content import content_hash
+from otklik.lake.ledger import input_versions
+from otklik.lake.store import Lake
+from otklik.steps import ingest
+
+CONTRACT = """
+name = "calls"
+same_name_other_content = "replace"
+format = { kind = "csv" }
+columns = { id = { type = "integer" }, text = { type = "string" } }
+key = { columns = ["id"] }
+time = { order = "position" }
+thresholds = { rejected_share = 1.0 }
+"""
+TABLES = ("bronze.calls", "bronze.rejected", "silver.calls", "ops.files")
+
+Ingest = Callable[..., None]
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    return Lake(spark, str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def take_in(lake: Lake, tmp_path: Path) -> Ingest:
+    """Write a file and ingest it, into the lake or another one."""
+
+    def take(name: str, *lines: str, contract: str = CONTRACT, to: Lake = lake) -> None:
+        file, source = tmp_path / name, tmp_path / "calls.toml"
+        file.write_text("\n".join(["id,text", *lines, ""]), encoding="utf-8")
+        source.write_text(contract, encoding="utf-8")
+        ingest.ingest_files(job_on(to, tmp_path, source=str(source), paths=[str(file)]))
+
+    return take
+
+
+def silver(lake: Lake) -> dict[int, str]:
+    return {row.id: row.text for row in lake.read("silver.calls").collect()}
+
+
+def ledger(lake: Lake) -> dict[tuple[str, str], tuple[int, ...]]:
+    counted = ("rows", "inserted", "updated", "rejected", "duplicates", "repeated")
+    rows = lake.read("ops.files").collect()
+    assert all(row.rows == row.accepted + row.rejected + row.duplicates for row in rows)
+    assert all(row.accepted == row.inserted + row.updated for row in rows)
+    return {(row.file, row.status): tuple(row[name] for name in counted) for row in rows}
+
+
+def hashes(lake: Lake) -> dict[str, str]:
+    return {table: content_hash(lake.read(table)) for table in TABLES[:3] if lake.exists(table)}
+
+
+def test_a_corrected_file_of_the_same_name_replaces_the_old_one(lake: Lake, take_in: Ingest) -> None:
+    take_in("june.csv", "1,a", "2,b", "x,bad", "3,c", "3,c")
+    take_in("july.csv", "7,g", "y,bad")
+
+    take_in("june.csv", "2,B", "3,c", "4,d")
+
+    assert silver(lake) == {2: "B", 3: "c", 4: "d", 7: "g"}
+    assert sorted(row.record for row in lake.read("bronze.calls").collect()) == ["2,B", "3,c", "4,d", "7,g", "y,bad"]
+    assert [row.record for row in lake.read("bronze.rejected").collect()] == ["y,bad"]
+    assert ledger(lake) == {
+        ("june.csv", "replaced"): (5, 3, 0, 1, 1, 0),
+        ("july.csv", "loaded"): (2, 1, 0, 1, 0, 0),
+        ("june.csv", "loaded"): (3, 3, 0, 0, 0, 0),
+    }
+
+
+def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: Ingest) -> None:
+    take_in("june.csv", "1,a")
+    take_in("july.csv", "1,A")
+    before = hashes(lake)
+
+    with pytest.raises(InputError, match=r"june\.csv: it cannot replace the loaded file"):
+        take_in("june.csv", "1,b")
+
+    assert hashes(lake) == before
+    assert ledger(lake)[("june.csv", "rejected")] == (0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("fail", {1: "a"}), ("add", {1: "a", 2: "b"})])
+def test_a_name_that_comes_again_follows_the_contract(
+    lake: Lake, take_in: Ingest, policy: str, expected: dict[int, str]
+) -> None:
+    contract = CONTRACT.replace('"replace"', f'"{policy}"')
+    take_in("calls.csv", "1,a", contract=contract)
+    try:
+        take_in("calls.csv", "2,b", contract=contract)
+    except InputError as fault:
+        assert fault.line().startswith("calls.csv: a file of this name is loaded with other content")
+    assert silver(lake) == expected
+
+
+@pytest.fixture
+def unkilled(spark: SparkSession, tmp_path: Path, take_in: Ingest) -> Lake:
+    """What the lake must be like at the end: the same files in the same order, nobody killed."""
+    lake = Lake(spark, str(tmp_path / "unkilled"))
+    take_in("june.csv", "1,a", "x,bad", to=lake)
+    take_in("july.csv", "1,A", "2,b", "y,bad", to=lake)
+    return lake
+
+
+class KilledError(Exception):
+    """Stands for the death of the process; tests/faults kills real ones."""
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, at: str) -> pytest.MonkeyPatch:
+    def die(*_: object, **__: object) -> None:
+        raise KilledError
+
+    monkeypatch.setattr(ingest, at, die)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
+def test_a_killed_batch_run_again_gives_the_same_tables(
+    lake: Lake, take_in: Ingest, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a", "x,bad")
+    known = input_versions(lake, ["silver.calls"])
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, at)
+        take_in("july.csv", "1,A", "2,b", "y,bad")
+
+    assert input_versions(lake, ["silver.calls"]) == known
+    take_in("july.csv", "1,A", "2,b", "y,bad")
+
+    assert hashes(lake) == hashes(unkilled)
+    assert ledger(lake) == ledger(unkilled)
+
+
+@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
+def test_another_file_after_a_killed_batch_finds_nothing_of_it(
+    lake: Lake, take_in: Ingest, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, at)
+        take_in("july.csv", "1,A", "2,b", "y,bad")
+
+    take_in("june.csv", "1,a", "x,bad")
+    assert silver(lake) == {1: "a"}
+    take_in("july.csv", "1,A", "2,b", "y,bad")
+
+    assert hashes(lake) == hashes(unkilled)
+    assert ledger(lake) == ledger(unkilled)
+
+
+@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
+def test_a_killed_replacement_run_again_is_whole(
+    lake: Lake, take_in: Ingest, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a", "2,b", "x,bad")
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, at)
+        take_in("june.csv", "2,B", "3,c")
+
+    take_in("june.csv", "2,B", "3,c")
+
+    assert silver(lake) == {2: "B", 3: "c"}
+    assert lake.read("bronze.calls").count() == 2
+    assert lake.read("bronze.rejected").count() == 0
+    assert ledger(lake)[("june.csv", "loaded")] == (2, 2, 0, 0, 0, 0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Protocol
+
+import pytest
 
 from otklik.home import find_home
 from otklik.lake.store import Lake
@@ -26,6 +29,36 @@ QUICK = {
     "checks.psi_warning": 100.0,
     "checks.minimum_positives": 20,
 }
+
+#: A small source of calls whose files can be corrected under their name.
+CALLS = """
+name = "calls"
+same_name_other_content = "replace"
+format = { kind = "csv" }
+columns = { id = { type = "integer" }, text = { type = "string" } }
+key = { columns = ["id"] }
+time = { order = "position" }
+thresholds = { rejected_share = 1.0 }
+"""
+
+
+class TakeIn(Protocol):
+    """Write a file of calls and ingest it."""
+
+    def __call__(self, name: str, *lines: str, contract: str = CALLS, to: Lake | None = None) -> None: ...
+
+
+class KilledError(Exception):
+    """Stands for the death of the process; tests/faults kills real ones."""
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, module: ModuleType, at: str) -> None:
+    """From now on the step dies where it would call this function."""
+
+    def die(*_: object, **__: object) -> None:
+        raise KilledError
+
+    monkeypatch.setattr(module, at, die)
 
 
 def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, **names: Any) -> Job:

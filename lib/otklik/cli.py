@@ -11,10 +11,11 @@ import contextlib
 import importlib.util
 import logging
 import os
+import signal
 import sys
-import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
@@ -94,6 +95,14 @@ def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
 
 
+def _maintain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check-only", action="store_true", help="change nothing; exit code 1 when something is wrong")
+    parser.add_argument(
+        "--keep-days", metavar="N", type=int, default=30, help="old versions stay readable so long (default 30)"
+    )
+    parser.add_argument("--force", action="store_true", help="allow --keep-days under 7")
+
+
 COMMANDS = (
     Command("check", "validate TOML files; starts no Spark", "otklik check conf/tasks/bank_full.toml", _check, False),
     Command(
@@ -121,6 +130,13 @@ COMMANDS = (
     ),
     Command(
         "export", "write a table to a file for the CRM", "otklik export gold.bank_full_actions --to list.csv", _export
+    ),
+    Command(
+        "maintain",
+        "repair, check, compact and vacuum the lake",
+        "otklik maintain --keep-days 90",
+        _maintain,
+        writes=True,
     ),
     Command("demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments, writes=True),
     Command("world", "write the built-in world's files", "otklik world --customers 20000 --seed 7 --out world", _world),
@@ -175,8 +191,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run_job(given, writes=command.writes) if command.is_job else _run_offline(given)
     except OtklikError as fault:
         return _fail(fault, fault.exit_code, given.debug)
+    except _TerminatedError:
+        sys.stderr.write("otklik: stopped by SIGTERM; the same command goes on where it was\n")
+        return 143
     except KeyboardInterrupt:
-        sys.stderr.write("otklik: stopped by the user\n")
+        sys.stderr.write("otklik: stopped by the user; the same command goes on where it was\n")
         return 130
     except Exception as fault:
         # Messages of Spark quote data, so an unforeseen failure is named by its kind only.
@@ -186,6 +205,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cure="run again with --debug to see it",
         )
         return _fail(unforeseen, unforeseen.exit_code, given.debug)
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM, which is treated like Ctrl-C: what is open is closed, and the lease given back."""
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise _TerminatedError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run_job(path: str) -> None:
@@ -238,6 +276,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
     from otklik.lake.store import Lake  # noqa: PLC0415
     from otklik.privacy.pseudonyms import read_key  # noqa: PLC0415
     from otklik.progress import Progress  # noqa: PLC0415
+    from otklik.scratch import scratch_folder  # noqa: PLC0415
     from otklik.settings import load  # noqa: PLC0415
     from otklik.steps.context import Job, Options  # noqa: PLC0415
 
@@ -246,7 +285,9 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
     lake_root = absolute(given.lake)
     progress = Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
     with contextlib.ExitStack() as open_until_done:
-        scratch = open_until_done.enter_context(tempfile.TemporaryDirectory(prefix="otklik-"))
+        if not submitted:
+            open_until_done.enter_context(_stopped_by_sigterm())
+        scratch = open_until_done.enter_context(scratch_folder())
         held = None
         folder, now = Path(lake_root), datetime.now(UTC)
         # A lake that is not there is made by the commands that fill one, not by a slip in --lake.
@@ -265,7 +306,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
             f"otklik {given.command}",
             properties,
             submitted=submitted,
-            jvm_log=None if given.debug or submitted else Path(scratch) / "spark.log",
+            jvm_log=None if given.debug or submitted else scratch / "spark.log",
         )
         open_until_done.callback(started.stop)
         if held is not None:
@@ -281,7 +322,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
                 os.environ.get("OTKLIK_PSEUDONYM_KEY"), os.environ.get("OTKLIK_PSEUDONYM_KEY_FILE")
             ),
             print_result=_print_result,
-            scratch=Path(scratch),
+            scratch=scratch,
         )
         return _load(script)(job)
 
@@ -304,12 +345,14 @@ def _load(script: Path) -> Callable[[Job], int]:
     return loaded
 
 
-def _spark_properties(properties: dict[str, str], home: Any, given: argparse.Namespace, scratch: str) -> dict[str, str]:
+def _spark_properties(
+    properties: dict[str, str], home: Any, given: argparse.Namespace, scratch: Path
+) -> dict[str, str]:
     """The environment's properties, with what depends on this start."""
     quiet = home.path / "conf" / "spark" / "log4j2.properties"
     java = properties.get("spark.driver.extraJavaOptions", "")
-    # Spark would leave a folder spark-warehouse wherever the command is given.
-    warehouse = {"spark.sql.warehouse.dir": f"{scratch}/warehouse"}
+    # Spark would leave a folder spark-warehouse wherever the command is given, and others in /tmp when it is killed.
+    places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.local.dir": f"{scratch}/spark"}
     catalog: dict[str, str] = {}
     if given.catalog is not None:
         root = absolute(given.lake)
@@ -321,7 +364,7 @@ def _spark_properties(properties: dict[str, str], home: Any, given: argparse.Nam
         java = f"{java} -Dderby.stream.error.file=/dev/null"
     if not given.debug:
         java = f"{java} -Dlog4j2.configurationFile={quiet.as_uri()}"
-    return {**warehouse, **properties, **catalog, "spark.driver.extraJavaOptions": java.strip()}
+    return {**places, **properties, **catalog, "spark.driver.extraJavaOptions": java.strip()}
 
 
 def parse_moment(text: str) -> datetime:

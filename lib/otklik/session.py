@@ -47,6 +47,12 @@ class Session:
         if self.is_ours:
             self.spark.stop()
 
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
 
 def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log: Path | None = None) -> Session:
     """The running session, or a new one.

@@ -1,3 +1,5 @@
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +65,20 @@ def test_replace_where_touches_only_the_named_rows(lake: Lake, spark: SparkSessi
     lake.append(POSTS, posts(spark, (1, "a"), (2, "b")), "one")
     lake.replace(POSTS, posts(spark, (2, "b"), (3, "b")), "two", where={"text": "b"})
     assert rows_of(lake) == [(1, "a"), (2, "b"), (3, "b")]
+
+
+def test_a_version_older_than_a_week_can_be_read_and_brought_back(spark: SparkSession, tmp_path: Path) -> None:
+    """Delta forbids both by default, also where every file is still there."""
+    lake, three_weeks_ago = Lake(spark, str(tmp_path / "lake")), time.time() - 21 * 86_400
+    old = lake.append(POSTS, posts(spark, (1, "a")), "one").version
+    for log in Path(lake.folder("silver", "posts", "_delta_log")).glob("*.json"):
+        os.utime(log, (three_weeks_ago, three_weeks_ago))
+    spark.sql(f"REFRESH TABLE {lake.reference('silver.posts')}")
+    lake.append(POSTS, posts(spark, (2, "b")), "two")
+
+    assert [row.text for row in lake.read("silver.posts", old).collect()] == ["a"]
+    lake.restore("silver.posts", old)
+    assert rows_of(lake) == [(1, "a")]
 
 
 def test_content_hash_knows_neither_order_nor_layout_nor_run_columns(spark: SparkSession) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from tests.bench import job_on
+from tests.bench import CALLS, KilledError, TakeIn, dying
 
 from otklik.errors import InputError
 from otklik.lake.content import content_hash
@@ -15,36 +14,7 @@ from otklik.lake.ledger import input_versions
 from otklik.lake.store import Lake
 from otklik.steps import ingest
 
-CONTRACT = """
-name = "calls"
-same_name_other_content = "replace"
-format = { kind = "csv" }
-columns = { id = { type = "integer" }, text = { type = "string" } }
-key = { columns = ["id"] }
-time = { order = "position" }
-thresholds = { rejected_share = 1.0 }
-"""
 TABLES = ("bronze.calls", "bronze.rejected", "silver.calls", "ops.files")
-
-Ingest = Callable[..., None]
-
-
-@pytest.fixture
-def lake(spark: SparkSession, tmp_path: Path) -> Lake:
-    return Lake(spark, str(tmp_path / "lake"))
-
-
-@pytest.fixture
-def take_in(lake: Lake, tmp_path: Path) -> Ingest:
-    """Write a file and ingest it, into the lake or another one."""
-
-    def take(name: str, *lines: str, contract: str = CONTRACT, to: Lake = lake) -> None:
-        file, source = tmp_path / name, tmp_path / "calls.toml"
-        file.write_text("\n".join(["id,text", *lines, ""]), encoding="utf-8")
-        source.write_text(contract, encoding="utf-8")
-        ingest.ingest_files(job_on(to, tmp_path, source=str(source), paths=[str(file)]))
-
-    return take
 
 
 def silver(lake: Lake) -> dict[int, str]:
@@ -63,7 +33,7 @@ def hashes(lake: Lake) -> dict[str, str]:
     return {table: content_hash(lake.read(table)) for table in TABLES[:3] if lake.exists(table)}
 
 
-def test_a_corrected_file_of_the_same_name_replaces_the_old_one(lake: Lake, take_in: Ingest) -> None:
+def test_a_corrected_file_of_the_same_name_replaces_the_old_one(lake: Lake, take_in: TakeIn) -> None:
     take_in("june.csv", "1,a", "2,b", "x,bad", "3,c", "3,c")
     take_in("july.csv", "7,g", "y,bad")
 
@@ -79,7 +49,7 @@ def test_a_corrected_file_of_the_same_name_replaces_the_old_one(lake: Lake, take
     }
 
 
-def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: Ingest) -> None:
+def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: TakeIn) -> None:
     take_in("june.csv", "1,a")
     take_in("july.csv", "1,A")
     before = hashes(lake)
@@ -93,9 +63,9 @@ def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: I
 
 @pytest.mark.parametrize(("policy", "expected"), [("fail", {1: "a"}), ("add", {1: "a", 2: "b"})])
 def test_a_name_that_comes_again_follows_the_contract(
-    lake: Lake, take_in: Ingest, policy: str, expected: dict[int, str]
+    lake: Lake, take_in: TakeIn, policy: str, expected: dict[int, str]
 ) -> None:
-    contract = CONTRACT.replace('"replace"', f'"{policy}"')
+    contract = CALLS.replace('"replace"', f'"{policy}"')
     take_in("calls.csv", "1,a", contract=contract)
     try:
         take_in("calls.csv", "2,b", contract=contract)
@@ -105,7 +75,7 @@ def test_a_name_that_comes_again_follows_the_contract(
 
 
 @pytest.fixture
-def unkilled(spark: SparkSession, tmp_path: Path, take_in: Ingest) -> Lake:
+def unkilled(spark: SparkSession, tmp_path: Path, take_in: TakeIn) -> Lake:
     """What the lake must be like at the end: the same files in the same order, nobody killed."""
     lake = Lake(spark, str(tmp_path / "unkilled"))
     take_in("june.csv", "1,a", "x,bad", to=lake)
@@ -113,26 +83,14 @@ def unkilled(spark: SparkSession, tmp_path: Path, take_in: Ingest) -> Lake:
     return lake
 
 
-class KilledError(Exception):
-    """Stands for the death of the process; tests/faults kills real ones."""
-
-
-def dying(monkeypatch: pytest.MonkeyPatch, at: str) -> pytest.MonkeyPatch:
-    def die(*_: object, **__: object) -> None:
-        raise KilledError
-
-    monkeypatch.setattr(ingest, at, die)
-    return monkeypatch
-
-
 @pytest.mark.parametrize("at", ["_write_silver", "record_file"])
 def test_a_killed_batch_run_again_gives_the_same_tables(
-    lake: Lake, take_in: Ingest, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, take_in: TakeIn, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in("june.csv", "1,a", "x,bad")
     known = input_versions(lake, ["silver.calls"])
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, at)
+        dying(patch, ingest, at)
         take_in("july.csv", "1,A", "2,b", "y,bad")
 
     assert input_versions(lake, ["silver.calls"]) == known
@@ -144,10 +102,10 @@ def test_a_killed_batch_run_again_gives_the_same_tables(
 
 @pytest.mark.parametrize("at", ["_write_silver", "record_file"])
 def test_another_file_after_a_killed_batch_finds_nothing_of_it(
-    lake: Lake, take_in: Ingest, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, take_in: TakeIn, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, at)
+        dying(patch, ingest, at)
         take_in("july.csv", "1,A", "2,b", "y,bad")
 
     take_in("june.csv", "1,a", "x,bad")
@@ -160,11 +118,11 @@ def test_another_file_after_a_killed_batch_finds_nothing_of_it(
 
 @pytest.mark.parametrize("at", ["_write_silver", "record_file"])
 def test_a_killed_replacement_run_again_is_whole(
-    lake: Lake, take_in: Ingest, at: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, take_in: TakeIn, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in("june.csv", "1,a", "2,b", "x,bad")
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, at)
+        dying(patch, ingest, at)
         take_in("june.csv", "2,B", "3,c")
 
     take_in("june.csv", "2,B", "3,c")

@@ -9,6 +9,9 @@ import pyarrow.fs as arrow_fs
 
 from otklik.errors import MissingResultError, SurroundingsError
 
+#: How a file is named while it is being written.
+_PARTIAL = ".partial"
+
 
 class Folder:
     """A folder of the lake.
@@ -34,9 +37,12 @@ class Folder:
         """Write a file whole or not at all: under another name first, then moved."""
         target = f"{self._path}/{name}"
         self._files.create_dir(target.rpartition("/")[0], recursive=True)
-        with self._files.open_output_stream(f"{target}.partial") as stream:
+        with self._files.open_output_stream(f"{target}{_PARTIAL}") as stream:
             stream.write(content)
-        self._files.move(f"{target}.partial", target)
+        self._put_in_place(f"{target}{_PARTIAL}", target)
+
+    def _put_in_place(self, draft: str, target: str) -> None:
+        self._files.move(draft, target)
 
     def read(self, name: str) -> bytes:
         """The content of a file.
@@ -62,11 +68,29 @@ class Folder:
             hashes[name] = hashlib.sha256(self.read(name)).hexdigest()
         return dict(sorted(hashes.items()))
 
+    def folders(self) -> list[str]:
+        """The names of the folders in it; none where it is not there."""
+        found = self._files.get_file_info(arrow_fs.FileSelector(self._path, allow_not_found=True))
+        return sorted(info.base_name for info in found if info.type == arrow_fs.FileType.Directory)
+
+    def half_written(self) -> list[str]:
+        """Files below it that `write` did not come to the end of."""
+        found = self._files.get_file_info(arrow_fs.FileSelector(self._path, recursive=True, allow_not_found=True))
+        names = [info.path[len(self._path) :].lstrip("/") for info in found if info.type == arrow_fs.FileType.File]
+        return sorted(name for name in names if name.endswith(_PARTIAL))
+
+    def delete(self, name: str) -> None:
+        """Remove a file or a folder in it with all that is in it."""
+        path = f"{self._path}/{name}"
+        if self._files.get_file_info(path).type == arrow_fs.FileType.Directory:
+            self._files.delete_dir(path)
+        else:
+            self._files.delete_file(path)
+
     def delete_folders(self) -> None:
         """Remove the folders in it with all that is in them; files of its own stay."""
-        for info in self._files.get_file_info(arrow_fs.FileSelector(self._path, allow_not_found=True)):
-            if info.type == arrow_fs.FileType.Directory:
-                self._files.delete_dir(info.path)
+        for name in self.folders():
+            self.delete(name)
 
     def exists(self) -> bool:
         """Whether the folder is there."""

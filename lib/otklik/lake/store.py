@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table
 
 #: How Spark and Delta say, depending on the statement and the kind of store, that there is no such table.
 _MISSING = {
@@ -114,10 +114,14 @@ class Lake:
         try:
             return self.spark.sql(f"SELECT * FROM {self.reference(table)}{pinned}")
         except AnalysisException as fault:
+            if pinned and not _says_missing(fault):
+                raise MissingResultError(
+                    f"version {version} is not there any more",
+                    where=table,
+                    cure="ask without --as-of or with --newest, or restore the lake from a backup",
+                ) from fault
             raise MissingResultError(
-                f"there is no such table{f' at version {version}' if pinned else ''}",
-                where=table,
-                cure="`otklik tables` lists what fills each table",
+                "there is no such table", where=table, cure="`otklik tables` lists what fills each table"
             ) from fault
 
     def _make(self, table: Table) -> None:
@@ -125,10 +129,11 @@ class Lake:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         columns = ", ".join(_column_clause(column) for column in table.columns)
         cluster = f" CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
-        properties = ", ".join(f"'{key}' = '{value}'" for key, value in sorted(table.properties.items()))
+        wanted = {**HOUSE_PROPERTIES, **table.properties}
+        properties = ", ".join(f"'{key}' = '{value}'" for key, value in sorted(wanted.items()))
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA{cluster} "
-            f"COMMENT {sql_text(table.meaning)}" + (f" TBLPROPERTIES ({properties})" if properties else "")
+            f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
         )
 
     def _create_or_find(self, table: Table, label: str, after: int) -> Commit | None:

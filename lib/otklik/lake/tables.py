@@ -54,6 +54,14 @@ _ARRIVAL = _columns(
     "_arrived_at TIMESTAMP when that ingest started",
 )
 
+#: Of every table. Delta lets nobody read, or go back to, a version older than the retention of deleted files, a week
+#: unless told otherwise, even where no file was deleted: a source that comes once a month could not be repaired, and
+#: no question of last month answered again. Files go when `otklik maintain` vacuums, not by this.
+HOUSE_PROPERTIES = {
+    "delta.deletedFileRetentionDuration": "interval 365 days",
+    "delta.logRetentionDuration": "interval 365 days",
+}
+
 #: Each batch leaves a transaction id in the table's log; those of long ago protect nothing.
 _ONE_TRANSACTION_PER_BATCH = {"delta.setTransactionRetentionDuration": "interval 90 days"}
 

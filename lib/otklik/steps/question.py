@@ -15,7 +15,7 @@ from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.identity import code_version, hash_of, run_id
 from otklik.lake.ledger import Run, find_answer, find_run, input_versions, record_run
 from otklik.lake.recovery import with_same_rows
-from otklik.lake.store import Lake
+from otklik.lake.store import Lake, says_vacuumed
 from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.task import Task
@@ -115,11 +115,24 @@ def noted(job: Job, run: Run) -> Iterator[None]:
     try:
         yield
     except Exception as fault:
-        message = fault.line() if isinstance(fault, OtklikError) else type(fault).__name__
+        told = _vacuumed(run) if says_vacuumed(fault) else fault
+        message = told.line() if isinstance(told, OtklikError) else type(told).__name__
         # Where not even the ledger can be written, the fault itself is what must be told.
         with contextlib.suppress(Exception):
             record_run(job.lake, run.failed(job.clock(), message))
-        raise
+        if told is fault:
+            raise
+        raise told from fault
+
+
+def _vacuumed(run: Run) -> MissingResultError:
+    """Whoever asks for a moment long ago may come after the files of its versions went."""
+    gone = ", ".join(f"{table} at version {version}" for table, version in sorted(run.inputs.items()))
+    return MissingResultError(
+        f"it reads {gone}, and files of that were vacuumed",
+        where=run.task,
+        cure="ask without --as-of or with --newest, or restore the lake from a backup",
+    )
 
 
 def features_run(job: Job, question: Question) -> Run:

@@ -1,0 +1,167 @@
+"""Looking after the tables: which there are, whether they are what definition and ledger say, compacting, vacuuming."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F
+
+from otklik.lake.folder import Folder
+from otklik.lake.ledger import known_versions
+from otklik.lake.recovery import unknown_commits
+from otklik.lake.store import NOTHING, Lake
+from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
+
+LAYERS = ("bronze", "silver", "gold", "ops")
+_RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Something that is not as it should be: where, what, and what a person can do."""
+
+    where: str
+    what: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big a table is: the files of its newest version."""
+
+    table: str
+    version: int
+    files: int
+    bytes: int
+
+
+def table_names(lake: Lake) -> list[str]:
+    """The tables of the lake, sorted."""
+    if lake.catalog is None:
+        return sorted(
+            f"{layer}.{name}"
+            for layer in LAYERS
+            for name in Folder(lake.folder(layer)).folders()
+            if Folder(lake.folder(layer, name, "_delta_log")).exists()
+        )
+    names = []
+    schemas = {row[0] for row in lake.spark.sql(f"SHOW SCHEMAS IN `{lake.catalog}`").collect()}
+    for layer in LAYERS:
+        if layer in schemas:
+            shown = lake.spark.sql(f"SHOW TABLES IN `{lake.catalog}`.`{layer}`").collect()
+            names += [f"{layer}.{row.tableName}" for row in shown if not row.isTemporary]
+    return sorted(names)
+
+
+def definition_flaws(lake: Lake, table: str, definition: Table) -> list[Flaw]:
+    """Columns that the definition has and the table has not, or has with another type."""
+    there = dict(lake.read(table).dtypes)
+    wrong = [
+        f"{column.name} {column.type} ({there.get(column.name, 'missing')})"
+        for column in definition.columns
+        if there.get(column.name) != column.type.lower().replace(", ", ",")
+    ]
+    if not wrong:
+        return []
+    return [Flaw(table, f"not as defined: {', '.join(wrong)}", "ingest or run again into a fresh lake")]
+
+
+def unfinished(lake: Lake, tables: Sequence[str]) -> dict[str, int]:
+    """Tables of records with commits that the ledger does not know → how many."""
+    known = known_versions(lake, tables)
+    counted = {}
+    for table in tables:
+        commits = lake.commits(table, known.get(table, NOTHING)) or []
+        _, unknown = unknown_commits(commits, known.get(table, 0))
+        counted[table] = len(unknown)
+    return {table: count for table, count in counted.items() if count}
+
+
+def ledger_flaws(lake: Lake) -> list[Flaw]:
+    """Where the ledger of files does not add up, or the tables hold other counts than it says."""
+    files = lake.find(FILES.name)
+    if files is None:
+        return []
+    entries = files.toPandas()
+    odd = entries[
+        (entries["rows"] != entries["accepted"] + entries["rejected"] + entries["duplicates"])
+        | (entries["accepted"] != entries["inserted"] + entries["updated"])
+    ]
+    flaws = [
+        Flaw(FILES.name, f"{file} of {source}: its counts do not add up", "ingest into a fresh lake")
+        for source, file in zip(odd["source"], odd["file"], strict=True)
+    ]
+    loaded = entries[entries["status"] == "loaded"]
+    known = known_versions(lake, [*(f"{x}.{s}" for s in loaded["source"].unique() for x in LAYERS[:2]), REJECTED.name])
+    for source, mine in loaded.groupby("source"):
+        expected = {batch: int(rows) for batch, rows in zip(mine["_batch"], mine["rows"], strict=True)}
+        flaws += _batch_flaws(lake, BRONZE.of(str(source)).name, known, expected)
+        silver = SILVER.of(str(source)).name
+        rows, inserted = lake.read(silver, known.get(silver)).count(), int(mine["inserted"].sum())
+        if rows != inserted:
+            flaws.append(Flaw(silver, f"{rows:,} rows, the ledger says {inserted:,}", _RESTORE))
+    rejected = {b: int(n) for b, n in zip(loaded["_batch"], loaded["rejected"], strict=True) if n}
+    if rejected or REJECTED.name in known:
+        flaws += _batch_flaws(lake, REJECTED.name, known, rejected)
+    return flaws
+
+
+_RESTORE = "restore the lake from a backup, or ingest into a fresh lake"
+
+
+def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[str, int]) -> list[Flaw]:
+    counted = lake.read(table, known.get(table)).groupBy("_batch").agg(F.count("*").alias("rows")).collect()
+    found = {row["_batch"]: int(row["rows"]) for row in counted}
+    return [
+        Flaw(table, f"batch {b}: {found.get(b, 0):,} rows, the ledger says {expected.get(b, 0):,}", _RESTORE)
+        for b in sorted({*expected, *found})
+        if expected.get(b) != found.get(b)
+    ]
+
+
+def run_flaws(lake: Lake, versions: dict[str, int]) -> list[Flaw]:
+    """Results that the ledger of runs names and that are not there.
+
+    Args:
+        lake: the lake.
+        versions: table → its newest version.
+    """
+    runs = lake.find(RUNS.name)
+    if runs is None:
+        return []
+    outputs = runs.where("status = 'done'").select("run_id", F.explode("outputs").alias("table", "version"))
+    newest = outputs.groupBy("table").agg(F.max("version").alias("version"), F.max_by("run_id", "version").alias("id"))
+    return [
+        Flaw(row.table, f"run {row.id} wrote version {row.version}, the table has {versions.get(row.table)}", _RESTORE)
+        for row in newest.collect()
+        if row.version > versions.get(row.table, NOTHING)
+    ]
+
+
+def compact(lake: Lake, table: str) -> None:
+    """Many small files become few large ones; the rows stay as they are."""
+    lake.spark.sql(f"OPTIMIZE {lake.reference(table)}")
+
+
+def vacuum(lake: Lake, table: str, hours: int) -> None:
+    """Delete files that no version of the last so many hours needs; older versions cannot be read any more."""
+    with _any_retention(lake):
+        lake.spark.sql(f"VACUUM {lake.reference(table)} RETAIN {hours} HOURS")
+
+
+@contextlib.contextmanager
+def _any_retention(lake: Lake) -> Iterator[None]:
+    """Delta wants no less than the table's own retention, which is long so that old versions can be read at all."""
+    lake.spark.conf.set(_RETENTION_CHECK, "false")
+    try:
+        yield
+    finally:
+        lake.spark.conf.unset(_RETENTION_CHECK)
+
+
+def size_of(lake: Lake, table: str) -> Size:
+    """A table's newest version in numbers."""
+    detail = lake.spark.sql(f"DESCRIBE DETAIL {lake.reference(table)}").select("numFiles", "sizeInBytes").collect()[0]
+    return Size(table, lake.version(table) or 0, int(detail.numFiles), int(detail.sizeInBytes))

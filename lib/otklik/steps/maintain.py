@@ -1,0 +1,139 @@
+"""Step: look after the lake: repair what killed runs left, check everything, compact, vacuum, print sizes."""
+
+from __future__ import annotations
+
+import re
+
+from otklik.errors import ConfigurationError, DamagedError, OtklikError
+from otklik.lake import maintenance
+from otklik.lake.folder import Folder
+from otklik.lake.ledger import known_versions
+from otklik.lake.maintenance import Flaw
+from otklik.lake.recovery import settle
+from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, MODEL_RUNS, SILVER, Table
+from otklik.models import registry
+from otklik.settings import load
+from otklik.sources.contract import Contract
+from otklik.steps.context import Job
+from otklik.steps.ingest import silver_table
+from otklik.steps.show import as_table
+
+#: Days for which Delta promises that nobody still reads or writes files of an old version.
+_SAFE_DAYS = 7
+#: The label of no batch: whatever is unfinished is taken back.
+_NOBODY = "maintain"
+
+
+def maintain_lake(job: Job) -> int:
+    """Repair, check, compact, vacuum, print sizes; with --check-only just check. Returns 1 if something is wrong."""
+    days = job.options["keep_days"]
+    if days < _SAFE_DAYS and not job.options["force"]:
+        raise ConfigurationError(
+            f"under {_SAFE_DAYS} days a reader or a killed run may still need the files",
+            where=f"--keep-days {days}",
+            cure=f"give {_SAFE_DAYS} or more, or --force when nothing else runs on the lake",
+        )
+    tables = maintenance.table_names(job.lake)
+    if not tables:
+        raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
+    only_checks = job.options["check_only"]
+    if not only_checks:
+        with job.progress.step("repair") as step:
+            step.say(f"{_take_back(job, tables)} tables brought back, {_clear_away(job)} leftovers removed")
+    with job.progress.step("check") as step:
+        flaws = _flaws(job, tables)
+        step.say(f"{len(tables)} tables, {len(flaws)} flaws")
+    if not only_checks and not flaws:
+        for table in tables:
+            with job.progress.step(f"compact and vacuum {table}"):
+                maintenance.compact(job.lake, table)
+                maintenance.vacuum(job.lake, table, days * 24)
+    if not only_checks:
+        _print_sizes(job, tables)
+    job.print_result("".join(f"wrong: {OtklikError(f.what, where=f.where, cure=f.cure).line()}\n" for f in flaws))
+    return 1 if flaws else 0
+
+
+def _take_back(job: Job, tables: list[str]) -> int:
+    """Undo the commits of batches that never came to their end; returns how many tables were brought back."""
+    of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
+    unfinished = maintenance.unfinished(job.lake, of_records)
+    known = known_versions(job.lake, list(unfinished))
+    for table in unfinished:
+        settle(job.lake, table, known.get(table), _NOBODY, job.progress.line)
+    return len(unfinished)
+
+
+def _clear_away(job: Job) -> int:
+    """Remove half-written files, and model folders that no pointer row names; returns how many."""
+    orphans = _orphans(job)
+    for folder, name in orphans:
+        Folder(job.lake.folder(folder)).delete(name)
+    return len(orphans)
+
+
+def _orphans(job: Job) -> list[tuple[str, str]]:
+    """(folder of the lake, name in it) of what a killed training or report left."""
+    named = {folder for task in _tasks_with_models(job) for folder in registry.history(job.lake, task)["folder"]}
+    models = Folder(job.lake.folder("models"))
+    left = [
+        (f"models/{task}", run)
+        for task in models.folders()
+        for run in Folder(job.lake.folder("models", task)).folders()
+        if f"models/{task}/{run}" not in named
+    ]
+    return left + [
+        (folder, name) for folder in ("models", "report") for name in Folder(job.lake.folder(folder)).half_written()
+    ]
+
+
+def _tasks_with_models(job: Job) -> list[str]:
+    runs = job.lake.find(MODEL_RUNS.name)
+    return [] if runs is None else [row.task for row in runs.select("task").distinct().orderBy("task").collect()]
+
+
+def _flaws(job: Job, tables: list[str]) -> list[Flaw]:
+    lake = job.lake
+    found = []
+    for table in tables:
+        definition = _definition(job, table)
+        if definition is not None:
+            found += maintenance.definition_flaws(lake, table, definition)
+    of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
+    found += [
+        Flaw(table, f"{count} unfinished commits of a killed run", "`otklik maintain` takes them back")
+        for table, count in maintenance.unfinished(lake, of_records).items()
+    ]
+    found += maintenance.ledger_flaws(lake)
+    found += maintenance.run_flaws(lake, {table: lake.version(table) or 0 for table in tables})
+    for task in _tasks_with_models(job):
+        for row in registry.history(lake, task).drop_duplicates(subset=["folder"]).to_dict("records"):
+            try:
+                registry.load(lake, row["folder"], row["manifest_hash"])
+            except DamagedError as fault:
+                found.append(Flaw(fault.where, fault.what, fault.cure))
+    found += [Flaw(f"{folder}/{name}", "left by a killed run", "`otklik maintain`") for folder, name in _orphans(job)]
+    return found
+
+
+def _definition(job: Job, table: str) -> Table | None:
+    """What a table should look like; None for a table that is not of the house."""
+    layer, _, name = table.partition(".")
+    if layer == "silver":
+        contract = job.home.path / "conf" / "sources" / f"{name}.toml"
+        return silver_table(load(Contract, contract, {})) if contract.is_file() else SILVER.of(name)
+    fixed = next((known for known in ALL_TABLES if known.name == table), None)
+    if fixed is not None:
+        return fixed
+    for family in (known for known in ALL_TABLES if "<" in known.name):
+        start, end = re.split("<.*>", family.name)
+        if table.startswith(start) and table.endswith(end):
+            member = table[len(start) : len(table) - len(end)]
+            return FEATURES.of(member, FEATURE_KEYS) if family is FEATURES else family.of(member)
+    return None
+
+
+def _print_sizes(job: Job, tables: list[str]) -> None:
+    sizes = [maintenance.size_of(job.lake, table) for table in tables]
+    rows = [[size.table, size.version, size.files, round(size.bytes / 1e6, 2)] for size in sizes]
+    job.print_result(as_table(["table", "version", "files", "MB"], rows))

@@ -1,0 +1,249 @@
+"""Kill real commands on a small lake, run them again, and compare with a lake on which nobody was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from pyspark.sql import SparkSession
+from tests.faults.small_lake import STAGES, Stage, write_files
+from tests.faults.stop_at import POINTS
+
+from otklik import cli
+from otklik.lake.content import content_hash
+from otklik.lake.lease import LEASE
+from otklik.lake.maintenance import table_names
+from otklik.lake.store import Lake
+from otklik.models.registry import history, load
+
+PROJECT = Path(__file__).resolve().parents[2]
+Victim = Literal["python", "java", "both"]
+VICTIMS: tuple[Victim, ...] = ("python", "java", "both")
+#: Columns that differ because of when and on which versions a run was made, not because of what it found.
+_OF_THE_RUN = {"run_id", "folder", "manifest_hash", "table_versions", "started_at", "ended_at", "bytes"}
+_LEDGER = ("source", "file", "content_hash", "rows", "inserted", "updated", "rejected", "duplicates", "status")
+#: Seconds after which a command is given up.
+_PATIENCE = 300
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one round: no differences is what should be."""
+
+    name: str
+    victim: Victim
+    reached: bool
+    differences: tuple[str, ...]
+    seconds: float
+
+
+class Bench:
+    """The small lake after every stage, made once in a folder, and what it should look like.
+
+    Args:
+        folder: where it is, or is to be made; a folder that is there already is used again.
+        spark: to look into lakes.
+    """
+
+    def __init__(self, folder: Path, spark: SparkSession) -> None:
+        self.folder, self.spark = folder, spark
+        self.files = folder / "files"
+        write_files(self.files)
+        self._expected: dict[str, dict[str, str]] = {}
+
+    def command(self, lake: Path, *arguments: str, wait: float = 120) -> list[str]:
+        """A real command as a list of arguments."""
+        given = [argument.replace("{files}", str(self.files)) for argument in arguments]
+        return [sys.executable, "-m", "otklik.cli", *given, "--lake", str(lake), "--wait", f"{wait:g}"]
+
+    def run(self, lake: Path, *arguments: str, wait: float = 120) -> int:
+        """The same command inside this process, which has a warm session; returns its exit code."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            return cli.main(self.command(lake, *arguments, wait=wait)[3:])
+
+    def before(self, stage: str) -> Path:
+        """A fresh copy of the lake as it is before a stage."""
+        place = [each.name for each in STAGES].index(stage)
+        return self._copy(self._after(place - 1) if place else None)
+
+    def expected(self, stage: str) -> dict[str, str]:
+        """What a lake holds after a stage if nobody was killed."""
+        if stage not in self._expected:
+            place = [each.name for each in STAGES].index(stage)
+            self._expected[stage] = fingerprint(self.spark, self._after(place))
+        return self._expected[stage]
+
+    def differences(self, lake: Path, stage: str) -> tuple[str, ...]:
+        """In what a lake differs from one on which nobody was killed."""
+        expected, found = self.expected(stage), fingerprint(self.spark, lake)
+        return tuple(
+            f"{name}: {found.get(name, 'missing')[:60]} instead of {expected.get(name, 'nothing')[:60]}"
+            for name in sorted({*expected, *found})
+            if expected.get(name) != found.get(name)
+        )
+
+    def _after(self, place: int) -> Path:
+        done = self.folder / "stages" / f"{place}"
+        if not done.exists():
+            lake = self._copy(self._after(place - 1) if place else None)
+            code = self.run(lake, *STAGES[place].arguments)
+            if code:
+                raise RuntimeError(f"{STAGES[place].name} ended with {code}")
+            done.parent.mkdir(parents=True, exist_ok=True)
+            lake.rename(done)
+        return done
+
+    def _copy(self, of: Path | None) -> Path:
+        lake = self.folder / f"lake-{time.monotonic_ns()}"
+        if of is not None:
+            shutil.copytree(of, lake)
+        else:
+            lake.mkdir(parents=True)
+        return lake
+
+
+def stage_named(name: str) -> Stage:
+    """The stage with this name."""
+    return next(stage for stage in STAGES if stage.name == name)
+
+
+def kill_at_point(bench: Bench, point: str, victim: Victim) -> Result:
+    """One round: the point's command is killed there, run again, and what is left is compared."""
+    stage, begun = stage_named(POINTS[point].stage), time.monotonic()
+    lake = bench.before(stage.name)
+    mark = lake.with_suffix(".mark")
+    ordinary = bench.command(lake, *stage.arguments)
+    stopping = [sys.executable, "-m", "tests.faults.stop_at", point, str(mark), str(lake), "--", *ordinary[3:]]
+    process = start(stopping)
+    reached = _wait_for(mark, process)
+    kill(process, victim)
+    return _finish_round(bench, lake, stage, point, victim, reached=reached, begun=begun)
+
+
+def kill_at_random(bench: Bench, stage: Stage, victim: Victim, seconds: float) -> Result:
+    """One round: the stage's command is killed after so many seconds, wherever it is then."""
+    begun = time.monotonic()
+    lake = bench.before(stage.name)
+    process = start(bench.command(lake, *stage.arguments))
+    with_patience = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < with_patience:
+        time.sleep(0.02)
+    reached = process.poll() is None
+    kill(process, victim)
+    name = f"{stage.name} after {seconds:.1f} s"
+    return _finish_round(bench, lake, stage, name, victim, reached=reached, begun=begun)
+
+
+def _finish_round(
+    bench: Bench, lake: Path, stage: Stage, name: str, victim: Victim, *, reached: bool, begun: float
+) -> Result:
+    code = bench.run(lake, *stage.arguments)
+    differences = bench.differences(lake, stage.name)
+    if code:
+        differences = (f"run again it ended with {code}", *differences)
+    if not differences:
+        shutil.rmtree(lake)
+    lake.with_suffix(".mark").unlink(missing_ok=True)
+    return Result(name, victim, reached, differences, round(time.monotonic() - begun, 1))
+
+
+def start(command: Sequence[str]) -> subprocess.Popen[str]:
+    """Start a command as a process group of its own; what it says is thrown away."""
+    return subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[str], victim: Victim) -> None:
+    """Kill -9 the command's Python, its JVM or both, and see that nothing of it runs on but what was left alive."""
+    if process.poll() is not None:
+        return
+    java = [child for child in psutil.Process(process.pid).children(recursive=True) if "java" in child.name()]
+    if victim == "both":
+        os.killpg(process.pid, signal.SIGKILL)
+    elif victim == "java":
+        for each in java:
+            each.send_signal(signal.SIGKILL)
+        # A command that waits at a fault point will not notice by itself.
+        time.sleep(1)
+        process.kill()
+    else:
+        process.kill()
+        for each in java:
+            if each.is_running() and each.status() == psutil.STATUS_STOPPED:
+                # It was stopped before its commit: now it goes on without its Python.
+                each.send_signal(signal.SIGCONT)
+    process.wait()
+
+
+def _wait_for(mark: Path, process: subprocess.Popen[str]) -> bool:
+    """Whether the mark appeared before the command ended."""
+    until = time.monotonic() + _PATIENCE
+    while not mark.exists():
+        if process.poll() is not None or time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _environment() -> dict[str, str]:
+    # A command of a few seconds is over before Java's second compiler pays.
+    paths = os.pathsep.join([str(PROJECT / "lib"), str(PROJECT)])
+    return {**os.environ, "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1", "PYTHONPATH": paths}
+
+
+def fingerprint(spark: SparkSession, root: Path) -> dict[str, str]:
+    """All that must be the same whoever was killed: table → hash of its rows, and the files that are no tables."""
+    lake = Lake(spark, str(root))
+    found: dict[str, str] = {}
+    for table in table_names(lake):
+        rows = lake.read(table)
+        if table == "ops.runs":
+            # Every start has a row; what counts is which steps came to an end.
+            done = rows.where("status = 'done'").select("job").distinct().collect()
+            found[table] = ", ".join(sorted(row.job for row in done))
+        elif table == "ops.files":
+            entries = [tuple(row) for row in rows.select(*_LEDGER).collect()]
+            found[table] = content_hash(rows.select(*_LEDGER)) + f" {len(entries)} files"
+        else:
+            found[table] = content_hash(rows.select(*(name for name in rows.columns if name not in _OF_THE_RUN)))
+    found["champion"] = _champion(lake)
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        is_table = name.parts[0] in ("bronze", "silver", "gold", "ops")
+        if path.is_file() and not is_table and name.parts[0] != "models" and not name.name.startswith("_lease"):
+            found[str(name)] = "there"
+        if ".tmp" in name.name and not name.name.startswith("."):
+            found[str(name)] = "left behind"
+    holder = root / LEASE
+    if holder.exists():
+        found[LEASE] = json.loads(holder.read_text(encoding="utf-8"))["command"]
+    return found
+
+
+def _champion(lake: Lake) -> str:
+    """How many models there are, each with a whole folder, and folders that no pointer names."""
+    runs = history(lake, "calls")
+    for row in runs.to_dict("records"):
+        load(lake, row["folder"], row["manifest_hash"])
+    folders = {path for path in Path(lake.folder("models", "calls")).glob("*") if path.is_dir()}
+    orphans = {str(path) for path in folders} - {lake.folder(folder) for folder in runs["folder"]}
+    return f"{len(runs)} models, {int(runs['serves'].sum()) if len(runs) else 0} serve, {len(orphans)} orphans"

@@ -1,0 +1,102 @@
+"""The small lake that faults are tried on: its files, its task, and the commands that make it, stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CONTRACT = """
+name = "calls"
+same_name_other_content = "replace"
+format = { kind = "csv" }
+key = { columns = ["id"] }
+time = { order = "position", known = "untimed" }
+thresholds = { rejected_share = 0.5 }
+
+[columns]
+id = { type = "integer", required = true }
+said = { type = "string", allowed = ["yes", "no"] }
+amount = { type = "double" }
+city = { type = "string" }
+"""
+
+TASK = """
+name = "calls"
+kind = "classify"
+title = { en = "Who says yes", ru = "Кто согласится" }
+question = { en = "Who says yes?", ru = "Кто согласится?" }
+inputs = { calls = "silver.calls" }
+splits = { folds = 4, groups = 2 }
+checks = { minimum_positives = 20, psi_warning = 100.0 }
+decision = { cost = 1.0, value = 2.0, currency = "KZT" }
+evaluation = { odds_ratio_replicates = 10 }
+
+[rows]
+sql = "record_rows"
+time_ordered = false
+settings = { input = "calls", key = "id", label = "said", yes = "yes", moment = "2020-01-01" }
+
+[features.call]
+sql = "record_columns"
+settings = { input = "calls", key = "id", columns = ["amount", "city"] }
+
+[models]
+logistic_regression = { max_iter = 5 }
+decision_tree = { max_depth = [2] }
+
+[champion]
+candidates = ["logistic_regression", "decision_tree"]
+"""
+
+CITIES = ("Алматы", "Астана", "Қарағанды")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command on the small lake; `{files}` in its arguments is the folder of the files."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+STAGES = (
+    Stage("ingest june", ("ingest", "{files}/calls.toml", "{files}/june.csv")),
+    Stage("ingest july", ("ingest", "{files}/calls.toml", "{files}/july.csv")),
+    Stage("ingest august", ("ingest", "{files}/calls.toml", "{files}/august.csv")),
+    Stage("replace august", ("ingest", "{files}/calls.toml", "{files}/corrected/august.csv")),
+    Stage("features", ("features", "{files}/calls_task.toml")),
+    Stage("train", ("train", "{files}/calls_task.toml")),
+    Stage("score", ("score", "{files}/calls_task.toml")),
+    Stage("report", ("report", "{files}/calls_task.toml")),
+    Stage("maintain", ("maintain",)),
+)
+
+
+def write_files(folder: Path) -> None:
+    """The contract, the task and four files: new rows, updates and faults, more rows, and those corrected."""
+    (folder / "corrected").mkdir(parents=True, exist_ok=True)
+    (folder / "calls.toml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "calls_task.toml").write_text(TASK, encoding="utf-8")
+    rows = [_row(number, 0) for number in range(300)]
+    _write(folder / "june.csv", rows + rows[:5])
+    _write(folder / "july.csv", [*(_row(n, 7) for n in range(250, 400)), "x,yes,1,Алматы", "401,perhaps,1,Алматы"])
+    _write(folder / "august.csv", [*(_row(number, 0) for number in range(500, 560)), "600,,"])
+    _write(folder / "corrected" / "august.csv", [*(_row(number, 3) for number in range(520, 580)), "y,no,2,Астана"])
+
+
+def write_more(folder: Path, name: str, first: int, rows: int) -> Path:
+    """One more file of calls with keys of its own."""
+    file = folder / name
+    _write(file, [_row(number, 0) for number in range(first, first + rows)])
+    return file
+
+
+def _write(file: Path, rows: list[str]) -> None:
+    file.write_text("\n".join(["id,said,amount,city", *rows, ""]), encoding="utf-8")
+
+
+def _row(number: int, changed: int) -> str:
+    """Likelier to say yes for a large amount; `changed` makes another version of the row."""
+    amount = (number * 37 + changed) % 100
+    says_yes = (number * 53 + changed) % 100 < amount
+    return f"{number},{'yes' if says_yes else 'no'},{amount},{CITIES[number % 3]}"

@@ -1,0 +1,140 @@
+"""Run an otklik command that stops at a named fault point and waits there to be killed.
+
+    python -m tests.faults.stop_at POINT MARK LAKE -- ingest …
+
+When the point is reached the file MARK appears. Points in Python are reached before a function is called; points in the
+JVM are reached when Delta has written its data and is about to put a commit in place: the JVM is stopped there.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from otklik import cli
+
+
+@dataclass(frozen=True)
+class Point:
+    """A fault point.
+
+    Attributes:
+        stage: the command of the small lake that passes it.
+        before: `module:function` (or `module:Class.method`) that is never called; or
+        commit_of: the table whose next commit never gets in place.
+        which: of several calls or commits, the how manieth.
+        holding: text that stands in the representation of the call's arguments.
+    """
+
+    stage: str
+    before: str = ""
+    commit_of: str = ""
+    which: int = 1
+    holding: str = ""
+
+
+POINTS = {
+    "after read": Point("ingest july", before="otklik.steps.ingest:_write_bronze"),
+    "after files, before commit of bronze": Point("ingest july", commit_of="bronze.calls"),
+    "between bronze and silver": Point("ingest july", before="otklik.steps.ingest:_write_silver"),
+    "after files, before commit of silver": Point("ingest july", commit_of="silver.calls"),
+    "after commit, before ledger": Point("ingest july", before="otklik.steps.ingest:record_file"),
+    "first commit of all": Point("ingest june", commit_of="bronze.calls", which=2),
+    "replaced in bronze, not in silver": Point("replace august", before="otklik.steps.ingest:_write_silver"),
+    "replaced in silver, not in the ledger": Point("replace august", before="otklik.steps.ingest:record_file"),
+    "before commit of the ledger": Point("replace august", commit_of="ops.files"),
+    "features, before ledger": Point("features", before="otklik.steps.features:record_run"),
+    "judged, not crowned": Point("train", before="otklik.steps.train:crown"),
+    "during model save": Point("train", before="otklik.lake.folder:Folder.write", holding="manifest.json"),
+    "model saved, before the pointer": Point("train", before="otklik.models.registry:register"),
+    "pointer, before ledger": Point("train", before="otklik.steps.train:record_run"),
+    "scores, no list": Point("score", before="otklik.steps.score:_write_list"),
+    "before the report is put in place": Point(
+        "report", before="otklik.lake.folder:Folder._put_in_place", holding="report/index.html"
+    ),
+    "during OPTIMIZE": Point("maintain", commit_of="silver.calls"),
+    "between compacting and vacuuming": Point("maintain", before="otklik.lake.maintenance:vacuum", which=2),
+}
+
+
+def main() -> None:
+    """Stop at the point of the command line."""
+    point, mark, lake = POINTS[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3])
+    if point.before:
+        _stop_before(point, mark)
+    else:
+        table = lake.joinpath(*point.commit_of.split("."))
+        threading.Thread(target=stop_before_commit, args=(table, point.which, mark), daemon=True).start()
+    sys.exit(cli.main(sys.argv[5:]))
+
+
+def wait_to_be_killed(mark: Path) -> None:
+    """Say that the point is reached; nothing else happens in this process."""
+    mark.touch()
+    while True:
+        time.sleep(60)
+
+
+def _stop_before(point: Point, mark: Path) -> None:
+    module_name, _, path = point.before.partition(":")
+    owner: Any = importlib.import_module(module_name)
+    *owners, name = path.split(".")
+    for each in owners:
+        owner = getattr(owner, each)
+    original, calls = getattr(owner, name), 0
+
+    @functools.wraps(original)
+    def stop(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        if point.holding in repr(arguments):
+            calls += 1
+            if calls == point.which:
+                wait_to_be_killed(mark)
+        return original(*arguments, **named)
+
+    setattr(owner, name, stop)
+
+
+def stop_before_commit(table: Path, which: int, mark: Path) -> None:
+    """Stop the JVM while the table's next commit is a temporary file: it is written, and not yet moved into place."""
+    log, seen = table / "_delta_log", set[str]()
+    java = None
+    while True:
+        drafts = {name for name in _names(log) if name.endswith(".tmp") and ".json." in name}
+        if drafts - seen:
+            java = java or _java()
+            if len(seen | drafts) >= which and java is not None:
+                java.send_signal(signal.SIGSTOP)
+                if drafts & _names(log):
+                    mark.touch()
+                    return
+                java.send_signal(signal.SIGCONT)
+            seen |= drafts
+        # A draft lives for a millisecond or two.
+        time.sleep(0.0001)
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {entry.name for entry in os.scandir(folder)}
+    except FileNotFoundError:
+        return set()
+
+
+def _java() -> psutil.Process | None:
+    children = psutil.Process().children(recursive=True)
+    return next((child for child in children if "java" in child.name()), None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Real commands, really killed. The quick suite tries ten fault points and a few random moments, the rest is long."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from pyspark.sql import SparkSession
+from tests.faults.harness import VICTIMS, Bench, Result, kill_at_point, kill_at_random, stage_named
+from tests.faults.pairs import PAIRS, lose_a_commit, run_pair
+from tests.faults.small_lake import STAGES
+from tests.faults.stop_at import POINTS
+
+#: The points that are passed every night; the others come with --all.
+QUICK = [point for point, where in POINTS.items() if where.stage in ("ingest july", "replace august", "features")]
+SLOW = [point for point in POINTS if point not in QUICK]
+
+
+@pytest.fixture(scope="module")
+def bench(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("faults"), spark)
+
+
+def check(result: Result) -> None:
+    assert result.reached, f"{result.name}: the command was over before it was killed"
+    assert result.differences == ()
+
+
+@pytest.mark.parametrize("point", QUICK)
+def test_killed_at_a_point(bench: Bench, point: str) -> None:
+    check(kill_at_point(bench, point, VICTIMS[QUICK.index(point) % len(VICTIMS)]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", SLOW)
+def test_killed_at_a_further_point(bench: Bench, point: str) -> None:
+    check(kill_at_point(bench, point, VICTIMS[SLOW.index(point) % len(VICTIMS)]))
+
+
+@pytest.mark.parametrize(
+    "seed", [1, 2, pytest.param(3, marks=pytest.mark.long), pytest.param(4, marks=pytest.mark.long)]
+)
+def test_killed_at_a_random_moment(bench: Bench, seed: int) -> None:
+    chance = random.Random(seed)
+    stage = chance.choice(STAGES[:4])
+    result = kill_at_random(bench, stage, chance.choice(VICTIMS), chance.uniform(2, 10))
+    assert result.differences == ()
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [pytest.param(pair, id=pair.name, marks=[pytest.mark.long] if place else []) for place, pair in enumerate(PAIRS)],
+)
+def test_two_writers(bench: Bench, pair: object) -> None:
+    assert run_pair(bench, pair, lag=5).differences == ()  # type: ignore[arg-type]
+
+
+@pytest.mark.long
+@pytest.mark.xfail(
+    strict=True, reason="Delta on a local disk loses commits of two writers; the lease is there for that"
+)
+def test_without_the_lease_no_commit_is_lost(bench: Bench) -> None:
+    assert lose_a_commit(bench) == ()
+
+
+def test_every_point_belongs_to_a_stage() -> None:
+    assert all(stage_named(point.stage) for point in POINTS.values())

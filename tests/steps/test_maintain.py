@@ -1,0 +1,103 @@
+"""What `otklik maintain` finds and mends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.bench import KilledError, TakeIn, dying, job_on
+
+from otklik.errors import ConfigurationError
+from otklik.lake.folder import Folder
+from otklik.lake.ledger import input_versions
+from otklik.lake.recovery import with_same_rows
+from otklik.lake.store import Lake
+from otklik.steps import ingest
+from otklik.steps.maintain import maintain_lake
+
+
+def maintain(lake: Lake, scratch: Path, *, keep_days: int = 30, force: bool = False, check_only: bool = False) -> int:
+    return maintain_lake(job_on(lake, scratch, keep_days=keep_days, force=force, check_only=check_only))
+
+
+def wrong(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: ")]
+
+
+def test_it_takes_back_what_a_killed_run_left(
+    lake: Lake,
+    take_in: TakeIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    take_in("june.csv", "1,a", "x,bad")
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, ingest, "record_file")
+        take_in("july.csv", "1,A", "2,b", "y,bad")
+    Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+    Path(lake.folder("report")).mkdir()
+    Path(lake.folder("report", "index.html.partial")).write_text("half")
+
+    assert maintain(lake, tmp_path, check_only=True) == 1
+    said = wrong(capsys)
+    assert [line.split(": ")[1] for line in said] == [
+        "bronze.calls",
+        "bronze.rejected",
+        "silver.calls",
+        "models/calls/0123",
+        "report/index.html.partial",
+    ]
+    assert said[2].startswith("wrong: silver.calls: 1 unfinished commits of a killed run")
+
+    assert maintain(lake, tmp_path) == 0
+    assert "silver.calls" in capsys.readouterr().out
+    assert [(row.id, row.text) for row in lake.read("silver.calls").collect()] == [(1, "a")]
+    assert not Path(lake.folder("models", "calls", "0123")).exists()
+    assert maintain(lake, tmp_path, check_only=True) == 0
+
+
+def test_a_compacted_and_vacuumed_table_is_still_read_at_the_ledgers_version(
+    lake: Lake, take_in: TakeIn, tmp_path: Path
+) -> None:
+    for number in range(3):
+        take_in(f"{number}.csv", f"{number},a")
+    known = input_versions(lake, ["silver.calls"])["silver.calls"]
+
+    assert maintain(lake, tmp_path, keep_days=0, force=True) == 0
+
+    readable = with_same_rows(lake, "silver.calls", known)
+    assert readable > known
+    assert lake.read("silver.calls", readable).count() == 3
+    files = list(Path(lake.folder("silver", "calls")).glob("*.parquet"))
+    assert len(files) == 1
+    take_in("9.csv", "9,z")
+    assert lake.read("silver.calls").count() == 4
+
+
+def test_what_the_ledger_does_not_say_is_wrong_and_stays(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    lake.spark.sql(f"UPDATE {lake.reference('ops.files')} SET inserted = 7")
+    lake.spark.sql(f"ALTER TABLE {lake.reference('ops.files')} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+    lake.spark.sql(f"ALTER TABLE {lake.reference('ops.files')} DROP COLUMN bytes")
+
+    assert maintain(lake, tmp_path) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: ops.files: not as defined: bytes BIGINT (missing)",
+        "wrong: ops.files: june.csv of calls: its counts do not add up",
+        "wrong: silver.calls: 2 rows, the ledger says 7",
+    ]
+
+
+def test_a_short_memory_must_be_forced(lake: Lake, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--keep-days 6"):
+        maintain(lake, tmp_path, keep_days=6)
+
+
+def test_a_place_without_tables_is_named(lake: Lake, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there are no tables"):
+        maintain(lake, tmp_path)

@@ -1,0 +1,73 @@
+"""A question about a moment gets the answer that it got then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.bench import CALLS, TakeIn, job_on
+
+from otklik.errors import MissingResultError
+from otklik.lake import maintenance
+from otklik.lake.content import content_hash
+from otklik.lake.store import Lake
+from otklik.steps.features import build_features
+
+TASK = """
+name = "calls"
+kind = "classify"
+title = { en = "Calls", ru = "Звонки" }
+question = { en = "Who?", ru = "Кто?" }
+inputs = { calls = "silver.calls" }
+
+[rows]
+sql = "record_rows"
+time_ordered = false
+settings = { input = "calls", key = "id", label = "text", yes = "a", moment = "2020-01-01" }
+
+[features.call]
+sql = "record_columns"
+settings = { input = "calls", key = "id", columns = ["text"] }
+"""
+
+
+def features(lake: Lake, scratch: Path, as_of: datetime, *, newest: bool = False, decimals: int = 3) -> str:
+    """Ask for features as of a moment; returns the hash of the answer. Another number of decimals is another run."""
+    task = scratch / "calls_task.toml"
+    task.write_text(TASK.replace('en = "Calls"', f'en = "Calls {decimals}"'), encoding="utf-8")
+    job = job_on(lake, scratch, task=str(task))
+    build_features(replace(job, options=replace(job.options, as_of=as_of, newest=newest)))
+    return content_hash(lake.read("gold.calls_features"))
+
+
+def test_later_files_change_no_earlier_answer(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    then = datetime.now(UTC)
+    first = features(lake, tmp_path, then)
+    take_in("july.csv", "1,b", "3,a")
+
+    assert features(lake, tmp_path, then) == first
+    assert features(lake, tmp_path, then, decimals=4) == first
+    # A moment between the two files that nobody asked about yet: row 1 as it was known then.
+    assert features(lake, tmp_path, then + timedelta(microseconds=1)) == first
+    assert features(lake, tmp_path, datetime.now(UTC)) != first
+
+
+def test_newest_reads_what_came_later_and_vacuumed_versions_are_named(
+    lake: Lake, take_in: TakeIn, tmp_path: Path
+) -> None:
+    contract = CALLS.replace('order = "position"', 'order = "position", known = "untimed"')
+    take_in("june.csv", "1,a", "2,b", contract=contract)
+    then = datetime.now(UTC)
+    first = features(lake, tmp_path, then)
+    take_in("july.csv", "1,b", "3,a", contract=contract)
+    for table in maintenance.table_names(lake):
+        maintenance.vacuum(lake, table, 0)
+
+    with pytest.raises(MissingResultError, match=r"calls: it reads silver.calls at version 1, .*vacuumed"):
+        features(lake, tmp_path, then, decimals=4)
+    failed = lake.read("ops.runs").where("status = 'failed'").collect()
+    assert [row.message.partition(",")[0] for row in failed] == ["calls: it reads silver.calls at version 1"]
+    assert features(lake, tmp_path, then, newest=True) != first

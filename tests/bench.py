@@ -14,6 +14,7 @@ from otklik.home import find_home
 from otklik.lake.store import Lake
 from otklik.progress import Progress
 from otklik.steps.context import Job, Options
+from otklik.steps.ingest import ingest_files
 
 #: As small as the plan of fits allows, so that the pass is about the way and not about the models.
 QUICK = {
@@ -45,7 +46,7 @@ thresholds = { rejected_share = 1.0 }
 class TakeIn(Protocol):
     """Write a file of calls and ingest it."""
 
-    def __call__(self, name: str, *lines: str, contract: str = CALLS, to: Lake | None = None) -> None: ...
+    def __call__(self, name: str, *lines: str, contract: str = CALLS) -> None: ...
 
 
 class KilledError(Exception):
@@ -72,3 +73,11 @@ def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, *
         print_result=print,
         scratch=scratch,
     )
+
+
+def take_in_calls(lake: Lake, folder: Path, name: str, *lines: str, contract: str = CALLS) -> None:
+    """Write a file of calls and its contract into a folder and ingest the file."""
+    file, source = folder / name, folder / "calls.toml"
+    file.write_text("\n".join(["id,text", *lines, ""]), encoding="utf-8")
+    source.write_text(contract, encoding="utf-8")
+    ingest_files(job_on(lake, folder, source=str(source), paths=[str(file)]))

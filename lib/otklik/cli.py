@@ -28,7 +28,7 @@ from otklik.errors import ConfigurationError, OtklikError, SurroundingsError
 if TYPE_CHECKING:
     from otklik.steps.context import Job
 
-#: Schemes a path or lake may have besides a plain folder.
+#: Those that Spark 4.1 runs on.
 JAVA_VERSIONS = ("17", "21")
 
 
@@ -295,10 +295,13 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
             held = open_until_done.enter_context(
                 lease.held(folder, given.command, now, wait=given.wait, sleep=time.sleep, say=progress.line)
             )
+        catalog = _catalog_properties(given)
         properties = (
-            {}
+            catalog
             if submitted
-            else _spark_properties(read_properties(home.spark_properties(environment.spark)), home, given, scratch)
+            else _spark_properties(
+                {**read_properties(home.spark_properties(environment.spark)), **catalog}, home, given, scratch
+            )
         )
         if not submitted:
             _require_java()
@@ -345,6 +348,18 @@ def _load(script: Path) -> Callable[[Job], int]:
     return loaded
 
 
+def _catalog_properties(given: argparse.Namespace) -> dict[str, str]:
+    """A Hive metastore in the lake's folder for Spark's own catalog; other catalogs are the cluster's."""
+    if given.catalog != "spark_catalog":
+        return {}
+    root = absolute(given.lake)
+    return {
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": f"{root}/warehouse",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={root}/metastore;create=true",
+    }
+
+
 def _spark_properties(
     properties: dict[str, str], home: Any, given: argparse.Namespace, scratch: Path
 ) -> dict[str, str]:
@@ -353,18 +368,11 @@ def _spark_properties(
     java = properties.get("spark.driver.extraJavaOptions", "")
     # Spark would leave a folder spark-warehouse wherever the command is given, and others in /tmp when it is killed.
     places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.local.dir": f"{scratch}/spark"}
-    catalog: dict[str, str] = {}
     if given.catalog is not None:
-        root = absolute(given.lake)
-        catalog = {
-            "spark.sql.catalogImplementation": "hive",
-            "spark.sql.warehouse.dir": f"{root}/warehouse",
-            "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={root}/metastore;create=true",
-        }
         java = f"{java} -Dderby.stream.error.file=/dev/null"
     if not given.debug:
         java = f"{java} -Dlog4j2.configurationFile={quiet.as_uri()}"
-    return {**places, **properties, **catalog, "spark.driver.extraJavaOptions": java.strip()}
+    return {**places, **properties, "spark.driver.extraJavaOptions": java.strip()}
 
 
 def parse_moment(text: str) -> datetime:

@@ -59,7 +59,7 @@ def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log:
 
     Args:
         name: the application's name.
-        properties: Spark properties for a session of our own; under spark-submit its own properties hold instead.
+        properties: Spark properties for a session of our own; under spark-submit only what its own ones cannot know.
         submitted: whether spark-submit launched this process.
         jvm_log: where the JVM's own output goes; None leaves it on stderr.
     """
@@ -67,7 +67,7 @@ def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log:
     if running is not None:
         return Session(_with_runtime_properties(running), is_ours=False)
     builder = SparkSession.builder.appName(name)
-    for key, value in {**REQUIRED_PROPERTIES, **({} if submitted else properties)}.items():
+    for key, value in {**REQUIRED_PROPERTIES, **properties}.items():
         builder = builder.config(key, value)
     if not submitted:
         # Spark starts its Python workers with `python3` from PATH otherwise, and they miss our packages.

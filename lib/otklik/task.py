@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from otklik.errors import ConfigurationError
 from otklik.settings import NAME_PATTERN, Strict, Text
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
@@ -180,6 +182,36 @@ class Task(Strict):
     evaluation: Evaluation = Evaluation()
     score: Score = Score()
     report: Report = Report()
+
+    def check_feature_names(self, given: Collection[str]) -> None:
+        """See whether every feature that the task names is given by one of its SELECTs.
+
+        Raises:
+            ConfigurationError: with all that are not, each with its place.
+        """
+        places: dict[str, Collection[str]] = {
+            **{f"features.{group}.leave_out": settings.leave_out for group, settings in self.features.items()},
+            "preparation.log_scale": self.preparation.log_scale,
+            "preparation.categorical": self.preparation.categorical,
+            "preparation.bands": self.preparation.bands,
+            "evaluation.units": self.evaluation.units,
+            "evaluation.references": self.evaluation.references,
+            "report.attributes": self.report.attributes,
+            "report.attribute_bands": self.report.attribute_bands,
+        }
+        left_out = {name for settings in self.features.values() for name in settings.leave_out}
+        unknown = [
+            f"{place} names {name!r}"
+            for place, names in places.items()
+            for name in names
+            if name not in given or (name in left_out and not place.endswith("leave_out"))
+        ]
+        if unknown:
+            raise ConfigurationError(
+                f"{'; '.join(unknown)}: no feature of the task",
+                where=f"task {self.name}",
+                cure="features are the columns documented in the SQL files that [features] names",
+            )
 
     @field_validator("inputs")
     @classmethod

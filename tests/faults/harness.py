@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -119,17 +120,63 @@ def stage_named(name: str) -> Stage:
     return next(stage for stage in STAGES if stage.name == name)
 
 
-def kill_at_point(bench: Bench, point: str, victim: Victim) -> Result:
-    """One round: the point's command is killed there, run again, and what is left is compared."""
-    stage, begun = stage_named(POINTS[point].stage), time.monotonic()
+@dataclass(frozen=True)
+class Doomed:
+    """A command that stands at a fault point, and the lake it works on."""
+
+    lake: Path
+    process: subprocess.Popen[str]
+    reached: bool
+
+
+def doom(bench: Bench, point: str) -> Doomed:
+    """Start the point's command on a fresh lake and wait until it stands there."""
+    stage = stage_named(POINTS[point].stage)
     lake = bench.before(stage.name)
     mark = lake.with_suffix(".mark")
     ordinary = bench.command(lake, *stage.arguments)
-    stopping = [sys.executable, "-m", "tests.faults.stop_at", point, str(mark), str(lake), "--", *ordinary[3:]]
-    process = start(stopping)
-    reached = _wait_for(mark, process)
-    kill(process, victim)
-    return _finish_round(bench, lake, stage, point, victim, reached=reached, begun=begun)
+    process = start([sys.executable, "-m", "tests.faults.stop_at", point, str(mark), str(lake), "--", *ordinary[3:]])
+    return Doomed(lake, process, _wait_for(mark, process))
+
+
+def kill_at_point(bench: Bench, point: str, victim: Victim, doomed: Doomed | None = None) -> Result:
+    """One round: the point's command is killed there, run again, and what is left is compared."""
+    stage, begun = stage_named(POINTS[point].stage), time.monotonic()
+    doomed = doomed or doom(bench, point)
+    kill(doomed.process, victim)
+    return _finish_round(bench, doomed.lake, stage, point, victim, reached=doomed.reached, begun=begun)
+
+
+class Ahead:
+    """Starts the commands of the next points while one is looked at: most of a round is a cold start.
+
+    Args:
+        bench: the small lake.
+        points: in the order in which they are taken.
+        steps: how many are started ahead.
+    """
+
+    def __init__(self, bench: Bench, points: Sequence[str], steps: int = 2) -> None:
+        self._bench, self._points, self._steps = bench, points, steps
+        self._threads = ThreadPoolExecutor(steps)
+        self._started: dict[str, Future[Doomed]] = {}
+        # Stages are made by this process's session, which is no place for threads.
+        for point in points:
+            bench.expected(POINTS[point].stage)
+
+    def take(self, point: str) -> Doomed:
+        """The command that stands at the point."""
+        place = self._points.index(point)
+        for coming in self._points[place : place + 1 + self._steps]:
+            if coming not in self._started:
+                self._started[coming] = self._threads.submit(doom, self._bench, coming)
+        return self._started[point].result()
+
+    def close(self) -> None:
+        """Kill what nobody took."""
+        self._threads.shutdown()
+        for started in self._started.values():
+            kill(started.result().process, "both")
 
 
 def kill_at_random(bench: Bench, stage: Stage, victim: Victim, seconds: float) -> Result:
@@ -205,9 +252,10 @@ def _wait_for(mark: Path, process: subprocess.Popen[str]) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    # A command of a few seconds is over before Java's second compiler pays.
+    # A command of a few seconds is over before generated code and Java's second compiler pay.
+    quick = "-XX:TieredStopAtLevel=1 -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
     paths = os.pathsep.join([str(PROJECT / "lib"), str(PROJECT)])
-    return {**os.environ, "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1", "PYTHONPATH": paths}
+    return {**os.environ, "JDK_JAVA_OPTIONS": quick, "PYTHONPATH": paths}
 
 
 def fingerprint(spark: SparkSession, root: Path) -> dict[str, str]:

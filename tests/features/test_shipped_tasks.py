@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from otklik.errors import ConfigurationError
 from otklik.features.builder import rows_of_task, with_features
 from otklik.features.catalogue import read_select
 from otklik.home import Home
@@ -53,19 +54,14 @@ def test_a_shipped_task_passes_the_check(path: Path) -> None:
 def test_settings_name_features_that_there_are(path: Path) -> None:
     task = shipped(path.stem)
     given = {c.name for g in task.features.values() for c in read_select(g.sql, g.settings, []).columns}
-    left_out = {name for g in task.features.values() for name in g.leave_out}
-    named = {
-        *task.preparation.log_scale,
-        *task.preparation.categorical,
-        *task.preparation.bands,
-        *task.evaluation.units,
-        *task.evaluation.references,
-        *task.report.attributes,
-        *task.report.attribute_bands,
-    }
+    task.check_feature_names(given)
 
-    assert left_out <= given
-    assert named <= given - left_out
+
+def test_a_feature_that_nobody_gives_is_named_with_its_place() -> None:
+    task = shipped("bank_full")
+    given = {c.name for g in task.features.values() for c in read_select(g.sql, g.settings, []).columns}
+    with pytest.raises(ConfigurationError, match=r"preparation\.log_scale names 'balance'.*report\.attributes"):
+        task.check_feature_names(given - {"balance", "job"})
 
 
 # marketing_campaign

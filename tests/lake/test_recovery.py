@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import DamagedError
-from otklik.lake.recovery import settle, with_same_rows
+from otklik.lake.recovery import Base, settle, with_same_rows
 from otklik.lake.store import NOTHING, Lake
 from otklik.lake.tables import Column, Table
 
@@ -34,8 +34,8 @@ def test_a_batch_that_runs_again_goes_on_behind_its_own_commits(lake: Lake) -> N
     known = lake.append(POSTS, posts(lake, 1), "ingest a").version
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
 
-    after = settle(lake, POSTS.name, known, "ingest b", quiet)
-    lake.append(POSTS, posts(lake, 2), "ingest b", after=after)
+    base = settle(lake, POSTS.name, known, "ingest b", quiet)
+    lake.append(POSTS, posts(lake, 2), "ingest b", after=base.version)
 
     assert numbers(lake) == [1, 2]
 
@@ -45,8 +45,8 @@ def test_another_batch_takes_back_what_the_ledger_does_not_know(lake: Lake) -> N
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
     said: list[str] = []
 
-    after = settle(lake, POSTS.name, known, "ingest c", said.append)
-    lake.append(POSTS, posts(lake, 3), "ingest c", after=after)
+    base = settle(lake, POSTS.name, known, "ingest c", said.append)
+    lake.append(POSTS, posts(lake, 3), "ingest c", after=base.version)
 
     assert numbers(lake) == [1, 3]
     assert said == ["    silver.posts: took back 1 unfinished commits of an earlier run"]
@@ -57,8 +57,8 @@ def test_what_was_taken_back_can_be_written_again(lake: Lake) -> None:
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
     settle(lake, POSTS.name, known, "ingest c", quiet)
 
-    after = settle(lake, POSTS.name, known, "ingest b", quiet)
-    lake.append(POSTS, posts(lake, 2), "ingest b", after=after)
+    base = settle(lake, POSTS.name, known, "ingest b", quiet)
+    lake.append(POSTS, posts(lake, 2), "ingest b", after=base.version)
 
     assert numbers(lake) == [1, 2]
 
@@ -76,7 +76,7 @@ def test_delta_itself_refuses_the_second_of_two_equal_writes(lake: Lake, monkeyp
     appended = lake.append(POSTS, posts(lake, 3), "ingest c", after=merged).version
 
     with monkeypatch.context() as blind:
-        blind.setattr(Lake, "_create_or_find", lambda *_: None)
+        blind.setattr(Lake, "_create_or_find", lambda *_, **__: None)
         lake.append(POSTS, posts(lake, 3), "ingest c", after=merged)
         lake.merge(POSTS, posts(lake, 7), "ingest b", update_when=None, after=known)
 
@@ -90,7 +90,7 @@ def test_a_table_older_than_the_ledger_is_damaged(lake: Lake) -> None:
     lake.append(POSTS, posts(lake, 1), "ingest a")
     with pytest.raises(DamagedError, match="version 3"):
         settle(lake, POSTS.name, 3, "ingest a", quiet)
-    assert settle(lake, "silver.others", None, "ingest a", quiet) == NOTHING
+    assert settle(lake, "silver.others", None, "ingest a", quiet) == Base(NOTHING)
 
 
 def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: Lake, spark: SparkSession) -> None:
@@ -99,12 +99,22 @@ def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: La
     spark.sql(f"OPTIMIZE {lake.reference(POSTS.name)}")
     compacted = lake.version(POSTS.name)
     assert with_same_rows(lake, POSTS.name, known) == compacted
-    assert settle(lake, POSTS.name, known, "ingest 9", quiet) == known
+    assert settle(lake, POSTS.name, known, "ingest 9", quiet) == Base(known)
 
     lake.append(POSTS, posts(lake, 9), "ingest 9", after=known)
 
     assert with_same_rows(lake, POSTS.name, known) == compacted
     assert numbers(lake, compacted) == [0, 1, 2]
+
+
+def test_a_version_that_was_brought_back_counts_as_itself(lake: Lake) -> None:
+    first = lake.append(POSTS, posts(lake, 1), "one").version
+    second = lake.append(POSTS, posts(lake, 2), "two", after=first).version
+    lake.restore(POSTS.name, first)
+    back = lake.version(POSTS.name)
+    assert with_same_rows(lake, POSTS.name, first) == back
+    assert with_same_rows(lake, POSTS.name, second) == second
+    assert numbers(lake, back) == [1]
 
 
 def test_a_long_history_is_read_as_far_as_needed(lake: Lake) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from tests.bench import CALLS, TakeIn, job_on
+from tests.bench import CALLS, TakeIn, take_in_calls
 
 from otklik.home import find_home
 from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column
 from otklik.progress import Progress
 from otklik.steps.context import Job, Options
-from otklik.steps.ingest import ingest_files
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +77,9 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def take_in(lake: Lake, tmp_path: Path) -> TakeIn:
-    """Write a file of calls and ingest it, into the lake or another one."""
+    """Write a file of calls and ingest it into the lake."""
 
-    def take(name: str, *lines: str, contract: str = CALLS, to: Lake | None = None) -> None:
-        file, source = tmp_path / name, tmp_path / "calls.toml"
-        file.write_text("\n".join(["id,text", *lines, ""]), encoding="utf-8")
-        source.write_text(contract, encoding="utf-8")
-        ingest_files(job_on(to or lake, tmp_path, source=str(source), paths=[str(file)]))
+    def take(name: str, *lines: str, contract: str = CALLS) -> None:
+        take_in_calls(lake, tmp_path, name, *lines, contract=contract)
 
     return take

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from pyspark.sql import SparkSession
-from tests.bench import CALLS, KilledError, TakeIn, dying
+from tests.bench import CALLS, KilledError, TakeIn, dying, take_in_calls
 
 from otklik.errors import InputError
 from otklik.lake.content import content_hash
@@ -74,16 +72,17 @@ def test_a_name_that_comes_again_follows_the_contract(
     assert silver(lake) == expected
 
 
-@pytest.fixture
-def unkilled(spark: SparkSession, tmp_path: Path, take_in: TakeIn) -> Lake:
+@pytest.fixture(scope="module")
+def unkilled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """What the lake must be like at the end: the same files in the same order, nobody killed."""
-    lake = Lake(spark, str(tmp_path / "unkilled"))
-    take_in("june.csv", "1,a", "x,bad", to=lake)
-    take_in("july.csv", "1,A", "2,b", "y,bad", to=lake)
+    folder = tmp_path_factory.mktemp("unkilled")
+    lake = Lake(spark, str(folder / "lake"))
+    take_in_calls(lake, folder, "june.csv", "1,a", "x,bad")
+    take_in_calls(lake, folder, "july.csv", "1,A", "2,b", "y,bad")
     return lake
 
 
-@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
+@pytest.mark.parametrize("at", [pytest.param("_write_silver", marks=pytest.mark.long), "record_file"])
 def test_a_killed_batch_run_again_gives_the_same_tables(
     lake: Lake, take_in: TakeIn, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +99,7 @@ def test_a_killed_batch_run_again_gives_the_same_tables(
     assert ledger(lake) == ledger(unkilled)
 
 
-@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
+@pytest.mark.parametrize("at", [pytest.param("_write_silver", marks=pytest.mark.long), "record_file"])
 def test_another_file_after_a_killed_batch_finds_nothing_of_it(
     lake: Lake, take_in: TakeIn, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +115,7 @@ def test_another_file_after_a_killed_batch_finds_nothing_of_it(
     assert ledger(lake) == ledger(unkilled)
 
 
-@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
+@pytest.mark.parametrize("at", [pytest.param("_write_silver", marks=pytest.mark.long), "record_file"])
 def test_a_killed_replacement_run_again_is_whole(
     lake: Lake, take_in: TakeIn, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,19 @@ def test_later_files_change_no_earlier_answer(lake: Lake, take_in: TakeIn, tmp_p
     assert features(lake, tmp_path, datetime.now(UTC)) != first
 
 
+def test_an_answer_that_is_given_again_stands_in_the_table(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    then = datetime.now(UTC)
+    first = features(lake, tmp_path, then)
+    take_in("july.csv", "1,b", "3,a")
+    second = features(lake, tmp_path, datetime.now(UTC))
+
+    assert features(lake, tmp_path, then) == first != second
+    version = lake.version("gold.calls_features")
+    assert features(lake, tmp_path, then) == first
+    assert lake.version("gold.calls_features") == version
+
+
 def test_newest_reads_what_came_later_and_vacuumed_versions_are_named(
     lake: Lake, take_in: TakeIn, tmp_path: Path
 ) -> None:

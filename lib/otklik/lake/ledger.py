@@ -124,7 +124,7 @@ def record_run(lake: Lake, run: Run) -> None:
     # The label is this start's own, so no earlier commit can have it.
     before = lake.version(RUNS.name)
     label = f"run {run.run_id} {run.job} {hash_of(row)[:16]}"
-    lake.append(RUNS, rows, label, after=NOTHING if before is None else before)
+    lake.append(RUNS, rows, label, after=NOTHING if before is None else before, is_new=True)
 
 
 def loaded_files(lake: Lake, source: str) -> list[FileEntry]:
@@ -146,8 +146,11 @@ def record_file(lake: Lake, entry: FileEntry, instead_of: FileEntry | None = Non
         values.append(tuple(row[f.name] for f in _FILE_ROW.fields))
     rows = lake.spark.createDataFrame(values, _FILE_ROW)
     label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
+    if instead_of is None:
+        lake.replace(FILES, rows, label, where={"source": entry.source, "content_hash": entry.content_hash})
+        return
     before = lake.version(FILES.name)
-    lake.merge(FILES, rows, label, update_when="true", after=NOTHING if before is None else before)
+    lake.merge(FILES, rows, label, update_when="true", after=NOTHING if before is None else before, is_new=True)
 
 
 def known_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None) -> dict[str, int]:

@@ -8,9 +8,10 @@ that comes takes them back first. Readers look at the version that the ledger kn
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from otklik.errors import DamagedError
-from otklik.lake.store import NOTHING, Commit, Lake
+from otklik.lake.store import NOTHING, RESTORE, Commit, Lake
 
 #: What Delta calls commits that leave the rows as they were.
 _SAME_ROWS = frozenset(
@@ -29,7 +30,6 @@ _SAME_ROWS = frozenset(
         "VACUUM START",
     }
 )
-_RESTORE = "RESTORE"
 
 
 def unknown_commits(commits: list[Commit], known: int) -> tuple[int, list[Commit]]:
@@ -39,11 +39,19 @@ def unknown_commits(commits: list[Commit], known: int) -> tuple[int, list[Commit
         commits: of one table, those after `known`, oldest first.
         known: the version that the ledger knows.
     """
-    base = max((commit.version for commit in commits if commit.operation == _RESTORE), default=known)
+    base = max((commit.version for commit in commits if commit.operation == RESTORE), default=known)
     return base, [commit for commit in commits if commit.version > base and commit.operation not in _SAME_ROWS]
 
 
-def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[[str], None]) -> int:
+@dataclass(frozen=True)
+class Base:
+    """The version behind which a batch writes, and whether commits of the same batch stand behind it already."""
+
+    version: int
+    is_begun: bool = False
+
+
+def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[[str], None]) -> Base:
     """Take back what dead writers left in a table, except the commits of the batch that runs now.
 
     Args:
@@ -54,7 +62,7 @@ def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[
         say: is told what was taken back.
 
     Returns:
-        The version behind which the batch writes; `NOTHING` where there is no such table yet.
+        Behind what the batch writes; version `NOTHING` where there is no such table yet.
 
     Raises:
         DamagedError: if the table is older than the ledger.
@@ -67,21 +75,26 @@ def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[
             cure="restore the lake from a backup, or ingest into a fresh lake",
         )
     if commits is None:
-        return NOTHING
+        return Base(NOTHING)
     # A table that the ledger does not know begins with the commit that made it.
     base, unknown = unknown_commits(commits, 0 if known is None else known)
     if all((commit.label or "").startswith(label) for commit in unknown):
-        return base
+        return Base(base, is_begun=bool(unknown))
     lake.restore(table, base)
     restored = (lake.commits(table, base) or [])[-1].version
     say(f"    {table}: took back {len(unknown)} unfinished commits of an earlier run")
-    return restored
+    return Base(restored)
 
 
 def with_same_rows(lake: Lake, table: str, version: int) -> int:
-    """The newest version that holds the same rows as this one: compacting a table makes new versions of it."""
+    """The newest version that holds the same rows as this one: compacting makes such versions, and bringing back."""
+    # Version → the version that brought its rows.
+    origin = {version: version}
+    rows = version
     for commit in lake.commits(table, version) or []:
-        if commit.operation not in _SAME_ROWS:
-            break
-        version = commit.version
-    return version
+        if commit.restored is not None:
+            rows = origin.get(commit.restored, commit.restored)
+        elif commit.operation not in _SAME_ROWS:
+            rows = commit.version
+        origin[commit.version] = rows
+    return max(each for each, rows in origin.items() if rows == version)

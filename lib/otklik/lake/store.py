@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
@@ -42,18 +42,27 @@ _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TRANSACTION = "spark.databricks.delta.write.txn"
 #: So many of the newest commits are looked at first: reading a long history takes long.
 _RECENT = 10
+_HISTORY = ("version", "operation", "operationParameters", "operationMetrics", "userMetadata")
+#: What Delta calls a commit that brings an old version back.
+RESTORE = "RESTORE"
+#: Properties of a table that name columns.
+_MARK = "otklik."
 #: Before the first version of a table.
 NOTHING = -1
 
 
 @dataclass(frozen=True)
 class Commit:
-    """One version of a table: its number, Delta's own counts of the write, what was done and the writer's label."""
+    """One version of a table: its number, Delta's own counts of the write, what was done and the writer's label.
+
+    `restored` is the version whose rows it brought back, where it did.
+    """
 
     version: int
     metrics: Mapping[str, str]
     operation: str = ""
     label: str | None = None
+    restored: int | None = None
 
     def count(self, metric: str) -> int:
         """A count such as numOutputRows; 0 where Delta did not state it."""
@@ -124,7 +133,8 @@ class Lake:
                 "there is no such table", where=table, cure="`otklik tables` lists what fills each table"
             ) from fault
 
-    def _make(self, table: Table) -> None:
+    def make(self, table: Table) -> None:
+        """Make an empty table by its definition, where there is none."""
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         columns = ", ".join(_column_clause(column) for column in table.columns)
@@ -136,11 +146,11 @@ class Lake:
             f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
         )
 
-    def _create_or_find(self, table: Table, label: str, after: int) -> Commit | None:
+    def _create_or_find(self, table: Table, label: str, after: int, *, is_new: bool) -> Commit | None:
         """The write that carries this label, if the table has it; a missing table is made."""
-        commits = self.commits(table.name, after)
+        commits = [] if is_new and after > NOTHING else self.commits(table.name, after)
         if commits is None:
-            self._make(table)
+            self.make(table)
             return None
         self._check_columns(table)
         return _labelled(commits, label)
@@ -150,17 +160,18 @@ class Lake:
         for limit in (f" LIMIT {_RECENT}", ""):
             try:
                 history = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)}{limit}")
-                rows = history.select("version", "operation", "operationMetrics", "userMetadata").collect()
+                rows = history.select(*_HISTORY).collect()
             except AnalysisException as fault:
                 if _says_missing(fault):
                     return None
                 raise
             if len(rows) < _RECENT or rows[-1].version <= after + 1:
                 break
-        found = [Commit(int(r.version), dict(r.operationMetrics or {}), r.operation, r.userMetadata) for r in rows]
-        return sorted((commit for commit in found if commit.version > after), key=lambda commit: commit.version)
+        return [_commit(row) for row in reversed(rows) if row.version > after]
 
-    def append(self, table: Table, rows: DataFrame, label: str, after: int = NOTHING) -> Commit:
+    def append(
+        self, table: Table, rows: DataFrame, label: str, after: int = NOTHING, *, is_new: bool = False
+    ) -> Commit:
         """Add rows once; a second call with the same label adds nothing.
 
         Args:
@@ -168,11 +179,12 @@ class Lake:
             rows: what to add.
             label: of this write.
             after: the version behind which the label counts.
+            is_new: whether the caller knows that no commit behind that version has the label.
 
         Raises:
             DamagedError: if Delta did not make the commit.
         """
-        done = self._create_or_find(table, label, after)
+        done = self._create_or_find(table, label, after, is_new=is_new)
         if done is not None:
             return done
         writer = _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label)
@@ -185,7 +197,7 @@ class Lake:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""
         before = self.version(table.name)
         if before is None:
-            self._make(table)
+            self.make(table)
             before = NOTHING
         elif self._has_other_columns(table):
             if where is None:
@@ -206,6 +218,7 @@ class Lake:
         update_when: str | None,
         delete_when: str | None = None,
         after: int = NOTHING,
+        is_new: bool = False,
     ) -> Commit:
         """Insert rows with new keys and, where `update_when` holds, replace rows whose key is known.
 
@@ -216,8 +229,9 @@ class Lake:
             update_when: SQL over `t` (there) and `s` (coming); None never updates.
             delete_when: SQL over `t`; rows that are there, do not come and fulfil it go. None keeps them all.
             after: the version behind which the label counts.
+            is_new: whether the caller knows that no commit behind that version has the label.
         """
-        done = self._create_or_find(table, label, after)
+        done = self._create_or_find(table, label, after, is_new=is_new)
         if done is not None:
             return done
         match = " AND ".join(f"t.`{column}` <=> s.`{column}`" for column in table.key)
@@ -262,10 +276,15 @@ class Lake:
 
     def personal_columns(self, table: str) -> list[str]:
         """The columns of a table that hold personal data; none where there is no such table."""
+        return self.marked_columns(table).get("personal", [])
+
+    def marked_columns(self, table: str) -> dict[str, list[str]]:
+        """The columns of a table by mark: personal, after_decision; none where there is no such table."""
         if not self.exists(table):
-            return []
+            return {}
         properties = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties
-        return [name for name in properties.get("otklik.personal", "").split(",") if name]
+        marks = {key.removeprefix(_MARK): names for key, names in properties.items() if key.startswith(_MARK)}
+        return {mark: [name for name in names.split(",") if name] for mark, names in marks.items()}
 
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""
@@ -321,6 +340,17 @@ class Lake:
         finally:
             for key in marks:
                 self.spark.conf.unset(key)
+
+
+def _commit(row: Row) -> Commit:
+    restored = (row.operationParameters or {}).get("version") if row.operation == RESTORE else None
+    return Commit(
+        int(row.version),
+        dict(row.operationMetrics or {}),
+        row.operation,
+        row.userMetadata,
+        None if restored is None else int(restored),
+    )
 
 
 def _labelled(commits: Sequence[Commit], label: str) -> Commit | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ _NOT_CALIBRATED = "not calibrated: the rate has moved"
 
 @dataclass(frozen=True)
 class Terms:
-    """What the numbers are held against: cost and value of a contact, and how often the bootstrap draws."""
+    """What the numbers are held against: cost and value of a contact, how often the bootstrap draws, labels' window."""
 
     cost: float | None
     value: float | None
     replicates: int
     salt: str
     by_moment_always: bool
+    label_window: timedelta
 
 
 def rows_of(labelled: Labelled, judged: Mapping[str, Sequence[Judgement]], terms: Terms) -> pd.DataFrame:
@@ -40,7 +42,7 @@ def rows_of(labelled: Labelled, judged: Mapping[str, Sequence[Judgement]], terms
     for leaks, judgements in judged.items():
         for split in dict.fromkeys(judgement.plan.split for judgement in judgements):
             of_split = [judgement for judgement in judgements if judgement.plan.split == split]
-            rate = _training_rate(labelled, of_split[0])
+            rate = _training_rate(labelled, of_split[0], terms.label_window)
             places = of_split[0].tested.places
             constant = np.full(len(places), rate)
             for calibration in ("raw", "calibrated"):
@@ -56,14 +58,15 @@ def rows_of(labelled: Labelled, judged: Mapping[str, Sequence[Judgement]], terms
     return pd.DataFrame(found)
 
 
-def _training_rate(labelled: Labelled, judgement: Judgement) -> float:
-    """Share of yes in the training part: all rows on a random split, those before the cut on a time split."""
+def _training_rate(labelled: Labelled, judgement: Judgement, label_window: timedelta) -> float:
+    """Share of yes in the training part: all rows on a random split, those with final labels before a cut in time."""
     if judgement.plan.split == "random":
         return float(labelled.label.mean())
     tested = np.zeros(len(labelled.label), dtype=np.bool_)
     tested[judgement.tested.places] = True
-    before = labelled.as_of < labelled.as_of[tested].min()
-    return float(labelled.label[before].mean())
+    cut = labelled.as_of[tested].min()
+    trained = labelled.as_of + np.timedelta64(label_window) <= cut if label_window else labelled.as_of < cut
+    return float(labelled.label[trained].mean())
 
 
 def _figures(

@@ -170,7 +170,7 @@ def judge(
         say: is told how many fits are done, of how many.
 
     Raises:
-        RefusedError: if a part to learn from holds one class only.
+        RefusedError: if a part to learn from holds one class only, or one to test on no positive.
     """
     _require_both_classes(prepared, plan)
     inner_work = [(c, s, fit) for c in contenders for s in range(len(c.settings)) for fit in plan.inner_fits]
@@ -261,10 +261,19 @@ def _fit(
 
 def _require_both_classes(prepared: DataFrame, plan: Plan) -> None:
     fits = [*plan.inner_fits, *(fold.outer for fold in plan.folds)]
+    tests = [fold.outer for fold in plan.folds]
     counts = prepared.agg(
+        *(F.count_if(fit.predicts & (F.col("label") == 1)).alias(f"tested {i}") for i, fit in enumerate(tests)),
         *(F.count_if(fit.learns_from & (F.col("label") == 1)).alias(f"yes {i}") for i, fit in enumerate(fits)),
         *(F.count_if(fit.learns_from & (F.col("label") == 0)).alias(f"no {i}") for i, fit in enumerate(fits)),
     ).collect()[0]
+    for i, fit in enumerate(tests):
+        if not counts[f"tested {i}"]:
+            raise RefusedError(
+                f"{fit.name} would be tested on rows without any yes",
+                where=f"split {plan.split}",
+                cure="more data, fewer folds (splits.folds), or a larger splits.time_test_share",
+            )
     for i, fit in enumerate(fits):
         if not counts[f"yes {i}"] or not counts[f"no {i}"]:
             raise RefusedError(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from otklik.errors import MissingResultError
+from otklik.lake.identity import hash_of
+from otklik.lake.ledger import record_run
 from otklik.models import registry
+from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.steps.show import as_table, plain
+from otklik.steps.starts import noted, start_of
+from otklik.task import Task
 
 _SHOWN = ("sequence", "run_id", "model", "metric", "value", "serves", "reason", "settings")
 
@@ -13,9 +18,12 @@ _SHOWN = ("sequence", "run_id", "model", "metric", "value", "serves", "reason", 
 def show_champion(job: Job) -> int:
     """Print the task's models, newest first, the serving one marked; with --run, roll back to it."""
     task = job.options["task"]
-    name = task.rpartition("/")[2].removesuffix(".toml")
+    name = load(Task, job.home.task(task), dict(job.options.overrides)).name
     if job.options["run"] is not None:
-        _roll_back(job, name, job.options["run"])
+        run = start_of(job, "champion", name, hash_of(job.options["run"]))
+        with noted(job, run):
+            _roll_back(job, name, job.options["run"])
+        record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"run {job.options['run']} serves"))
     runs = registry.history(job.lake, name)
     serving = registry.serving_row(runs)
     if serving is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from otklik.errors import ConfigurationError
 from otklik.features.builder import count_rows, rows_of_task, with_features
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
 from otklik.steps.context import Job
-from otklik.steps.question import Question, answered_before, ask, known_inputs, noted
+from otklik.steps.question import Question, answered_before, ask, known_inputs
+from otklik.steps.starts import noted
 
 
 def build_features(job: Job, question: Question | None = None) -> int:
@@ -22,6 +24,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
             step.rows(earlier.rows_out)
             step.say("reused")
             return 0
+        _refuse_marked(job, question)
         inputs = known_inputs(job.lake, question.task, question.versions, question.as_of)
         rows = rows_of_task(
             job.lake.spark,
@@ -49,6 +52,30 @@ def build_features(job: Job, question: Question | None = None) -> int:
         step.rows(written)
         step.say(message)
     return 0
+
+
+def _refuse_marked(job: Job, question: Question) -> None:
+    """Columns that a contract marks as personal are no features, and those known only afterwards say so.
+
+    Raises:
+        ConfigurationError: naming every column that is otherwise.
+    """
+    known_after = {column.name: column.is_known_after for column in question.columns}
+    faults = []
+    for table in question.versions:
+        marks = job.lake.marked_columns(table)
+        faults += [f"{name} of {table} is personal" for name in marks.get("personal", []) if name in known_after]
+        faults += [
+            f"{name} of {table} is known only after the decision, and its SQL header lacks [after]"
+            for name in marks.get("after_decision", [])
+            if known_after.get(name) is False
+        ]
+    if faults:
+        raise ConfigurationError(
+            "; ".join(faults),
+            where=f"features of {question.task.name}",
+            cure="leave the column out (leave_out), or mark it [after] in the SQL header",
+        )
 
 
 def features_table(question: Question, features: DataFrame) -> Table:

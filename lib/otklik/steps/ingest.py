@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from otklik.errors import InputError
 from otklik.lake.identity import hash_of
-from otklik.lake.ledger import FileEntry, known_versions, loaded_files, record_file
-from otklik.lake.recovery import settle
+from otklik.lake.ledger import FileEntry, known_versions, loaded_files, record_file, record_run
+from otklik.lake.recovery import Base, settle
 from otklik.lake.store import NOTHING, Commit
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import with_pseudonyms
@@ -23,6 +23,7 @@ from otklik.sources.fields import with_fields
 from otklik.sources.reader import Records, clear_faults, read_records
 from otklik.sources.values import spark_type
 from otklik.steps.context import Job
+from otklik.steps.starts import noted, start_of
 
 #: Columns of a table on which Delta keeps statistics, at most.
 _STATISTICS = 32
@@ -48,14 +49,21 @@ def ingest_files(job: Job) -> int:
     key = job.pseudonym_key() if contract.personal_columns else b""
     checks.check_rules(job.lake.spark, contract)
     contract_hash = hash_of(contract.model_dump(mode="json"))
-    for path in [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]:
-        facts = files.describe(job.lake.spark, path)
-        batch = hash_of([contract.name, facts.content_hash, contract_hash])[:16]
-        _ingest(job, Arrival(contract, contract_hash, path, facts, batch, job.clock()), key)
+    run = start_of(job, "ingest", contract.name, contract_hash)
+    entries = []
+    with noted(job, run):
+        for path in [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]:
+            facts = files.describe(job.lake.spark, path)
+            batch = hash_of([contract.name, facts.content_hash, contract_hash])[:16]
+            entries.append(_ingest(job, Arrival(contract, contract_hash, path, facts, batch, job.clock()), key))
+    versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
+    rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
+    record_run(job.lake, run.done(job.clock(), versions, rows, accepted, f"{len(entries)} files"))
     return 0
 
 
-def _ingest(job: Job, arrival: Arrival, key: bytes) -> None:
+def _ingest(job: Job, arrival: Arrival, key: bytes) -> FileEntry:
+    """Returns the file's row of the ledger, old or new."""
     contract, facts = arrival.contract, arrival.facts
     with job.progress.step(f"ingest {facts.name}") as step:
         loaded = loaded_files(job.lake, contract.name)
@@ -63,7 +71,9 @@ def _ingest(job: Job, arrival: Arrival, key: bytes) -> None:
         if known is not None:
             step.rows(known.rows)
             step.say("this content is loaded already")
-            return
+            if known.contract_hash != arrival.contract_hash:
+                step.say("under an earlier version of the contract: a fresh lake reads it anew")
+            return known
         try:
             files.check_whole(facts, contract)
             old = _old_content(contract, facts, loaded)
@@ -89,6 +99,7 @@ def _ingest(job: Job, arrival: Arrival, key: bytes) -> None:
         step.say(f"{entry.accepted:,} accepted, {entry.rejected:,} rejected, {entry.duplicates:,} duplicates{replaced}")
     for rule, rows in sorted(counts.warnings.items()):
         job.progress.line(f"    warning {rule}: {rows:,} rows")
+    return entry
 
 
 @dataclass(frozen=True)
@@ -98,24 +109,25 @@ class _Batch:
     job: Job
     arrival: Arrival
     old: FileEntry | None
-    after: Mapping[str, int]
+    after: Mapping[str, Base]
 
     @property
     def label(self) -> str:
         return f"ingest {self.arrival.batch}"
 
     def append(self, table: Table, rows: DataFrame) -> Commit:
-        return self.job.lake.append(table, rows, self.label, self.after[table.name])
+        base = self.after[table.name]
+        return self.job.lake.append(table, rows, self.label, base.version, is_new=not base.is_begun)
 
     def without_old(self, table: str) -> Commit | None:
         """Take the records of the replaced file out of a table of records."""
-        if self.old is None or self.after[table] == NOTHING:
+        if self.old is None or self.after[table].version == NOTHING:
             return None
         label = f"{self.label} instead of {self.old.batch}"
-        return self.job.lake.delete(table, f"_batch = '{self.old.batch}'", label, self.after[table])
+        return self.job.lake.delete(table, f"_batch = '{self.old.batch}'", label, self.after[table].version)
 
 
-def _settled_versions(job: Job, arrival: Arrival) -> dict[str, int]:
+def _settled_versions(job: Job, arrival: Arrival) -> dict[str, Base]:
     """The version of each table behind which the file's batch writes; what killed runs left there is taken back."""
     name = arrival.contract.name
     tables = [f"bronze.{name}", REJECTED.name, f"silver.{name}"]
@@ -158,6 +170,9 @@ def _write_bronze(batch: _Batch, records: Records, judged: DataFrame, counts: ch
         "file", F.lit(arrival.facts.name)
     )
     commits = {bronze.name: [batch.append(bronze, rows)]}
+    if batch.after[REJECTED.name].version == NOTHING:
+        # Whoever looks for faults finds an empty table, not none.
+        batch.job.lake.make(REJECTED)
     if counts.rejected:
         rejected = _with_arrival(checks.only_rejected(judged), arrival)
         named = rejected.withColumns({"source": F.lit(contract.name), "file": F.lit(arrival.facts.name)})
@@ -176,7 +191,8 @@ def _write_silver(batch: _Batch, judged: DataFrame, key: bytes) -> tuple[int, in
     accepted = with_pseudonyms(checks.only_accepted(judged, contract), contract.personal_columns, key)
     rows = _with_arrival(_with_known_at(accepted, contract, arrival.started_at), arrival)
     rows = rows.withColumn("_file", F.lit(arrival.facts.name))
-    if batch.after[table.name] <= 0:
+    base = batch.after[table.name]
+    if base.version <= 0:
         # The first batch of a table finds nothing to compare with.
         commit = batch.append(table, rows)
         return commit.count("numOutputRows"), 0, commit.version
@@ -188,7 +204,8 @@ def _write_silver(batch: _Batch, judged: DataFrame, key: bytes) -> tuple[int, in
         batch.label,
         update_when=" OR ".join(f"({condition})" for condition in conditions) or None,
         delete_when=is_old,
-        after=batch.after[table.name],
+        after=base.version,
+        is_new=not base.is_begun,
     )
     inserted, updated = commit.count("numTargetRowsInserted"), commit.count("numTargetRowsUpdated")
     # A row of the replaced file that comes again is the new file's row, not a change to another one's.
@@ -207,6 +224,9 @@ def silver_table(contract: Contract) -> Table:
     properties = {**SILVER.properties, "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in counted)}
     if contract.personal_columns:
         properties["otklik.personal"] = ",".join(contract.personal_columns)
+    late = [name for name, column in contract.columns.items() if column.known == "after_decision"]
+    if late:
+        properties["otklik.after_decision"] = ",".join(late)
     return SILVER.of(contract.name, tuple(columns), key=tuple(contract.key_columns), properties=properties)
 
 

@@ -7,7 +7,8 @@ import re
 from otklik.errors import ConfigurationError, DamagedError, OtklikError
 from otklik.lake import maintenance
 from otklik.lake.folder import Folder
-from otklik.lake.ledger import known_versions
+from otklik.lake.identity import hash_of
+from otklik.lake.ledger import known_versions, record_run
 from otklik.lake.maintenance import Flaw
 from otklik.lake.recovery import settle
 from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, MODEL_RUNS, SILVER, Table
@@ -17,6 +18,7 @@ from otklik.sources.contract import Contract
 from otklik.steps.context import Job
 from otklik.steps.ingest import silver_table
 from otklik.steps.show import as_table
+from otklik.steps.starts import start_of
 
 #: Days for which Delta promises that nobody still reads or writes files of an old version.
 _SAFE_DAYS = 7
@@ -37,6 +39,7 @@ def maintain_lake(job: Job) -> int:
     if not tables:
         raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
     only_checks = job.options["check_only"]
+    run = start_of(job, "maintain", "", hash_of([days, only_checks]))
     if not only_checks:
         with job.progress.step("repair") as step:
             step.say(f"{_take_back(job, tables)} tables brought back, {_clear_away(job)} leftovers removed")
@@ -50,6 +53,7 @@ def maintain_lake(job: Job) -> int:
                 maintenance.vacuum(job.lake, table, days * 24)
     if not only_checks:
         _print_sizes(job, tables)
+        record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
     job.print_result("".join(f"wrong: {OtklikError(f.what, where=f.where, cure=f.cure).line()}\n" for f in flaws))
     return 1 if flaws else 0
 

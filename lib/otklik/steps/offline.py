@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from otklik.environment import Environment
 from otklik.errors import ConfigurationError
 from otklik.features.catalogue import read_select
 from otklik.home import Home
-from otklik.lake.tables import ALL_TABLES
+from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, HOUSE_PROPERTIES
 from otklik.settings import Strict, read_toml, validate
 from otklik.sources.contract import Contract
 from otklik.task import Task
@@ -45,6 +46,7 @@ def _check(path: Path, home: Home) -> str:
     folders = home.sql_folders(path)
     read_select(settings.rows.sql, settings.rows.settings, folders)
     selects = [read_select(group.sql, group.settings, folders) for group in settings.features.values()]
+    settings.check_feature_names({column.name for select in selects for column in select.columns})
     return f"a task, {sum(len(select.columns) for select in selects)} features, fine"
 
 
@@ -67,8 +69,11 @@ def draft(path: str) -> str:
 def tables() -> str:
     """Every table of the house with its columns."""
     blocks = []
-    for table in ALL_TABLES:
-        key = f"  key: {', '.join(table.key)}" if table.key else "  one row per event"
+    with_keys = replace(FEATURES, columns=FEATURE_KEYS + FEATURES.columns)
+    for table in (with_keys if known is FEATURES else known for known in ALL_TABLES):
+        lines = [f"  key: {', '.join(table.key)}"] if table.key else []
+        lines += [f"  clustered by: {', '.join(table.cluster_by)}"] if table.cluster_by else []
+        lines += [f"  {name} = {value}" for name, value in sorted({**HOUSE_PROPERTIES, **table.properties}.items())]
         columns = [f"    {c.name:<22} {c.type:<12} {c.meaning}" for c in table.columns]
-        blocks.append("\n".join([f"{table.name}: {table.meaning}", key, *columns]))
+        blocks.append("\n".join([f"{table.name}: {table.meaning}", *lines, *columns]))
     return "\n\n".join(blocks) + "\n"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pyspark.sql import DataFrame
 
-from otklik.errors import MissingResultError, OtklikError
+from otklik.errors import MissingResultError
 from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_of_task
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.identity import code_version, hash_of, run_id
 from otklik.lake.ledger import Run, find_answer, find_run, input_versions, record_run
 from otklik.lake.recovery import with_same_rows
-from otklik.lake.store import Lake, says_vacuumed
+from otklik.lake.store import Lake
 from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.task import Task
@@ -65,6 +63,7 @@ def ask(job: Job) -> Question:
     folders = job.home.sql_folders(path)
     rows_select = read_select(task.rows.sql, task.rows.settings, folders)
     selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
+    task.check_feature_names({column.name for select, _ in selects for column in select.columns})
     versions = _versions(job, task)
     as_of = job.options.as_of or _latest_moment(job.lake, task, rows_select, versions)
     settings = {**task.model_dump(mode="json"), "sql": [s.text for s in (rows_select, *(s for s, _ in selects))]}
@@ -102,37 +101,24 @@ def known_inputs(lake: Lake, task: Task, versions: dict[str, int], as_of: dateti
 
 
 def answered_before(job: Job, run: Run) -> Run | None:
-    """If an earlier start gave this result, note that this one reuses it."""
+    """If an earlier start gave this result, note that this one reuses it.
+
+    Tables that hold one run at a time are brought back to it where another run has come in between: whoever shows or
+    exports them gets what was asked for last.
+    """
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
-    if earlier is not None:
-        record_run(job.lake, run.reused(job.clock(), earlier))
+    if earlier is None:
+        return None
+    outputs = dict(earlier.outputs)
+    for table, version in earlier.outputs.items():
+        if table.startswith(f"gold.{run.task}_") and with_same_rows(job.lake, table, version) != job.lake.version(
+            table
+        ):
+            job.lake.restore(table, version)
+            outputs[table] = job.lake.version(table) or version
+    earlier = replace(earlier, outputs=outputs)
+    record_run(job.lake, run.reused(job.clock(), earlier))
     return earlier
-
-
-@contextlib.contextmanager
-def noted(job: Job, run: Run) -> Iterator[None]:
-    """Leave a row in ops.runs also for a start that fails; the fault goes on."""
-    try:
-        yield
-    except Exception as fault:
-        told = _vacuumed(run) if says_vacuumed(fault) else fault
-        message = told.line() if isinstance(told, OtklikError) else type(told).__name__
-        # Where not even the ledger can be written, the fault itself is what must be told.
-        with contextlib.suppress(Exception):
-            record_run(job.lake, run.failed(job.clock(), message))
-        if told is fault:
-            raise
-        raise told from fault
-
-
-def _vacuumed(run: Run) -> MissingResultError:
-    """Whoever asks for a moment long ago may come after the files of its versions went."""
-    gone = ", ".join(f"{table} at version {version}" for table, version in sorted(run.inputs.items()))
-    return MissingResultError(
-        f"it reads {gone}, and files of that were vacuumed",
-        where=run.task,
-        cure="ask without --as-of or with --newest, or restore the lake from a backup",
-    )
 
 
 def features_run(job: Job, question: Question) -> Run:

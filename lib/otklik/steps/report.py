@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from pyspark.sql import functions as F
 
-from otklik.errors import MissingResultError
+from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
 from otklik.lake.ledger import Run, find_run, record_run
@@ -16,7 +16,8 @@ from otklik.report.contents import contents
 from otklik.report.facts import Language, ReportFacts
 from otklik.report.page import render
 from otklik.steps.context import Job
-from otklik.steps.question import Question, ask, features_run, noted
+from otklik.steps.question import Question, ask, features_run
+from otklik.steps.starts import noted
 
 PAGE = "index.html"
 
@@ -34,7 +35,15 @@ def write_report(job: Job, question: Question | None = None) -> int:
     if len(names) == 1:
         _write(job, ask(job.about(task=names[0])), PAGE)
         return 0
-    pages = [(f"{name}.html", _write(job, ask(job.about(task=name)), f"{name}.html")) for name in names]
+    pages = []
+    for name in names:
+        try:
+            pages.append((f"{name}.html", _write(job, ask(job.about(task=name)), f"{name}.html")))
+        except (ConfigurationError, MissingResultError) as fault:
+            # A task from elsewhere, or one that was run with options of its own, has a report when it is named.
+            job.progress.line(f"  left out: {fault.line()}")
+    if not pages:
+        raise MissingResultError("no task has a report to write", where="report", cure="name one: `otklik report TASK`")
     Folder(job.lake.folder("report")).write(PAGE, contents(pages, _language(job)).encode())
     return 0
 

@@ -19,7 +19,8 @@ from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
-from otklik.steps.question import Question, answered_before, ask, features_run, noted
+from otklik.steps.question import Question, answered_before, ask, features_run
+from otklik.steps.starts import noted
 
 _DRIFTED = "inputs have drifted"
 

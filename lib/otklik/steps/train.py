@@ -37,7 +37,8 @@ from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.crown import crown
 from otklik.steps.frames import replace_rows
-from otklik.steps.question import Question, answered_before, ask, features_run, noted
+from otklik.steps.question import Question, answered_before, ask, features_run
+from otklik.steps.starts import noted
 from otklik.task import Task
 
 #: Rows of the training part on which single features are tried against the label.
@@ -192,6 +193,7 @@ def _scoreboard(task: Task, contest: Contest) -> pd.DataFrame:
         task.evaluation.bootstrap_replicates,
         task.splits.bootstrap_salt,
         task.rows.unit_of_bootstrap == "moment",
+        task.rows.label_window,
     )
     if contest.judged["with"] and contest.judged["with"][0] is contest.judged["without"][0]:
         board = rows_of(contest.labelled, {"without": contest.judged["without"]}, terms)

@@ -77,3 +77,33 @@ def test_a_parquet_file_needs_its_footer(spark, tmp_path, make_contract) -> None
 
     with pytest.raises(InputError, match="no whole Parquet file"):
         check_whole(describe(spark, f"file://{tmp_path / 'a.parquet'}"), make_contract(format_={"kind": "parquet"}))
+
+
+@pytest.fixture(scope="module")
+def packed() -> bytes:
+    return gzip.compress(b"id,page\n" + b"".join(b"%d,home\n" % number for number in range(40)), mtime=0)
+
+
+def test_a_gzip_cut_at_any_byte_is_refused(spark, tmp_path, make_contract, packed) -> None:
+    file = tmp_path / "visits.csv.gz"
+    contract = make_contract({"id": {"type": "integer"}, "page": {"type": "string"}})
+    for length in range(len(packed)):
+        file.write_bytes(packed[:length])
+        with pytest.raises(InputError):
+            check_whole(describe(spark, file.as_uri()), contract)
+
+
+def test_a_gzip_with_any_byte_changed_is_refused_or_holds_the_same(spark, tmp_path, make_contract, packed) -> None:
+    """The first bytes hold a time and a system that no checksum covers."""
+    file = tmp_path / "visits.csv.gz"
+    contract = make_contract({"id": {"type": "integer"}, "page": {"type": "string"}})
+    accepted = []
+    for place in range(len(packed)):
+        file.write_bytes(packed[:place] + bytes([packed[place] ^ 0xFF]) + packed[place + 1 :])
+        try:
+            check_whole(describe(spark, file.as_uri()), contract)
+        except InputError:
+            continue
+        assert gzip.decompress(file.read_bytes()) == gzip.decompress(packed)
+        accepted.append(place)
+    assert set(accepted) <= set(range(4, 10))

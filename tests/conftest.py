@@ -19,6 +19,11 @@ PROJECT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Faults last: they run commands again in the session of the tests, which is warm by then."""
+    items.sort(key=lambda item: "faults" in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session with two cores and small settings, started by the first test that asks for it."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 from tests.faults.harness import VICTIMS, Ahead, Bench, Result, kill_at_point, kill_at_random, stage_named
-from tests.faults.pairs import PAIRS, lose_a_commit, run_pair
+from tests.faults.pairs import PAIRS, Pair, lose_a_commit, run_pair
 from tests.faults.small_lake import STAGES
 from tests.faults.stop_at import POINTS
 
@@ -55,12 +55,10 @@ def test_killed_at_a_random_moment(bench: Bench, seed: int) -> None:
     assert result.differences == ()
 
 
-@pytest.mark.parametrize(
-    "pair",
-    [pytest.param(pair, id=pair.name, marks=[pytest.mark.long] if place else []) for place, pair in enumerate(PAIRS)],
-)
-def test_two_writers(bench: Bench, pair: object) -> None:
-    assert run_pair(bench, pair, lag=5).differences == ()  # type: ignore[arg-type]
+@pytest.mark.long
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_two_writers(bench: Bench, pair: Pair) -> None:
+    assert run_pair(bench, pair, lag=5).differences == ()
 
 
 @pytest.mark.long

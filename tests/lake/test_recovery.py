@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from otklik.errors import DamagedError
+from otklik.errors import DamagedError, MissingResultError
+from otklik.lake.maintenance import vacuum
 from otklik.lake.recovery import Base, settle, with_same_rows
 from otklik.lake.store import NOTHING, Lake
 from otklik.lake.tables import Column, Table
@@ -115,6 +116,15 @@ def test_a_version_that_was_brought_back_counts_as_itself(lake: Lake) -> None:
     assert with_same_rows(lake, POSTS.name, first) == back
     assert with_same_rows(lake, POSTS.name, second) == second
     assert numbers(lake, back) == [1]
+
+
+def test_what_was_vacuumed_cannot_be_brought_back_and_says_so(lake: Lake) -> None:
+    first = lake.replace(POSTS, posts(lake, 1), "one").version
+    lake.replace(POSTS, posts(lake, 2), "two")
+    vacuum(lake, POSTS.name, 0)
+    with pytest.raises(MissingResultError, match=f"version {first} cannot be brought back"):
+        lake.restore(POSTS.name, first)
+    assert numbers(lake) == [2]
 
 
 def test_a_long_history_is_read_as_far_as_needed(lake: Lake) -> None:

@@ -82,7 +82,8 @@ def unkilled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> L
     return lake
 
 
-@pytest.mark.parametrize("at", [pytest.param("_write_silver", marks=pytest.mark.long), "record_file"])
+@pytest.mark.long
+@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
 def test_a_killed_batch_run_again_gives_the_same_tables(
     lake: Lake, take_in: TakeIn, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +116,8 @@ def test_another_file_after_a_killed_batch_finds_nothing_of_it(
     assert ledger(lake) == ledger(unkilled)
 
 
-@pytest.mark.parametrize("at", [pytest.param("_write_silver", marks=pytest.mark.long), "record_file"])
+@pytest.mark.long
+@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
 def test_a_killed_replacement_run_again_is_whole(
     lake: Lake, take_in: TakeIn, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def test_it_takes_back_what_a_killed_run_left(
     assert maintain(lake, tmp_path, check_only=True) == 0
 
 
+@pytest.mark.long
 def test_a_compacted_and_vacuumed_table_is_still_read_at_the_ledgers_version(
     lake: Lake, take_in: TakeIn, tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ _VACUUMED = (
     "DELTA_VERSION_NOT_FOUND",
     "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION",
     "FAILED_READ_FILE.FILE_NOT_EXIST",
+    "Not all files from version",
 )
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TRANSACTION = "spark.databricks.delta.write.txn"

@@ -114,7 +114,11 @@ def answered_before(job: Job, run: Run) -> Run | None:
         if table.startswith(f"gold.{run.task}_") and with_same_rows(job.lake, table, version) != job.lake.version(
             table
         ):
-            job.lake.restore(table, version)
+            try:
+                job.lake.restore(table, version)
+            except MissingResultError:
+                # Its files were vacuumed: it is made anew.
+                return None
             outputs[table] = job.lake.version(table) or version
     earlier = replace(earlier, outputs=outputs)
     record_run(job.lake, run.reused(job.clock(), earlier))

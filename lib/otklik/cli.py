@@ -212,18 +212,20 @@ class _TerminatedError(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
+def _stopped_by(number: signal.Signals, fault: type[KeyboardInterrupt]) -> Iterator[None]:
+    """While it lasts the signal raises this where the program stands, and the program closes what is open."""
+
     def stop(*_: object) -> None:
-        raise _TerminatedError
+        raise fault
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
 
 
 def run_job(path: str) -> None:
@@ -286,7 +288,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
     progress = Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
     with contextlib.ExitStack() as open_until_done:
         if not submitted:
-            open_until_done.enter_context(_stopped_by_sigterm())
+            open_until_done.enter_context(_stopped_by(signal.SIGTERM, _TerminatedError))
         scratch = open_until_done.enter_context(scratch_folder())
         held = None
         folder, now = Path(lake_root), datetime.now(UTC)
@@ -312,6 +314,9 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
             jvm_log=None if given.debug or submitted else scratch / "spark.log",
         )
         open_until_done.callback(started.stop)
+        if not submitted:
+            # Spark's own answer to Ctrl-C cancels jobs from inside a call to the JVM, and that call fails.
+            open_until_done.enter_context(_stopped_by(signal.SIGINT, KeyboardInterrupt))
         if held is not None:
             held.include(session.jvm_processes())
         names = {key: value for key, value in vars(given).items() if key not in _COMMON_OPTIONS}

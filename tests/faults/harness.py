@@ -211,7 +211,7 @@ def start(command: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command,
         cwd=PROJECT,
-        env=_environment(),
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -251,7 +251,8 @@ def _wait_for(mark: Path, process: subprocess.Popen[str]) -> bool:
     return True
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What a command started by the harness finds: the project, and options for short runs."""
     # A command of a few seconds is over before generated code and Java's second compiler pay.
     quick = "-XX:TieredStopAtLevel=1 -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
     paths = os.pathsep.join([str(PROJECT / "lib"), str(PROJECT)])

@@ -1,0 +1,50 @@
+"""Ctrl-C and SIGTERM: the command ends soon, says so in one line, and leaves nothing half done."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from tests.faults.harness import PROJECT, Bench, environment
+
+#: Seconds within which a stopped command is over.
+SOON = 10
+
+
+@pytest.fixture(scope="module")
+def bench(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("stopped"), spark)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [3, 9, 14])
+@pytest.mark.parametrize(("number", "code", "by"), [(signal.SIGINT, 130, "the user"), (signal.SIGTERM, 143, "SIGTERM")])
+def test_a_stopped_command_ends_soon_and_goes_on_later(
+    bench: Bench, number: signal.Signals, code: int, by: str, seconds: int
+) -> None:
+    stage, lake = "ingest july", bench.before("ingest july")
+    process = subprocess.Popen(
+        bench.command(lake, "ingest", "{files}/calls.toml", "{files}/july.csv"),
+        cwd=PROJECT,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+
+    process.send_signal(number)
+    _, said = process.communicate(timeout=SOON)
+
+    if process.returncode != 0:
+        assert process.returncode == code
+        assert [line for line in said.splitlines() if not line.startswith("NOTE: ")][-1] == (
+            f"otklik: stopped by {by}; the same command goes on where it was"
+        )
+    assert not (Path(lake) / "_lease.json").exists()
+    assert bench.run(lake, "ingest", "{files}/calls.toml", "{files}/july.csv") == 0
+    assert bench.differences(lake, stage) == ()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
-from tests.faults.harness import Bench, Result, fingerprint, stage_named, start
+from tests.faults.harness import Bench, Result, fingerprint, start
 from tests.faults.small_lake import write_more
 
 
@@ -80,41 +76,3 @@ def _one_after_the_other(bench: Bench, pair: Pair, second_first: bool) -> dict[s
         _KNOWN[key] = fingerprint(bench.spark, lake)
         shutil.rmtree(lake)
     return _KNOWN[key]
-
-
-def lose_a_commit(bench: Bench) -> tuple[str, ...]:
-    """Two ingests without a lease, the first held up while it puts a commit in place; what the lake then lacks.
-
-    This is how Delta loses commits on a local disk: it looks whether the version is free, writes a draft and moves it
-    there, whatever has come there in between.
-
-    Raises:
-        TimeoutError: if the first could not be held up in time.
-    """
-    write_more(bench.files, "one.csv", 1_000, 40)
-    write_more(bench.files, "two.csv", 2_000, 40)
-    stage = stage_named("ingest august").name
-    expected = _one_after_the_other(bench, PAIRS[0], second_first=False)
-    lake = bench.before(stage)
-    mark = lake.with_suffix(".mark")
-    first = start(_without_lease(bench, lake, _INGEST_ONE, mark))
-    until = time.monotonic() + 120
-    while not mark.exists():
-        if first.poll() is not None or time.monotonic() > until:
-            raise TimeoutError("the first ingest was over before it could be held up")
-        time.sleep(0.05)
-    java = [child for child in psutil.Process(first.pid).children(recursive=True) if "java" in child.name()]
-    second = start(_without_lease(bench, lake, _INGEST_TWO, Path(os.devnull)))
-    second.wait()
-    for each in java:
-        each.send_signal(signal.SIGCONT)
-    first.wait()
-    found = fingerprint(bench.spark, lake)
-    shutil.rmtree(lake)
-    mark.unlink()
-    return tuple(name for name in expected if found.get(name) != expected[name])
-
-
-def _without_lease(bench: Bench, lake: Path, arguments: tuple[str, ...], mark: Path) -> list[str]:
-    ordinary = bench.command(lake, *arguments)
-    return [ordinary[0], "-m", "tests.faults.without_lease", str(mark), str(lake), "--", *ordinary[3:]]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 from tests.faults.harness import VICTIMS, Ahead, Bench, Result, kill_at_point, kill_at_random, stage_named
-from tests.faults.pairs import PAIRS, Pair, lose_a_commit, run_pair
+from tests.faults.pairs import PAIRS, Pair, run_pair
 from tests.faults.small_lake import STAGES
 from tests.faults.stop_at import POINTS
 
@@ -59,14 +59,6 @@ def test_killed_at_a_random_moment(bench: Bench, seed: int) -> None:
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 def test_two_writers(bench: Bench, pair: Pair) -> None:
     assert run_pair(bench, pair, lag=5).differences == ()
-
-
-@pytest.mark.long
-@pytest.mark.xfail(
-    strict=True, reason="Delta on a local disk loses commits of two writers; the lease is there for that"
-)
-def test_without_the_lease_no_commit_is_lost(bench: Bench) -> None:
-    assert lose_a_commit(bench) == ()
 
 
 def test_every_point_belongs_to_a_stage() -> None:

@@ -61,6 +61,13 @@ def test_old_versions_stay_readable_when_a_table_is_replaced_with_other_columns(
     assert [row.text for row in lake.read("silver.posts", first.version).collect()] == ["a"]
 
 
+def test_nothing_instead_of_nothing_is_no_fault(lake: Lake, spark: SparkSession) -> None:
+    first = lake.append(POSTS, posts(spark, (1, "a")), "one").version
+    assert lake.replace(POSTS, posts(spark).limit(0), "two", where={"text": "b"}).version >= first
+    assert lake.append(POSTS, posts(spark).limit(0), "three").version >= first
+    assert rows_of(lake) == [(1, "a")]
+
+
 def test_replace_where_touches_only_the_named_rows(lake: Lake, spark: SparkSession) -> None:
     lake.append(POSTS, posts(spark, (1, "a"), (2, "b")), "one")
     lake.replace(POSTS, posts(spark, (2, "b"), (3, "b")), "two", where={"text": "b"})

@@ -192,7 +192,7 @@ class Lake:
         if after > NOTHING:
             writer = writer.option("txnAppId", _transaction(label, after)).option("txnVersion", "1")
         writer.append()
-        return self._written(table.name, label, after)
+        return self._written(table.name, label, after, rows)
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""
@@ -208,7 +208,7 @@ class Lake:
         for column, value in (where or {}).items():
             condition = condition & (F.col(column) == F.lit(value))
         _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).overwrite(condition)
-        return self._written(table.name, label, before)
+        return self._written(table.name, label, before, rows)
 
     def merge(
         self,
@@ -291,16 +291,18 @@ class Lake:
         """A place for files of the lake that are no tables: models, reports."""
         return "/".join([self.root, *parts])
 
-    def _written(self, table: str, label: str, after: int) -> Commit:
-        """The newest write with this label, which was made just now."""
+    def _written(self, table: str, label: str, after: int, rows: DataFrame) -> Commit:
+        """The newest write with this label, which was made just now; of no rows Delta may have made no commit."""
         found = _labelled(self.commits(table, after) or [], label)
-        if found is None:
-            raise DamagedError(
-                f"the write {label!r} is not in its history",
-                where=table,
-                cure="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
-            )
-        return found
+        if found is not None:
+            return found
+        if rows.isEmpty():
+            return Commit(self.version(table) or 0, {})
+        raise DamagedError(
+            f"the write {label!r} is not in its history",
+            where=table,
+            cure="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
+        )
 
     def _columns(self, table: str) -> list[tuple[str, str]]:
         return [(name, kind) for name, kind in self.read(table).dtypes]
@@ -326,7 +328,7 @@ class Lake:
             writer.saveAsTable(self.reference(table.name))
         else:
             writer.save(f"{self.root}/{table.name.replace('.', '/')}")
-        return self._written(table.name, label, before)
+        return self._written(table.name, label, before, rows)
 
     @contextlib.contextmanager
     def _marked(self, label: str, after: int) -> Iterator[None]:

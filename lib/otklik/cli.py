@@ -307,13 +307,14 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
         )
         if not submitted:
             _require_java()
-        started = session.start(
-            f"otklik {given.command}",
-            properties,
-            submitted=submitted,
-            jvm_log=None if given.debug or submitted else scratch / "spark.log",
+        started = open_until_done.enter_context(
+            session.start(
+                f"otklik {given.command}",
+                properties,
+                submitted=submitted,
+                jvm_log=None if given.debug or submitted else scratch / "spark.log",
+            )
         )
-        open_until_done.callback(started.stop)
         if not submitted:
             # Spark's own answer to Ctrl-C cancels jobs from inside a call to the JVM, and that call fails.
             open_until_done.enter_context(_stopped_by(signal.SIGINT, KeyboardInterrupt))

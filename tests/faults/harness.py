@@ -19,8 +19,9 @@ from typing import Literal
 
 import psutil
 from pyspark.sql import SparkSession
+from tests.conftest import PROJECT
 from tests.faults.small_lake import STAGES, Stage, write_files
-from tests.faults.stop_at import POINTS
+from tests.faults.stop_at import POINTS, java_of
 
 from otklik import cli
 from otklik.lake.content import content_hash
@@ -29,7 +30,6 @@ from otklik.lake.maintenance import table_names
 from otklik.lake.store import Lake
 from otklik.models.registry import history, load
 
-PROJECT = Path(__file__).resolve().parents[2]
 Victim = Literal["python", "java", "both"]
 VICTIMS: tuple[Victim, ...] = ("python", "java", "both")
 #: Columns that differ because of when and on which versions a run was made, not because of what it found.
@@ -223,7 +223,7 @@ def kill(process: subprocess.Popen[str], victim: Victim) -> None:
     """Kill -9 the command's Python, its JVM or both, and see that nothing of it runs on but what was left alive."""
     if process.poll() is not None:
         return
-    java = [child for child in psutil.Process(process.pid).children(recursive=True) if "java" in child.name()]
+    java = java_of(process.pid)
     if victim == "both":
         os.killpg(process.pid, signal.SIGKILL)
     elif victim == "java":

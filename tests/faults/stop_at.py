@@ -74,7 +74,7 @@ def main() -> None:
         _stop_before(point, mark)
     else:
         table = lake.joinpath(*point.commit_of.split("."))
-        threading.Thread(target=stop_before_commit, args=(table, point.which, mark), daemon=True).start()
+        threading.Thread(target=_stop_before_commit, args=(table, point.which, mark), daemon=True).start()
     sys.exit(cli.main(sys.argv[5:]))
 
 
@@ -105,14 +105,14 @@ def _stop_before(point: Point, mark: Path) -> None:
     setattr(owner, name, stop)
 
 
-def stop_before_commit(table: Path, which: int, mark: Path) -> None:
+def _stop_before_commit(table: Path, which: int, mark: Path) -> None:
     """Stop the JVM while the table's next commit is a temporary file: it is written, and not yet moved into place."""
     log, seen = table / "_delta_log", set[str]()
     java = None
     while True:
         drafts = {name for name in _names(log) if name.endswith(".tmp") and ".json." in name}
         if drafts - seen:
-            java = java or _java()
+            java = java or next(iter(java_of(os.getpid())), None)
             if len(seen | drafts) >= which and java is not None:
                 java.send_signal(signal.SIGSTOP)
                 if drafts & _names(log):
@@ -131,9 +131,9 @@ def _names(folder: Path) -> set[str]:
         return set()
 
 
-def _java() -> psutil.Process | None:
-    children = psutil.Process().children(recursive=True)
-    return next((child for child in children if "java" in child.name()), None)
+def java_of(pid: int) -> list[psutil.Process]:
+    """The JVMs that a process started."""
+    return [child for child in psutil.Process(pid).children(recursive=True) if "java" in child.name()]
 
 
 if __name__ == "__main__":

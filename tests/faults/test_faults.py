@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from pyspark.sql import SparkSession
 from tests.faults.harness import VICTIMS, Ahead, Bench, Result, kill_at_point, kill_at_random, stage_named
 from tests.faults.pairs import PAIRS, Pair, run_pair
 from tests.faults.small_lake import STAGES
@@ -15,11 +14,6 @@ from tests.faults.stop_at import POINTS
 #: The others come with --all: their commands take longer.
 QUICK = [point for point, where in POINTS.items() if where.stage not in ("train", "score", "report", "maintain")]
 SLOW = [point for point in POINTS if point not in QUICK]
-
-
-@pytest.fixture(scope="module")
-def bench(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("faults"), spark)
 
 
 @pytest.fixture(scope="module")

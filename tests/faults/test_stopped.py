@@ -8,16 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
-from tests.faults.harness import PROJECT, Bench, environment
+from tests.conftest import PROJECT
+from tests.faults.harness import Bench, environment
 
 #: Seconds within which a stopped command is over.
 SOON = 10
-
-
-@pytest.fixture(scope="module")
-def bench(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("stopped"), spark)
 
 
 @pytest.mark.long

@@ -8,23 +8,16 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
+from otklik.errors import DamagedError
 from otklik.lake.folder import Folder
 from otklik.lake.ledger import known_versions
 from otklik.lake.recovery import unknown_commits
-from otklik.lake.store import NOTHING, Lake
+from otklik.lake.store import NOTHING, Lake, plain_type
 from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
 
 LAYERS = ("bronze", "silver", "gold", "ops")
+_CURE = "restore the lake from a backup, or ingest into a fresh lake"
 _RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
-
-
-@dataclass(frozen=True)
-class Flaw:
-    """Something that is not as it should be: where, what, and what a person can do."""
-
-    where: str
-    what: str
-    cure: str
 
 
 @dataclass(frozen=True)
@@ -55,17 +48,18 @@ def table_names(lake: Lake) -> list[str]:
     return sorted(names)
 
 
-def definition_flaws(lake: Lake, table: str, definition: Table) -> list[Flaw]:
+def definition_flaws(lake: Lake, table: str, definition: Table) -> list[DamagedError]:
     """Columns that the definition has and the table has not, or has with another type."""
     there = dict(lake.read(table).dtypes)
     wrong = [
         f"{column.name} {column.type} ({there.get(column.name, 'missing')})"
         for column in definition.columns
-        if there.get(column.name) != column.type.lower().replace(", ", ",")
+        if there.get(column.name) != plain_type(column.type)
     ]
     if not wrong:
         return []
-    return [Flaw(table, f"not as defined: {', '.join(wrong)}", "ingest or run again into a fresh lake")]
+    what = f"not as defined: {', '.join(wrong)}"
+    return [DamagedError(what, where=table, cure="ingest or run again into a fresh lake")]
 
 
 def unfinished(lake: Lake, tables: Sequence[str]) -> dict[str, int]:
@@ -79,7 +73,7 @@ def unfinished(lake: Lake, tables: Sequence[str]) -> dict[str, int]:
     return {table: count for table, count in counted.items() if count}
 
 
-def ledger_flaws(lake: Lake) -> list[Flaw]:
+def ledger_flaws(lake: Lake) -> list[DamagedError]:
     """Where the ledger of files does not add up, or the tables hold other counts than it says."""
     files = lake.find(FILES.name)
     if files is None:
@@ -90,7 +84,7 @@ def ledger_flaws(lake: Lake) -> list[Flaw]:
         | (entries["accepted"] != entries["inserted"] + entries["updated"])
     ]
     flaws = [
-        Flaw(FILES.name, f"{file} of {source}: its counts do not add up", "ingest into a fresh lake")
+        DamagedError(f"{file} of {source}: its counts do not add up", where=FILES.name, cure="ingest into a fresh lake")
         for source, file in zip(odd["source"], odd["file"], strict=True)
     ]
     loaded = entries[entries["status"] == "loaded"]
@@ -101,27 +95,26 @@ def ledger_flaws(lake: Lake) -> list[Flaw]:
         silver = SILVER.of(str(source)).name
         rows, inserted = lake.read(silver, known.get(silver)).count(), int(mine["inserted"].sum())
         if rows != inserted:
-            flaws.append(Flaw(silver, f"{rows:,} rows, the ledger says {inserted:,}", _RESTORE))
+            flaws.append(DamagedError(f"{rows:,} rows, the ledger says {inserted:,}", where=silver, cure=_CURE))
     rejected = {b: int(n) for b, n in zip(loaded["_batch"], loaded["rejected"], strict=True) if n}
     if rejected or REJECTED.name in known:
         flaws += _batch_flaws(lake, REJECTED.name, known, rejected)
     return flaws
 
 
-_RESTORE = "restore the lake from a backup, or ingest into a fresh lake"
-
-
-def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[str, int]) -> list[Flaw]:
+def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[str, int]) -> list[DamagedError]:
     counted = lake.read(table, known.get(table)).groupBy("_batch").agg(F.count("*").alias("rows")).collect()
     found = {row["_batch"]: int(row["rows"]) for row in counted}
     return [
-        Flaw(table, f"batch {b}: {found.get(b, 0):,} rows, the ledger says {expected.get(b, 0):,}", _RESTORE)
+        DamagedError(
+            f"batch {b}: {found.get(b, 0):,} rows, the ledger says {expected.get(b, 0):,}", where=table, cure=_CURE
+        )
         for b in sorted({*expected, *found})
         if expected.get(b) != found.get(b)
     ]
 
 
-def run_flaws(lake: Lake, versions: dict[str, int]) -> list[Flaw]:
+def run_flaws(lake: Lake, versions: dict[str, int]) -> list[DamagedError]:
     """Results that the ledger of runs names and that are not there.
 
     Args:
@@ -134,7 +127,11 @@ def run_flaws(lake: Lake, versions: dict[str, int]) -> list[Flaw]:
     outputs = runs.where("status = 'done'").select("run_id", F.explode("outputs").alias("table", "version"))
     newest = outputs.groupBy("table").agg(F.max("version").alias("version"), F.max_by("run_id", "version").alias("id"))
     return [
-        Flaw(row.table, f"run {row.id} wrote version {row.version}, the table has {versions.get(row.table)}", _RESTORE)
+        DamagedError(
+            f"run {row.id} wrote version {row.version}, the table has {versions.get(row.table)}",
+            where=row.table,
+            cure=_CURE,
+        )
         for row in newest.collect()
         if row.version > versions.get(row.table, NOTHING)
     ]

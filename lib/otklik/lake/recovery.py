@@ -80,8 +80,7 @@ def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[
     base, unknown = unknown_commits(commits, 0 if known is None else known)
     if all((commit.label or "").startswith(label) for commit in unknown):
         return Base(base, is_begun=bool(unknown))
-    lake.restore(table, base)
-    restored = (lake.commits(table, base) or [])[-1].version
+    restored = lake.restore(table, base)
     say(f"    {table}: took back {len(unknown)} unfinished commits of an earlier run")
     return Base(restored)
 
@@ -98,3 +97,14 @@ def with_same_rows(lake: Lake, table: str, version: int) -> int:
             rows = commit.version
         origin[commit.version] = rows
     return max(each for each, rows in origin.items() if rows == version)
+
+
+def bring_back(lake: Lake, table: str, version: int) -> int:
+    """Make the rows of a version the newest again; returns that version, or the new one where there must be one.
+
+    Raises:
+        MissingResultError: if its files were vacuumed.
+    """
+    if with_same_rows(lake, table, version) == lake.version(table):
+        return version
+    return lake.restore(table, version)

@@ -244,9 +244,7 @@ class Lake:
                 f"{update}WHEN NOT MATCHED THEN INSERT *{delete}",
                 rows=_in_order(rows, table),
             )
-        commits = self.commits(table.name, after) or []
-        # Where there was nothing to change Delta commits nothing, and the table stands.
-        return _labelled(commits, label) or Commit(commits[-1].version if commits else max(after, 0), {})
+        return self._written_or_unchanged(table.name, label, after)
 
     def delete(self, table: str, where: str, label: str, after: int) -> Commit:
         """Remove the rows that fulfil a SQL predicate, once."""
@@ -255,11 +253,10 @@ class Lake:
             return done
         with self._marked(label, after):
             self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
-        commits = self.commits(table, after) or []
-        return _labelled(commits, label) or Commit(commits[-1].version if commits else after, {})
+        return self._written_or_unchanged(table, label, after)
 
-    def restore(self, table: str, version: int) -> None:
-        """Bring a table back to what it was; the version that says so is a new one.
+    def restore(self, table: str, version: int) -> int:
+        """Bring a table back to what it was; returns the new version that says so.
 
         Raises:
             MissingResultError: if the files of that version were vacuumed.
@@ -274,6 +271,7 @@ class Lake:
                 where=table,
                 cure="restore the lake from a backup, or ingest into a fresh lake",
             ) from None
+        return self.version(table) or version
 
     def personal_columns(self, table: str) -> list[str]:
         """The columns of a table that hold personal data; none where there is no such table."""
@@ -304,11 +302,16 @@ class Lake:
             cure="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
         )
 
+    def _written_or_unchanged(self, table: str, label: str, after: int) -> Commit:
+        """The write with this label; where there was nothing to change Delta commits nothing, and the table stands."""
+        commits = self.commits(table, after) or []
+        return _labelled(commits, label) or Commit(commits[-1].version if commits else max(after, 0), {})
+
     def _columns(self, table: str) -> list[tuple[str, str]]:
         return [(name, kind) for name, kind in self.read(table).dtypes]
 
     def _has_other_columns(self, table: Table) -> bool:
-        wanted = [(column.name, _plain_type(column.type)) for column in table.columns]
+        wanted = [(column.name, plain_type(column.type)) for column in table.columns]
         return self._columns(table.name) != wanted
 
     def _check_columns(self, table: Table) -> None:
@@ -380,7 +383,8 @@ def _column_clause(column: Column) -> str:
     return f"`{column.name}` {column.type}{comment}"
 
 
-def _plain_type(type_: str) -> str:
+def plain_type(type_: str) -> str:
+    """A type of a definition as Spark names the type of a column."""
     return type_.lower().replace(", ", ",")
 
 

@@ -169,11 +169,18 @@ def load(lake: Lake, folder: str, manifest_hash: str) -> ServingModel:
     return ServingModel.from_dict(json.loads(files.read(SERVING)))
 
 
+def tasks(lake: Lake) -> list[str]:
+    """The tasks that have a model."""
+    runs = lake.find(MODEL_RUNS.name)
+    return [] if runs is None else [row.task for row in runs.select("task").distinct().orderBy("task").collect()]
+
+
 def history(lake: Lake, task: str) -> pd.DataFrame:
     """All pointer rows of a task, newest first; empty where there is none."""
-    if not lake.exists(MODEL_RUNS.name):
+    runs = lake.find(MODEL_RUNS.name)
+    if runs is None:
         return pd.DataFrame(columns=[column.name for column in MODEL_RUNS.columns])
-    rows: DataFrame = lake.read(MODEL_RUNS.name).where(F.col("task") == task).orderBy(F.desc("sequence"))
+    rows: DataFrame = runs.where(F.col("task") == task).orderBy(F.desc("sequence"))
     return rows.toPandas()
 
 

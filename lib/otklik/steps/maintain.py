@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-from otklik.errors import ConfigurationError, DamagedError, OtklikError
+from otklik.errors import ConfigurationError, DamagedError
 from otklik.lake import maintenance
 from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import known_versions, record_run
-from otklik.lake.maintenance import Flaw
 from otklik.lake.recovery import settle
-from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, MODEL_RUNS, SILVER, Table
+from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, SILVER, Table
 from otklik.models import registry
 from otklik.settings import load
 from otklik.sources.contract import Contract
@@ -54,7 +53,7 @@ def maintain_lake(job: Job) -> int:
     if not only_checks:
         _print_sizes(job, tables)
         record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
-    job.print_result("".join(f"wrong: {OtklikError(f.what, where=f.where, cure=f.cure).line()}\n" for f in flaws))
+    job.print_result("".join(f"wrong: {flaw.line()}\n" for flaw in flaws))
     return 1 if flaws else 0
 
 
@@ -78,7 +77,7 @@ def _clear_away(job: Job) -> int:
 
 def _orphans(job: Job) -> list[tuple[str, str]]:
     """(folder of the lake, name in it) of what a killed training or report left."""
-    named = {folder for task in _tasks_with_models(job) for folder in registry.history(job.lake, task)["folder"]}
+    named = {folder for task in registry.tasks(job.lake) for folder in registry.history(job.lake, task)["folder"]}
     models = Folder(job.lake.folder("models"))
     left = [
         (f"models/{task}", run)
@@ -91,12 +90,7 @@ def _orphans(job: Job) -> list[tuple[str, str]]:
     ]
 
 
-def _tasks_with_models(job: Job) -> list[str]:
-    runs = job.lake.find(MODEL_RUNS.name)
-    return [] if runs is None else [row.task for row in runs.select("task").distinct().orderBy("task").collect()]
-
-
-def _flaws(job: Job, tables: list[str]) -> list[Flaw]:
+def _flaws(job: Job, tables: list[str]) -> list[DamagedError]:
     lake = job.lake
     found = []
     for table in tables:
@@ -105,18 +99,23 @@ def _flaws(job: Job, tables: list[str]) -> list[Flaw]:
             found += maintenance.definition_flaws(lake, table, definition)
     of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
     found += [
-        Flaw(table, f"{count} unfinished commits of a killed run", "`otklik maintain` takes them back")
+        DamagedError(
+            f"{count} unfinished commits of a killed run", where=table, cure="`otklik maintain` takes them back"
+        )
         for table, count in maintenance.unfinished(lake, of_records).items()
     ]
     found += maintenance.ledger_flaws(lake)
     found += maintenance.run_flaws(lake, {table: lake.version(table) or 0 for table in tables})
-    for task in _tasks_with_models(job):
+    for task in registry.tasks(job.lake):
         for row in registry.history(lake, task).drop_duplicates(subset=["folder"]).to_dict("records"):
             try:
                 registry.load(lake, row["folder"], row["manifest_hash"])
             except DamagedError as fault:
-                found.append(Flaw(fault.where, fault.what, fault.cure))
-    found += [Flaw(f"{folder}/{name}", "left by a killed run", "`otklik maintain`") for folder, name in _orphans(job)]
+                found.append(fault)
+    found += [
+        DamagedError("left by a killed run", where=f"{folder}/{name}", cure="`otklik maintain`")
+        for folder, name in _orphans(job)
+    ]
     return found
 
 

@@ -12,7 +12,7 @@ from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.identity import code_version, hash_of, run_id
 from otklik.lake.ledger import Run, find_answer, find_run, input_versions, record_run
-from otklik.lake.recovery import with_same_rows
+from otklik.lake.recovery import bring_back, with_same_rows
 from otklik.lake.store import Lake
 from otklik.settings import load
 from otklik.steps.context import Job
@@ -109,18 +109,13 @@ def answered_before(job: Job, run: Run) -> Run | None:
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
     if earlier is None:
         return None
-    outputs = dict(earlier.outputs)
-    for table, version in earlier.outputs.items():
-        if table.startswith(f"gold.{run.task}_") and with_same_rows(job.lake, table, version) != job.lake.version(
-            table
-        ):
-            try:
-                job.lake.restore(table, version)
-            except MissingResultError:
-                # Its files were vacuumed: it is made anew.
-                return None
-            outputs[table] = job.lake.version(table) or version
-    earlier = replace(earlier, outputs=outputs)
+    of_one_run = {table: v for table, v in earlier.outputs.items() if table.startswith(f"gold.{run.task}_")}
+    try:
+        back = {table: bring_back(job.lake, table, version) for table, version in of_one_run.items()}
+    except MissingResultError:
+        # Its files were vacuumed: it is made anew.
+        return None
+    earlier = replace(earlier, outputs={**earlier.outputs, **back})
     record_run(job.lake, run.reused(job.clock(), earlier))
     return earlier
 

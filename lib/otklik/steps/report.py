@@ -9,7 +9,7 @@ from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
 from otklik.lake.ledger import Run, find_run, record_run
-from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FILES, FINDINGS, MODEL_RUNS, SCOREBOARD
+from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FILES, FINDINGS, SCOREBOARD
 from otklik.models import registry
 from otklik.report import reductions
 from otklik.report.contents import contents
@@ -53,10 +53,10 @@ def _language(job: Job) -> Language:
 
 
 def _tasks(job: Job) -> list[str]:
-    if not job.lake.exists(MODEL_RUNS.name):
+    names = registry.tasks(job.lake)
+    if not names:
         raise MissingResultError("no task has a champion yet", where="report", cure="run `otklik run TASK` first")
-    rows = job.lake.read(MODEL_RUNS.name).select("task").distinct().orderBy("task").collect()
-    return [row.task for row in rows]
+    return names
 
 
 def _write(job: Job, question: Question, page: str) -> str:

@@ -53,13 +53,13 @@ class KilledError(Exception):
     """Stands for the death of the process; tests/faults kills real ones."""
 
 
-def dying(monkeypatch: pytest.MonkeyPatch, module: ModuleType, at: str) -> None:
+def dying(monkeypatch: pytest.MonkeyPatch, owner: ModuleType | type, at: str) -> None:
     """From now on the step dies where it would call this function."""
 
     def die(*_: object, **__: object) -> None:
         raise KilledError
 
-    monkeypatch.setattr(module, at, die)
+    monkeypatch.setattr(owner, at, die)
 
 
 def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, **names: Any) -> Job:

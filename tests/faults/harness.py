@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -136,7 +137,7 @@ def doom(bench: Bench, point: str) -> Doomed:
     mark = lake.with_suffix(".mark")
     ordinary = bench.command(lake, *stage.arguments)
     process = start([sys.executable, "-m", "tests.faults.stop_at", point, str(mark), str(lake), "--", *ordinary[3:]])
-    return Doomed(lake, process, _wait_for(mark, process))
+    return Doomed(lake, process, wait_for(mark, process))
 
 
 def kill_at_point(bench: Bench, point: str, victim: Victim, doomed: Doomed | None = None) -> Result:
@@ -241,7 +242,7 @@ def kill(process: subprocess.Popen[str], victim: Victim) -> None:
     process.wait()
 
 
-def _wait_for(mark: Path, process: subprocess.Popen[str]) -> bool:
+def wait_for(mark: Path, process: subprocess.Popen[str]) -> bool:
     """Whether the mark appeared before the command ended."""
     until = time.monotonic() + _PATIENCE
     while not mark.exists():
@@ -262,18 +263,7 @@ def environment() -> dict[str, str]:
 def fingerprint(spark: SparkSession, root: Path) -> dict[str, str]:
     """All that must be the same whoever was killed: table → hash of its rows, and the files that are no tables."""
     lake = Lake(spark, str(root))
-    found: dict[str, str] = {}
-    for table in table_names(lake):
-        rows = lake.read(table)
-        if table == "ops.runs":
-            # Every start has a row; what counts is which steps came to an end.
-            done = rows.where("status = 'done'").select("job").distinct().collect()
-            found[table] = ", ".join(sorted(row.job for row in done))
-        elif table == "ops.files":
-            entries = [tuple(row) for row in rows.select(*_LEDGER).collect()]
-            found[table] = content_hash(rows.select(*_LEDGER)) + f" {len(entries)} files"
-        else:
-            found[table] = content_hash(rows.select(*(name for name in rows.columns if name not in _OF_THE_RUN)))
+    found = {table: _rows_of(lake, root, table) for table in table_names(lake)}
     found["champion"] = _champion(lake)
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
@@ -286,6 +276,34 @@ def fingerprint(spark: SparkSession, root: Path) -> dict[str, str]:
     if holder.exists():
         found[LEASE] = json.loads(holder.read_text(encoding="utf-8"))["command"]
     return found
+
+
+#: What a table whose folder has these bytes holds: most tables of a lake are as they were copied.
+_ROWS_BY_FOLDER: dict[str, str] = {}
+
+
+def _rows_of(lake: Lake, root: Path, table: str) -> str:
+    """A table's rows as one text; read only where no table with the same files was read before."""
+    folder, digest = root.joinpath(*table.split(".")), hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix != ".crc":
+            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    known = digest.hexdigest()
+    if known not in _ROWS_BY_FOLDER:
+        _ROWS_BY_FOLDER[known] = _read_rows(lake, table)
+    return _ROWS_BY_FOLDER[known]
+
+
+def _read_rows(lake: Lake, table: str) -> str:
+    rows = lake.read(table)
+    if table == "ops.runs":
+        # Every start has a row; what counts is which steps came to an end.
+        done = rows.where("status = 'done'").select("job").distinct().collect()
+        return ", ".join(sorted(row.job for row in done))
+    if table == "ops.files":
+        entries = rows.select(*_LEDGER)
+        return f"{content_hash(entries)} {entries.count()} files"
+    return content_hash(rows.select(*(name for name in rows.columns if name not in _OF_THE_RUN)))
 
 
 def _champion(lake: Lake) -> str:

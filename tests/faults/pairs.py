@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
-from tests.faults.harness import Bench, Result, fingerprint, start
+from tests.faults.harness import Bench, Result, fingerprint, start, wait_for
 from tests.faults.small_lake import write_more
 
 
@@ -34,19 +36,41 @@ PAIRS = (
 )
 
 
+def run_without_lease(bench: Bench) -> Result:
+    """One ingest that took no lease is held between bronze and silver until another one has ended; then it goes on."""
+    pair, begun = PAIRS[0], time.monotonic()
+    _write_files(bench)
+    lake = bench.before(pair.before)
+    mark = lake.with_suffix(".mark")
+    module = [sys.executable, "-m", "tests.faults.without_lease", "between bronze and silver", str(mark), str(lake)]
+    first = start([*module, "--", *bench.command(lake, *pair.first)[3:]])
+    reached = wait_for(mark, first)
+    second_code = bench.run(lake, *pair.second)
+    mark.unlink(missing_ok=True)
+    return _result(bench, pair, lake, (first.wait(), second_code), reached=reached, begun=begun)
+
+
 def run_pair(bench: Bench, pair: Pair, lag: float) -> Result:
     """Start both, the second so many seconds after the first; compare with one after the other in either order.
 
     The second runs in this process, whose session is warm, so that the two meet at many moments.
     """
-    write_more(bench.files, "one.csv", 1_000, 40)
-    write_more(bench.files, "two.csv", 2_000, 40)
     begun = time.monotonic()
+    _write_files(bench)
     lake = bench.before(pair.before)
     first = start(bench.command(lake, *pair.first))
     time.sleep(lag)
     second_code = bench.run(lake, *pair.second)
-    codes = first.wait(), second_code
+    return _result(bench, pair, lake, (first.wait(), second_code), reached=True, begun=begun)
+
+
+def _write_files(bench: Bench) -> None:
+    write_more(bench.files, "one.csv", 1_000, 40)
+    write_more(bench.files, "two.csv", 2_000, 40)
+
+
+def _result(bench: Bench, pair: Pair, lake: Path, codes: tuple[int, int], *, reached: bool, begun: float) -> Result:
+    """Whether the lake is as after one command and then the other."""
     found = fingerprint(bench.spark, lake)
     expected = [_one_after_the_other(bench, pair, order) for order in (False, True)]
     differences: tuple[str, ...] = ()
@@ -60,7 +84,7 @@ def run_pair(bench: Bench, pair: Pair, lag: float) -> Result:
         )
     if not differences:
         shutil.rmtree(lake)
-    return Result(pair.name, "both", True, differences, round(time.monotonic() - begun, 1))
+    return Result(pair.name, "both", reached, differences, round(time.monotonic() - begun, 1))
 
 
 _KNOWN: dict[tuple[str, bool], dict[str, str]] = {}

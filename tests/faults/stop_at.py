@@ -48,10 +48,10 @@ POINTS = {
     "after files, before commit of bronze": Point("ingest july", commit_of="bronze.calls"),
     "between bronze and silver": Point("ingest july", before="otklik.steps.ingest:_write_silver"),
     "after files, before commit of silver": Point("ingest july", commit_of="silver.calls"),
-    "after commit, before ledger": Point("ingest july", before="otklik.steps.ingest:record_file"),
+    "after commit, before ledger": Point("ingest july", before="otklik.lake.ledger:FileLedger.record"),
     "first commit of all": Point("ingest june", commit_of="bronze.calls", which=2),
     "replaced in bronze, not in silver": Point("replace august", before="otklik.steps.ingest:_write_silver"),
-    "replaced in silver, not in the ledger": Point("replace august", before="otklik.steps.ingest:record_file"),
+    "replaced in silver, not in the ledger": Point("replace august", before="otklik.lake.ledger:FileLedger.record"),
     "before commit of the ledger": Point("replace august", commit_of="ops.files"),
     "features, before ledger": Point("features", before="otklik.steps.features:record_run"),
     "judged, not crowned": Point("train", before="otklik.steps.train:crown"),
@@ -78,11 +78,11 @@ def main() -> None:
     sys.exit(cli.main(sys.argv[5:]))
 
 
-def wait_to_be_killed(mark: Path) -> None:
-    """Say that the point is reached; nothing else happens in this process."""
+def wait_at(mark: Path) -> None:
+    """Say that the point is reached; nothing else happens in this process until it is killed, or the mark is gone."""
     mark.touch()
-    while True:
-        time.sleep(60)
+    while mark.exists():
+        time.sleep(0.1)
 
 
 def _stop_before(point: Point, mark: Path) -> None:
@@ -99,7 +99,7 @@ def _stop_before(point: Point, mark: Path) -> None:
         if point.holding in repr(arguments):
             calls += 1
             if calls == point.which:
-                wait_to_be_killed(mark)
+                wait_at(mark)
         return original(*arguments, **named)
 
     setattr(owner, name, stop)

@@ -12,13 +12,11 @@ from pyspark.sql import SparkSession
 from otklik.errors import MissingResultError
 from otklik.lake.ledger import (
     FileEntry,
+    FileLedger,
     Run,
     find_answer,
     find_run,
     input_versions,
-    known_versions,
-    loaded_files,
-    record_file,
     record_run,
 )
 from otklik.lake.store import Lake
@@ -90,25 +88,26 @@ def test_a_reused_run_carries_the_earlier_result() -> None:
 
 
 def test_a_file_counts_once_it_is_loaded(lake: Lake) -> None:
-    assert loaded_files(lake, "calls") == []
-    record_file(lake, replace(FILE, status="rejected"))
-    record_file(lake, replace(FILE, content_hash="other", status="rejected"))
-    assert loaded_files(lake, "calls") == []
+    ledger = FileLedger(lake)
+    ledger.record(replace(FILE, status="rejected"))
+    ledger.record(replace(FILE, content_hash="other", status="rejected"))
+    assert ledger.loaded("calls") == FileLedger(lake).loaded("calls") == []
 
     loaded = replace(FILE, started_at=START + timedelta(hours=1))
-    record_file(lake, loaded)
+    ledger.record(loaded)
 
-    assert loaded_files(lake, "calls") == [loaded]
+    assert ledger.loaded("calls") == FileLedger(lake).loaded("calls") == [loaded]
     assert lake.read("ops.files").count() == 2
 
 
 def test_a_replaced_file_counts_no_more(lake: Lake) -> None:
-    record_file(lake, FILE)
+    ledger = FileLedger(lake)
+    ledger.record(FILE)
     newer = replace(FILE, content_hash="d", batch="e", table_versions={"silver.calls": 2}, started_at=START)
 
-    record_file(lake, newer, instead_of=FILE)
+    ledger.record(newer, instead_of=FILE)
 
-    assert loaded_files(lake, "calls") == [newer]
+    assert ledger.loaded("calls") == FileLedger(lake).loaded("calls") == [newer]
     assert {row.content_hash: row.status for row in lake.read("ops.files").collect()} == {
         "c": "replaced",
         "d": "loaded",
@@ -116,14 +115,15 @@ def test_a_replaced_file_counts_no_more(lake: Lake) -> None:
 
 
 def test_the_ledger_knows_the_newest_version_of_each_table_and_that_of_a_moment(lake: Lake) -> None:
-    record_file(lake, FILE)
-    record_file(
-        lake,
-        replace(FILE, content_hash="d", table_versions={"silver.calls": 5}, started_at=START + timedelta(days=1)),
+    ledger = FileLedger(lake)
+    ledger.record(FILE)
+    ledger.record(
+        replace(FILE, content_hash="d", table_versions={"silver.calls": 5}, started_at=START + timedelta(days=1))
     )
 
-    assert known_versions(lake, ["silver.calls", "silver.posts"]) == {"silver.calls": 5}
-    assert known_versions(lake, ["silver.calls"], by=START) == {"silver.calls": 1}
+    for each in (ledger, FileLedger(lake)):
+        assert each.versions(["silver.calls", "silver.posts"]) == {"silver.calls": 5}
+        assert each.versions(["silver.calls"], by=START) == {"silver.calls": 1}
     assert input_versions(lake, ["silver.calls"]) == {"silver.calls": 5}
 
 

@@ -153,7 +153,17 @@ def test_reasons_are_the_strongest_and_ties_go_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(3.0, "3"), (0.1 + 0.2, "0.3"), (np.float64(1e7), "10000000"), ("да", "да"), (True, "True"), (7, "7")],
+    [
+        (3.0, "3"),
+        (7, "7"),
+        (0.1 + 0.2, "0.3"),
+        (0.029_825_8, "0.0298258"),
+        (2e-5, "0.00002"),
+        (1_010_427.3, "1010427"),
+        (np.float64(1e7), "10000000"),
+        ("да", "да"),
+        (True, "True"),
+    ],
 )
 def test_values_as_text(value: Any, text: str) -> None:
     assert value_text(value) == text

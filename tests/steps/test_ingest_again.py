@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pyspark.sql import SparkSession
 from tests.bench import CALLS, KilledError, TakeIn, dying, take_in_calls
 
 from otklik.errors import InputError
 from otklik.lake.content import content_hash
-from otklik.lake.ledger import input_versions
+from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.store import Lake
 from otklik.steps import ingest
 
+#: Where the step dies.
+BEFORE_SILVER, BEFORE_LEDGER = (ingest, "_write_silver"), (FileLedger, "record")
 TABLES = ("bronze.calls", "bronze.rejected", "silver.calls", "ops.files")
 
 
@@ -83,14 +87,14 @@ def unkilled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> L
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
+@pytest.mark.parametrize("at", [BEFORE_SILVER, BEFORE_LEDGER])
 def test_a_killed_batch_run_again_gives_the_same_tables(
-    lake: Lake, take_in: TakeIn, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, take_in: TakeIn, unkilled: Lake, at: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in("june.csv", "1,a", "x,bad")
     known = input_versions(lake, ["silver.calls"])
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, ingest, at)
+        dying(patch, *at)
         take_in("july.csv", "1,A", "2,b", "y,bad")
 
     assert input_versions(lake, ["silver.calls"]) == known
@@ -100,12 +104,12 @@ def test_a_killed_batch_run_again_gives_the_same_tables(
     assert ledger(lake) == ledger(unkilled)
 
 
-@pytest.mark.parametrize("at", [pytest.param("_write_silver", marks=pytest.mark.long), "record_file"])
+@pytest.mark.parametrize("at", [pytest.param(BEFORE_SILVER, marks=pytest.mark.long), BEFORE_LEDGER])
 def test_another_file_after_a_killed_batch_finds_nothing_of_it(
-    lake: Lake, take_in: TakeIn, unkilled: Lake, at: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, take_in: TakeIn, unkilled: Lake, at: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, ingest, at)
+        dying(patch, *at)
         take_in("july.csv", "1,A", "2,b", "y,bad")
 
     take_in("june.csv", "1,a", "x,bad")
@@ -117,13 +121,13 @@ def test_another_file_after_a_killed_batch_finds_nothing_of_it(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("at", ["_write_silver", "record_file"])
+@pytest.mark.parametrize("at", [BEFORE_SILVER, BEFORE_LEDGER])
 def test_a_killed_replacement_run_again_is_whole(
-    lake: Lake, take_in: TakeIn, at: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, take_in: TakeIn, at: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in("june.csv", "1,a", "2,b", "x,bad")
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, ingest, at)
+        dying(patch, *at)
         take_in("june.csv", "2,B", "3,c")
 
     take_in("june.csv", "2,B", "3,c")

@@ -10,10 +10,9 @@ from tests.bench import KilledError, TakeIn, dying, job_on
 
 from otklik.errors import ConfigurationError
 from otklik.lake.folder import Folder
-from otklik.lake.ledger import input_versions
+from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.recovery import with_same_rows
 from otklik.lake.store import Lake
-from otklik.steps import ingest
 from otklik.steps.maintain import maintain_lake
 
 
@@ -34,7 +33,7 @@ def test_it_takes_back_what_a_killed_run_left(
 ) -> None:
     take_in("june.csv", "1,a", "x,bad")
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, ingest, "record_file")
+        dying(patch, FileLedger, "record")
         take_in("july.csv", "1,A", "2,b", "y,bad")
     Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
     Path(lake.folder("report")).mkdir()

@@ -6,7 +6,7 @@ step before it wrote down, never "the newest".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -93,6 +93,11 @@ class FileEntry:
     warnings: Mapping[str, int]
     batch: str
 
+    @property
+    def content(self) -> tuple[str, str]:
+        """What the ledger has one row of."""
+        return self.source, self.content_hash
+
 
 def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None) -> Run | None:
     """The latest good start of a step with this identity and, where they are given, these inputs."""
@@ -127,48 +132,50 @@ def record_run(lake: Lake, run: Run) -> None:
     lake.append(RUNS, rows, label, after=NOTHING if before is None else before, is_new=True)
 
 
-def loaded_files(lake: Lake, source: str) -> list[FileEntry]:
-    """The files of a source that silver consists of, in the order in which they came."""
-    files = lake.find(FILES.name)
-    if files is None:
-        return []
-    loaded = files.where((F.col("source") == source) & (F.col("status") == "loaded")).orderBy("started_at")
-    return [_file_entry(row) for row in loaded.collect()]
-
-
-def record_file(lake: Lake, entry: FileEntry, instead_of: FileEntry | None = None) -> None:
-    """Write a file's row in one commit with that of the file it replaces; a content has one row, the latest."""
-    entries = [entry] if instead_of is None else [entry, replace(instead_of, status="replaced")]
-    values = []
-    for each in entries:
-        row = asdict(each)
-        row["_batch"] = row.pop("batch")
-        values.append(tuple(row[f.name] for f in _FILE_ROW.fields))
-    rows = lake.spark.createDataFrame(values, _FILE_ROW)
-    label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
-    if instead_of is None:
-        lake.replace(FILES, rows, label, where={"source": entry.source, "content_hash": entry.content_hash})
-        return
-    before = lake.version(FILES.name)
-    lake.merge(FILES, rows, label, update_when="true", after=NOTHING if before is None else before, is_new=True)
-
-
-def known_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None) -> dict[str, int]:
-    """The newest version of each table that the ledger of files knows; tables that it does not know are left out.
+class FileLedger:
+    """The ledger of files as one command sees it: read once, then kept up with what the command itself records.
 
     Args:
         lake: the lake.
-        tables: bronze and silver tables.
-        by: only files whose ingest had started at this moment; None = all.
     """
-    files = lake.find(FILES.name)
-    if files is None:
-        return {}
-    if by is not None:
-        files = files.where(F.col("started_at") <= F.lit(by))
-    written = files.select(F.explode("table_versions").alias("table", "version")).where(F.col("table").isin(*tables))
-    newest = written.groupBy("table").agg(F.max("version").alias("version"))
-    return {row.table: int(row.version) for row in newest.collect()}
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        files = lake.find(FILES.name)
+        self._entries = [] if files is None else [_file_entry(row) for row in files.orderBy("started_at").collect()]
+
+    def loaded(self, source: str) -> list[FileEntry]:
+        """The files of a source that silver consists of, in the order in which they came."""
+        return [entry for entry in self._entries if entry.source == source and entry.status == "loaded"]
+
+    def versions(self, tables: Collection[str], by: datetime | None = None) -> dict[str, int]:
+        """The newest version of each table that the ledger knows; tables that it does not know are left out.
+
+        Args:
+            tables: bronze and silver tables.
+            by: only files whose ingest had started at this moment; None = all.
+        """
+        newest: dict[str, int] = {}
+        for entry in self._entries:
+            if by is None or entry.started_at <= by:
+                for table, version in entry.table_versions.items():
+                    if table in tables:
+                        newest[table] = max(version, newest.get(table, NOTHING))
+        return newest
+
+    def record(self, entry: FileEntry, instead_of: FileEntry | None = None) -> None:
+        """Write a file's row in one commit with that of the file it replaces; a content has one row, the latest."""
+        entries = [entry] if instead_of is None else [entry, replace(instead_of, status="replaced")]
+        rows = self._lake.spark.createDataFrame([_file_row(each) for each in entries], _FILE_ROW)
+        label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
+        before = self._lake.version(FILES.name)
+        after = NOTHING if before is None else before
+        if not {each.content for each in entries} & {each.content for each in self._entries}:
+            self._lake.append(FILES, rows, label, after=after, is_new=True)
+        else:
+            self._lake.merge(FILES, rows, label, update_when="true", after=after, is_new=True)
+        others = [each for each in self._entries if each.content not in {new.content for new in entries}]
+        self._entries = sorted([*others, *entries], key=lambda each: each.started_at)
 
 
 def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None) -> dict[str, int]:
@@ -183,7 +190,8 @@ def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None
     Raises:
         MissingResultError: if nothing was ingested into one of them.
     """
-    known = known_versions(lake, tables)
+    ledger = FileLedger(lake)
+    known = ledger.versions(tables)
     missing = [table for table in tables if table not in known]
     if missing:
         raise MissingResultError(
@@ -194,11 +202,18 @@ def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None
     if by is None:
         return known
     timed = [table for table in tables if "_known_at" in lake.read(table).columns]
-    return known | known_versions(lake, timed, by)
+    return known | ledger.versions(timed, by)
+
+
+def _file_row(entry: FileEntry) -> tuple[Any, ...]:
+    values = asdict(entry)
+    values["_batch"] = values.pop("batch")
+    return tuple(values[field.name] for field in _FILE_ROW.fields)
 
 
 def _file_entry(row: Row) -> FileEntry:
-    values = _values(row)
+    # A column that somebody took out of the ledger is `otklik maintain`'s to report, not a failure of reading it.
+    values: dict[str, Any] = {**dict.fromkeys(_FILE_ROW.fieldNames()), **_values(row)}
     values["batch"] = values.pop("_batch")
     return FileEntry(**values)
 

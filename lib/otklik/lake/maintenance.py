@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
 from otklik.lake.folder import Folder
-from otklik.lake.ledger import known_versions
+from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import unknown_commits
 from otklik.lake.store import NOTHING, Lake, plain_type
 from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
@@ -64,7 +64,7 @@ def definition_flaws(lake: Lake, table: str, definition: Table) -> list[DamagedE
 
 def unfinished(lake: Lake, tables: Sequence[str]) -> dict[str, int]:
     """Tables of records with commits that the ledger does not know → how many."""
-    known = known_versions(lake, tables)
+    known = FileLedger(lake).versions(tables)
     counted = {}
     for table in tables:
         commits = lake.commits(table, known.get(table, NOTHING)) or []
@@ -88,7 +88,9 @@ def ledger_flaws(lake: Lake) -> list[DamagedError]:
         for source, file in zip(odd["source"], odd["file"], strict=True)
     ]
     loaded = entries[entries["status"] == "loaded"]
-    known = known_versions(lake, [*(f"{x}.{s}" for s in loaded["source"].unique() for x in LAYERS[:2]), REJECTED.name])
+    known = FileLedger(lake).versions(
+        [*(f"{x}.{s}" for s in loaded["source"].unique() for x in LAYERS[:2]), REJECTED.name]
+    )
     for source, mine in loaded.groupby("source"):
         expected = {batch: int(rows) for batch, rows in zip(mine["_batch"], mine["rows"], strict=True)}
         flaws += _batch_flaws(lake, BRONZE.of(str(source)).name, known, expected)

@@ -286,8 +286,12 @@ def top_reasons(
     return reasons, contributions.sum(axis=1) - given.sum(axis=1)
 
 
+#: From here on six digits of a number are all before its point.
+_ALL_DIGITS_WHOLE = 100_000
+
+
 def value_text(value: Any) -> str | None:
-    """A feature's value as text: whole numbers without a point, others to 6 digits; None for missing."""
+    """A feature's value as text: whole numbers without a point, others to 6 digits, none as a power of ten."""
     if (
         value is None
         or value is pd.NaT
@@ -296,7 +300,10 @@ def value_text(value: Any) -> str | None:
     ):
         return None
     if isinstance(value, float | np.floating):
-        return str(int(value)) if value == int(value) else f"{value:.6g}"
+        number = float(value)
+        if number.is_integer() or abs(number) >= _ALL_DIGITS_WHOLE:
+            return f"{number:.0f}"
+        return np.format_float_positional(number, precision=6, fractional=False, trim="-")
     return str(value)
 
 

@@ -36,6 +36,7 @@ from otklik.report.rates import fifths, per_period
 from otklik.report.reductions import probability_of_bin
 from otklik.report.texts import Voice
 
+_FRACTION = re.compile(r"-?\d+\.\d+")
 _TERMS = ("auc", "within", "accuracy", "pr", "lift", "brier", "interval", "profit", "psi", "leak")
 
 
@@ -288,14 +289,17 @@ def _reasons(facts: ReportFacts, reasons: Any, voice: Voice) -> str:
     if reasons is None or isinstance(reasons, float):
         return NOTHING
     return "; ".join(
-        f"{facts.meaning(str(reason['feature']), voice.language)} = {_value(reason['value'])}\u00a0"
+        f"{facts.meaning(str(reason['feature']), voice.language)} = {_value(reason['value'], voice)}\u00a0"
         f"{'↑' if reason['contribution'] >= 0 else '↓'}"
         for reason in reasons
     )
 
 
-def _value(value: Any) -> str:
-    return NOTHING if value is None else str(value)
+def _value(value: Any, voice: Voice) -> str:
+    """A value as it stands in the scores; a fraction in few digits, a level or a whole number as it is."""
+    if value is None:
+        return NOTHING
+    return voice.formats.short(float(value)) if _FRACTION.fullmatch(str(value)) else str(value)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

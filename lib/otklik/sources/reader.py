@@ -7,10 +7,13 @@ position, drops what it cannot read, and keeps no record as it was received.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -18,7 +21,7 @@ from pyspark.sql import functions as F
 from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.sources.contract import CHARSETS, Contract, Format
 from otklik.sources.header import Header, given_header, match_header, split_header
-from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, with_position
+from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, Positioned, positioned
 
 _MOST_JSON_KEYS = 20_000
 #: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
@@ -108,27 +111,25 @@ def _clear_fault(text: str, where: str) -> OtklikError | None:
 def _read_delimited(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
     format_ = contract.format
     lines = _lines(spark, path, format_, where)
-    records = _assembled(with_position(lines), format_) if format_.multiline else with_position(_not_blank(lines))
+    records = _assembled(positioned(lines).lines, format_) if format_.multiline else positioned(_not_blank(lines))
     if not format_.header:
-        frame = _numbered_from(records, 1)
-        _refuse_empty(frame, where, "holds no records")
-        return Records(given_header(contract), frame, where)
-    first = records.where("_position = 0").select("record", "has_invalid_bytes").take(1)
-    if not first:
-        raise InputError("holds no header and no records", where=where, cure="fetch the file again")
-    if first[0].has_invalid_bytes or "\0" in first[0].record:
+        _refuse_fewer(records, 1, where, "holds no records")
+        return Records(given_header(contract), _numbered_from(records, 1), where)
+    _refuse_fewer(records, 1, where, "holds no header and no records")
+    first = records.first
+    if first is None or first.has_invalid_bytes or "\0" in first.record:
         raise InputError(
             f"the header is not text in {format_.encoding}", where=where, cure="correct format.encoding of the contract"
         )
-    header = match_header(split_header(first[0].record, format_), contract, where)
-    frame = _numbered_from(records, 0)
-    _refuse_empty(frame, where, "holds a header and no records")
-    return Records(header, frame, where)
+    header = match_header(split_header(first.record, format_), contract, where)
+    _refuse_fewer(records, 2, where, "holds a header and no records")
+    return Records(header, _numbered_from(records, 0), where)
 
 
 def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
-    frame = _numbered_from(with_position(_not_blank(_lines(spark, path, contract.format, where))), 1)
-    _refuse_empty(frame, where, "holds no records")
+    records = positioned(_not_blank(_lines(spark, path, contract.format, where)))
+    _refuse_fewer(records, 1, where, "holds no records")
+    frame = _numbered_from(records, 1)
     keys = (
         frame.select(F.explode(F.json_object_keys("record")).alias("key")).distinct().limit(_MOST_JSON_KEYS).collect()
     )
@@ -151,20 +152,20 @@ def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str
         F.col("_metadata.file_block_start").alias(BLOCK_START),
         F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
     )
-    frame = _numbered_from(with_position(lines), 1)
-    _refuse_empty(frame, where, "holds no records")
-    return Records(header, frame, where)
+    records = positioned(lines)
+    _refuse_fewer(records, 1, where, "holds no records")
+    return Records(header, _numbered_from(records, 1), where)
 
 
-def _numbered_from(records: DataFrame, first: int) -> DataFrame:
+def _numbered_from(records: Positioned, first: int) -> DataFrame:
     """record, record_no, has_invalid_bytes; the record at position 0 has the number `first`, and 0 is a header."""
-    return records.select("record", (F.col("_position") + first).alias("record_no"), "has_invalid_bytes").where(
+    return records.lines.select("record", (F.col("_position") + first).alias("record_no"), "has_invalid_bytes").where(
         "record_no > 0"
     )
 
 
-def _refuse_empty(frame: DataFrame, where: str, what: str) -> None:
-    if frame.isEmpty():
+def _refuse_fewer(records: Positioned, least: int, where: str, what: str) -> None:
+    if records.count < least:
         raise InputError(what, where=where, cure="fetch the file again")
 
 
@@ -211,11 +212,8 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
     Raises:
         InputError: if those bytes contradict the contract.
     """
-    # Cut at LF, so that the first line of a utf-16 file starts with its byte-order mark.
-    first_lines = spark.read.option("lineSep", "\n").text(literal_path(path)).where("_metadata.file_block_start = 0")
-    start = first_lines.select(F.hex(F.substring(F.col("value").cast("binary"), 1, 2)).alias("start")).take(1)
-    mark = start[0].start if start else ""
-    order = {"FFFE": "utf-16-le", "FEFF": "utf-16-be"}.get(mark)
+    mark = _first_two_bytes(spark, path)
+    order = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark)
     if order and format_.encoding not in ("utf-16", order):
         raise InputError(
             f"is encoded in utf-16, the contract says {format_.encoding}",
@@ -229,6 +227,18 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
             cure="set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
         )
     return order or format_.encoding
+
+
+def _first_two_bytes(spark: SparkSession, path: str) -> bytes:
+    """How a file begins, unpacked; a local file is opened here, for a query takes half a second."""
+    if path.startswith("file://"):
+        local = Path(path.removeprefix("file://"))
+        with gzip.open(local) if local.name.endswith(".gz") else local.open("rb") as content:
+            return content.read(2)
+    # Cut at LF, so that the first line of a utf-16 file starts with its byte-order mark.
+    first_lines = spark.read.option("lineSep", "\n").text(literal_path(path)).where("_metadata.file_block_start = 0")
+    start = first_lines.select(F.substring(F.col("value").cast("binary"), 1, 2).alias("start")).take(1)
+    return bytes(start[0].start) if start else b""
 
 
 def _cut_at_carriage_returns(lines: DataFrame) -> DataFrame:
@@ -251,7 +261,7 @@ def _not_blank(lines: DataFrame) -> DataFrame:
     return lines.where(F.trim(F.col("record")) != "")
 
 
-def _assembled(lines: DataFrame, format_: Format) -> DataFrame:
+def _assembled(lines: DataFrame, format_: Format) -> Positioned:
     """Records from the lines of a file whose quoted fields may hold line breaks, as RFC 4180 has it.
 
     A record ends with the first line at which the number of quotes so far is even. A quote that is still open at the
@@ -264,7 +274,7 @@ def _assembled(lines: DataFrame, format_: Format) -> DataFrame:
         format_: for quote and escape.
 
     Returns:
-        record, has_invalid_bytes, _position (of the record among records).
+        The records: record, has_invalid_bytes, _position (of the record among records).
     """
     in_order = Window.orderBy("_position")
     before = in_order.rowsBetween(Window.unboundedPreceding, -1)
@@ -292,11 +302,14 @@ def _assembled(lines: DataFrame, format_: Format) -> DataFrame:
     )
     last = F.element_at("parts", -1)
     inner = F.transform(F.slice("parts", 1, F.size("parts") - 1), lambda part: F.concat(part.record, part.terminator))
-    return per_record.select(
+    records = per_record.select(
         F.concat(F.array_join(inner, ""), last["record"]).alias("record"),
         "has_invalid_bytes",
         (F.col("_record") - 1).alias("_position"),
     )
+    # Whole records are counted as far as anybody asks: is there a header, and a record behind it?
+    begin = records.where("_position < 2").orderBy("_position").collect()
+    return Positioned(records, len(begin), begin[0] if begin else None)
 
 
 def quote_count(text: Column, format_: Format) -> Column:

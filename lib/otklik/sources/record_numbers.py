@@ -9,19 +9,35 @@ as long as the file is cut into the same blocks when the plan runs; the second i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import accumulate
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 #: The block of the file that a line was read from; `reader` adds them to every line.
 BLOCK_START, BLOCK_LENGTH = "_block_start", "_block_length"
 
 
-def with_position(lines: DataFrame) -> DataFrame:
-    """Add `_position` BIGINT: 0 for the first line of the file, 1 for the second, … and drop the block columns.
+@dataclass(frozen=True)
+class Positioned:
+    """The lines of a file in their order.
 
-    Counts the lines per block at once (one pass over the file, no shuffle of it).
+    Attributes:
+        lines: the lines given, with _position BIGINT: 0 for the first line of the file, 1 for the second, …
+        count: how many they are.
+        first: the first line, None where there is none.
+    """
+
+    lines: DataFrame
+    count: int
+    first: Row | None
+
+
+def positioned(lines: DataFrame) -> Positioned:
+    """Number the lines of a file, and drop the block columns.
+
+    Counts the lines per block at once (one pass over the file, no shuffle of it), and brings the first one along.
 
     Args:
         lines: rows of one file straight from a scan, with the columns `_block_start` and `_block_length`.
@@ -31,7 +47,12 @@ def with_position(lines: DataFrame) -> DataFrame:
     """
     with_ids = lines.withColumn("_id", F.monotonically_increasing_id())
     block = [BLOCK_START, BLOCK_LENGTH]
-    counted = with_ids.groupBy(*block).agg(F.min("_id").alias("first_id"), F.count("*").alias("lines")).collect()
+    line = F.struct(*(name for name in lines.columns if name not in block))
+    counted = (
+        with_ids.groupBy(*block)
+        .agg(F.min("_id").alias("first_id"), F.count("*").alias("lines"), F.min_by(line, "_id").alias("first"))
+        .collect()
+    )
     counted.sort(key=lambda row: row[BLOCK_START])
     lines_before = accumulate((row["lines"] for row in counted), initial=0)
     offsets = [
@@ -40,8 +61,9 @@ def with_position(lines: DataFrame) -> DataFrame:
     ]
     blocks = lines.sparkSession.createDataFrame(offsets, f"{BLOCK_START} BIGINT, {BLOCK_LENGTH} BIGINT, _offset BIGINT")
     changed = F.raise_error(F.lit("the file was cut into other blocks than when its lines were counted")).cast("bigint")
-    return (
+    numbered = (
         with_ids.join(F.broadcast(blocks), on=block, how="left")
         .withColumn("_position", F.coalesce(F.col("_id") + F.col("_offset"), changed))
         .drop("_id", "_offset", *block)
     )
+    return Positioned(numbered, sum(row["lines"] for row in counted), counted[0]["first"] if counted else None)

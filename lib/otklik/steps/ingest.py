@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import InputError
 from otklik.lake.identity import hash_of
-from otklik.lake.ledger import FileEntry, known_versions, loaded_files, record_file, record_run
+from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.recovery import Base, settle
 from otklik.lake.store import NOTHING, Commit
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
@@ -52,21 +52,23 @@ def ingest_files(job: Job) -> int:
     run = start_of(job, "ingest", contract.name, contract_hash)
     entries = []
     with noted(job, run):
+        ledger = FileLedger(job.lake)
         for path in [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]:
             facts = files.describe(job.lake.spark, path)
             batch = hash_of([contract.name, facts.content_hash, contract_hash])[:16]
-            entries.append(_ingest(job, Arrival(contract, contract_hash, path, facts, batch, job.clock()), key))
+            arrival = Arrival(contract, contract_hash, path, facts, batch, job.clock())
+            entries.append(_ingest(job, ledger, arrival, key))
     versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
     rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
     record_run(job.lake, run.done(job.clock(), versions, rows, accepted, f"{len(entries)} files"))
     return 0
 
 
-def _ingest(job: Job, arrival: Arrival, key: bytes) -> FileEntry:
+def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileEntry:
     """Returns the file's row of the ledger, old or new."""
     contract, facts = arrival.contract, arrival.facts
     with job.progress.step(f"ingest {facts.name}") as step:
-        loaded = loaded_files(job.lake, contract.name)
+        loaded = ledger.loaded(contract.name)
         known = next((entry for entry in loaded if entry.content_hash == facts.content_hash), None)
         if known is not None:
             step.rows(known.rows)
@@ -85,15 +87,15 @@ def _ingest(job: Job, arrival: Arrival, key: bytes) -> FileEntry:
                 counts = checks.balance(judged, contract)
                 checks.refuse_past_thresholds(counts, judged, contract, facts.name)
         except InputError:
-            record_file(job.lake, _entry(job, arrival, "rejected"))
+            ledger.record(_entry(job, arrival, "rejected"))
             raise
-        batch = _Batch(job, arrival, old, _settled_versions(job, arrival))
+        batch = _Batch(job, arrival, old, _settled_versions(job, ledger, arrival))
         versions = _write_bronze(batch, records, judged, counts)
         inserted, updated, version = _write_silver(batch, judged, key)
         versions[f"silver.{contract.name}"] = version
         judged.unpersist()
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
-        record_file(job.lake, entry, instead_of=old)
+        ledger.record(entry, instead_of=old)
         step.rows(entry.rows)
         replaced = "" if old is None else f", instead of the {old.rows:,} rows that had this name"
         step.say(f"{entry.accepted:,} accepted, {entry.rejected:,} rejected, {entry.duplicates:,} duplicates{replaced}")
@@ -127,11 +129,11 @@ class _Batch:
         return self.job.lake.delete(table, f"_batch = '{self.old.batch}'", label, self.after[table].version)
 
 
-def _settled_versions(job: Job, arrival: Arrival) -> dict[str, Base]:
+def _settled_versions(job: Job, ledger: FileLedger, arrival: Arrival) -> dict[str, Base]:
     """The version of each table behind which the file's batch writes; what killed runs left there is taken back."""
     name = arrival.contract.name
     tables = [f"bronze.{name}", REJECTED.name, f"silver.{name}"]
-    known = known_versions(job.lake, tables)
+    known = ledger.versions(tables)
     label = f"ingest {arrival.batch}"
     return {table: settle(job.lake, table, known.get(table), label, job.progress.line) for table in tables}
 

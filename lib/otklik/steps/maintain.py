@@ -8,7 +8,7 @@ from otklik.errors import ConfigurationError, DamagedError
 from otklik.lake import maintenance
 from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
-from otklik.lake.ledger import known_versions, record_run
+from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.recovery import settle
 from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, SILVER, Table
 from otklik.models import registry
@@ -61,7 +61,7 @@ def _take_back(job: Job, tables: list[str]) -> int:
     """Undo the commits of batches that never came to their end; returns how many tables were brought back."""
     of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
     unfinished = maintenance.unfinished(job.lake, of_records)
-    known = known_versions(job.lake, list(unfinished))
+    known = FileLedger(job.lake).versions(list(unfinished))
     for table in unfinished:
         settle(job.lake, table, known.get(table), _NOBODY, job.progress.line)
     return len(unfinished)

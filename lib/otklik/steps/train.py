@@ -60,7 +60,7 @@ def train_models(job: Job, question: Question | None = None) -> int:
         with job.progress.step("judge: scoreboard with intervals") as step:
             board = _scoreboard(question.task, contest)
             step.rows(len(board))
-        verdict = _verdict(question.task, board)
+        verdict = verdict_on(question.task, board)
         outputs = {**_write_judgements(job, question, contest, board), **crown(job, question, contest, executor)}
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict))
     job.progress.line(f"  {verdict}")
@@ -82,7 +82,7 @@ def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) 
     with job.progress.step("train: labelled rows") as step:
         labelled = collect_labelled(labelled_rows)
         step.rows(len(labelled.label), "labelled")
-        _require_enough(task, labelled)
+        require_enough(task, labelled)
     preparations, prepared = {}, {}
     judged: dict[str, list[Judgement]] = {"without": [], "with": []}
     findings: tuple[Finding, ...] = ()
@@ -95,7 +95,7 @@ def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) 
                 labelled_rows, preparation, task.preparation.partitions, with_leaks=with_leaks
             )
             if plan.split == "random":
-                findings = _look_for_leaks(task, training, preparation, labelled)
+                findings = look_for_leaks(task, training, preparation, len(labelled.label))
                 findings += preparation.findings
             step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
         with job.progress.step(f"fit: {plan.split} split") as step, without_stage_code(job.lake.spark):
@@ -121,7 +121,12 @@ def _shown_in(step: Step) -> Callable[[int, int], None]:
     return lambda done, total: step.under_way(f"{done} of {total} fits")
 
 
-def _require_enough(task: Task, labelled: Labelled) -> None:
+def require_enough(task: Task, labelled: Labelled) -> None:
+    """See whether there are rows to learn from.
+
+    Raises:
+        RefusedError: if there are fewer rows or positives than declared, or all have the same answer.
+    """
     rows, positives = len(labelled.label), int(labelled.label.sum())
     if positives in (0, rows) and rows:
         raise RefusedError(
@@ -165,11 +170,20 @@ def _rules(task: Task) -> Rules:
     )
 
 
-def _look_for_leaks(
-    task: Task, training: DataFrame, preparation: Preparation, labelled: Labelled
-) -> tuple[Finding, ...]:
+def look_for_leaks(task: Task, training: DataFrame, preparation: Preparation, rows: int) -> tuple[Finding, ...]:
+    """Try each feature alone against the label.
+
+    Args:
+        task: says what is too good, and whether that stops the training.
+        training: key, as_of, label and the features of the training part.
+        preparation: fitted on it.
+        rows: how many labelled rows there are, so that a sample can be drawn.
+
+    Raises:
+        RefusedError: if a feature is suspected and the task says to stop.
+    """
     columns = [slot_array(preparation.slots).alias("slots"), F.col("label")]
-    frame = sample(training, columns, _TRIED_ROWS, len(labelled.label), "leaks")
+    frame = sample(training, columns, _TRIED_ROWS, rows, "leaks")
     single = single_feature_auc(matrix(frame, "slots"), frame["label"].to_numpy(), preparation.slots)
     known_after = frozenset(slot.source for slot in preparation.slots if slot.is_known_after)
     stops = task.checks.on_suspected_leak == "stop"
@@ -225,7 +239,12 @@ def decisive(board: pd.DataFrame, *, time_ordered: bool) -> pd.DataFrame:
     return board[(board["leaks"] == "without") & (board["split"] == split) & (board["calibration"] == "calibrated")]
 
 
-def _verdict(task: Task, board: pd.DataFrame) -> str:
+def verdict_on(task: Task, board: pd.DataFrame) -> str:
+    """What the scoreboard comes to, in one sentence.
+
+    Raises:
+        RefusedError: if no candidate is better than the base line and the task says to stop.
+    """
     rows = decisive(board, time_ordered=task.rows.time_ordered)
     best = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False).iloc[0]
     numbers = f"{best['model']}: AUC {best['auc']:.3f} [{best['auc_low']:.3f}, {best['auc_high']:.3f}]"

@@ -81,7 +81,7 @@ class Splits(Strict):
 
 
 class Preparation(Strict):
-    """How features become numbers, fitted on a split's training part only."""
+    """How features become numbers, fitted on a split's training part only (of the random split: all labelled rows)."""
 
     rare_level_share: float = Field(0.005, ge=0, lt=0.5, description="rarer levels go to (other)")
     maximum_levels: int = Field(50, ge=2, le=500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from otklik.models.prepare import (
     Rules,
     band_name,
     features_of,
+    findings_of,
     fit_preparation,
     slot_array,
 )
@@ -77,7 +79,7 @@ def seen(spark: SparkSession, fitted: Preparation) -> list[dict[str, float]]:
     return [dict(zip(names, row.slots, strict=True)) for row in sorted(told, key=lambda row: row.key)]
 
 
-def findings_of(fitted: Preparation, kind: str) -> list[Finding]:
+def of_kind(fitted: Preparation, kind: str) -> list[Finding]:
     return [finding for finding in fitted.findings if finding.kind == kind]
 
 
@@ -85,7 +87,7 @@ def test_levels_have_a_slot_each_and_rare_ones_share_one(fitted: Preparation) ->
     assert [slot.level for slot in fitted.slots if slot.source == "job"] == ["cook", "o'hara\\", OTHER]
     assert [slot.level for slot in fitted.slots if slot.source == "city"] == ["Алматы", MISSING, OTHER]
     assert [slot.level for slot in fitted.slots if slot.source == "code"] == ["0", "1", OTHER]
-    [job, _] = findings_of(fitted, "rare_levels")
+    [job, _] = of_kind(fitted, "rare_levels")
     assert (job.feature, job.value, job.action) == ("job", 2, "merged")
     assert "odd, rare" in job.detail
 
@@ -131,13 +133,11 @@ def test_no_slot_is_ever_null(seen: list[dict[str, float]]) -> None:
 
 
 def test_constant_and_doubled_numbers_are_found_and_dropped(fitted: Preparation) -> None:
-    assert {(f.feature, f.action) for f in findings_of(fitted, "constant")} == {
+    assert {(f.feature, f.action) for f in of_kind(fitted, "constant")} == {
         ("same", "dropped"),
         ("near", "dropped"),
     }
-    assert [(f.feature, f.detail, f.action) for f in findings_of(fitted, "duplicate")] == [
-        ("talk", "with twin", "dropped")
-    ]
+    assert [(f.feature, f.detail, f.action) for f in of_kind(fitted, "duplicate")] == [("talk", "with twin", "dropped")]
     assert not {"same", "near", "talk"} & {slot.source for slot in fitted.slots}
 
 
@@ -161,3 +161,19 @@ def test_a_preparation_is_plain_data_and_hides_leaks(fitted: Preparation) -> Non
 
     assert again.slots == fitted.slots
     assert all(not slot.is_known_after for slot in again.only(with_leaks=False))
+
+
+def test_findings_of_all_splits_stand_once_and_name_their_split_where_they_differ() -> None:
+    rare = Finding("rare_levels", "job", "1 levels: odd", 3.0, "merged")
+    near = Finding("correlated", "near", "with age", 0.99, "kept")
+    same = Finding("constant", "month", "month has one value in training", 1.0, "dropped")
+    two = Finding("rare_levels", "job", "2 levels: odd, rare", 2.0, "merged")
+    random, time = Preparation((), (rare, near)), Preparation((), (replace(near, value=0.985), same, two))
+
+    assert findings_of({"random": random, "time": time}) == (
+        replace(rare, detail="random split: 1 levels: odd"),
+        near,
+        replace(same, detail="time split: month has one value in training"),
+        replace(two, detail="time split: 2 levels: odd, rare"),
+    )
+    assert findings_of({"random": random}) == (rare, near)

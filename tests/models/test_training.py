@@ -1,4 +1,4 @@
-"""Parts of a split that nothing can be learnt from, or tested on, are refused before the first fit."""
+"""What a split is learnt from: its training part only, and never a part without both answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from otklik.errors import RefusedError
+from otklik.models.prepare import Rules, features_of
 from otklik.models.split import Plan, random_plan, time_plan
-from otklik.models.training import collect_labelled, judge, with_row_hash
+from otklik.models.training import collect_labelled, judge, preparation_of, with_row_hash
 
 START, DAY = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
 
@@ -55,3 +56,21 @@ def test_a_part_without_both_answers_is_refused(spark: SparkSession, split: str,
         )
 
     assert refused.value.exit_code == 4
+
+
+def test_what_only_the_test_part_holds_changes_nothing_of_the_preparation(spark: SparkSession) -> None:
+    """Days 6 and 7, the test part in time, hold a level, an extreme and a difference that the days before lack."""
+    past = [("a", 1.0, False), ("b", 2.0, False)]
+    rows = [
+        (f"{day}{who}", START + day * DAY, *(past[who] if day < 6 else ("new", 1e9, True)))
+        for day in range(8)
+        for who in range(2)
+    ]
+    frame = spark.createDataFrame(rows, "key STRING, as_of TIMESTAMP, job STRING, age DOUBLE, is_late BOOLEAN")
+    rules = Rules(0.0, 50, 0.98, ("constant",), frozenset(), frozenset(), {})
+
+    fitted = preparation_of(plan_of("time"), frame, features_of(frame, dict.fromkeys(frame.columns[2:], False)), rules)
+
+    assert [slot.name for slot in fitted.slots] == ["job=a", "job=b", "job=(other)", "age"]
+    assert fitted.slots[-1].expression == "coalesce(CAST(`age` AS DOUBLE), 1.5D)"
+    assert [(finding.kind, finding.feature) for finding in fitted.findings] == [("constant", "is_late")]

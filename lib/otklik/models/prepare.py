@@ -1,14 +1,16 @@
 """From named features to numbers: levels, medians and redundancy, fitted on a split's training part only.
 
 A preparation is plain data: a list of slots, each a SQL expression over the feature columns. It is applied by Spark
-SQL, saved as JSON, and never loads a class. Unseen and rare levels go to (other), missing ones to (missing) where
+SQL, saved as JSON, and never loads a class. On the time split the training part is the past. On the random split it is
+all labelled rows, for each fold is trained on by the others: no label is looked at, but how common a level is in a fold
+is known when that fold is predicted. Unseen and rare levels go to (other), missing ones to (missing) where
 training had them; a missing number becomes the training median, with a slot that says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -132,6 +134,28 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
         slots += made
         findings += found
     return _without_redundant(train, tuple(slots), tuple(findings), rules)
+
+
+def findings_of(preparations: Mapping[str, Preparation]) -> tuple[Finding, ...]:
+    """What was found in preparing a task's splits, each finding once.
+
+    What every split shows stands as the first one found it, with its value; what only some show names the split.
+
+    Args:
+        preparations: split → its preparation.
+    """
+
+    def what(finding: Finding) -> tuple[str, str, str]:
+        return finding.kind, finding.feature, finding.detail
+
+    common = set.intersection(*({what(f) for f in preparation.findings} for preparation in preparations.values()))
+    found: dict[tuple[str, str, str], Finding] = {}
+    for split, preparation in preparations.items():
+        for finding in preparation.findings:
+            is_common = what(finding) in common
+            named = finding if is_common else replace(finding, detail=f"{split} split: {finding.detail}")
+            found.setdefault(what(named), named)
+    return tuple(found.values())
 
 
 def with_vectors(rows: DataFrame, vectors: Mapping[str, Sequence[Slot]]) -> DataFrame:

@@ -15,7 +15,7 @@ from otklik.errors import RefusedError
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
 from otklik.models.leaks import single_feature_auc, suspected_leaks
-from otklik.models.prepare import Finding, Preparation, Rules, features_of, fit_preparation, matrix, sample, slot_array
+from otklik.models.prepare import Finding, Preparation, Rules, features_of, findings_of, matrix, sample, slot_array
 from otklik.models.scoreboard import Terms, moved, rows_of
 from otklik.models.split import Plan, random_plan, time_plan, with_fold
 from otklik.models.training import (
@@ -29,6 +29,7 @@ from otklik.models.training import (
     judge,
     laid_out,
     predictions_frame,
+    preparation_of,
     with_row_hash,
 )
 from otklik.models.zoo import settings_to_try
@@ -41,7 +42,7 @@ from otklik.steps.question import Question, answered_before, ask, features_run
 from otklik.steps.starts import noted
 from otklik.task import Task
 
-#: Rows of the training part on which single features are tried against the label.
+#: Labelled rows on which single features are tried against the label.
 _TRIED_ROWS = 20_000
 
 
@@ -85,18 +86,16 @@ def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) 
         require_enough(task, labelled)
     preparations, prepared = {}, {}
     judged: dict[str, list[Judgement]] = {"without": [], "with": []}
-    findings: tuple[Finding, ...] = ()
+    leaks: tuple[Finding, ...] = ()
     for plan in _plans(task, labelled):
         with job.progress.step(f"prepare: {plan.split} split") as step:
-            training = labelled_rows.where(plan.training_part)
-            preparation = fit_preparation(training, features, _rules(task))
+            preparation = preparation_of(plan, labelled_rows, features, _rules(task))
             preparations[plan.split] = preparation
             prepared[plan.split] = laid_out(
                 labelled_rows, preparation, task.preparation.partitions, with_leaks=with_leaks
             )
             if plan.split == "random":
-                findings = look_for_leaks(task, training, preparation, len(labelled.label))
-                findings += preparation.findings
+                leaks = look_for_leaks(task, labelled_rows, preparation, len(labelled.label))
             step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
         with job.progress.step(f"fit: {plan.split} split") as step, without_stage_code(job.lake.spark):
             made = judge(
@@ -114,6 +113,7 @@ def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) 
         judged["without"] += [j for j in made if j.contender.vector == WITHOUT]
         # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
         judged["with"] += [j for j in made if j.contender.vector == (WITH if with_leaks else WITHOUT)]
+    findings = (*leaks, *findings_of(preparations))
     return Contest(labelled, labelled_rows, features, preparations, prepared, judged, findings)
 
 
@@ -170,20 +170,20 @@ def _rules(task: Task) -> Rules:
     )
 
 
-def look_for_leaks(task: Task, training: DataFrame, preparation: Preparation, rows: int) -> tuple[Finding, ...]:
+def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, rows: int) -> tuple[Finding, ...]:
     """Try each feature alone against the label.
 
     Args:
         task: says what is too good, and whether that stops the training.
-        training: key, as_of, label and the features of the training part.
-        preparation: fitted on it.
-        rows: how many labelled rows there are, so that a sample can be drawn.
+        labelled: key, as_of, label and the features of the labelled rows.
+        preparation: fitted on them.
+        rows: how many there are, so that a sample can be drawn.
 
     Raises:
         RefusedError: if a feature is suspected and the task says to stop.
     """
     columns = [slot_array(preparation.slots).alias("slots"), F.col("label")]
-    frame = sample(training, columns, _TRIED_ROWS, rows, "leaks")
+    frame = sample(labelled, columns, _TRIED_ROWS, rows, "leaks")
     single = single_feature_auc(matrix(frame, "slots"), frame["label"].to_numpy(), preparation.slots)
     known_after = frozenset(slot.source for slot in preparation.slots if slot.is_known_after)
     stops = task.checks.on_suspected_leak == "stop"

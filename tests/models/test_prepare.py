@@ -156,6 +156,34 @@ def test_what_is_not_to_be_dropped_is_found_and_kept(spark: SparkSession) -> Non
     assert [slot.name for slot in fitted.slots] == ["age", "twin", "balance"]
 
 
+def test_copies_of_texts_and_booleans_are_found_under_any_names(spark: SparkSession) -> None:
+    """Every feature is beside what it is to double, and `tone` is `job` but for one row."""
+    rows = spark.createDataFrame(
+        [
+            ("0", None, 1, "cook", "повар", "a", True, True, 1, 1, "a"),
+            ("1", None, None, "cook", "повар", "a", False, False, None, None, "a"),
+            ("2", None, 3, "pilot", None, "b", None, None, 3, 3, "b"),
+            ("3", None, 2, "nurse", "сестра", "c", False, False, 2, 2, "b"),
+        ],
+        "key STRING, as_of TIMESTAMP, paid INT, told STRING, job STRING, post STRING, is_new BOOLEAN, is_fresh BOOLEAN, "
+        "age INT, years INT, tone STRING",
+    )
+    features = features_of(rows, {name: name in ("paid", "told") for name in rows.columns[2:]})
+    rules = Rules(0.0, 50, 0.98, ("duplicate",), frozenset(), frozenset(), {})
+
+    fitted = fit_preparation(rows, features, rules)
+
+    assert {(f.kind, f.feature, f.detail, f.action) for f in fitted.findings} == {
+        ("duplicate", "post", "with job", "dropped"),
+        # Of a feature known only after the decision and its copy the copy stays.
+        ("duplicate", "paid", "with age", "dropped"),
+        ("duplicate", "told", "with job", "dropped"),
+        ("duplicate", "is_fresh", "with is_new", "dropped"),
+        ("duplicate", "years", "with age", "dropped"),
+    }
+    assert {slot.source for slot in fitted.slots} == {"job", "is_new", "age", "tone"}
+
+
 def test_a_preparation_is_plain_data_and_hides_leaks(fitted: Preparation) -> None:
     again = Preparation.from_dict(json.loads(json.dumps(fitted.to_dict())))
 

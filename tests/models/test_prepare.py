@@ -165,8 +165,8 @@ def test_copies_of_texts_and_booleans_are_found_under_any_names(spark: SparkSess
             ("2", None, 3, "pilot", None, "b", None, None, 3, 3, "b"),
             ("3", None, 2, "nurse", "сестра", "c", False, False, 2, 2, "b"),
         ],
-        "key STRING, as_of TIMESTAMP, paid INT, told STRING, job STRING, post STRING, is_new BOOLEAN, is_fresh BOOLEAN, "
-        "age INT, years INT, tone STRING",
+        "key STRING, as_of TIMESTAMP, paid INT, told STRING, job STRING, post STRING, is_new BOOLEAN, "
+        "is_fresh BOOLEAN, age INT, years INT, tone STRING",
     )
     features = features_of(rows, {name: name in ("paid", "told") for name in rows.columns[2:]})
     rules = Rules(0.0, 50, 0.98, ("duplicate",), frozenset(), frozenset(), {})

@@ -16,6 +16,7 @@ from otklik.lake.ledger import record_run
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
 from otklik.models.leaks import single_feature_auc, suspected_leaks
 from otklik.models.prepare import Finding, Preparation, Rules, features_of, findings_of, matrix, sample, slot_array
+from otklik.models.registry import has_sound_model
 from otklik.models.scoreboard import Terms, moved, rows_of
 from otklik.models.split import Plan, random_plan, time_plan, with_fold
 from otklik.models.training import (
@@ -52,7 +53,8 @@ def train_models(job: Job, question: Question | None = None) -> int:
     before = features_run(job, question)
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})
-    if answered_before(job, run) is not None:
+    # A model that was damaged since is trained anew, as whoever meets it is told to.
+    if has_sound_model(job.lake, question.task.name, question.run_id) and answered_before(job, run) is not None:
         job.progress.line(f"  train {question.task.name}: reused")
         return 0
     rows = job.lake.read(table, before.outputs[table])

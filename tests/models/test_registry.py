@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture
-def folders(lake: Lake, tmp_path: Path) -> dict[str, Path]:
+def folders(lake: Lake, tmp_path: Path) -> Iterator[dict[str, Path]]:
     """The model folders by run, brought back afterwards."""
     there, kept = Path(lake.folder("models", "calls")), tmp_path / "kept"
     shutil.copytree(there, kept)

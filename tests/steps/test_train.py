@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from tests.bench import CALLS, QUICK, job_on
+from tests.steps.test_question import TASK
 
 from otklik.errors import RefusedError
 from otklik.home import find_home
+from otklik.lake.store import Lake
 from otklik.models.prepare import Preparation, Slot
+from otklik.models.registry import has_sound_model, history
 from otklik.models.training import Labelled
 from otklik.settings import load
-from otklik.steps.train import look_for_leaks, require_enough, verdict_on
+from otklik.steps.features import build_features
+from otklik.steps.ingest import ingest_files
+from otklik.steps.train import look_for_leaks, require_enough, train_models, verdict_on
 from otklik.task import Task
 
 
@@ -109,3 +116,39 @@ def test_nothing_to_gain_is_only_said_where_the_task_warns() -> None:
     assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.501)).startswith(
         "best without leaks, random split: logistic_regression: AUC 0.550"
     )
+
+
+@pytest.mark.long
+def test_a_training_that_stops_leaves_no_champion_and_a_damaged_one_is_trained_anew(lake: Lake, tmp_path: Path) -> None:
+    """Calls whose `paid` is the answer, and whose `age` has nothing to do with it."""
+    (tmp_path / "calls.toml").write_text(
+        CALLS.replace("id = {", 'age = { type = "integer" }, paid = { type = "integer" }, id = {'), encoding="utf-8"
+    )
+    lines = ["id,text,age,paid", *(f"{i},{'ab'[i % 2]},{i // 2 * 37 % 50},{i % 2}" for i in range(240)), ""]
+    (tmp_path / "june.csv").write_text("\n".join(lines), encoding="utf-8")
+    ingest_files(job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"), paths=[str(tmp_path / "june.csv")]))
+    others = ("decision_tree", "random_forest", "naive_bayes", "linear_svc")
+    only = {f"models.{model}": None for model in others}
+
+    def train(columns: str, **checks: str) -> int:
+        (tmp_path / "task.toml").write_text(TASK.replace('["text"]', columns), encoding="utf-8")
+        settings = {key: value for key, value in QUICK.items() if key.split(".")[1] not in others}
+        declared = {f"checks.{name}": value for name, value in checks.items()}
+        job = job_on(lake, tmp_path, {**settings, **only, **declared}, task=str(tmp_path / "task.toml"))
+        build_features(job)
+        return train_models(job)
+
+    with pytest.raises(RefusedError, match="suspected leak"):
+        train('["age", "paid"]', on_suspected_leak="stop")
+    with pytest.raises(RefusedError, match="nothing to gain"):
+        train('["age"]', on_nothing_to_gain="stop")
+    assert not lake.exists("gold.model_runs")
+    assert not Path(lake.folder("models")).exists()
+
+    assert train('["age"]', on_nothing_to_gain="warn") == 0
+    [row] = history(lake, "calls").to_dict("records")
+    assert row["serves"]
+    Path(lake.folder(row["folder"], "manifest.json")).unlink()
+    assert train('["age"]', on_nothing_to_gain="warn") == 0
+    assert has_sound_model(lake, "calls", row["run_id"])
+    assert len(history(lake, "calls")) == 1

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+import numpy as np
 import pytest
 
 from otklik.home import find_home
 from otklik.lake.store import Lake
+from otklik.models import registry
+from otklik.models.calibrate import Calibrator
+from otklik.models.drift import Bins
+from otklik.models.portable import LinearModel, Slots
+from otklik.models.prepare import Preparation, Slot
 from otklik.progress import Progress
 from otklik.steps.context import Job, Options
 from otklik.steps.ingest import ingest_files
@@ -81,3 +88,37 @@ def take_in_calls(lake: Lake, folder: Path, name: str, *lines: str, contract: st
     file.write_text("\n".join(["id,text", *lines, ""]), encoding="utf-8")
     source.write_text(contract, encoding="utf-8")
     ingest_files(job_on(lake, folder, source=str(source), paths=[str(file)]))
+
+
+def register_model(
+    lake: Lake,
+    task: str,
+    sequence: int,
+    bins: Sequence[Bins] = (),
+    expected: Mapping[str, Sequence[int]] | None = None,
+    **changes: Any,
+) -> Path:
+    """Register a logistic regression on `age` that was never fitted, as run `run_<sequence>`; returns its folder."""
+    model = LinearModel(Slots(("age",), ("age",)), np.array([1.0]), float(sequence), np.array([0.0]))
+    slot = Slot("age", "age", None, "coalesce(CAST(`age` AS DOUBLE), 0.0D)", False)
+    as_it_is, folds = Calibrator("identity", "log_odds"), range(4)
+    serving = registry.ServingModel(
+        "logistic_regression",
+        Preparation((slot,), ()),
+        model,
+        as_it_is,
+        dict.fromkeys(folds, model),
+        dict.fromkeys(folds, as_it_is),
+        len(folds),
+        bins,
+        expected or {},
+    )
+    run_id = f"run_{sequence}"
+    folder = f"models/{task}/{run_id}"
+    row = {
+        "task": task, "run_id": run_id, "model": serving.model, "settings": "{}", "metric": "auc", "value": 0.7,
+        "value_before": None, "folder": folder, "manifest_hash": registry.save(lake, folder, serving, {}),
+        "serves": True, "reason": "", "trained_at": datetime(2026, 1, 1, tzinfo=UTC), "sequence": sequence,
+    }  # fmt: skip
+    registry.register(lake, {**row, **changes}, run_id)
+    return Path(lake.folder(folder))

@@ -67,6 +67,15 @@ def test_all_faults_are_listed_each_with_its_place() -> None:
     assert "question: missing" in line
 
 
+def test_all_that_does_not_go_together_is_listed() -> None:
+    values = with_override(TASK, ["splits"], {"folds": 4, "groups": 3, "fold_salt": "bootstrap"}, "")
+
+    assert fault_of(values) == (
+        "some.toml: 2 faults: splits: fold, bootstrap, control and permutation need different salts; "
+        "splits: a group needs at least two folds: groups may be at most half of folds"
+    )
+
+
 def test_a_hint_knows_the_place_of_the_key() -> None:
     line = fault_of(with_override(TASK, ["models", "random_forest", "tress"], [5], ""))
 

@@ -9,10 +9,11 @@ import difflib
 import tomllib
 import types
 import typing
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from otklik.errors import ConfigurationError
 
@@ -21,10 +22,29 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 URI_SCHEMES = ("file", "hdfs", "viewfs", "s3", "s3a", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "oss", "cosn")
 
 
+class _ImpossibleError(ValueError):
+    """Values of one table that are right by themselves and do not go together."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
 class Strict(BaseModel):
     """A frozen settings table: no unknown keys, no silent conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=20_000)
+
+    def impossible(self) -> list[str]:
+        """All that does not go together in it, asked once each value by itself is right; each fault names its keys."""
+        return []
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        faults = self.impossible()
+        if faults:
+            raise _ImpossibleError(faults)
+        return self
 
 
 class Text(Strict):
@@ -81,7 +101,7 @@ def validate(
     try:
         return kind.model_validate(values)
     except ValidationError as fault:
-        lines = [_fault_line(kind, error) for error in fault.errors(include_url=False)]
+        lines = [line for error in fault.errors(include_url=False) for line in _fault_lines(kind, error)]
         plural = "fault" if len(lines) == 1 else "faults"
         raise ConfigurationError(f"{len(lines)} {plural}: " + "; ".join(lines), where=where) from None
 
@@ -112,17 +132,20 @@ def parse_override(text: str) -> tuple[str, Any]:
         return key.strip(), value
 
 
-def _fault_line(kind: type[Strict], error: Any) -> str:
+def _fault_lines(kind: type[Strict], error: Any) -> list[str]:
     path = [str(part) for part in error["loc"]]
     dotted = ".".join(path) or "(top level)"
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], _known_keys(kind, path[:-1]), n=1, cutoff=0.5)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        return f"{dotted}: unknown key{hint}"
+        return [f"{dotted}: unknown key{hint}"]
     if error["type"] == "missing":
-        return f"{dotted}: missing"
+        return [f"{dotted}: missing"]
+    raised = error.get("ctx", {}).get("error")
+    if isinstance(raised, _ImpossibleError):
+        return [f"{dotted}: {fault}" for fault in raised.faults]
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{dotted}: {message[0].lower()}{message[1:]}"
+    return [f"{dotted}: {message[0].lower()}{message[1:]}"]
 
 
 def _known_keys(kind: type[Strict], path: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from otklik.errors import ConfigurationError
 from otklik.settings import NAME_PATTERN, Strict, Text
@@ -70,18 +70,18 @@ class Splits(Strict):
     control_salt: str = "control"
     permutation_salt: str = "permutation"
 
-    @model_validator(mode="after")
-    def _possible(self) -> Splits:
+    def impossible(self) -> list[str]:
+        """Salts that are not different, and more groups than the folds allow."""
         salts = [self.fold_salt, self.bootstrap_salt, self.control_salt, self.permutation_salt]
-        if len(set(salts)) < len(salts):
-            raise ValueError("fold, bootstrap, control and permutation need different salts")
-        if self.groups * 2 > self.folds:
-            raise ValueError("a group needs at least two folds: groups may be at most half of folds")
-        return self
+        faults = {
+            "fold, bootstrap, control and permutation need different salts": len(set(salts)) < len(salts),
+            "a group needs at least two folds: groups may be at most half of folds": self.groups * 2 > self.folds,
+        }
+        return [fault for fault, holds in faults.items() if holds]
 
 
 class Preparation(Strict):
-    """How features become numbers, fitted on a split's training part only."""
+    """How features become numbers, fitted on a split's training part only (of the random split: all labelled rows)."""
 
     rare_level_share: float = Field(0.005, ge=0, lt=0.5, description="rarer levels go to (other)")
     maximum_levels: int = Field(50, ge=2, le=500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from otklik.errors import ConfigurationError
 from otklik.features.builder import rows_of_task, with_features
 from otklik.features.catalogue import read_select
 from otklik.home import Home
+from otklik.lake.content import content_hash
 from otklik.settings import load
 from otklik.steps.offline import check
 from otklik.task import Task
@@ -132,6 +134,7 @@ def test_look_alike_customers_share_a_unit_whatever_they_answered(spark: SparkSe
 # higgs_return
 
 MIDNIGHT = datetime(2012, 7, 3, tzinfo=UTC)
+ROW_COLUMNS = "key STRING, moment TIMESTAMP, unit STRING, position BIGINT"
 ACTIVITY = "actor INT, target INT, happened_at TIMESTAMP, kind STRING, known_at TIMESTAMP"
 
 
@@ -200,6 +203,27 @@ def test_what_an_account_did_and_received_up_to_the_moment(spark: SparkSession) 
     assert row.received_from_24h == 2
     lonely = found["6 at 03 00"]
     assert (lonely.received_count_72h, lonely.received_from_24h) == (0, 0)
+
+
+def attention(spark: SparkSession, acts: DataFrame) -> DataFrame:
+    """What accounts 1 and 2 received up to midnight."""
+    rows = spark.createDataFrame([(key, MIDNIGHT, key, None) for key in "12"], ROW_COLUMNS)
+    return with_features(spark, rows, [(read_select("account_attention", {}, []), [])], {"activity": acts}, END)
+
+
+def accounts(spark: SparkSession, acts: DataFrame) -> DataFrame:
+    select = read_select("higgs_accounts", {**shipped("higgs_return").rows.settings, "one_account_in": 1}, [])
+    return rows_of_task(spark, select, {"activity": acts}, as_of=END, label_window=DAY)
+
+
+@pytest.mark.parametrize("made", [attention, accounts])
+def test_acts_give_the_same_rows_on_any_layout(
+    spark: SparkSession, made: Callable[[SparkSession, DataFrame], DataFrame]
+) -> None:
+    """Twelve acts of six accounts towards two, some at the same moment."""
+    acts = [(i % 6, i % 2 + 1, MIDNIGHT - (i % 3) * HOUR, ("RT", "MT", "RE")[i % 3]) for i in range(12)]
+
+    assert len({content_hash(made(spark, activity(spark, *acts).repartition(n))) for n in (1, 2, 4)}) == 1
 
 
 def test_one_account_in_n_is_kept_whole(spark: SparkSession) -> None:
@@ -298,6 +322,21 @@ def test_what_is_planned_and_what_the_seller_did_before(spark: SparkSession) -> 
     first = found["b_1"]
     assert (first.posts_365d, first.same_type_posts_365d) == (0, 0)
     assert (first.days_since_last_post, first.mean_shares_30d, first.same_type_top_share_365d) == (None, None, None)
+
+
+def test_a_sellers_history_is_the_same_on_any_layout(spark: SparkSession) -> None:
+    """Two posts a day, at the same time, by one seller."""
+    twins = [(f"a_{i}", ("photo", "video")[i % 2], MORNING - (i // 2) * DAY, i * i % 7) for i in range(12)]
+    rows = spark.createDataFrame([(f"a_{i}", MORNING, "a", None) for i in range(2)], ROW_COLUMNS)
+    group = shipped("facebook_live_reach").features["history"]
+    select = read_select(group.sql, group.settings, [])
+
+    found = [
+        with_features(spark, rows, [(select, [])], {"posts": posts(spark, *twins).repartition(n)}, END)
+        for n in (1, 2, 4)
+    ]
+
+    assert len({content_hash(each) for each in found}) == 1
 
 
 def test_reactions_to_the_post_itself_are_leaks() -> None:

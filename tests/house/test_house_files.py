@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+from tests.report.test_report_browser import NAMES
 
 PROJECT = Path(__file__).resolve().parents[2]
 #: A home folder, or a folder of a machine that no stranger has.
@@ -100,3 +101,10 @@ def test_spark_and_delta_are_pinned_as_a_pair() -> None:
 
     assert exact == {"pyspark": "==4.1.4", "delta-spark": "==4.4.0"}
     assert "delta-spark_4.1_2.13:4.4.0" in (PROJECT / "scripts" / "fetch_jars.py").read_text(encoding="utf-8")
+
+
+def test_set_up_and_the_browser_test_look_for_the_same_browsers() -> None:
+    looked_for = re.search(r"for name in (chrom.*); do", (PROJECT / "scripts" / "setup").read_text(encoding="utf-8"))
+
+    assert looked_for is not None
+    assert tuple(looked_for[1].split()) == NAMES

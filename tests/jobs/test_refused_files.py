@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 from tests.bench import job_on
 
-from otklik.errors import InputError
+from otklik.cli import main
+from otklik.errors import ConfigurationError, InputError
 from otklik.lake.store import Lake
 from otklik.steps.ingest import ingest_files
 
@@ -48,3 +49,19 @@ def test_it_stands_in_the_ledger_as_rejected(spark: SparkSession, tmp_path: Path
     assert [(row.file, row.status, row.bytes, row.rows) for row in rows] == [(name, "rejected", len(content), 0)]
     assert not lake.exists("bronze.visits")
     assert not lake.exists("silver.visits")
+
+
+def test_personal_columns_without_a_key_are_refused_before_anything_is_written(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("OTKLIK_PSEUDONYM_KEY", "OTKLIK_PSEUDONYM_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    personal = CONTRACT.replace('page = { type = "string"', 'page = { type = "string", personal = true')
+    (tmp_path / "visits.toml").write_text(personal)
+    (tmp_path / "june.csv").write_bytes(GOOD)
+
+    code = main(["ingest", str(tmp_path / "visits.toml"), str(tmp_path / "june.csv"), "--lake", str(tmp_path / "lake")])
+
+    assert code == ConfigurationError.exit_code == 2
+    assert "pseudonym key: is missing, and personal columns need it" in capsys.readouterr().err
+    assert list((tmp_path / "lake").glob("*/*")) == []

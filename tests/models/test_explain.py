@@ -26,7 +26,10 @@ COEFFICIENTS = np.array([0.02, 0.5, 0.3, -0.1, 0.4, 0.9])
 SHARES = np.array([40.0, 0.1, 6.0, 0.3, 0.7, 0.0])
 
 
-def ratios(**changes: object) -> pd.DataFrame:
+DRAWS = COEFFICIENTS + np.linspace(-1, 1, 41)[:, None] * np.array([0.01, 0.1, 0.1, 0.0, 0.1, 0.1])
+
+
+def ratios(draws: np.ndarray = DRAWS, **changes: object) -> pd.DataFrame:
     settings: dict = {
         "shares": SHARES,
         "units": {"age": 10.0},
@@ -34,7 +37,6 @@ def ratios(**changes: object) -> pd.DataFrame:
         "log_scale": frozenset({"balance"}),
         **changes,
     }
-    draws = COEFFICIENTS + np.linspace(-1, 1, 41)[:, None] * np.array([0.01, 0.1, 0.1, 0.0, 0.1, 0.1])
     return odds_ratios(SLOTS, COEFFICIENTS, draws, **settings).set_index(["feature", "level"])
 
 
@@ -42,9 +44,18 @@ def test_a_number_is_per_its_unit_and_a_logarithm_per_factor_e() -> None:
     found = ratios()
 
     assert found.loc[("age", "+10"), "value"] == pytest.approx(np.exp(0.2))
-    assert found.loc[("age", "+10"), "low"] == pytest.approx(np.exp(0.2 - 0.095))
     assert found.loc[("balance", "× e"), "value"] == pytest.approx(np.exp(0.3))
-    assert set(found["note"]) == {"shrunken"}
+    assert set(found["note"]) == {"shrunken_normal_interval"}
+
+
+def test_the_interval_is_normal_on_the_log_scale_by_the_standard_error_of_the_refits() -> None:
+    """Ten refits whose coefficients of age have a standard deviation of 0.01, one far off: per 10 years 0.1."""
+    draws = COEFFICIENTS + np.array([3, *[-1 / 3] * 9])[:, None] * np.array([0.01, 0, 0, 0, 0, 0]) / np.sqrt(10 / 9)
+
+    found = ratios(draws)
+
+    assert found.loc[("age", "+10"), "low"] == pytest.approx(np.exp(0.2 - 1.959964 * 0.1))
+    assert found.loc[("age", "+10"), "high"] == pytest.approx(np.exp(0.2 + 1.959964 * 0.1))
 
 
 def test_a_missing_number_is_against_known_ones() -> None:

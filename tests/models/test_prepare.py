@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from otklik.models.prepare import (
     Rules,
     band_name,
     features_of,
+    findings_of,
     fit_preparation,
     slot_array,
 )
@@ -77,7 +79,7 @@ def seen(spark: SparkSession, fitted: Preparation) -> list[dict[str, float]]:
     return [dict(zip(names, row.slots, strict=True)) for row in sorted(told, key=lambda row: row.key)]
 
 
-def findings_of(fitted: Preparation, kind: str) -> list[Finding]:
+def of_kind(fitted: Preparation, kind: str) -> list[Finding]:
     return [finding for finding in fitted.findings if finding.kind == kind]
 
 
@@ -85,7 +87,7 @@ def test_levels_have_a_slot_each_and_rare_ones_share_one(fitted: Preparation) ->
     assert [slot.level for slot in fitted.slots if slot.source == "job"] == ["cook", "o'hara\\", OTHER]
     assert [slot.level for slot in fitted.slots if slot.source == "city"] == ["Алматы", MISSING, OTHER]
     assert [slot.level for slot in fitted.slots if slot.source == "code"] == ["0", "1", OTHER]
-    [job, _] = findings_of(fitted, "rare_levels")
+    [job, _] = of_kind(fitted, "rare_levels")
     assert (job.feature, job.value, job.action) == ("job", 2, "merged")
     assert "odd, rare" in job.detail
 
@@ -131,13 +133,11 @@ def test_no_slot_is_ever_null(seen: list[dict[str, float]]) -> None:
 
 
 def test_constant_and_doubled_numbers_are_found_and_dropped(fitted: Preparation) -> None:
-    assert {(f.feature, f.action) for f in findings_of(fitted, "constant")} == {
+    assert {(f.feature, f.action) for f in of_kind(fitted, "constant")} == {
         ("same", "dropped"),
         ("near", "dropped"),
     }
-    assert [(f.feature, f.detail, f.action) for f in findings_of(fitted, "duplicate")] == [
-        ("talk", "with twin", "dropped")
-    ]
+    assert [(f.feature, f.detail, f.action) for f in of_kind(fitted, "duplicate")] == [("talk", "with twin", "dropped")]
     assert not {"same", "near", "talk"} & {slot.source for slot in fitted.slots}
 
 
@@ -156,8 +156,52 @@ def test_what_is_not_to_be_dropped_is_found_and_kept(spark: SparkSession) -> Non
     assert [slot.name for slot in fitted.slots] == ["age", "twin", "balance"]
 
 
+def test_copies_of_texts_and_booleans_are_found_under_any_names(spark: SparkSession) -> None:
+    """Every feature is beside what it is to double, and `tone` is `job` but for one row."""
+    rows = spark.createDataFrame(
+        [
+            ("0", None, 1, "cook", "повар", "a", True, True, 1, 1, "a"),
+            ("1", None, None, "cook", "повар", "a", False, False, None, None, "a"),
+            ("2", None, 3, "pilot", None, "b", None, None, 3, 3, "b"),
+            ("3", None, 2, "nurse", "сестра", "c", False, False, 2, 2, "b"),
+        ],
+        "key STRING, as_of TIMESTAMP, paid INT, told STRING, job STRING, post STRING, is_new BOOLEAN, "
+        "is_fresh BOOLEAN, age INT, years INT, tone STRING",
+    )
+    features = features_of(rows, {name: name in ("paid", "told") for name in rows.columns[2:]})
+    rules = Rules(0.0, 50, 0.98, ("duplicate",), frozenset(), frozenset(), {})
+
+    fitted = fit_preparation(rows, features, rules)
+
+    assert {(f.kind, f.feature, f.detail, f.action) for f in fitted.findings} == {
+        ("duplicate", "post", "with job", "dropped"),
+        # Of a feature known only after the decision and its copy the copy stays.
+        ("duplicate", "paid", "with age", "dropped"),
+        ("duplicate", "told", "with job", "dropped"),
+        ("duplicate", "is_fresh", "with is_new", "dropped"),
+        ("duplicate", "years", "with age", "dropped"),
+    }
+    assert {slot.source for slot in fitted.slots} == {"job", "is_new", "age", "tone"}
+
+
 def test_a_preparation_is_plain_data_and_hides_leaks(fitted: Preparation) -> None:
     again = Preparation.from_dict(json.loads(json.dumps(fitted.to_dict())))
 
     assert again.slots == fitted.slots
     assert all(not slot.is_known_after for slot in again.only(with_leaks=False))
+
+
+def test_findings_of_all_splits_stand_once_and_name_their_split_where_they_differ() -> None:
+    rare = Finding("rare_levels", "job", "1 levels: odd", 3.0, "merged")
+    near = Finding("correlated", "near", "with age", 0.99, "kept")
+    same = Finding("constant", "month", "month has one value in training", 1.0, "dropped")
+    two = Finding("rare_levels", "job", "2 levels: odd, rare", 2.0, "merged")
+    random, time = Preparation((), (rare, near)), Preparation((), (replace(near, value=0.985), same, two))
+
+    assert findings_of({"random": random, "time": time}) == (
+        replace(rare, detail="random split: 1 levels: odd"),
+        near,
+        replace(same, detail="time split: month has one value in training"),
+        replace(two, detail="time split: 2 levels: odd, rare"),
+    )
+    assert findings_of({"random": random}) == (rare, near)

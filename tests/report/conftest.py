@@ -201,8 +201,8 @@ def _score_counts() -> pd.DataFrame:
 
 def _explanations() -> pd.DataFrame:
     rows = [
-        ("odds_ratio", "city", "Шымкент", "Қызылорда", 2.1, 1.7, 2.6, "shrunken"),
-        ("odds_ratio", "age", "+10", "", 1.2, 1.1, 1.3, "shrunken"),
+        ("odds_ratio", "city", "Шымкент", "Қызылорда", 2.1, 1.7, 2.6, "shrunken_normal_interval"),
+        ("odds_ratio", "age", "+10", "", 1.2, 1.1, 1.3, "shrunken_normal_interval"),
         ("permutation", "city", "", "", 0.06, 0.05, 0.07, ""),
         ("permutation", "age", "", "", 0.02, 0.01, 0.03, ""),
         ("partial_dependence", "age", "25.0", "", 0.14, np.nan, np.nan, ""),

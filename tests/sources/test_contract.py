@@ -57,6 +57,46 @@ def test_an_impossible_contract_is_refused_with_its_key(make_contract, section, 
     assert fault in caught.value.line()
 
 
+def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_contract) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make_contract(
+            format_={"delimiter": "\n", "quote": "", "escape": "\n", "multiline": True, "thousands_separator": "."},
+            columns={
+                "id": {"type": "date", "minimum": 2, "maximum": 1, "allowed": ["a"], "personal": True},
+                "note": {"type": "string", "required": True, "missing": "null"},
+            },
+            key={"columns": ["id"], "keep": "newest"},
+            time={"order": "event", "delay": "1h"},
+        )
+
+    faults = caught.value.line().partition(" faults: ")
+    assert faults[0].endswith("13")
+    assert faults[2].split("; ") == [
+        "format: thousands_separator is also the decimal mark",
+        "format: delimiter cannot be a line break, NUL or a character outside the basic plane",
+        "format: escape cannot be a line break, NUL or a character outside the basic plane",
+        "format: escape is also the delimiter",
+        "format: multiline needs a quote",
+        "columns.id: minimum and maximum need a number, the type is date",
+        "columns.id: minimum is above maximum",
+        "columns.id: allowed needs type = 'string', the type is date",
+        "columns.id: a personal column is kept as a pseudonym and must have type = 'string'",
+        "columns.note: a required column cannot be missing from the file",
+        "key: keep = 'newest' and newest_by go together",
+        "time: order or known is 'event', but event names no column",
+        "time: delay needs known = 'event'",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["json_lines", "parquet"])
+def test_a_file_of_records_has_neither_delimiter_nor_header(make_contract, kind: str) -> None:
+    with pytest.raises(ConfigurationError, match="2 faults") as caught:
+        make_contract(format_={"kind": kind, "delimiter": ";", "header": False})
+
+    assert f"format: delimiter: a {kind} file has no delimiter" in caught.value.line()
+    assert f"format: multiline and header = false are for csv and tsv, not {kind}" in caught.value.line()
+
+
 def test_names_are_folded_alike() -> None:
     assert fold_name("\ufeff Дата\u00a0 РОЖДЕНИЯ ") == fold_name("дата рождения")
 

@@ -262,7 +262,8 @@ EXPLANATIONS = Table(
         "value DOUBLE odds ratio, importance or mean probability",
         "low DOUBLE lower end of the 95 % interval",
         "high DOUBLE upper end of the 95 % interval",
-        "note STRING e.g. shrunken",
+        "note STRING of odds ratios, shrunken_normal_interval: shrunken; the interval is from the bootstrap's standard "
+        "error on the log scale",
     ),
     key=("task", "run_id", "model", "kind", "feature", "level"),
 )

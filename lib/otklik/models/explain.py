@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from otklik.models.prepare import MISSING, OTHER, Slot
 
 Floats = npt.NDArray[np.float64]
 
+#: The note on every odds ratio: its estimate is shrunken, its interval normal on the log scale.
+SHRUNKEN = "shrunken_normal_interval"
+_NORMAL = NormalDist().inv_cdf(0.975)
 #: Points of the grid on which a number's partial dependence is drawn: quantiles of its values.
 _GRID = np.linspace(0.05, 0.95, 10)
 
@@ -32,10 +36,15 @@ def odds_ratios(
 
     Elastic net shrinks coefficients towards 0, so the ratios are nearer to 1 than the truth: each row says so.
 
+    The 95 % interval is estimate ± 1.96 · standard error of the bootstrap, on the log scale (Efron & Tibshirani 1993,
+    "An Introduction to the Bootstrap", ch. 13, the standard normal interval). A few refits carry a standard error, but
+    no 2.5 % and 97.5 % points: the least and the greatest of ten are neither. Ten refits know the error only roughly:
+    the interval then covers some 92 % (by Student's t), with thirty some 94 %.
+
     Args:
         slots: the places of the vector.
         coefficients: (slots,).
-        replicates: (replicates, slots) coefficients of bootstrap fits: the 95 % interval is their percentiles.
+        replicates: (replicates, slots) coefficients of bootstrap fits; with fewer than two there is no interval.
         shares: (slots,) mean of each slot; the commonest level is the reference where none is declared.
         units: number feature → the unit; default 1.
         references: level feature → the reference level.
@@ -85,15 +94,15 @@ def _against_reference(
 
 
 def _ratio(source: str, level: str, reference: str, log_odds: float, draws: Floats) -> dict[str, Any]:
-    low, high = np.percentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
+    reach = _NORMAL * draws.std(ddof=1) if len(draws) > 1 else np.nan
     return {
         "feature": source,
         "level": level,
         "reference": reference,
         "value": float(np.exp(log_odds)),
-        "low": float(np.exp(low)),
-        "high": float(np.exp(high)),
-        "note": "shrunken",
+        "low": float(np.exp(log_odds - reach)),
+        "high": float(np.exp(log_odds + reach)),
+        "note": SHRUNKEN,
     }
 
 

@@ -1,18 +1,21 @@
 """From named features to numbers: levels, medians and redundancy, fitted on a split's training part only.
 
 A preparation is plain data: a list of slots, each a SQL expression over the feature columns. It is applied by Spark
-SQL, saved as JSON, and never loads a class. Unseen and rare levels go to (other), missing ones to (missing) where
+SQL, saved as JSON, and never loads a class. On the time split the training part is the past. On the random split it is
+all labelled rows, for each fold is trained on by the others: no label is looked at, but how common a level is in a fold
+is known when that fold is predicted. Unseen and rare levels go to (other), missing ones to (missing) where
 training had them; a missing number becomes the training median, with a slot that says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import array_to_vector
@@ -132,6 +135,28 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
         slots += made
         findings += found
     return _without_redundant(train, tuple(slots), tuple(findings), rules)
+
+
+def findings_of(preparations: Mapping[str, Preparation]) -> tuple[Finding, ...]:
+    """What was found in preparing a task's splits, each finding once.
+
+    What every split shows stands as the first one found it, with its value; what only some show names the split.
+
+    Args:
+        preparations: split → its preparation.
+    """
+
+    def what(finding: Finding) -> tuple[str, str, str]:
+        return finding.kind, finding.feature, finding.detail
+
+    common = set.intersection(*({what(f) for f in preparation.findings} for preparation in preparations.values()))
+    found: dict[tuple[str, str, str], Finding] = {}
+    for split, preparation in preparations.items():
+        for finding in preparation.findings:
+            is_common = what(finding) in common
+            named = finding if is_common else replace(finding, detail=f"{split} split: {finding.detail}")
+            found.setdefault(what(named), named)
+    return tuple(found.values())
 
 
 def with_vectors(rows: DataFrame, vectors: Mapping[str, Sequence[Slot]]) -> DataFrame:
@@ -264,17 +289,21 @@ def _slot(feature: Feature, level: str | None, expression: str) -> Slot:
 def _without_redundant(
     train: DataFrame, slots: tuple[Slot, ...], findings: tuple[Finding, ...], rules: Rules
 ) -> Preparation:
-    """Find constant, equal and highly correlated numbers on a sample of the training part, and drop as declared."""
+    """Find constant, doubled and highly correlated features on a sample of the training part, and drop as declared.
+
+    A number (or boolean) doubles another whose values it has, a text whose levels always come with its own, whatever
+    they are called. Of two the later one goes, but a feature known only after the decision never drives out another.
+    """
     frame = sample(train, [slot_array(slots).alias("slots")], SAMPLE_ROWS, train.count(), "redundant")
     numbers = matrix(frame, "slots")
     found: list[Finding] = []
     dropped: set[str] = set()
 
-    def note(kind: DropRule, slot: Slot, detail: str, value: float) -> None:
+    def note(kind: DropRule, places: Sequence[int], detail: str, value: float) -> None:
         drops = kind in rules.drop
-        found.append(Finding(kind, slot.source, detail, value, "dropped" if drops else "kept"))
+        found.append(Finding(kind, slots[places[0]].source, detail, value, "dropped" if drops else "kept"))
         if drops:
-            dropped.add(slot.name)
+            dropped.update(slots[place].name for place in places)
 
     deviations = numbers.std(axis=0) if len(numbers) else np.zeros(len(slots))
     by_source: dict[str, list[int]] = {}
@@ -282,10 +311,11 @@ def _without_redundant(
         by_source.setdefault(slot.source, []).append(position)
     for source, positions in by_source.items():
         if np.all(deviations[positions] == 0):
-            note_slots = [slots[p] for p in positions]
-            note("constant", note_slots[0], f"{source} has one value in training", 1.0)
-            dropped.update(s.name for s in note_slots if "constant" in rules.drop)
+            note("constant", positions, f"{source} has one value in training", 1.0)
+    for source, double in _doubled_levels(numbers, slots, by_source, deviations):
+        note("duplicate", by_source[double], f"with {source}", 1.0)
     main = [p for p, s in enumerate(slots) if s.level is None and deviations[p] > 0]
+    main.sort(key=lambda p: slots[p].is_known_after)
     if len(main) > 1:
         correlation = np.corrcoef(numbers[:, main], rowvar=False)
         for i, first in enumerate(main):
@@ -296,8 +326,43 @@ def _without_redundant(
                 strength = float(abs(correlation[i, j]))
                 pair = f"with {slots[first].source}"
                 if np.array_equal(numbers[:, first], numbers[:, second]):
-                    note("duplicate", slots[second], pair, 1.0)
+                    note("duplicate", _same_places(numbers, by_source, slots[first], slots[second]), pair, 1.0)
                 elif strength > rules.maximum_correlation:
-                    note("correlated", slots[second], pair, strength)
+                    note("correlated", [second], pair, strength)
     kept = tuple(slot for slot in slots if slot.name not in dropped)
     return Preparation(kept, (*findings, *found))
+
+
+def _same_places(
+    numbers: npt.NDArray[np.float64], by_source: Mapping[str, Sequence[int]], first: Slot, second: Slot
+) -> list[int]:
+    """The places of a doubled number that say what one of the first says: its value, and that it is missing."""
+    return [
+        place
+        for place in by_source[second.source]
+        if any(np.array_equal(numbers[:, place], numbers[:, other]) for other in by_source[first.source])
+    ]
+
+
+def _doubled_levels(
+    numbers: npt.NDArray[np.float64],
+    slots: Sequence[Slot],
+    by_source: Mapping[str, Sequence[int]],
+    deviations: npt.NDArray[np.float64],
+) -> list[tuple[str, str]]:
+    """Pairs of features of levels whose levels always come together: the first, and the one that doubles it."""
+    texts = [
+        source
+        for source, places in by_source.items()
+        if all(slots[p].level is not None for p in places) and np.any(deviations[list(places)] > 0)
+    ]
+    texts.sort(key=lambda source: slots[by_source[source][0]].is_known_after)
+    firsts: dict[bytes, str] = {}
+    found = []
+    for source in texts:
+        # Levels numbered in the order in which the rows show them are the same numbers under any other names.
+        level_of_row, _ = pd.factorize(numbers[:, by_source[source]].argmax(axis=1))
+        first = firsts.setdefault(level_of_row.tobytes(), source)
+        if first != source:
+            found.append((first, source))
+    return found

@@ -184,13 +184,13 @@ def history(lake: Lake, task: str) -> pd.DataFrame:
     return rows.toPandas()
 
 
-def serving_row(runs: pd.DataFrame) -> Mapping[str, Any] | None:
-    """The newest row that serves."""
-    return next(iter(_serving_rows(runs)), None)
-
-
-def load_champion(lake: Lake, task: str) -> Champion:
+def load_champion(lake: Lake, task: str, besides: str | None = None) -> Champion:
     """The serving model of a task; where its folder is damaged, the one that served before it.
+
+    Args:
+        lake: the lake.
+        task: name of the task.
+        besides: a run whose model does not count.
 
     Raises:
         MissingResultError: if no model was ever registered.
@@ -198,7 +198,7 @@ def load_champion(lake: Lake, task: str) -> Champion:
     """
     runs = history(lake, task)
     refused: list[str] = []
-    for row in _serving_rows(runs):
+    for row in _records(runs[runs["serves"].astype(bool) & (runs["run_id"] != besides)]):
         try:
             return Champion(row["run_id"], row, load(lake, row["folder"], row["manifest_hash"]), tuple(refused))
         except DamagedError as fault:
@@ -208,17 +208,49 @@ def load_champion(lake: Lake, task: str) -> Champion:
     raise MissingResultError("there is no champion yet", where=task, cure=f"run `otklik train {task}` first")
 
 
-def _serving_rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
-    serving = runs[runs["serves"]] if len(runs) else runs
-    return [{str(name): value for name, value in row.items()} for row in serving.to_dict("records")]
+def champion_row(lake: Lake, task: str, besides: str | None = None) -> Mapping[str, Any] | None:
+    """The pointer row of what `load_champion` finds; None where it finds nothing."""
+    try:
+        return load_champion(lake, task, besides).row
+    except (MissingResultError, DamagedError):
+        return None
+
+
+def has_sound_model(lake: Lake, task: str, run_id: str) -> bool:
+    """Whether a run's model is there as it was registered last."""
+    runs = history(lake, task)
+    for row in _records(runs[runs["run_id"] == run_id].head(1)):
+        try:
+            load(lake, row["folder"], row["manifest_hash"])
+        except DamagedError:
+            return False
+        return True
+    return False
+
+
+def _records(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in runs.to_dict("records")]
 
 
 def register(lake: Lake, row: Mapping[str, Any], label: str) -> int:
-    """Append a pointer row; returns the table's version."""
+    """Put a run's pointer row in place of those it had; returns the table's version.
+
+    A run that is trained anew, after a kill or damage, writes its folder anew: what pointed to the old one is void.
+    """
+    named = {"task": str(row["task"]), "run_id": str(row["run_id"])}
+    return lake.replace(MODEL_RUNS, _as_frame(lake, row), label, where=named).version
+
+
+def register_again(lake: Lake, row: Mapping[str, Any], label: str) -> int:
+    """Append one more pointer row to a model that is registered; returns the table's version."""
+    return lake.append(MODEL_RUNS, _as_frame(lake, row), label).version
+
+
+def _as_frame(lake: Lake, row: Mapping[str, Any]) -> DataFrame:
     kinds = {"STRING": str, "DOUBLE": float, "BOOLEAN": bool, "BIGINT": int}
     schema = ", ".join(f"{column.name} {column.type}" for column in MODEL_RUNS.columns)
     values = tuple(
         row[c.name] if row[c.name] is None or c.type == "TIMESTAMP" else kinds[c.type](row[c.name])
         for c in MODEL_RUNS.columns
     )
-    return lake.append(MODEL_RUNS, lake.spark.createDataFrame([values], schema), label).version
+    return lake.spark.createDataFrame([values], schema)

@@ -48,7 +48,14 @@ class Fold:
 
 @dataclass(frozen=True)
 class Plan:
-    """A split: its folds, and every inner fit by name."""
+    """A split: its folds, and every inner fit by name.
+
+    Attributes:
+        split: random or time.
+        folds: the parts of the test rows.
+        inner_fits: the fits that judge settings.
+        training_part: the rows that any of its outer fits learns from; the preparation is fitted on them.
+    """
 
     split: str
     folds: tuple[Fold, ...]
@@ -66,6 +73,11 @@ def random_plan(folds: int, groups: int) -> Plan:
 
     Fold j belongs to group j mod `groups`. The inner fit of a group learns from all other groups; its predictions for
     the group's other folds judge settings and calibrate fold j, for it has seen neither j nor them.
+
+    Each fold is a training part of the others, so all rows together are the training part of this split: levels,
+    medians and correlations come from every labelled row, those of the fold that is being predicted among them. They
+    are fitted without labels, and the one time split, whose test part they never see, is the split that decides
+    wherever there is time.
     """
     members = [[fold for fold in range(folds) if fold % groups == group] for group in range(groups)]
     inner = tuple(

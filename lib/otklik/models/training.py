@@ -19,7 +19,7 @@ from otklik.errors import RefusedError
 from otklik.models import calibrate
 from otklik.models.calibrate import Calibrator, Scale
 from otklik.models.evaluate import auc, auc_within, log_loss
-from otklik.models.prepare import Feature, Finding, Preparation, with_vectors
+from otklik.models.prepare import Feature, Finding, Preparation, Rules, fit_preparation, with_vectors
 from otklik.models.split import Fit, Fold, Plan
 from otklik.models.zoo import TREES, Setting, estimator, with_prediction
 
@@ -111,6 +111,18 @@ class Contest:
 def with_row_hash(rows: DataFrame) -> DataFrame:
     """Add row_hash BIGINT, the name of a row on the driver."""
     return rows.withColumn("row_hash", F.xxhash64("key", "as_of"))
+
+
+def preparation_of(plan: Plan, rows: DataFrame, features: Sequence[Feature], rules: Rules) -> Preparation:
+    """Fit how a plan's rows become numbers on its training part: once for the plan, not per fold and setting.
+
+    Args:
+        plan: the split; on the random one every row is in a training part, see `random_plan`.
+        rows: all labelled rows.
+        features: the columns to use.
+        rules: what to do with them.
+    """
+    return fit_preparation(rows.where(plan.training_part), features, rules)
 
 
 def laid_out(rows: DataFrame, preparation: Preparation, partitions: int, *, with_leaks: bool) -> DataFrame:

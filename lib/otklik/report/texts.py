@@ -492,7 +492,10 @@ TEXTS: dict[str, Text] = _texts(
     why__ratio=("Odds ratio", "Отношение шансов"),
     why__reference=("Against", "Против"),
     why__note=("Note", "Примечание"),
-    note__shrunken=("shrunken", "сжато"),
+    note__shrunken_normal_interval=(
+        "shrunken; interval from the bootstrap’s standard error",
+        "сжато; интервал по стандартной ошибке бутстрепа",
+    ),
     why__permutation=("Permutation importance ({model})", "Важность перестановкой ({model})"),
     why__permutation_takeaway=(
         "Shuffling “{feature}” costs the model most.",

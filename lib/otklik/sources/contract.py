@@ -1,6 +1,7 @@
 """The source contract: what a kind of file looks like, and what its rows must obey.
 
-A contract is one TOML file in conf/sources/. It is read without Spark; every fault in it is listed at once.
+A contract is one TOML file in conf/sources/. It is read without Spark; every fault in it is listed at once: first
+values that are wrong by themselves, and in tables without such what does not go together.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from otklik.settings import NAME_PATTERN, Strict
 
@@ -136,31 +137,36 @@ class Format(Strict):
             raise ValueError(f"unknown time zone {zone!r}; write a name like 'Asia/Almaty'") from None
         return zone
 
-    @model_validator(mode="after")
-    def _possible(self) -> Format:
-        if self.thousands_separator == ("," if self.decimal_comma else "."):
-            raise ValueError("thousands_separator is also the decimal mark")
-        if self.kind == "tsv" and self.delimiter not in (None, "\t"):
-            raise ValueError("a tsv file is delimited by tabs; use kind = 'csv' with this delimiter")
-        if self.kind in ("json_lines", "parquet") and self.delimiter is not None:
-            raise ValueError(f"a {self.kind} file has no delimiter")
-        if self.is_delimited:
-            self._check_marks()
-        elif self.multiline or not self.header:
-            raise ValueError(f"multiline and header = false are for csv and tsv, not {self.kind}")
-        return self
+    def impossible(self) -> list[str]:
+        """Marks that cannot be told apart, and settings of another kind of file."""
+        has_delimiter, of_records = self.delimiter is not None, self.kind in ("json_lines", "parquet")
+        faults = {
+            "thousands_separator is also the decimal mark": (
+                self.thousands_separator == ("," if self.decimal_comma else ".")
+            ),
+            "delimiter: a tsv file is delimited by tabs; use kind = 'csv' with this delimiter": (
+                self.kind == "tsv" and self.delimiter not in (None, "\t")
+            ),
+            f"delimiter: a {self.kind} file has no delimiter": of_records and has_delimiter,
+            f"multiline and header = false are for csv and tsv, not {self.kind}": (
+                of_records and (self.multiline or not self.header)
+            ),
+        }
+        return [fault for fault, holds in faults.items() if holds] + (self._unfit_marks() if self.is_delimited else [])
 
-    def _check_marks(self) -> None:
+    def _unfit_marks(self) -> list[str]:
         marks = {"delimiter": self.field_delimiter, "quote": self.quote, "escape": self.escape}
-        for name, mark in marks.items():
-            if mark and (mark in "\r\n\0" or len(mark.encode("utf-16-le")) > 2):
-                raise ValueError(f"{name} cannot be a line break, NUL or a character outside the basic plane")
-        if self.quote and self.quote == self.field_delimiter:
-            raise ValueError("quote is also the delimiter")
-        if self.escape and self.escape == self.field_delimiter:
-            raise ValueError("escape is also the delimiter")
-        if self.multiline and not self.quote:
-            raise ValueError("multiline needs a quote")
+        faults = {
+            f"{name} cannot be a line break, NUL or a character outside the basic plane": bool(mark)
+            and (str(mark) in "\r\n\0" or len(str(mark).encode("utf-16-le")) > 2)
+            for name, mark in marks.items()
+        }
+        faults |= {
+            "quote is also the delimiter": self.quote == self.field_delimiter,
+            "escape is also the delimiter": self.escape == self.field_delimiter,
+            "multiline needs a quote": self.multiline and not self.quote,
+        }
+        return [fault for fault, holds in faults.items() if holds]
 
     @property
     def field_delimiter(self) -> str:
@@ -200,20 +206,23 @@ class Column(Strict):
             "timestamp"
         )
 
-    @model_validator(mode="after")
-    def _possible(self) -> Column:
+    def impossible(self) -> list[str]:
+        """What its type does not allow, an empty range, and a required column that may be missing."""
         numeric = self.type in ("integer", "double") or self.type.startswith("decimal")
-        if not numeric and (self.minimum is not None or self.maximum is not None):
-            raise ValueError(f"minimum and maximum need a number, the type is {self.type}")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError("minimum is above maximum")
-        if self.allowed is not None and self.type != "string":
-            raise ValueError(f"allowed needs type = 'string', the type is {self.type}")
-        if self.personal and self.type != "string":
-            raise ValueError("a personal column is kept as a pseudonym and must have type = 'string'")
-        if self.required and self.missing == "null":
-            raise ValueError("a required column cannot be missing from the file")
-        return self
+        has_range = self.minimum is not None or self.maximum is not None
+        is_empty = self.minimum is not None and self.maximum is not None and self.minimum > self.maximum
+        faults = {
+            f"minimum and maximum need a number, the type is {self.type}": has_range and not numeric,
+            "minimum is above maximum": is_empty,
+            f"allowed needs type = 'string', the type is {self.type}": (
+                self.allowed is not None and self.type != "string"
+            ),
+            "a personal column is kept as a pseudonym and must have type = 'string'": (
+                self.personal and self.type != "string"
+            ),
+            "a required column cannot be missing from the file": self.required and self.missing == "null",
+        }
+        return [fault for fault, holds in faults.items() if holds]
 
 
 class Key(Strict):
@@ -223,11 +232,11 @@ class Key(Strict):
     keep: Literal["first", "last", "newest"] = "last"
     newest_by: Name | None = None
 
-    @model_validator(mode="after")
-    def _possible(self) -> Key:
+    def impossible(self) -> list[str]:
+        """A newest row without what says so, or the other way round."""
         if (self.keep == "newest") != (self.newest_by is not None):
-            raise ValueError("keep = 'newest' and newest_by go together")
-        return self
+            return ["keep = 'newest' and newest_by go together"]
+        return []
 
 
 class Time(Strict):
@@ -248,13 +257,15 @@ class Time(Strict):
         parse_duration(delay)
         return delay
 
-    @model_validator(mode="after")
-    def _possible(self) -> Time:
-        if self.event is None and "event" in (self.order, self.known):
-            raise ValueError("order or known is 'event', but event names no column")
-        if self.delay != "0s" and self.known != "event":
-            raise ValueError("delay needs known = 'event'")
-        return self
+    def impossible(self) -> list[str]:
+        """An event without a column, a delay of nothing."""
+        faults = {
+            "order or known is 'event', but event names no column": (
+                self.event is None and "event" in (self.order, self.known)
+            ),
+            "delay needs known = 'event'": self.delay != "0s" and self.known != "event",
+        }
+        return [fault for fault, holds in faults.items() if holds]
 
 
 class Rule(Strict):
@@ -294,12 +305,9 @@ class Contract(Strict):
         "(where names mean nothing)",
     )
 
-    @model_validator(mode="after")
-    def _possible(self) -> Contract:
-        faults = [*self._unknown_columns(), *self._doubled_names(), *self._impossible_times()]
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
+    def impossible(self) -> list[str]:
+        """Names of columns that there are not, names that stand twice, times that are none."""
+        return [*self._unknown_columns(), *self._doubled_names(), *self._impossible_times()]
 
     def _unknown_columns(self) -> list[str]:
         named = {

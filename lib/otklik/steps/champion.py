@@ -24,13 +24,12 @@ def show_champion(job: Job) -> int:
         with noted(job, run):
             _roll_back(job, name, job.options["run"])
         record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"run {job.options['run']} serves"))
-    runs = registry.history(job.lake, name)
-    serving = registry.serving_row(runs)
-    if serving is None:
-        raise MissingResultError("there is no champion yet", where=name, cure=f"run `otklik train {task}` first")
+    champion = registry.load_champion(job.lake, name)
+    for refusal in champion.refused:
+        job.progress.line(f"  warning: {refusal}; the champion before it serves")
     rows = [
-        ["→" if row["sequence"] == serving["sequence"] else "", *(plain(row[column]) for column in _SHOWN)]
-        for row in runs.to_dict("records")
+        ["→" if row["sequence"] == champion.row["sequence"] else "", *(plain(row[column]) for column in _SHOWN)]
+        for row in registry.history(job.lake, name).to_dict("records")
     ]
     job.print_result(as_table(["", *_SHOWN], rows))
     return 0
@@ -49,7 +48,7 @@ def _roll_back(job: Job, task: str, run_id: str) -> None:
         raise MissingResultError(
             f"no model of run {run_id}", where=task, cure=f"`otklik champion {task}` lists the runs"
         )
-    current = registry.serving_row(runs)
+    current = registry.champion_row(job.lake, task)
     if current is not None and current["run_id"] == run_id:
         job.progress.line(f"  the model of run {run_id} serves already")
         return
@@ -58,5 +57,5 @@ def _roll_back(job: Job, task: str, run_id: str) -> None:
     sequence = int(runs["sequence"].max()) + 1
     chosen = {**row, "serves": True, "reason": "chosen by a person", "sequence": sequence}
     trained_at = row["trained_at"].to_pydatetime()
-    registry.register(job.lake, {**chosen, "trained_at": trained_at}, f"champion {task} {sequence}")
+    registry.register_again(job.lake, {**chosen, "trained_at": trained_at}, f"champion {task} {sequence}")
     job.progress.line(f"  the model of run {run_id} serves again")

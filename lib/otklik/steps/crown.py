@@ -45,6 +45,7 @@ from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
 from otklik.steps.question import Question
+from otklik.task import Champion
 
 #: Rows of the sample on which importances and partial dependence are measured.
 _EXPLAINED_ROWS = 4_000
@@ -327,8 +328,9 @@ def _pointer(
     """The row of gold.model_runs: whether the new model serves, and why."""
     task = question.task
     runs = registry.history(job.lake, task.name)
-    before = registry.serving_row(runs)
-    serves, reason = _serves(question, finals, before)
+    others = runs[runs["run_id"] != question.run_id]
+    before = registry.champion_row(job.lake, task.name, besides=question.run_id)
+    serves, reason = serves_from_now_on(task.champion, finals.value, before)
     return {
         "task": task.name,
         "run_id": question.run_id,
@@ -342,17 +344,23 @@ def _pointer(
         "serves": serves,
         "reason": reason,
         "trained_at": question.as_of,
-        "sequence": 1 if runs.empty else int(runs["sequence"].max()) + 1,
+        "sequence": 1 if others.empty else int(others["sequence"].max()) + 1,
     }
 
 
-def _serves(question: Question, finals: Finals, before: Mapping[str, Any] | None) -> tuple[bool, str]:
-    margin = question.task.champion.margin
+def serves_from_now_on(settings: Champion, value: float, before: Mapping[str, Any] | None) -> tuple[bool, str]:
+    """Whether a new model becomes the champion, and why.
+
+    Args:
+        settings: by what models are compared, and how much better the new one must be.
+        value: of the new model.
+        before: the pointer row of the champion, if there is one that can be trusted.
+    """
     if before is None:
-        return True, "the first champion"
-    if before["metric"] != question.task.champion.metric:
+        return True, "there is no champion before it that can be trusted"
+    if before["metric"] != settings.metric:
         return True, f"the champion was judged by {before['metric']}"
-    gain = finals.value - before["value"]
-    if gain >= margin:
+    gain = value - before["value"]
+    if gain > 0 and gain >= settings.margin:
         return True, f"better than the champion by {gain:.4f}"
-    return False, f"not better than the champion by {margin}: {finals.value:.4f} against {before['value']:.4f}"
+    return False, f"not better than the champion by {settings.margin}: {value:.4f} against {before['value']:.4f}"

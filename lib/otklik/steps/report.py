@@ -122,6 +122,6 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
         top_actions=_NO_LIST if actions is None else reductions.top_of_list(actions, scores),
         action_arms=_NO_ARMS if actions is None else reductions.rows_per_arm(actions),
         action_value=_NO_VALUE if decision is None else of_run(ACTION_VALUE.name),
-        champion=registry.serving_row(registry.history(lake, name)),
+        champion=registry.champion_row(lake, name),
         balances=lake.read(FILES.name).where(F.col("source").isin(sources)).toPandas(),
     )

@@ -40,7 +40,7 @@ def score_rows(job: Job, question: Question | None = None) -> int:
         job.progress.line(f"  score {question.task.name}: reused")
         return WARNING_EXIT_CODE if earlier.message.startswith(_DRIFTED) else 0
     with noted(job, run), job.progress.step(f"score {question.task.name}") as step:
-        rows = _chosen_rows(job.lake.read(table, before.outputs[table]), question)
+        rows = _chosen_rows(job.lake.read(table, before.outputs[table]), question, champion.serving.fold_count)
         scores = _scores(rows, question, champion).persist()
         count = scores.count()
         if not count:
@@ -74,15 +74,15 @@ def _moved_rate(job: Job, question: Question, champion: Champion) -> list[str]:
     return [row.detail for row in findings.select("detail").collect()]
 
 
-def _chosen_rows(features: DataFrame, question: Question) -> DataFrame:
-    splits = question.task.splits
+def _chosen_rows(features: DataFrame, question: Question, folds: int) -> DataFrame:
+    """The rows to score, with the fold that each was in when the champion was trained, whatever the task says now."""
     try:
         chosen = features.where(question.task.score.where)
     except AnalysisException as fault:
         raise ConfigurationError(
             str(fault).splitlines()[0], where="score.where", cure="use columns of the task's feature table"
         ) from None
-    return with_fold(chosen, splits.folds, splits.fold_salt)
+    return with_fold(chosen, folds, question.task.splits.fold_salt)
 
 
 def _scores(rows: DataFrame, question: Question, champion: Champion) -> DataFrame:

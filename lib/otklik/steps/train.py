@@ -15,7 +15,8 @@ from otklik.errors import RefusedError
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
 from otklik.models.leaks import single_feature_auc, suspected_leaks
-from otklik.models.prepare import Finding, Preparation, Rules, features_of, fit_preparation, matrix, sample, slot_array
+from otklik.models.prepare import Finding, Preparation, Rules, features_of, findings_of, matrix, sample, slot_array
+from otklik.models.registry import has_sound_model
 from otklik.models.scoreboard import Terms, moved, rows_of
 from otklik.models.split import Plan, random_plan, time_plan, with_fold
 from otklik.models.training import (
@@ -29,6 +30,7 @@ from otklik.models.training import (
     judge,
     laid_out,
     predictions_frame,
+    preparation_of,
     with_row_hash,
 )
 from otklik.models.zoo import settings_to_try
@@ -41,7 +43,7 @@ from otklik.steps.question import Question, answered_before, ask, features_run
 from otklik.steps.starts import noted
 from otklik.task import Task
 
-#: Rows of the training part on which single features are tried against the label.
+#: Labelled rows on which single features are tried against the label.
 _TRIED_ROWS = 20_000
 
 
@@ -51,7 +53,8 @@ def train_models(job: Job, question: Question | None = None) -> int:
     before = features_run(job, question)
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})
-    if answered_before(job, run) is not None:
+    # A model that was damaged since is trained anew, as whoever meets it is told to.
+    if has_sound_model(job.lake, question.task.name, question.run_id) and answered_before(job, run) is not None:
         job.progress.line(f"  train {question.task.name}: reused")
         return 0
     rows = job.lake.read(table, before.outputs[table])
@@ -60,7 +63,7 @@ def train_models(job: Job, question: Question | None = None) -> int:
         with job.progress.step("judge: scoreboard with intervals") as step:
             board = _scoreboard(question.task, contest)
             step.rows(len(board))
-        verdict = _verdict(question.task, board)
+        verdict = verdict_on(question.task, board)
         outputs = {**_write_judgements(job, question, contest, board), **crown(job, question, contest, executor)}
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict))
     job.progress.line(f"  {verdict}")
@@ -82,21 +85,19 @@ def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) 
     with job.progress.step("train: labelled rows") as step:
         labelled = collect_labelled(labelled_rows)
         step.rows(len(labelled.label), "labelled")
-        _require_enough(task, labelled)
+        require_enough(task, labelled)
     preparations, prepared = {}, {}
     judged: dict[str, list[Judgement]] = {"without": [], "with": []}
-    findings: tuple[Finding, ...] = ()
+    leaks: tuple[Finding, ...] = ()
     for plan in _plans(task, labelled):
         with job.progress.step(f"prepare: {plan.split} split") as step:
-            training = labelled_rows.where(plan.training_part)
-            preparation = fit_preparation(training, features, _rules(task))
+            preparation = preparation_of(plan, labelled_rows, features, _rules(task))
             preparations[plan.split] = preparation
             prepared[plan.split] = laid_out(
                 labelled_rows, preparation, task.preparation.partitions, with_leaks=with_leaks
             )
             if plan.split == "random":
-                findings = _look_for_leaks(task, training, preparation, labelled)
-                findings += preparation.findings
+                leaks = look_for_leaks(task, labelled_rows, preparation, len(labelled.label))
             step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
         with job.progress.step(f"fit: {plan.split} split") as step, without_stage_code(job.lake.spark):
             made = judge(
@@ -114,6 +115,7 @@ def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) 
         judged["without"] += [j for j in made if j.contender.vector == WITHOUT]
         # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
         judged["with"] += [j for j in made if j.contender.vector == (WITH if with_leaks else WITHOUT)]
+    findings = (*leaks, *findings_of(preparations))
     return Contest(labelled, labelled_rows, features, preparations, prepared, judged, findings)
 
 
@@ -121,7 +123,12 @@ def _shown_in(step: Step) -> Callable[[int, int], None]:
     return lambda done, total: step.under_way(f"{done} of {total} fits")
 
 
-def _require_enough(task: Task, labelled: Labelled) -> None:
+def require_enough(task: Task, labelled: Labelled) -> None:
+    """See whether there are rows to learn from.
+
+    Raises:
+        RefusedError: if there are fewer rows or positives than declared, or all have the same answer.
+    """
     rows, positives = len(labelled.label), int(labelled.label.sum())
     if positives in (0, rows) and rows:
         raise RefusedError(
@@ -165,11 +172,20 @@ def _rules(task: Task) -> Rules:
     )
 
 
-def _look_for_leaks(
-    task: Task, training: DataFrame, preparation: Preparation, labelled: Labelled
-) -> tuple[Finding, ...]:
+def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, rows: int) -> tuple[Finding, ...]:
+    """Try each feature alone against the label.
+
+    Args:
+        task: says what is too good, and whether that stops the training.
+        labelled: key, as_of, label and the features of the labelled rows.
+        preparation: fitted on them.
+        rows: how many there are, so that a sample can be drawn.
+
+    Raises:
+        RefusedError: if a feature is suspected and the task says to stop.
+    """
     columns = [slot_array(preparation.slots).alias("slots"), F.col("label")]
-    frame = sample(training, columns, _TRIED_ROWS, len(labelled.label), "leaks")
+    frame = sample(labelled, columns, _TRIED_ROWS, rows, "leaks")
     single = single_feature_auc(matrix(frame, "slots"), frame["label"].to_numpy(), preparation.slots)
     known_after = frozenset(slot.source for slot in preparation.slots if slot.is_known_after)
     stops = task.checks.on_suspected_leak == "stop"
@@ -225,7 +241,12 @@ def decisive(board: pd.DataFrame, *, time_ordered: bool) -> pd.DataFrame:
     return board[(board["leaks"] == "without") & (board["split"] == split) & (board["calibration"] == "calibrated")]
 
 
-def _verdict(task: Task, board: pd.DataFrame) -> str:
+def verdict_on(task: Task, board: pd.DataFrame) -> str:
+    """What the scoreboard comes to, in one sentence.
+
+    Raises:
+        RefusedError: if no candidate is better than the base line and the task says to stop.
+    """
     rows = decisive(board, time_ordered=task.rows.time_ordered)
     best = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False).iloc[0]
     numbers = f"{best['model']}: AUC {best['auc']:.3f} [{best['auc_low']:.3f}, {best['auc_high']:.3f}]"

@@ -1,0 +1,76 @@
+"""What a split is learnt from: its training part only, and never a part without both answers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pyspark.sql import SparkSession
+
+from otklik.errors import RefusedError
+from otklik.models.prepare import Rules, features_of
+from otklik.models.split import Plan, random_plan, time_plan
+from otklik.models.training import collect_labelled, judge, preparation_of, with_row_hash
+
+START, DAY = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
+
+
+def plan_of(split: str) -> Plan:
+    """Four folds; or days 0 to 2 before the one window, 3 to 5 the window, 6 and 7 the test part."""
+    if split == "random":
+        return random_plan(4, 2)
+    return time_plan([(START + day * DAY, 2) for day in range(8)], 0.25, 1, timedelta())
+
+
+@pytest.mark.parametrize(
+    ("split", "answers", "said"),
+    [
+        ("random", "10 10 10 00 10 10 10 00", "fold 3 would be tested on rows without any yes"),
+        ("random", "11 11 11 10 11 11 11 10", "group 1 would learn from 8 yes and 0 no"),
+        ("time", "10 10 10 10 10 10 00 00", "past would be tested on rows without any yes"),
+        ("time", "00 00 00 10 10 10 10 10", "window 0 would learn from 0 yes and 6 no"),
+        ("time", "11 11 11 10 10 10 10 10", "window 0 would learn from 6 yes and 0 no"),
+    ],
+)
+def test_a_part_without_both_answers_is_refused(spark: SparkSession, split: str, answers: str, said: str) -> None:
+    """Two customers a day; day d is in fold d mod 4."""
+    rows = [
+        (f"{day}{who}", START + day * DAY, f"{day}{who}", int(label), day % 4)
+        for day, labels in enumerate(answers.split())
+        for who, label in enumerate(labels)
+    ]
+    frame = with_row_hash(spark.createDataFrame(rows, "key STRING, as_of TIMESTAMP, unit STRING, label INT, fold INT"))
+
+    with ThreadPoolExecutor(1) as executor, pytest.raises(RefusedError, match=f"split {split}: {said}") as refused:
+        judge(
+            frame,
+            collect_labelled(frame),
+            plan_of(split),
+            contenders=[],
+            metric="auc",
+            calibration="platt",
+            seed=1,
+            executor=executor,
+            say=lambda done, total: None,
+        )
+
+    assert refused.value.exit_code == 4
+
+
+def test_what_only_the_test_part_holds_changes_nothing_of_the_preparation(spark: SparkSession) -> None:
+    """Days 6 and 7, the test part in time, hold a level, an extreme and a difference that the days before lack."""
+    past = [("a", 1.0, False), ("b", 2.0, False)]
+    rows = [
+        (f"{day}{who}", START + day * DAY, *(past[who] if day < 6 else ("new", 1e9, True)))
+        for day in range(8)
+        for who in range(2)
+    ]
+    frame = spark.createDataFrame(rows, "key STRING, as_of TIMESTAMP, job STRING, age DOUBLE, is_late BOOLEAN")
+    rules = Rules(0.0, 50, 0.98, ("constant",), frozenset(), frozenset(), {})
+
+    fitted = preparation_of(plan_of("time"), frame, features_of(frame, dict.fromkeys(frame.columns[2:], False)), rules)
+
+    assert [slot.name for slot in fitted.slots] == ["job=a", "job=b", "job=(other)", "age"]
+    assert fitted.slots[-1].expression == "coalesce(CAST(`age` AS DOUBLE), 1.5D)"
+    assert [(finding.kind, finding.feature) for finding in fitted.findings] == [("constant", "is_late")]

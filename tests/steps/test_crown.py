@@ -1,0 +1,29 @@
+"""When a new model takes the champion's place."""
+
+from __future__ import annotations
+
+import pytest
+
+from otklik.steps.crown import serves_from_now_on
+from otklik.task import Champion
+
+
+@pytest.mark.parametrize(
+    ("value", "margin", "serves"),
+    [(0.73, 0.02, True), (0.71, 0.02, False), (0.7, 0.0, False), (0.69, 0.0, False), (0.701, 0.0, True)],
+)
+def test_a_new_model_serves_only_where_it_is_better_by_the_margin(value: float, margin: float, serves: bool) -> None:
+    found, reason = serves_from_now_on(Champion(margin=margin), value, {"metric": "auc", "value": 0.7})
+
+    assert found == serves
+    assert reason.startswith(
+        "better than the champion by 0.0" if serves else f"not better than the champion by {margin}"
+    )
+
+
+def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
+    assert serves_from_now_on(Champion(), 0.4, None) == (True, "there is no champion before it that can be trusted")
+    assert serves_from_now_on(Champion(metric="log_loss"), -0.4, {"metric": "auc", "value": 0.7}) == (
+        True,
+        "the champion was judged by auc",
+    )

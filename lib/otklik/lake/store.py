@@ -89,7 +89,8 @@ class Lake:
         layer, _, name = table.partition(".")
         if self.catalog is not None:
             return f"`{self.catalog}`.`{layer}`.`{name}`"
-        return f"delta.`{self.root}/{layer}/{name}`"
+        root = self.root.replace("`", "``")
+        return f"delta.`{root}/{layer}/{name}`"
 
     def exists(self, table: str) -> bool:
         """Whether the table is there."""
@@ -238,9 +239,11 @@ class Lake:
         match = " AND ".join(f"t.`{column}` <=> s.`{column}`" for column in table.key)
         update = f"WHEN MATCHED AND ({update_when}) THEN UPDATE SET * " if update_when is not None else ""
         delete = f" WHEN NOT MATCHED BY SOURCE AND ({delete_when}) THEN DELETE" if delete_when is not None else ""
+        # Where frames go by name, braces in the lake's path would be taken for one.
+        target = self.reference(table.name).replace("{", "{{").replace("}", "}}")
         with self._marked(label, after):
             self.spark.sql(
-                f"MERGE INTO {self.reference(table.name)} AS t USING {{rows}} AS s ON {match} "
+                f"MERGE INTO {target} AS t USING {{rows}} AS s ON {match} "
                 f"{update}WHEN NOT MATCHED THEN INSERT *{delete}",
                 rows=_in_order(rows, table),
             )

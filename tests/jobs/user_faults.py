@@ -158,8 +158,15 @@ FILES = (
         "another delimiter",
         "delimiter.csv",
         GOOD.replace(",", ";"),
-        "the columns do not match the contract: missing 'id', 'email', 'page'; not in the contract 'id;email;page'"
+        "the columns do not match the contract: missing 'id', 'email', 'page'; not in the contract 1 unknown"
         " → is the delimiter ';' rather than ','? see format.delimiter",
+    ),
+    delivered(
+        "no header, whose place a record takes",
+        "headless.csv",
+        GOOD[14:],
+        "the columns do not match the contract: missing 'id', 'email', 'page'; not in the contract 3 unknown"
+        " → is the first line a header? see format.header, or name the columns under source or aliases",
     ),
     delivered(
         "another encoding, seen in the header",

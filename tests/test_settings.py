@@ -140,6 +140,28 @@ def test_any_other_value_at_any_place_is_valid_or_a_clear_fault(kind_and_values,
         assert fault.line().startswith("some.toml: ")
 
 
+@given(st.sampled_from([(Task, "tasks/campaign_response"), (Contract, "sources/customers")]), st.data())
+def test_any_slip_in_a_shipped_file_is_valid_or_a_clear_fault(
+    tmp_path_factory: pytest.TempPathFactory, kind_and_name, data
+) -> None:
+    """Bytes taken out, put in or repeated anywhere, as a hand or a bad disk does it."""
+    kind, name = kind_and_name
+    content = (CONF / f"{name}.toml").read_bytes()
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(content)))
+        end = data.draw(st.integers(start, min(start + 20, len(content))))
+        pieces = st.sampled_from([b"", b"=", b'"', b"[", b"]\n[a]", content[end : end + 30]])
+        inner = data.draw(st.binary(max_size=6) | pieces)
+        content = content[:start] + inner + content[end:]
+    file = tmp_path_factory.getbasetemp() / "slip.toml"
+    file.write_bytes(content)
+    try:
+        load(kind, file)
+    except ConfigurationError as fault:
+        assert fault.line().startswith(f"{file}: ")
+        assert "\n" not in fault.line()
+
+
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_toml_or_a_clear_fault(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.toml"
@@ -152,7 +174,7 @@ def test_any_bytes_are_toml_or_a_clear_fault(tmp_path_factory: pytest.TempPathFa
         assert found == tomllib.loads(content.decode())
 
 
-@pytest.mark.parametrize("content", ["a = " + "[" * 5000, "a." * 5000 + "b = 1"])
+@pytest.mark.parametrize("content", ["a = " + "[" * 5000, "a." * 5000 + "b = 1", "a = " + "9" * 5000])
 def test_toml_that_is_nested_too_deeply_is_a_clear_fault_or_read(tmp_path: Path, content: str) -> None:
     file = tmp_path / "deep.toml"
     file.write_text(content, encoding="utf-8")

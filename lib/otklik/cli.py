@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from otklik import __version__
 from otklik.errors import ConfigurationError, OtklikError, SurroundingsError
+from otklik.surroundings import surroundings_fault
 
 if TYPE_CHECKING:
     from otklik.steps.context import Job
@@ -61,6 +63,7 @@ def _optional_task(parser: argparse.ArgumentParser) -> None:
 def _ingest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="a name in conf/sources or a path to a .toml file")
     parser.add_argument("paths", metavar="PATH", nargs="+", help="a file, or a folder whose files are taken one by one")
+    parser.add_argument("--sha256", metavar="HASH", help="refuse the file unless its bytes have this hash")
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -198,13 +201,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("otklik: stopped by the user; the same command goes on where it was\n")
         return 130
     except Exception as fault:
-        # Messages of Spark quote data, so an unforeseen failure is named by its kind only.
-        unforeseen = OtklikError(
-            f"an unforeseen failure ({type(fault).__name__})",
-            where=command.name,
-            cure="run again with --debug to see it",
-        )
-        return _fail(unforeseen, unforeseen.exit_code, given.debug)
+        clear = surroundings_fault(fault, command.name) or _unforeseen(fault, command.name)
+        return _fail(clear, clear.exit_code, given.debug)
+
+
+def _unforeseen(fault: Exception, command: str) -> OtklikError:
+    """Messages of Spark quote data, so an unforeseen failure is named by its kind only."""
+    return OtklikError(
+        f"an unforeseen failure ({type(fault).__name__})", where=command, cure="run again with --debug to see it"
+    )
 
 
 class _TerminatedError(KeyboardInterrupt):
@@ -285,6 +290,8 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
     environment = load(Environment, home.environment(given.env))
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
     lake_root = absolute(given.lake)
+    if given.catalog is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", given.catalog):
+        raise ConfigurationError(f"{given.catalog!r} is no name of a catalog", where="--catalog")
     progress = Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
     with contextlib.ExitStack() as open_until_done:
         if not submitted:

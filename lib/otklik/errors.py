@@ -6,6 +6,12 @@ Messages never quote a value of a personal column.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+#: Characters that would break a line or move the cursor of a terminal; names of files and keys may hold them.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 class OtklikError(Exception):
     """A failure with a cause a person can remove.
@@ -26,13 +32,29 @@ class OtklikError(Exception):
         """The failure as one line for a person: `where: what → cure`."""
         place = f"{self.where}: " if self.where else ""
         advice = f" → {self.cure}" if self.cure else ""
-        return f"{place}{self.what}{advice}"
+        return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], f"{place}{self.what}{advice}")
 
 
 class ConfigurationError(OtklikError):
     """A TOML file, an option or a name in it is wrong; nothing was started."""
 
     exit_code = 2
+
+
+class SeveralFilesError(ConfigurationError):
+    """The faults of several files, one line for each file.
+
+    Args:
+        faults: one per file.
+    """
+
+    def __init__(self, faults: Sequence[ConfigurationError]) -> None:
+        self.faults = faults
+        super().__init__(f"{len(faults)} files are wrong")
+
+    def line(self) -> str:
+        """A line per file."""
+        return "\n".join(fault.line() for fault in self.faults)
 
 
 class InputError(OtklikError):

@@ -84,7 +84,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError("no such file", where=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+    except ValueError as fault:
+        # Not only TOML's own faults: bytes that are no text, and numbers of thousands of digits.
         raise ConfigurationError(f"not valid TOML: {fault}", where=str(path)) from None
     except RecursionError:
         raise ConfigurationError("TOML is nested too deeply", where=str(path)) from None

@@ -152,6 +152,16 @@ def test_stack_traces_are_shown_by_the_command_line_only() -> None:
     assert found(without(PACKAGE / "cli.py"), attributes, names) == []
 
 
+def test_nothing_that_is_read_can_name_code_to_run() -> None:
+    """Models are loaded from JSON: what unpickles, or builds the class that a file names, has no place here."""
+    loaders = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+    modules = [place(file, node) for file in FILES for name, node in imports(file) if name.split(".")[0] in loaders]
+    readers = {"PipelineModel", "CrossValidatorModel", "DefaultParamsReader", "MLReader", "eval", "exec"}
+    named = [place(file, node) for file in FILES for name, node in imports(file) if name.split(".")[-1] in readers]
+
+    assert modules + named + found(FILES, calls, {"eval", "exec"}) == []
+
+
 def test_nothing_is_printed_past_the_progress_and_the_result() -> None:
     assert found(FILES, calls, {"print", "breakpoint"}) == []
 

@@ -197,17 +197,28 @@ def test_personal_columns_are_masked_when_shown(lake: Lake, capsys: pytest.Captu
     assert {row["record"] for row in json.loads(capsys.readouterr().out)} == {"***"}
 
 
-def test_a_changed_byte_in_a_model_folder_is_refused(lake: Lake, scratch: Path) -> None:
+def test_a_changed_byte_anywhere_in_a_model_folder_is_refused(lake: Lake, scratch: Path) -> None:
     champion = load_champion(lake, TASK)
-    serving = Path(lake.root) / champion.row["folder"] / "serving.json"
-    kept = serving.read_bytes()
-    serving.write_bytes(kept.replace(b"0", b"1", 1))
+    folder = Path(lake.root) / champion.row["folder"]
+    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(".crc")]
+    assert len(files) > 3
+    for file in files:
+        kept = file.read_bytes()
+        file.write_bytes(kept[:-1] + bytes([(kept or b"0")[-1] ^ 1]))
+        with pytest.raises(DamagedError, match="manifest" if file.name == "manifest.json" else "changed"):
+            load_champion(lake, TASK)
+        file.write_bytes(kept)
+    assert load_champion(lake, TASK).run_id == champion.run_id
+
+
+def test_a_file_added_to_a_model_folder_is_refused(lake: Lake) -> None:
+    added = Path(lake.root) / load_champion(lake, TASK).row["folder"] / "spark" / "metadata" / "part-00001"
+    added.write_text('{"class": "java.lang.Runtime"}', encoding="utf-8")
     try:
-        with pytest.raises(DamagedError, match=r"serving\.json"):
+        with pytest.raises(DamagedError, match="part-00001"):
             load_champion(lake, TASK)
     finally:
-        serving.write_bytes(kept)
-    assert load_champion(lake, TASK).run_id == champion.run_id
+        added.unlink()
 
 
 def test_export_writes_one_file(lake: Lake, scratch: Path) -> None:

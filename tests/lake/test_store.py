@@ -95,3 +95,23 @@ def test_content_hash_knows_neither_order_nor_layout_nor_run_columns(spark: Spar
     assert content_hash(rows) == content_hash(shuffled) == content_hash(nudged)
     assert content_hash(rows) != content_hash(rows.dropDuplicates())
     assert content_hash(rows) != content_hash(rows.withColumn("share", F.col("share") + F.lit(1e-4)))
+
+
+def test_a_table_whose_first_commit_was_never_made_can_be_made(spark: SparkSession, tmp_path: Path) -> None:
+    log = tmp_path / "silver" / "posts" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000000.json.0f1e.tmp").write_text('{"commitInfo', encoding="utf-8")
+    lake = Lake(spark, str(tmp_path))
+
+    lake.append(POSTS, posts(spark, (1, "a")), "batch 1")
+
+    assert rows_of(lake) == [(1, "a")]
+
+
+def test_a_lake_may_lie_anywhere(spark: SparkSession, tmp_path: Path) -> None:
+    lake = Lake(spark, str(tmp_path / "a{b} `c' d;--"))
+    lake.append(POSTS, posts(spark, (1, "a")), "batch 1")
+
+    lake.merge(POSTS, posts(spark, (2, "b")), "batch 2", update_when=None)
+
+    assert rows_of(lake) == [(1, "a"), (2, "b")]

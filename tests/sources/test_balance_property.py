@@ -42,12 +42,9 @@ def total(counts: checks.Balance) -> int:
     return counts.accepted + counts.rejected + counts.duplicates
 
 
-@fuzz
-@given(seeds=st.lists(row, min_size=40, max_size=40))
-def test_raw_records_are_balanced(judge, make_contract, seeds) -> None:
+def check_raw_records(judge, contract, seeds: list[list[str]]) -> None:
     # Rows recombined: many different records from few draws.
     lines = [",".join(seeds[n % 40][:2] + seeds[(n * 7 + n // 40) % 40][2:]) for n in range(BATCH)]
-    contract = make_contract(COLUMNS)
 
     judged = judge("id,paid,day,note\n" + "\n".join(lines), contract).persist()
     counts = checks.balance(judged, contract)
@@ -59,6 +56,19 @@ def test_raw_records_are_balanced(judge, make_contract, seeds) -> None:
     assert counts.rows == total(counts) == len(records)
     assert counts.rejected == sum(row.is_rejected for row in found)
     assert counts.duplicates == sum(row._is_duplicate and not row.is_rejected for row in found)
+
+
+@fuzz
+@given(seeds=st.lists(row, min_size=40, max_size=40))
+def test_raw_records_are_balanced(judge, make_contract, seeds) -> None:
+    check_raw_records(judge, make_contract(COLUMNS), seeds)
+
+
+@pytest.mark.long
+@settings(fuzz, max_examples=12)
+@given(seeds=st.lists(row, min_size=40, max_size=40))
+def test_ten_thousand_raw_records_are_balanced(judge, make_contract, seeds) -> None:
+    check_raw_records(judge, make_contract(COLUMNS), seeds)
 
 
 @fuzz
@@ -86,11 +96,14 @@ def test_well_written_records_keep_their_fields(judge, make_contract, seeds, bre
 @pytest.mark.long
 @settings(fuzz, max_examples=12)
 @given(seeds=st.lists(row, min_size=40, max_size=40))
-def test_ten_thousand_raw_records_are_balanced(judge, make_contract, seeds) -> None:
+def test_ten_thousand_records_of_several_lines_are_balanced(judge, make_contract, seeds) -> None:
     lines = [",".join(seeds[n % 40][:2] + seeds[(n * 7 + n // 40) % 40][2:]) for n in range(BATCH)]
     contract = make_contract(COLUMNS, {"multiline": True})
 
-    judged = judge("id,paid,day,note\n" + "\n".join(lines), contract)
+    judged = judge("id,paid,day,note\n" + "\n".join(lines), contract).persist()
     counts = checks.balance(judged, contract)
+    numbers = sorted(found._record_no for found in judged.select("_record_no").collect())
+    judged.unpersist()
 
-    assert total(counts) == counts.rows == judged.count()
+    assert numbers == list(range(1, counts.rows + 1))
+    assert total(counts) == counts.rows

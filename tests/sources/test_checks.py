@@ -57,6 +57,13 @@ def test_every_fault_of_a_record_is_named_with_its_column(judge, make_contract) 
     assert (counts.rows, counts.accepted, counts.rejected, counts.duplicates) == (13, 2, 11, 0)
 
 
+def test_a_field_of_ten_megabytes_rejects_its_own_record(judge, make_contract) -> None:
+    judged = judge(f"id,note\n1,a\n2,{'x' * 10_000_000}\n3,b\n", make_contract())
+
+    assert reasons_by_record(judged) == {2: [("field_too_long", "note")]}
+    assert [row.id for row in checks.only_accepted(judged, make_contract()).orderBy("id").collect()] == [1, 3]
+
+
 def test_a_quote_inside_an_unquoted_field_is_a_character(judge, make_contract) -> None:
     judged = judge('id,note\n1,5" pipe\n2,"5"" pipe"\n', make_contract())
 

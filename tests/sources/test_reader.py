@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from otklik.errors import InputError
-from otklik.sources.contract import Contract
+from otklik.sources.contract import CHARSETS, Contract
 from otklik.sources.fields import with_fields
 from otklik.sources.files import expand
 from otklik.sources.reader import read_records
@@ -50,6 +50,23 @@ def test_other_encodings_are_read_as_text(read, make_contract, encoding) -> None
     records = read(text.encode(encoding), make_contract(format_={"encoding": encoding}))
 
     assert records == [(1, "1,Алия"), (2, "2,Өтегенқызы" if encoding.startswith("utf") else "2,ёж")]
+
+
+#: Letters that each encoding has, for those that have no Cyrillic.
+LETTERS = {
+    "ascii": "Aliya", "cp1250": "Łódź", "cp1252": "Zoë", "cp1254": "İğde", "iso8859-1": "Zoë", "iso8859-2": "Łódź",
+    "iso8859-9": "İğde", "iso8859-15": "Zoë €", "shift_jis": "東京", "euc_kr": "서울", "gb18030": "北京",
+}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("encoding", CHARSETS)
+def test_every_encoding_that_may_be_declared_is_read(read, make_contract, encoding) -> None:
+    records = [f"{number},{LETTERS.get(encoding, 'ёж')}" for number in (1, 2)]
+
+    found = read("\r\n".join(["id,note", *records]).encode(encoding), make_contract(format_={"encoding": encoding}))
+
+    assert found == list(enumerate(records, start=1))
 
 
 @pytest.mark.parametrize("splits", [1, 2, 8])

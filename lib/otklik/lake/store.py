@@ -9,8 +9,10 @@ looked for in the history: a write that was skipped in silence would be noticed.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -89,7 +91,8 @@ class Lake:
         layer, _, name = table.partition(".")
         if self.catalog is not None:
             return f"`{self.catalog}`.`{layer}`.`{name}`"
-        return f"delta.`{self.root}/{layer}/{name}`"
+        root = self.root.replace("`", "``")
+        return f"delta.`{root}/{layer}/{name}`"
 
     def exists(self, table: str) -> bool:
         """Whether the table is there."""
@@ -142,10 +145,21 @@ class Lake:
         cluster = f" CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
         wanted = {**HOUSE_PROPERTIES, **table.properties}
         properties = ", ".join(f"'{key}' = '{value}'" for key, value in sorted(wanted.items()))
+        if self.catalog is None and "://" not in self.root:
+            self._remove_log_without_versions(table)
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA{cluster} "
             f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
         )
+
+    def _remove_log_without_versions(self, table: Table) -> None:
+        """A run that was killed, or found the disk full, before a table's first commit leaves a log without versions.
+
+        Delta takes it for a table: it would neither make one nor write to it. Object stores know no half-made commit.
+        """
+        place = Path(self.folder(*table.name.split("."), "_delta_log"))
+        if place.is_dir() and not [*place.glob("*.json"), *place.glob("*.parquet")]:
+            shutil.rmtree(place)
 
     def _create_or_find(self, table: Table, label: str, after: int, *, is_new: bool) -> Commit | None:
         """The write that carries this label, if the table has it; a missing table is made."""
@@ -238,9 +252,11 @@ class Lake:
         match = " AND ".join(f"t.`{column}` <=> s.`{column}`" for column in table.key)
         update = f"WHEN MATCHED AND ({update_when}) THEN UPDATE SET * " if update_when is not None else ""
         delete = f" WHEN NOT MATCHED BY SOURCE AND ({delete_when}) THEN DELETE" if delete_when is not None else ""
+        # Where frames go by name, braces in the lake's path would be taken for one.
+        target = self.reference(table.name).replace("{", "{{").replace("}", "}}")
         with self._marked(label, after):
             self.spark.sql(
-                f"MERGE INTO {self.reference(table.name)} AS t USING {{rows}} AS s ON {match} "
+                f"MERGE INTO {target} AS t USING {{rows}} AS s ON {match} "
                 f"{update}WHEN NOT MATCHED THEN INSERT *{delete}",
                 rows=_in_order(rows, table),
             )

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from otklik.settings import NAME_PATTERN, Strict
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
 
 #: Date formats that are not patterns: numbers of seconds or milliseconds since 1970-01-01 UTC.
 EPOCH_FORMATS = ("epoch_seconds", "epoch_millis")
@@ -304,6 +305,7 @@ class Contract(Strict):
         description="a file whose name was loaded with other content: an error, instead of the old one, or beside it "
         "(where names mean nothing)",
     )
+    sha256: dict[str, Sha256] = Field(default_factory=dict, description="a file's name → the hash its bytes must have")
 
     def impossible(self) -> list[str]:
         """Names of columns that there are not, names that stand twice, times that are none."""

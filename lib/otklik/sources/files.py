@@ -99,12 +99,29 @@ def describe(spark: SparkSession, path: str) -> FileFacts:
     return FileFacts(path, name, size, digest.hexdigest(), head, tail)
 
 
-def check_whole(facts: FileFacts, contract: Contract) -> None:
+def has_named_hash(facts: FileFacts, contract: Contract, given: str | None) -> bool:
+    """Whether a file's bytes are those whose hash was named: by the contract, or by whoever hands the file in."""
+    named = [contract.sha256.get(facts.name), given]
+    return all(each is None or each.lower() == facts.content_hash for each in named)
+
+
+def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = None) -> None:
     """See whether a file is whole and of the declared kind.
+
+    Args:
+        facts: from `describe`.
+        contract: what is declared of it.
+        given_hash: the sha-256 that whoever hands it in says it has.
 
     Raises:
         InputError: if it is empty, cut short, damaged, or something else than the contract says.
     """
+    if not has_named_hash(facts, contract, given_hash):
+        raise InputError(
+            f"is not the file whose hash was named: its sha-256 is {facts.content_hash}",
+            where=facts.name,
+            cure="fetch the file again, or correct --sha256 or sha256 in the contract",
+        )
     _check_kind(facts, contract.format.kind)
     if facts.path.startswith("file://") and facts.name.endswith(".gz"):
         _check_gzip(Path(facts.path.removeprefix("file://")), facts.name)

@@ -69,12 +69,14 @@ def match_header(names: Sequence[str], contract: Contract, where: str) -> Header
     if doubled:
         faults.append("more than once " + _listed(list(map(contract.name_in_file, doubled))))
     if new and contract.new_columns == "fail":
-        faults.append("not in the contract " + _listed(new))
+        # Where no name is known the line may be a record, and its values are nobody's business.
+        is_record = bool(contract.personal_columns) and len(new) == len(names)
+        faults.append("not in the contract " + (f"{len(new):,} unknown" if is_record else _listed(new)))
     if faults:
         raise InputError(
             "the columns do not match the contract: " + "; ".join(faults),
             where=where,
-            cure=_cure(names, contract),
+            cure=_cure(names, contract, found_none=len(new) == len(names)),
         )
     return Header(tuple(names), tuple(found))
 
@@ -86,7 +88,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def _cure(names: Sequence[str], contract: Contract) -> str:
+def _cure(names: Sequence[str], contract: Contract, *, found_none: bool) -> str:
     format_ = contract.format
     if format_.is_delimited and len(names) == 1 and len(contract.columns) > 1:
         counts = {mark: names[0].count(mark) for mark in ";,\t|" if mark != format_.field_delimiter}
@@ -95,4 +97,6 @@ def _cure(names: Sequence[str], contract: Contract) -> str:
             return f"is the delimiter {likely!r} rather than {format_.field_delimiter!r}? see format.delimiter"
     if any("\ufffd" in name or "\0" in name for name in names):
         return f"is the encoding {format_.encoding} right? see format.encoding"
+    if found_none:
+        return "is the first line a header? see format.header, or name the columns under source or aliases"
     return "name it under aliases, allow it with missing = 'null' or new_columns = 'ignore', or mend the file"

@@ -22,6 +22,7 @@ from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.sources.contract import CHARSETS, Contract, Format
 from otklik.sources.header import Header, given_header, match_header, split_header
 from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, Positioned, positioned
+from otklik.surroundings import surroundings_fault
 
 _MOST_JSON_KEYS = 20_000
 #: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
@@ -77,7 +78,7 @@ def clear_faults(where: str) -> Iterator[None]:
         raise
     except Exception as fault:
         # Spark's own faults come as its exceptions or, from inside a read, as the gateway's.
-        clear = _clear_fault(f"{fault}", where)
+        clear = surroundings_fault(fault, where) or _clear_fault(f"{fault}", where)
         if clear is None:
             raise
         raise clear from None

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, SurroundingsError
 from otklik.steps.context import Job
-from otklik.steps.masking import masked_rows
+from otklik.steps.masking import clear_conditions, masked_rows
 
 #: A spreadsheet takes a cell that starts with one of these for a formula.
 FORMULA_STARTS = "=+-@\t\r"
@@ -23,7 +23,7 @@ def export_table(job: Job) -> int:
     if ending not in ("csv", "parquet"):
         raise ConfigurationError("the file's ending must be .csv or .parquet", where=target)
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
-    with job.progress.step(f"export {job.options['table']}") as step:
+    with job.progress.step(f"export {job.options['table']}") as step, clear_conditions():
         step.rows(_write(rows, Path(target), ending, job.scratch))
         step.say(target)
     return 0

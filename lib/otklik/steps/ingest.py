@@ -9,7 +9,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import InputError
+from otklik.errors import ConfigurationError, InputError
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.recovery import Base, settle
@@ -41,6 +41,7 @@ class Arrival:
     facts: files.FileFacts
     batch: str
     started_at: datetime
+    given_hash: str | None
 
 
 def ingest_files(job: Job) -> int:
@@ -48,15 +49,24 @@ def ingest_files(job: Job) -> int:
     contract = load(Contract, job.home.source(job.options["source"]), dict(job.options.overrides))
     key = job.pseudonym_key() if contract.personal_columns else b""
     checks.check_rules(job.lake.spark, contract)
-    contract_hash = hash_of(contract.model_dump(mode="json"))
+    # Which hashes single files have says nothing of how rows are read.
+    contract_hash = hash_of(contract.model_dump(mode="json", exclude={"sha256"}))
     run = start_of(job, "ingest", contract.name, contract_hash)
     entries = []
     with noted(job, run):
         ledger = FileLedger(job.lake)
-        for path in [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]:
+        paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
+        given_hash = job.options.names.get("sha256")
+        if given_hash is not None and len(paths) > 1:
+            raise ConfigurationError(
+                f"names one file, and there are {len(paths)}",
+                where="--sha256",
+                cure="name them in the contract's sha256",
+            )
+        for path in paths:
             facts = files.describe(job.lake.spark, path)
             batch = hash_of([contract.name, facts.content_hash, contract_hash])[:16]
-            arrival = Arrival(contract, contract_hash, path, facts, batch, job.clock())
+            arrival = Arrival(contract, contract_hash, path, facts, batch, job.clock(), given_hash)
             entries.append(_ingest(job, ledger, arrival, key))
     versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
     rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
@@ -70,14 +80,14 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
     with job.progress.step(f"ingest {facts.name}") as step:
         loaded = ledger.loaded(contract.name)
         known = next((entry for entry in loaded if entry.content_hash == facts.content_hash), None)
-        if known is not None:
+        if known is not None and files.has_named_hash(facts, contract, arrival.given_hash):
             step.rows(known.rows)
             step.say("this content is loaded already")
             if known.contract_hash != arrival.contract_hash:
                 step.say("under an earlier version of the contract: a fresh lake reads it anew")
             return known
         try:
-            files.check_whole(facts, contract)
+            files.check_whole(facts, contract, arrival.given_hash)
             old = _old_content(contract, facts, loaded)
             with clear_faults(facts.name):
                 records = read_records(job.lake.spark, arrival.path, contract)

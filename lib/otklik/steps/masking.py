@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from pyspark.errors import AnalysisException
+import contextlib
+import re
+from collections.abc import Iterator
+
+from pyspark.errors import (
+    AnalysisException,
+    ArithmeticException,
+    ArrayIndexOutOfBoundsException,
+    DateTimeException,
+    NumberFormatException,
+    ParseException,
+)
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.store import Lake
 from otklik.lake.tables import REJECTED
+from otklik.settings import NAME_PATTERN
 
 MASK = "***"
 
@@ -21,7 +33,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         ConfigurationError: if the name is no table's, or the condition is not SQL over its columns.
     """
     layer, _, name = table.partition(".")
-    if not (layer.isidentifier() and name.isidentifier()):
+    if not (re.fullmatch(NAME_PATTERN, layer) and re.fullmatch(NAME_PATTERN, name)):
         raise ConfigurationError("not the name of a table", where=table, cure="write layer.name, like gold.scoreboard")
     if not lake.exists(table):
         raise MissingResultError(
@@ -39,8 +51,25 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         rows.select(F.exists(F.array(F.lit(1)), lambda _: F.expr(where)))
         return rows.where(where)
     except AnalysisException as fault:
+        # What the parser says is a picture of several lines.
+        said = "is not valid SQL" if isinstance(fault, ParseException) else str(fault).splitlines()[0]
+        raise ConfigurationError(said, where="--where", cure=f"columns: {', '.join(rows.columns)}") from None
+
+
+@contextlib.contextmanager
+def clear_conditions() -> Iterator[None]:
+    """Use it where masked rows are fetched: what Spark says of a condition that fails on a row quotes its values.
+
+    Raises:
+        ConfigurationError: if the condition fails on some row.
+    """
+    try:
+        yield
+    except (ArithmeticException, ArrayIndexOutOfBoundsException, DateTimeException, NumberFormatException):
         raise ConfigurationError(
-            str(fault).splitlines()[0], where="--where", cure=f"columns: {', '.join(rows.columns)}"
+            "fails on some row instead of answering true or false",
+            where="--where",
+            cure="use try_cast, try_divide, try_add …",
         ) from None
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from otklik.environment import Environment
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, SeveralFilesError
 from otklik.features.catalogue import read_select
 from otklik.home import Home
 from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, HOUSE_PROPERTIES
@@ -27,9 +27,9 @@ def check(files: Sequence[str], home: Home) -> str:
         try:
             lines.append(f"{file}: {_check(Path(file), home)}")
         except ConfigurationError as fault:
-            faults.append(fault.line())
+            faults.append(fault)
     if faults:
-        raise ConfigurationError("\n".join(faults))
+        raise SeveralFilesError(faults)
     return "\n".join(lines) + "\n"
 
 

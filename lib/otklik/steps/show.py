@@ -15,7 +15,7 @@ from pyspark.sql import Row
 
 from otklik.errors import ConfigurationError
 from otklik.steps.context import Job
-from otklik.steps.masking import masked_rows
+from otklik.steps.masking import clear_conditions, masked_rows
 
 _WIDEST = 60
 
@@ -25,7 +25,8 @@ def show_table(job: Job) -> int:
     if job.options["limit"] < 0:
         raise ConfigurationError("a number of rows is not negative", where="--limit")
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
-    found = [[plain(value) for value in row] for row in rows.limit(job.options["limit"]).collect()]
+    with clear_conditions():
+        found = [[plain(value) for value in row] for row in rows.limit(job.options["limit"]).collect()]
     form = {"json": as_json, "csv": as_csv, "table": as_table}[job.options["format"]]
     job.print_result(form(rows.columns, found))
     return 0

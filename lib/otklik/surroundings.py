@@ -1,0 +1,48 @@
+"""Disk, memory, rights and network: what the system, Java or Hadoop says of them, as one clear line. Knows no Spark."""
+
+from __future__ import annotations
+
+from otklik.errors import SurroundingsError
+
+#: What a failure's text holds → what is wrong, and what to do. It often stands deep inside another's text.
+SAYINGS = {
+    ("No space left on device", "Disk quota exceeded"): (
+        "the disk is full",
+        "free some space (lake, temporary folder) and run the same command again: it goes on where it was",
+    ),
+    ("Permission denied", "Read-only file system", "Operation not permitted"): (
+        "may not be written or read",
+        "check the rights of the lake, the temporary folder and the files",
+    ),
+    ("OutOfMemoryError", "Cannot allocate memory"): (
+        "there is not enough memory",
+        "raise spark.driver.memory in conf/spark, or end what else runs on the machine",
+    ),
+    ("FileSystem not found", "No FileSystem for scheme", "UnsupportedFileSystemException"): (
+        "there is no driver for files of this scheme",
+        "add the file system's jar to Spark (spark.jars.packages), or use a folder of this machine",
+    ),
+    ("CATALOG_NOT_FOUND",): (
+        "there is no such catalog",
+        "check --catalog, and spark.sql.catalog.NAME in conf/spark",
+    ),
+    ("UnknownHostException", "ConnectException", "Connection refused", "NoRouteToHostException"): (
+        "the host of a URI cannot be reached",
+        "check its name and the network",
+    ),
+}
+
+
+def surroundings_fault(fault: BaseException, where: str) -> SurroundingsError | None:
+    """The clear line for a failure whose cause is the machine and not the data; None where it is something else.
+
+    Args:
+        fault: what was caught.
+        where: the file or command, where the failure itself names none.
+    """
+    text = f"{fault}"
+    for sayings, (what, cure) in SAYINGS.items():
+        if any(saying in text for saying in sayings):
+            place = fault.filename if isinstance(fault, OSError) and fault.filename else where
+            return SurroundingsError(what, where=f"{place}", cure=cure)
+    return None

@@ -1,0 +1,87 @@
+"""docs/errors.md: `python -m tests.jobs.errors_page > docs/errors.md` writes it, test_user_faults.py compares it.
+
+The first table is what test_user_faults.py provokes. The second one is read from the source text, so that no message
+can be missing: every place where a fault is made, with `…` for what is filled in.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from tests.conftest import PROJECT
+from tests.jobs.user_faults import EVERY
+
+from otklik import errors
+from otklik.surroundings import SAYINGS
+
+PACKAGE = PROJECT / "lib" / "otklik"
+CLASSES = {
+    name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.OtklikError)
+}
+HEAD = """# What a command says when it fails
+
+One line on stderr, `otklik: where: what → what to do`, and an exit code other than 0. Nothing is half done: a refused
+file leaves its row in `ops.files` (status `rejected`) and changes no other table. `--debug` adds the stack trace.
+
+| Code | Meaning |
+|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    by_code = {kind.exit_code: kind for kind in CLASSES.values()}
+    codes = [f"| {code} | {(by_code[code].__doc__ or '').splitlines()[0]} |" for code in sorted(by_code)]
+    codes += [
+        f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted past the declared limit. |",
+        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the same command goes on where it was. |",
+    ]
+    examples = [f"| {fault.code} | {fault.cause} | {_cells(fault.says)} |" for fault in EVERY]
+    messages = sorted({f"| {code} | {_cell(what)} | {_cell(cure)} |" for code, what, cure in _messages()})
+    return (
+        HEAD
+        + "\n".join(codes)
+        + "\n\n## By cause\n\nFOLDER stands for a folder of yours.\n\n"
+        + "\n".join(["| Code | Cause | It says | To do |", "|---|---|---|---|", *examples])
+        + "\n\n## Every message\n\n`…` stands for what is filled in.\n\n"
+        + "\n".join(["| Code | It says | To do |", "|---|---|---|", *messages])
+        + "\n"
+    )
+
+
+def _cells(line: str) -> str:
+    says, _, cure = line.partition(" → ")
+    return f"{_cell(says)} | {_cell(cure)}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _messages() -> Iterator[tuple[int, str, str]]:
+    """Exit code, message and cure of every fault that the package makes; a text that is all filled in is left out."""
+    yield from ((errors.SurroundingsError.exit_code, what, cure) for what, cure in SAYINGS.values())
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CLASSES and node.args:
+                cure = next((keyword.value for keyword in node.keywords if keyword.arg == "cure"), ast.Constant(""))
+                what = _template(node.args[0])
+                if any(letter.isalpha() for letter in what):
+                    yield CLASSES[node.func.id].exit_code, what, _template(cure)
+
+
+def _template(node: ast.expr) -> str:
+    """A text of the source with `…` for its variable parts."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_template(part) for part in node.values)
+    if isinstance(node, ast.BinOp):
+        return _template(node.left) + _template(node.right)
+    return "…"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

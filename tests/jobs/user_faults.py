@@ -1,0 +1,593 @@
+"""Every way in which a user, a file or a machine makes a command fail, and the line that it says then.
+
+test_user_faults.py provokes each of them, and errors_page.py writes them down for users.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from otklik import errors
+
+#: Stands in every record; no command may say it.
+PERSONAL = "anna.canary@example.kz"
+CONTRACT = """
+name = "visits"
+format = { kind = "csv" }
+key = { columns = ["id"] }
+time = { order = "position", known = "untimed" }
+[columns]
+id = { type = "integer", required = true }
+email = { type = "string", personal = true }
+page = { type = "string" }
+"""
+TASK = """
+name = "who_comes"
+kind = "classify"
+title = { en = "t", ru = "т" }
+question = { en = "q", ru = "в" }
+inputs = { visits = "silver.visits" }
+features = { visit = { sql = "record_columns", settings = { input = "visits", key = "id", columns = ["page"] } } }
+[rows]
+sql = "record_rows"
+time_ordered = false
+settings = { input = "visits", key = "id", label = "page", yes = "home", moment = "2020-01-01" }
+"""
+GOOD = "id,email,page\n" + "".join(f"{number},{PERSONAL},home\n" for number in range(1, 6))
+PACKED = gzip.compress(GOOD.encode(), mtime=0)
+#: How the folder of the case is written in a line.
+FOLDER = "FOLDER"
+
+
+@dataclass(frozen=True)
+class UserFault:
+    """A way to fail.
+
+    Args:
+        cause: what is wrong, for the page.
+        code: the exit code.
+        says: the line, without `otklik: `; FOLDER stands for the folder of the case.
+        command: makes what it needs in the folder and returns the command's arguments.
+        file: the name of the file that is refused, where it is one.
+        environment: variables that the command finds.
+    """
+
+    cause: str
+    code: int
+    says: str
+    command: Callable[[Path], list[str]]
+    file: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def delivered(
+    cause: str, name: str, content: str | bytes, says: str, contract: str = CONTRACT, more: tuple[str, ...] = ()
+) -> UserFault:
+    """A file that cannot be taken in."""
+
+    def command(folder: Path) -> list[str]:
+        (folder / "visits.toml").write_text(contract, encoding="utf-8")
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return ["ingest", str(folder / "visits.toml"), str(folder / name), *more]
+
+    return UserFault(cause, errors.InputError.exit_code, f"{name}: {says}", command, name)
+
+
+def named(cause: str, path: str, says: str) -> UserFault:
+    """A path that stands for no file to take in."""
+
+    def command(folder: Path) -> list[str]:
+        (folder / "visits.toml").write_text(CONTRACT, encoding="utf-8")
+        (folder / "outside.csv").write_text(GOOD, encoding="utf-8")
+        (folder / "empty").mkdir()
+        (folder / "links").mkdir()
+        (folder / "links" / "led-out.csv").symlink_to(folder / "outside.csv")
+        return ["ingest", str(folder / "visits.toml"), path.replace(FOLDER, str(folder))]
+
+    return UserFault(cause, errors.InputError.exit_code, says, command)
+
+
+def checked(cause: str, toml: str | bytes, says: str) -> UserFault:
+    """A TOML file that is wrong."""
+
+    def command(folder: Path) -> list[str]:
+        (folder / "some.toml").write_bytes(toml.encode() if isinstance(toml, str) else toml)
+        return ["check", str(folder / "some.toml")]
+
+    return UserFault(cause, errors.ConfigurationError.exit_code, says, command)
+
+
+def given(cause: str, says: str, *arguments: str, code: int = errors.ConfigurationError.exit_code) -> UserFault:
+    """An option or a name that is wrong."""
+
+    def command(folder: Path) -> list[str]:
+        (folder / "task.toml").write_text(TASK, encoding="utf-8")
+        return [argument.replace(FOLDER, str(folder)) for argument in arguments]
+
+    return UserFault(cause, code, says, command)
+
+
+def parquet(rows: pa.Table) -> bytes:
+    content = io.BytesIO()
+    pq.write_table(
+        rows, content, compression="none", use_dictionary=False, write_page_checksum=True, write_statistics=False
+    )
+    return content.getvalue()
+
+
+def contract(old: str, new: str) -> str:
+    """The contract with one place of it changed."""
+    if old not in CONTRACT:
+        raise ValueError(old)
+    return CONTRACT.replace(old, new)
+
+
+PARQUET = contract('"csv"', '"parquet"')
+TABLE = pa.table({"id": range(5), "email": [PERSONAL] * 5, "page": ["home"] * 5})
+WHOLE_PARQUET = parquet(TABLE)
+_FLIPPED = WHOLE_PARQUET.replace(b"home", b"hOme", 1)
+_FETCH = " → fetch the file again"
+_HEADER = " → name it under aliases, allow it with missing = 'null' or new_columns = 'ignore', or mend the file"
+_MEND = " → mend the file, or the contract visits (format, rules, thresholds)"
+_UNREADABLE = (
+    "cannot be read to its end: damaged, cut short, or not of the declared kind"
+    " → fetch the file again, and compare format.kind of the contract"
+)
+_GZIP = f"the gzip is cut short or damaged{_FETCH}"
+_OTHER_HASH = (
+    f"is not the file whose hash was named: its sha-256 is {hashlib.sha256(GOOD.encode()).hexdigest()}"
+    " → fetch the file again, or correct --sha256 or sha256 in the contract"
+)
+_JSON = contract('"csv"', '"json_lines"')
+_WIDE = ",".join(f"c{number}" for number in range(5_000))
+
+FILES = (
+    delivered("an empty file", "empty.csv", "", f"is empty{_FETCH}"),
+    delivered("a gzip of nothing", "nothing.csv.gz", gzip.compress(b""), f"is empty inside{_FETCH}"),
+    delivered("a header and nothing after it", "header.csv", GOOD[:14], f"holds a header and no records{_FETCH}"),
+    delivered("nothing but blank lines", "blank.csv", "\n \n", f"holds no header and no records{_FETCH}"),
+    delivered(
+        "another delimiter",
+        "delimiter.csv",
+        GOOD.replace(",", ";"),
+        "the columns do not match the contract: missing 'id', 'email', 'page'; not in the contract 1 unknown"
+        " → is the delimiter ';' rather than ','? see format.delimiter",
+    ),
+    delivered(
+        "no header, whose place a record takes",
+        "headless.csv",
+        GOOD[14:],
+        "the columns do not match the contract: missing 'id', 'email', 'page'; not in the contract 3 unknown"
+        " → is the first line a header? see format.header, or name the columns under source or aliases",
+    ),
+    delivered(
+        "another encoding, seen in the header",
+        "header-cp1251.csv",
+        GOOD.replace("page", "дом").encode("cp1251"),
+        "the header is not text in utf-8 → correct format.encoding of the contract",
+    ),
+    delivered(
+        "another encoding, seen in the records",
+        "cp1251.csv",
+        GOOD.replace("home", "дом").encode("cp1251"),
+        "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: invalid_bytes "
+        f"(5, utf-8; first in record 1){_MEND}",
+    ),
+    delivered(
+        "utf-16 where the contract says otherwise",
+        "utf-16.csv",
+        GOOD.encode("utf-16"),
+        "is encoded in utf-16, the contract says utf-8 → set format.encoding = 'utf-16'",
+    ),
+    delivered(
+        "declared as utf-16, and is not",
+        "utf-8.csv",
+        GOOD,
+        "is declared as utf-16 but has no byte-order mark"
+        " → set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
+        contract('"csv"', '"csv", encoding = "utf-16"'),
+    ),
+    delivered("a gzip that is cut short", "cut.csv.gz", PACKED[:-9], _GZIP),
+    delivered("a gzip with a changed byte", "flipped.csv.gz", PACKED[:30] + b"\xff" + PACKED[31:], _GZIP),
+    delivered(
+        "a gzip without the ending .gz",
+        "packed.csv",
+        PACKED,
+        "is gzip but not named .gz → rename the file, or fetch it again",
+    ),
+    delivered(
+        "the ending .gz without gzip",
+        "plain.csv.gz",
+        GOOD,
+        "is no gzip though its name ends in .gz → rename the file, or fetch it again",
+    ),
+    delivered(
+        "an Excel workbook named .csv",
+        "workbook.csv",
+        b"PK\x03\x04" + GOOD.encode(),
+        "is a zip archive or an Excel workbook (xlsx), not csv → export it as csv, or correct format.kind",
+    ),
+    delivered("a changed byte in Parquet with page checksums", "flipped.parquet", _FLIPPED, _UNREADABLE, PARQUET),
+    delivered(
+        "Parquet without its footer",
+        "cut.parquet",
+        WHOLE_PARQUET[:-99],
+        "is no whole Parquet file → fetch it again, or correct format.kind",
+        PARQUET,
+    ),
+    delivered(
+        "Parquet with a broken footer",
+        "footer.parquet",
+        WHOLE_PARQUET[:-8] + b"\xff\xff\xff\x7fPAR1",
+        _UNREADABLE,
+        PARQUET,
+    ),
+    delivered("Parquet without rows", "none.parquet", parquet(TABLE.slice(0, 0)), f"holds no records{_FETCH}", PARQUET),
+    delivered(
+        "Parquet with another schema",
+        "other.parquet",
+        parquet(TABLE.rename_columns(["id", "mail", "page"])),
+        f"the columns do not match the contract: missing 'email'; not in the contract 'mail'{_HEADER}",
+        PARQUET,
+    ),
+    delivered(
+        "Parquet with other types",
+        "types.parquet",
+        parquet(TABLE.set_column(0, "id", TABLE["email"])),
+        "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: type in id "
+        f"(5, integer; first in record 1){_MEND}",
+        PARQUET,
+    ),
+    delivered("other bytes than --sha256 names", "given.csv", GOOD, _OTHER_HASH, more=("--sha256", "0" * 64)),
+    delivered(
+        "other bytes than the contract's sha256 names",
+        "declared.csv",
+        GOOD,
+        _OTHER_HASH,
+        f'sha256 = {{ "declared.csv" = "{"0" * 64}" }}\n{CONTRACT}',
+    ),
+    delivered(
+        "a column is missing and another is there",
+        "columns.csv",
+        GOOD.replace("page", "pages"),
+        f"the columns do not match the contract: missing 'page'; not in the contract 'pages'{_HEADER}",
+    ),
+    delivered(
+        "a column stands there twice",
+        "doubled.csv",
+        GOOD.replace("email,page", "page,page"),
+        f"the columns do not match the contract: missing 'email'; more than once 'page'{_HEADER}",
+    ),
+    delivered(
+        "5,000 unknown columns",
+        "wide.csv",
+        f"{GOOD[:13]},{_WIDE}\n1,,,{_WIDE}\n",
+        "the columns do not match the contract: not in the contract 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', "
+        f"'c7' and 4992 more{_HEADER}",
+    ),
+    delivered(
+        "no line is JSON",
+        "no.json",
+        GOOD,
+        "holds no JSON object in any line → correct format.kind of the contract",
+        _JSON,
+    ),
+    delivered(
+        "more broken lines than the contract allows",
+        "broken.json",
+        f'{{"id": 1, "email": "{PERSONAL}", "page": "home"}}\n{{"id": 2, "email": "{PERSONAL}',
+        "1 of 2 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: broken_json "
+        f"(1, one JSON object per line; first in record 2){_MEND}",
+        _JSON,
+    ),
+    delivered(
+        "a quote that eats the rows after it",
+        "quote.csv",
+        GOOD.replace(f"3,{PERSONAL}", f'3,"{PERSONAL}'),
+        "1 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: unclosed_quote "
+        f"(1, opened in record 3; first in record 3){_MEND}",
+        contract('"csv"', '"csv", multiline = true'),
+    ),
+    delivered(
+        "a row rule of severity fail is broken",
+        "rule.csv",
+        GOOD,
+        f"rules.elsewhere (severity fail) is broken by 5 of 5 rows{_MEND}",
+        f"{CONTRACT}\n[[rules]]\nname = 'elsewhere'\nholds = \"page <> 'home'\"\nseverity = 'fail'\n",
+    ),
+    delivered(
+        "more doubles than the contract allows",
+        "doubles.csv",
+        GOOD + GOOD[14:],
+        "5 of 10 rows are duplicates, more than thresholds.duplicate_share = 0.2" + _MEND,
+        f"{CONTRACT}\n[thresholds]\nduplicate_share = 0.2\n",
+    ),
+    delivered(
+        "other content under a name that is loaded",
+        "loaded.csv",
+        GOOD,
+        "a file of this name is loaded with other content"
+        " → rename the file, or set same_name_other_content to 'replace' or 'add' in the contract",
+    ),
+)
+
+PATHS = (
+    named("no such file", f"{FOLDER}/none.csv", f"{FOLDER}/none.csv: no such file or folder → check the path"),
+    named("a pattern instead of a path", f"{FOLDER}/*.csv", f"{FOLDER}/*.csv: no such file or folder → check the path"),
+    named("a folder without files", f"{FOLDER}/empty", f"{FOLDER}/empty: a folder without files → check the path"),
+    named(
+        "a link that leads out of the folder",
+        f"{FOLDER}/links",
+        f"{FOLDER}/links: a link leads out of the folder: led-out.csv → copy the files into the folder",
+    ),
+    named(
+        "a scheme that is not allowed",
+        "ftp://host/visits.csv",
+        "ftp://host/visits.csv: unknown scheme ftp:// → known: file, hdfs, viewfs, s3, s3a, gs, abfs, abfss, wasb, "
+        "wasbs, dbfs, oss, cosn",
+    ),
+)
+
+_PATTERN = "string should match pattern '^[a-z][a-z0-9_]*$'"
+_TOML = f"{FOLDER}/some.toml"
+CONFIGURATION = (
+    checked(
+        "an unknown key",
+        contract("[columns]", "new_colums = 'ignore'\n[columns]"),
+        f"{_TOML}: 1 fault: new_colums: unknown key, did you mean 'new_columns'?",
+    ),
+    checked("a key is missing", contract('name = "visits"', ""), f"{_TOML}: 1 fault: name: missing"),
+    checked(
+        "a wrong unit",
+        contract('"untimed"', '"event", event = "id", delay = "36 hours"'),
+        f"{_TOML}: 1 fault: time.delay: '36 hours' is not a duration; write a whole number and s, min, h or d, "
+        "like '36h'",
+    ),
+    checked(
+        "a value of another type",
+        contract("required = true", "required = 'yes'"),
+        f"{_TOML}: 1 fault: columns.id.required: input should be a valid boolean",
+    ),
+    checked(
+        "a key twice",
+        f'{CONTRACT}id = {{ type = "string" }}\n',
+        f"{_TOML}: not valid TOML: Cannot overwrite a value (at line 10, column 25)",
+    ),
+    checked("no TOML", "<xml>", f"{_TOML}: not valid TOML: Invalid statement (at line 1, column 1)"),
+    checked(
+        "bytes that are no utf-8",
+        CONTRACT.encode("utf-16"),
+        f"{_TOML}: not valid TOML: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+    ),
+    checked("tables nested too deeply", "a = " + "[" * 100_000, f"{_TOML}: TOML is nested too deeply"),
+    checked(
+        "a number of 5,000 digits",
+        "a = " + "9" * 5_000,
+        f"{_TOML}: not valid TOML: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 "
+        "digits; use sys.set_int_max_str_digits() to increase the limit",
+    ),
+    checked(
+        "a text of 5 MB",
+        f'meaning = "{"x" * 5_000_000}"{CONTRACT}',
+        f"{_TOML}: 1 fault: meaning: string should have at most 20000 characters",
+    ),
+    checked(
+        "a name that leads out of its folder",
+        contract('"visits"', '"../visits"'),
+        f"{_TOML}: 1 fault: name: {_PATTERN}",
+    ),
+    checked(
+        "a name that ends a statement", contract('"visits"', '"visits`;--"'), f"{_TOML}: 1 fault: name: {_PATTERN}"
+    ),
+    checked(
+        "a column name with a line break",
+        f'{CONTRACT}"a\\nb" = {{ type = "string" }}\n',
+        f"{_TOML}: 1 fault: columns.a\\nb.[key]: {_PATTERN}",
+    ),
+    checked(
+        "a SQL file outside its folders",
+        TASK.replace('"record_rows"', '"../../secret"'),
+        f"{_TOML}: 1 fault: rows.sql: {_PATTERN}",
+    ),
+    checked(
+        "a SQL file that is not there",
+        TASK.replace('"record_rows"', '"nowhere"'),
+        f"nowhere.sql: no such SQL file → put it into {FOLDER}/sql, {FOLDER}, or correct the name in the task",
+    ),
+    checked(
+        "SQL in the place of a column",
+        TASK.replace('key = "id", label', 'key = "id`;--", label'),
+        "record_rows.sql: its template cannot be filled: 'id`;--' cannot be part of a column name; use a-z, 0-9 and _"
+        " → set the value in the task's settings",
+    ),
+    checked(
+        "an input that is no silver table",
+        TASK.replace("silver.visits", "gold.visits"),
+        f"{_TOML}: 1 fault: inputs.visits: string should match pattern '^silver\\.[a-z][a-z0-9_]*$'",
+    ),
+    given("no such TOML file", f"{FOLDER}/none.toml: no such file", "check", f"{FOLDER}/none.toml"),
+    given("a folder instead of a TOML file", f"{FOLDER}: cannot be read: Is a directory", "check", FOLDER),
+)
+
+_SOURCES = "bank_full, contacts, customers, engagements, facebook_live, higgs_activity, marketing_campaign"
+_TASKS = "bank_full, campaign_response, facebook_live_reach, higgs_return, marketing_campaign"
+_A_NAME = " → give one of them or a path to a .toml file"
+_SHOW = ("show", "ops.files")
+OPTIONS = (
+    given("an unknown source", f"visitors: unknown; known here: {_SOURCES}{_A_NAME}", "ingest", "visitors", "x.csv"),
+    given(
+        "a name that is a path",
+        f"../../etc/passwd: unknown; known here: {_SOURCES}{_A_NAME}",
+        "ingest",
+        "../../etc/passwd",
+        "x.csv",
+    ),
+    given("an unknown task", f"who_comes: unknown; known here: {_TASKS}{_A_NAME}", "train", "who_comes"),
+    given(
+        "an unknown environment", f"moon: unknown; known here: local{_A_NAME}", "train", "bank_full", "--env", "moon"
+    ),
+    given(
+        "a moment that is none",
+        "--as-of: '2026-02-30' is no ISO-8601 moment → write 2026-03-31 or 2026-03-31T18:00:00+05:00",
+        "train",
+        "bank_full",
+        "--as-of",
+        "2026-02-30",
+    ),
+    given(
+        "a setting without a value", "--set: expected key=value, got 'splits'", "train", "bank_full", "--set", "splits"
+    ),
+    given(
+        "a lake of an unknown scheme",
+        "ftp://host/lake: unknown scheme 'ftp' → known: file, hdfs, viewfs, s3, s3a, gs, abfs, "
+        "abfss, wasb, wasbs, dbfs, oss, cosn",
+        *_SHOW,
+        "--lake",
+        "ftp://host/lake",
+    ),
+    given(
+        "a catalog's name that ends its quotes",
+        "--catalog: 'x`.`y' is no name of a catalog",
+        *_SHOW,
+        "--catalog",
+        "x`.`y",
+    ),
+    given(
+        "what is no table's name",
+        "gold.`x`: not the name of a table → write layer.name, like gold.scoreboard",
+        "show",
+        "gold.`x`",
+    ),
+    given("a negative number of rows", "--limit: a number of rows is not negative", *_SHOW, "--limit", "-1"),
+    given(
+        "a file that is neither .csv nor .parquet",
+        "list.xls: the file's ending must be .csv or .parquet",
+        "export",
+        "ops.files",
+        "--to",
+        "list.xls",
+    ),
+    given(
+        "a world of impossible size",
+        "--customers: a world has 1,000 to 1,000,000 customers, not 5",
+        "world",
+        "--customers",
+        "5",
+        "--seed",
+        "1",
+        "--out",
+        f"{FOLDER}/world",
+    ),
+    given(
+        "old versions kept too shortly",
+        "--keep-days 1: under 7 days a reader or a killed run may still need the files"
+        " → give 7 or more, or --force when nothing else runs on the lake",
+        "maintain",
+        "--keep-days",
+        "1",
+    ),
+    given(
+        "an unknown table",
+        "gold.nothing: there is no such table → `otklik tables` lists what fills each table",
+        "show",
+        "gold.nothing",
+        code=errors.MissingResultError.exit_code,
+    ),
+    given(
+        "no champion yet",
+        "bank_full: there is no champion yet → run `otklik train bank_full` first",
+        "champion",
+        "bank_full",
+        code=errors.MissingResultError.exit_code,
+    ),
+    given(
+        "no report to write",
+        "report: no task has a champion yet → run `otklik run TASK` first",
+        "report",
+        code=errors.MissingResultError.exit_code,
+    ),
+)
+
+
+def surrounded(cause: str, says: str, code: int, lake: str = "", **environment: str) -> UserFault:
+    """A good file and a good contract, but something around them is wrong."""
+
+    def command(folder: Path) -> list[str]:
+        (folder / "visits.toml").write_text(CONTRACT, encoding="utf-8")
+        (folder / "good.csv").write_text(GOOD, encoding="utf-8")
+        (folder / "java-11").mkdir()
+        (folder / "java-11" / "release").write_text('JAVA_VERSION="11.0.2"\n', encoding="utf-8")
+        on_lake = ["--lake", lake.replace(FOLDER, str(folder))] if lake else []
+        return ["ingest", str(folder / "visits.toml"), str(folder / "good.csv"), *on_lake]
+
+    return UserFault(cause, code, says, command, environment=environment)
+
+
+_KEY = " → make one with `openssl rand -hex 32` and give it in the environment or in a file only you can read"
+_AROUND, _WRONG = errors.SurroundingsError.exit_code, errors.ConfigurationError.exit_code
+SURROUNDINGS = (
+    surrounded(
+        "no Java",
+        f"JAVA_HOME={FOLDER}: no Java there → install Java 17 or 21 and run scripts/setup",
+        _AROUND,
+        JAVA_HOME=FOLDER,
+    ),
+    surrounded(
+        "another Java",
+        f"JAVA_HOME={FOLDER}/java-11: Java 11.0.2 does not run Spark 4.1 → use Java 17 or 21",
+        _AROUND,
+        JAVA_HOME=f"{FOLDER}/java-11",
+    ),
+    surrounded(
+        "no key for personal columns",
+        f"pseudonym key: is missing, and personal columns need it{_KEY}",
+        _WRONG,
+        OTKLIK_PSEUDONYM_KEY="",
+    ),
+    surrounded(
+        "a key that is too short",
+        f"pseudonym key: is shorter than 16 bytes{_KEY}",
+        _WRONG,
+        OTKLIK_PSEUDONYM_KEY="short",
+    ),
+    surrounded(
+        "a key given twice",
+        "pseudonym key: is given twice, as a text and as a file → drop one",
+        _WRONG,
+        OTKLIK_PSEUDONYM_KEY_FILE=FOLDER,
+    ),
+    surrounded(
+        "a home that is none",
+        f"{FOLDER}/jobs/ingest.py: the job's file is missing → set OTKLIK_HOME to the project",
+        _WRONG,
+        OTKLIK_HOME=FOLDER,
+    ),
+    surrounded(
+        "a lake that is a file",
+        f"{FOLDER}/good.csv: cannot be written: File exists → check --lake and permissions",
+        _AROUND,
+        lake=f"{FOLDER}/good.csv",
+    ),
+    surrounded(
+        "a lake on a file system that Spark has no driver for",
+        "ingest: there is no driver for files of this scheme → add the file system's jar to Spark "
+        "(spark.jars.packages), or use a folder of this machine",
+        _AROUND,
+        lake="s3a://bucket/lake",
+    ),
+    surrounded(
+        "a lake on a host that cannot be reached",
+        "ingest: the host of a URI cannot be reached → check its name and the network",
+        _AROUND,
+        lake="hdfs://127.0.0.1:9/lake",
+    ),
+)
+EVERY = (*FILES, *PATHS, *CONFIGURATION, *OPTIONS, *SURROUNDINGS)

@@ -220,8 +220,8 @@ def accounts(spark: SparkSession, acts: DataFrame) -> DataFrame:
 def test_acts_give_the_same_rows_on_any_layout(
     spark: SparkSession, made: Callable[[SparkSession, DataFrame], DataFrame]
 ) -> None:
-    """Twelve acts of six accounts towards two, some at the same moment."""
-    acts = [(i % 6, i % 2 + 1, MIDNIGHT - (i % 3) * HOUR, ("RT", "MT", "RE")[i % 3]) for i in range(12)]
+    """Eighteen acts of three accounts towards two in thirty hours; each account acts again and again."""
+    acts = [(i % 3, i % 2 + 1, MIDNIGHT - (i * 7 % 30) * HOUR, ("RT", "MT", "RE")[i // 6]) for i in range(18)]
 
     assert len({content_hash(made(spark, activity(spark, *acts).repartition(n))) for n in (1, 2, 4)}) == 1
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from otklik.errors import SurroundingsError
 
+#: How Python says that the Java process it talks to is gone.
+_JAVA_IS_GONE = ("ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError", "Py4JNetworkError")
 #: What a failure's text holds → what is wrong, and what to do. It often stands deep inside another's text.
 SAYINGS = {
     ("No space left on device", "Disk quota exceeded"): (
@@ -26,7 +28,7 @@ SAYINGS = {
         "there is no such catalog",
         "check --catalog, and spark.sql.catalog.NAME in conf/spark",
     ),
-    ("UnknownHostException", "ConnectException", "Connection refused", "NoRouteToHostException"): (
+    ("UnknownHostException", "ConnectException", "NoRouteToHostException"): (
         "the host of a URI cannot be reached",
         "check its name and the network",
     ),
@@ -40,6 +42,12 @@ def surroundings_fault(fault: BaseException, where: str) -> SurroundingsError | 
         fault: what was caught.
         where: the file or command, where the failure itself names none.
     """
+    if type(fault).__name__ in _JAVA_IS_GONE:
+        return SurroundingsError(
+            "Java ended before the work was done: killed, or out of memory",
+            where=where,
+            cure="raise spark.driver.memory in conf/spark, and run the same command again: it goes on where it was",
+        )
     text = f"{fault}"
     for sayings, (what, cure) in SAYINGS.items():
         if any(saying in text for saying in sayings):

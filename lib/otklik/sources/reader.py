@@ -114,22 +114,26 @@ def _read_delimited(spark: SparkSession, path: str, contract: Contract, where: s
     lines = _lines(spark, path, format_, where)
     records = _assembled(positioned(lines).lines, format_) if format_.multiline else positioned(_not_blank(lines))
     if not format_.header:
-        _refuse_fewer(records, 1, where, "holds no records")
+        if not records.count:
+            raise InputError("holds no records", where=where, cure="fetch the file again")
         return Records(given_header(contract), _numbered_from(records, 1), where)
-    _refuse_fewer(records, 1, where, "holds no header and no records")
+    if not records.count:
+        raise InputError("holds no header and no records", where=where, cure="fetch the file again")
     first = records.first
     if first is None or first.has_invalid_bytes or "\0" in first.record:
         raise InputError(
             f"the header is not text in {format_.encoding}", where=where, cure="correct format.encoding of the contract"
         )
     header = match_header(split_header(first.record, format_), contract, where)
-    _refuse_fewer(records, 2, where, "holds a header and no records")
+    if records.count < 2:
+        raise InputError("holds a header and no records", where=where, cure="fetch the file again")
     return Records(header, _numbered_from(records, 0), where)
 
 
 def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
     records = positioned(_not_blank(_lines(spark, path, contract.format, where)))
-    _refuse_fewer(records, 1, where, "holds no records")
+    if not records.count:
+        raise InputError("holds no records", where=where, cure="fetch the file again")
     frame = _numbered_from(records, 1)
     keys = (
         frame.select(F.explode(F.json_object_keys("record")).alias("key")).distinct().limit(_MOST_JSON_KEYS).collect()
@@ -154,7 +158,8 @@ def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str
         F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
     )
     records = positioned(lines)
-    _refuse_fewer(records, 1, where, "holds no records")
+    if not records.count:
+        raise InputError("holds no records", where=where, cure="fetch the file again")
     return Records(header, _numbered_from(records, 1), where)
 
 
@@ -163,11 +168,6 @@ def _numbered_from(records: Positioned, first: int) -> DataFrame:
     return records.lines.select("record", (F.col("_position") + first).alias("record_no"), "has_invalid_bytes").where(
         "record_no > 0"
     )
-
-
-def _refuse_fewer(records: Positioned, least: int, where: str, what: str) -> None:
-    if records.count < least:
-        raise InputError(what, where=where, cure="fetch the file again")
 
 
 def _lines(spark: SparkSession, path: str, format_: Format, where: str) -> DataFrame:

@@ -37,7 +37,7 @@ class Positioned:
 def positioned(lines: DataFrame) -> Positioned:
     """Number the lines of a file, and drop the block columns.
 
-    Counts the lines per block at once (one pass over the file, no shuffle of it), and brings the first one along.
+    Counts the lines per block at once (one pass over the file, no shuffle of it), and fetches the first one.
 
     Args:
         lines: rows of one file straight from a scan, with the columns `_block_start` and `_block_length`.
@@ -47,12 +47,7 @@ def positioned(lines: DataFrame) -> Positioned:
     """
     with_ids = lines.withColumn("_id", F.monotonically_increasing_id())
     block = [BLOCK_START, BLOCK_LENGTH]
-    line = F.struct(*(name for name in lines.columns if name not in block))
-    counted = (
-        with_ids.groupBy(*block)
-        .agg(F.min("_id").alias("first_id"), F.count("*").alias("lines"), F.min_by(line, "_id").alias("first"))
-        .collect()
-    )
+    counted = with_ids.groupBy(*block).agg(F.min("_id").alias("first_id"), F.count("*").alias("lines")).collect()
     counted.sort(key=lambda row: row[BLOCK_START])
     lines_before = accumulate((row["lines"] for row in counted), initial=0)
     offsets = [
@@ -66,4 +61,6 @@ def positioned(lines: DataFrame) -> Positioned:
         .withColumn("_position", F.coalesce(F.col("_id") + F.col("_offset"), changed))
         .drop("_id", "_offset", *block)
     )
-    return Positioned(numbered, sum(row["lines"] for row in counted), counted[0]["first"] if counted else None)
+    # Not part of the count: an aggregate that carries text is sorted, and would sort the whole file.
+    first = lines.where(F.col(BLOCK_START) == counted[0][BLOCK_START]).take(1)[0] if counted else None
+    return Positioned(numbered, sum(row["lines"] for row in counted), first)

@@ -1,0 +1,28 @@
+"""What the machine says, as one clear line."""
+
+from __future__ import annotations
+
+import pytest
+from py4j.protocol import Py4JNetworkError
+
+from otklik.surroundings import surroundings_fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "features: Java ended before the work was done"),
+        (Py4JNetworkError("Answer from Java side is empty"), "features: Java ended before the work was done"),
+        (RuntimeError("java.net.ConnectException: Connection refused"), "features: the host of a URI cannot be"),
+        (OSError(28, "No space left on device", "/data"), "/data: the disk is full"),
+    ],
+    ids=["refused", "empty answer", "host", "disk"],
+)
+def test_what_is_not_there_is_named(fault: Exception, says: str) -> None:
+    clear = surroundings_fault(fault, "features")
+    assert clear is not None
+    assert clear.line().startswith(says)
+
+
+def test_a_fault_of_the_data_is_nobody_elses() -> None:
+    assert surroundings_fault(ValueError("12,5"), "features") is None

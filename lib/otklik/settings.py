@@ -81,7 +81,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigurationError: if the file is missing, not UTF-8, or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as content:
+            return tomllib.load(content)
     except FileNotFoundError:
         raise ConfigurationError("no such file", where=str(path)) from None
     except ValueError as fault:

@@ -32,8 +32,10 @@ file leaves its row in `ops.files` (status `rejected`) and changes no other tabl
 
 def page() -> str:
     """The whole page."""
-    by_code = {kind.exit_code: kind for kind in CLASSES.values()}
-    codes = [f"| {code} | {(by_code[code].__doc__ or '').splitlines()[0]} |" for code in sorted(by_code)]
+    # The first class of a code is the one that the others are kinds of.
+    meanings = {kind.exit_code: (kind.__doc__ or "").splitlines()[0] for kind in reversed(CLASSES.values())}
+    meanings[1] = "An unforeseen failure (`--debug` shows it), or `otklik maintain` found something wrong."
+    codes = [f"| {code} | {meanings[code]} |" for code in sorted(meanings)]
     codes += [
         f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted past the declared limit. |",
         "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the same command goes on where it was. |",

@@ -104,7 +104,8 @@ def test_a_killed_batch_run_again_gives_the_same_tables(
     assert ledger(lake) == ledger(unkilled)
 
 
-@pytest.mark.parametrize("at", [pytest.param(BEFORE_SILVER, marks=pytest.mark.long), BEFORE_LEDGER])
+@pytest.mark.long
+@pytest.mark.parametrize("at", [BEFORE_SILVER, BEFORE_LEDGER])
 def test_another_file_after_a_killed_batch_finds_nothing_of_it(
     lake: Lake, take_in: TakeIn, unkilled: Lake, at: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

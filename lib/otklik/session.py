@@ -61,7 +61,7 @@ def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log:
         name: the application's name.
         properties: Spark properties for a session of our own; under spark-submit only what its own ones cannot know.
         submitted: whether spark-submit launched this process.
-        jvm_log: where the JVM's own output goes; None leaves it on stderr.
+        jvm_log: where the JVM's own output goes; None leaves it where ours goes.
     """
     running = SparkSession.getActiveSession()
     if running is not None:
@@ -72,7 +72,7 @@ def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log:
     if not submitted:
         # Spark starts its Python workers with `python3` from PATH otherwise, and they miss our packages.
         os.environ["PYSPARK_PYTHON"] = sys.executable
-    with _stderr_to(jvm_log):
+    with _output_to(jvm_log):
         spark = builder.getOrCreate()
     return Session(_with_runtime_properties(spark), is_ours=True)
 
@@ -112,17 +112,23 @@ def _with_runtime_properties(spark: SparkSession) -> SparkSession:
 
 
 @contextlib.contextmanager
-def _stderr_to(log: Path | None) -> Iterator[None]:
-    """While it lasts, processes started from here inherit the log as their stderr."""
+def _output_to(log: Path | None) -> Iterator[None]:
+    """While it lasts, processes started from here inherit the log as their stdout and stderr.
+
+    Delta prints what a VACUUM deleted, Java its warnings: neither is part of a command's result.
+    """
     if log is None:
         yield
         return
+    sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(2)
+    kept = {number: os.dup(number) for number in (1, 2)}
     with log.open("ab") as target:
-        os.dup2(target.fileno(), 2)
+        for number in kept:
+            os.dup2(target.fileno(), number)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+                os.close(copy)

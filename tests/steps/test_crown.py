@@ -22,7 +22,7 @@ def test_a_new_model_serves_only_where_it_is_better_by_the_margin(value: float, 
 
 
 def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
-    assert serves_from_now_on(Champion(), 0.4, None) == (True, "there is no champion before it that can be trusted")
+    assert serves_from_now_on(Champion(), 0.4, None) == (True, "no sound champion before it")
     assert serves_from_now_on(Champion(metric="log_loss"), -0.4, {"metric": "auc", "value": 0.7}) == (
         True,
         "the champion was judged by auc",

@@ -357,7 +357,7 @@ def serves_from_now_on(settings: Champion, value: float, before: Mapping[str, An
         before: the pointer row of the champion, if there is one that can be trusted.
     """
     if before is None:
-        return True, "there is no champion before it that can be trusted"
+        return True, "no sound champion before it"
     if before["metric"] != settings.metric:
         return True, f"the champion was judged by {before['metric']}"
     gain = value - before["value"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,21 @@ def make_contract() -> MakeContract:
 
 
 @pytest.fixture
-def judge(spark: SparkSession, tmp_path: Path) -> Judge:
-    """The bytes of a file, read and judged: one row per record."""
+def judge(spark: SparkSession, tmp_path: Path) -> Iterator[Judge]:
+    """The bytes of a file, read and judged: one row per record, kept while the test asks it this and that.
+
+    Kept as the step `ingest` keeps it: otherwise a filter on the reasons goes down to the scan with all it is made of.
+    """
+    kept: list[DataFrame] = []
 
     def run(content: bytes | str, contract: Contract, name: str = "things.csv") -> DataFrame:
         file = tmp_path / name
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         records = read_records(spark, f"file://{file}", contract)
-        return checks.with_duplicates(checks.with_reasons(with_fields(records, contract), contract), contract)
+        judged = checks.with_duplicates(checks.with_reasons(with_fields(records, contract), contract), contract)
+        kept.append(judged.persist())
+        return judged
 
-    return run
+    yield run
+    for judged in kept:
+        judged.unpersist()

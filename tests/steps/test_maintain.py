@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.bench import KilledError, TakeIn, dying, job_on
 
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, DamagedError
 from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.recovery import with_same_rows
@@ -81,15 +81,43 @@ def test_what_the_ledger_does_not_say_is_wrong_and_stays(
 ) -> None:
     take_in("june.csv", "1,a", "2,b")
     lake.spark.sql(f"UPDATE {lake.reference('ops.files')} SET inserted = 7")
-    lake.spark.sql(f"ALTER TABLE {lake.reference('ops.files')} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
-    lake.spark.sql(f"ALTER TABLE {lake.reference('ops.files')} DROP COLUMN bytes")
 
     assert maintain(lake, tmp_path) == 1
 
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
-        "wrong: ops.files: not as defined: bytes BIGINT (missing)",
         "wrong: ops.files: june.csv of calls: its counts do not add up",
         "wrong: silver.calls: 2 rows, the ledger says 7",
+    ]
+
+
+def test_without_a_whole_ledger_nothing_is_taken_back(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    lake.spark.sql(f"ALTER TABLE {lake.reference('ops.files')} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+    lake.spark.sql(f"ALTER TABLE {lake.reference('ops.files')} DROP COLUMN table_versions")
+
+    assert maintain(lake, tmp_path) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: ops.files: the ledger of files lacks its column table_versions"
+    ]
+    with pytest.raises(DamagedError, match="lacks its column table_versions"):
+        take_in("july.csv", "3,c")
+    assert lake.read("silver.calls").count() == 2
+
+
+def test_a_table_that_is_not_as_defined_is_named(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    lake.spark.sql(f"ALTER TABLE {lake.reference('ops.runs')} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
+    lake.spark.sql(f"ALTER TABLE {lake.reference('ops.runs')} DROP COLUMN message")
+
+    assert maintain(lake, tmp_path, check_only=True) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: ops.runs: not as defined: message STRING (missing)"
     ]
 
 

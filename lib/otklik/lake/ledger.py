@@ -22,7 +22,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from otklik.errors import MissingResultError
+from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.identity import hash_of
 from otklik.lake.store import NOTHING, Lake
 from otklik.lake.tables import FILES, RUNS, Table
@@ -137,12 +137,27 @@ class FileLedger:
 
     Args:
         lake: the lake.
+
+    Raises:
+        DamagedError: if the table lacks a column. To go on would be to know nothing of what is loaded.
     """
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         files = lake.find(FILES.name)
+        missing = [] if files is None else sorted({*_FILE_ROW.fieldNames()} - {*files.columns})
+        if missing:
+            raise DamagedError(
+                f"the ledger of files lacks its column {', '.join(missing)}",
+                where=FILES.name,
+                cure="bring the table back to its last good version with RESTORE TABLE, or ingest into a fresh lake",
+            )
         self._entries = [] if files is None else [_file_entry(row) for row in files.orderBy("started_at").collect()]
+
+    @property
+    def entries(self) -> Sequence[FileEntry]:
+        """All its rows, in the order in which the files came."""
+        return self._entries
 
     def loaded(self, source: str) -> list[FileEntry]:
         """The files of a source that silver consists of, in the order in which they came."""
@@ -212,8 +227,7 @@ def _file_row(entry: FileEntry) -> tuple[Any, ...]:
 
 
 def _file_entry(row: Row) -> FileEntry:
-    # A column that somebody took out of the ledger is `otklik maintain`'s to report, not a failure of reading it.
-    values: dict[str, Any] = {**dict.fromkeys(_FILE_ROW.fieldNames()), **_values(row)}
+    values = {name: value for name, value in _values(row).items() if name in _FILE_ROW.fieldNames()}
     values["batch"] = values.pop("_batch")
     return FileEntry(**values)
 

@@ -62,9 +62,9 @@ def definition_flaws(lake: Lake, table: str, definition: Table) -> list[DamagedE
     return [DamagedError(what, where=table, cure="ingest or run again into a fresh lake")]
 
 
-def unfinished(lake: Lake, tables: Sequence[str]) -> dict[str, int]:
+def unfinished(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> dict[str, int]:
     """Tables of records with commits that the ledger does not know → how many."""
-    known = FileLedger(lake).versions(tables)
+    known = ledger.versions(tables)
     counted = {}
     for table in tables:
         commits = lake.commits(table, known.get(table, NOTHING)) or []
@@ -73,32 +73,28 @@ def unfinished(lake: Lake, tables: Sequence[str]) -> dict[str, int]:
     return {table: count for table, count in counted.items() if count}
 
 
-def ledger_flaws(lake: Lake) -> list[DamagedError]:
+def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
     """Where the ledger of files does not add up, or the tables hold other counts than it says."""
-    files = lake.find(FILES.name)
-    if files is None:
-        return []
-    entries = files.toPandas()
-    odd = entries[
-        (entries["rows"] != entries["accepted"] + entries["rejected"] + entries["duplicates"])
-        | (entries["accepted"] != entries["inserted"] + entries["updated"])
-    ]
     flaws = [
-        DamagedError(f"{file} of {source}: its counts do not add up", where=FILES.name, cure="ingest into a fresh lake")
-        for source, file in zip(odd["source"], odd["file"], strict=True)
+        DamagedError(
+            f"{entry.file} of {entry.source}: its counts do not add up", where=FILES.name, cure="ingest into a fresh lake"
+        )
+        for entry in ledger.entries
+        if entry.rows != entry.accepted + entry.rejected + entry.duplicates
+        or entry.accepted != entry.inserted + entry.updated
     ]
-    loaded = entries[entries["status"] == "loaded"]
-    known = FileLedger(lake).versions(
-        [*(f"{x}.{s}" for s in loaded["source"].unique() for x in LAYERS[:2]), REJECTED.name]
-    )
-    for source, mine in loaded.groupby("source"):
-        expected = {batch: int(rows) for batch, rows in zip(mine["_batch"], mine["rows"], strict=True)}
-        flaws += _batch_flaws(lake, BRONZE.of(str(source)).name, known, expected)
-        silver = SILVER.of(str(source)).name
-        rows, inserted = lake.read(silver, known.get(silver)).count(), int(mine["inserted"].sum())
+    loaded = [entry for entry in ledger.entries if entry.status == "loaded"]
+    sources = sorted({entry.source for entry in loaded})
+    known = ledger.versions([*(f"{layer}.{source}" for source in sources for layer in LAYERS[:2]), REJECTED.name])
+    for source in sources:
+        mine = [entry for entry in loaded if entry.source == source]
+        expected = {entry.batch: entry.rows for entry in mine}
+        flaws += _batch_flaws(lake, BRONZE.of(source).name, known, expected)
+        silver = SILVER.of(source).name
+        rows, inserted = lake.read(silver, known.get(silver)).count(), sum(entry.inserted for entry in mine)
         if rows != inserted:
             flaws.append(DamagedError(f"{rows:,} rows, the ledger says {inserted:,}", where=silver, cure=_CURE))
-    rejected = {b: int(n) for b, n in zip(loaded["_batch"], loaded["rejected"], strict=True) if n}
+    rejected = {entry.batch: entry.rejected for entry in loaded if entry.rejected}
     if rejected or REJECTED.name in known:
         flaws += _batch_flaws(lake, REJECTED.name, known, rejected)
     return flaws

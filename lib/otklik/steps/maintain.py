@@ -39,11 +39,17 @@ def maintain_lake(job: Job) -> int:
         raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
     only_checks = job.options["check_only"]
     run = start_of(job, "maintain", "", hash_of([days, only_checks]))
+    try:
+        ledger = FileLedger(job.lake)
+    except DamagedError as fault:
+        # Without it every batch looks like a killed run's: nothing is judged, and above all nothing taken back.
+        job.print_result(f"wrong: {fault.line()}\n")
+        return 1
     if not only_checks:
         with job.progress.step("repair") as step:
-            step.say(f"{_take_back(job, tables)} tables brought back, {_clear_away(job)} leftovers removed")
+            step.say(f"{_take_back(job, ledger, tables)} tables brought back, {_clear_away(job)} leftovers removed")
     with job.progress.step("check") as step:
-        flaws = _flaws(job, tables)
+        flaws = _flaws(job, ledger, tables)
         step.say(f"{len(tables)} tables, {len(flaws)} flaws")
     if not only_checks and not flaws:
         for table in tables:
@@ -57,11 +63,11 @@ def maintain_lake(job: Job) -> int:
     return 1 if flaws else 0
 
 
-def _take_back(job: Job, tables: list[str]) -> int:
+def _take_back(job: Job, ledger: FileLedger, tables: list[str]) -> int:
     """Undo the commits of batches that never came to their end; returns how many tables were brought back."""
     of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
-    unfinished = maintenance.unfinished(job.lake, of_records)
-    known = FileLedger(job.lake).versions(list(unfinished))
+    unfinished = maintenance.unfinished(job.lake, ledger, of_records)
+    known = ledger.versions(list(unfinished))
     for table in unfinished:
         settle(job.lake, table, known.get(table), _NOBODY, job.progress.line)
     return len(unfinished)
@@ -90,7 +96,7 @@ def _orphans(job: Job) -> list[tuple[str, str]]:
     ]
 
 
-def _flaws(job: Job, tables: list[str]) -> list[DamagedError]:
+def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     lake = job.lake
     found = []
     for table in tables:
@@ -102,9 +108,9 @@ def _flaws(job: Job, tables: list[str]) -> list[DamagedError]:
         DamagedError(
             f"{count} unfinished commits of a killed run", where=table, cure="`otklik maintain` takes them back"
         )
-        for table, count in maintenance.unfinished(lake, of_records).items()
+        for table, count in maintenance.unfinished(lake, ledger, of_records).items()
     ]
-    found += maintenance.ledger_flaws(lake)
+    found += maintenance.ledger_flaws(lake, ledger)
     found += maintenance.run_flaws(lake, {table: lake.version(table) or 0 for table in tables})
     for task in registry.tasks(job.lake):
         for row in registry.history(lake, task).drop_duplicates(subset=["folder"]).to_dict("records"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from otklik.errors import ConfigurationError, InputError
+from otklik.errors import InputError
 from otklik.sources import checks
 
 COLUMNS = {
@@ -151,25 +151,3 @@ def test_a_passed_threshold_is_named_with_the_commonest_reasons_and_no_value(jud
     assert "more than thresholds.rejected_rows = 1" in line
     assert "type in id (2, integer; first in record 2)" in line
     assert "secret" not in line
-
-
-def test_rules_that_are_no_predicates_are_refused_before_any_file(spark, make_contract) -> None:
-    holds = {
-        "broken": "id >",
-        "unknown": "idd > 1",
-        "number": "id + 1",
-        "counting": "count(id) > 1",
-        "ranking": "row_number() OVER (ORDER BY id) > 1",
-        "running": "reflect('java.lang.Runtime', 'getRuntime') IS NOT NULL",
-        "drawing": "rand() < 0.5",
-        "inner": "id IN (SELECT 1)",
-        "good": "id > 1 AND note <> 'SELECT rand()'",
-    }
-    contract = make_contract(rules=[{"name": name, "holds": text} for name, text in holds.items()])
-
-    with pytest.raises(ConfigurationError) as caught:
-        checks.check_rules(spark, contract)
-
-    line = caught.value.line()
-    assert all(f"rules.{name}:" in line for name in holds if name != "good")
-    assert "rules.good" not in line

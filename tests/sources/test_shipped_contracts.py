@@ -12,13 +12,14 @@ from otklik.sources import checks
 from otklik.sources.contract import Contract
 from otklik.sources.fields import with_fields
 from otklik.sources.reader import read_records
+from otklik.sources.rules import check_rules
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf" / "sources"
 
 
 def judged_file(spark, file: Path, name: str):
     contract = load(Contract, FOLDER / f"{name}.toml")
-    checks.check_rules(spark, contract)
+    check_rules(spark, contract)
     records = read_records(spark, f"file://{file}", contract)
     checked = checks.with_reasons(with_fields(records, contract), contract)
     return contract, checks.with_duplicates(checked, contract)

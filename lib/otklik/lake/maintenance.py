@@ -77,7 +77,9 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
     """Where the ledger of files does not add up, or the tables hold other counts than it says."""
     flaws = [
         DamagedError(
-            f"{entry.file} of {entry.source}: its counts do not add up", where=FILES.name, cure="ingest into a fresh lake"
+            f"{entry.file} of {entry.source}: its counts do not add up",
+            where=FILES.name,
+            cure="ingest into a fresh lake",
         )
         for entry in ledger.entries
         if entry.rows != entry.accepted + entry.rejected + entry.duplicates

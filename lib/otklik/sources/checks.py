@@ -7,23 +7,15 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
-from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError, InputError
+from otklik.errors import InputError
 from otklik.sources import contract as contracts
 from otklik.sources.contract import Contract, Format
 from otklik.sources.reader import quote_count
-from otklik.sources.values import spark_type
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
-#: Functions that leave SQL, or answer otherwise from run to run: not for row rules.
-_FORBIDDEN_IN_RULES = re.compile(
-    r"\b(?:(?:reflect|java_method|try_reflect|rand|randn|random|uuid|shuffle|now|curdate|monotonically_increasing_id"
-    r"|spark_partition_id|input_file\w*|over)\s*\(|(?:current_(?:date|time|timestamp|user)|localtimestamp|select)\b)",
-    re.IGNORECASE,
-)
 _REASONS_SHOWN = 3
 _EXACT_IN_DOUBLE = 2**53
 
@@ -51,23 +43,6 @@ class Balance:
     duplicates: int
     warnings: dict[str, int]
     failures: dict[str, int]
-
-
-def check_rules(spark: SparkSession, contract: Contract) -> None:
-    """Try the contract's rules on an empty table, before any file is read.
-
-    Raises:
-        ConfigurationError: naming every rule that is no predicate over the contract's columns.
-    """
-    schema = ", ".join(f"`{name}` {spark_type(column.type)}" for name, column in contract.columns.items())
-    empty = spark.createDataFrame([], schema)
-    faults = [
-        f"rules.{rule.name}: {fault}" for rule in contract.rules if (fault := _rule_fault(empty, rule)) is not None
-    ]
-    if faults:
-        raise ConfigurationError(
-            "; ".join(faults), where=f"source {contract.name}", cure="see the rules of the contract"
-        )
 
 
 def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
@@ -242,22 +217,6 @@ def commonest_reasons(judged: DataFrame) -> str:
         + f"; first in record {row.first:,})"
         for row in top
     )
-
-
-def _rule_fault(empty: DataFrame, rule: contracts.Rule) -> str | None:
-    without_texts = re.sub(r"'(?:[^'\\]|\\.)*'", "''", rule.holds)
-    if forbidden := _FORBIDDEN_IN_RULES.search(without_texts):
-        return f"{forbidden[0].rstrip('( ')} has no place in a row rule"
-    try:
-        # Beside a plain column, a predicate that counts rows together does not pass.
-        found = empty.select(empty[empty.columns[0]], F.expr(rule.holds).alias("holds")).schema.fields[1].dataType
-    except ParseException:
-        return "is not valid SQL"
-    except AnalysisException as fault:
-        return f"does not fit the columns ({(fault.getCondition() or 'unknown fault').split('.')[0].lower()})"
-    if found.simpleString() != "boolean":
-        return f"is a {found.simpleString()}, not true or false"
-    return None
 
 
 def _is_broken(rule: contracts.Rule) -> Column:

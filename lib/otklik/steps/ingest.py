@@ -21,6 +21,7 @@ from otklik.sources import checks, files
 from otklik.sources.contract import Contract, parse_duration
 from otklik.sources.fields import with_fields
 from otklik.sources.reader import Records, clear_faults, read_records
+from otklik.sources.rules import check_rules
 from otklik.sources.values import spark_type
 from otklik.steps.context import Job
 from otklik.steps.starts import noted, start_of
@@ -48,7 +49,7 @@ def ingest_files(job: Job) -> int:
     """Take in every file of the given paths; returns the exit code."""
     contract = load(Contract, job.home.source(job.options["source"]), dict(job.options.overrides))
     key = job.pseudonym_key() if contract.personal_columns else b""
-    checks.check_rules(job.lake.spark, contract)
+    check_rules(job.lake.spark, contract)
     # Which hashes single files have says nothing of how rows are read.
     contract_hash = hash_of(contract.model_dump(mode="json", exclude={"sha256"}))
     run = start_of(job, "ingest", contract.name, contract_hash)

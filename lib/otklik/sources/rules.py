@@ -1,0 +1,97 @@
+"""Whether the row rules of a contract may be run at all: tried before any file is read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError
+from otklik.sources.contract import Contract, Rule
+from otklik.sources.values import spark_type
+
+#: Functions that leave SQL, or answer otherwise from run to run.
+_FORBIDDEN = re.compile(
+    r"\b(?:(?:reflect|java_method|try_reflect|rand|randn|random|uuid|shuffle|now|curdate|monotonically_increasing_id"
+    r"|spark_partition_id|input_file\w*|over)\s*\(|(?:current_(?:date|time|timestamp|user)|localtimestamp|select)\b)",
+    re.IGNORECASE,
+)
+#: What may stand before a bracket in a rule over a personal column: nothing here fails on any text. Where something
+#: does, Spark's fault quotes the text, in its own log and in its event log.
+_NEVER_FAILS = re.compile(
+    r"and|or|not|in|between|like|ilike|rlike|regexp|when|then|else|if|coalesce|nvl|ifnull|nullif|isnull|isnotnull"
+    r"|length|char_length|character_length|octet_length|[lrb]?trim|lower|upper|left|right|substr|substring|concat"
+    r"|replace|translate|contains|startswith|endswith|instr|locate|position|regexp_like|regexp_replace|regexp_count"
+    r"|try_\w+",
+    re.IGNORECASE,
+)
+_BEFORE_BRACKET = re.compile(r"(\w+)\s*\(")
+#: A conversion in an analysed plan, written in the rule or put there by Spark, that fails on a text that does not fit.
+_CONVERSION = re.compile(r"(?<!try_)\bcast\(")
+
+
+def check_rules(spark: SparkSession, contract: Contract) -> None:
+    """Try the contract's rules on an empty table.
+
+    Raises:
+        ConfigurationError: naming every rule that is no predicate over the contract's columns, and every one that may
+            fail on the text of a personal column.
+    """
+    schema = ", ".join(f"`{name}` {spark_type(column.type)}" for name, column in contract.columns.items())
+    empty = spark.createDataFrame([], schema)
+    faults = [
+        f"rules.{rule.name}: {fault}"
+        for rule in contract.rules
+        if (fault := _fault(empty, rule) or _personal_fault(empty, rule, contract.personal_columns)) is not None
+    ]
+    if faults:
+        raise ConfigurationError(
+            "; ".join(faults), where=f"source {contract.name}", cure="see the rules of the contract"
+        )
+
+
+def _fault(empty: DataFrame, rule: Rule) -> str | None:
+    if forbidden := _FORBIDDEN.search(_without_texts(rule)):
+        return f"{forbidden[0].rstrip('( ')} has no place in a row rule"
+    try:
+        # Beside a plain column, a predicate that counts rows together does not pass.
+        found = empty.select(empty[empty.columns[0]], F.expr(rule.holds).alias("holds")).schema.fields[1].dataType
+    except ParseException:
+        return "is not valid SQL"
+    except AnalysisException as fault:
+        return f"does not fit the columns ({(fault.getCondition() or 'unknown fault').split('.')[0].lower()})"
+    if found.simpleString() != "boolean":
+        return f"is a {found.simpleString()}, not true or false"
+    return None
+
+
+def _personal_fault(empty: DataFrame, rule: Rule, personal: list[str]) -> str | None:
+    """What in a sound rule over personal columns could fail on their text."""
+    text = _without_texts(rule)
+    words = {word.lower() for word in re.findall(r"\w+", text)}
+    if words.isdisjoint(name.lower() for name in personal):
+        return None
+    odd = next((name for name in _BEFORE_BRACKET.findall(text) if not _NEVER_FAILS.fullmatch(name)), None)
+    if odd is not None:
+        return f"{odd} could fail on a personal value, and the fault would quote it; use try_cast, try_to_timestamp …"
+    if _CONVERSION.search(_analysed(empty.select(F.expr(rule.holds).alias("holds")))):
+        return "compares texts with other types, which could fail on a personal value; use try_cast"
+    return None
+
+
+def _analysed(frame: DataFrame) -> str:
+    """The analysed plan, which Spark only prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        frame.explain("extended")
+    _, _, analysed = printed.getvalue().partition("== Analyzed Logical Plan ==")
+    return analysed.partition("== Optimized Logical Plan ==")[0]
+
+
+def _without_texts(rule: Rule) -> str:
+    """The rule, its quoted texts empty: what stands in them is no SQL."""
+    return re.sub(r"'(?:[^'\\]|\\.)*'", "''", rule.holds)

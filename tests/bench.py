@@ -96,9 +96,20 @@ def register_model(
     sequence: int,
     bins: Sequence[Bins] = (),
     expected: Mapping[str, Sequence[int]] | None = None,
+    rows_hash: str = "",
     **changes: Any,
 ) -> Path:
-    """Register a logistic regression on `age` that was never fitted, as run `run_<sequence>`; returns its folder."""
+    """Register a logistic regression on `age` that was never fitted, as run `run_<sequence>`; returns its folder.
+
+    Args:
+        lake: the lake.
+        task: name of the task.
+        sequence: of the run.
+        bins: how training counted.
+        expected: what it counted.
+        rows_hash: of the SELECT that gave the training's rows.
+        changes: to the pointer row.
+    """
     model = LinearModel(Slots(("age",), ("age",)), np.array([1.0]), float(sequence), np.array([0.0]))
     slot = Slot("age", "age", None, "coalesce(CAST(`age` AS DOUBLE), 0.0D)", False)
     as_it_is, folds = Calibrator("identity", "log_odds"), range(4)
@@ -107,9 +118,11 @@ def register_model(
         Preparation((slot,), ()),
         model,
         as_it_is,
-        dict.fromkeys(folds, model),
+        {fold: replace(model, intercept=sequence + 100.0 * fold) for fold in folds},
         dict.fromkeys(folds, as_it_is),
         len(folds),
+        "fold",
+        rows_hash,
         bins,
         expected or {},
     )

@@ -132,7 +132,10 @@ COMMANDS = (
         writes=True,
     ),
     Command(
-        "export", "write a table to a file for the CRM", "otklik export gold.bank_full_actions --to list.csv", _export
+        "export",
+        "write a table to a file for the CRM",
+        "otklik export gold.campaign_response_actions --to list.csv",
+        _export,
     ),
     Command(
         "maintain",

@@ -108,17 +108,27 @@ def test_a_label_counts_when_its_window_is_over(spark: SparkSession, tmp_path: P
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        ([("a", MOMENT, 1), ("a", MOMENT, 0)], "1 rows stand twice under one key and moment"),
-        ([(None, MOMENT, 1), ("b", None, 1)], "2 rows have no key or no moment"),
-        ([("a", MOMENT, 2)], "1 labels are neither 0 nor 1"),
+        ([("a", MOMENT, "u", 1), ("a", MOMENT, "u", 0)], "1 rows stand twice under one key and moment"),
+        ([(None, MOMENT, "u", 1), ("b", None, "u", 1), ("c", MOMENT, None, 1)], "3 rows have no key, no moment or no"),
+        ([("a", MOMENT, "u", 2)], "1 labels are neither 0 nor 1"),
         ([], "there are no rows up to the as-of moment"),
     ],
 )
 def test_rows_that_could_not_be_told_apart_are_refused(spark: SparkSession, rows: list, fault: str) -> None:
-    frame = spark.createDataFrame([(key, at, "u", label, "yes", None) for key, at, label in rows], ROWS)
+    frame = spark.createDataFrame([(key, at, unit, label, "yes", None) for key, at, unit, label in rows], ROWS)
 
     with pytest.raises(RefusedError, match=rf"mine\.sql: {fault}"):
         count_rows(frame, "mine.sql")
+
+
+def test_a_label_is_never_rounded_to_an_answer(spark: SparkSession, tmp_path: Path) -> None:
+    frame = spark.createDataFrame([("a", 0.8), ("b", 1.9), ("c", 1.0), ("d", 0.0)], "key STRING, label DOUBLE")
+    select = select_of(tmp_path, "SELECT key, TIMESTAMP '2026-01-01' AS moment, label FROM {asked}")
+
+    rows = rows_of_task(spark, select, {"asked": frame}, as_of=MOMENT, label_window=DAY)
+
+    with pytest.raises(RefusedError, match="2 labels are neither 0 nor 1"):
+        count_rows(rows, "mine.sql")
 
 
 HEADER = "-- column n: a number | число\n"

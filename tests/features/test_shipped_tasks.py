@@ -66,6 +66,80 @@ def test_a_feature_that_nobody_gives_is_named_with_its_place() -> None:
         task.check_feature_names(given - {"balance", "job"})
 
 
+# bank_full
+
+
+def test_calls_of_two_files_are_told_apart(spark: SparkSession) -> None:
+    rows = [("a.csv", 1, 30, "may"), ("a.csv", 2, 40, "jun"), ("b.csv", 1, 50, "jul"), ("b.csv", 2, 60, "jan")]
+    calls = spark.createDataFrame(
+        [
+            (
+                file,
+                number,
+                age,
+                "job",
+                "m",
+                "e",
+                "no",
+                1,
+                "no",
+                "no",
+                "cellular",
+                5,
+                month,
+                1,
+                -1,
+                0,
+                "unknown",
+                60,
+                "no",
+            )
+            for file, number, age, month in rows
+        ],
+        "_file STRING, _record_no BIGINT, age INT, job STRING, marital STRING, education STRING, default STRING, "
+        "balance INT, housing STRING, loan STRING, contact STRING, day INT, month STRING, campaign INT, pdays INT, "
+        "previous INT, poutcome STRING, duration INT, y STRING",
+    )
+
+    found = table_of(spark, shipped("bank_full"), {"contacts": calls})
+
+    assert {row.age: moment_of(row).date().isoformat() for row in found.values()} == {
+        30: "2008-05-05",
+        40: "2008-06-05",
+        50: "2008-07-05",
+        60: "2009-01-05",
+    }
+    assert [row.age for key, row in found.items() if key in ("1", "2")] == [30, 40]
+
+
+# campaign_response
+
+
+def test_what_a_customer_became_later_was_not_known_before(spark: SparkSession) -> None:
+    registered, moved = datetime(2020, 1, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)
+    customers = spark.createDataFrame(
+        [("c", registered.date(), "ж", "Алматы", 300.0, registered, moved, registered)],
+        "customer_id STRING, birth_date DATE, sex STRING, city STRING, income DOUBLE, registered_at TIMESTAMP, "
+        "updated_at TIMESTAMP, known_at TIMESTAMP",
+    ).selectExpr(
+        "*",
+        *(f"'x' AS {name}" for name in ("education", "marital_status", "has_loan", "has_housing_loan")),
+        "1 AS children",
+    )
+    rows = spark.createDataFrame(
+        [(f"{at}", at, "c", None, "unlabelled", None) for at in (moved - TICK, moved)],
+        "key STRING, moment TIMESTAMP, unit STRING, label INT, label_state STRING, position BIGINT",
+    )
+
+    select = (read_select("customer_profile", {}, []), ())
+    found = with_features(spark, rows, [select], {"customers": customers}, END).orderBy("moment").collect()
+
+    assert [(row.age, row.sex, row.city, row.income, row.children, row.has_loan) for row in found] == [
+        (5, "ж", None, None, None, None),
+        (5, "ж", "Алматы", 300.0, 1, "x"),
+    ]
+
+
 # marketing_campaign
 
 

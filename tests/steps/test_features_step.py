@@ -8,7 +8,8 @@ import pytest
 from tests.bench import CALLS, TakeIn, job_on
 from tests.steps.test_question import TASK
 
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
 from otklik.steps.features import build_features
 
@@ -32,3 +33,40 @@ def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: P
 
     assert not lake.exists("gold.calls_features")
     assert [row.status for row in lake.read("ops.runs").where("job = 'features'").collect()] == ["failed"]
+
+
+def test_a_personal_column_is_not_there_under_another_name(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in(
+        "june.csv",
+        "1,a",
+        contract=CALLS.replace('text = { type = "string"', 'text = { type = "string", personal = true'),
+    )
+    (tmp_path / "mine.sql").write_text(
+        "-- column prefix: a | а\nSELECT r.key, r.moment, left(c.text, 1) AS prefix FROM {rows} AS r JOIN {calls} AS c "
+        "ON CAST(c.id AS STRING) = r.key",
+        encoding="utf-8",
+    )
+    task = tmp_path / "task.toml"
+    text = TASK.replace('label = "text", yes = "a"', 'label = "id", yes = "1"')
+    task.write_text(text.partition("[features.call]")[0] + '[features.call]\nsql = "mine"\n', encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=r"mine\.sql: \[UNRESOLVED_COLUMN.*`c`\.`text`"):
+        build_features(job_on(lake, tmp_path, task=str(task)))
+
+
+def test_a_select_that_multiplies_rows_is_refused_and_leaves_the_table(
+    lake: Lake, take_in: TakeIn, tmp_path: Path
+) -> None:
+    task = tmp_path / "task.toml"
+    take_in("june.csv", "1,1", "2,2")
+    task.write_text(TASK, encoding="utf-8")
+    build_features(job_on(lake, tmp_path, task=str(task)))
+    before = content_hash(lake.read("gold.calls_features"))
+    take_in("july.csv", "3,1")
+    # Joined by what does not name a row: text 1 stands twice.
+    task.write_text(TASK.replace('key = "id", columns', 'key = "text", columns'), encoding="utf-8")
+
+    with pytest.raises(RefusedError, match=r"record_columns\.sql: 3 rows became 4: a feature SELECT gives"):
+        build_features(job_on(lake, tmp_path, task=str(task)))
+
+    assert content_hash(lake.read("gold.calls_features")) == before

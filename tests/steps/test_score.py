@@ -13,7 +13,10 @@ from pyspark.sql import functions as F
 from tests.bench import CALLS, job_on, register_model
 from tests.steps.test_question import TASK
 
-from otklik.errors import WARNING_EXIT_CODE, DamagedError
+from otklik.errors import WARNING_EXIT_CODE, DamagedError, MissingResultError
+from otklik.features.catalogue import read_select
+from otklik.lake.content import content_hash
+from otklik.lake.identity import hash_of
 from otklik.lake.store import Lake
 from otklik.models.drift import Bins
 from otklik.progress import Progress
@@ -24,6 +27,11 @@ from otklik.steps.score import score_rows
 pytestmark = pytest.mark.long
 BINS = (Bins("age", edges=(4.0,)), Bins("probability", edges=(0.5,)))
 #: What is counted in the forty rows: half are up to four years old, and the model gives each a high probability.
+ROWS_HASH = hash_of(
+    read_select(
+        "record_rows", {"input": "calls", "key": "id", "label": "text", "yes": "a", "moment": "2020-01-01"}, []
+    ).text
+)
 AS_TRAINED = {"age": [20, 20, 0], "probability": [0, 40, 0]}
 
 
@@ -45,10 +53,12 @@ def lake(spark: SparkSession, folder: Path) -> Lake:
     return lake
 
 
-def score(lake: Lake, folder: Path) -> tuple[int, str]:
+def score(lake: Lake, folder: Path, **overrides: str) -> tuple[int, str]:
     """Returns the exit code and what was said."""
     said = io.StringIO()
-    job = job_on(lake, folder, task=str(folder / "task.toml"))
+    job = job_on(
+        lake, folder, {key.replace("__", "."): v for key, v in overrides.items()}, task=str(folder / "task.toml")
+    )
     code = score_rows(replace(job, progress=Progress(said, lambda: 0.0, is_live=False)))
     return code, said.getvalue()
 
@@ -60,7 +70,7 @@ def test_drift_of_inputs_or_scores_past_the_limit_is_an_exit_code_of_its_own(
     lake: Lake, folder: Path, sequence: int, feature: str, counts: Sequence[int]
 ) -> None:
     expected = AS_TRAINED | ({feature: counts} if counts else {})
-    register_model(lake, "calls", sequence, BINS, expected)
+    register_model(lake, "calls", sequence, BINS, expected, ROWS_HASH)
 
     code, said = score(lake, folder)
     code_again, _ = score(lake, folder)
@@ -73,9 +83,27 @@ def test_drift_of_inputs_or_scores_past_the_limit_is_an_exit_code_of_its_own(
     }
 
 
+def test_a_row_is_scored_by_the_model_that_had_not_seen_it_whatever_the_task_says_now(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 7, BINS, AS_TRAINED, ROWS_HASH)
+    score(lake, folder)
+    before = content_hash(lake.read("gold.calls_scores").drop("run_id"))
+    build_features(job_on(lake, folder, {"splits.fold_salt": "another"}, task=str(folder / "task.toml")))
+
+    score(lake, folder, splits__fold_salt="another")
+
+    assert content_hash(lake.read("gold.calls_scores").drop("run_id")) == before
+
+
+def test_a_champion_of_other_rows_scores_nothing(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 8, BINS, AS_TRAINED, "other rows")
+
+    with pytest.raises(MissingResultError, match="calls: the champion cannot score these rows: it was trained on rows"):
+        score(lake, folder)
+
+
 def test_with_a_damaged_champion_the_one_before_it_scores(lake: Lake, folder: Path) -> None:
-    register_model(lake, "calls", 11, BINS, AS_TRAINED)
-    newest = register_model(lake, "calls", 12, BINS, AS_TRAINED)
+    register_model(lake, "calls", 11, BINS, AS_TRAINED, ROWS_HASH)
+    newest = register_model(lake, "calls", 12, BINS, AS_TRAINED, ROWS_HASH)
     (newest / "serving.json").write_bytes((newest / "serving.json").read_bytes().replace(b"12.0", b"12.1", 1))
 
     code, said = score(lake, folder)
@@ -84,7 +112,8 @@ def test_with_a_damaged_champion_the_one_before_it_scores(lake: Lake, folder: Pa
     assert "warning: models/calls/run_12: files were changed, added or removed: serving.json" in said
     assert "the champion before it serves" in said
     [of_age_nine] = lake.read("gold.calls_scores").where("key = '9'").collect()
-    assert of_age_nine.raw_score == 9 + 11
+    # 100 for each number of the fold whose model had not seen the row.
+    assert of_age_nine.raw_score % 100 == 9 + 11
 
     for manifest in Path(lake.folder("models", "calls")).glob("*/manifest.json"):
         manifest.unlink()

@@ -21,6 +21,8 @@ from otklik.features.catalogue import Select
 #: Before the latest known moment is found, nothing is cut off.
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 _ROW_COLUMNS = {"key", "moment", "label", "unit", "position"}
+#: A label that is neither yes nor no.
+_ODD = 2
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 
@@ -86,7 +88,10 @@ def rows_of_task(
         if column not in found.columns:
             found = found.withColumn(column, default)
     is_immature = F.col("moment") + F.lit(label_window) > F.lit(as_of)
-    label = F.when(~is_immature, F.col("label").cast("int"))
+    # Anything else that is given (.8, 2) becomes a number that `count_rows` refuses, never a rounded answer.
+    given = F.col("label").cast("double")
+    answer = F.when(given == 1, 1).when(given == 0, 0).when(given.isNotNull(), _ODD)
+    label = F.when(~is_immature, answer)
     state = F.when(is_immature, "immature").when(label.isNull(), "unlabelled").when(label == 1, "yes").otherwise("no")
     return found.where(F.col("moment").isNull() | (F.col("moment") <= F.lit(as_of))).select(
         F.col("key").cast("string").alias("key"),
@@ -102,15 +107,18 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
     """Count the task's rows and refuse what could not be told apart later.
 
     Raises:
-        RefusedError: if a key or moment is null or stands twice, a label is neither 0 nor 1, or there is no row.
+        RefusedError: if a key, moment or unit is null, a key and moment stand twice, a label is neither 0 nor 1, or there is no row.
     """
     per_row = rows.groupBy("key", "moment").agg(
-        F.count("*").alias("copies"), F.first("label").alias("label"), F.first("label_state").alias("label_state")
+        F.count("*").alias("copies"),
+        F.first("unit").alias("unit"),
+        F.first("label").alias("label"),
+        F.first("label_state").alias("label_state"),
     )
     counts = per_row.agg(
         F.sum("copies").alias("rows"),
         F.count_if(F.col("copies") > 1).alias("doubled"),
-        F.count_if(F.col("key").isNull() | F.col("moment").isNull()).alias("nameless"),
+        F.count_if(F.col("key").isNull() | F.col("moment").isNull() | F.col("unit").isNull()).alias("nameless"),
         F.count_if(F.col("label").isNotNull() & ~F.col("label").isin(0, 1)).alias("odd"),
         F.count_if(F.col("label").isNotNull()).alias("labelled"),
         F.count_if(F.col("label") == 1).alias("positives"),
@@ -120,7 +128,7 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
     ).collect()[0]
     faults = {
         "rows stand twice under one key and moment": counts.doubled,
-        "rows have no key or no moment": counts.nameless,
+        "rows have no key, no moment or no unit": counts.nameless,
         "labels are neither 0 nor 1": counts.odd,
     }
     for fault, count in faults.items():

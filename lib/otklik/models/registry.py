@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,9 @@ class ServingModel:
         calibrator: of the champion.
         folds: fold number → the model that did not see that fold.
         fold_calibrators: fold number → its calibrator.
-        fold_count: number of folds; their salt is the task's.
+        fold_count: number of folds.
+        fold_salt: the salt by which rows were divided into them.
+        rows_hash: of the SELECT that gave the rows: from another one nobody knows which fold saw a row.
         bins: how features and probabilities were counted in training.
         expected: feature → rows per bin in training.
     """
@@ -55,8 +57,25 @@ class ServingModel:
     folds: Mapping[int, PortableModel]
     fold_calibrators: Mapping[int, Calibrator]
     fold_count: int
+    fold_salt: str
+    rows_hash: str
     bins: Sequence[Bins]
     expected: Mapping[str, Sequence[int]]
+
+    def misfit(self, columns: Collection[str], rows_hash: str) -> str | None:
+        """Why it cannot score a feature table as it is built now; None where it can.
+
+        Args:
+            columns: of the feature table.
+            rows_hash: of the SELECT that gives its rows.
+        """
+        needed = {slot.source for slot in self.preparation.only(with_leaks=False)}
+        missing = sorted(needed.difference(columns))
+        if missing:
+            return f"it asks for features that are not built any more: {', '.join(missing)}"
+        if self.rows_hash != rows_hash:
+            return "it was trained on rows of another SELECT, and nobody knows which of its folds saw these"
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -68,6 +87,8 @@ class ServingModel:
             "folds": {str(fold): model.to_dict() for fold, model in self.folds.items()},
             "fold_calibrators": {str(fold): c.to_dict() for fold, c in self.fold_calibrators.items()},
             "fold_count": self.fold_count,
+            "fold_salt": self.fold_salt,
+            "rows_hash": self.rows_hash,
             "bins": [bins.to_dict() for bins in self.bins],
             "expected": {feature: list(counts) for feature, counts in self.expected.items()},
         }
@@ -88,6 +109,8 @@ class ServingModel:
                 folds={int(fold): portable.from_dict(model) for fold, model in values["folds"].items()},
                 fold_calibrators={int(f): Calibrator.from_dict(c) for f, c in values["fold_calibrators"].items()},
                 fold_count=values["fold_count"],
+                fold_salt=values["fold_salt"],
+                rows_hash=values["rows_hash"],
                 bins=[Bins.from_dict(bins) for bins in values["bins"]],
                 expected=values["expected"],
             )
@@ -208,12 +231,18 @@ def load_champion(lake: Lake, task: str, besides: str | None = None) -> Champion
     raise MissingResultError("there is no champion yet", where=task, cure=f"run `otklik train {task}` first")
 
 
-def champion_row(lake: Lake, task: str, besides: str | None = None) -> Mapping[str, Any] | None:
-    """The pointer row of what `load_champion` finds; None where it finds nothing."""
+def find_champion(lake: Lake, task: str, besides: str | None = None) -> Champion | None:
+    """What `load_champion` finds; None where it finds nothing."""
     try:
-        return load_champion(lake, task, besides).row
+        return load_champion(lake, task, besides)
     except (MissingResultError, DamagedError):
         return None
+
+
+def champion_row(lake: Lake, task: str) -> Mapping[str, Any] | None:
+    """The pointer row of what `load_champion` finds; None where it finds nothing."""
+    champion = find_champion(lake, task)
+    return None if champion is None else champion.row
 
 
 def has_sound_model(lake: Lake, task: str, run_id: str) -> bool:

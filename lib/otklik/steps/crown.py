@@ -92,7 +92,7 @@ def crown(job: Job, question: Question, contest: Contest, executor: Executor) ->
         explanations = _explanations(question, contest, finals, executor)
         step.rows(len(explanations), "explanations")
     with job.progress.step("champion: save and register") as step:
-        serving = _serving(contest, finals)
+        serving = _serving(question, contest, finals)
         manifest_hash = registry.save(job.lake, folder, serving, _about(question, contest, finals))
         row = _pointer(job, question, contest, finals, folder, manifest_hash)
         named, label = {"task": task.name, "run_id": question.run_id}, f"train {question.run_id}"
@@ -258,7 +258,7 @@ def _permutation(question: Question, contest: Contest, finals: Finals) -> pd.Dat
     )
 
 
-def _serving(contest: Contest, finals: Finals) -> registry.ServingModel:
+def _serving(question: Question, contest: Contest, finals: Finals) -> registry.ServingModel:
     judgement = _on_random(contest, finals.chosen)
     features = [f for f in contest.features if not f.is_known_after]
     rows = contest.labelled_rows
@@ -281,6 +281,8 @@ def _serving(contest: Contest, finals: Finals) -> registry.ServingModel:
         finals.folds,
         judgement.calibrators,
         len(judgement.plan.folds),
+        question.task.splits.fold_salt,
+        question.rows_hash,
         [*bins, of_scores],
         {**expected, "probability": [int(count) for count in counts]},
     )
@@ -329,8 +331,13 @@ def _pointer(
     task = question.task
     runs = registry.history(job.lake, task.name)
     others = runs[runs["run_id"] != question.run_id]
-    before = registry.champion_row(job.lake, task.name, besides=question.run_id)
-    serves, reason = serves_from_now_on(task.champion, finals.value, before)
+    champion = registry.find_champion(job.lake, task.name, besides=question.run_id)
+    before = None if champion is None else champion.row
+    misfit = None if champion is None else champion.serving.misfit(contest.labelled_rows.columns, question.rows_hash)
+    if misfit is None:
+        serves, reason = serves_from_now_on(task.champion, finals.value, before)
+    else:
+        serves, reason = True, f"the champion before it cannot score these rows: {misfit}"
     return {
         "task": task.name,
         "run_id": question.run_id,

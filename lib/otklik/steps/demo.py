@@ -8,8 +8,10 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from otklik.errors import ConfigurationError
 from otklik.lake.folder import Folder
-from otklik.lake.tables import SCOREBOARD
+from otklik.lake.maintenance import LAYERS, table_names
+from otklik.lake.tables import ALL_TABLES, REJECTED, SCOREBOARD
 from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.steps.scoreboard import scoreboard_text
@@ -21,9 +23,30 @@ TASK = "campaign_response"
 
 
 def fresh_folder(job: Job) -> str:
-    """Empty the demo's lake; returns where its world goes."""
-    Folder(job.lake.root).delete_folders()
+    """Empty the demo's lake; returns where its world goes.
+
+    Raises:
+        ConfigurationError: if the folder holds anything that a demo does not make.
+    """
+    lake = Folder(job.lake.root)
+    foreign = sorted({*lake.folders()} - {*LAYERS, "models", "report", "world"})
+    foreign += [table for table in table_names(job.lake) if not _is_of_demo(table)]
+    foreign += [f"models/{task}" for task in Folder(job.lake.folder("models")).folders() if task != TASK]
+    if foreign:
+        raise ConfigurationError(
+            f"the demo would empty it, and it holds what no demo made: {', '.join(foreign[:3])}",
+            where=job.lake.root,
+            cure="give the demo a folder of its own: `otklik demo --lake demo_lake`",
+        )
+    lake.delete_folders()
     return job.lake.folder("world")
+
+
+def _is_of_demo(table: str) -> bool:
+    layer, _, name = table.partition(".")
+    if layer in ("bronze", "silver"):
+        return name in SOURCES or table == REJECTED.name
+    return name.startswith(f"{TASK}_") or table in {known.name for known in ALL_TABLES}
 
 
 def about(job: Job, **names: Any) -> Job:

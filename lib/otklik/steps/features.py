@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, RefusedError
 from otklik.features.builder import count_rows, rows_of_task, with_features
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
@@ -25,7 +25,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
             step.say("reused")
             return 0
         _refuse_marked(job, question)
-        inputs = known_inputs(job.lake, question.task, question.versions, question.as_of)
+        inputs = _without_personal(job, question)
         rows = rows_of_task(
             job.lake.spark,
             question.rows_select,
@@ -39,11 +39,21 @@ def build_features(job: Job, question: Question | None = None) -> int:
         counts = count_rows(rows, f"{question.rows_select.name}.sql")
         features = with_features(job.lake.spark, rows, question.feature_selects, inputs, question.as_of)
         table = features_table(question, features)
+        before = job.lake.version(table.name)
         label = f"features {question.run_id}"
         named = features.withColumnRenamed("moment", "as_of").withColumn("_run_id", F.lit(question.run_id))
         commit = job.lake.replace(table, named, label)
         rows.unpersist()
         written = commit.count("numOutputRows")
+        if written != counts.rows:
+            # No run names this version, so no step reads it; whoever shows the table finds what was there before.
+            if before is not None:
+                job.lake.restore(table.name, before)
+            raise RefusedError(
+                f"{counts.rows:,} rows became {written:,}: a feature SELECT gives a key and moment more than once",
+                where=", ".join(f"{select.name}.sql" for select, _ in question.feature_selects),
+                cure="join on all that names a row there, or group by key and moment",
+            )
         message = (
             f"{counts.labelled} labelled, {counts.positives} positive, {counts.immature} immature, "
             f"{counts.unlabelled} unlabelled"
@@ -76,6 +86,15 @@ def _refuse_marked(job: Job, question: Question) -> None:
             where=f"features of {question.task.name}",
             cure="leave the column out (leave_out), or mark it [after] in the SQL header",
         )
+
+
+def _without_personal(job: Job, question: Question) -> dict[str, DataFrame]:
+    """The input frames as SQL sees them: a personal column is not there under any other name either."""
+    inputs = known_inputs(job.lake, question.task, question.versions, question.as_of)
+    return {
+        name: inputs[name].drop(*job.lake.marked_columns(table).get("personal", []))
+        for name, table in question.task.inputs.items()
+    }
 
 
 def features_table(question: Question, features: DataFrame) -> Table:

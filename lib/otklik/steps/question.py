@@ -36,6 +36,11 @@ class Question:
         """The documented feature columns that the task uses."""
         return tuple(c for select, left_out in self.feature_selects for c in select.columns if c.name not in left_out)
 
+    @property
+    def rows_hash(self) -> str:
+        """Of the SELECT that gives the rows."""
+        return hash_of(self.rows_select.text)
+
     def start(self, job: Job, step: str, inputs: dict[str, str]) -> Run:
         """A row for ops.runs: this step starts now."""
         return Run(

@@ -97,7 +97,7 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
     decision = task.decision
     actions = None if decision is None else lake.read(f"gold.{name}_actions", scored.outputs[f"gold.{name}_actions"])
     bands = {**task.preparation.bands, **task.report.attribute_bands}
-    shown = task.report.attributes or [column.name for column in question.columns]
+    shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in question.columns)]))
 
     def of_run(table: str) -> pd.DataFrame:
         return lake.read(table).where((F.col("task") == name) & (F.col("run_id") == question.run_id)).toPandas()

@@ -9,11 +9,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.decisions.audience import action_values, audience, with_rank
-from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, RefusedError
+from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, MissingResultError, RefusedError
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
 from otklik.models.drift import counts_in, drift_of
-from otklik.models.registry import Champion, load_champion
+from otklik.models.registry import Champion, ServingModel, load_champion
 from otklik.models.scoreboard import moved_detail
 from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
@@ -40,7 +40,7 @@ def score_rows(job: Job, question: Question | None = None) -> int:
         job.progress.line(f"  score {question.task.name}: reused")
         return WARNING_EXIT_CODE if earlier.message.startswith(_DRIFTED) else 0
     with noted(job, run), job.progress.step(f"score {question.task.name}") as step:
-        rows = _chosen_rows(job.lake.read(table, before.outputs[table]), question, champion.serving.fold_count)
+        rows = _chosen_rows(job.lake.read(table, before.outputs[table]), question, champion.serving)
         scores = _scores(rows, question, champion).persist()
         count = scores.count()
         if not count:
@@ -74,15 +74,26 @@ def _moved_rate(job: Job, question: Question, champion: Champion) -> list[str]:
     return [row.detail for row in findings.select("detail").collect()]
 
 
-def _chosen_rows(features: DataFrame, question: Question, folds: int) -> DataFrame:
-    """The rows to score, with the fold that each was in when the champion was trained, whatever the task says now."""
+def _chosen_rows(features: DataFrame, question: Question, serving: ServingModel) -> DataFrame:
+    """The rows to score, with the fold that each was in when the champion was trained, whatever the task says now.
+
+    Raises:
+        MissingResultError: if the champion does not fit the features as they are built now.
+        ConfigurationError: if score.where is no condition on them.
+    """
+    misfit = serving.misfit(features.columns, question.rows_hash)
+    if misfit is not None:
+        name = question.task.name
+        raise MissingResultError(
+            f"the champion cannot score these rows: {misfit}", where=name, cure=f"run `otklik train {name}` first"
+        )
     try:
         chosen = features.where(question.task.score.where)
     except AnalysisException as fault:
         raise ConfigurationError(
             str(fault).splitlines()[0], where="score.where", cure="use columns of the task's feature table"
         ) from None
-    return with_fold(chosen, folds, question.task.splits.fold_salt)
+    return with_fold(chosen, serving.fold_count, serving.fold_salt)
 
 
 def _scores(rows: DataFrame, question: Question, champion: Champion) -> DataFrame:
@@ -105,7 +116,8 @@ def _write_scores(job: Job, question: Question, scores: DataFrame, count: int) -
 
 def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, scores: DataFrame) -> str:
     """Note the features past the limit in gold.findings; returns them in words, or an empty text."""
-    of_features = [bins for bins in champion.serving.bins if bins.feature != "probability"]
+    # A feature that the model does not use may have been left out of the task since.
+    of_features = [bins for bins in champion.serving.bins if bins.feature in rows.columns]
     of_scores = [bins for bins in champion.serving.bins if bins.feature == "probability"]
     actual = {**counts_in(rows, of_features), **counts_in(scores, of_scores)}
     moved = drift_of(champion.serving.expected, actual)

@@ -3,7 +3,8 @@
 WITH numbered AS (
     SELECT
         _file AS file_name,
-        _record_no AS record_no,
+        -- Unique also where the calls come in several files; of one file it is the number of the record.
+        (DENSE_RANK() OVER (ORDER BY _file) - 1) * 1000000000 + _record_no AS record_no,
         CAST(date_format(to_date(concat('2000-', initcap(month), '-01'), 'yyyy-MMM-dd'), 'M') AS INT) AS month_no,
         day,
         y

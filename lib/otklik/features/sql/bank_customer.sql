@@ -35,4 +35,6 @@ SELECT
     c.poutcome,
     c.duration
 FROM {rows} AS r
-INNER JOIN {contacts} AS c ON c._record_no = r.position
+INNER JOIN (
+    SELECT *, (DENSE_RANK() OVER (ORDER BY _file) - 1) * 1000000000 + _record_no AS position FROM {contacts}
+) AS c ON c.position = r.position

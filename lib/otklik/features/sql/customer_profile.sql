@@ -1,4 +1,6 @@
 -- Who the customer is, as known at the moment. Nothing personal: names, addresses and numbers stay out.
+-- Silver keeps the newest version of a customer. What may have been otherwise before that version was made is empty at
+-- earlier moments: today's income is not what was known then.
 -- column age: age, full years | возраст, полных лет
 -- column sex: sex | пол
 -- column city: city | город
@@ -14,13 +16,13 @@ SELECT
     r.moment,
     CAST(floor(months_between(to_date(r.moment), c.birth_date) / 12) AS INT) AS age,
     c.sex,
-    c.city,
-    c.education,
-    c.marital_status,
-    c.children,
-    c.income,
-    c.has_loan,
-    c.has_housing_loan,
+    CASE WHEN c.updated_at <= r.moment THEN c.city END AS city,
+    CASE WHEN c.updated_at <= r.moment THEN c.education END AS education,
+    CASE WHEN c.updated_at <= r.moment THEN c.marital_status END AS marital_status,
+    CASE WHEN c.updated_at <= r.moment THEN c.children END AS children,
+    CASE WHEN c.updated_at <= r.moment THEN c.income END AS income,
+    CASE WHEN c.updated_at <= r.moment THEN c.has_loan END AS has_loan,
+    CASE WHEN c.updated_at <= r.moment THEN c.has_housing_loan END AS has_housing_loan,
     months_between(r.moment, c.registered_at) AS months_since_registration
 FROM {rows} AS r
 LEFT JOIN {customers} AS c

@@ -1,0 +1,43 @@
+"""The demo empties its own lake and nobody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.bench import TakeIn, job_on
+
+from otklik.errors import ConfigurationError
+from otklik.lake.store import Lake
+from otklik.lake.tables import RUNS
+from otklik.steps.demo import fresh_folder
+
+
+def test_what_a_demo_made_is_removed(lake: Lake, tmp_path: Path) -> None:
+    lake.make(RUNS)
+    for folder in ("world/customers", "models/campaign_response/0123", "report"):
+        Path(lake.folder(folder)).mkdir(parents=True)
+
+    world = fresh_folder(job_on(lake, tmp_path))
+
+    assert world == lake.folder("world")
+    assert not [path for path in Path(lake.root).iterdir() if path.is_dir()]
+
+
+def test_a_lake_with_other_tables_is_left_alone(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in("june.csv", "1,a")
+
+    with pytest.raises(ConfigurationError, match=r"what no demo made: bronze\.calls, silver\.calls"):
+        fresh_folder(job_on(lake, tmp_path))
+
+    assert lake.read("silver.calls").count() == 1
+
+
+@pytest.mark.parametrize("folder", ["photos", ".venv", "models/churn"])
+def test_any_other_folder_is_left_alone(lake: Lake, tmp_path: Path, folder: str) -> None:
+    Path(lake.folder(folder)).mkdir(parents=True)
+
+    with pytest.raises(ConfigurationError, match=f"what no demo made: {folder}"):
+        fresh_folder(job_on(lake, tmp_path))
+
+    assert Path(lake.folder(folder)).is_dir()

@@ -64,6 +64,7 @@ def test_every_form_of_a_file_is_taken_in(
 
     lake = Lake(spark, str(tmp_path / "lake"))
     rows = lake.read("silver.visits").select("file_of", "id", "city", "page").collect()
+    expected: dict[tuple[str, int], tuple[str, str | None]]
     expected = {(name, id_): (city, "home") for name in texts for id_, city in ((1, "Алматы"), (2, "Ақтөбе"))}
     expected |= {("missing_column", 1): ("Алматы", None), ("missing_column", 2): ("Ақтөбе", None)}
     if "line_breaks" in texts:

@@ -53,12 +53,10 @@ def lake(spark: SparkSession, folder: Path) -> Lake:
     return lake
 
 
-def score(lake: Lake, folder: Path, **overrides: str) -> tuple[int, str]:
+def score(lake: Lake, folder: Path, overrides: dict[str, str] | None = None) -> tuple[int, str]:
     """Returns the exit code and what was said."""
     said = io.StringIO()
-    job = job_on(
-        lake, folder, {key.replace("__", "."): v for key, v in overrides.items()}, task=str(folder / "task.toml")
-    )
+    job = job_on(lake, folder, overrides, task=str(folder / "task.toml"))
     code = score_rows(replace(job, progress=Progress(said, lambda: 0.0, is_live=False)))
     return code, said.getvalue()
 
@@ -87,9 +85,10 @@ def test_a_row_is_scored_by_the_model_that_had_not_seen_it_whatever_the_task_say
     register_model(lake, "calls", 7, BINS, AS_TRAINED, ROWS_HASH)
     score(lake, folder)
     before = content_hash(lake.read("gold.calls_scores").drop("run_id"))
-    build_features(job_on(lake, folder, {"splits.fold_salt": "another"}, task=str(folder / "task.toml")))
+    another = {"splits.fold_salt": "another"}
+    build_features(job_on(lake, folder, another, task=str(folder / "task.toml")))
 
-    score(lake, folder, splits__fold_salt="another")
+    score(lake, folder, another)
 
     assert content_hash(lake.read("gold.calls_scores").drop("run_id")) == before
 

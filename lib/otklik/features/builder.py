@@ -107,7 +107,8 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
     """Count the task's rows and refuse what could not be told apart later.
 
     Raises:
-        RefusedError: if a key, moment or unit is null, a key and moment stand twice, a label is neither 0 nor 1, or there is no row.
+        RefusedError: if a key, moment or unit is null, a key and moment stand twice, a label is neither 0 nor 1, or
+            there is no row.
     """
     per_row = rows.groupBy("key", "moment").agg(
         F.count("*").alias("copies"),

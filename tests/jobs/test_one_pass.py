@@ -225,3 +225,15 @@ def test_export_writes_one_file(lake: Lake, scratch: Path) -> None:
     target = scratch / "list.csv"
     assert main(["export", f"gold.{TASK}_actions", "--lake", lake.root, "--to", str(target)]) == 0
     assert len(pd.read_csv(target)) == lake.read(f"gold.{TASK}_actions").count()
+
+
+def test_what_was_only_scored_is_reported_with_the_champions_training(lake: Lake, scratch: Path) -> None:
+    job = job_on(lake, scratch, {**QUICK, "evaluation.reasons": 1}, task=TASK)
+    for step in (build_features, score_rows, write_report):
+        step(job)
+
+    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    assert load_champion(lake, TASK).run_id in page
+    scored = lake.read(f"gold.{TASK}_scores").select("run_id").distinct().collect()
+    assert [row.run_id in page for row in scored] == [True]
+    assert scored[0].run_id != load_champion(lake, TASK).run_id

@@ -112,6 +112,7 @@ def _small_facts(task: dict[str, Any]) -> ReportFacts:
         task=Task.model_validate(task),
         as_of=datetime(2024, 3, 31, 23, 59, 59, tzinfo=UTC),
         run_id="0123456789abcdef",
+        training_run_id="0123456789abcdef",
         code_version="0.1.0+abc",
         table_versions={"gold.calls_features": 3, "silver.contacts": 1},
         features=(

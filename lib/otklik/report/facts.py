@@ -34,6 +34,7 @@ class ReportFacts:
         task: the task as read from its TOML.
         as_of: the moment the run looks from, UTC.
         run_id: the run.
+        training_run_id: the run whose models it shows: its own or, where rows were only scored, the champion's.
         code_version: version and content hash of the package.
         table_versions: table → Delta version that the run read or wrote.
         features: the documentation of the task's features, as in the headers of their .sql files.
@@ -42,11 +43,11 @@ class ReportFacts:
             high (band: low ≤ x < high; open ends are NaN), whole (a band of whole numbers), position, rows, positives.
         rates_over_time: `reductions.rates_over_time`: period (start, UTC), rows, positives; by hour or by day.
         remark_counts: `reductions.remark_counts`: predicate, rows, positives; for the numbers inside remarks.
-        scoreboard: this run's rows of gold.scoreboard.
+        scoreboard: the training's rows of gold.scoreboard.
         score_counts: `reductions.score_counts` of gold.<task>_predictions: model, leaks, split, calibration, bin,
             is_chosen, rows, positives; a bin is a log-odds, see `reductions.BINS_PER_UNIT`.
-        explanations: this run's rows of gold.explanations.
-        findings: this run's rows of gold.findings.
+        explanations: the training's rows of gold.explanations.
+        findings: this run's and the training's rows of gold.findings.
         scored_counts: `reductions.scored_counts` of gold.<task>_scores: bin, rows, labelled, positives.
         top_actions: `reductions.top_of_list`: rank, key, arm, probability, expected_profit, reasons.
         action_arms: `reductions.rows_per_arm`: arm, rows.
@@ -58,6 +59,7 @@ class ReportFacts:
     task: Task
     as_of: datetime
     run_id: str
+    training_run_id: str
     code_version: str
     table_versions: Mapping[str, int]
     features: Sequence[FeatureColumn]

@@ -425,6 +425,7 @@ def _origin(facts: ReportFacts, voice: Voice) -> list[Block]:
     pairs = [
         ("origin.task", facts.task.name),
         ("origin.run", facts.run_id),
+        ("origin.training", facts.training_run_id),
         ("origin.as_of", voice.formats.moment(facts.as_of)),
         ("origin.code", facts.code_version),
     ]

@@ -609,6 +609,7 @@ TEXTS: dict[str, Text] = _texts(
     origin__table=("Table", "Таблица"),
     origin__version=("Version", "Версия"),
     origin__run=("Run", "Запуск"),
+    origin__training=("Run that trained the models", "Запуск, обучивший модели"),
     origin__task=("Task", "Задача"),
     origin__as_of=("As of", "По состоянию на"),
     origin__code=("Code", "Код"),

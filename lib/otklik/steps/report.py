@@ -62,15 +62,29 @@ def _tasks(job: Job) -> list[str]:
 def _write(job: Job, question: Question, page: str) -> str:
     """Write one task's page; returns its title."""
     before = features_run(job, question)
-    trained = _needed(job, question, "train")
+    trained = _training_behind(job, question)
     scored = _needed(job, question, "score")
-    run = question.start(job, "report", {**trained.inputs, "language": job.options.language, "page": page})
+    inputs = {**trained.inputs, "training": trained.run_id, "language": job.options.language, "page": page}
+    run = question.start(job, "report", inputs)
     with noted(job, run), job.progress.step(f"report {question.task.name}") as step:
         html = render(_facts(job, question, before, trained, scored), _language(job))
         Folder(job.lake.folder("report")).write(page, html.encode())
         step.say(job.lake.folder("report", page))
     record_run(job.lake, run.done(job.clock(), {}, before.rows_out, 1, page))
     return question.task.title[job.options.language]
+
+
+def _training_behind(job: Job, question: Question) -> Run:
+    """The training of this question or, where it was only scored, that of the champion which scored it.
+
+    Raises:
+        MissingResultError: if there is neither.
+    """
+    champion = registry.champion_row(job.lake, question.task.name)
+    found = find_run(job.lake, question.run_id, "train", None)
+    if found is None and champion is not None:
+        found = find_run(job.lake, champion["run_id"], "train", None)
+    return found or _needed(job, question, "train")
 
 
 def _needed(job: Job, question: Question, step: str) -> Run:
@@ -99,14 +113,15 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
     bands = {**task.preparation.bands, **task.report.attribute_bands}
     shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in question.columns)]))
 
-    def of_run(table: str) -> pd.DataFrame:
-        return lake.read(table).where((F.col("task") == name) & (F.col("run_id") == question.run_id)).toPandas()
+    def of_runs(table: str, *runs: str) -> pd.DataFrame:
+        return lake.read(table).where((F.col("task") == name) & F.col("run_id").isin(*runs)).toPandas()
 
     sources = [table.partition(".")[2] for table in task.inputs.values()]
     return ReportFacts(
         task=task,
         as_of=question.as_of,
         run_id=question.run_id,
+        training_run_id=trained.run_id,
         code_version=code_version(),
         table_versions={**question.versions, **before.outputs, **trained.outputs, **scored.outputs},
         features=question.columns,
@@ -114,14 +129,14 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
         attribute_rates=reductions.attribute_rates(features, shown, bands),
         rates_over_time=reductions.rates_over_time(features),
         remark_counts=reductions.remark_counts(features, [*task.report.remarks, *task.rows.caveats]),
-        scoreboard=of_run(SCOREBOARD.name),
+        scoreboard=of_runs(SCOREBOARD.name, trained.run_id),
         score_counts=reductions.score_counts(predictions, None if decision is None else decision.cost / decision.value),
-        explanations=of_run(EXPLANATIONS.name),
-        findings=of_run(FINDINGS.name),
+        explanations=of_runs(EXPLANATIONS.name, trained.run_id),
+        findings=of_runs(FINDINGS.name, trained.run_id, question.run_id),
         scored_counts=reductions.scored_counts(scores, features),
         top_actions=_NO_LIST if actions is None else reductions.top_of_list(actions, scores),
         action_arms=_NO_ARMS if actions is None else reductions.rows_per_arm(actions),
-        action_value=_NO_VALUE if decision is None else of_run(ACTION_VALUE.name),
+        action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, question.run_id),
         champion=registry.champion_row(lake, name),
         balances=lake.read(FILES.name).where(F.col("source").isin(sources)).toPandas(),
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +17,18 @@ from tests.bench import QUICK, job_on
 
 from otklik.cli import main
 from otklik.errors import DamagedError, RefusedError
-from otklik.lake.content import content_hash
+from otklik.home import find_home
 from otklik.lake.store import Lake
-from otklik.lake.tables import SCOREBOARD
+from otklik.lake.tables import FEATURE_KEYS, SCOREBOARD
+from otklik.models.explain import SHRUNKEN
 from otklik.models.registry import load_champion
+from otklik.settings import load
 from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
 from otklik.steps.report import write_report
 from otklik.steps.score import score_rows
 from otklik.steps.train import train_models
+from otklik.task import Task
 from otklik.world.writing import WorldFacts, write_world
 
 TASK = "campaign_response"
@@ -90,11 +96,9 @@ def test_a_second_ingest_changes_no_table(ingested: Lake, scratch: Path) -> None
     assert versions(ingested) == before
 
 
-def test_features_are_one_row_per_contact_and_the_same_on_any_layout(lake: Lake, scratch: Path) -> None:
+def test_features_are_one_row_per_contact_and_an_answer_still_open_is_no_label(lake: Lake) -> None:
     features = lake.read(f"gold.{TASK}_features")
     assert features.count() == features.select("key", "as_of").distinct().count()
-    hashes = {content_hash(features.repartition(n)) for n in (1, 2, 4)}
-    assert len(hashes) == 1
     states = {row.label_state for row in features.select("label_state").distinct().collect()}
     assert {"yes", "no", "immature"} <= states
     assert features.where("label_state = 'immature' AND label IS NOT NULL").count() == 0
@@ -110,6 +114,45 @@ def test_scoreboard_has_every_row_and_column(lake: Lake) -> None:
     assert svc[["log_loss", "brier", "ece"]].isna().all().all()
     assert svc["auc"].notna().all()
     assert np.allclose(board["threshold"], 1 / 6)
+
+
+def test_a_figure_that_does_not_exist_is_null_in_sql_and_not_nan(lake: Lake) -> None:
+    board = lake.read("gold.scoreboard")
+    numbers = [column.name for column in SCOREBOARD.columns if column.type == "DOUBLE"]
+    assert board.where(" OR ".join(f"isnan({name})" for name in numbers)).count() == 0
+    svc_raw = board.where("model = 'linear_svc' AND calibration = 'raw'")
+    assert svc_raw.count() == 2 * 2
+    assert svc_raw.where("log_loss IS NULL AND brier IS NULL AND ece IS NULL AND auc IS NOT NULL").count() == 2 * 2
+
+
+def test_every_kind_of_explanation_is_there_by_name(lake: Lake) -> None:
+    """Odds ratios and impurity of every model that has them, the others of the champion."""
+    champion = load_champion(lake, TASK).serving.model
+    found = lake.read("gold.explanations").toPandas()
+    assert set(zip(found["kind"], found["model"], strict=True)) == {
+        ("odds_ratio", "logistic_regression"),
+        ("impurity", "decision_tree"),
+        ("impurity", "random_forest"),
+        ("permutation", champion),
+        ("partial_dependence", champion),
+    }
+    assert set(found["feature"]) <= set(lake.read(f"gold.{TASK}_features").columns)
+    assert found["value"].notna().all()
+    permuted = found[found["kind"] == "permutation"].set_index("feature")["value"]
+    shown = set(found.loc[found["kind"] == "partial_dependence", "feature"])
+    assert len(shown) == 6
+    assert permuted[permuted.index.isin(shown)].min() >= permuted[~permuted.index.isin(shown)].max()
+
+
+def test_odds_ratios_have_an_interval_a_unit_or_a_reference_and_say_that_they_are_shrunken(lake: Lake) -> None:
+    ratios = lake.read("gold.explanations").where("kind = 'odds_ratio'").toPandas()
+    assert ((ratios["low"] > 0) & (ratios["low"] < ratios["value"]) & (ratios["value"] < ratios["high"])).all()
+    assert set(ratios["note"]) == {SHRUNKEN}
+    of_days = ratios[ratios["feature"] == "days_since_last_event"]
+    assert "+10" in set(of_days["level"])
+    of_channel = ratios[ratios["feature"] == "channel"]
+    assert set(of_channel["reference"]) == {"phone"}
+    assert "phone" not in set(of_channel["level"])
 
 
 def test_the_leak_stays_out_of_the_model_that_serves(lake: Lake) -> None:
@@ -195,6 +238,46 @@ def test_personal_columns_are_masked_when_shown(lake: Lake, capsys: pytest.Captu
     assert {row["email"] for row in json.loads(capsys.readouterr().out)} <= {"***", None}
     main(["show", "bronze.customers", "--lake", lake.root, "--limit", "2", "--format", "json"])
     assert {row["record"] for row in json.loads(capsys.readouterr().out)} == {"***"}
+
+
+@pytest.fixture(scope="module")
+def champion_folder(lake: Lake) -> Path:
+    return Path(lake.root) / load_champion(lake, TASK).row["folder"]
+
+
+@pytest.fixture(scope="module")
+def manifest(champion_folder: Path) -> dict[str, Any]:
+    return json.loads((champion_folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+def test_the_manifest_says_from_what_the_champion_was_learnt(lake: Lake, manifest: dict[str, Any]) -> None:
+    row = load_champion(lake, TASK).row
+    assert manifest["inputs"] == {
+        f"silver.{name}": lake.version(f"silver.{name}") for name in ("contacts", "customers", "engagements")
+    }
+    kinds = {"string": "text", "boolean": "boolean", "int": "number", "bigint": "number", "double": "number"}
+    left_out = {"talk_seconds", "_run_id", *(column.name for column in FEATURE_KEYS)}
+    features = lake.read(f"gold.{TASK}_features").dtypes
+    assert manifest["features"] == {name: kinds[kind] for name, kind in features if name not in left_out} != {}
+    assert manifest["setting"] == json.loads(row["settings"]) != {}
+    assert manifest["seed"] == load(Task, find_home(None).task(TASK), dict(QUICK)).models.seed
+    assert manifest["metrics"] == {row["metric"]: row["value"]}
+    libraries = ("pyspark", "delta-spark", "numpy", "pandas", "scikit-learn")
+    assert manifest["libraries"] == {name: installed_version(name) for name in libraries}
+
+
+def test_the_manifest_names_every_file_with_its_hash(champion_folder: Path, manifest: dict[str, Any]) -> None:
+    files = {
+        file.relative_to(champion_folder).as_posix(): file for file in champion_folder.rglob("*") if file.is_file()
+    }
+    hashes = {
+        name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for name, file in files.items()
+        if name != "manifest.json" and not name.endswith(".crc")
+    }
+    assert manifest["files"] == hashes
+    assert "serving.json" in hashes
+    assert any(name.startswith("spark/") for name in hashes)
 
 
 def test_a_changed_byte_anywhere_in_a_model_folder_is_refused(lake: Lake, scratch: Path) -> None:

@@ -6,7 +6,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -18,9 +20,12 @@ from otklik.features.catalogue import read_select
 from otklik.lake.content import content_hash
 from otklik.lake.identity import hash_of
 from otklik.lake.store import Lake
+from otklik.lake.tables import FINDINGS
 from otklik.models.drift import Bins
+from otklik.models.scoreboard import moved
 from otklik.progress import Progress
 from otklik.steps.features import build_features
+from otklik.steps.frames import replace_rows
 from otklik.steps.ingest import ingest_files
 from otklik.steps.score import score_rows
 
@@ -119,3 +124,50 @@ def test_with_a_damaged_champion_the_one_before_it_scores(lake: Lake, folder: Pa
     with pytest.raises(DamagedError, match="calls: no champion can be trusted") as no_champion:
         score(lake, folder)
     assert no_champion.value.exit_code == 6
+
+
+def train_found(lake: Lake, run_id: str, **changes: Any) -> None:
+    """Note what the training of a run notes of this row of its scoreboard, where 20 of 100 test rows said yes."""
+    row = {
+        "model": "logistic_regression", "leaks": "without", "split": "random", "calibration": "calibrated",
+        "rows": 100, "positives": 20, "mean_probability": 0.1, **changes,
+    }  # fmt: skip
+    findings = pd.DataFrame([vars(finding) for finding in moved(pd.DataFrame([row]), 0.2)])
+    named = {"task": "calls", "run_id": run_id}
+    replace_rows(lake, FINDINGS, findings.assign(**named), f"train {run_id}", named)
+
+
+def test_scores_of_a_champion_whose_rate_has_moved_are_said_to_be_not_calibrated(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 21, BINS, AS_TRAINED)
+    train_found(lake, "run_21")
+
+    code, said = score(lake, folder)
+
+    assert code == 0
+    assert (
+        "  warning: not calibrated: the rate has moved: logistic_regression, random split: "
+        "mean probability 0.100, observed 0.200\n"
+    ) in said
+
+
+@pytest.mark.parametrize(
+    ("sequence", "found_of", "changes"),
+    [
+        (31, "run_31", {"mean_probability": 0.19}),
+        (32, "run_32", {"model": "random_forest"}),
+        (33, "run_33", {"split": "time"}),
+        (34, "run_21", {}),
+    ],
+)
+def test_a_rate_that_stayed_or_moved_for_others_is_not_spoken_of(
+    lake: Lake, folder: Path, sequence: int, found_of: str, changes: dict[str, Any]
+) -> None:
+    """The task has no order in time, so that its champion was chosen on the random split."""
+    register_model(lake, "calls", sequence, BINS, AS_TRAINED)
+    train_found(lake, found_of, **changes)
+
+    code, said = score(lake, folder)
+
+    assert code == 0
+    assert "score calls" in said
+    assert "not calibrated" not in said

@@ -72,6 +72,22 @@ def test_a_quote_inside_an_unquoted_field_is_a_character(judge, make_contract) -
 
 
 def test_an_escape_character_of_its_own(judge, make_contract) -> None:
+def test_quotes_in_even_number_are_balanced_too_and_eaten_records_are_warned_of(judge, make_contract) -> None:
+    contract = make_contract(format_={"multiline": True})
+    slips = judge('id,note\n2,"open\n3,c\n5,"a\nb"\n6,x\n', contract)
+    eaten = judge('id,note\n1,"a\nb"\n2,"abc\n' + "3,c\n" * 90 + '4,x"\n5,d\n', contract, "eaten.csv")
+
+    assert reasons_by_record(slips) == {
+        1: [("unclosed_quote", None)],
+        3: [("unclosed_quote", None)],
+        4: [("too_few_fields", None)],
+    }
+    counts = checks.balance(slips, contract)
+    assert (counts.rows, counts.accepted, counts.rejected, counts.warnings) == (5, 2, 3, {})
+    counts = checks.balance(eaten, contract)
+    assert (counts.rows, counts.accepted, counts.warnings) == (3, 3, {"records_in_quotes": 1})
+
+
     contract = make_contract(format_={"escape": "\\"})
     judged = judge('id,note\n1,"a \\"b\\", c"\n2,"open\n', contract)
 

@@ -99,6 +99,17 @@ def test_a_quote_that_never_closes_does_not_eat_the_rows_after_it(read, make_con
     assert records == [(1, '1,"a\nb"'), (2, '2,"open'), (3, "3,c"), (4, '4,"d"')]
 
 
+def test_quotes_that_only_seem_to_close_eat_no_rows(read, make_contract) -> None:
+    """Two slips, or a slip before a good field of several lines, make an even number of quotes."""
+    contract = make_contract(format_={"multiline": True})
+
+    records = read(b'id,note\n1,a\n2,"open\n3,c\n\n5,"a\nb"\n6,x\n', contract)
+    inches = read(b'id,note\n1,5" pipe\n2,"a, b"\n3,6" pipe\n4,"x\r\ny"\n', contract, "inches.csv")
+
+    assert [record for _, record in records] == ["1,a", '2,"open', "3,c", '5,"a', 'b"', "6,x"]
+    assert inches == [(1, '1,5" pipe'), (2, '2,"a, b"'), (3, '3,6" pipe'), (4, '4,"x\r\ny"')]
+
+
 def test_gzip_and_odd_file_names_are_read_literally(spark, tmp_path, make_contract) -> None:
     file = tmp_path / "a[1]*{b} ?%20.csv.gz"
     file.write_bytes(gzip.compress(b"id,note\n1,a\n"))

@@ -267,7 +267,8 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
 
     A record ends with the first line at which the number of quotes so far is even. A quote that is still open at the
     end of the file is taken to be a slip in the line where it stands: the lines after it become records of their own,
-    so that one quote does not eat them, and that line is rejected later (`unclosed_quote`).
+    so that one quote does not eat them, and that line is rejected later (`unclosed_quote`). The same becomes of a
+    record whose line breaks do not all stand inside well-formed quoted fields: two slips make an even number.
     All lines of the file pass through one task here, as with Spark's own multiLine reader.
 
     Args:
@@ -297,16 +298,28 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
         .withColumn("_record", F.sum(F.col("_starts").cast("bigint")).over(in_order))
         .where("NOT _drops")
     )
-    parts = F.array_sort(F.collect_list(F.struct("_position", "record", "terminator")))
-    per_record = numbered.groupBy("_record").agg(
-        parts.alias("parts"), F.bool_or("has_invalid_bytes").alias("has_invalid_bytes")
-    )
+    parts = F.array_sort(F.collect_list(F.struct("_position", "record", "terminator", "has_invalid_bytes")))
+    per_record = numbered.groupBy("_record").agg(parts.alias("parts"))
     last = F.element_at("parts", -1)
     inner = F.transform(F.slice("parts", 1, F.size("parts") - 1), lambda part: F.concat(part.record, part.terminator))
-    records = per_record.select(
-        F.concat(F.array_join(inner, ""), last["record"]).alias("record"),
-        "has_invalid_bytes",
-        (F.col("_record") - 1).alias("_position"),
+    text = F.concat(F.array_join(inner, ""), last["record"])
+    is_sound = (F.size("parts") == 1) | F.rlike(text, F.lit(_well_formed(format_)))
+    as_one = F.struct(
+        F.element_at("parts", 1)["_position"].alias("_line"),
+        text.alias("record"),
+        F.exists("parts", lambda part: part.has_invalid_bytes).alias("has_invalid_bytes"),
+    )
+    lines_of_it = F.transform(
+        F.filter("parts", lambda part: F.trim(part.record) != ""),
+        lambda part: F.struct(
+            part["_position"].alias("_line"),
+            part["record"].alias("record"),
+            part["has_invalid_bytes"].alias("has_invalid_bytes"),
+        ),
+    )
+    position = F.row_number().over(Window.orderBy("_line")).cast("bigint") - 1
+    records = per_record.select(F.inline(F.when(is_sound, F.array(as_one)).otherwise(lines_of_it))).select(
+        "record", "has_invalid_bytes", position.alias("_position")
     )
     # Whole records are counted as far as anybody asks: is there a header, and a record behind it?
     begin = records.where("_position < 2").orderBy("_position").collect()
@@ -318,3 +331,20 @@ def quote_count(text: Column, format_: Format) -> Column:
     if format_.escape and format_.escape != format_.quote:
         text = F.regexp_replace(text, re.escape(format_.escape) + "(?s:.)", "")
     return F.size(F.split(text, re.escape(format_.quote or ""))) - 1
+def quoted_text(format_: Format) -> str:
+    """A pattern for a quoted field, doubled and escaped quotes inside it; it never backtracks."""
+    quote = re.escape(format_.quote or "")
+    if not format_.escape or format_.escape == format_.quote:
+        return f"{quote}(?:[^{quote}]++|{quote}{quote})*+{quote}"
+    escape = re.escape(format_.escape)
+    return f"{quote}(?:[^{quote}{escape}]++|{escape}(?s:.)|{quote}{quote})*+{quote}"
+
+
+def _well_formed(format_: Format) -> str:
+    """A pattern for a record of which only quoted fields hold line breaks; after its last quote a field ends."""
+    quote, delimiter = re.escape(format_.quote or ""), re.escape(format_.field_delimiter)
+    blanks = "" if format_.field_delimiter == " " else " *+"
+    field = f"{blanks}(?:{quoted_text(format_)}{blanks}|(?!{quote})[^{delimiter}\r\n]*+)"
+    return f"^{field}(?:{delimiter}{field})*+\\z"
+
+

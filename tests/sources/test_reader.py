@@ -146,6 +146,7 @@ def test_parquet_rows_keep_their_values_and_names(spark, tmp_path, make_contract
         ("id,note\n1,a\n".encode("utf-16"), {}, "is encoded in utf-16, the contract says utf-8"),
         (b"id,note\n1,a\n", {"encoding": "utf-16"}, "has no byte-order mark"),
         ("id,Ёж\n1,a\n".encode("cp1251"), {}, "the header is not text in utf-8"),
+        ("id,note\n1,a\n2,Алматы\n".encode(), {"encoding": "cp1251"}, "is encoded in utf-8, the contract says cp1251"),
         (b"[1]\n2\n", {"kind": "json_lines"}, "holds no JSON object in any line"),
         (b'{"id":1,"nota":2}\n', {"kind": "json_lines"}, "missing 'note'"),
         (b"no parquet", {"kind": "parquet"}, "cannot be read to its end"),

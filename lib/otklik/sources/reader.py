@@ -26,6 +26,7 @@ from otklik.surroundings import surroundings_fault
 
 _MOST_JSON_KEYS = 20_000
 #: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
+_LINES_TRIED = 100
 PARQUET_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 PARQUET_LOCAL_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
 
@@ -211,7 +212,8 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
     """The encoding with its byte order, which only the file's first bytes can tell for utf-16.
 
     Raises:
-        InputError: if those bytes contradict the contract.
+        InputError: if those bytes contradict the contract, or a file in utf-8 is declared as something else, which
+            would pass for text of strange letters.
     """
     mark = _first_two_bytes(spark, path)
     order = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark)
@@ -228,9 +230,23 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
             cure="set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
         )
     return order or format_.encoding
+    if not format_.encoding.startswith(("utf", "ascii")) and _is_utf8(spark, path):
+        raise InputError(
+            f"is encoded in utf-8, the contract says {format_.encoding}",
+            where=where,
+            cure="set format.encoding = 'utf-8'",
+        )
 
 
 def _first_two_bytes(spark: SparkSession, path: str) -> bytes:
+def _is_utf8(spark: SparkSession, path: str) -> bool:
+    """Whether the first lines that are not plain ASCII are utf-8: in a code page, letters hardly ever stand so."""
+    is_plain = F.rlike("value", F.lit(r"^[\x00-\x7f]*+$"))
+    lines = spark.read.text(literal_path(path)).where(~is_plain)
+    sample = lines.select(F.is_valid_utf8("value").alias("is_valid")).take(_LINES_TRIED)
+    return bool(sample) and all(row.is_valid for row in sample)
+
+
     """How a file begins, unpacked; a local file is opened here, for a query takes half a second."""
     if path.startswith("file://"):
         local = Path(path.removeprefix("file://"))

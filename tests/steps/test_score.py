@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from tests.bench import CALLS, job_on, register_model
 from tests.steps.test_question import TASK
 
-from otklik.errors import WARNING_EXIT_CODE, DamagedError
+from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError
 from otklik.lake.store import Lake
 from otklik.models.drift import Bins
 from otklik.progress import Progress
@@ -71,6 +71,15 @@ def test_drift_of_inputs_or_scores_past_the_limit_is_an_exit_code_of_its_own(
     assert {(row.feature, row.action) for row in findings} == {
         (name, "warned" if name == feature else "kept") for name in ("age", "probability")
     }
+
+
+def test_a_condition_that_fails_on_a_row_is_a_fault_of_the_task(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 4, BINS, AS_TRAINED)
+    job = job_on(lake, folder, {"score.where": "1 / age > 0"}, task=str(folder / "task.toml"))
+    build_features(job)
+
+    with pytest.raises(ConfigurationError, match=r"score\.where of calls: fails on some row"):
+        score_rows(job)
 
 
 def test_with_a_damaged_champion_the_one_before_it_scores(lake: Lake, folder: Path) -> None:

@@ -19,14 +19,15 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
+from otklik.row_faults import fails_on_a_row
 from otklik.sources.contract import CHARSETS, Contract, Format
 from otklik.sources.header import Header, given_header, match_header, split_header
 from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, Positioned, positioned
 from otklik.surroundings import surroundings_fault
 
 _MOST_JSON_KEYS = 20_000
-#: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
 _LINES_TRIED = 100
+#: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
 PARQUET_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 PARQUET_LOCAL_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
 
@@ -79,7 +80,7 @@ def clear_faults(where: str) -> Iterator[None]:
         raise
     except Exception as fault:
         # Spark's own faults come as its exceptions or, from inside a read, as the gateway's.
-        clear = surroundings_fault(fault, where) or _clear_fault(f"{fault}", where)
+        clear = surroundings_fault(fault, where) or _clear_fault(fault, where)
         if clear is None:
             raise
         raise clear from None
@@ -90,8 +91,9 @@ def literal_path(path: str) -> str:
     return re.sub(r"([{}\[\]*?\\])", r"\\\1", path)
 
 
-def _clear_fault(text: str, where: str) -> OtklikError | None:
+def _clear_fault(fault: Exception, where: str) -> OtklikError | None:
     """The clear line for what Spark says, or None. Its conditions stand in the text, often inside another's."""
+    text = f"{fault}"
     if "FAILED_READ_FILE" in text or "CANNOT_READ_FILE_FOOTER" in text or "UNABLE_TO_INFER_SCHEMA" in text:
         return InputError(
             "cannot be read to its end: damaged, cut short, or not of the declared kind",
@@ -100,12 +102,11 @@ def _clear_fault(text: str, where: str) -> OtklikError | None:
         )
     if "PATH_NOT_FOUND" in text or "FILE_NOT_EXIST" in text:
         return InputError("no such file", where=where, cure="check the path")
-    arithmetic = ("CAST_INVALID_INPUT", "DIVIDE_BY_ZERO", "ARITHMETIC_OVERFLOW", "CAST_OVERFLOW", "INVALID_ARRAY_INDEX")
-    if any(name in text for name in arithmetic):
+    if fails_on_a_row(fault):
         return ConfigurationError(
             "a row rule of the contract fails on some row instead of answering true or false",
             where=where,
-            cure="use try_cast, try_divide, try_add … in rules.holds",
+            cure="use try_cast, try_divide, try_to_timestamp … in rules.holds",
         )
     return None
 
@@ -229,16 +230,15 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
             where=where,
             cure="set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
         )
-    return order or format_.encoding
     if not format_.encoding.startswith(("utf", "ascii")) and _is_utf8(spark, path):
         raise InputError(
             f"is encoded in utf-8, the contract says {format_.encoding}",
             where=where,
             cure="set format.encoding = 'utf-8'",
         )
+    return order or format_.encoding
 
 
-def _first_two_bytes(spark: SparkSession, path: str) -> bytes:
 def _is_utf8(spark: SparkSession, path: str) -> bool:
     """Whether the first lines that are not plain ASCII are utf-8: in a code page, letters hardly ever stand so."""
     is_plain = F.rlike("value", F.lit(r"^[\x00-\x7f]*+$"))
@@ -247,6 +247,7 @@ def _is_utf8(spark: SparkSession, path: str) -> bool:
     return bool(sample) and all(row.is_valid for row in sample)
 
 
+def _first_two_bytes(spark: SparkSession, path: str) -> bytes:
     """How a file begins, unpacked; a local file is opened here, for a query takes half a second."""
     if path.startswith("file://"):
         local = Path(path.removeprefix("file://"))
@@ -342,11 +343,6 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
     return Positioned(records, len(begin), begin[0] if begin else None)
 
 
-def quote_count(text: Column, format_: Format) -> Column:
-    """How many quotes stand in a text, escaped ones left out. A doubled quote counts twice: parity is what matters."""
-    if format_.escape and format_.escape != format_.quote:
-        text = F.regexp_replace(text, re.escape(format_.escape) + "(?s:.)", "")
-    return F.size(F.split(text, re.escape(format_.quote or ""))) - 1
 def quoted_text(format_: Format) -> str:
     """A pattern for a quoted field, doubled and escaped quotes inside it; it never backtracks."""
     quote = re.escape(format_.quote or "")
@@ -364,3 +360,8 @@ def _well_formed(format_: Format) -> str:
     return f"^{field}(?:{delimiter}{field})*+\\z"
 
 
+def quote_count(text: Column, format_: Format) -> Column:
+    """How many quotes stand in a text, escaped ones left out. A doubled quote counts twice: parity is what matters."""
+    if format_.escape and format_.escape != format_.quote:
+        text = F.regexp_replace(text, re.escape(format_.escape) + "(?s:.)", "")
+    return F.size(F.split(text, re.escape(format_.quote or ""))) - 1

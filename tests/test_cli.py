@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otklik.cli import COMMANDS, absolute, main, parse_moment
-from otklik.errors import BusyError, ConfigurationError, InputError
+from otklik.cli import COMMANDS, READER_IS_GONE, _require_java, absolute, main, parse_moment
+from otklik.errors import BusyError, ConfigurationError, InputError, SurroundingsError
 from otklik.lake.lease import held
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -150,6 +150,58 @@ def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(
     assert "tables: an unforeseen failure (RuntimeError) → run again with --debug" in told
     assert "Анна" not in told
     assert "Traceback" not in told
+
+
+def test_a_reader_who_has_seen_enough_ends_the_command_quietly(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As `otklik tables | head -1` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody_reads:
+        monkeypatch.setattr("sys.stdout", nobody_reads)
+        with pytest.raises(SystemExit) as ended:
+            main(["tables"])
+
+    assert ended.value.code == READER_IS_GONE
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("prints", "says"),
+    [
+        (None, "PATH: no Java there → install Java 17 or 21"),
+        ('openjdk version "11.0.2" 2019-01-15', "java: Java 11.0.2 does not run Spark 4.1 → set JAVA_HOME"),
+        ('java version "1.8.0_292"', "java: Java 1.8.0_292 does not run Spark 4.1"),
+        ("No Java runtime present, requesting install.", "java: Java unknown does not run Spark 4.1"),
+    ],
+)
+def test_the_java_on_the_path_is_looked_at_before_spark_starts(
+    prints: str | None, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if prints is not None:
+        (tmp_path / "java").write_text(f"#!/bin/sh\necho '{prints}' >&2\n", encoding="utf-8")
+        (tmp_path / "java").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+
+    assert main(["show", "ops.files", "--lake", str(tmp_path)]) == SurroundingsError.exit_code
+
+    told = capsys.readouterr().err
+    assert says in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("prints", ['openjdk version "17.0.9" 2023-10-17', 'openjdk version "21-ea" 2023-09-19'])
+def test_a_fitting_java_on_the_path_is_taken(prints: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "java").write_text(f"#!/bin/sh\necho '{prints}' >&2\n", encoding="utf-8")
+    (tmp_path / "java").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+
+    _require_java()
 
 
 def test_debug_shows_the_failure_itself() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otklik.errors import ConfigurationError
-from otklik.settings import load, parse_override, read_toml, validate, with_override
+from otklik.settings import Strict, load, parse_override, read_toml, validate, with_override
 from otklik.sources.contract import Contract
 from otklik.task import Task
 
@@ -39,6 +40,15 @@ def replaced(values: Any, path: tuple[Any, ...], value: Any) -> Any:
     made = dict(values) if isinstance(values, dict) else list(values)
     made[path[0]] = replaced(values[path[0]], path[1:], value)
     return made
+
+
+def names_a_key(fault: ConfigurationError, kind: type[Strict], values: dict[str, Any]) -> bool:
+    """Whether a refusal of values begins with the path of a key that there is or should be."""
+    count, _, faults = fault.what.partition(": ")
+    keys = ["(top level)", *kind.model_fields, *values]
+    return bool(re.fullmatch(r"\d+ faults?", count)) and faults.startswith(
+        tuple(f"{key}{sign}" for key in keys for sign in (".", ": "))
+    )
 
 
 def fault_of(values: dict[str, Any]) -> str:
@@ -138,6 +148,7 @@ def test_any_other_value_at_any_place_is_valid_or_a_clear_fault(kind_and_values,
     except ConfigurationError as fault:
         assert "\n" not in fault.where
         assert fault.line().startswith("some.toml: ")
+        assert names_a_key(fault, kind, changed)
 
 
 @given(st.sampled_from([(Task, "tasks/campaign_response"), (Contract, "sources/customers")]), st.data())
@@ -160,6 +171,7 @@ def test_any_slip_in_a_shipped_file_is_valid_or_a_clear_fault(
     except ConfigurationError as fault:
         assert fault.line().startswith(f"{file}: ")
         assert "\n" not in fault.line()
+        assert fault.what.startswith("not valid TOML: ") or names_a_key(fault, kind, read_toml(file))
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

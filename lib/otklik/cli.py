@@ -12,7 +12,9 @@ import importlib.util
 import logging
 import os
 import re
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Those that Spark 4.1 runs on.
 JAVA_VERSIONS = ("17", "21")
+#: What a shell says of a program that SIGPIPE has ended.
+READER_IS_GONE = 141
 
 
 @dataclass(frozen=True)
@@ -261,11 +265,11 @@ def _run_offline(given: argparse.Namespace) -> int:
     from otklik.steps import offline  # noqa: PLC0415
 
     if given.command == "check":
-        sys.stdout.write(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME"))))
+        _print_result(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME"))))
     elif given.command == "draft":
-        sys.stdout.write(offline.draft(given.file))
+        _print_result(offline.draft(given.file))
     else:
-        sys.stdout.write(offline.tables())
+        _print_result(offline.tables())
     return 0
 
 
@@ -350,7 +354,14 @@ _COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "newest"
 
 
 def _print_result(text: str) -> None:
-    sys.stdout.write(text)
+    """To stdout; who reads it may have seen enough (`| head`), and that ends the command quietly."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would be tried once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READER_IS_GONE)
 
 
 def _load(script: Path) -> Callable[[Job], int]:
@@ -427,7 +438,7 @@ def absolute(path: str) -> str:
 
 
 def _require_java() -> None:
-    """Find Java 17 or 21 and point Spark to it: JAVA_HOME, else what set-up wrote down, else java on the PATH.
+    """See that there is Java 17 or 21: in JAVA_HOME, else where set-up wrote down, else on the PATH, as Spark looks.
 
     Raises:
         SurroundingsError: if there is none, or another version.
@@ -436,6 +447,7 @@ def _require_java() -> None:
     if "JAVA_HOME" not in os.environ and noted.is_file():
         os.environ["JAVA_HOME"] = noted.read_text(encoding="utf-8").strip()
     if "JAVA_HOME" not in os.environ:
+        _require_java_on_path()
         return
     release = Path(os.environ["JAVA_HOME"]) / "release"
     if not release.is_file():
@@ -446,12 +458,24 @@ def _require_java() -> None:
         )
     stated = [line for line in release.read_text(encoding="utf-8").splitlines() if line.startswith("JAVA_VERSION=")]
     version = stated[0].partition("=")[2].strip('"') if stated else "unknown"
-    if version.split(".")[0] not in JAVA_VERSIONS:
-        raise SurroundingsError(
-            f"Java {version} does not run Spark 4.1",
-            where=f"JAVA_HOME={os.environ['JAVA_HOME']}",
-            cure="use Java 17 or 21",
-        )
+    _refuse_other_java(version, f"JAVA_HOME={os.environ['JAVA_HOME']}", "use Java 17 or 21")
+
+
+def _require_java_on_path() -> None:
+    java = shutil.which("java")
+    if java is None:
+        raise SurroundingsError("no Java there", where="PATH", cure="install Java 17 or 21 and run scripts/setup")
+    # It may be a link, a script that chooses among several, or one that only says where to get Java.
+    said = ""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
+    found = re.search(r'version "([^"]+)"', said)
+    _refuse_other_java(found[1] if found else "unknown", java, "set JAVA_HOME to Java 17 or 21")
+
+
+def _refuse_other_java(version: str, where: str, cure: str) -> None:
+    if re.split(r"\D", version)[0] not in JAVA_VERSIONS:
+        raise SurroundingsError(f"Java {version} does not run Spark 4.1", where=where, cure=cure)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from pyspark.sql import SparkSession
 
+from otklik.errors import ConfigurationError
 from otklik.features.builder import rows_of_task, with_features
 from otklik.features.catalogue import read_select
 
@@ -42,3 +44,19 @@ def test_the_moment_may_stand_in_a_column(spark: SparkSession) -> None:
     rows = rows_of_task(spark, select, {"calls": calls}, as_of=AS_OF, label_window=timedelta(days=7))
 
     assert [(row.label, row.label_state) for row in rows.collect()] == [(None, "immature")]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("bank_contacts", {"first_year": "2008, 1"}),
+        ("facebook_posts", {"time_zone": "UTC", "least_posts": "20 OR true"}),
+        ("higgs_accounts", {"first_moment": "2012-07-02", "every_hours": 6, "one_account_in": "8) OR (1"}),
+        ("higgs_accounts", {"first_moment": "2012-07-02", "every_hours": "6", "one_account_in": 8}),
+        ("seller_history", {"windows": ["30, 1"]}),
+        ("seller_history", {"windows": [True]}),
+    ],
+)
+def test_a_setting_that_is_to_be_a_number_does_not_become_sql(name: str, settings: dict) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}\.sql: its template cannot be filled: .* is no whole number"):
+        read_select(name, settings, [])

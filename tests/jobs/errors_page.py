@@ -38,6 +38,7 @@ def page() -> str:
     codes = [f"| {code} | {meanings[code]} |" for code in sorted(meanings)]
     codes += [
         f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted past the declared limit. |",
+        "| 141 | Whoever reads the output has seen enough (`\\| head`); nothing is wrong, and nothing is said. |",
         "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the same command goes on where it was. |",
     ]
     examples = [f"| {fault.code} | {fault.cause} | {_cells(fault.says)} |" for fault in EVERY]

@@ -105,6 +105,12 @@ def checked(cause: str, toml: str | bytes, says: str) -> UserFault:
     return UserFault(cause, errors.ConfigurationError.exit_code, says, command)
 
 
+def _written(path: Path, content: bytes) -> list[str]:
+    """Nothing to add to the arguments: only the file is wanted."""
+    path.write_bytes(content)
+    return []
+
+
 def given(cause: str, says: str, *arguments: str, code: int = errors.ConfigurationError.exit_code) -> UserFault:
     """An option or a name that is wrong."""
 
@@ -169,6 +175,12 @@ FILES = (
         " → is the first line a header? see format.header, or name the columns under source or aliases",
     ),
     delivered(
+        "no header, and a record that holds the name of a column",
+        "half-headless.csv",
+        f"{PERSONAL},page,7\n" + GOOD[14:],
+        "the columns do not match the contract: missing 'id', 'email'; not in the contract 2 unknown" + _HEADER,
+    ),
+    delivered(
         "another encoding, seen in the header",
         "header-cp1251.csv",
         GOOD.replace("page", "дом").encode("cp1251"),
@@ -194,6 +206,13 @@ FILES = (
         "is declared as utf-16 but has no byte-order mark"
         " → set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
         contract('"csv"', '"csv", encoding = "utf-16"'),
+    ),
+    delivered(
+        "declared in a code page, and is utf-8",
+        "letters.csv",
+        GOOD.replace("home", "дом"),
+        "is encoded in utf-8, the contract says cp1251 → set format.encoding = 'utf-8'",
+        contract('"csv"', '"csv", encoding = "cp1251"'),
     ),
     delivered("a gzip that is cut short", "cut.csv.gz", PACKED[:-9], _GZIP),
     delivered("a gzip with a changed byte", "flipped.csv.gz", PACKED[:30] + b"\xff" + PACKED[31:], _GZIP),
@@ -235,7 +254,7 @@ FILES = (
         "Parquet with another schema",
         "other.parquet",
         parquet(TABLE.rename_columns(["id", "mail", "page"])),
-        f"the columns do not match the contract: missing 'email'; not in the contract 'mail'{_HEADER}",
+        f"the columns do not match the contract: missing 'email'; not in the contract 1 unknown{_HEADER}",
         PARQUET,
     ),
     delivered(
@@ -258,7 +277,7 @@ FILES = (
         "a column is missing and another is there",
         "columns.csv",
         GOOD.replace("page", "pages"),
-        f"the columns do not match the contract: missing 'page'; not in the contract 'pages'{_HEADER}",
+        f"the columns do not match the contract: missing 'page'; not in the contract 1 unknown{_HEADER}",
     ),
     delivered(
         "a column stands there twice",
@@ -270,8 +289,7 @@ FILES = (
         "5,000 unknown columns",
         "wide.csv",
         f"{GOOD[:13]},{_WIDE}\n1,,,{_WIDE}\n",
-        "the columns do not match the contract: not in the contract 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', "
-        f"'c7' and 4992 more{_HEADER}",
+        f"the columns do not match the contract: not in the contract 5,000 unknown{_HEADER}",
     ),
     delivered(
         "no line is JSON",
@@ -385,6 +403,23 @@ CONFIGURATION = (
         f"{_TOML}: 1 fault: name: {_PATTERN}",
     ),
     checked(
+        "a source named like the table of bad rows",
+        contract('"visits"', '"rejected"'),
+        f"{_TOML}: 1 fault: (top level): name: rejected is taken, bronze.rejected holds the bad rows of all sources",
+    ),
+    checked(
+        "a column named like one of the house",
+        f'{CONTRACT}known_at = {{ type = "timestamp" }}\n',
+        f"{_TOML}: 1 fault: (top level): columns.known_at: the name is taken, silver says in it when a row became "
+        "known",
+    ),
+    checked(
+        "a date pattern that no date is read by",
+        contract('"csv"', '"csv", date_formats = ["dd.MMMMM.yyyy"]'),
+        f"{_TOML}: 1 fault: format.date_formats: 'dd.MMMMM.yyyy' has more or fewer letters in a row than a date is "
+        "read by: MMMMM",
+    ),
+    checked(
         "a name that ends a statement", contract('"visits"', '"visits`;--"'), f"{_TOML}: 1 fault: name: {_PATTERN}"
     ),
     checked(
@@ -401,6 +436,23 @@ CONFIGURATION = (
         "a SQL file that is not there",
         TASK.replace('"record_rows"', '"nowhere"'),
         f"nowhere.sql: no such SQL file → put it into {FOLDER}/sql, {FOLDER}, or correct the name in the task",
+    ),
+    UserFault(
+        "a SQL file that is no utf-8",
+        errors.ConfigurationError.exit_code,
+        "mine.sql: is not text in utf-8 → save it in utf-8",
+        lambda folder: [
+            *checked("", TASK.replace('"record_rows"', '"mine"'), "").command(folder),
+            *_written(folder / "mine.sql", "SELECT 'дом' AS key".encode("cp1251")),
+        ],
+    ),
+    checked(
+        "a number's place taken by SQL",
+        TASK.replace('sql = "record_rows"', 'sql = "bank_contacts"').replace(
+            'settings = { input = "visits", key = "id", label', 'settings = { first_year = "2008; --", label'
+        ),
+        "bank_contacts.sql: its template cannot be filled: '2008; --' is no whole number"
+        " → set the value in the task's settings",
     ),
     checked(
         "SQL in the place of a column",

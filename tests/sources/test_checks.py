@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from otklik.errors import InputError
+from otklik.errors import ConfigurationError, InputError
 from otklik.sources import checks
+from otklik.sources.reader import clear_faults
 
 COLUMNS = {
     "id": {"type": "integer", "required": True, "minimum": 1, "maximum": 99},
@@ -69,6 +70,22 @@ def test_a_quote_inside_an_unquoted_field_is_a_character(judge, make_contract) -
 
     rows = checks.only_accepted(judged, make_contract()).collect()
     assert sorted((row.id, row.note) for row in rows) == [(1, '5" pipe'), (2, '5" pipe')]
+
+
+def test_quotes_in_even_number_are_balanced_too_and_eaten_records_are_warned_of(judge, make_contract) -> None:
+    contract = make_contract(format_={"multiline": True})
+    slips = judge('id,note\n2,"open\n3,c\n5,"a\nb"\n6,x\n', contract)
+    eaten = judge('id,note\n1,"a\nb"\n2,"abc\n' + "3,c\n" * 90 + '4,x"\n5,d\n', contract, "eaten.csv")
+
+    assert reasons_by_record(slips) == {
+        1: [("unclosed_quote", None)],
+        3: [("unclosed_quote", None)],
+        4: [("too_few_fields", None)],
+    }
+    counts = checks.balance(slips, contract)
+    assert (counts.rows, counts.accepted, counts.rejected, counts.warnings) == (5, 2, 3, {})
+    counts = checks.balance(eaten, contract)
+    assert (counts.rows, counts.accepted, counts.warnings) == (3, 3, {"records_in_quotes": 1})
 
 
 def test_an_escape_character_of_its_own(judge, make_contract) -> None:
@@ -137,6 +154,17 @@ def test_lookalikes_and_broken_warnings_are_counted_and_kept(judge, make_contrac
     assert counts.failures == {"named": 1}
     with pytest.raises(InputError, match=r"rules\.named \(severity fail\) is broken by 1 of 7 rows"):
         checks.refuse_past_thresholds(counts, judged, contract, "f.csv")
+
+
+def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(judge, make_contract) -> None:
+    contract = make_contract(rules=[{"name": "dated", "holds": "to_date(note, 'yyyy-MM-dd') > DATE'2020-01-01'"}])
+    judged = judge("id,note\n1,2024-01-01\n2,secret\n", contract)
+
+    fails = pytest.raises(ConfigurationError, match=r"f\.csv: a row rule of the contract fails")
+    with fails as caught, clear_faults("f.csv"):
+        checks.balance(judged, contract)
+
+    assert "secret" not in caught.value.line()
 
 
 def test_a_passed_threshold_is_named_with_the_commonest_reasons_and_no_value(judge, make_contract) -> None:

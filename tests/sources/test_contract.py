@@ -33,6 +33,16 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         ("format", {"encoding": "klingon"}, "format.encoding: unknown encoding"),
         ("format", {"date_formats": ["YYYY-mm-DD"]}, "format.date_formats: 'YYYY-mm-DD' has letters"),
         ("format", {"date_formats": ["yyyy'T"]}, "has a quote that is not closed"),
+        ("format", {"date_formats": ["yyyy-MMMMMMMM-dd"]}, "in a row than a date is read by: MMMMMMMM"),
+        ("format", {"date_formats": ["uuuu-MM-dd"]}, "letters that no date is read by: u "),
+        ("format", {"timestamp_formats": ["yyyy-MM-dd HH:mm:ss.SSSSSSSSSS"]}, "format.timestamp_formats: 'yyyy-MM-dd"),
+        ("format", {"timestamp_formats": ["yyyy-MM-dd {HH}"]}, "which must stand in quotes"),
+        ("format", {"date_formats": ["[yyyy"]}, "brackets [ ] that do not match"),
+        ("format", {"date_formats": ["]yyyy["]}, "brackets [ ] that do not match"),
+        ("format", {"date_formats": ["--"]}, "'--' is no date pattern"),
+        ("name", "rejected", "name: rejected is taken"),
+        ("lookalikes", ["note", "id"], "lookalikes names every column"),
+        ("columns", {"known_at": {"type": "timestamp"}}, "columns.known_at: the name is taken"),
         ("format", {"delimiter": '"'}, "quote is also the delimiter"),
         ("format", {"delimiter": "\n"}, "delimiter cannot be a line break"),
         ("format", {"multiline": True, "quote": ""}, "multiline needs a quote"),
@@ -86,6 +96,14 @@ def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_
         "time: order or known is 'event', but event names no column",
         "time: delay needs known = 'event'",
     ]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["dd.MM.yyyy", "d MMMM yyyy 'г.'", "yyyy-MM-dd['T'][ ]HH:mm[:ss[.SSSSSS]][XXX]", "hh 'o''clock' a, VV", "yy/D"],
+)
+def test_a_pattern_that_dates_are_read_by_is_taken(make_contract, pattern: str) -> None:
+    assert make_contract(format_={"timestamp_formats": [pattern]}).format.timestamp_formats == [pattern]
 
 
 @pytest.mark.parametrize("kind", ["json_lines", "parquet"])

@@ -75,6 +75,14 @@ def test_what_is_no_text_of_rows_is_refused(tmp_path, content) -> None:
         draft(str(tmp_path / "a.csv"))
 
 
+def test_a_draft_takes_no_name_that_is_taken(tmp_path) -> None:
+    (tmp_path / "rejected.csv").write_text("id,known_at\n1,a\n", encoding="utf-8")
+
+    contract = drafted(tmp_path / "rejected.csv")
+
+    assert (contract.name, contract.columns["known_at_2"].source) == ("rejected_2", "known_at")
+
+
 def test_names_are_made_of_the_house_and_unique() -> None:
     assert our_names(["MntWines", "Ёжик (шт.)", "2nd", "", "a b", "A_B"]) == [
         "mnt_wines",

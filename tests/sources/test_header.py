@@ -32,6 +32,17 @@ def test_all_faults_of_a_header_are_named_at_once(make_contract) -> None:
     assert "not in the contract 'age'" in line
 
 
+def test_of_unknown_names_beside_personal_columns_only_the_count_is_told(make_contract) -> None:
+    """A record in the place of the header may hold one of the names; a quote may join records to it."""
+    contract = make_contract({"id": {"type": "integer"}, "name": {"type": "string", "personal": True}})
+
+    for names in (["1", "Anna", "ID"], ["id", "name\n1,Anna"]):
+        with pytest.raises(InputError) as caught:
+            match_header(names, contract, "f.csv")
+        assert "Anna" not in caught.value.line()
+        assert "not in the contract 2 unknown" in caught.value.line() or "1 unknown" in caught.value.line()
+
+
 def test_new_columns_are_ignored_where_the_contract_says_so(make_contract) -> None:
     header = match_header(["id", "extra", "note"], make_contract(new_columns="ignore"), "f.csv")
 

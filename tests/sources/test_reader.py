@@ -99,6 +99,17 @@ def test_a_quote_that_never_closes_does_not_eat_the_rows_after_it(read, make_con
     assert records == [(1, '1,"a\nb"'), (2, '2,"open'), (3, "3,c"), (4, '4,"d"')]
 
 
+def test_quotes_that_only_seem_to_close_eat_no_rows(read, make_contract) -> None:
+    """Two slips, or a slip before a good field of several lines, make an even number of quotes."""
+    contract = make_contract(format_={"multiline": True})
+
+    records = read(b'id,note\n1,a\n2,"open\n3,c\n\n5,"a\nb"\n6,x\n', contract)
+    inches = read(b'id,note\n1,5" pipe\n2,"a, b"\n3,6" pipe\n4,"x\r\ny"\n', contract, "inches.csv")
+
+    assert [record for _, record in records] == ["1,a", '2,"open', "3,c", '5,"a', 'b"', "6,x"]
+    assert inches == [(1, '1,5" pipe'), (2, '2,"a, b"'), (3, '3,6" pipe'), (4, '4,"x\r\ny"')]
+
+
 def test_gzip_and_odd_file_names_are_read_literally(spark, tmp_path, make_contract) -> None:
     file = tmp_path / "a[1]*{b} ?%20.csv.gz"
     file.write_bytes(gzip.compress(b"id,note\n1,a\n"))
@@ -135,6 +146,7 @@ def test_parquet_rows_keep_their_values_and_names(spark, tmp_path, make_contract
         ("id,note\n1,a\n".encode("utf-16"), {}, "is encoded in utf-16, the contract says utf-8"),
         (b"id,note\n1,a\n", {"encoding": "utf-16"}, "has no byte-order mark"),
         ("id,Ёж\n1,a\n".encode("cp1251"), {}, "the header is not text in utf-8"),
+        ("id,note\n1,a\n2,Алматы\n".encode(), {"encoding": "cp1251"}, "is encoded in utf-8, the contract says cp1251"),
         (b"[1]\n2\n", {"kind": "json_lines"}, "holds no JSON object in any line"),
         (b'{"id":1,"nota":2}\n', {"kind": "json_lines"}, "missing 'note'"),
         (b"no parquet", {"kind": "parquet"}, "cannot be read to its end"),

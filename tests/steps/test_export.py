@@ -14,8 +14,8 @@ from otklik.lake.tables import Column, Table
 from otklik.steps.export import FORMULA_STARTS, export_table, neutralised
 
 TEXTS = [
-    "=1+1", "+7 701", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain", "a=b", "", " =1+1", "two\nlines", 'a "quoted", one',
-    "back\\slash", " ends ",
+    "=1+1", "+7 701", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "plain", "a=b", "", " =1+1", "two\nlines",
+    'a "quoted", one', "back\\slash", " ends ",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What the features step refuses of columns that a contract marks."""
+"""What the features step refuses."""
 
 from __future__ import annotations
 
@@ -70,3 +70,17 @@ def test_a_select_that_multiplies_rows_is_refused_and_leaves_the_table(
         build_features(job_on(lake, tmp_path, task=str(task)))
 
     assert content_hash(lake.read("gold.calls_features")) == before
+
+
+@pytest.mark.parametrize("known", ["arrival", "untimed"])
+def test_sql_that_fails_on_a_row_is_named_without_the_row(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, known: str
+) -> None:
+    take_in("june.csv", "1,a", "2,b", contract=CALLS.replace('"position"', f'"position", known = "{known}"'))
+    task = tmp_path / "task.toml"
+    task.write_text(TASK.replace('moment = "2020-01-01"', 'moment_column = "text"'), encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=r"(record_rows\.sql|the SQL of calls): fails on some row") as caught:
+        build_features(job_on(lake, tmp_path, task=str(task)))
+
+    assert "try_cast" in caught.value.line()

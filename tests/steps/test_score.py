@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from tests.bench import CALLS, job_on, register_model
 from tests.steps.test_question import TASK
 
-from otklik.errors import WARNING_EXIT_CODE, DamagedError, MissingResultError
+from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, MissingResultError
 from otklik.features.catalogue import read_select
 from otklik.lake.content import content_hash
 from otklik.lake.identity import hash_of
@@ -103,6 +103,15 @@ def test_a_champion_of_other_rows_scores_nothing(lake: Lake, folder: Path) -> No
 
     with pytest.raises(MissingResultError, match="calls: the champion cannot score these rows: it was trained on rows"):
         score(lake, folder)
+
+
+def test_a_condition_that_fails_on_a_row_is_a_fault_of_the_task(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 4, BINS, AS_TRAINED, ROWS_HASH)
+    job = job_on(lake, folder, {"score.where": "1 / age > 0"}, task=str(folder / "task.toml"))
+    build_features(job)
+
+    with pytest.raises(ConfigurationError, match=r"score\.where of calls: fails on some row"):
+        score_rows(job)
 
 
 def test_with_a_damaged_champion_the_one_before_it_scores(lake: Lake, folder: Path) -> None:

@@ -63,6 +63,17 @@ def test_csv_quotes_what_it_must_and_leaves_null_empty() -> None:
     ]
 
 
+def test_csv_holds_no_formulas() -> None:
+    text = as_csv(["a", "b"], [["=1+1", -1.5], ["\n@x", None], ["", True]])
+
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [
+        ["a", "b"],
+        ["'=1+1", "-1.5"],
+        ["'\n@x", ""],
+        ["", "true"],
+    ]
+
+
 def test_a_table_has_numbers_to_the_right_and_long_texts_cut() -> None:
     lines = as_table(["name", "n"], [["a", 1], ["b\nc", 12.5], [None, None], ["z" * 99, 1234567.0]]).splitlines()
 

@@ -60,7 +60,7 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
     """
     source = _find(name, folders)
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(literal=_literal, name=_checked_name)
+    environment.filters.update(literal=_literal, name=_checked_name, whole=_whole)
     try:
         text = environment.from_string(source).render(**settings)
     except (jinja2.TemplateError, ValueError, TypeError) as fault:
@@ -74,7 +74,7 @@ def _find(name: str, folders: Sequence[Path]) -> str:
     for folder in folders:
         path = folder / f"{name}.sql"
         if path.is_file():
-            return path.read_text(encoding="utf-8")
+            return _text_of(path)
     packaged = resources.files("otklik.features").joinpath("sql", f"{name}.sql")
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
@@ -82,6 +82,13 @@ def _find(name: str, folders: Sequence[Path]) -> str:
     raise ConfigurationError(
         "no such SQL file", where=f"{name}.sql", cure=f"put it into {places}, or correct the name in the task"
     )
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError("is not text in utf-8", where=path.name, cure="save it in utf-8") from None
 
 
 def _column_lines(text: str) -> list[str]:
@@ -108,6 +115,13 @@ def _literal(value: object) -> str:
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
     # Braces would be read as the name of a frame.
     return "'" + escaped.replace("{", "{{").replace("}", "}}") + "'"
+
+
+def _whole(value: object) -> int:
+    """A value as a whole number; anything else could be SQL."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r} is no whole number")
+    return value
 
 
 def _checked_name(value: object) -> str:

@@ -58,12 +58,12 @@ class Folder:
             raise MissingResultError("no such file", where=f"{self.uri}/{name}") from fault
 
     def hashes(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
-        """SHA-256 of every file below, by its path in the folder; checksum files of Hadoop (.*.crc) do not count."""
+        """SHA-256 of every file below, by its path in the folder, Hadoop's checksum files (.*.crc) among them."""
         found = self._files.get_file_info(arrow_fs.FileSelector(self._path, recursive=True, allow_not_found=True))
         hashes = {}
         for info in found:
             name = info.path[len(self._path) :].lstrip("/")
-            if info.type != arrow_fs.FileType.File or name in leave_out or info.base_name.endswith(".crc"):
+            if info.type != arrow_fs.FileType.File or name in leave_out:
                 continue
             hashes[name] = hashlib.sha256(self.read(name)).hexdigest()
         return dict(sorted(hashes.items()))

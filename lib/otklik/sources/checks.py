@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from otklik.errors import InputError
 from otklik.sources import contract as contracts
 from otklik.sources.contract import Contract, Format
-from otklik.sources.reader import quote_count
+from otklik.sources.reader import quote_count, quoted_text
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
 _REASONS_SHOWN = 3
@@ -33,7 +33,8 @@ class Balance:
         rejected: records that broke the contract.
         duplicates: rows that another row of the file replaces, being the same under the key.
         warnings: rows per rule of severity warn that they break; `lookalikes`: rows equal to an earlier one in all
-            but the columns the contract names.
+            but the columns the contract names; `records_in_quotes`: rows of several lines of which each looks like a
+            record, as if a quote too many had eaten them.
         failures: rows per rule of severity fail that they break.
     """
 
@@ -54,8 +55,8 @@ def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
 
     Returns:
         _record (null for a good row: bronze has it), _record_no, the contract's columns, _reasons (array of reason,
-        column, rule; empty for a good row) and _broken ARRAY<STRING>, the names of broken rules of severity warn and
-        fail. `_reasons` never holds a value:
+        column, rule; empty for a good row), _broken ARRAY<STRING>, the names of broken rules of severity warn and
+        fail, and _holds_records BOOLEAN (see `Balance.warnings`). `_reasons` never holds a value:
         - too_few_fields, too_many_fields, unclosed_quote, broken_json: the record falls apart, nothing else is said;
         - invalid_bytes, nul_byte, field_too_long;
         - required, type, allowed, range: with the column and what was asked of it;
@@ -87,6 +88,7 @@ def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
         *(F.col(name) for name in contract.columns),
         F.when(F.col("_is_bad"), reasons).otherwise(F.array()).cast(REASONS_TYPE).alias("_reasons"),
         (broken if noted else F.array()).cast("array<string>").alias("_broken"),
+        _holds_records(contract.format).alias("_holds_records"),
     )
 
 
@@ -142,6 +144,7 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
         F.count_if(is_rejected).alias("rejected"),
         F.count_if("_is_duplicate").alias("duplicates"),
         F.count_if("_is_lookalike").alias("lookalikes"),
+        F.count_if(~is_rejected & F.col("_holds_records")).alias("records_in_quotes"),
         *(
             F.count_if(~is_rejected & F.array_contains("_broken", rule.name)).alias(f"rule_{n}")
             for n, rule in enumerate(noted)
@@ -150,8 +153,7 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
     broken = {rule.name: counts[f"rule_{n}"] for n, rule in enumerate(noted) if counts[f"rule_{n}"]}
     severities = {rule.name: rule.severity for rule in noted}
     warnings = {name: rows for name, rows in broken.items() if severities[name] == "warn"}
-    if counts.lookalikes:
-        warnings["lookalikes"] = counts.lookalikes
+    warnings |= {name: counts[name] for name in ("lookalikes", "records_in_quotes") if counts[name]}
     return Balance(
         rows=counts.rows,
         accepted=counts.rows - counts.rejected - counts.duplicates,
@@ -317,27 +319,32 @@ def _rule_faults(contract: Contract) -> list[Fault]:
     return [(~F.expr(rule.holds), ("rule", None, rule.name)) for rule in rejecting]
 
 
-def _quoted_text(format_: Format) -> str:
-    """A pattern for a quoted field, doubled and escaped quotes inside it; it never backtracks."""
-    quote = re.escape(format_.quote or "")
-    if not format_.escape or format_.escape == format_.quote:
-        return f"{quote}(?:[^{quote}]++|{quote}{quote})*+{quote}"
-    escape = re.escape(format_.escape)
-    return f"{quote}(?:[^{quote}{escape}]++|{escape}(?s:.)|{quote}{quote})*+{quote}"
-
-
 def _is_unclosed(record: Column, format_: Format) -> Column:
     """Whether some quoted field has no end. A quote inside an unquoted field (5" pipe) is just a character."""
     quote, delimiter = re.escape(format_.quote or ""), re.escape(format_.field_delimiter)
-    quoted = f"{_quoted_text(format_)}[^{delimiter}]*+"
+    quoted = f"{quoted_text(format_)}[^{delimiter}]*+"
     well_formed = f"^(?: *+(?:{quoted}|(?!{quote})[^{delimiter}]*+)(?:{delimiter}|$))++$"
     if format_.field_delimiter == " ":
         well_formed = well_formed.replace(" *+", "")
     return (quote_count(record, format_) % 2 == 1) & ~F.rlike(record, F.lit(well_formed))
 
 
+def _holds_records(format_: Format) -> Column:
+    """Whether each line of a record of several lines, quotes apart, has as many fields as the header."""
+    if not format_.multiline:
+        return F.lit(False)
+    record, expected = F.col("_record"), F.col("_expected_fields")
+    lines = F.split(record, "\r\n|\r|\n")
+    delimiter = re.escape(format_.field_delimiter)
+    return (
+        (expected > 1)
+        & (F.contains(record, F.lit("\n")) | F.contains(record, F.lit("\r")))
+        & F.forall(lines, lambda line: F.size(F.split(line, delimiter)) == expected)
+    )
+
+
 def _field_count(record: Column, format_: Format) -> Column:
-    bare = F.regexp_replace(record, _quoted_text(format_), "") if _has_quotes(format_) else record
+    bare = F.regexp_replace(record, quoted_text(format_), "") if _has_quotes(format_) else record
     return F.size(F.split(bare, re.escape(format_.field_delimiter)))
 
 

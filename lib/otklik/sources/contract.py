@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Collection
 from datetime import timedelta
+from itertools import accumulate
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +20,9 @@ from otklik.settings import NAME_PATTERN, Strict
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
+
+#: bronze.rejected holds the bad rows of all sources; known_at in silver says when a row became known.
+TAKEN_SOURCE, TAKEN_COLUMN = "rejected", "known_at"
 
 #: Date formats that are not patterns: numbers of seconds or milliseconds since 1970-01-01 UTC.
 EPOCH_FORMATS = ("epoch_seconds", "epoch_millis")
@@ -52,8 +57,14 @@ CHARSETS = {
 #: Blanks that are trimmed off a value: the blank, tab, line ends, no-break and narrow no-break blanks, BOM.
 BLANKS = " \t\r\n\u00a0\u2007\u202f\ufeff"
 
-#: Letters that mean something when a date is read: https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html
-_PATTERN_LETTERS = frozenset("yuMLdDHhKkmsSaVzOXxZ")
+#: Letters that mean something when a date is read, and how often each may stand in a row:
+#: https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html
+_PATTERN_LETTERS: dict[str, Collection[int]] = (
+    {letter: range(1, 3) for letter in "dHhKkms"}
+    | {letter: range(1, 5) for letter in "MLz"}
+    | {letter: range(1, 6) for letter in "XxZ"}
+    | {"y": range(1, 7), "D": range(1, 4), "S": range(1, 10), "a": (1,), "V": (2,), "O": (1, 4)}
+)
 
 _DECIMAL = re.compile(r"^decimal\(([1-9]|[12]\d|3[0-8]),\s?(\d|[12]\d|3[0-8])\)$")
 _DURATION = re.compile(r"^(\d+)(s|min|h|d)$")
@@ -81,13 +92,20 @@ def _pattern_fault(pattern: str) -> str | None:
     """Why a date pattern cannot be used for reading, or None."""
     if pattern in EPOCH_FORMATS:
         return None
-    bare = re.sub(r"'(?:[^']|'')*'", "", pattern)
-    if "'" in bare:
-        return f"{pattern!r} has a quote that is not closed"
-    unknown = sorted({letter for letter in bare if letter.isascii() and letter.isalpha()} - _PATTERN_LETTERS)
-    if unknown:
-        return f"{pattern!r} has letters that no date is read by: {', '.join(unknown)} (as in dd.MM.yyyy HH:mm:ss)"
-    return None if bare.strip() else f"{pattern!r} is no date pattern"
+    bare = re.sub(r"'(?:[^']|'')*'", " ", pattern)
+    runs = [match[0] for match in re.finditer(r"([A-Za-z])\1*", bare)]
+    unknown = sorted({run[0] for run in runs} - set(_PATTERN_LETTERS))
+    odd = sorted({run for run in runs if len(run) not in _PATTERN_LETTERS.get(run[0], ())})
+    depths = list(accumulate(1 if mark == "[" else -1 for mark in bare if mark in "[]"))
+    faults = {
+        "has a quote that is not closed": "'" in bare,
+        f"has letters that no date is read by: {', '.join(unknown)} (as in dd.MM.yyyy HH:mm:ss)": bool(unknown),
+        f"has more or fewer letters in a row than a date is read by: {', '.join(odd)}": bool(odd),
+        "has brackets [ ] that do not match": min(depths, default=0) < 0 or bool(depths and depths[-1]),
+        "has {, } or #, which must stand in quotes": bool(re.search(r"[{}#]", bare)),
+        "is no date pattern": not runs,
+    }
+    return next((f"{pattern!r} {fault}" for fault, holds in faults.items() if holds), None)
 
 
 class Format(Strict):
@@ -308,8 +326,20 @@ class Contract(Strict):
     sha256: dict[str, Sha256] = Field(default_factory=dict, description="a file's name → the hash its bytes must have")
 
     def impossible(self) -> list[str]:
-        """Names of columns that there are not, names that stand twice, times that are none."""
-        return [*self._unknown_columns(), *self._doubled_names(), *self._impossible_times()]
+        """Names that are taken, of columns that there are not, or that stand twice; times that are none."""
+        return [*self._taken_names(), *self._unknown_columns(), *self._doubled_names(), *self._impossible_times()]
+
+    def _taken_names(self) -> list[str]:
+        faults = {
+            "name: rejected is taken, bronze.rejected holds the bad rows of all sources": self.name == TAKEN_SOURCE,
+            "columns.known_at: the name is taken, silver says in it when a row became known": (
+                TAKEN_COLUMN in self.columns
+            ),
+            "lookalikes names every column, and no other is left to be equal in": (
+                self.lookalikes is not None and set(self.columns) <= set(self.lookalikes)
+            ),
+        }
+        return [fault for fault, holds in faults.items() if holds]
 
     def _unknown_columns(self) -> list[str]:
         named = {

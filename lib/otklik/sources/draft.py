@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
+from otklik.sources.contract import TAKEN_COLUMN, TAKEN_SOURCE
 from otklik.sources.guess import Guess, ambiguous_with, guess_column
 from otklik.sources.sniff import Sample, read_sample
 
@@ -32,7 +33,7 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     """
     file = Path(path)
     sample = read_sample(file, sample_bytes)
-    names = our_names(sample.names)
+    names = our_names(sample.names, TAKEN_COLUMN)
     comma_is_free = sample.delimiter != "," or sample.has_quotes
     guesses = [
         guess_column(theirs, [row[place] for row in sample.rows], comma_is_free=comma_is_free)
@@ -42,7 +43,7 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     extent = "the whole file" if sample.is_whole else f"the first {len(sample.rows):,} rows"
     lines = [
         f"# Drafted from {extent} of {_comment(file.name)}. Every line is a guess: read it, then delete this comment.",
-        f"name = {_text(our_names([stem])[0])}",
+        f"name = {_text(our_names([stem], TAKEN_SOURCE)[0])}",
         'meaning = ""',
         "",
         *_format_lines(sample, guesses),
@@ -57,7 +58,7 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     return "\n".join(lines) + "\n"
 
 
-def our_names(names: Sequence[str]) -> list[str]:
+def our_names(names: Sequence[str], taken: str = "") -> list[str]:
     """Names in the file as names of the house: [a-z][a-z0-9_]*, each once; Cyrillic letters transliterated."""
     ours: list[str] = []
     for place, name in enumerate(names, start=1):
@@ -67,7 +68,7 @@ def our_names(names: Sequence[str]) -> list[str]:
         plain = plain if plain[0].isalpha() else f"c_{plain}"
         number = 2
         candidate = plain
-        while candidate in ours:
+        while candidate in (taken, *ours):
             candidate, number = f"{plain}_{number}", number + 1
         ours.append(candidate)
     return ours

@@ -52,7 +52,8 @@ def match_header(names: Sequence[str], contract: Contract, where: str) -> Header
     """Find the contract's columns among the names in a file, whatever their order and case.
 
     Raises:
-        InputError: naming every missing, unknown and doubled column at once.
+        InputError: naming every missing, unknown and doubled column at once; of unknown ones only how many there are,
+            where the contract has personal columns: the line may be a record.
     """
     ours = {
         fold_name(in_file): name
@@ -69,9 +70,8 @@ def match_header(names: Sequence[str], contract: Contract, where: str) -> Header
     if doubled:
         faults.append("more than once " + _listed(list(map(contract.name_in_file, doubled))))
     if new and contract.new_columns == "fail":
-        # Where no name is known the line may be a record, and its values are nobody's business.
-        is_record = bool(contract.personal_columns) and len(new) == len(names)
-        faults.append("not in the contract " + (f"{len(new):,} unknown" if is_record else _listed(new)))
+        # Even beside names that are known: a record may hold one of them, and a quote may join records to a header.
+        faults.append("not in the contract " + (f"{len(new):,} unknown" if contract.personal_columns else _listed(new)))
     if faults:
         raise InputError(
             "the columns do not match the contract: " + "; ".join(faults),

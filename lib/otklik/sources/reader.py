@@ -19,12 +19,14 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
+from otklik.row_faults import fails_on_a_row
 from otklik.sources.contract import CHARSETS, Contract, Format
 from otklik.sources.header import Header, given_header, match_header, split_header
 from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, Positioned, positioned
 from otklik.surroundings import surroundings_fault
 
 _MOST_JSON_KEYS = 20_000
+_LINES_TRIED = 100
 #: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
 PARQUET_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 PARQUET_LOCAL_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
@@ -78,7 +80,7 @@ def clear_faults(where: str) -> Iterator[None]:
         raise
     except Exception as fault:
         # Spark's own faults come as its exceptions or, from inside a read, as the gateway's.
-        clear = surroundings_fault(fault, where) or _clear_fault(f"{fault}", where)
+        clear = surroundings_fault(fault, where) or _clear_fault(fault, where)
         if clear is None:
             raise
         raise clear from None
@@ -89,8 +91,9 @@ def literal_path(path: str) -> str:
     return re.sub(r"([{}\[\]*?\\])", r"\\\1", path)
 
 
-def _clear_fault(text: str, where: str) -> OtklikError | None:
+def _clear_fault(fault: Exception, where: str) -> OtklikError | None:
     """The clear line for what Spark says, or None. Its conditions stand in the text, often inside another's."""
+    text = f"{fault}"
     if "FAILED_READ_FILE" in text or "CANNOT_READ_FILE_FOOTER" in text or "UNABLE_TO_INFER_SCHEMA" in text:
         return InputError(
             "cannot be read to its end: damaged, cut short, or not of the declared kind",
@@ -99,12 +102,11 @@ def _clear_fault(text: str, where: str) -> OtklikError | None:
         )
     if "PATH_NOT_FOUND" in text or "FILE_NOT_EXIST" in text:
         return InputError("no such file", where=where, cure="check the path")
-    arithmetic = ("CAST_INVALID_INPUT", "DIVIDE_BY_ZERO", "ARITHMETIC_OVERFLOW", "CAST_OVERFLOW", "INVALID_ARRAY_INDEX")
-    if any(name in text for name in arithmetic):
+    if fails_on_a_row(fault):
         return ConfigurationError(
             "a row rule of the contract fails on some row instead of answering true or false",
             where=where,
-            cure="use try_cast, try_divide, try_add … in rules.holds",
+            cure="use try_cast, try_divide, try_to_timestamp … in rules.holds",
         )
     return None
 
@@ -211,7 +213,8 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
     """The encoding with its byte order, which only the file's first bytes can tell for utf-16.
 
     Raises:
-        InputError: if those bytes contradict the contract.
+        InputError: if those bytes contradict the contract, or a file in utf-8 is declared as something else, which
+            would pass for text of strange letters.
     """
     mark = _first_two_bytes(spark, path)
     order = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark)
@@ -227,7 +230,21 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
             where=where,
             cure="set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
         )
+    if not format_.encoding.startswith(("utf", "ascii")) and _is_utf8(spark, path):
+        raise InputError(
+            f"is encoded in utf-8, the contract says {format_.encoding}",
+            where=where,
+            cure="set format.encoding = 'utf-8'",
+        )
     return order or format_.encoding
+
+
+def _is_utf8(spark: SparkSession, path: str) -> bool:
+    """Whether the first lines that are not plain ASCII are utf-8: in a code page, letters hardly ever stand so."""
+    is_plain = F.rlike("value", F.lit(r"^[\x00-\x7f]*+$"))
+    lines = spark.read.text(literal_path(path)).where(~is_plain)
+    sample = lines.select(F.is_valid_utf8("value").alias("is_valid")).take(_LINES_TRIED)
+    return bool(sample) and all(row.is_valid for row in sample)
 
 
 def _first_two_bytes(spark: SparkSession, path: str) -> bytes:
@@ -267,7 +284,8 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
 
     A record ends with the first line at which the number of quotes so far is even. A quote that is still open at the
     end of the file is taken to be a slip in the line where it stands: the lines after it become records of their own,
-    so that one quote does not eat them, and that line is rejected later (`unclosed_quote`).
+    so that one quote does not eat them, and that line is rejected later (`unclosed_quote`). The same becomes of a
+    record whose line breaks do not all stand inside well-formed quoted fields: two slips make an even number.
     All lines of the file pass through one task here, as with Spark's own multiLine reader.
 
     Args:
@@ -297,20 +315,49 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
         .withColumn("_record", F.sum(F.col("_starts").cast("bigint")).over(in_order))
         .where("NOT _drops")
     )
-    parts = F.array_sort(F.collect_list(F.struct("_position", "record", "terminator")))
-    per_record = numbered.groupBy("_record").agg(
-        parts.alias("parts"), F.bool_or("has_invalid_bytes").alias("has_invalid_bytes")
-    )
+    parts = F.array_sort(F.collect_list(F.struct("_position", "record", "terminator", "has_invalid_bytes")))
+    per_record = numbered.groupBy("_record").agg(parts.alias("parts"))
     last = F.element_at("parts", -1)
     inner = F.transform(F.slice("parts", 1, F.size("parts") - 1), lambda part: F.concat(part.record, part.terminator))
-    records = per_record.select(
-        F.concat(F.array_join(inner, ""), last["record"]).alias("record"),
-        "has_invalid_bytes",
-        (F.col("_record") - 1).alias("_position"),
+    text = F.concat(F.array_join(inner, ""), last["record"])
+    is_sound = (F.size("parts") == 1) | F.rlike(text, F.lit(_well_formed(format_)))
+    as_one = F.struct(
+        F.element_at("parts", 1)["_position"].alias("_line"),
+        text.alias("record"),
+        F.exists("parts", lambda part: part.has_invalid_bytes).alias("has_invalid_bytes"),
+    )
+    lines_of_it = F.transform(
+        F.filter("parts", lambda part: F.trim(part.record) != ""),
+        lambda part: F.struct(
+            part["_position"].alias("_line"),
+            part["record"].alias("record"),
+            part["has_invalid_bytes"].alias("has_invalid_bytes"),
+        ),
+    )
+    position = F.row_number().over(Window.orderBy("_line")).cast("bigint") - 1
+    records = per_record.select(F.inline(F.when(is_sound, F.array(as_one)).otherwise(lines_of_it))).select(
+        "record", "has_invalid_bytes", position.alias("_position")
     )
     # Whole records are counted as far as anybody asks: is there a header, and a record behind it?
     begin = records.where("_position < 2").orderBy("_position").collect()
     return Positioned(records, len(begin), begin[0] if begin else None)
+
+
+def quoted_text(format_: Format) -> str:
+    """A pattern for a quoted field, doubled and escaped quotes inside it; it never backtracks."""
+    quote = re.escape(format_.quote or "")
+    if not format_.escape or format_.escape == format_.quote:
+        return f"{quote}(?:[^{quote}]++|{quote}{quote})*+{quote}"
+    escape = re.escape(format_.escape)
+    return f"{quote}(?:[^{quote}{escape}]++|{escape}(?s:.)|{quote}{quote})*+{quote}"
+
+
+def _well_formed(format_: Format) -> str:
+    """A pattern for a record of which only quoted fields hold line breaks; after its last quote a field ends."""
+    quote, delimiter = re.escape(format_.quote or ""), re.escape(format_.field_delimiter)
+    blanks = "" if format_.field_delimiter == " " else " *+"
+    field = f"{blanks}(?:{quoted_text(format_)}{blanks}|(?!{quote})[^{delimiter}\r\n]*+)"
+    return f"^{field}(?:{delimiter}{field})*+\\z"
 
 
 def quote_count(text: Column, format_: Format) -> Column:

@@ -13,7 +13,7 @@ from otklik.steps.context import Job
 from otklik.steps.masking import clear_conditions, masked_rows
 
 #: A spreadsheet takes a cell that starts with one of these for a formula.
-FORMULA_STARTS = "=+-@\t\r"
+FORMULA_STARTS = "=+-@\t\r\n"
 
 
 def export_table(job: Job) -> int:

@@ -16,6 +16,7 @@ from otklik.lake.recovery import bring_back, with_same_rows
 from otklik.lake.store import Lake
 from otklik.settings import load
 from otklik.steps.context import Job
+from otklik.steps.starts import clear_sql
 from otklik.task import Task
 
 
@@ -148,8 +149,9 @@ def _latest_moment(lake: Lake, task: Task, rows_select: Select, versions: dict[s
     latest = latest_known([inputs[name] for name in inputs])
     if latest is not None:
         return latest
-    rows = rows_of_task(lake.spark, rows_select, inputs, as_of=END_OF_TIME, label_window=task.rows.label_window)
-    moment = rows.agg({"moment": "max"}).collect()[0][0]
+    with clear_sql(f"{rows_select.name}.sql"):
+        rows = rows_of_task(lake.spark, rows_select, inputs, as_of=END_OF_TIME, label_window=task.rows.label_window)
+        moment = rows.agg({"moment": "max"}).collect()[0][0]
     return END_OF_TIME if moment is None else _utc(moment)
 
 

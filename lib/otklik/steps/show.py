@@ -15,6 +15,7 @@ from pyspark.sql import Row
 
 from otklik.errors import ConfigurationError
 from otklik.steps.context import Job
+from otklik.steps.export import FORMULA_STARTS
 from otklik.steps.masking import clear_conditions, masked_rows
 
 _WIDEST = 60
@@ -59,12 +60,17 @@ def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Comma-separated, nested values as JSON, null as nothing."""
+    """Comma-separated, nested values as JSON, null as nothing, and no formulas: a spreadsheet may open it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([["" if value is None else _text(value) for value in row] for row in rows])
+    writer.writerows([["" if value is None else _cell(value) for value in row] for row in rows])
     return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = _text(value)
+    return f"'{text}" if isinstance(value, str) and text[:1] in tuple(FORMULA_STARTS) else text
 
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from otklik.errors import MissingResultError, OtklikError
+from otklik.errors import ConfigurationError, MissingResultError, OtklikError
 from otklik.lake.identity import code_version, hash_of
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.store import says_vacuumed
+from otklik.row_faults import fails_on_a_row
 from otklik.steps.context import Job
 
 
@@ -40,7 +41,7 @@ def noted(job: Job, run: Run) -> Iterator[None]:
     try:
         yield
     except Exception as fault:
-        told = _vacuumed(run) if says_vacuumed(fault) else fault
+        told = _clear(fault, run) or fault
         message = told.line() if isinstance(told, OtklikError) else type(told).__name__
         # Where not even the ledger can be written, the fault itself is what must be told.
         with contextlib.suppress(Exception):
@@ -50,11 +51,51 @@ def noted(job: Job, run: Run) -> Iterator[None]:
         raise told from fault
 
 
+#: What a step computes for every row that a user has written → where it stands.
+_SQL_OF_USERS = {"features": "the SQL of {task}", "score": "score.where of {task}"}
+
+
+def _clear(fault: Exception, run: Run) -> OtklikError | None:
+    """The clear line for what Spark says of versions that are gone, or of SQL that fails on a row; None otherwise."""
+    if isinstance(fault, OtklikError):
+        return None
+    if says_vacuumed(fault):
+        return _vacuumed(run)
+    if run.job in _SQL_OF_USERS and fails_on_a_row(fault):
+        return _failing_sql(_SQL_OF_USERS[run.job].format(task=run.task))
+    return None
+
+
+@contextlib.contextmanager
+def clear_sql(where: str) -> Iterator[None]:
+    """Use it where rows of a user's SQL are fetched outside `noted`.
+
+    Raises:
+        ConfigurationError: if the SQL fails on some row.
+    """
+    try:
+        yield
+    except Exception as fault:
+        if isinstance(fault, OtklikError) or not fails_on_a_row(fault):
+            raise
+        raise _failing_sql(where) from fault
+
+
+def _failing_sql(where: str) -> ConfigurationError:
+    """What Spark says itself quotes the values of the row."""
+    return ConfigurationError(
+        "fails on some row instead of giving a value",
+        where=where,
+        cure="use try_cast, try_divide, try_to_timestamp …",
+    )
+
+
 def _vacuumed(run: Run) -> MissingResultError:
     """Whoever asks for a moment long ago may come after the files of its versions went."""
-    gone = ", ".join(f"{table} at version {version}" for table, version in sorted(run.inputs.items()))
+    # Inputs of other kinds, a language or a model, stand there as text.
+    versions = [f"{name} at version {text}" for name, text in sorted(run.inputs.items()) if text.isdecimal()]
     return MissingResultError(
-        f"it reads {gone}, and files of that were vacuumed",
+        f"it reads {', '.join(versions) or 'tables of earlier steps'}, and files of that were vacuumed",
         where=run.task,
         cure="ask without --as-of or with --newest, or restore the lake from a backup",
     )

@@ -14,7 +14,7 @@ WITH numbered AS (
 with_years AS (
     SELECT
         *,
-        {{ first_year }} + SUM(is_new_year) OVER (ORDER BY file_name, record_no) AS year_no
+        {{ first_year | whole }} + SUM(is_new_year) OVER (ORDER BY file_name, record_no) AS year_no
     FROM (
         SELECT
             *,

@@ -28,7 +28,7 @@ SELECT
     planned.status_id AS key,
     planned.moment,
     CASE
-        WHEN count(earlier.status_id) >= {{ least_posts }}
+        WHEN count(earlier.status_id) >= {{ least_posts | whole }}
             THEN CAST(any_value(planned.num_shares) > percentile(earlier.num_shares, 0.75) AS INT)
     END AS label,
     concat(any_value(planned.seller), ' ', date_format(any_value(planned.local_day), 'yyyy-MM-dd')) AS unit

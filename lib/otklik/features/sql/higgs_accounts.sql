@@ -7,12 +7,12 @@
     every_hours      hours from one moment to the next; divides 24
     one_account_in   only one account in n, drawn by the hash of its number, so that the table stays small
 #}
-{% set step = every_hours * 3600000000 %}
+{% set step = (every_hours | whole) * 3600000000 %}
 {% set day = 24 * 3600000000 %}
 WITH acts AS (
     SELECT CAST(actor AS STRING) AS account, unix_micros(happened_at) AS at_us
     FROM {activity}
-    WHERE pmod(xxhash64(CAST(actor AS STRING), 'higgs_return'), {{ one_account_in }}) = 0
+    WHERE pmod(xxhash64(CAST(actor AS STRING), 'higgs_return'), {{ one_account_in | whole }}) = 0
 ),
 
 -- An act lies in (moment − 24 h, moment] of exactly these moments: the next one (or its own), and all within a day.

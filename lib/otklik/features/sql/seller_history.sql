@@ -3,6 +3,7 @@
 
   Setting: windows, in days of 24 hours; 365 is always looked at.
 #}
+{% set windows = windows | map('whole') | list %}
 -- column days_since_last_post: days from the seller's last post to the moment, at most 365, empty without one | дней от последней записи продавца, не больше 365, пусто, если её нет
 -- column top_quarter_begins: 75th percentile of the shares of the seller's posts of the last 365d | 75-й процентиль числа репостов у записей продавца за последние 365d
 -- column same_type_posts_365d: posts of the planned type in the last 365d | записей того же вида за последние 365d

@@ -33,7 +33,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.driver.memory": "2g",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        # Delta keeps what it knows of every table for an hour: of the thousands that the tests make that fills the heap.
+        # Delta keeps what it knows of a table for an hour; of the thousands that the tests make that fills the heap.
         "spark.databricks.delta.delta.log.cacheSize": "10",
         "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
         "spark.ui.enabled": "false",

@@ -86,6 +86,15 @@ def test_drift_of_inputs_or_scores_past_the_limit_is_an_exit_code_of_its_own(
     }
 
 
+def test_a_condition_that_fails_on_a_row_is_a_fault_of_the_task(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 4, BINS, AS_TRAINED, ROWS_HASH)
+    job = job_on(lake, folder, {"score.where": "1 / age > 0"}, task=str(folder / "task.toml"))
+    build_features(job)
+
+    with pytest.raises(ConfigurationError, match=r"score\.where of calls: fails on some row"):
+        score_rows(job)
+
+
 def test_a_row_is_scored_by_the_model_that_had_not_seen_it_whatever_the_task_says_now(lake: Lake, folder: Path) -> None:
     register_model(lake, "calls", 7, BINS, AS_TRAINED, ROWS_HASH)
     score(lake, folder)
@@ -103,15 +112,6 @@ def test_a_champion_of_other_rows_scores_nothing(lake: Lake, folder: Path) -> No
 
     with pytest.raises(MissingResultError, match="calls: the champion cannot score these rows: it was trained on rows"):
         score(lake, folder)
-
-
-def test_a_condition_that_fails_on_a_row_is_a_fault_of_the_task(lake: Lake, folder: Path) -> None:
-    register_model(lake, "calls", 4, BINS, AS_TRAINED, ROWS_HASH)
-    job = job_on(lake, folder, {"score.where": "1 / age > 0"}, task=str(folder / "task.toml"))
-    build_features(job)
-
-    with pytest.raises(ConfigurationError, match=r"score\.where of calls: fails on some row"):
-        score_rows(job)
 
 
 def test_with_a_damaged_champion_the_one_before_it_scores(lake: Lake, folder: Path) -> None:
@@ -147,7 +147,7 @@ def train_found(lake: Lake, run_id: str, **changes: Any) -> None:
 
 
 def test_scores_of_a_champion_whose_rate_has_moved_are_said_to_be_not_calibrated(lake: Lake, folder: Path) -> None:
-    register_model(lake, "calls", 21, BINS, AS_TRAINED)
+    register_model(lake, "calls", 21, BINS, AS_TRAINED, ROWS_HASH)
     train_found(lake, "run_21")
 
     code, said = score(lake, folder)
@@ -172,7 +172,7 @@ def test_a_rate_that_stayed_or_moved_for_others_is_not_spoken_of(
     lake: Lake, folder: Path, sequence: int, found_of: str, changes: dict[str, Any]
 ) -> None:
     """The task has no order in time, so that its champion was chosen on the random split."""
-    register_model(lake, "calls", sequence, BINS, AS_TRAINED)
+    register_model(lake, "calls", sequence, BINS, AS_TRAINED, ROWS_HASH)
     train_found(lake, found_of, **changes)
 
     code, said = score(lake, folder)

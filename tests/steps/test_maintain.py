@@ -76,6 +76,26 @@ def test_a_compacted_and_vacuumed_table_is_still_read_at_the_ledgers_version(
     assert lake.read("silver.calls").count() == 4
 
 
+@pytest.mark.long
+def test_a_compacted_and_vacuumed_lake_is_repaired_and_checked_again(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a", "x,bad")
+    take_in("july.csv", "1,A", "2,b", "y,bad")
+    for _ in range(2):
+        assert maintain(lake, tmp_path, keep_days=0, force=True) == 0
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, FileLedger, "record")
+        take_in("august.csv", "3,c", "z,bad")
+
+    take_in("september.csv", "4,d")
+
+    assert sorted(row.id for row in lake.read("silver.calls").collect()) == [1, 2, 4]
+    assert sorted(row.record for row in lake.read("bronze.rejected").collect()) == ["x,bad", "y,bad"]
+    assert maintain(lake, tmp_path) == 0
+    assert maintain(lake, tmp_path, check_only=True) == 0
+
+
 def test_what_the_ledger_does_not_say_is_wrong_and_stays(
     lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from tests.bench import CALLS, job_on, register_model
 from tests.steps.test_question import TASK
 
 from otklik.errors import WARNING_EXIT_CODE, DamagedError
+from otklik.lake.maintenance import vacuum
 from otklik.lake.store import Lake
 from otklik.models.drift import Bins
 from otklik.progress import Progress
@@ -71,6 +72,20 @@ def test_drift_of_inputs_or_scores_past_the_limit_is_an_exit_code_of_its_own(
     assert {(row.feature, row.action) for row in findings} == {
         (name, "warned" if name == feature else "kept") for name in ("age", "probability")
     }
+
+
+@pytest.mark.long
+def test_features_that_were_compacted_and_vacuumed_are_scored(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 9, BINS, AS_TRAINED)
+    # Laid out anew, because compacting leaves a table of one file as it is.
+    lake.spark.sql(f"OPTIMIZE {lake.reference('gold.calls_features')} ZORDER BY (key)")
+    vacuum(lake, "gold.calls_features", 0)
+
+    code, _ = score(lake, folder)
+
+    assert code == 0
+    [of_age_nine] = lake.read("gold.calls_scores").where("key = '9'").collect()
+    assert of_age_nine.raw_score == 9 + 9
 
 
 def test_with_a_damaged_champion_the_one_before_it_scores(lake: Lake, folder: Path) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pyspark.sql import DataFrame
+
 from otklik.errors import DamagedError
 from otklik.lake.store import NOTHING, RESTORE, Commit, Lake
 
@@ -80,7 +82,8 @@ def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[
     base, unknown = unknown_commits(commits, 0 if known is None else known)
     if all((commit.label or "").startswith(label) for commit in unknown):
         return Base(base, is_begun=bool(unknown))
-    restored = lake.restore(table, base)
+    # Not `base` itself: it may have been compacted since, and its own files vacuumed.
+    restored = lake.restore(table, unknown[0].version - 1)
     say(f"    {table}: took back {len(unknown)} unfinished commits of an earlier run")
     return Base(restored)
 
@@ -99,12 +102,20 @@ def with_same_rows(lake: Lake, table: str, version: int) -> int:
     return max(each for each, rows in origin.items() if rows == version)
 
 
+def rows_at(lake: Lake, table: str, version: int | None) -> DataFrame:
+    """The rows of a version, read from the newest one that holds the same; the newest rows where no version is known.
+
+    Raises:
+        MissingResultError: if the table or that version of it is gone.
+    """
+    return lake.read(table, None if version is None else with_same_rows(lake, table, version))
+
+
 def bring_back(lake: Lake, table: str, version: int) -> int:
     """Make the rows of a version the newest again; returns that version, or the new one where there must be one.
 
     Raises:
         MissingResultError: if its files were vacuumed.
     """
-    if with_same_rows(lake, table, version) == lake.version(table):
-        return version
-    return lake.restore(table, version)
+    same = with_same_rows(lake, table, version)
+    return version if same == lake.version(table) else lake.restore(table, same)

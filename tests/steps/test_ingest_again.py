@@ -63,6 +63,28 @@ def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: T
     assert ledger(lake)[("june.csv", "rejected")] == (0, 0, 0, 0, 0, 0)
 
 
+def test_a_refusal_leaves_the_row_of_a_loaded_content_alone(lake: Lake, take_in: TakeIn) -> None:
+    take_in("june.csv", "1,a")
+
+    with pytest.raises(InputError, match=r"june\.csv: is not the file whose hash was named"):
+        take_in("june.csv", "1,a", sha256="0" * 64)
+    take_in("july.csv", "2,b")
+
+    assert silver(lake) == {1: "a", 2: "b"}
+    assert {status for _, status in ledger(lake)} == {"loaded"}
+
+
+def test_a_file_that_is_refused_again_changes_no_table(lake: Lake, take_in: TakeIn) -> None:
+    before = None
+    for _ in range(2):
+        with pytest.raises(InputError, match="holds a header and no records"):
+            take_in("empty.csv")
+        before = before or lake.version("ops.files")
+
+    assert lake.version("ops.files") == before
+    assert ledger(lake) == {("empty.csv", "rejected"): (0, 0, 0, 0, 0, 0)}
+
+
 @pytest.mark.parametrize(("policy", "expected"), [("fail", {1: "a"}), ("add", {1: "a", 2: "b"})])
 def test_a_name_that_comes_again_follows_the_contract(
     lake: Lake, take_in: TakeIn, policy: str, expected: dict[int, str]

@@ -98,7 +98,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
                 counts = checks.balance(judged, contract)
                 checks.refuse_past_thresholds(counts, judged, contract, facts.name)
         except InputError:
-            ledger.record(_entry(job, arrival, "rejected"))
+            ledger.refuse(_entry(job, arrival, "rejected"))
             raise
         batch = _Batch(job, arrival, old, _settled_versions(job, ledger, arrival))
         versions = _write_bronze(batch, records, judged, counts)

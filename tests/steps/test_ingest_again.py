@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 from tests.bench import CALLS, KilledError, TakeIn, dying, take_in_calls
 
-from otklik.errors import InputError
+from otklik.errors import ConfigurationError, InputError
 from otklik.lake.content import content_hash
 from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.store import Lake
@@ -96,6 +98,80 @@ def test_a_name_that_comes_again_follows_the_contract(
     except InputError as fault:
         assert fault.line().startswith("calls.csv: a file of this name is loaded with other content")
     assert silver(lake) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("replace", r"june\.csv: it cannot replace .* its content is loaded already, as july\.csv"),
+        pytest.param("fail", r"june\.csv: a file of this name is loaded with other content", marks=pytest.mark.long),
+        pytest.param("add", None, marks=pytest.mark.long),
+    ],
+)
+def test_a_loaded_content_under_a_name_that_has_another_one_follows_the_contract(
+    lake: Lake, take_in: TakeIn, policy: str, said: str | None
+) -> None:
+    contract = CALLS.replace('"replace"', f'"{policy}"')
+    take_in("june.csv", "1,a", contract=contract)
+    take_in("july.csv", "2,b", contract=contract)
+    before = ledger(lake)
+
+    with nullcontext() if said is None else pytest.raises(InputError, match=said):
+        take_in("june.csv", "2,b", contract=contract)
+
+    assert ledger(lake) == before
+    assert silver(lake) == {1: "a", 2: "b"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('text = { type = "string" }', 'text = { type = "date" }', "its columns are not those of the contract: text"),
+        pytest.param(
+            'id = { type = "integer" }, text = { type = "string" }',
+            'text = { type = "string" }, id = { type = "integer" }',
+            "its columns are not those of the contract: they stand in another order",
+            marks=pytest.mark.long,
+        ),
+        (
+            'text = { type = "string" }',
+            'text = { type = "string", personal = true }',
+            "was made when the contract marked other columns as personal: text",
+        ),
+    ],
+)
+def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
+    lake: Lake, take_in: TakeIn, old: str, new: str, said: str
+) -> None:
+    take_in("june.csv", "1,a")
+    before = {table: lake.version(table) for table in (*TABLES, "ops.runs")}
+    assert old in CALLS
+
+    with pytest.raises(ConfigurationError, match=rf"silver\.calls: {said} → ingest into a fresh lake"):
+        take_in("july.csv", "2,b", contract=CALLS.replace(old, new))
+
+    assert {table: lake.version(table) for table in before} == before
+
+
+def test_a_file_that_changes_while_it_is_taken_in_does_not_count(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a")
+    write_bronze = ingest._write_bronze
+
+    def after_a_change(*arguments: Any) -> dict[str, int]:
+        with (tmp_path / "july.csv").open("a", encoding="utf-8") as file:
+            file.write("3,c\n")
+        return write_bronze(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(InputError, match=r"july\.csv: was changed while"):
+        patch.setattr(ingest, "_write_bronze", after_a_change)
+        take_in("july.csv", "2,b")
+
+    assert {file for file, _ in ledger(lake)} == {"june.csv"}
+    take_in("july.csv", "2,b", "3,c")
+    assert silver(lake) == {1: "a", 2: "b", 3: "c"}
+    assert lake.read("bronze.calls").count() == 3
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from otklik.lake.content import content_hash
 from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.store import Lake
 from otklik.steps import ingest
+from otklik.steps.masking import masked_rows
 
 #: Where the step dies.
 BEFORE_SILVER, BEFORE_LEDGER = (ingest, "_write_silver"), (FileLedger, "record")
@@ -172,6 +173,17 @@ def test_a_file_that_changes_while_it_is_taken_in_does_not_count(
     take_in("july.csv", "2,b", "3,c")
     assert silver(lake) == {1: "a", 2: "b", 3: "c"}
     assert lake.read("bronze.calls").count() == 3
+
+
+def test_what_a_killed_batch_left_is_not_shown(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in("june.csv", "1,a", "x,bad")
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, *BEFORE_LEDGER)
+        take_in("july.csv", "1,A", "2,b", "y,bad")
+
+    shown = {table: masked_rows(lake, table, None).count() for table in TABLES}
+
+    assert shown == {"bronze.calls": 2, "bronze.rejected": 1, "silver.calls": 1, "ops.files": 1}
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from tests.bench import CALLS, KilledError, TakeIn, dying, take_in_calls
 
-from otklik.errors import ConfigurationError, InputError
+from otklik.errors import BusyError, ConfigurationError, InputError
 from otklik.lake.content import content_hash
 from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.store import Lake
+from otklik.settings import load
+from otklik.sources.contract import Contract
 from otklik.steps import ingest
 from otklik.steps.masking import masked_rows
 
@@ -184,6 +187,42 @@ def test_what_a_killed_batch_left_is_not_shown(lake: Lake, take_in: TakeIn, monk
     shown = {table: masked_rows(lake, table, None).count() for table in TABLES}
 
     assert shown == {"bronze.calls": 2, "bronze.rejected": 1, "silver.calls": 1, "ops.files": 1}
+
+
+def test_without_a_lease_nothing_is_taken_back(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on an object store: who wrote what the ledger does not know may still write."""
+    take_in("june.csv", "1,a", is_alone=False)
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, *BEFORE_SILVER)
+        take_in("july.csv", "2,b", is_alone=False)
+    begun = lake.version("bronze.calls")
+
+    with pytest.raises(BusyError, match=r"bronze\.calls: 1 commits .* run `otklik maintain --force`"):
+        take_in("august.csv", "3,c", is_alone=False)
+
+    assert lake.version("bronze.calls") == begun
+    take_in("july.csv", "2,b", is_alone=False)
+    assert silver(lake) == {1: "a", 2: "b"}
+
+
+@pytest.mark.long
+def test_without_a_lease_two_who_wrote_at_once_are_not_both_recorded(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a", is_alone=False)
+    contract, write_silver = load(Contract, tmp_path / "calls.toml", {}), ingest._write_silver
+    another = ingest.silver_table(contract)
+
+    def while_another_writes(*arguments: Any) -> tuple[int, int, int]:
+        written = write_silver(*arguments)
+        lake.append(another, lake.read("silver.calls").withColumn("id", F.lit(9)), "ingest another")
+        return written
+
+    with monkeypatch.context() as patch, pytest.raises(BusyError, match=r"silver\.calls: 2 commits"):
+        patch.setattr(ingest, "_write_silver", while_another_writes)
+        take_in("july.csv", "2,b", is_alone=False)
+
+    assert {file for file, _ in ledger(lake)} == {"june.csv"}
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,17 @@ from otklik.lake.store import Lake
 from otklik.steps.maintain import maintain_lake
 
 
-def maintain(lake: Lake, scratch: Path, *, keep_days: int = 30, force: bool = False, check_only: bool = False) -> int:
-    return maintain_lake(job_on(lake, scratch, keep_days=keep_days, force=force, check_only=check_only))
+def maintain(
+    lake: Lake,
+    scratch: Path,
+    *,
+    keep_days: int = 30,
+    force: bool = False,
+    check_only: bool = False,
+    is_alone: bool = True,
+) -> int:
+    job = job_on(lake, scratch, keep_days=keep_days, force=force, check_only=check_only)
+    return maintain_lake(replace(job, is_alone=is_alone))
 
 
 def wrong(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -55,6 +65,33 @@ def test_it_takes_back_what_a_killed_run_left(
     assert [(row.id, row.text) for row in lake.read("silver.calls").collect()] == [(1, "a")]
     assert not Path(lake.folder("models", "calls", "0123")).exists()
     assert maintain(lake, tmp_path, check_only=True) == 0
+
+
+@pytest.mark.long
+def test_without_a_lease_nothing_is_removed_unless_forced(
+    lake: Lake,
+    take_in: TakeIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    take_in("june.csv", "1,a")
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, FileLedger, "record")
+        take_in("july.csv", "2,b")
+    Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+
+    assert maintain(lake, tmp_path, is_alone=False) == 1
+
+    said = wrong(capsys)
+    assert [line.split(": ")[1] for line in said] == ["bronze.calls", "silver.calls", "models/calls/0123"]
+    assert all("nothing else writes, then `otklik maintain --force`" in line for line in said)
+    assert lake.read("silver.calls").count() == 2
+    assert Path(lake.folder("models", "calls", "0123")).exists()
+
+    assert maintain(lake, tmp_path, is_alone=False, force=True) == 0
+    assert lake.read("silver.calls").count() == 1
+    assert not Path(lake.folder("models", "calls", "0123")).exists()
 
 
 @pytest.mark.long

@@ -107,7 +107,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
         inserted, updated, version = _write_silver(batch, judged, key)
         versions[f"silver.{contract.name}"] = version
         judged.unpersist()
-        _refuse_disturbed(job, arrival)
+        _refuse_disturbed(job, ledger, arrival)
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
         ledger.record(entry, instead_of=old)
         step.rows(entry.rows)
@@ -149,17 +149,21 @@ def _settled_versions(job: Job, ledger: FileLedger, arrival: Arrival) -> dict[st
     tables = [f"bronze.{name}", REJECTED.name, f"silver.{name}"]
     known = ledger.versions(tables)
     label = f"ingest {arrival.batch}"
-    return {table: settle(job.lake, table, known.get(table), label, job.progress.line) for table in tables}
+    return {
+        table: settle(job.lake, table, known.get(table), label, job.progress.line, is_alone=job.is_alone)
+        for table in tables
+    }
 
 
-def _refuse_disturbed(job: Job, arrival: Arrival) -> None:
-    """See that the file is still the one that was described.
+def _refuse_disturbed(job: Job, ledger: FileLedger, arrival: Arrival) -> None:
+    """See that the file is still the one that was described, and that nobody else wrote to its tables meanwhile.
 
     Its records were read more than once: a file that was changed in between is half of one content, half of another.
     What was written of it stays out of the ledger, and is taken back like a killed run's.
 
     Raises:
         InputError: if the file is another one now.
+        BusyError: where no lease keeps others away and somebody else wrote.
     """
     if files.describe(job.lake.spark, arrival.path) != arrival.facts:
         raise InputError(
@@ -167,6 +171,8 @@ def _refuse_disturbed(job: Job, arrival: Arrival) -> None:
             where=arrival.facts.name,
             cure="wait until nobody writes to it, then ingest it again: nothing of it counts",
         )
+    if not job.is_alone:
+        _settled_versions(job, ledger, arrival)
 
 
 def _check_tables(lake: Lake, contract: Contract) -> None:

@@ -54,7 +54,7 @@ thresholds = { rejected_share = 1.0 }
 class TakeIn(Protocol):
     """Write a file of calls and ingest it."""
 
-    def __call__(self, name: str, *lines: str, contract: str = CALLS) -> None: ...
+    def __call__(self, name: str, *lines: str, contract: str = CALLS, **options: Any) -> None: ...
 
 
 class KilledError(Exception):
@@ -83,12 +83,15 @@ def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, *
     )
 
 
-def take_in_calls(lake: Lake, folder: Path, name: str, *lines: str, contract: str = CALLS) -> None:
-    """Write a file of calls and its contract into a folder and ingest the file."""
+def take_in_calls(
+    lake: Lake, folder: Path, name: str, *lines: str, contract: str = CALLS, is_alone: bool = True, **options: Any
+) -> None:
+    """Write a file of calls and its contract into a folder and ingest the file; `is_alone`: with the lease."""
     file, source = folder / name, folder / "calls.toml"
     file.write_text("\n".join(["id,text", *lines, ""]), encoding="utf-8")
     source.write_text(contract, encoding="utf-8")
-    ingest_files(job_on(lake, folder, source=str(source), paths=[str(file)]))
+    job = job_on(lake, folder, source=str(source), paths=[str(file)], **options)
+    ingest_files(replace(job, is_alone=is_alone))
 
 
 def register_model(

@@ -107,7 +107,7 @@ def _maintain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-days", metavar="N", type=int, default=30, help="old versions stay readable so long (default 30)"
     )
-    parser.add_argument("--force", action="store_true", help="allow --keep-days under 7")
+    parser.add_argument("--force", action="store_true", help="allow --keep-days under 7, and repairs without a lease")
 
 
 COMMANDS = (
@@ -307,7 +307,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
         held = None
         folder, now = Path(lake_root), datetime.now(UTC)
         # A lake that is not there is made by the commands that fill one, not by a slip in --lake.
-        if writes and "://" not in lake_root and (folder.is_dir() or given.command in ("ingest", "demo")):
+        if writes and lake_root.startswith("/") and (folder.is_dir() or given.command in ("ingest", "demo")):
             held = open_until_done.enter_context(
                 lease.held(folder, given.command, now, wait=given.wait, sleep=time.sleep, say=progress.line)
             )
@@ -346,6 +346,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
             ),
             print_result=_print_result,
             scratch=scratch,
+            is_alone=held is not None,
         )
         return _load(script)(job)
 

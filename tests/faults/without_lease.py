@@ -6,16 +6,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.faults import stop_at
 
 from otklik.lake import lease
 
 
+class _NoLease:
+    """The command believes that it holds a lease: where it knows that there is none it takes nothing back."""
+
+    def include(self, _: Sequence[int]) -> None:
+        return
+
+
 @contextlib.contextmanager
-def _nothing_held(*_: object, **__: object) -> Iterator[None]:
-    yield None
+def _nothing_held(*_: object, **__: object) -> Iterator[_NoLease]:
+    yield _NoLease()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import DamagedError, MissingResultError
-from otklik.lake.maintenance import vacuum
-from otklik.lake.recovery import Base, settle, with_same_rows
+from otklik.lake.maintenance import compact, vacuum
+from otklik.lake.recovery import Base, bring_back, rows_at, settle, with_same_rows
 from otklik.lake.store import NOTHING, Lake
 from otklik.lake.tables import Column, Table
 
@@ -106,6 +106,21 @@ def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: La
 
     assert with_same_rows(lake, POSTS.name, known) == compacted
     assert numbers(lake, compacted) == [0, 1, 2]
+
+
+def test_what_was_compacted_and_vacuumed_is_read_settled_and_brought_back(lake: Lake) -> None:
+    for number in range(3):
+        known = lake.append(POSTS, posts(lake, number), f"ingest {number}").version
+    compact(lake, POSTS.name)
+    vacuum(lake, POSTS.name, 0)
+    lake.append(POSTS, posts(lake, 9), "ingest 9", after=known)
+
+    assert sorted(row.id for row in rows_at(lake, POSTS.name, known).collect()) == [0, 1, 2]
+    settle(lake, POSTS.name, known, "ingest 8", quiet)
+    assert numbers(lake) == [0, 1, 2]
+    lake.replace(POSTS, posts(lake, 7), "another")
+    assert bring_back(lake, POSTS.name, known) == lake.version(POSTS.name)
+    assert numbers(lake) == [0, 1, 2]
 
 
 def test_a_version_that_was_brought_back_counts_as_itself(lake: Lake) -> None:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -79,7 +80,7 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
 def take_in(lake: Lake, tmp_path: Path) -> TakeIn:
     """Write a file of calls and ingest it into the lake."""
 
-    def take(name: str, *lines: str, contract: str = CALLS) -> None:
-        take_in_calls(lake, tmp_path, name, *lines, contract=contract)
+    def take(name: str, *lines: str, contract: str = CALLS, **options: Any) -> None:
+        take_in_calls(lake, tmp_path, name, *lines, contract=contract, **options)
 
     return take

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from tests.bench import CALLS, KilledError, TakeIn, dying, take_in_calls
 
-from otklik.errors import InputError
+from otklik.errors import BusyError, ConfigurationError, InputError
 from otklik.lake.content import content_hash
 from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.store import Lake
+from otklik.settings import load
+from otklik.sources.contract import Contract
 from otklik.steps import ingest
+from otklik.steps.masking import masked_rows
 
 #: Where the step dies.
 BEFORE_SILVER, BEFORE_LEDGER = (ingest, "_write_silver"), (FileLedger, "record")
@@ -63,6 +69,28 @@ def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: T
     assert ledger(lake)[("june.csv", "rejected")] == (0, 0, 0, 0, 0, 0)
 
 
+def test_a_refusal_leaves_the_row_of_a_loaded_content_alone(lake: Lake, take_in: TakeIn) -> None:
+    take_in("june.csv", "1,a")
+
+    with pytest.raises(InputError, match=r"june\.csv: is not the file whose hash was named"):
+        take_in("june.csv", "1,a", sha256="0" * 64)
+    take_in("july.csv", "2,b")
+
+    assert silver(lake) == {1: "a", 2: "b"}
+    assert {status for _, status in ledger(lake)} == {"loaded"}
+
+
+def test_a_file_that_is_refused_again_changes_no_table(lake: Lake, take_in: TakeIn) -> None:
+    before = None
+    for _ in range(2):
+        with pytest.raises(InputError, match="holds a header and no records"):
+            take_in("empty.csv")
+        before = before or lake.version("ops.files")
+
+    assert lake.version("ops.files") == before
+    assert ledger(lake) == {("empty.csv", "rejected"): (0, 0, 0, 0, 0, 0)}
+
+
 @pytest.mark.parametrize(("policy", "expected"), [("fail", {1: "a"}), ("add", {1: "a", 2: "b"})])
 def test_a_name_that_comes_again_follows_the_contract(
     lake: Lake, take_in: TakeIn, policy: str, expected: dict[int, str]
@@ -74,6 +102,127 @@ def test_a_name_that_comes_again_follows_the_contract(
     except InputError as fault:
         assert fault.line().startswith("calls.csv: a file of this name is loaded with other content")
     assert silver(lake) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("replace", r"june\.csv: it cannot replace .* its content is loaded already, as july\.csv"),
+        pytest.param("fail", r"june\.csv: a file of this name is loaded with other content", marks=pytest.mark.long),
+        pytest.param("add", None, marks=pytest.mark.long),
+    ],
+)
+def test_a_loaded_content_under_a_name_that_has_another_one_follows_the_contract(
+    lake: Lake, take_in: TakeIn, policy: str, said: str | None
+) -> None:
+    contract = CALLS.replace('"replace"', f'"{policy}"')
+    take_in("june.csv", "1,a", contract=contract)
+    take_in("july.csv", "2,b", contract=contract)
+    before = ledger(lake)
+
+    with nullcontext() if said is None else pytest.raises(InputError, match=said):
+        take_in("june.csv", "2,b", contract=contract)
+
+    assert ledger(lake) == before
+    assert silver(lake) == {1: "a", 2: "b"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('text = { type = "string" }', 'text = { type = "date" }', "its columns are not those of the contract: text"),
+        pytest.param(
+            'id = { type = "integer" }, text = { type = "string" }',
+            'text = { type = "string" }, id = { type = "integer" }',
+            "its columns are not those of the contract: they stand in another order",
+            marks=pytest.mark.long,
+        ),
+        (
+            'text = { type = "string" }',
+            'text = { type = "string", personal = true }',
+            "was made when the contract marked other columns as personal: text",
+        ),
+    ],
+)
+def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
+    lake: Lake, take_in: TakeIn, old: str, new: str, said: str
+) -> None:
+    take_in("june.csv", "1,a")
+    before = {table: lake.version(table) for table in (*TABLES, "ops.runs")}
+    assert old in CALLS
+
+    with pytest.raises(ConfigurationError, match=rf"silver\.calls: {said} → ingest into a fresh lake"):
+        take_in("july.csv", "2,b", contract=CALLS.replace(old, new))
+
+    assert {table: lake.version(table) for table in before} == before
+
+
+def test_a_file_that_changes_while_it_is_taken_in_does_not_count(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a")
+    write_bronze = ingest._write_bronze
+
+    def after_a_change(*arguments: Any) -> dict[str, int]:
+        with (tmp_path / "july.csv").open("a", encoding="utf-8") as file:
+            file.write("3,c\n")
+        return write_bronze(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(InputError, match=r"july\.csv: was changed while"):
+        patch.setattr(ingest, "_write_bronze", after_a_change)
+        take_in("july.csv", "2,b")
+
+    assert {file for file, _ in ledger(lake)} == {"june.csv"}
+    take_in("july.csv", "2,b", "3,c")
+    assert silver(lake) == {1: "a", 2: "b", 3: "c"}
+    assert lake.read("bronze.calls").count() == 3
+
+
+def test_what_a_killed_batch_left_is_not_shown(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in("june.csv", "1,a", "x,bad")
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, *BEFORE_LEDGER)
+        take_in("july.csv", "1,A", "2,b", "y,bad")
+
+    shown = {table: masked_rows(lake, table, None).count() for table in TABLES}
+
+    assert shown == {"bronze.calls": 2, "bronze.rejected": 1, "silver.calls": 1, "ops.files": 1}
+
+
+def test_without_a_lease_nothing_is_taken_back(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on an object store: who wrote what the ledger does not know may still write."""
+    take_in("june.csv", "1,a", is_alone=False)
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, *BEFORE_SILVER)
+        take_in("july.csv", "2,b", is_alone=False)
+    begun = lake.version("bronze.calls")
+
+    with pytest.raises(BusyError, match=r"bronze\.calls: 1 commits .* run `otklik maintain --force`"):
+        take_in("august.csv", "3,c", is_alone=False)
+
+    assert lake.version("bronze.calls") == begun
+    take_in("july.csv", "2,b", is_alone=False)
+    assert silver(lake) == {1: "a", 2: "b"}
+
+
+@pytest.mark.long
+def test_without_a_lease_two_who_wrote_at_once_are_not_both_recorded(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a", is_alone=False)
+    contract, write_silver = load(Contract, tmp_path / "calls.toml", {}), ingest._write_silver
+    another = ingest.silver_table(contract)
+
+    def while_another_writes(*arguments: Any) -> tuple[int, int, int]:
+        written = write_silver(*arguments)
+        lake.append(another, lake.read("silver.calls").withColumn("id", F.lit(9)), "ingest another")
+        return written
+
+    with monkeypatch.context() as patch, pytest.raises(BusyError, match=r"silver\.calls: 2 commits"):
+        patch.setattr(ingest, "_write_silver", while_another_writes)
+        take_in("july.csv", "2,b", is_alone=False)
+
+    assert {file for file, _ in ledger(lake)} == {"june.csv"}
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,17 @@ from otklik.lake.store import Lake
 from otklik.steps.maintain import maintain_lake
 
 
-def maintain(lake: Lake, scratch: Path, *, keep_days: int = 30, force: bool = False, check_only: bool = False) -> int:
-    return maintain_lake(job_on(lake, scratch, keep_days=keep_days, force=force, check_only=check_only))
+def maintain(
+    lake: Lake,
+    scratch: Path,
+    *,
+    keep_days: int = 30,
+    force: bool = False,
+    check_only: bool = False,
+    is_alone: bool = True,
+) -> int:
+    job = job_on(lake, scratch, keep_days=keep_days, force=force, check_only=check_only)
+    return maintain_lake(replace(job, is_alone=is_alone))
 
 
 def wrong(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -58,6 +68,33 @@ def test_it_takes_back_what_a_killed_run_left(
 
 
 @pytest.mark.long
+def test_without_a_lease_nothing_is_removed_unless_forced(
+    lake: Lake,
+    take_in: TakeIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    take_in("june.csv", "1,a")
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, FileLedger, "record")
+        take_in("july.csv", "2,b")
+    Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+
+    assert maintain(lake, tmp_path, is_alone=False) == 1
+
+    said = wrong(capsys)
+    assert [line.split(": ")[1] for line in said] == ["bronze.calls", "silver.calls", "models/calls/0123"]
+    assert all("nothing else writes, then `otklik maintain --force`" in line for line in said)
+    assert lake.read("silver.calls").count() == 2
+    assert Path(lake.folder("models", "calls", "0123")).exists()
+
+    assert maintain(lake, tmp_path, is_alone=False, force=True) == 0
+    assert lake.read("silver.calls").count() == 1
+    assert not Path(lake.folder("models", "calls", "0123")).exists()
+
+
+@pytest.mark.long
 def test_a_compacted_and_vacuumed_table_is_still_read_at_the_ledgers_version(
     lake: Lake, take_in: TakeIn, tmp_path: Path
 ) -> None:
@@ -74,6 +111,26 @@ def test_a_compacted_and_vacuumed_table_is_still_read_at_the_ledgers_version(
     assert len(files) == 1
     take_in("9.csv", "9,z")
     assert lake.read("silver.calls").count() == 4
+
+
+@pytest.mark.long
+def test_a_compacted_and_vacuumed_lake_is_repaired_and_checked_again(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a", "x,bad")
+    take_in("july.csv", "1,A", "2,b", "y,bad")
+    for _ in range(2):
+        assert maintain(lake, tmp_path, keep_days=0, force=True) == 0
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        dying(patch, FileLedger, "record")
+        take_in("august.csv", "3,c", "z,bad")
+
+    take_in("september.csv", "4,d")
+
+    assert sorted(row.id for row in lake.read("silver.calls").collect()) == [1, 2, 4]
+    assert sorted(row.record for row in lake.read("bronze.rejected").collect()) == ["x,bad", "y,bad"]
+    assert maintain(lake, tmp_path) == 0
+    assert maintain(lake, tmp_path, check_only=True) == 0
 
 
 def test_what_the_ledger_does_not_say_is_wrong_and_stays(

@@ -19,6 +19,7 @@ from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, M
 from otklik.features.catalogue import read_select
 from otklik.lake.content import content_hash
 from otklik.lake.identity import hash_of
+from otklik.lake.maintenance import vacuum
 from otklik.lake.store import Lake
 from otklik.lake.tables import FINDINGS
 from otklik.models.drift import Bins
@@ -86,8 +87,21 @@ def test_drift_of_inputs_or_scores_past_the_limit_is_an_exit_code_of_its_own(
     }
 
 
-def test_a_condition_that_fails_on_a_row_is_a_fault_of_the_task(lake: Lake, folder: Path) -> None:
+def test_features_that_were_compacted_and_vacuumed_are_scored(lake: Lake, folder: Path) -> None:
     register_model(lake, "calls", 4, BINS, AS_TRAINED, ROWS_HASH)
+    # Laid out anew, because compacting leaves a table of one file as it is.
+    lake.spark.sql(f"OPTIMIZE {lake.reference('gold.calls_features')} ZORDER BY (key)")
+    vacuum(lake, "gold.calls_features", 0)
+
+    code, _ = score(lake, folder)
+
+    assert code == 0
+    [of_age_nine] = lake.read("gold.calls_scores").where("key = '9'").collect()
+    assert of_age_nine.raw_score % 100 == 9 + 4
+
+
+def test_a_condition_that_fails_on_a_row_is_a_fault_of_the_task(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 5, BINS, AS_TRAINED, ROWS_HASH)
     job = job_on(lake, folder, {"score.where": "1 / age > 0"}, task=str(folder / "task.toml"))
     build_features(job)
 

@@ -178,6 +178,18 @@ class FileLedger:
                         newest[table] = max(version, newest.get(table, NOTHING))
         return newest
 
+    def refuse(self, entry: FileEntry) -> None:
+        """Write the row of a file that was refused, unless its content has one that says as much or more.
+
+        The row of a content that is or was loaded holds the versions of the tables: without it they would look like a
+        killed run's.
+        """
+        before = next((each for each in self._entries if each.content == entry.content), None)
+        if before is None or (
+            before.status == "rejected" and (before.file, before.contract_hash) != (entry.file, entry.contract_hash)
+        ):
+            self.record(entry)
+
     def record(self, entry: FileEntry, instead_of: FileEntry | None = None) -> None:
         """Write a file's row in one commit with that of the file it replaces; a content has one row, the latest."""
         entries = [entry] if instead_of is None else [entry, replace(instead_of, status="replaced")]

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from otklik.errors import DamagedError
 from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger
-from otklik.lake.recovery import unknown_commits
+from otklik.lake.recovery import rows_at, unknown_commits
 from otklik.lake.store import NOTHING, Lake, plain_type
 from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
 
@@ -93,7 +93,7 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
         expected = {entry.batch: entry.rows for entry in mine}
         flaws += _batch_flaws(lake, BRONZE.of(source).name, known, expected)
         silver = SILVER.of(source).name
-        rows, inserted = lake.read(silver, known.get(silver)).count(), sum(entry.inserted for entry in mine)
+        rows, inserted = rows_at(lake, silver, known.get(silver)).count(), sum(entry.inserted for entry in mine)
         if rows != inserted:
             flaws.append(DamagedError(f"{rows:,} rows, the ledger says {inserted:,}", where=silver, cure=_CURE))
     rejected = {entry.batch: entry.rejected for entry in loaded if entry.rejected}
@@ -103,7 +103,7 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
 
 
 def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[str, int]) -> list[DamagedError]:
-    counted = lake.read(table, known.get(table)).groupBy("_batch").agg(F.count("*").alias("rows")).collect()
+    counted = rows_at(lake, table, known.get(table)).groupBy("_batch").agg(F.count("*").alias("rows")).collect()
     found = {row["_batch"]: int(row["rows"]) for row in counted}
     return [
         DamagedError(

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from otklik.errors import DamagedError
+from pyspark.sql import DataFrame
+
+from otklik.errors import BusyError, DamagedError
 from otklik.lake.store import NOTHING, RESTORE, Commit, Lake
 
 #: What Delta calls commits that leave the rows as they were.
@@ -51,7 +53,9 @@ class Base:
     is_begun: bool = False
 
 
-def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[[str], None]) -> Base:
+def settle(
+    lake: Lake, table: str, known: int | None, label: str, say: Callable[[str], None], *, is_alone: bool = True
+) -> Base:
     """Take back what dead writers left in a table, except the commits of the batch that runs now.
 
     Args:
@@ -60,12 +64,14 @@ def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[
         known: the newest version in the ledger; None where the ledger knows none.
         label: of the batch that runs now.
         say: is told what was taken back.
+        is_alone: whether nobody else can be writing; if somebody can, nothing is taken back.
 
     Returns:
         Behind what the batch writes; version `NOTHING` where there is no such table yet.
 
     Raises:
         DamagedError: if the table is older than the ledger.
+        BusyError: if there is something to take back, and its writer may still be alive.
     """
     commits = lake.commits(table, NOTHING if known is None else known - 1)
     if known is not None and not commits:
@@ -80,7 +86,14 @@ def settle(lake: Lake, table: str, known: int | None, label: str, say: Callable[
     base, unknown = unknown_commits(commits, 0 if known is None else known)
     if all((commit.label or "").startswith(label) for commit in unknown):
         return Base(base, is_begun=bool(unknown))
-    restored = lake.restore(table, base)
+    if not is_alone:
+        raise BusyError(
+            f"{len(unknown)} commits that the ledger does not know: of a killed run, or of one that still writes",
+            where=table,
+            cure="see to it that nothing else writes to the lake, then run `otklik maintain --force`",
+        )
+    # Not `base` itself: it may have been compacted since, and its own files vacuumed.
+    restored = lake.restore(table, unknown[0].version - 1)
     say(f"    {table}: took back {len(unknown)} unfinished commits of an earlier run")
     return Base(restored)
 
@@ -99,12 +112,20 @@ def with_same_rows(lake: Lake, table: str, version: int) -> int:
     return max(each for each, rows in origin.items() if rows == version)
 
 
+def rows_at(lake: Lake, table: str, version: int | None) -> DataFrame:
+    """The rows of a version, read from the newest one that holds the same; the newest rows where no version is known.
+
+    Raises:
+        MissingResultError: if the table or that version of it is gone.
+    """
+    return lake.read(table, None if version is None else with_same_rows(lake, table, version))
+
+
 def bring_back(lake: Lake, table: str, version: int) -> int:
     """Make the rows of a version the newest again; returns that version, or the new one where there must be one.
 
     Raises:
         MissingResultError: if its files were vacuumed.
     """
-    if with_same_rows(lake, table, version) == lake.version(table):
-        return version
-    return lake.restore(table, version)
+    same = with_same_rows(lake, table, version)
+    return version if same == lake.version(table) else lake.restore(table, same)

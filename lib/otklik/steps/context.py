@@ -37,7 +37,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything a job works with."""
+    """Everything a job works with.
+
+    Attributes:
+        is_alone: whether this process holds the lease of the lake, so that nobody else writes to it.
+    """
 
     options: Options
     lake: Lake
@@ -47,6 +51,7 @@ class Job:
     pseudonym_key: Callable[[], bytes]
     print_result: Callable[[str], None]
     scratch: Path
+    is_alone: bool = True
 
     def about(self, **names: Any) -> Job:
         """The same job with other arguments."""

@@ -13,7 +13,7 @@ from otklik.errors import ConfigurationError, InputError
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.recovery import Base, settle
-from otklik.lake.store import NOTHING, Commit
+from otklik.lake.store import NOTHING, Commit, Lake, plain_type
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import with_pseudonyms
 from otklik.settings import load
@@ -50,6 +50,7 @@ def ingest_files(job: Job) -> int:
     contract = load(Contract, job.home.source(job.options["source"]), dict(job.options.overrides))
     key = job.pseudonym_key() if contract.personal_columns else b""
     check_rules(job.lake.spark, contract)
+    _check_tables(job.lake, contract)
     # Which hashes single files have says nothing of how rows are read.
     contract_hash = hash_of(contract.model_dump(mode="json", exclude={"sha256"}))
     run = start_of(job, "ingest", contract.name, contract_hash)
@@ -82,6 +83,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
         loaded = ledger.loaded(contract.name)
         known = next((entry for entry in loaded if entry.content_hash == facts.content_hash), None)
         if known is not None and files.has_named_hash(facts, contract, arrival.given_hash):
+            _check_name(contract, facts, known, loaded)
             step.rows(known.rows)
             step.say("this content is loaded already")
             if known.contract_hash != arrival.contract_hash:
@@ -98,13 +100,14 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
                 counts = checks.balance(judged, contract)
                 checks.refuse_past_thresholds(counts, judged, contract, facts.name)
         except InputError:
-            ledger.record(_entry(job, arrival, "rejected"))
+            ledger.refuse(_entry(job, arrival, "rejected"))
             raise
         batch = _Batch(job, arrival, old, _settled_versions(job, ledger, arrival))
         versions = _write_bronze(batch, records, judged, counts)
         inserted, updated, version = _write_silver(batch, judged, key)
         versions[f"silver.{contract.name}"] = version
         judged.unpersist()
+        _refuse_disturbed(job, ledger, arrival)
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
         ledger.record(entry, instead_of=old)
         step.rows(entry.rows)
@@ -146,7 +149,83 @@ def _settled_versions(job: Job, ledger: FileLedger, arrival: Arrival) -> dict[st
     tables = [f"bronze.{name}", REJECTED.name, f"silver.{name}"]
     known = ledger.versions(tables)
     label = f"ingest {arrival.batch}"
-    return {table: settle(job.lake, table, known.get(table), label, job.progress.line) for table in tables}
+    return {
+        table: settle(job.lake, table, known.get(table), label, job.progress.line, is_alone=job.is_alone)
+        for table in tables
+    }
+
+
+def _refuse_disturbed(job: Job, ledger: FileLedger, arrival: Arrival) -> None:
+    """See that the file is still the one that was described, and that nobody else wrote to its tables meanwhile.
+
+    Its records were read more than once: a file that was changed in between is half of one content, half of another.
+    What was written of it stays out of the ledger, and is taken back like a killed run's.
+
+    Raises:
+        InputError: if the file is another one now.
+        BusyError: where no lease keeps others away and somebody else wrote.
+    """
+    if files.describe(job.lake.spark, arrival.path) != arrival.facts:
+        raise InputError(
+            "was changed while it was taken in",
+            where=arrival.facts.name,
+            cure="wait until nobody writes to it, then ingest it again: nothing of it counts",
+        )
+    if not job.is_alone:
+        _settled_versions(job, ledger, arrival)
+
+
+def _check_tables(lake: Lake, contract: Contract) -> None:
+    """See that the tables of a source fit its contract before anything is written.
+
+    Raises:
+        ConfigurationError: if other columns were declared, or marked as personal, when they were made. What they hold
+            would stay as it is: raw values of a column that is personal only from now on, for everybody to read.
+    """
+    silver, cure = silver_table(contract), "ingest into a fresh lake, or undo the change of the contract"
+    wanted = [(column.name, plain_type(column.type)) for column in silver.columns]
+    if lake.exists(silver.name) and (there := lake.read(silver.name).dtypes) != wanted:
+        changed = sorted({name for name, _ in {*there} ^ {*wanted}})
+        raise ConfigurationError(
+            f"its columns are not those of the contract: {', '.join(changed) or 'they stand in another order'}",
+            where=silver.name,
+            cure=cure,
+        )
+    in_bronze = ["record"] if contract.personal_columns else []
+    for table, personal in ((silver.name, contract.personal_columns), (f"bronze.{contract.name}", in_bronze)):
+        others = sorted({*lake.personal_columns(table)} ^ {*personal})
+        if others and lake.exists(table):
+            raise ConfigurationError(
+                f"was made when the contract marked other columns as personal: {', '.join(others)}",
+                where=table,
+                cure=cure,
+            )
+
+
+def _check_name(contract: Contract, facts: files.FileFacts, known: FileEntry, loaded: Sequence[FileEntry]) -> None:
+    """See whether a file whose content is loaded may have the name that it has.
+
+    Raises:
+        InputError: if another content is loaded under this name, and the contract does not allow both.
+    """
+    if known.file == facts.name or all(entry.file != facts.name for entry in loaded):
+        return
+    if contract.same_name_other_content == "fail":
+        raise _other_content(facts)
+    if contract.same_name_other_content == "replace":
+        raise InputError(
+            f"it cannot replace the loaded file of this name: its content is loaded already, as {known.file}",
+            where=facts.name,
+            cure="see which name is right, and ingest all files into a fresh lake if it is this one",
+        )
+
+
+def _other_content(facts: files.FileFacts) -> InputError:
+    return InputError(
+        "a file of this name is loaded with other content",
+        where=facts.name,
+        cure="rename the file, or set same_name_other_content to 'replace' or 'add' in the contract",
+    )
 
 
 def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[FileEntry]) -> FileEntry | None:
@@ -159,11 +238,7 @@ def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[Fi
     if not same or contract.same_name_other_content == "add":
         return None
     if contract.same_name_other_content == "fail":
-        raise InputError(
-            "a file of this name is loaded with other content",
-            where=facts.name,
-            cure="rename the file, or set same_name_other_content to 'replace' or 'add' in the contract",
-        )
+        raise _other_content(facts)
     old, later = loaded[same[-1]], loaded[same[-1] + 1 :]
     is_mixed = old.updated or old.repeated or any(entry.updated or entry.repeated for entry in later)
     if len(same) > 1 or is_mixed:

@@ -47,7 +47,10 @@ def maintain_lake(job: Job) -> int:
         return 1
     if not only_checks:
         with job.progress.step("repair") as step:
-            step.say(f"{_take_back(job, ledger, tables)} tables brought back, {_clear_away(job)} leftovers removed")
+            if _may_repair(job):
+                step.say(f"{_take_back(job, ledger, tables)} tables brought back, {_clear_away(job)} leftovers removed")
+            else:
+                step.say("left out: no lease shows whether somebody else writes; --force repairs")
     with job.progress.step("check") as step:
         flaws = _flaws(job, ledger, tables)
         step.say(f"{len(tables)} tables, {len(flaws)} flaws")
@@ -61,6 +64,11 @@ def maintain_lake(job: Job) -> int:
         record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
     job.print_result("".join(f"wrong: {flaw.line()}\n" for flaw in flaws))
     return 1 if flaws else 0
+
+
+def _may_repair(job: Job) -> bool:
+    """What looks like a killed run's may be the work of one that is alive, where no lease tells them apart."""
+    return job.is_alone or bool(job.options["force"])
 
 
 def _take_back(job: Job, ledger: FileLedger, tables: list[str]) -> int:
@@ -98,6 +106,7 @@ def _orphans(job: Job) -> list[tuple[str, str]]:
 
 def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     lake = job.lake
+    cure = "`otklik maintain`" if job.is_alone else "see to it that nothing else writes, then `otklik maintain --force`"
     found = []
     for table in tables:
         definition = _definition(job, table)
@@ -105,9 +114,7 @@ def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError
             found += maintenance.definition_flaws(lake, table, definition)
     of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
     found += [
-        DamagedError(
-            f"{count} unfinished commits of a killed run", where=table, cure="`otklik maintain` takes them back"
-        )
+        DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
         for table, count in maintenance.unfinished(lake, ledger, of_records).items()
     ]
     found += maintenance.ledger_flaws(lake, ledger)
@@ -119,7 +126,7 @@ def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError
             except DamagedError as fault:
                 found.append(fault)
     found += [
-        DamagedError("left by a killed run", where=f"{folder}/{name}", cure="`otklik maintain`")
+        DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
         for folder, name in _orphans(job)
     ]
     return found

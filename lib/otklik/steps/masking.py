@@ -18,6 +18,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, MissingResultError
+from otklik.lake.ledger import FileLedger
+from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import REJECTED
 from otklik.settings import NAME_PATTERN
@@ -39,7 +41,9 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         raise MissingResultError(
             "there is no such table", where=table, cure="`otklik tables` lists what fills each table"
         )
-    rows = lake.read(table)
+    # What the ledger of files does not know yet is a part of a batch.
+    known = FileLedger(lake).versions([table]) if layer in ("bronze", "silver") else {}
+    rows = rows_at(lake, table, known.get(table))
     if table == REJECTED.name:
         rows = _without_personal_records(lake, rows)
     for column in lake.personal_columns(table):

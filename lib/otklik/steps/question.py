@@ -12,7 +12,7 @@ from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.identity import code_version, hash_of, run_id
 from otklik.lake.ledger import Run, find_answer, find_run, input_versions, record_run
-from otklik.lake.recovery import bring_back, with_same_rows
+from otklik.lake.recovery import bring_back, rows_at
 from otklik.lake.store import Lake
 from otklik.settings import load
 from otklik.steps.context import Job
@@ -100,10 +100,7 @@ def _versions(job: Job, task: Task) -> dict[str, int]:
 
 def known_inputs(lake: Lake, task: Task, versions: dict[str, int], as_of: datetime) -> dict[str, DataFrame]:
     """The task's input frames at their pinned versions, without what was not known at the moment."""
-    return {
-        name: only_known(lake.read(table, with_same_rows(lake, table, versions[table])), as_of)
-        for name, table in task.inputs.items()
-    }
+    return {name: only_known(rows_at(lake, table, versions[table]), as_of) for name, table in task.inputs.items()}
 
 
 def answered_before(job: Job, run: Run) -> Run | None:

@@ -9,6 +9,7 @@ from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
 from otklik.lake.ledger import Run, find_run, record_run
+from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FILES, FINDINGS, SCOREBOARD
 from otklik.models import registry
 from otklik.report import reductions
@@ -105,11 +106,13 @@ def _needed(job: Job, question: Question, step: str) -> Run:
 
 def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run) -> ReportFacts:
     lake, task, name = job.lake, question.task, question.task.name
-    features = lake.read(f"gold.{name}_features", before.outputs[f"gold.{name}_features"])
-    predictions = lake.read(f"gold.{name}_predictions", trained.outputs[f"gold.{name}_predictions"])
-    scores = lake.read(f"gold.{name}_scores", scored.outputs[f"gold.{name}_scores"])
+    features = rows_at(lake, f"gold.{name}_features", before.outputs[f"gold.{name}_features"])
+    predictions = rows_at(lake, f"gold.{name}_predictions", trained.outputs[f"gold.{name}_predictions"])
+    scores = rows_at(lake, f"gold.{name}_scores", scored.outputs[f"gold.{name}_scores"])
     decision = task.decision
-    actions = None if decision is None else lake.read(f"gold.{name}_actions", scored.outputs[f"gold.{name}_actions"])
+    actions = (
+        None if decision is None else rows_at(lake, f"gold.{name}_actions", scored.outputs[f"gold.{name}_actions"])
+    )
     bands = {**task.preparation.bands, **task.report.attribute_bands}
     shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in question.columns)]))
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from otklik.decisions.audience import action_values, audience, with_rank
 from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, MissingResultError, RefusedError
 from otklik.lake.ledger import record_run
+from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
 from otklik.models.drift import counts_in, drift_of
 from otklik.models.registry import Champion, ServingModel, load_champion
@@ -40,7 +41,7 @@ def score_rows(job: Job, question: Question | None = None) -> int:
         job.progress.line(f"  score {question.task.name}: reused")
         return WARNING_EXIT_CODE if earlier.message.startswith(_DRIFTED) else 0
     with noted(job, run), job.progress.step(f"score {question.task.name}") as step:
-        rows = _chosen_rows(job.lake.read(table, before.outputs[table]), question, champion.serving)
+        rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), question, champion.serving)
         scores = _scores(rows, question, champion).persist()
         count = scores.count()
         if not count:

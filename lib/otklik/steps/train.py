@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import RefusedError
 from otklik.lake.ledger import record_run
+from otklik.lake.recovery import rows_at
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
 from otklik.models.leaks import single_feature_auc, suspected_leaks
 from otklik.models.prepare import Finding, Preparation, Rules, features_of, findings_of, matrix, sample, slot_array
@@ -57,7 +58,7 @@ def train_models(job: Job, question: Question | None = None) -> int:
     if has_sound_model(job.lake, question.task.name, question.run_id) and answered_before(job, run) is not None:
         job.progress.line(f"  train {question.task.name}: reused")
         return 0
-    rows = job.lake.read(table, before.outputs[table])
+    rows = rows_at(job.lake, table, before.outputs[table])
     with noted(job, run), ThreadPoolExecutor(question.task.models.parallelism) as executor:
         contest = _contest(job, question, rows, executor)
         with job.progress.step("judge: scoreboard with intervals") as step:

@@ -8,7 +8,7 @@ import pytest
 from tests.bench import CALLS, TakeIn, job_on
 from tests.steps.test_question import TASK
 
-from otklik.errors import ConfigurationError, RefusedError
+from otklik.errors import ConfigurationError, MissingResultError, RefusedError
 from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
 from otklik.steps.features import build_features
@@ -84,3 +84,16 @@ def test_sql_that_fails_on_a_row_is_named_without_the_row(
         build_features(job_on(lake, tmp_path, task=str(task)))
 
     assert "try_cast" in caught.value.line()
+
+
+def test_a_question_that_cannot_be_asked_leaves_its_row_too(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in("june.csv", "1,a")
+    task = tmp_path / "who_posts.toml"
+    task.write_text(TASK.replace("silver.calls", "silver.posts"), encoding="utf-8")
+
+    with pytest.raises(MissingResultError, match=r"silver\.posts: nothing has been ingested"):
+        build_features(job_on(lake, tmp_path, task=str(task)))
+
+    row = lake.read("ops.runs").where("job = 'features'").collect()[0]
+    assert (row.task, row.status) == ("who_posts", "failed")
+    assert "nothing has been ingested" in row.message

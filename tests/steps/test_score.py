@@ -32,12 +32,13 @@ from otklik.steps.score import score_rows
 
 pytestmark = pytest.mark.long
 BINS = (Bins("age", edges=(4.0,)), Bins("probability", edges=(0.5,)))
-#: What is counted in the forty rows: half are up to four years old, and the model gives each a high probability.
+#: Of the SELECT that gives the rows, so that the model fits them.
 ROWS_HASH = hash_of(
     read_select(
         "record_rows", {"input": "calls", "key": "id", "label": "text", "yes": "a", "moment": "2020-01-01"}, []
     ).text
 )
+#: What is counted in the forty rows: half are up to four years old, and the model gives each a high probability.
 AS_TRAINED = {"age": [20, 20, 0], "probability": [0, 40, 0]}
 
 

@@ -10,13 +10,13 @@ from otklik.features.builder import count_rows, rows_of_task, with_features
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
 from otklik.steps.context import Job
-from otklik.steps.question import Question, answered_before, ask, known_inputs
+from otklik.steps.question import Question, answered_before, asked, known_inputs
 from otklik.steps.starts import noted
 
 
 def build_features(job: Job, question: Question | None = None) -> int:
     """Write gold.<task>_features; returns the exit code."""
-    question = question or ask(job)
+    question = question or asked(job, "features")
     run = question.start(job, "features", {table: str(version) for table, version in question.versions.items()})
     with noted(job, run), job.progress.step(f"features {question.task.name}") as step:
         earlier = answered_before(job, run)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from otklik.errors import MissingResultError
+from otklik.errors import MissingResultError, OtklikError
 from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_of_task
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.identity import code_version, hash_of, run_id
 from otklik.lake.ledger import Run, find_answer, find_run, input_versions, record_run
 from otklik.lake.recovery import bring_back, rows_at
 from otklik.lake.store import Lake
+from otklik.lake.tables import RUNS
 from otklik.settings import load
 from otklik.steps.context import Job
-from otklik.steps.starts import clear_sql
+from otklik.steps.starts import clear_sql, noted, start_of
 from otklik.task import Task
 
 
@@ -75,6 +77,24 @@ def ask(job: Job) -> Question:
     settings = {**task.model_dump(mode="json"), "sql": [s.text for s in (rows_select, *(s for s, _ in selects))]}
     name = run_id(task.name, as_of, settings, versions, code_version())
     return Question(task, rows_select, selects, versions, as_of, name, hash_of(settings))
+
+
+def asked(job: Job, step: str) -> Question:
+    """`ask`; where it fails, the start of the step leaves its row in ops.runs like any other.
+
+    Raises:
+        ConfigurationError: as `ask`.
+        MissingResultError: as `ask`.
+    """
+    try:
+        return ask(job)
+    except OtklikError:
+        # A slip in --lake makes no lake.
+        if not job.lake.exists(RUNS.name):
+            raise
+        about = Path(str(job.options["task"])).stem
+        with noted(job, start_of(job, step, about, hash_of(dict(job.options.overrides)))):
+            raise
 
 
 def _versions(job: Job, task: Task) -> dict[str, int]:

@@ -17,7 +17,7 @@ from otklik.report.contents import contents
 from otklik.report.facts import Language, ReportFacts
 from otklik.report.page import render
 from otklik.steps.context import Job
-from otklik.steps.question import Question, ask, features_run
+from otklik.steps.question import Question, ask, asked, features_run
 from otklik.steps.starts import noted
 
 PAGE = "index.html"
@@ -34,7 +34,7 @@ def write_report(job: Job, question: Question | None = None) -> int:
         return 0
     names = [job.options["task"]] if job.options.names.get("task") else _tasks(job)
     if len(names) == 1:
-        _write(job, ask(job.about(task=names[0])), PAGE)
+        _write(job, asked(job.about(task=names[0]), "report"), PAGE)
         return 0
     pages = []
     for name in names:
@@ -62,9 +62,10 @@ def _tasks(job: Job) -> list[str]:
 
 def _write(job: Job, question: Question, page: str) -> str:
     """Write one task's page; returns its title."""
-    before = features_run(job, question)
-    trained = _training_behind(job, question)
-    scored = _needed(job, question, "score")
+    with noted(job, question.start(job, "report", {})):
+        before = features_run(job, question)
+        trained = _training_behind(job, question)
+        scored = _needed(job, question, "score")
     inputs = {**trained.inputs, "training": trained.run_id, "language": job.options.language, "page": page}
     run = question.start(job, "report", inputs)
     with noted(job, run), job.progress.step(f"report {question.task.name}") as step:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otklik.steps.context import Job
 from otklik.steps.features import build_features
-from otklik.steps.question import ask
+from otklik.steps.question import asked
 from otklik.steps.report import write_report
 from otklik.steps.score import score_rows
 from otklik.steps.train import train_models
@@ -15,5 +15,5 @@ def run_task(job: Job) -> int:
 
     The question is asked once: what is ingested meanwhile belongs to the next run.
     """
-    question = ask(job)
+    question = asked(job, "features")
     return max(step(job, question) for step in (build_features, train_models, score_rows, write_report))

@@ -20,7 +20,7 @@ from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
-from otklik.steps.question import Question, answered_before, ask, features_run
+from otklik.steps.question import Question, answered_before, asked, features_run
 from otklik.steps.starts import noted
 
 _DRIFTED = "inputs have drifted"
@@ -28,9 +28,10 @@ _DRIFTED = "inputs have drifted"
 
 def score_rows(job: Job, question: Question | None = None) -> int:
     """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, a warning's past a limit."""
-    question = question or ask(job)
-    before = features_run(job, question)
-    champion = load_champion(job.lake, question.task.name)
+    question = question or asked(job, "score")
+    with noted(job, question.start(job, "score", {})):
+        before = features_run(job, question)
+        champion = load_champion(job.lake, question.task.name)
     for refusal in champion.refused:
         job.progress.line(f"  warning: {refusal}; the champion before it serves")
     table = f"gold.{question.task.name}_features"

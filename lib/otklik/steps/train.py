@@ -40,7 +40,7 @@ from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.crown import crown
 from otklik.steps.frames import replace_rows
-from otklik.steps.question import Question, answered_before, ask, features_run
+from otklik.steps.question import Question, answered_before, asked, features_run
 from otklik.steps.starts import noted
 from otklik.task import Task
 
@@ -50,8 +50,9 @@ _TRIED_ROWS = 20_000
 
 def train_models(job: Job, question: Question | None = None) -> int:
     """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
-    question = question or ask(job)
-    before = features_run(job, question)
+    question = question or asked(job, "train")
+    with noted(job, question.start(job, "train", {})):
+        before = features_run(job, question)
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})
     # A model that was damaged since is trained anew, as whoever meets it is told to.

@@ -34,7 +34,7 @@ def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: P
     assert [row.status for row in lake.read("ops.runs").where("job = 'features'").collect()] == ["failed"]
 
 
-@pytest.mark.parametrize("known", ["arrival", "untimed"])
+@pytest.mark.parametrize("known", ["arrival", pytest.param("untimed", marks=pytest.mark.long)])
 def test_sql_that_fails_on_a_row_is_named_without_the_row(
     lake: Lake, take_in: TakeIn, tmp_path: Path, known: str
 ) -> None:

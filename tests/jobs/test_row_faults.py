@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from otklik.cli import main
@@ -50,6 +51,7 @@ JSON: dict[bytes, list[str]] = {
 }
 
 
+@pytest.mark.long
 def test_bad_rows_are_kept_with_reasons_and_position_and_the_others_taken_in(
     spark: SparkSession, tmp_path: Path
 ) -> None:

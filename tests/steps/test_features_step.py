@@ -35,7 +35,6 @@ def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: P
     assert [row.status for row in lake.read("ops.runs").where("job = 'features'").collect()] == ["failed"]
 
 
-<<<<<<< HEAD
 def test_a_personal_column_is_not_there_under_another_name(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in(
         "june.csv",
@@ -73,10 +72,7 @@ def test_a_select_that_multiplies_rows_is_refused_and_leaves_the_table(
     assert content_hash(lake.read("gold.calls_features")) == before
 
 
-@pytest.mark.parametrize("known", ["arrival", "untimed"])
-=======
 @pytest.mark.parametrize("known", ["arrival", pytest.param("untimed", marks=pytest.mark.long)])
->>>>>>> sources-d
 def test_sql_that_fails_on_a_row_is_named_without_the_row(
     lake: Lake, take_in: TakeIn, tmp_path: Path, known: str
 ) -> None:

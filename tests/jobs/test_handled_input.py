@@ -41,12 +41,13 @@ OF_SEVERAL_LINES = AS_TEXT | {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("texts", "encoding"),
     [
         pytest.param(AS_TEXT, "utf-8", id="by lines"),
-        pytest.param(OF_SEVERAL_LINES, "utf-8", id="of several lines", marks=pytest.mark.long),
-        pytest.param(AS_TEXT, "utf-16", id="utf-16", marks=pytest.mark.long),
+        pytest.param(OF_SEVERAL_LINES, "utf-8", id="of several lines"),
+        pytest.param(AS_TEXT, "utf-16", id="utf-16"),
     ],
 )
 def test_every_form_of_a_file_is_taken_in(

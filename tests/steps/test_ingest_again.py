@@ -178,6 +178,7 @@ def test_a_file_that_changes_while_it_is_taken_in_does_not_count(
     assert lake.read("bronze.calls").count() == 3
 
 
+@pytest.mark.long
 def test_what_a_killed_batch_left_is_not_shown(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
     take_in("june.csv", "1,a", "x,bad")
     with monkeypatch.context() as patch, pytest.raises(KilledError):

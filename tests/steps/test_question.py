@@ -55,6 +55,7 @@ def test_later_files_change_no_earlier_answer(lake: Lake, take_in: TakeIn, tmp_p
     assert features(lake, tmp_path, datetime.now(UTC)) != first
 
 
+@pytest.mark.long
 def test_an_answer_that_is_given_again_stands_in_the_table(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a", "2,b")
     then = datetime.now(UTC)

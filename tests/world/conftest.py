@@ -58,7 +58,7 @@ def silver(spark: SparkSession, world: World) -> dict[str, DataFrame]:
     customers = [
         (row["Код клиента"], local(row["Зарегистрирован"], "%d.%m.%Y %H:%M"), birth_date(row["Дата рожд."]).date(),
          row["Пол"], row["Город"], row["Образование"], row["Семейное положение"], int(row["Детей"] or 0),
-         number(row["Доход, тг"]), row["Кредит"], row["Ипотека"])
+         number(row["Доход, тг"]), row["Кредит"], row["Ипотека"], local(row["Изменено"], "%d.%m.%Y %H:%M:%S"))
         for row in world.customers.kept.values()
     ]  # fmt: skip
     contacts = [
@@ -75,7 +75,8 @@ def silver(spark: SparkSession, world: World) -> dict[str, DataFrame]:
         "customers": spark.createDataFrame(
             customers,
             "customer_id STRING, registered_at TIMESTAMP, birth_date DATE, sex STRING, city STRING, education STRING, "
-            "marital_status STRING, children INT, income DOUBLE, has_loan STRING, has_housing_loan STRING",
+            "marital_status STRING, children INT, income DOUBLE, has_loan STRING, has_housing_loan STRING, "
+            "updated_at TIMESTAMP",
         ).selectExpr("*", "registered_at AS known_at"),
         "contacts": spark.createDataFrame(
             contacts,

@@ -65,6 +65,10 @@ def planted_columns(contacts: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_truth_is_exactly_linear_in_the_features_of_the_task(contacts):
+    # Truth goes by a customer's newest version, which was not known at contacts before it was made.
+    is_newest = contacts["children"].notna()
+    assert 0.98 < is_newest.mean() < 1
+    contacts = contacts[is_newest]
     planted = planted_columns(contacts)
     campaign = contacts["moment"].rank(method="dense") - 1
     time = campaign / (len(CAMPAIGN_MOMENTS) - 1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,13 +62,16 @@ class KilledError(Exception):
     """Stands for the death of the process; tests/faults kills real ones."""
 
 
-def dying(monkeypatch: pytest.MonkeyPatch, owner: ModuleType | type, at: str) -> None:
-    """From now on the step dies where it would call this function."""
+@contextlib.contextmanager
+def dying(monkeypatch: pytest.MonkeyPatch, owner: ModuleType | type, at: str) -> Iterator[None]:
+    """The step inside dies where it would call this function; afterwards the function is itself again."""
 
     def die(*_: object, **__: object) -> None:
         raise KilledError
 
-    monkeypatch.setattr(owner, at, die)
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(owner, at, die)
+        yield
 
 
 def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, **names: Any) -> Job:

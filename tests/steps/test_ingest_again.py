@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from tests.bench import CALLS, KilledError, TakeIn, dying, take_in_calls
+from tests.bench import CALLS, TakeIn, dying, take_in_calls
 
 from otklik.errors import BusyError, ConfigurationError, InputError
 from otklik.lake.content import content_hash
@@ -181,8 +181,7 @@ def test_a_file_that_changes_while_it_is_taken_in_does_not_count(
 @pytest.mark.long
 def test_what_a_killed_batch_left_is_not_shown(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
     take_in("june.csv", "1,a", "x,bad")
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, *BEFORE_LEDGER)
+    with dying(monkeypatch, *BEFORE_LEDGER):
         take_in("july.csv", "1,A", "2,b", "y,bad")
 
     shown = {table: masked_rows(lake, table, None).count() for table in TABLES}
@@ -193,8 +192,7 @@ def test_what_a_killed_batch_left_is_not_shown(lake: Lake, take_in: TakeIn, monk
 def test_without_a_lease_nothing_is_taken_back(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on an object store: who wrote what the ledger does not know may still write."""
     take_in("june.csv", "1,a", is_alone=False)
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, *BEFORE_SILVER)
+    with dying(monkeypatch, *BEFORE_SILVER):
         take_in("july.csv", "2,b", is_alone=False)
     begun = lake.version("bronze.calls")
 
@@ -243,8 +241,7 @@ def test_a_killed_batch_run_again_gives_the_same_tables(
 ) -> None:
     take_in("june.csv", "1,a", "x,bad")
     known = input_versions(lake, ["silver.calls"])
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, *at)
+    with dying(monkeypatch, *at):
         take_in("july.csv", "1,A", "2,b", "y,bad")
 
     assert input_versions(lake, ["silver.calls"]) == known
@@ -259,8 +256,7 @@ def test_a_killed_batch_run_again_gives_the_same_tables(
 def test_another_file_after_a_killed_batch_finds_nothing_of_it(
     lake: Lake, take_in: TakeIn, unkilled: Lake, at: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, *at)
+    with dying(monkeypatch, *at):
         take_in("july.csv", "1,A", "2,b", "y,bad")
 
     take_in("june.csv", "1,a", "x,bad")
@@ -277,8 +273,7 @@ def test_a_killed_replacement_run_again_is_whole(
     lake: Lake, take_in: TakeIn, at: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in("june.csv", "1,a", "2,b", "x,bad")
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, *at)
+    with dying(monkeypatch, *at):
         take_in("june.csv", "2,B", "3,c")
 
     take_in("june.csv", "2,B", "3,c")

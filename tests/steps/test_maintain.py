@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.bench import KilledError, TakeIn, dying, job_on
+from tests.bench import TakeIn, dying, job_on
 
 from otklik.errors import ConfigurationError, DamagedError
 from otklik.lake.folder import Folder
@@ -42,8 +42,7 @@ def test_it_takes_back_what_a_killed_run_left(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     take_in("june.csv", "1,a", "x,bad")
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, FileLedger, "record")
+    with dying(monkeypatch, FileLedger, "record"):
         take_in("july.csv", "1,A", "2,b", "y,bad")
     Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
     Path(lake.folder("report")).mkdir()
@@ -76,8 +75,7 @@ def test_without_a_lease_nothing_is_removed_unless_forced(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     take_in("june.csv", "1,a")
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, FileLedger, "record")
+    with dying(monkeypatch, FileLedger, "record"):
         take_in("july.csv", "2,b")
     Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
 
@@ -121,8 +119,7 @@ def test_a_compacted_and_vacuumed_lake_is_repaired_and_checked_again(
     take_in("july.csv", "1,A", "2,b", "y,bad")
     for _ in range(2):
         assert maintain(lake, tmp_path, keep_days=0, force=True) == 0
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        dying(patch, FileLedger, "record")
+    with dying(monkeypatch, FileLedger, "record"):
         take_in("august.csv", "3,c", "z,bad")
 
     take_in("september.csv", "4,d")

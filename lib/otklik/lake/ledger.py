@@ -145,14 +145,16 @@ class FileLedger:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         files = lake.find(FILES.name)
-        missing = [] if files is None else sorted({*_FILE_ROW.fieldNames()} - {*files.columns})
+        columns = _FILE_ROW.fieldNames()
+        missing = [] if files is None else sorted({*columns} - {*files.columns})
         if missing:
             raise DamagedError(
                 f"the ledger of files lacks its column {', '.join(missing)}",
                 where=FILES.name,
                 cure="bring the table back to its last good version with RESTORE TABLE, or ingest into a fresh lake",
             )
-        self._entries = [] if files is None else [_file_entry(row) for row in files.orderBy("started_at").collect()]
+        rows = [] if files is None else files.select(*columns).orderBy("started_at").collect()
+        self._entries = [_file_entry(row) for row in rows]
 
     @property
     def entries(self) -> Sequence[FileEntry]:
@@ -239,7 +241,7 @@ def _file_row(entry: FileEntry) -> tuple[Any, ...]:
 
 
 def _file_entry(row: Row) -> FileEntry:
-    values = {name: value for name, value in _values(row).items() if name in _FILE_ROW.fieldNames()}
+    values = _values(row)
     values["batch"] = values.pop("_batch")
     return FileEntry(**values)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -12,6 +14,9 @@ from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
 from otklik.steps.context import Job
 from otklik.steps.question import Question, answered_before, asked, known_inputs
 from otklik.steps.starts import noted
+
+#: The columns of a table by mark, as `Lake.marked_columns` gives them.
+Marks = Mapping[str, list[str]]
 
 
 def build_features(job: Job, question: Question | None = None) -> int:
@@ -24,8 +29,9 @@ def build_features(job: Job, question: Question | None = None) -> int:
             step.rows(earlier.rows_out)
             step.say("reused")
             return 0
-        _refuse_marked(job, question)
-        inputs = _without_personal(job, question)
+        marks = {table: job.lake.marked_columns(table) for table in question.versions}
+        _refuse_marked(question, marks)
+        inputs = _without_personal(job, question, marks)
         rows = rows_of_task(
             job.lake.spark,
             question.rows_select,
@@ -39,7 +45,6 @@ def build_features(job: Job, question: Question | None = None) -> int:
         counts = count_rows(rows, f"{question.rows_select.name}.sql")
         features = with_features(job.lake.spark, rows, question.feature_selects, inputs, question.as_of)
         table = features_table(question, features)
-        before = job.lake.version(table.name)
         label = f"features {question.run_id}"
         named = features.withColumnRenamed("moment", "as_of").withColumn("_run_id", F.lit(question.run_id))
         commit = job.lake.replace(table, named, label)
@@ -47,8 +52,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
         written = commit.count("numOutputRows")
         if written != counts.rows:
             # No run names this version, so no step reads it; whoever shows the table finds what was there before.
-            if before is not None:
-                job.lake.restore(table.name, before)
+            job.lake.restore(table.name, commit.version - 1)
             raise RefusedError(
                 f"{counts.rows:,} rows became {written:,}: a feature SELECT gives a key and moment more than once",
                 where=", ".join(f"{select.name}.sql" for select, _ in question.feature_selects),
@@ -64,7 +68,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
     return 0
 
 
-def _refuse_marked(job: Job, question: Question) -> None:
+def _refuse_marked(question: Question, marks: Mapping[str, Marks]) -> None:
     """Columns that a contract marks as personal are no features, and those known only afterwards say so.
 
     Raises:
@@ -72,12 +76,11 @@ def _refuse_marked(job: Job, question: Question) -> None:
     """
     known_after = {column.name: column.is_known_after for column in question.columns}
     faults = []
-    for table in question.versions:
-        marks = job.lake.marked_columns(table)
-        faults += [f"{name} of {table} is personal" for name in marks.get("personal", []) if name in known_after]
+    for table, marked in marks.items():
+        faults += [f"{name} of {table} is personal" for name in marked.get("personal", []) if name in known_after]
         faults += [
             f"{name} of {table} is known only after the decision, and its SQL header lacks [after]"
-            for name in marks.get("after_decision", [])
+            for name in marked.get("after_decision", [])
             if known_after.get(name) is False
         ]
     if faults:
@@ -88,13 +91,10 @@ def _refuse_marked(job: Job, question: Question) -> None:
         )
 
 
-def _without_personal(job: Job, question: Question) -> dict[str, DataFrame]:
+def _without_personal(job: Job, question: Question, marks: Mapping[str, Marks]) -> dict[str, DataFrame]:
     """The input frames as SQL sees them: a personal column is not there under any other name either."""
     inputs = known_inputs(job.lake, question.task, question.versions, question.as_of)
-    return {
-        name: inputs[name].drop(*job.lake.marked_columns(table).get("personal", []))
-        for name, table in question.task.inputs.items()
-    }
+    return {name: inputs[name].drop(*marks[table].get("personal", [])) for name, table in question.task.inputs.items()}
 
 
 def features_table(question: Question, features: DataFrame) -> Table:

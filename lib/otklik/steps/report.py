@@ -82,10 +82,11 @@ def _training_behind(job: Job, question: Question) -> Run:
     Raises:
         MissingResultError: if there is neither.
     """
+    own = find_run(job.lake, question.run_id, "train", None)
+    if own is not None:
+        return own
     champion = registry.champion_row(job.lake, question.task.name)
-    found = find_run(job.lake, question.run_id, "train", None)
-    if found is None and champion is not None:
-        found = find_run(job.lake, champion["run_id"], "train", None)
+    found = None if champion is None else find_run(job.lake, champion["run_id"], "train", None)
     return found or _needed(job, question, "train")
 
 

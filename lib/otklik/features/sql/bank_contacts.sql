@@ -2,8 +2,7 @@
 -- months is a new year.
 WITH numbered AS (
     SELECT
-        _file AS file_name,
-        -- Unique also where the calls come in several files; of one file it is the number of the record.
+        -- In the order of files and records, also where the calls come in several files; of one file the record's number.
         (DENSE_RANK() OVER (ORDER BY _file) - 1) * 1000000000 + _record_no AS record_no,
         CAST(date_format(to_date(concat('2000-', initcap(month), '-01'), 'yyyy-MMM-dd'), 'M') AS INT) AS month_no,
         day,
@@ -14,11 +13,11 @@ WITH numbered AS (
 with_years AS (
     SELECT
         *,
-        {{ first_year | whole }} + SUM(is_new_year) OVER (ORDER BY file_name, record_no) AS year_no
+        {{ first_year | whole }} + SUM(is_new_year) OVER (ORDER BY record_no) AS year_no
     FROM (
         SELECT
             *,
-            CASE WHEN month_no < LAG(month_no) OVER (ORDER BY file_name, record_no) THEN 1 ELSE 0 END AS is_new_year
+            CASE WHEN month_no < LAG(month_no) OVER (ORDER BY record_no) THEN 1 ELSE 0 END AS is_new_year
         FROM numbered
     )
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from pyspark.sql import SparkSession
+from tests.said import listen
 
 from otklik import session
 
@@ -15,13 +16,15 @@ from otklik import session
 settings.register_profile("otklik", deadline=None)
 settings.load_profile("otklik")
 
+listen()
+
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Faults last: they run commands again in the session of the tests, which is warm by then."""
-    items.sort(key=lambda item: "faults" in item.path.parts)
+    """Faults late: they run commands again in the session of the tests, which is warm by then. Messages last of all."""
+    items.sort(key=lambda item: (item.path.name == "test_every_message.py", "faults" in item.path.parts))
 
 
 @pytest.fixture(scope="session")

@@ -42,14 +42,14 @@ def page() -> str:
         "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the same command goes on where it was. |",
     ]
     examples = [f"| {fault.code} | {fault.cause} | {_cells(fault.says)} |" for fault in EVERY]
-    messages = sorted({f"| {code} | {_cell(what)} | {_cell(cure)} |" for code, what, cure in _messages()})
+    lines = sorted({f"| {code} | {_cell(what)} | {_cell(cure)} |" for code, what, cure in messages()})
     return (
         HEAD
         + "\n".join(codes)
         + "\n\n## By cause\n\nFOLDER stands for a folder of yours.\n\n"
         + "\n".join(["| Code | Cause | It says | To do |", "|---|---|---|---|", *examples])
         + "\n\n## Every message\n\n`…` stands for what is filled in.\n\n"
-        + "\n".join(["| Code | It says | To do |", "|---|---|---|", *messages])
+        + "\n".join(["| Code | It says | To do |", "|---|---|---|", *lines])
         + "\n"
     )
 
@@ -63,7 +63,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _messages() -> Iterator[tuple[int, str, str]]:
+def messages() -> Iterator[tuple[int, str, str]]:
     """Exit code, message and cure of every fault that the package makes; a text that is all filled in is left out."""
     yield from ((errors.SurroundingsError.exit_code, what, cure) for what, cure in SAYINGS.values())
     for file in sorted(PACKAGE.rglob("*.py")):

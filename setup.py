@@ -49,6 +49,7 @@ setup(
             "types-psutil>=6.1,<8",
             "playwright>=1.49,<2",
             "pre-commit>=4,<5",
+            "pip-audit>=2.9,<3",
         ],
     },
     entry_points={"console_scripts": ["otklik=otklik.cli:entry_point"]},

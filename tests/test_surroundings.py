@@ -15,8 +15,12 @@ from otklik.surroundings import surroundings_fault
         (Py4JNetworkError("Answer from Java side is empty"), "features: Java ended before the work was done"),
         (RuntimeError("java.net.ConnectException: Connection refused"), "features: the host of a URI cannot be"),
         (OSError(28, "No space left on device", "/data"), "/data: the disk is full"),
+        (OSError(13, "Permission denied", "/data"), "/data: may not be written or read"),
+        (RuntimeError("java.lang.OutOfMemoryError: Java heap space"), "features: there is not enough memory"),
+        (RuntimeError("[CATALOG_NOT_FOUND] The catalog moon is not found"), "features: there is no such catalog"),
+        (RuntimeError('No FileSystem for scheme "s3a"'), "features: there is no driver for files of this scheme"),
     ],
-    ids=["refused", "empty answer", "host", "disk"],
+    ids=["refused", "empty answer", "host", "disk", "rights", "memory", "catalog", "scheme"],
 )
 def test_what_is_not_there_is_named(fault: Exception, says: str) -> None:
     clear = surroundings_fault(fault, "features")

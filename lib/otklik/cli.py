@@ -199,32 +199,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.disable(logging.CRITICAL)
     try:
         return _run_job(given, writes=command.writes) if command.is_job else _run_offline(given)
-    except OtklikError as fault:
-        return _fail(fault, fault.exit_code, given.debug)
-    except _TerminatedError:
-        sys.stderr.write("otklik: stopped by SIGTERM; the same command goes on where it was\n")
-        return 143
-    except KeyboardInterrupt:
-        sys.stderr.write("otklik: stopped by the user; the same command goes on where it was\n")
-        return 130
-    except Exception as fault:
-        clear = surroundings_fault(fault, command.name) or _unforeseen(fault, command.name)
-        return _fail(clear, clear.exit_code, given.debug)
+    except (Exception, KeyboardInterrupt) as fault:
+        stop = _stop_behind(fault)
+        if stop is not None:
+            sys.stderr.write(f"otklik: stopped by {stop.by}; the same command goes on where it was\n")
+            return stop.exit_code
+        clear = fault if isinstance(fault, OtklikError) else surroundings_fault(fault, command.name)
+        return _fail(clear or _unforeseen(fault, command.name), given.debug)
 
 
-def _unforeseen(fault: Exception, command: str) -> OtklikError:
+def _unforeseen(fault: BaseException, command: str) -> OtklikError:
     """Messages of Spark quote data, so an unforeseen failure is named by its kind only."""
     return OtklikError(
         f"an unforeseen failure ({type(fault).__name__})", where=command, cure="run again with --debug to see it"
     )
 
 
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM, which is treated like Ctrl-C: what is open is closed, and the lease given back."""
+class _StoppedError(KeyboardInterrupt):
+    """A signal that ends the command: what is open is closed, and the lease given back."""
+
+    def __init__(self, by: str, exit_code: int) -> None:
+        super().__init__(by)
+        self.by, self.exit_code = by, exit_code
+
+
+def _stop_behind(fault: BaseException) -> _StoppedError | None:
+    """The signal that stopped the command, also where its JVM heard it first and closing failed without it."""
+    seen: BaseException | None = fault
+    while seen is not None:
+        if isinstance(seen, _StoppedError):
+            return seen
+        if isinstance(seen, KeyboardInterrupt):
+            return _StoppedError("the user", 130)
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 @contextlib.contextmanager
-def _stopped_by(number: signal.Signals, fault: type[KeyboardInterrupt]) -> Iterator[None]:
+def _stopped_by(number: signal.Signals, fault: KeyboardInterrupt) -> Iterator[None]:
     """While it lasts the signal raises this where the program stands, and the program closes what is open."""
 
     def stop(*_: object) -> None:
@@ -253,11 +265,11 @@ def entry_point() -> None:
     sys.exit(main())
 
 
-def _fail(fault: OtklikError, code: int, debug: bool) -> int:
+def _fail(fault: OtklikError, debug: bool) -> int:
     if debug:
         raise fault
     sys.stderr.write(f"otklik: {fault.line()}\n")
-    return code
+    return fault.exit_code
 
 
 def _run_offline(given: argparse.Namespace) -> int:
@@ -302,7 +314,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
     progress = Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
     with contextlib.ExitStack() as open_until_done:
         if not submitted:
-            open_until_done.enter_context(_stopped_by(signal.SIGTERM, _TerminatedError))
+            open_until_done.enter_context(_stopped_by(signal.SIGTERM, _StoppedError("SIGTERM", 143)))
         scratch = open_until_done.enter_context(scratch_folder())
         held = None
         folder, now = Path(lake_root), datetime.now(UTC)
@@ -331,7 +343,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
         )
         if not submitted:
             # Spark's own answer to Ctrl-C cancels jobs from inside a call to the JVM, and that call fails.
-            open_until_done.enter_context(_stopped_by(signal.SIGINT, KeyboardInterrupt))
+            open_until_done.enter_context(_stopped_by(signal.SIGINT, KeyboardInterrupt()))
         if held is not None:
             held.include(session.jvm_processes())
         names = {key: value for key, value in vars(given).items() if key not in _COMMON_OPTIONS}
@@ -368,8 +380,8 @@ def _print_result(text: str) -> None:
 def _load(script: Path) -> Callable[[Job], int]:
     """The function `main` of a job's file."""
     spec = importlib.util.spec_from_file_location(f"otklik_job_{script.stem}", script)
-    if spec is None or spec.loader is None:
-        raise ConfigurationError("cannot be loaded", where=str(script))
+    # Only a name with another ending than .py would have none.
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     loaded: Callable[[Job], int] = module.main

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -16,11 +17,14 @@ SOON = 10
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seconds", [3, 9, 14])
+@pytest.mark.parametrize(
+    ("seconds", "is_group"), [(3, False), (9, False), (14, False), (9, True)], ids=lambda value: f"{value}"
+)
 @pytest.mark.parametrize(("number", "code", "by"), [(signal.SIGINT, 130, "the user"), (signal.SIGTERM, 143, "SIGTERM")])
 def test_a_stopped_command_ends_soon_and_goes_on_later(
-    bench: Bench, number: signal.Signals, code: int, by: str, seconds: int
+    bench: Bench, number: signal.Signals, code: int, by: str, seconds: int, is_group: bool
 ) -> None:
+    """A terminal's Ctrl-C and systemd's stop reach the whole group: Java hears them, too."""
     stage, lake = "ingest july", bench.before("ingest july")
     process = subprocess.Popen(
         bench.command(lake, "ingest", "{files}/calls.toml", "{files}/july.csv"),
@@ -32,7 +36,10 @@ def test_a_stopped_command_ends_soon_and_goes_on_later(
     )
     time.sleep(seconds)
 
-    process.send_signal(number)
+    if is_group:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     _, said = process.communicate(timeout=SOON)
 
     if process.returncode != 0:

@@ -157,6 +157,16 @@ def test_a_select_gives_what_its_header_says_and_never_sees_the_label(
     assert "mine" in caught.value.where
 
 
+@pytest.mark.parametrize("line", ["-- column n a number", "-- column N: a number | число", "-- column n: a number"])
+def test_a_column_line_without_name_or_both_meanings_is_quoted(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        select_of(tmp_path, f"{line}\nSELECT key, moment, 1 AS n FROM {{rows}}")
+
+    assert caught.value.line() == (
+        f"mine.sql: not a column line: {line} → write `-- column name: English meaning | русский смысл`"
+    )
+
+
 def test_numbers_are_wide_and_never_nan_and_columns_may_be_left_out(spark: SparkSession, tmp_path: Path) -> None:
     header = "".join(f"-- column {name}: a | а\n" for name in ("n", "d", "f", "out"))
     text = "SELECT key, moment, 1Y AS n, 1.5BD AS d, CAST('NaN' AS FLOAT) AS f, 1 AS out FROM {rows}"

@@ -74,3 +74,12 @@ def test_what_only_the_test_part_holds_changes_nothing_of_the_preparation(spark:
     assert [slot.name for slot in fitted.slots] == ["job=a", "job=b", "job=(other)", "age"]
     assert fitted.slots[-1].expression == "coalesce(CAST(`age` AS DOUBLE), 1.5D)"
     assert [(finding.kind, finding.feature) for finding in fitted.findings] == [("constant", "is_late")]
+
+
+def test_two_rows_of_one_hash_are_refused(spark: SparkSession) -> None:
+    """Their draws would be the same: a chance in 10^7 at a million rows, and not to be passed over in silence."""
+    columns = "row_hash LONG, key STRING, as_of TIMESTAMP, unit STRING, label DOUBLE, fold INT"
+    rows = spark.createDataFrame([(7, key, START, key, 0.0, 0) for key in ("a", "b")], columns)
+
+    with pytest.raises(RefusedError, match="key and as_of: two rows share a 64-bit hash"):
+        collect_labelled(rows)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from tests.bench import CALLS, TakeIn, dying, take_in_calls
+from tests.bench import CALLS, TakeIn, dying, job_on, take_in_calls
 
 from otklik.errors import BusyError, ConfigurationError, InputError
 from otklik.lake.content import content_hash
@@ -155,6 +155,18 @@ def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
         take_in("july.csv", "2,b", contract=CALLS.replace(old, new))
 
     assert {table: lake.version(table) for table in before} == before
+
+
+def test_one_hash_cannot_stand_for_several_files(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in("june.csv", "1,a")
+    (tmp_path / "july.csv").write_text("id,text\n2,b\n", encoding="utf-8")
+    both = [str(tmp_path / name) for name in ("june.csv", "july.csv")]
+    job = job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"), paths=both, sha256="0" * 64)
+
+    with pytest.raises(ConfigurationError, match="--sha256: names one file, and there are 2"):
+        ingest.ingest_files(job)
+
+    assert {file for file, _ in ledger(lake)} == {"june.csv"}
 
 
 def test_a_file_that_changes_while_it_is_taken_in_does_not_count(

@@ -67,7 +67,7 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
         raise ConfigurationError(
             f"its template cannot be filled: {fault}", where=f"{name}.sql", cure="set the value in the task's settings"
         ) from fault
-    return Select(name, _without_comments(text), tuple(_documented(line) for line in _column_lines(text)))
+    return Select(name, _without_comments(text), tuple(_documented(name, line) for line in _column_lines(text)))
 
 
 def _find(name: str, folders: Sequence[Path]) -> str:
@@ -95,11 +95,13 @@ def _column_lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if re.match(r"^\s*--\s*column\b", line)]
 
 
-def _documented(line: str) -> FeatureColumn:
+def _documented(select: str, line: str) -> FeatureColumn:
     match = _COLUMN.match(line)
     if match is None or not _NAME.match(match["name"]):
         raise ConfigurationError(
-            "not a column line", where=line, cure="write `-- column name: English meaning | русский смысл`"
+            f"not a column line: {line}",
+            where=f"{select}.sql",
+            cure="write `-- column name: English meaning | русский смысл`",
         )
     return FeatureColumn(match["name"], Text(en=match["en"], ru=match["ru"]), match["after"] is not None)
 

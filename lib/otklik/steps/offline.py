@@ -11,7 +11,7 @@ from otklik.errors import ConfigurationError, SeveralFilesError
 from otklik.features.catalogue import read_select
 from otklik.home import Home
 from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, HOUSE_PROPERTIES
-from otklik.settings import Strict, read_toml, validate
+from otklik.settings import read_toml, validate
 from otklik.sources.contract import Contract
 from otklik.task import Task
 
@@ -34,29 +34,24 @@ def check(files: Sequence[str], home: Home) -> str:
 
 
 def _check(path: Path, home: Home) -> str:
-    values = read_toml(path)
-    kind = _kind(values)
-    settings = validate(kind, values, str(path))
-    if isinstance(settings, Contract):
-        return f"a contract, {len(settings.columns)} columns, fine"
-    if isinstance(settings, Environment):
-        return "an environment, fine"
-    if not isinstance(settings, Task):
-        raise ConfigurationError("neither a contract, a task nor an environment", where=str(path))
-    folders = home.sql_folders(path)
-    read_select(settings.rows.sql, settings.rows.settings, folders)
-    selects = [read_select(group.sql, group.settings, folders) for group in settings.features.values()]
-    settings.check_feature_names({column.name for select in selects for column in select.columns})
-    return f"a task, {sum(len(select.columns) for select in selects)} features, fine"
-
-
-def _kind(values: dict[str, object]) -> type[Strict]:
-    """What a file means to be, by the tables that only one kind has."""
+    """What a file is, by the tables that only one kind has, and that it is fine."""
+    values, where = read_toml(path), str(path)
     if {"columns", "format"} & set(values):
-        return Contract
+        contract = validate(Contract, values, where)
+        return f"a contract, {len(contract.columns)} columns, fine"
     if {"rows", "inputs", "features", "question", "kind"} & set(values):
-        return Task
-    return Environment
+        features = _checked_features(validate(Task, values, where), home.sql_folders(path))
+        return f"a task, {features} features, fine"
+    validate(Environment, values, where)
+    return "an environment, fine"
+
+
+def _checked_features(task: Task, folders: Sequence[Path]) -> int:
+    """How many features a task has, once its SQL files are read and the names it uses are found there."""
+    read_select(task.rows.sql, task.rows.settings, folders)
+    selects = [read_select(group.sql, group.settings, folders) for group in task.features.values()]
+    task.check_feature_names({column.name for select in selects for column in select.columns})
+    return sum(len(select.columns) for select in selects)
 
 
 def draft(path: str) -> str:

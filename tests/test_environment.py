@@ -1,0 +1,33 @@
+"""Files of Spark properties: read line by line, and what is wrong in one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import PROJECT
+
+from otklik.environment import read_properties
+from otklik.errors import ConfigurationError
+
+
+def test_a_line_is_a_key_and_a_value_with_blanks_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.conf"
+    file.write_text("# why\n\n spark.a   1 2\nspark.b true\n", encoding="utf-8")
+
+    assert read_properties(file) == {"spark.a": "1 2", "spark.b": "true"}
+
+
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.conf"
+    file.write_text("# why\nspark.a\n", encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=r"mine\.conf: line 2: spark\.a has no value"):
+        read_properties(file)
+    with pytest.raises(ConfigurationError, match=r"none\.conf: no such file of Spark properties"):
+        read_properties(tmp_path / "none.conf")
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "conf" / "spark").glob("*.conf")), ids=lambda file: file.name)
+def test_shipped_files_can_be_read(file: Path) -> None:
+    assert all(key.startswith("spark.") for key in read_properties(file))

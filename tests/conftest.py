@@ -27,26 +27,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path.name == "test_every_message.py", "faults" in item.path.parts))
 
 
+#: Two cores and small settings: what tests read and write is a few files of a few rows.
+SMALL_SESSION = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "2g",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    # Delta keeps what it knows of a table for an hour; of the thousands that the tests make that fills the heap.
+    "spark.databricks.delta.delta.log.cacheSize": "10",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.databricks.delta.writeChecksumFile.enabled": "false",
+    # VACUUM lists files with 10,000 tasks otherwise.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+}
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """One session with two cores and small settings, started by the first test that asks for it."""
+    """One session, started by the first test that asks for it."""
     scratch = tmp_path_factory.mktemp("spark")
-    properties = {
-        "spark.master": "local[2]",
-        "spark.driver.memory": "2g",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        # Delta keeps what it knows of a table for an hour; of the thousands that the tests make that fills the heap.
-        "spark.databricks.delta.delta.log.cacheSize": "10",
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.databricks.delta.snapshotPartitions": "1",
-        "spark.databricks.delta.writeChecksumFile.enabled": "false",
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
-        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
-    }
+    properties = {**SMALL_SESSION, "spark.sql.warehouse.dir": str(scratch / "warehouse")}
     started = session.start("otklik-tests", properties, submitted=False, jvm_log=scratch / "spark.log")
     yield started.spark
     started.stop()

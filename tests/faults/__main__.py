@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.conftest import SMALL_SESSION
 from tests.faults.harness import VICTIMS, Bench, Result, kill_at_point, kill_at_random
 from tests.faults.pairs import PAIRS, run_pair
 from tests.faults.small_lake import STAGES
@@ -48,8 +49,7 @@ def main() -> int:
     results = folder / f"results-{given.seed}.jsonl"
     done = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
     names = {result["round"] for result in done}
-    properties = {"spark.master": "local[1]", "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "1"}
-    properties |= {"spark.databricks.delta.snapshotPartitions": "1", "spark.driver.memory": "1g"}
+    properties = {**SMALL_SESSION, "spark.sql.warehouse.dir": str(folder / "warehouse")}
     with session.start("faults", properties, submitted=False, jvm_log=folder / "spark.log") as started:
         bench = Bench(folder / "bench", started.spark)
         for name, run in rounds(given.rounds, given.pairs, given.seed):

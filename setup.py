@@ -25,9 +25,6 @@ setup(
     package_data={"otklik": ["py.typed", "features/sql/*.sql", "report/*.html", "report/*.css"]},
     data_files=travelling("jobs", "*.py") + travelling("conf", "**/*.*"),
     install_requires=[
-        # These two must match: Delta 4.4.0 has a build for Spark 4.1.
-        "pyspark==4.1.4",
-        "delta-spark==4.4.0",
         "pandas>=2.2,<3",
         "pyarrow>=18,<27",
         "numpy>=2.0,<3",
@@ -39,6 +36,9 @@ setup(
         "psutil>=6.1,<8",
     ],
     extras_require={
+        # Not asked for by the wheel itself: Databricks brings its own Spark and Delta, and pip would lay these over it.
+        # These two must match: Delta 4.4.0 has a build for Spark 4.1.
+        "spark": ["pyspark==4.1.4", "delta-spark==4.4.0"],
         "dev": [
             "pytest>=8.3,<10",
             "hypothesis>=6.120,<7",

@@ -23,4 +23,4 @@ def main(job: Job) -> int:
 
 
 if __name__ == "__main__":
-    run_job(__file__)
+    run_job("demo")

@@ -13,4 +13,4 @@ def main(job: Job) -> int:
 
 
 if __name__ == "__main__":
-    run_job(__file__)
+    run_job("export")

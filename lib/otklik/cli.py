@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Those that Spark 4.1 runs on.
 JAVA_VERSIONS = ("17", "21")
+#: Where Databricks shows volumes of Unity Catalog as folders.
+VOLUMES = "/Volumes/"
 #: What a shell says of a program that SIGPIPE has ended.
 READER_IS_GONE = 141
 
@@ -252,9 +254,12 @@ def _stopped_by(number: signal.Signals, fault: KeyboardInterrupt) -> Iterator[No
         signal.signal(number, before)
 
 
-def run_job(path: str) -> None:
-    """Run the job of this file with the process's arguments: what spark-submit and Databricks call."""
-    code = main([Path(path).stem, *sys.argv[1:]])
+def run_job(name: str) -> None:
+    """Run a job with the process's arguments: what spark-submit and Databricks call.
+
+    The file says its own name: Databricks runs its text without telling it a __file__.
+    """
+    code = main([name, *sys.argv[1:]])
     # On Databricks even sys.exit(0) fails a task.
     if code:
         sys.exit(code)
@@ -307,8 +312,15 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
     from otklik.steps.context import Job, Options  # noqa: PLC0415
 
     environment = load(Environment, home.environment(given.env))
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
+    on_databricks = "DATABRICKS_RUNTIME_VERSION" in os.environ
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ or on_databricks
     lake_root = absolute(given.lake)
+    if on_databricks and not lake_root.startswith(VOLUMES) and "://" not in lake_root:
+        raise ConfigurationError(
+            "lies on a disk that is gone when the compute is",
+            where=f"--lake {given.lake}",
+            cure="give a folder of a volume: /Volumes/CATALOG/SCHEMA/VOLUME/lake",
+        )
     if given.catalog is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", given.catalog):
         raise ConfigurationError(f"{given.catalog!r} is no name of a catalog", where="--catalog")
     progress = Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
@@ -318,8 +330,10 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
         scratch = open_until_done.enter_context(scratch_folder())
         held = None
         folder, now = Path(lake_root), datetime.now(UTC)
-        # A lake that is not there is made by the commands that fill one, not by a slip in --lake.
-        if writes and lake_root.startswith("/") and (folder.is_dir() or given.command in ("ingest", "demo")):
+        # A lake that is not there is made by the commands that fill one, not by a slip in --lake. A volume looks like a
+        # folder and is an object store: it knows no locks, and a holder on a cluster that is gone would never end.
+        is_on_a_disk = lake_root.startswith("/") and not on_databricks
+        if writes and is_on_a_disk and (folder.is_dir() or given.command in ("ingest", "demo")):
             held = open_until_done.enter_context(
                 lease.held(folder, given.command, now, wait=given.wait, sleep=time.sleep, say=progress.line)
             )
@@ -338,6 +352,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
                 f"otklik {given.command}",
                 properties,
                 submitted=submitted,
+                is_lent=on_databricks,
                 jvm_log=None if given.debug or submitted else scratch / "spark.log",
             )
         )
@@ -346,7 +361,11 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
             open_until_done.enter_context(_stopped_by(signal.SIGINT, KeyboardInterrupt()))
         if held is not None:
             held.include(session.jvm_processes())
+        if started.refused:
+            progress.line(f"  this Spark keeps its own values of {', '.join(started.refused)}")
         names = {key: value for key, value in vars(given).items() if key not in _COMMON_OPTIONS}
+        if on_databricks and "paths" in names:
+            names["paths"] = [in_spark(path) for path in names["paths"]]
         job = Job(
             options=Options(names, as_of, overrides, given.lang, newest=given.newest),
             lake=Lake(started.spark, lake_root, given.catalog),
@@ -448,6 +467,11 @@ def absolute(path: str) -> str:
             return path.rstrip("/")
         path = "/" + rest.lstrip("/")
     return str(Path(path).expanduser().resolve())
+
+
+def in_spark(path: str) -> str:
+    """A file of a volume as Spark reaches it: Python sees volumes as folders, the JVM does not."""
+    return f"dbfs://{path}" if path.startswith(VOLUMES) else path
 
 
 def _require_java() -> None:

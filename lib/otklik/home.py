@@ -57,10 +57,15 @@ class Home:
 
 
 def find_home(chosen: str | None) -> Home:
-    """The home that was chosen, else the checkout this package runs from, else what was installed with it."""
+    """The home that was chosen, else the checkout this package runs from, else what was installed with it.
+
+    What was installed lies in share/otklik of some folder above the package: of the environment or, where pip put the
+    package elsewhere (--target, the libraries of a Databricks cluster), of that place.
+    """
     if chosen:
         return Home(Path(chosen))
-    checkout = Path(otklik.__file__).parents[2]
-    if (checkout / "conf").is_dir() and (checkout / "jobs").is_dir():
-        return Home(checkout)
+    above = Path(otklik.__file__).parents[1:]
+    for place in (above[1], *(folder / "share" / "otklik" for folder in above)):
+        if (place / "conf").is_dir() and (place / "jobs").is_dir():
+            return Home(place)
     return Home(Path(sys.prefix) / "share" / "otklik")

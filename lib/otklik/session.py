@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from pyspark.sql import SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
 
 #: What every session needs, wherever it runs: Delta, one time zone, and errors instead of silent nulls.
 REQUIRED_PROPERTIES = {
@@ -33,14 +34,23 @@ RUNTIME_PROPERTIES = {
     # A byte that its charset does not know becomes U+FFFD and rejects its own record, not the whole file.
     "spark.sql.legacy.codingErrorAction": "true",
 }
+#: How Databricks serverless says that a property is its own, and that a statement has no place there.
+_NOT_OURS = ("CONFIG_NOT_AVAILABLE", "NOT_SUPPORTED_WITH_SERVERLESS")
 
 
 @dataclass(frozen=True)
 class Session:
-    """A Spark session, and whether it is ours to stop."""
+    """A Spark session.
+
+    Attributes:
+        spark: the session.
+        is_ours: whether it is ours to stop.
+        refused: the properties that it does not let us set.
+    """
 
     spark: SparkSession
     is_ours: bool
+    refused: tuple[str, ...] = ()
 
     def stop(self) -> None:
         """Stop the session if `start` started it."""
@@ -54,18 +64,28 @@ class Session:
         self.stop()
 
 
-def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log: Path | None = None) -> Session:
+def start(
+    name: str,
+    properties: Mapping[str, str],
+    *,
+    submitted: bool,
+    is_lent: bool = False,
+    jvm_log: Path | None = None,
+) -> Session:
     """The running session, or a new one.
 
     Args:
         name: the application's name.
         properties: Spark properties for a session of our own; under spark-submit only what its own ones cannot know.
         submitted: whether spark-submit launched this process.
+        is_lent: whether the platform has a session for us, with its own Delta and catalogs, which it also stops.
         jvm_log: where the JVM's own output goes; None leaves it where ours goes.
     """
     running = SparkSession.getActiveSession()
+    if running is None and is_lent:
+        running = SparkSession.builder.getOrCreate()
     if running is not None:
-        return Session(_with_runtime_properties(running), is_ours=False)
+        return Session(running, is_ours=False, refused=_set_runtime_properties(running))
     builder = SparkSession.builder.appName(name)
     for key, value in {**REQUIRED_PROPERTIES, **properties}.items():
         builder = builder.config(key, value)
@@ -74,7 +94,7 @@ def start(name: str, properties: Mapping[str, str], *, submitted: bool, jvm_log:
         os.environ["PYSPARK_PYTHON"] = sys.executable
     with _output_to(jvm_log):
         spark = builder.getOrCreate()
-    return Session(_with_runtime_properties(spark), is_ours=True)
+    return Session(spark, is_ours=True, refused=_set_runtime_properties(spark))
 
 
 def jvm_processes() -> list[int]:
@@ -96,19 +116,79 @@ def without_stage_code(spark: SparkSession) -> Iterator[None]:
     Each fit of a model reads a few columns of rows that are laid out already; to generate, compile and optimise code
     for that takes longer than reading them.
     """
-    name = "spark.sql.codegen.wholeStage"
-    before = spark.conf.get(name)
-    spark.conf.set(name, "false")
+    with with_property(spark, "spark.sql.codegen.wholeStage", "false"):
+        yield
+
+
+@contextlib.contextmanager
+def with_property(spark: SparkSession, name: str, value: str) -> Iterator[None]:
+    """While it lasts a property has this value, where the session lets us set it."""
+    is_ours, before = _may_be_read(spark, name)
+    if not is_ours or not _set_if_ours(spark, name, value):
+        yield
+        return
     try:
         yield
     finally:
-        spark.conf.set(name, before or "true")
+        if before is None:
+            spark.conf.unset(name)
+        else:
+            spark.conf.set(name, before)
 
 
-def _with_runtime_properties(spark: SparkSession) -> SparkSession:
-    for key, value in RUNTIME_PROPERTIES.items():
-        spark.conf.set(key, value)
-    return spark
+@contextlib.contextmanager
+def kept(rows: DataFrame) -> Iterator[DataFrame]:
+    """While it lasts the rows are kept once they are computed; where that has no place they are computed again."""
+    try:
+        rows = rows.persist()
+    except PySparkException as fault:
+        if not _is_not_ours(fault):
+            raise
+        yield rows
+        return
+    try:
+        yield rows
+    finally:
+        rows.unpersist()
+
+
+def without_plan(rows: DataFrame) -> DataFrame:
+    """The rows themselves, computed and kept, without how they came about; where that has no place, rows as given."""
+    try:
+        return rows.localCheckpoint()
+    except PySparkException as fault:
+        if not _is_not_ours(fault):
+            raise
+        return rows
+
+
+def _is_not_ours(fault: PySparkException) -> bool:
+    return (fault.getCondition() or f"{fault}".lstrip("[")).startswith(_NOT_OURS)
+
+
+def _may_be_read(spark: SparkSession, name: str) -> tuple[bool, str | None]:
+    """Whether the session lets us look at a property, and its value."""
+    try:
+        return True, spark.conf.get(name, None)
+    except PySparkException as fault:
+        if not _is_not_ours(fault):
+            raise
+        return False, None
+
+
+def _set_if_ours(spark: SparkSession, name: str, value: str) -> bool:
+    try:
+        spark.conf.set(name, value)
+    except PySparkException as fault:
+        if not _is_not_ours(fault):
+            raise
+        return False
+    return True
+
+
+def _set_runtime_properties(spark: SparkSession) -> tuple[str, ...]:
+    """Returns those that the session does not let us set."""
+    return tuple(name for name, value in RUNTIME_PROPERTIES.items() if not _set_if_ours(spark, name, value))
 
 
 @contextlib.contextmanager

@@ -484,7 +484,12 @@ OPTIONS = (
     ),
     given("an unknown task", f"who_comes: unknown; known here: {_TASKS}{_A_NAME}", "train", "who_comes"),
     given(
-        "an unknown environment", f"moon: unknown; known here: local{_A_NAME}", "train", "bank_full", "--env", "moon"
+        "an unknown environment",
+        f"moon: unknown; known here: databricks, local{_A_NAME}",
+        "train",
+        "bank_full",
+        "--env",
+        "moon",
     ),
     given(
         "a moment that is none",

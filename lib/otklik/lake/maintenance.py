@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import functions as F
@@ -14,6 +13,7 @@ from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at, unknown_commits
 from otklik.lake.store import NOTHING, Lake, plain_type
 from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
+from otklik.session import with_property
 
 LAYERS = ("bronze", "silver", "gold", "ops")
 _CURE = "restore the lake from a backup, or ingest into a fresh lake"
@@ -144,18 +144,9 @@ def compact(lake: Lake, table: str) -> None:
 
 def vacuum(lake: Lake, table: str, hours: int) -> None:
     """Delete files that no version of the last so many hours needs; older versions cannot be read any more."""
-    with _any_retention(lake):
+    # Delta wants no less than the table's own retention, which is long so that old versions can be read at all.
+    with with_property(lake.spark, _RETENTION_CHECK, "false"):
         lake.spark.sql(f"VACUUM {lake.reference(table)} RETAIN {hours} HOURS")
-
-
-@contextlib.contextmanager
-def _any_retention(lake: Lake) -> Iterator[None]:
-    """Delta wants no less than the table's own retention, which is long so that old versions can be read at all."""
-    lake.spark.conf.set(_RETENTION_CHECK, "false")
-    try:
-        yield
-    finally:
-        lake.spark.conf.unset(_RETENTION_CHECK)
 
 
 def size_of(lake: Lake, table: str) -> Size:

@@ -22,6 +22,7 @@ from otklik.models.evaluate import auc, auc_within, log_loss
 from otklik.models.prepare import Feature, Finding, Preparation, Rules, fit_preparation, with_vectors
 from otklik.models.split import Fit, Fold, Plan
 from otklik.models.zoo import TREES, Setting, estimator, with_prediction
+from otklik.session import without_plan
 
 Floats = npt.NDArray[np.float64]
 Metric = Literal["auc", "auc_within", "log_loss"]
@@ -138,7 +139,7 @@ def laid_out(rows: DataFrame, preparation: Preparation, partitions: int, *, with
     )
     ordered = seen.repartition(partitions, "key").sortWithinPartitions("key", "as_of")
     # A checkpoint, not a cache: each of a fit's many small jobs would carry the whole plan of the features with it.
-    return ordered.localCheckpoint()
+    return without_plan(ordered)
 
 
 def collect_labelled(rows: DataFrame) -> Labelled:

@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
+from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
 from otklik.lake.tables import EXPLANATIONS
 from otklik.models import calibrate, explain, registry
@@ -137,9 +138,10 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     def form(model: Model, of: Sequence[Slot], name: str) -> PortableModel:
         return registry.portable_form(spark, model, chosen, of, list(means[: len(of)]), name)
 
-    scratch = str(job.scratch / question.run_id)
+    # In the lake, which every machine of a cluster reaches: nodes of trees are read back from where Spark saved them.
+    others, fitted_per_fold = f"{folder}_others", _on_random(contest, chosen).fitted
     folds = {
-        fold: form(model, slots, f"{scratch}/fold_{fold}") for fold, model in _on_random(contest, chosen).fitted.items()
+        fold: form(model, slots, job.lake.folder(others, f"fold_{fold}")) for fold, model in fitted_per_fold.items()
     }
     past = None
     if "time" in contest.preparations:
@@ -150,8 +152,9 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
             chosen,
             past_slots,
             [0.0] * len(past_slots),
-            f"{scratch}/past",
+            job.lake.folder(others, "past"),
         )
+    Folder(job.lake.root).delete(others)
     champion = form(models[chosen], slots, job.lake.folder(folder, registry.SPARK_MODEL))
     _require_same_answers(with_prediction(prepared, models[chosen], chosen), champion, numbers)
     return Finals(

@@ -11,6 +11,7 @@ from otklik.errors import ConfigurationError, RefusedError
 from otklik.features.builder import count_rows, rows_of_task, with_features
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
+from otklik.session import kept
 from otklik.steps.context import Job
 from otklik.steps.question import Question, answered_before, asked, known_inputs
 from otklik.steps.starts import noted
@@ -41,14 +42,13 @@ def build_features(job: Job, question: Question | None = None) -> int:
         )
         # Kept by key alone: SELECTs join by it, and Spark 4.1 can fail to plan a join that needs only the key of a
         # frame kept by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
-        rows = rows.repartition("key").persist()
-        counts = count_rows(rows, f"{question.rows_select.name}.sql")
-        features = with_features(job.lake.spark, rows, question.feature_selects, inputs, question.as_of)
-        table = features_table(question, features)
-        label = f"features {question.run_id}"
-        named = features.withColumnRenamed("moment", "as_of").withColumn("_run_id", F.lit(question.run_id))
-        commit = job.lake.replace(table, named, label)
-        rows.unpersist()
+        with kept(rows.repartition("key")) as rows:
+            counts = count_rows(rows, f"{question.rows_select.name}.sql")
+            features = with_features(job.lake.spark, rows, question.feature_selects, inputs, question.as_of)
+            table = features_table(question, features)
+            label = f"features {question.run_id}"
+            named = features.withColumnRenamed("moment", "as_of").withColumn("_run_id", F.lit(question.run_id))
+            commit = job.lake.replace(table, named, label)
         written = commit.count("numOutputRows")
         if written != counts.rows:
             # No run names this version, so no step reads it; whoever shows the table finds what was there before.

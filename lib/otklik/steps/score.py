@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 from pyspark.errors import AnalysisException
@@ -18,6 +20,7 @@ from otklik.models.registry import Champion, ServingModel, load_champion
 from otklik.models.scoreboard import moved_detail
 from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
+from otklik.session import kept
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
 from otklik.steps.question import Question, answered_before, asked, features_run
@@ -41,21 +44,21 @@ def score_rows(job: Job, question: Question | None = None) -> int:
     if earlier is not None:
         job.progress.line(f"  score {question.task.name}: reused")
         return WARNING_EXIT_CODE if earlier.message.startswith(_DRIFTED) else 0
-    with noted(job, run), job.progress.step(f"score {question.task.name}") as step:
-        rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), question, champion.serving)
-        scores = _scores(rows, question, champion).persist()
-        count = scores.count()
-        if not count:
-            raise RefusedError(
-                "no row fulfils score.where", where=question.task.name, cure="look at [score] where in the task"
-            )
-        outputs = {SCORES.of(question.task.name).name: _write_scores(job, question, scores, count)}
-        drifted = _drift(job, question, champion, rows, scores)
-        step.rows(count)
-    if question.task.decision is not None:
-        with noted(job, run), job.progress.step("decide whom to contact") as step:
-            outputs |= _write_list(job, question, scores)
-    scores.unpersist()
+    with contextlib.ExitStack() as while_needed:
+        with noted(job, run), job.progress.step(f"score {question.task.name}") as step:
+            rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), question, champion.serving)
+            scores = while_needed.enter_context(kept(_scores(rows, question, champion)))
+            count = scores.count()
+            if not count:
+                raise RefusedError(
+                    "no row fulfils score.where", where=question.task.name, cure="look at [score] where in the task"
+                )
+            outputs = {SCORES.of(question.task.name).name: _write_scores(job, question, scores, count)}
+            drifted = _drift(job, question, champion, rows, scores)
+            step.rows(count)
+        if question.task.decision is not None:
+            with noted(job, run), job.progress.step("decide whom to contact") as step:
+                outputs |= _write_list(job, question, scores)
     message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
     for detail in _moved_rate(job, question, champion):
@@ -145,7 +148,7 @@ def _write_list(job: Job, question: Question, scores: DataFrame) -> dict[str, in
     decision, splits = question.task.decision, question.task.splits
     if decision is None:
         return {}
-    actions = audience(
+    listed = audience(
         scores,
         cost=decision.cost,
         value=decision.value,
@@ -153,12 +156,12 @@ def _write_list(job: Job, question: Question, scores: DataFrame) -> dict[str, in
         control_share=decision.control_share,
         campaign=decision.campaign,
         salt=splits.control_salt,
-    ).persist()
+    )
     table, label = ACTIONS.of(question.task.name), f"score {question.run_id}"
-    outputs = {table.name: job.lake.replace(table, actions, label).version}
-    listed = actions.select("key", "as_of", "arm")
-    frame = scores.join(listed, ["key", "as_of"], "left").select("probability", "label", "unit", "arm").toPandas()
-    actions.unpersist()
+    with kept(listed) as actions:
+        outputs = {table.name: job.lake.replace(table, actions, label).version}
+        arms = actions.select("key", "as_of", "arm")
+        frame = scores.join(arms, ["key", "as_of"], "left").select("probability", "label", "unit", "arm").toPandas()
     values = action_values(
         frame["probability"].to_numpy(np.float64),
         frame["label"].to_numpy(np.float64),

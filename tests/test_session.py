@@ -1,0 +1,130 @@
+"""A session that somebody else owns: it is used as it is, and never stopped. No Spark is started here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyspark.errors import AnalysisException
+
+from otklik import session
+from otklik.session import RUNTIME_PROPERTIES, kept, start, with_property, without_plan
+
+SERVERLESS = "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute. SQLSTATE: 0A000"
+
+
+class Conf:
+    """Properties of a session, some of which belong to the platform."""
+
+    def __init__(self, platform: set[str]) -> None:
+        self.values: dict[str, str] = {"spark.sql.session.timeZone": "Etc/UTC"}
+        self.platform = platform
+
+    def get(self, name: str, default: str | None) -> str | None:
+        return self.values.get(name, default)
+
+    def set(self, name: str, value: str) -> None:
+        if name in self.platform:
+            raise AnalysisException(f"[CONFIG_NOT_AVAILABLE] Configuration {name} is not available. SQLSTATE: 42K0I")
+        self.values[name] = value
+
+    def unset(self, name: str) -> None:
+        del self.values[name]
+
+
+class Lent:
+    """The session of a platform."""
+
+    def __init__(self, *platform: str) -> None:
+        self.conf = Conf(set(platform))
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
+class Rows:
+    """Rows where keeping them has no place."""
+
+    def __init__(self, says: str) -> None:
+        self.says = says
+
+    def persist(self) -> Rows:
+        raise AnalysisException(self.says)
+
+    localCheckpoint = persist  # noqa: N815
+
+
+@pytest.fixture
+def lent(monkeypatch: pytest.MonkeyPatch) -> Lent:
+    """What the builder finds. It takes no properties: ours would put another Delta before the platform's."""
+    found = Lent("spark.sql.legacy.javaCharsets")
+
+    class Builder:
+        def getOrCreate(self) -> Lent:  # noqa: N802
+            return found
+
+    class Spark:
+        builder = Builder()
+
+        @staticmethod
+        def getActiveSession() -> None:  # noqa: N802
+            return None
+
+    monkeypatch.setattr(session, "SparkSession", Spark)
+    return found
+
+
+def test_a_lent_session_is_taken_as_it_is_and_not_stopped(lent: Lent) -> None:
+    with start("otklik train", {"spark.sql.warehouse.dir": "w"}, submitted=True, is_lent=True) as started:
+        spark: object = started.spark
+        assert spark is lent
+
+    assert not lent.is_stopped
+    assert set(lent.conf.values) == {*RUNTIME_PROPERTIES} - {"spark.sql.legacy.javaCharsets"}
+    assert started.refused == ("spark.sql.legacy.javaCharsets",)
+
+
+def test_what_is_wrong_with_a_property_is_not_taken_for_a_refusal(lent: Lent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: str) -> None:
+        raise AnalysisException("[INVALID_CONF_VALUE] The value 'yes' is invalid.")
+
+    monkeypatch.setattr(lent.conf, "set", breaks)
+
+    with pytest.raises(AnalysisException, match="INVALID_CONF_VALUE"):
+        start("otklik train", {}, submitted=True, is_lent=True)
+
+
+@pytest.mark.parametrize("before", [{"some.name": "before"}, {}])
+def test_a_property_is_as_before_afterwards(before: dict[str, str]) -> None:
+    spark: Any = Lent()
+    spark.conf.values = dict(before)
+
+    with with_property(spark, "some.name", "meanwhile"):
+        assert spark.conf.values == {"some.name": "meanwhile"}
+
+    assert spark.conf.values == before
+
+
+def test_a_property_of_the_platform_is_left_alone() -> None:
+    spark: Any = Lent("some.name")
+
+    with with_property(spark, "some.name", "meanwhile"):
+        assert "some.name" not in spark.conf.values
+
+
+def test_where_rows_cannot_be_kept_they_are_computed_again() -> None:
+    rows: Any = Rows(SERVERLESS)
+
+    with kept(rows) as found:
+        assert found is rows
+    assert without_plan(rows) is rows
+
+
+def test_another_failure_to_keep_rows_is_one() -> None:
+    rows: Any = Rows("[TABLE_OR_VIEW_NOT_FOUND] no such table")
+
+    with pytest.raises(AnalysisException), kept(rows):
+        pass
+    with pytest.raises(AnalysisException):
+        without_plan(rows)

@@ -26,6 +26,7 @@ from tests.faults.stop_at import POINTS, java_of
 
 from otklik import cli
 from otklik.lake.content import content_hash
+from otklik.lake.identity import code_version
 from otklik.lake.lease import LEASE
 from otklik.lake.maintenance import table_names
 from otklik.lake.store import Lake
@@ -97,7 +98,8 @@ class Bench:
         )
 
     def _after(self, place: int) -> Path:
-        done = self.folder / "stages" / f"{place}"
+        # Results of other code are not found again: runs are named after it.
+        done = self.folder / "stages" / code_version() / f"{place}"
         if not done.exists():
             lake = self._copy(self._after(place - 1) if place else None)
             code = self.run(lake, *STAGES[place].arguments)

@@ -167,14 +167,15 @@ def test_a_column_line_without_name_or_both_meanings_is_quoted(tmp_path: Path, l
     )
 
 
-def test_numbers_are_wide_and_never_nan_and_columns_may_be_left_out(spark: SparkSession, tmp_path: Path) -> None:
-    header = "".join(f"-- column {name}: a | а\n" for name in ("n", "d", "f", "out"))
-    text = "SELECT key, moment, 1Y AS n, 1.5BD AS d, CAST('NaN' AS FLOAT) AS f, 1 AS out FROM {rows}"
+def test_numbers_are_wide_and_finite_and_columns_may_be_left_out(spark: SparkSession, tmp_path: Path) -> None:
+    header = "".join(f"-- column {name}: a | а\n" for name in ("n", "d", "f", "i", "out"))
+    endless = "CAST('NaN' AS FLOAT) AS f, CAST('-Infinity' AS DOUBLE) AS i"
+    text = f"SELECT key, moment, 1Y AS n, 1.5BD AS d, {endless}, 1 AS out FROM {{rows}}"
 
     found = with_features(spark, row_of(spark), [(select_of(tmp_path, header + text), ["out"])], {}, MOMENT)
 
-    assert found.dtypes[-3:] == [("n", "bigint"), ("d", "double"), ("f", "double")]
-    assert found.select("n", "d", "f").collect() == [(1, 1.5, None)]
+    assert found.dtypes[-4:] == [("n", "bigint"), ("d", "double"), ("f", "double"), ("i", "double")]
+    assert found.select("n", "d", "f", "i").collect() == [(1, 1.5, None, None)]
 
 
 def test_a_row_that_a_select_does_not_mention_keeps_its_place(spark: SparkSession, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError
-from otklik.report import reductions
+from otklik.report import attributes, reductions
+from otklik.report.texts import Voice
 from otklik.settings import Text
 
 START = datetime(2024, 1, 1)
@@ -51,6 +52,16 @@ def test_a_count_with_few_values_is_shown_value_by_value(features: DataFrame) ->
     found = reductions.attribute_rates(features, ["calls"], {})
     assert levels(found, "calls") == [("band", 0.0, 2, 1), ("band", 1.0, 1, 0), ("band", 7.0, 1, 1)]
     assert list(found["high"]) == [1.0, 7.0, 8.0]
+
+
+def test_a_constant_is_one_band_of_one_value(features: DataFrame) -> None:
+    constants = features.selectExpr("key", "as_of", "label", "3 cost", "0.5D share", "CAST(null AS INT) nothing")
+    found = reductions.attribute_rates(constants, ["cost", "share", "nothing"], {})
+
+    assert levels(found, "cost") == [("band", 3.0, 4, 2)]
+    assert levels(found, "share") == [("band", 0.5, 4, 2)]
+    assert levels(found, "nothing") == [("missing", None, 4, 2)]
+    assert [attributes.level_label(row, Voice("en")) for row in found.itertuples()] == ["3", "0.5", "(missing)"]
 
 
 def test_rare_levels_are_added_up(spark: SparkSession) -> None:

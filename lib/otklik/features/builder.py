@@ -181,8 +181,9 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
     kind = dict(found.dtypes)[name]
     column = F.col(f"`{name}`")
     if kind.startswith("decimal") or kind in ("float", "double"):
-        # What is not a number is a missing one: no median and no model can take it.
-        return F.nanvl(column.cast("double"), F.lit(None).cast("double")).alias(name)
+        # What is not a number, or without end, is a missing one: no median and no model can take it.
+        number = column.cast("double")
+        return F.when(F.abs(number) < F.lit(float("inf")), number).alias(name)
     if kind in ("tinyint", "smallint", "int"):
         return column.cast("bigint").alias(name)
     if kind in ("string", "boolean", *_NUMBERS):

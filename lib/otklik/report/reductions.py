@@ -285,9 +285,16 @@ def _two_digits(value: float) -> float:
 
 
 def _edges(cuts: Sequence[float], least: float | None, most: float | None, whole: bool) -> list[float]:
-    """The ends of the bands: open on both sides, but closed where the outer band holds one whole number only."""
+    """The ends of the bands: open on both sides, but closed where the outer band holds one whole number only.
+
+    What is not cut, such as a constant, is one band from its least to its greatest value.
+    """
     first, last = math.nan, math.nan
-    if whole and cuts and least is not None and most is not None:
+    if least is None or most is None:
+        return [first, *cuts, last]
+    if not cuts:
+        return [least, most + 1 if whole else most]
+    if whole:
         first = least if least == cuts[0] - 1 else math.nan
         last = most + 1 if most == cuts[-1] else math.nan
     return [first, *cuts, last]

@@ -37,6 +37,7 @@ setup(
         "scikit-learn>=1.6,<2",
         "tzdata>=2025.1",
         "psutil>=6.1,<8",
+        "packaging>=24",
     ],
     extras_require={
         "dev": [
@@ -49,6 +50,8 @@ setup(
             "types-psutil>=6.1,<8",
             "playwright>=1.49,<2",
             "pre-commit>=4,<5",
+            # For `otklik package`; the module is venv_pack, and the older package of that name is no longer kept up.
+            "venv-pack2>=0.9,<1",
         ],
     },
     entry_points={"console_scripts": ["otklik=otklik.cli:entry_point"]},

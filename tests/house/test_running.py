@@ -120,7 +120,7 @@ class Dag:
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Operator]:
     """The tasks of the page's DAG, with Airflow's classes stood for."""
-    stand_ins = {
+    stand_ins: dict[str, dict[str, Any]] = {
         "airflow.exceptions": {"AirflowException": RuntimeError, "AirflowFailException": FailError},
         "airflow.providers.apache.spark.operators.spark_submit": {"SparkSubmitOperator": Operator},
         "airflow.sdk": {"DAG": Dag},

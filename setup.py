@@ -34,6 +34,7 @@ setup(
         "scikit-learn>=1.6,<2",
         "tzdata>=2025.1",
         "psutil>=6.1,<8",
+        "packaging>=24",
     ],
     extras_require={
         # Not asked for by the wheel itself: Databricks brings its own Spark and Delta, and pip would lay these over it.
@@ -50,6 +51,8 @@ setup(
             "playwright>=1.49,<2",
             "pre-commit>=4,<5",
             "pip-audit>=2.9,<3",
+            # For `otklik package`; the module is venv_pack, and the older package of that name is no longer kept up.
+            "venv-pack2>=0.9,<1",
         ],
     },
     entry_points={"console_scripts": ["otklik=otklik.cli:entry_point"]},

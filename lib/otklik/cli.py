@@ -30,6 +30,7 @@ from otklik.errors import ConfigurationError, OtklikError, SurroundingsError
 from otklik.surroundings import surroundings_fault
 
 if TYPE_CHECKING:
+    from otklik.home import Home
     from otklik.steps.context import Job
 
 #: Those that Spark 4.1 runs on.
@@ -97,6 +98,16 @@ def _world(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", required=True, help="where the files go")
 
 
+def _package(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "submit",
+        metavar="JOB ARGUMENT",
+        nargs="*",
+        help="after `--`: the command whose spark-submit line is printed (default: features campaign_response)",
+    )
+    parser.add_argument("--to", metavar="DIR", default="dist", help="where the package goes (default ./dist)")
+
+
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a table, e.g. gold.scoreboard")
     parser.add_argument("--where", metavar="SQL", help="only rows for which this holds")
@@ -118,6 +129,13 @@ COMMANDS = (
         "draft", "write a first contract for an unknown file", "otklik draft new_file.csv > mine.toml", _draft, False
     ),
     Command("tables", "print the definition of every table", "otklik tables", _no_arguments, False),
+    Command(
+        "package",
+        "build what a cluster needs, and print the spark-submit line",
+        "otklik package -- features bank_full --env yarn --lake hdfs:///marketing/lake",
+        _package,
+        False,
+    ),
     Command(
         "ingest",
         "take files in: raw → bronze → silver",
@@ -285,9 +303,32 @@ def _run_offline(given: argparse.Namespace) -> int:
         _print_result(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME"))))
     elif given.command == "draft":
         _print_result(offline.draft(given.file))
+    elif given.command == "package":
+        _print_result(_package_for(given, find_home(os.environ.get("OTKLIK_HOME"))))
     else:
         _print_result(offline.tables())
     return 0
+
+
+def _package_for(given: argparse.Namespace, home: Home) -> str:
+    """Build the package, unless the command runs on this machine; returns the line that submits the command."""
+    from otklik.environment import Environment, read_properties  # noqa: PLC0415
+    from otklik.progress import Progress  # noqa: PLC0415
+    from otklik.settings import load  # noqa: PLC0415
+    from otklik.steps import package  # noqa: PLC0415
+
+    command = given.submit or ["features", "campaign_response", "--env", given.env]
+    # What is wrong with the command is said here, and not by the cluster.
+    submitted = parser().parse_args(command)
+    if not home.job(submitted.command).is_file():
+        raise ConfigurationError("is no job", where=submitted.command, cure="give a name of jobs/")
+    environment = load(Environment, home.environment(submitted.env))
+    properties_file = home.spark_properties(environment.spark)
+    properties = read_properties(properties_file)
+    folder = Path(absolute(given.to))
+    if not given.submit or not package.is_of_this_machine(properties):
+        package.build_package(home, folder, Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty()))
+    return package.submit_line(folder, home, properties_file, properties, command) + "\n"
 
 
 def _run_job(given: argparse.Namespace, *, writes: bool) -> int:

@@ -71,7 +71,7 @@ def wanted() -> list[Requirement]:
     texts = [
         node.value
         for node in ast.walk(ast.parse((PROJECT / "setup.py").read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"[a-z-]+[=><]=", node.value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.match(r"[a-z0-9-]+[=><]=", node.value)
     ]
     return [Requirement(text) for text in texts]
 

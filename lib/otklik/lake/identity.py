@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import otklik
@@ -37,9 +38,18 @@ def run_id(
 @functools.cache
 def code_version() -> str:
     """The package's version and a hash of its code and SQL."""
-    package = Path(otklik.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(p for p in package.rglob("*") if p.suffix in (".py", ".sql")):
-        digest.update(path.relative_to(package).as_posix().encode())
-        digest.update(path.read_bytes())
+    for place, content in sorted(_code(resources.files(otklik), ())):
+        digest.update("/".join(place).encode())
+        digest.update(content)
     return f"{otklik.__version__}+{digest.hexdigest()[:12]}"
+
+
+def _code(folder: Traversable, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:
+    """Every file of code below a folder, with its place; on a cluster the package lies in a zip."""
+    for entry in folder.iterdir():
+        here = (*place, entry.name)
+        if entry.is_dir():
+            yield from _code(entry, here)
+        elif entry.name.endswith((".py", ".sql")):
+            yield here, entry.read_bytes()

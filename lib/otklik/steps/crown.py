@@ -54,6 +54,8 @@ _EXPLAINED_ROWS = 4_000
 _EXPLAINED_FEATURES = 6
 #: The most that two ways to compute one probability may differ.
 _SAME = 1e-9
+#: Where in the champion's folder the models of the folds are saved, to be read back.
+_SCRATCH = "scratch"
 _LIBRARIES = ("pyspark", "delta-spark", "numpy", "pandas", "scikit-learn")
 
 
@@ -139,9 +141,9 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
         return registry.portable_form(spark, model, chosen, of, list(means[: len(of)]), name)
 
     # In the lake, which every machine of a cluster reaches: nodes of trees are read back from where Spark saved them.
-    others, fitted_per_fold = f"{folder}_others", _on_random(contest, chosen).fitted
+    scratch = job.lake.folder(folder, _SCRATCH)
     folds = {
-        fold: form(model, slots, job.lake.folder(others, f"fold_{fold}")) for fold, model in fitted_per_fold.items()
+        fold: form(model, slots, f"{scratch}/fold_{fold}") for fold, model in _on_random(contest, chosen).fitted.items()
     }
     past = None
     if "time" in contest.preparations:
@@ -152,9 +154,10 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
             chosen,
             past_slots,
             [0.0] * len(past_slots),
-            job.lake.folder(others, "past"),
+            f"{scratch}/past",
         )
-    Folder(job.lake.root).delete(others)
+    # What stays in the folder is in its manifest.
+    Folder(job.lake.folder(folder)).delete(_SCRATCH)
     champion = form(models[chosen], slots, job.lake.folder(folder, registry.SPARK_MODEL))
     _require_same_answers(with_prediction(prepared, models[chosen], chosen), champion, numbers)
     return Finals(

@@ -1,0 +1,203 @@
+"""A standalone cluster on this machine, a master and two workers, makes the same tables as local mode."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+from tests.bench import QUICK
+from tests.conftest import PROJECT
+from tests.faults.harness import environment, fingerprint
+from tests.faults.small_lake import write_files
+
+from otklik.cli import main
+from otklik.lake.store import Lake
+from otklik.world.writing import write_world
+
+BINARIES = Path(sys.executable).parent
+WORKERS = 2
+#: Seconds that a daemon may take to start, and a job to end, where other tests have the cores.
+DAEMON_PATIENCE, JOB_PATIENCE = 300, 3_600
+#: Over conf/spark/standalone.conf: as small as a machine that runs other tests wants it, and all on this machine.
+SMALL = {
+    "spark.driver.memory": "1g",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.executor.memory": "768m",
+    "spark.executor.cores": "1",
+    "spark.cores.max": f"{WORKERS}",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.ui.enabled": "false",
+    # A short job is over before the second executor has come.
+    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+}
+KEY = {"OTKLIK_PSEUDONYM_KEY": "00112233445566778899aabbccddeeff" * 2}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A master and its workers, each with a folder in which its executors leave what they say."""
+
+    master: str
+    work: tuple[Path, ...]
+
+    def submit(self, options: Sequence[str], job: Path, *arguments: str, variables: Mapping[str, str]) -> None:
+        """Run a job by the environment's own spark-submit, from another folder than the project's."""
+        small = [part for key, value in SMALL.items() for part in ("--conf", f"{key}={value}")]
+        command = [f"{BINARIES / 'spark-submit'}", *options, "--master", self.master, *small, f"{job}", *arguments]
+        process = subprocess.Popen(
+            command, env=variables, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            said, _ = process.communicate(timeout=JOB_PATIENCE)
+        finally:
+            end(process)
+        assert process.returncode == 0, said[-2_000:]
+
+    def busy_workers(self) -> int:
+        """How many workers have run executors."""
+        return sum(any(folder.glob("app-*/*")) for folder in self.work)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill the process with all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def said_in(log: Path, pattern: str) -> str:
+    """What the pattern's group has found in a daemon's log, once it stands there."""
+    until = time.monotonic() + DAEMON_PATIENCE
+    while time.monotonic() < until:
+        found = re.search(pattern, log.read_text(encoding="utf-8"))
+        if found:
+            return found[1]
+        time.sleep(0.2)
+    raise TimeoutError(f"{pattern} does not stand in {log.read_text(encoding='utf-8')[-2_000:]}")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    variables = {
+        **outside(),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_MEMORY": "256m",
+        # It would listen on a port of its own, and take jobs from anybody.
+        "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
+    }
+    running: list[subprocess.Popen[str]] = []
+
+    def start(name: str, kind: str, *arguments: str) -> Path:
+        log = folder / f"{name}.log"
+        # Port 0: whichever is free.
+        ports = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
+        with log.open("w", encoding="utf-8") as said:
+            running.append(
+                subprocess.Popen(
+                    [f"{BINARIES / 'spark-class'}", f"org.apache.spark.deploy.{kind}", *ports, *arguments],
+                    env=variables, cwd=folder, stdout=said, stderr=said, text=True, start_new_session=True,
+                )
+            )  # fmt: skip
+        return log
+
+    try:
+        master = said_in(start("master", "master.Master"), r"Starting Spark master at (spark://\S+)")
+        work = tuple(folder / f"worker-{number}" for number in range(WORKERS))
+        room = ["--cores", "1", "--memory", "1g", master]
+        logs = [start(place.name, "worker.Worker", "--work-dir", str(place), *room) for place in work]
+        for log in logs:
+            said_in(log, r"Successfully registered with master (\S+)")
+        yield Cluster(master, work)
+    finally:
+        for process in running:
+            end(process)
+
+
+def outside() -> dict[str, str]:
+    """The variables of a shell in which the environment is active."""
+    return {**environment(), **KEY, "PATH": f"{BINARIES}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run_here(*command: str) -> None:
+    """The same command in local mode, in the warm session of the tests."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        for name, value in KEY.items():
+            patch.setenv(name, value)
+        assert main(command) == 0
+
+
+def assert_same_scoreboard(spark: SparkSession, *lakes: Path) -> None:
+    order = ["model", "leaks", "split", "calibration"]
+    here, there = (
+        Lake(spark, str(lake)).read("gold.scoreboard").toPandas().sort_values(order, ignore_index=True)
+        for lake in lakes
+    )
+    assert len(here)
+    pd.testing.assert_frame_equal(here, there, atol=1e-6, rtol=0)
+
+
+def test_a_cluster_makes_the_same_tables_as_local_mode(spark: SparkSession, cluster: Cluster, tmp_path: Path) -> None:
+    """Features, training, scores and report in one application, on some 300 rows: most of it is starting."""
+    files, here, there = tmp_path / "files", tmp_path / "local", tmp_path / "cluster"
+    write_files(files)
+    properties = ["--properties-file", f"{PROJECT / 'conf' / 'spark' / 'standalone.conf'}"]
+    for job, *arguments in (
+        ["ingest", f"{files / 'calls.toml'}", f"{files / 'june.csv'}"],
+        ["run", f"{files / 'calls_task.toml'}"],
+    ):
+        run_here(job, *arguments, "--lake", f"{here}")
+        cluster.submit(
+            properties, PROJECT / "jobs" / f"{job}.py", *arguments, "--lake", f"{there}", variables=outside()
+        )
+
+    assert fingerprint(spark, there) == fingerprint(spark, here)
+    assert_same_scoreboard(spark, here, there)
+    assert cluster.busy_workers() == WORKERS
+
+
+@pytest.mark.long
+def test_the_package_brings_all_that_a_cluster_needs(spark: SparkSession, cluster: Cluster, tmp_path: Path) -> None:
+    """Each step an application of its own, by the line that `otklik package` prints, and nothing of the project."""
+    world, here, there = tmp_path / "world", tmp_path / "local", tmp_path / "cluster"
+    facts = write_world(spark, 1_000, 7, str(world))
+    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+    task = ["campaign_response", *settings]
+    variables = {name: value for name, value in outside().items() if name != "PYTHONPATH"}
+    for job, *arguments in (
+        *(["ingest", source, f"{world / source}"] for source in facts.sources),
+        *([step, *task] for step in ("features", "train", "score", "report")),
+    ):
+        run_here(job, *arguments, "--lake", f"{here}")
+        command = [job, *arguments, "--lake", f"{there}", "--env", "standalone"]
+        _, *options = packaged(tmp_path / "dist", command)
+        place = options.index(f"{tmp_path / 'dist' / 'jobs' / job}.py")
+        cluster.submit(options[:place], Path(options[place]), *options[place + 1 :], variables=variables)
+
+    assert fingerprint(spark, there) == fingerprint(spark, here)
+    assert_same_scoreboard(spark, here, there)
+
+
+def packaged(folder: Path, command: Sequence[str]) -> list[str]:
+    """The line that `otklik package` prints for a command, as a shell takes it apart."""
+    line = io.StringIO()
+    with contextlib.redirect_stdout(line):
+        assert main(["package", "--to", str(folder), "--", *command]) == 0
+    return shlex.split(line.getvalue())

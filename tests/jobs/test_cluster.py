@@ -154,23 +154,52 @@ def assert_same_scoreboard(spark: SparkSession, *lakes: Path) -> None:
     pd.testing.assert_frame_equal(here, there, atol=1e-6, rtol=0)
 
 
-def test_a_cluster_makes_the_same_tables_as_local_mode(spark: SparkSession, cluster: Cluster, tmp_path: Path) -> None:
-    """Features, training, scores and report in one application, on some 300 rows: most of it is starting."""
-    files, here, there = tmp_path / "files", tmp_path / "local", tmp_path / "cluster"
-    write_files(files)
-    properties = ["--properties-file", f"{PROJECT / 'conf' / 'spark' / 'standalone.conf'}"]
-    for job, *arguments in (
-        ["ingest", f"{files / 'calls.toml'}", f"{files / 'june.csv'}"],
-        ["run", f"{files / 'calls_task.toml'}"],
-    ):
-        run_here(job, *arguments, "--lake", f"{here}")
-        cluster.submit(
-            properties, PROJECT / "jobs" / f"{job}.py", *arguments, "--lake", f"{there}", variables=outside()
-        )
+@dataclass(frozen=True)
+class Pair:
+    """The same commands' lakes: one made here, the other on the cluster."""
 
-    assert fingerprint(spark, there) == fingerprint(spark, here)
-    assert_same_scoreboard(spark, here, there)
-    assert cluster.busy_workers() == WORKERS
+    cluster: Cluster
+    files: Path
+    here: Path
+    there: Path
+
+    def run(self, job: str, *arguments: str) -> None:
+        """The job here, and from the clone on the cluster."""
+        properties = ["--properties-file", f"{PROJECT / 'conf' / 'spark' / 'standalone.conf'}"]
+        run_here(job, *arguments, "--lake", f"{self.here}")
+        there = [*arguments, "--lake", f"{self.there}"]
+        self.cluster.submit(properties, PROJECT / "jobs" / f"{job}.py", *there, variables=outside())
+
+
+@pytest.fixture(scope="module")
+def ingested(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Some 300 rows: most of it is starting."""
+    folder = tmp_path_factory.mktemp("small")
+    pair = Pair(cluster, folder / "files", folder / "local", folder / "cluster")
+    write_files(pair.files)
+    pair.run("ingest", f"{pair.files / 'calls.toml'}", f"{pair.files / 'june.csv'}")
+    return pair
+
+
+def test_a_cluster_makes_the_same_tables_as_local_mode(spark: SparkSession, ingested: Pair) -> None:
+    assert fingerprint(spark, ingested.there) == fingerprint(spark, ingested.here)
+    assert ingested.cluster.busy_workers() == WORKERS
+
+
+def test_executors_leave_no_messages_that_could_quote_data(ingested: Pair) -> None:
+    logs = [log for folder in ingested.cluster.work for log in folder.glob("app-*/*/stderr")]
+    assert logs
+    messages = [re.findall(r"^.*\b(?:INFO|WARN|ERROR)\b.*$", log.read_text(encoding="utf-8"), re.M) for log in logs]
+    assert not any(messages)
+
+
+@pytest.mark.long
+def test_a_cluster_makes_the_same_models_as_local_mode(spark: SparkSession, ingested: Pair) -> None:
+    """Features, training, scores and report in one application: thousands of small jobs."""
+    ingested.run("run", f"{ingested.files / 'calls_task.toml'}")
+
+    assert fingerprint(spark, ingested.there) == fingerprint(spark, ingested.here)
+    assert_same_scoreboard(spark, ingested.here, ingested.there)
 
 
 @pytest.mark.long

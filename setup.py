@@ -50,6 +50,14 @@ setup(
             "playwright>=1.49,<2",
             "pre-commit>=4,<5",
         ],
+        # What ./scripts/benchmark measures us against.
+        "benchmark": [
+            "polars>=2,<3",
+            "duckdb>=2,<3",
+            # Without the libraries for graphics cards; there is none for macOS.
+            "xgboost-cpu>=3,<4; platform_system != 'Darwin'",
+            "xgboost>=3,<4; platform_system == 'Darwin'",
+        ],
     },
     entry_points={"console_scripts": ["otklik=otklik.cli:entry_point"]},
 )

@@ -155,7 +155,7 @@ def main() -> int:
     bench.make_inputs(entries)
     bench.measure([start for start in plan.starts(entries) if start.contender not in left_out])
     if not given.quick:
-        bench.look_into(entries)
+        bench.look_into(plan.looked_into(entries))
     boards = figures.boards(entries, bench.results, left_out)
     return _write(folder, given, boards, bench.spent(entries))
 

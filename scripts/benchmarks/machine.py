@@ -23,7 +23,7 @@ def description() -> dict[str, str]:
         "processor": _processor(),
         "cores": f"{psutil.cpu_count()}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
-        "system": platform.platform(aliased=True, terse=True),
+        "system": _system(),
         "Python": platform.python_version(),
         "Java": _java(),
     }
@@ -39,6 +39,13 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _system() -> str:
+    """The distribution where there is one, else the kernel."""
+    with contextlib.suppress(OSError):
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    return platform.platform(aliased=True, terse=True)
 
 
 def _java() -> str:

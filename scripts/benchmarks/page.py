@@ -74,11 +74,12 @@ def table_of(board: Board) -> str:
 
 
 _HOW_TO_READ = """Median [lower quartile – upper quartile]. Cold is the first repetition in a new process, warm a later
-one in the same process. Starting Spark is not part of either. “To Otklik”: seconds over Otklik's, so below 1 is faster.
-The gate: the same rows by a hash of their content, or every model's AUC as good. What does not pass it has no ratio."""
+one in the same process. Starting Spark is not part of either. “To Otklik”: seconds over Otklik's, warm ones where a
+case has them; below 1 is faster. The gate: the same rows by a hash of their content, or every model's AUC as good. What
+does not pass it has no ratio."""
 
-_METHOD = """- Each contender runs in a process of its own, all on the same {cores} cores, in turns; each round another
-  one begins. Every JVM has a heap of {heap}; the others may take what memory there is.
+_METHOD = """- Each contender runs in a process of its own, all on the same {cores} cores, in turns; each round
+  another one begins. Every JVM has a heap of {heap}; the others may take what memory there is.
 - All read the same files. The work is the same but for what `scripts/benchmarks/contenders` says: nobody but Otklik
   checks rows against a contract, keeps a ledger, calibrates, gives reasons or writes a report.
 - Bare Spark is the same Spark work by hand, with Otklik's Spark properties. Tutorial Spark guesses the schema and gives

@@ -111,6 +111,12 @@ def only(entries: list[Entry], cases: Collection[str], contenders: Collection[st
     return [entry for entry in chosen if entry.contenders]
 
 
+def looked_into(entries: list[Entry]) -> list[Entry]:
+    """Cases whose stages are looked at: the largest of each, but growth, whose largest takes longer than all others."""
+    largest = {entry.case: entry for entry in sorted(entries, key=lambda entry: entry.rows) if entry.case != "growth"}
+    return list(largest.values())
+
+
 def starts(entries: list[Entry]) -> Iterator[Start]:
     """All processes in their order: contenders take turns, and each round another one begins."""
     for entry in entries:

@@ -15,7 +15,8 @@ _OURS, _OTHERS = "#b5502f", "#8c9aa8"
 
 def draw(boards: Sequence[Board], target: Path) -> bool:
     """Write the picture; returns whether there was anything to show."""
-    shown = [board for board in boards if any(figure.is_sound for figure in board.figures)]
+    compared = [board for board in boards if board.case != "growth"]
+    shown = [board for board in compared if any(figure.is_sound for figure in board.figures)]
     if not shown:
         return False
     heights = [sum(figure.is_sound for figure in board.figures) + 1.2 for board in shown]

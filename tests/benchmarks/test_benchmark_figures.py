@@ -130,8 +130,8 @@ def test_the_same_rows_in_another_order_other_files_and_other_types_are_the_same
     rows.to_parquet(tmp_path / "one.parquet")
     other = rows.iloc[::-1].assign(count=lambda f: f["count"].astype("int32"), share=lambda f: f["share"] + 1e-9)
     (tmp_path / "two").mkdir()
-    other.iloc[:1].to_parquet(tmp_path / "two" / "a.parquet")
-    other.iloc[1:].assign(batch="x").to_parquet(tmp_path / "two" / "b.parquet")
+    other.iloc[:2].to_parquet(tmp_path / "two" / "a.parquet")
+    other.iloc[2:].assign(batch="x").to_parquet(tmp_path / "two" / "b.parquet")
     columns = ["name", "count", "share", "at"]
     found = content_of(tmp_path / "one.parquet", columns)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.benchmarks.bars import Verdict, verdicts
-from scripts.benchmarks.contenders import CONTENDERS, OURS
+from scripts.benchmarks.contenders import CONTENDERS, FLOOR, OURS
 from scripts.benchmarks.figures import Board, Figure, Spread, exponent, ratio_of
 from scripts.benchmarks.gate import AUC_TOLERANCE
 from scripts.benchmarks.plan import TITLES, UNITS
@@ -182,7 +182,7 @@ def _spent(spent: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _row(figure: Figure, ours: Figure | None) -> list[str]:
     ratio = ratio_of(figure, ours) if figure.is_sound else None
-    gate = figure.fault or ("passed" if figure.is_measured and figure.contender != "spark_floor" else "")
+    gate = figure.fault or ("passed" if figure.is_measured and figure.contender != FLOOR else "")
     return [
         CONTENDERS[figure.contender].title,
         _seconds(figure.cold),

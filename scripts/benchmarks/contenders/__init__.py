@@ -44,6 +44,7 @@ class Contender:
 
 OURS = "otklik_steps"
 BARE = "bare_spark"
+FLOOR = "spark_floor"
 
 CONTENDERS = {
     contender.name: contender
@@ -51,7 +52,7 @@ CONTENDERS = {
         Contender(OURS, "Otklik", uses_spark=True),
         Contender(BARE, "bare Spark", uses_spark=True),
         Contender("tutorial_spark", "tutorial Spark", uses_spark=True),
-        Contender("spark_floor", "Spark, reading only", uses_spark=True),
+        Contender(FLOOR, "Spark, reading only", uses_spark=True),
         Contender("pandas_sklearn", "pandas + scikit-learn"),
         Contender("with_polars", "Polars", ("polars",)),
         Contender("with_duckdb", "DuckDB", ("duckdb",)),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scripts.benchmarks.contenders.bank_frames import COLUMNS, preparation, read_rows
+from scripts.benchmarks.contenders.bank_frames import COLUMNS, preparation, read_rows, with_short_numbers
 from scripts.benchmarks.content import live_files
 from scripts.benchmarks.inputs import columns
 from scripts.benchmarks.inputs.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
@@ -122,6 +122,7 @@ def pipeline(work: Work) -> Repetition:
             rows = pd.read_csv(work.inputs["file"], sep=";", keep_default_na=False, dtype=texts)
             rows = rows.drop_duplicates("customer_id", keep="last")
             rows.to_parquet(out / "rows.parquet", index=False)
+            rows = with_short_numbers(rows)
         with outcome.part("features"):
             label = (rows["y"] == "yes").to_numpy(np.int64)
             is_held_out = rows["customer_id"].str[1:].astype(np.int64).to_numpy() % columns.HELD_OUT_EVERY == 0
@@ -191,8 +192,8 @@ def _trained(work: Work, models: dict[str, Any]) -> Outcome:
         is_held_out = rows["is_held_out"].to_numpy(bool)
         label = rows["label"].to_numpy(np.int64)
         prepare = preparation()
-        numbers = prepare.fit_transform(rows.loc[~is_held_out, COLUMNS]).astype(np.float32)
-        held_out = prepare.transform(rows.loc[is_held_out, COLUMNS]).astype(np.float32)
+        numbers = prepare.fit_transform(rows.loc[~is_held_out, COLUMNS])
+        held_out = prepare.transform(rows.loc[is_held_out, COLUMNS])
         del rows
     for name, given in models.items():
         with outcome.part(name):

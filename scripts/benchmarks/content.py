@@ -45,14 +45,14 @@ def live_files(table: Path) -> list[Path]:
 
 def content_of(table: Path, columns: Sequence[str]) -> str:
     """How many rows, and the sum of their hashes, as text."""
-    rows, total = 0, np.uint64(0)
+    rows = total = 0
     dataset = ds.dataset([str(file) for file in live_files(table)], format="parquet")
     for batch in dataset.to_batches(columns=list(columns)):
         if batch.num_rows:
             frame = pd.DataFrame({name: _plain(batch.column(name)) for name in columns})
-            total += np.asarray(pd.util.hash_pandas_object(frame, index=False)).sum(dtype=np.uint64)
+            total += int(np.asarray(pd.util.hash_pandas_object(frame, index=False)).sum(dtype=np.uint64))
             rows += batch.num_rows
-    return f"{rows} {int(total):016x}"
+    return f"{rows} {total % 2**64:016x}"
 
 
 def _plain(column: pa.Array) -> pd.Series[str] | pd.Series[float]:

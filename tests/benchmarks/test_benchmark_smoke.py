@@ -55,8 +55,13 @@ def boards(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 
 def faults(boards: list[figures.Board]) -> list[str]:
+    """Of all but those that are not installed, and the tutorial, whose trees are known to be worse."""
     found = [(board.case, figure) for board in boards for figure in board.figures]
-    return [f"{case} {f.contender}: {f.fault}" for case, f in found if f.fault and f.contender not in MISSING]
+    return [
+        f"{case} {f.contender}: {f.fault}"
+        for case, f in found
+        if f.fault and f.contender not in {*MISSING, "tutorial_spark"}
+    ]
 
 
 def test_every_contender_gives_the_same_rows_and_models_as_good(boards: list[figures.Board]) -> None:
@@ -96,4 +101,5 @@ def test_the_cases_that_take_longer_work_too(spark: SparkSession, tmp_path: Path
     found = boards_of(spark, tmp_path, LONG_ENTRIES)
 
     assert faults(found) == []
+    assert all(figure.is_measured for board in found for figure in board.figures if figure.contender not in MISSING)
     assert {*found[-1].figures[0].parts} == {"ingest", "features", "train", "score", "report"}

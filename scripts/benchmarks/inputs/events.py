@@ -21,7 +21,8 @@ from otklik.sources.contract import Contract
 from otklik.steps.ingest import silver_table
 
 _ARRIVED_AT = datetime(2025, 7, 1, tzinfo=UTC)
-#: Events lie in the 120 days before the last of the four days on which decisions are taken.
+#: Events lie in 120 days. Decisions are taken on four days towards their end: after the last event known there is
+#: no moment to look from.
 _FIRST_MICROSECOND = int(datetime(2025, 3, 1, tzinfo=UTC).timestamp()) * 1_000_000
 _DAY = 86_400_000_000
 
@@ -48,7 +49,7 @@ def _events(spark: SparkSession, events: int, customers: int) -> DataFrame:
 
 
 def _customers(spark: SparkSession, customers: int) -> DataFrame:
-    first_decision = _FIRST_MICROSECOND + 99 * _DAY
+    first_decision = _FIRST_MICROSECOND + 92 * _DAY
     return spark.range(0, customers, 1, 2).selectExpr(
         f"{_customer('id')} AS customer_id",
         f"timestamp_micros({first_decision}L + {7 * _DAY}L * pmod(id, 4L)) AS decided_at",

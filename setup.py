@@ -54,6 +54,14 @@ setup(
             # For `otklik package`; the module is venv_pack, and the older package of that name is no longer kept up.
             "venv-pack2>=0.9,<1",
         ],
+        # What ./scripts/benchmark measures us against.
+        "benchmark": [
+            "polars>=2,<3",
+            "duckdb>=2,<3",
+            # Without the libraries for graphics cards; there is none for macOS.
+            "xgboost-cpu>=3,<4; platform_system != 'Darwin'",
+            "xgboost>=3,<4; platform_system == 'Darwin'",
+        ],
     },
     entry_points={"console_scripts": ["otklik=otklik.cli:entry_point"]},
 )

@@ -61,8 +61,9 @@ def lines_with(pattern: re.Pattern[str]) -> list[str]:
 
 
 def pinned() -> dict[str, Version]:
-    lines = (PROJECT / "scripts" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pins = [line.split("==") for line in lines if not line.startswith("#")]
+    files = [PROJECT / "scripts" / name for name in ("requirements.txt", "peers.txt")]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    pins = [line.partition(";")[0].strip().split("==") for line in lines if not line.startswith("#")]
     return {name: Version(version) for name, version in pins}
 
 

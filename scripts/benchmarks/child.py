@@ -1,0 +1,142 @@
+"""One process of the benchmark: one contender on one case, once cold and then warm. Started by `process`.
+
+What is timed is the work alone. Starting Java and the session is timed apart; rows are compared and models judged by
+the process that started this one, so that neither costs time or memory here.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+from scripts.benchmarks.contenders import CONTENDERS
+from scripts.benchmarks.work import Outcome, Work
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+RESULT, SAID = "result.json", "said.npz"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the process is to do.
+
+    Args:
+        contender: who.
+        case: what.
+        inputs: name → file or folder.
+        folder: an empty one of its own.
+        repetitions: one cold and the rest warm.
+        cores: to use.
+        heap: of the JVM, as Spark writes it.
+        event_log: whether Spark writes down what each stage took.
+    """
+
+    contender: str
+    case: str
+    inputs: dict[str, str]
+    folder: str
+    repetitions: int
+    cores: int
+    heap: str
+    event_log: bool = False
+
+    def to_json(self) -> str:
+        """As text for the command line."""
+        return json.dumps(asdict(self))
+
+
+def main() -> None:
+    """Do what the only argument orders; the result lies in the order's folder afterwards."""
+    order = Order(**json.loads(sys.argv[1]))
+    use_cores(order.cores)
+    with ExitStack() as open_until_done:
+        begun = time.perf_counter()
+        spark = None
+        if CONTENDERS[order.contender].uses_spark:
+            session_of_ours = spark_session(Path(order.folder), order.cores, order.heap, order.event_log)
+            spark = open_until_done.enter_context(session_of_ours)
+        perform(order, spark, time.perf_counter() - begun)
+
+
+def perform(order: Order, spark: SparkSession | None, session_seconds: float) -> None:
+    """Do the work as often as it is ordered, and write the result.
+
+    Args:
+        order: see `Order`.
+        spark: the session, for contenders that use one.
+        session_seconds: that it took to start.
+    """
+    folder = Path(order.folder)
+    work = Work({name: Path(path) for name, path in order.inputs.items()}, order.cores, spark)
+    once = CONTENDERS[order.contender].cases[order.case](work)
+    seconds, parts, ended, outcome = [], [], 0.0, Outcome()
+    out = folder / "out"
+    for _ in range(order.repetitions):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        begun = time.perf_counter()
+        outcome = once(out)
+        seconds.append(time.perf_counter() - begun)
+        ended = time.time()
+        parts.append(outcome.parts)
+    timed = {"session": session_seconds, "seconds": seconds, "parts": parts, "ended": ended}
+    _write(folder, outcome, timed)
+
+
+def use_cores(cores: int) -> None:
+    """Keep this process and all it starts on so many cores, where the system can do that."""
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):
+        process.cpu_affinity(process.cpu_affinity()[:cores])
+
+
+@contextmanager
+def spark_session(folder: Path, cores: int, heap: str, event_log: bool = False) -> Iterator[SparkSession]:
+    """A session with the properties of conf/spark/local.conf: the same for Otklik and for bare Spark."""
+    # The process of a peer is to hold the peer only.
+    from otklik import session  # noqa: PLC0415
+    from otklik.environment import read_properties  # noqa: PLC0415
+    from otklik.home import find_home  # noqa: PLC0415
+
+    home = find_home(None)
+    java = "spark.driver.extraJavaOptions"
+    properties = read_properties(home.spark_properties("local"))
+    quiet = (home.path / "conf" / "spark" / "log4j2.properties").as_uri()
+    properties |= {
+        "spark.master": f"local[{cores}]",
+        "spark.driver.memory": heap,
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.local.dir": str(folder / "spark"),
+        java: f"{properties.get(java, '')} -Dlog4j2.configurationFile={quiet}",
+    }
+    if event_log:
+        (folder / "events").mkdir()
+        properties |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": (folder / "events").as_uri()}
+        properties |= {"spark.eventLog.compress": "false", "spark.eventLog.rolling.enabled": "false"}
+    with session.start("benchmark", properties, submitted=False, jvm_log=folder / "spark.log") as started:
+        yield started.spark
+
+
+def _write(folder: Path, outcome: Outcome, timed: dict[str, Any]) -> None:
+    said = {
+        f"{model}.{what}": getattr(each, what) for model, each in outcome.said.items() for what in ("label", "score")
+    }
+    np.savez(folder / SAID, **said)
+    tables = {name: str(path) for name, path in outcome.tables.items()}
+    text = json.dumps({**timed, "tables": tables, "auc": outcome.auc})
+    (folder / RESULT).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

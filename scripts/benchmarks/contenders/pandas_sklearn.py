@@ -1,0 +1,243 @@
+"""pandas and scikit-learn, all in memory, results as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scripts.benchmarks.contenders.bank_frames import COLUMNS, preparation, read_rows, with_short_numbers
+from scripts.benchmarks.content import live_files
+from scripts.benchmarks.inputs import columns
+from scripts.benchmarks.inputs.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
+from scripts.benchmarks.work import (
+    FOREST,
+    LOGISTIC,
+    SEED,
+    SMALL_FOREST,
+    SMALL_TREE,
+    TREE,
+    Case,
+    Outcome,
+    Repetition,
+    Work,
+    said,
+)
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+_DAY = np.timedelta64(1, "D")
+
+
+def ingest(work: Work) -> Repetition:
+    """Bronze as text and silver as typed rows, the last of each customer; nothing is checked."""
+
+    def once(out: Path) -> Outcome:
+        file = work.inputs["file"]
+        lines = file.read_text(encoding="utf-8").splitlines()[1:]
+        numbered = pa.table({"record": pa.array(lines), "record_no": pa.array(np.arange(1, len(lines) + 1))})
+        pq.write_table(numbered, out / "bronze.parquet")
+        rows = pd.read_csv(file, sep=";", engine="c", keep_default_na=False)
+        last = rows.drop_duplicates("customer_id", keep="last")
+        last.to_parquet(out / "silver.parquet", index=False)
+        return Outcome({"bronze": out / "bronze.parquet", "silver": out / "silver.parquet"})
+
+    return once
+
+
+def features(work: Work) -> Repetition:
+    """Conditions as columns of 0 and 1, added up per customer; texts as categories, customers as whole numbers.
+
+    Otklik's rule that each row has a moment of its own is kept: an event is compared with its customer's moment.
+    """
+
+    def once(out: Path) -> Outcome:
+        lake = work.inputs["lake"]
+        customers = _read(lake / "silver/customers", ["customer_id", "decided_at"], [])
+        customers = customers.rename(columns={"customer_id": "key", "decided_at": "as_of"})
+        texts = ["kind", "topic", "network"]
+        events = _read(
+            lake / "silver/events", ["customer_id", "happened_at", "known_at", *texts], [*texts, "customer_id"]
+        )
+        customer_of_level = pd.Index(customers["key"]).get_indexer(events["customer_id"].cat.categories)
+        place = customer_of_level[events["customer_id"].cat.codes.to_numpy()]
+        moment = customers["as_of"].to_numpy()[place]
+        happened_at, known_at = events["happened_at"].to_numpy(), events["known_at"].to_numpy()
+        age = moment - happened_at
+        is_known = (age >= np.timedelta64(0)) & (age < HORIZON_DAYS * _DAY) & (known_at <= moment) & (place >= 0)
+        numbers = _flags(events[is_known], age[is_known])
+        totals = numbers.groupby(place[is_known], sort=False).sum().reindex(range(len(customers)), fill_value=0)
+        youngest = pd.Series(age[is_known]).groupby(place[is_known], sort=False).min().reindex(range(len(customers)))
+        _finish(customers, totals, youngest).to_parquet(out / "features.parquet", index=False)
+        return Outcome({"features": out / "features.parquet"})
+
+    return once
+
+
+def train(work: Work) -> Repetition:
+    """One preparation, then both models on its numbers."""
+    return lambda _: _trained(work, {"logistic_regression": None, "decision_tree": tree(TREE)})
+
+
+def forest(work: Work) -> Repetition:
+    """The same with a random forest alone, on all cores."""
+    return lambda _: _trained(work, {"random_forest": random_forest(FOREST, work.cores)})
+
+
+def score(work: Work) -> Repetition:
+    """A probability and a decile for each row; no reasons, which Otklik gives."""
+    learn = read_rows(work.inputs["learn"])
+    model = make_pipeline(preparation(), logistic(len(learn))).fit(learn[COLUMNS], learn["label"])
+
+    def once(out: Path) -> Outcome:
+        rows = read_rows(work.inputs["rows"])
+        probability = model.predict_proba(rows[COLUMNS])[:, 1]
+        scores = pd.DataFrame({"key": rows["key"], "probability": probability})
+        best_first = scores["probability"].rank(method="first", ascending=False)
+        scores["decile"] = np.ceil(best_first * 10 / len(scores)).astype(np.int32)
+        scores.to_parquet(out / "scores.parquet", index=False)
+        return Outcome({"scores": out / "scores.parquet"})
+
+    return once
+
+
+def pipeline(work: Work) -> Repetition:
+    """From the file to scores: five models on one split, the logistic regression predicts all rows.
+
+    No folds, no calibration, no reasons, no report.
+    """
+
+    def once(out: Path) -> Outcome:
+        outcome = Outcome()
+        with outcome.part("ingest"):
+            texts: dict[Hashable, str] = dict.fromkeys(columns.TEXTS, "category")
+            rows = pd.read_csv(work.inputs["file"], sep=";", keep_default_na=False, dtype=texts)
+            rows = rows.drop_duplicates("customer_id", keep="last")
+            rows.to_parquet(out / "rows.parquet", index=False)
+            rows = with_short_numbers(rows)
+        with outcome.part("features"):
+            label = (rows["y"] == "yes").to_numpy(np.int64)
+            is_held_out = rows["customer_id"].str[1:].astype(np.int64).to_numpy() % columns.HELD_OUT_EVERY == 0
+        with outcome.part("train"):
+            prepare = preparation()
+            numbers = prepare.fit_transform(rows.loc[~is_held_out, COLUMNS])
+            held_out = prepare.transform(rows.loc[is_held_out, COLUMNS])
+            models = {
+                "logistic_regression": logistic(len(numbers)),
+                "decision_tree": tree(SMALL_TREE),
+                "random_forest": random_forest(SMALL_FOREST, work.cores),
+                "naive_bayes": GaussianNB(),
+                "linear_svc": LinearSVC(C=1 / (0.01 * len(numbers)), max_iter=50),
+            }
+            for name, model in models.items():
+                model.fit(numbers, label[~is_held_out])
+                scores = (
+                    model.decision_function(held_out) if name == "linear_svc" else model.predict_proba(held_out)[:, 1]
+                )
+                outcome.said[name] = said(label[is_held_out], scores)
+        with outcome.part("score"):
+            probability = models["logistic_regression"].predict_proba(prepare.transform(rows[COLUMNS]))[:, 1]
+            scored = pd.DataFrame({"customer_id": rows["customer_id"], "probability": probability})
+            scored.to_parquet(out / "scores.parquet", index=False)
+        return outcome
+
+    return once
+
+
+CASES: dict[str, Case] = {
+    "ingest": ingest,
+    "features": features,
+    "train": train,
+    "forest": forest,
+    "score": score,
+    "pipeline": pipeline,
+}
+
+
+def logistic(rows: int) -> Any:
+    """The same penalty as MLlib's, which takes the mean of the losses and not their sum."""
+    return LogisticRegression(C=1 / (LOGISTIC["reg_param"] * rows), max_iter=int(LOGISTIC["max_iter"]))
+
+
+def tree(setting: dict[str, int]) -> Any:
+    """A decision tree with these settings; scikit-learn looks at every value and has no bins."""
+    return DecisionTreeClassifier(
+        max_depth=setting["max_depth"], min_samples_leaf=setting["min_leaf"], random_state=SEED
+    )
+
+
+def random_forest(setting: dict[str, int], cores: int) -> Any:
+    """A random forest with these settings on all cores."""
+    return RandomForestClassifier(
+        n_estimators=setting["trees"],
+        max_depth=setting["max_depth"],
+        min_samples_leaf=setting["min_leaf"],
+        n_jobs=cores,
+        random_state=SEED,
+    )
+
+
+def _trained(work: Work, models: dict[str, Any]) -> Outcome:
+    outcome = Outcome()
+    with outcome.part("prepare"):
+        rows = read_rows(work.inputs["rows"])
+        is_held_out = rows["is_held_out"].to_numpy(bool)
+        label = rows["label"].to_numpy(np.int64)
+        prepare = preparation()
+        numbers = prepare.fit_transform(rows.loc[~is_held_out, COLUMNS])
+        held_out = prepare.transform(rows.loc[is_held_out, COLUMNS])
+        del rows
+    for name, given in models.items():
+        with outcome.part(name):
+            model = logistic(len(numbers)) if given is None else given
+            model.fit(numbers, label[~is_held_out])
+            outcome.said[name] = said(label[is_held_out], model.predict_proba(held_out)[:, 1])
+    return outcome
+
+
+def _read(table: Path, columns: list[str], as_categories: list[str]) -> pd.DataFrame:
+    read = pq.ParquetDataset([str(file) for file in live_files(table)], read_dictionary=as_categories)
+    frame: pd.DataFrame = read.read(columns=columns).to_pandas(split_blocks=True, self_destruct=True)
+    for name in frame.columns[[str(kind).startswith("datetime") for kind in frame.dtypes]]:
+        frame[name] = frame[name].dt.tz_localize(None)
+    return frame
+
+
+def _flags(events: pd.DataFrame, age: Any) -> pd.DataFrame:
+    """What is added up, one column each."""
+    month = age < 30 * _DAY
+    flags: dict[str, Any] = {f"event_count_{days}d": age < days * _DAY for days in WINDOWS_DAYS}
+    for column, levels, name in (("kind", KINDS, "{}_count_30d"), ("topic", TOPICS, "about_{}_count_30d")):
+        flags |= {name.format(level): (events[column] == level).to_numpy() & month for level in levels}
+    flags |= {f"on_{network}_count_90d": (events["network"] == network).to_numpy() for network in NETWORKS}
+    flags |= {f"_topic_{topic}": (events["topic"] == topic).to_numpy() for topic in TOPICS}
+    flags["_month_before"] = (age >= 30 * _DAY) & (age < 60 * _DAY)
+    hour, weekday = events["happened_at"].dt.hour.to_numpy(), events["happened_at"].dt.weekday.to_numpy()
+    flags |= {
+        "_night": hour < 6,
+        "_morning": (hour >= 6) & (hour < 12),
+        "_evening": hour >= 18,
+        "_weekend": weekday >= 5,
+    }
+    # Whole numbers of 32 bits add up several times faster than booleans.
+    return pd.DataFrame({name: flag.astype(np.int32) for name, flag in flags.items()})
+
+
+def _finish(customers: pd.DataFrame, totals: pd.DataFrame, youngest: pd.Series) -> pd.DataFrame:
+    found = customers[["key", "as_of"]].copy()
+    counts = [name for name in totals.columns if not name.startswith("_")]
+    found[counts] = totals[counts].astype(np.int64)
+    found["days_since_last_event"] = (youngest.dt.total_seconds() / 86_400).fillna(float(HORIZON_DAYS))
+    found["activity_trend_30d"] = np.log((1 + totals["event_count_30d"]) / (1 + totals["_month_before"]))
+    found["distinct_topics_90d"] = (totals[[f"_topic_{topic}" for topic in TOPICS]] > 0).sum(axis=1)
+    for share in ("night", "morning", "evening", "weekend"):
+        found[f"{share}_share_90d"] = totals[f"_{share}"] / totals[f"event_count_{HORIZON_DAYS}d"].replace(0, np.nan)
+    return found

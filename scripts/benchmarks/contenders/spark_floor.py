@@ -1,0 +1,42 @@
+"""The least that Spark needs: to read the same files, typed, and do nothing with the rows."""
+
+from __future__ import annotations
+
+from scripts.benchmarks.contenders.bare_spark import SCHEMA
+from scripts.benchmarks.work import Case, Outcome, Repetition, Work
+
+
+def ingest(work: Work) -> Repetition:
+    """Parse the file."""
+
+    def once(_: object) -> Outcome:
+        rows = work.spark.read.csv(str(work.inputs["file"]), schema=SCHEMA, sep=";", header=True)
+        rows.write.format("noop").mode("overwrite").save()
+        return Outcome()
+
+    return once
+
+
+def features(work: Work) -> Repetition:
+    """Read the events."""
+
+    def once(_: object) -> Outcome:
+        events = work.spark.read.format("delta").load(str(work.inputs["lake"] / "silver/events"))
+        used = events.select("customer_id", "happened_at", "kind", "network", "topic", "known_at")
+        used.write.format("noop").mode("overwrite").save()
+        return Outcome()
+
+    return once
+
+
+def train(work: Work) -> Repetition:
+    """Read the rows."""
+
+    def once(_: object) -> Outcome:
+        work.spark.read.parquet(str(work.inputs["rows"])).write.format("noop").mode("overwrite").save()
+        return Outcome()
+
+    return once
+
+
+CASES: dict[str, Case] = {"ingest": ingest, "features": features, "train": train}

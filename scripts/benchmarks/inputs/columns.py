@@ -1,0 +1,22 @@
+"""What the made-up files hold, for those who read them. Imports nothing: a peer's process holds the peer only."""
+
+#: The bank-like file's columns in its order, with their types in SQL that Spark and DuckDB both read.
+BANK = {
+    "customer_id": "STRING", "age": "BIGINT", "job": "STRING", "marital": "STRING", "education": "STRING",
+    "default": "STRING", "balance": "BIGINT", "housing": "STRING", "loan": "STRING", "contact": "STRING",
+    "day": "BIGINT", "month": "STRING", "duration": "BIGINT", "campaign": "BIGINT", "pdays": "BIGINT",
+    "previous": "BIGINT", "poutcome": "STRING", "y": "STRING",
+}  # fmt: skip
+#: Those that are known before the decision, as texts and numbers.
+TEXTS = ("job", "marital", "education", "default", "housing", "loan", "contact", "month", "poutcome")
+NUMBERS = ("age", "balance", "day", "campaign", "pdays", "previous")
+#: One customer in so many, by number, is held out: models are judged on them.
+HELD_OUT_EVERY = 20
+
+#: Levels of the events, and the windows that conf/activity.toml counts them in.
+KINDS = ("like", "comment", "repost", "view", "follow")
+TOPICS = ("deposits", "loans", "cards", "mortgage", "travel", "events", "complaints")
+NETWORKS = ("instagram", "telegram", "vk", "facebook", "ok")
+WINDOWS_DAYS = (7, 30, 90)
+HORIZON_DAYS = 90
+EVENTS_PER_CUSTOMER = 20

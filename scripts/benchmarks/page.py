@@ -1,0 +1,212 @@
+"""The figures as Markdown: what was promised, a table per case, where the time goes, and how all that was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.benchmarks.bars import Verdict, verdicts
+from scripts.benchmarks.contenders import CONTENDERS, FLOOR, OURS
+from scripts.benchmarks.figures import Board, Figure, Spread, exponent, ratio_of
+from scripts.benchmarks.gate import AUC_TOLERANCE
+from scripts.benchmarks.plan import TITLES, UNITS
+
+_HOLDS = {True: "holds", False: "**missed**", None: "not measured"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Under what the figures came about.
+
+    Args:
+        machine: from `machine.description`.
+        date: of the day.
+        code: version of Otklik's code.
+        cores: that everybody might use.
+        heap: of every JVM.
+        command: that makes the page.
+    """
+
+    machine: Mapping[str, str]
+    date: str
+    code: str
+    cores: int
+    heap: str
+    command: str
+
+
+def page(boards: Sequence[Board], spent: Sequence[Mapping[str, Any]], setting: Setting, picture: str | None) -> str:
+    """The whole page.
+
+    Args:
+        boards: from `figures.boards`.
+        spent: where the time goes: case, rows, and the values of `stages.Spent`.
+        setting: see `Setting`.
+        picture: the file of the plot beside the page, where there is one.
+    """
+    parts = [
+        "# How fast it is, beside what a user would pick instead",
+        f"Made by `{setting.command}` on {setting.date}; do not edit. {_of_machine(setting)}",
+        *([f"![Seconds per case and contender]({picture})"] if picture else []),
+        "## What was promised",
+        _promises(verdicts(boards)),
+        "## Seconds and memory",
+        _HOW_TO_READ,
+        *(text for board in boards if board.case != "growth" for text in _case(board)),
+        *_growth([board for board in boards if board.case == "growth"]),
+        *_spent(spent),
+        "## How it was measured",
+        _METHOD.format(cores=setting.cores, heap=setting.heap, tolerance=AUC_TOLERANCE),
+        "## Versions",
+        _table(["", ""], [[name, value] for name, value in setting.machine.items()] + [["Otklik", setting.code]]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def table_of(board: Board) -> str:
+    """One case at a size as a Markdown table."""
+    ours = board.of(OURS)
+    return _table(
+        ["contender", "cold, s", "warm, s", "to Otklik", "Spark's start, s", "Java, MiB", "Python, MiB", "gate"],
+        [_row(figure, ours) for figure in board.figures],
+    )
+
+
+_HOW_TO_READ = """Median [lower quartile – upper quartile]. Cold is the first repetition in a new process, warm a later
+one in the same process. Starting Spark is not part of either. “To Otklik”: seconds over Otklik's, warm ones where a
+case has them; below 1 is faster. The gate: the same rows by a hash of their content, or every model's AUC as good. What
+does not pass it has no ratio."""
+
+_METHOD = """- Each contender runs in a process of its own, all on the same {cores} cores, in turns; each round
+  another one begins. Every JVM has a heap of {heap}; the others may take what memory there is.
+- All read the same files. The work is the same but for what `scripts/benchmarks/contenders` says: nobody but Otklik
+  checks rows against a contract, keeps a ledger, calibrates, gives reasons or writes a report.
+- Bare Spark is the same Spark work by hand, with Otklik's Spark properties. Tutorial Spark guesses the schema and gives
+  each model a pipeline of its own.
+- The data is made up, from numbers and salts: `scripts/benchmarks/inputs`.
+- The gate: numbers to six decimals; AUC ± {tolerance}, or two standard errors where few rows are held out.
+- Memory is the most that was resident at once, looked at ten times a second, all processes of a contender together."""
+
+
+def _of_machine(setting: Setting) -> str:
+    machine = setting.machine
+    return (
+        f"{machine.get('processor', 'processor unknown')}, {setting.cores} of {machine.get('cores', '?')} cores, "
+        f"{machine.get('memory', '?')}, {machine.get('system', '?')}, Java {machine.get('Java', '?')}."
+    )
+
+
+def _promises(found: Sequence[Verdict]) -> str:
+    rows = [
+        [
+            verdict.text,
+            f"≤ {verdict.limit:g}",
+            "" if verdict.value is None else f"{verdict.value:.2f}",
+            _HOLDS[verdict.holds],
+        ]
+        for verdict in found
+    ]
+    return _table(["seconds, unless said otherwise", "promised", "measured", ""], rows)
+
+
+def _case(board: Board) -> Iterator[str]:
+    yield f"### {TITLES[board.case][0].upper()}{TITLES[board.case][1:]}, {_size(board)}"
+    yield table_of(board)
+    parts = [figure for figure in board.figures if figure.parts]
+    names = list(dict.fromkeys(name for figure in parts for name in figure.parts))
+    if names:
+        rows = [
+            [CONTENDERS[figure.contender].title, *(_seconds(figure.parts.get(name)) for name in names)]
+            for figure in parts
+        ]
+        yield _table(["of these, s", *(name.replace("_", " ") for name in names)], rows)
+    judged = [figure for figure in board.figures if figure.auc]
+    models = list(dict.fromkeys(model for figure in judged for model in figure.auc))
+    if models:
+        rows = [
+            [CONTENDERS[f.contender].title, *(f"{f.auc[m]:.4f}" if m in f.auc else "" for m in models)] for f in judged
+        ]
+        yield _table(["AUC", *(model.replace("_", " ") for model in models)], rows)
+
+
+def _growth(boards: Sequence[Board]) -> Iterator[str]:
+    measured = [(board, figure) for board in boards if (figure := board.of(OURS)) is not None]
+    if not measured:
+        return
+    yield f"### {TITLES['growth'][0].upper()}{TITLES['growth'][1:]}"
+    names = list(dict.fromkeys(name for _, figure in measured for name in figure.parts))
+    rows = [
+        [f"{b.rows:,}", *(_seconds(f.parts.get(name)) for name in names), _seconds(f.decisive)] for b, f in measured
+    ]
+    if len(measured) > 1:
+        small, large = measured[-2][0], measured[-1][0]
+        exponents = [exponent(small, large, name) for name in [*names, None]]
+        rows.append(["exponent of the last two", *("" if e is None else f"{e:.2f}" for e in exponents)])
+    yield _table(["customers", *(f"{name}, s" for name in names), "all, s"], rows)
+    faults = [
+        f"{board.rows:,} customers: {figure.fault}" for board in boards for figure in board.figures if figure.fault
+    ]
+    if faults:
+        yield "\n".join(f"- {fault}" for fault in faults)
+
+
+def _spent(spent: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not spent:
+        return
+    yield "## Where Otklik's time goes"
+    yield (
+        "From Spark's event log of one more run, which is slower for writing it. Outside tasks the driver plans, "
+        "commits to Delta, or computes in Python. The floor, reading the same files and doing nothing, is in the "
+        "tables above."
+    )
+    rows = [
+        [
+            TITLES[each["case"]].partition(":")[0],
+            f"{each['rows']:,}",
+            f"{each['wall']:.1f}",
+            f"{each['running']:.1f}",
+            f"{each['tasks']:.1f}",
+            f"{each['cpu']:.1f}",
+            f"{each['collecting']:.1f}",
+            f"{each['read_mib']:.0f}",
+            f"{each['shuffled_mib']:.0f}",
+            f"{each['spilled_mib']:.0f}",
+            "; ".join(each["longest"]),
+        ]
+        for each in spent
+    ]
+    head = ["job", "rows", "all, s", "with tasks, s", "tasks, s", "of that processor, s", "of that collector, s"]
+    yield _table([*head, "read, MiB", "shuffled, MiB", "spilled, MiB", "longest stages, s"], rows)
+
+
+def _row(figure: Figure, ours: Figure | None) -> list[str]:
+    ratio = ratio_of(figure, ours) if figure.is_sound else None
+    gate = figure.fault or ("passed" if figure.is_measured and figure.contender != FLOOR else "")
+    return [
+        CONTENDERS[figure.contender].title,
+        _seconds(figure.cold),
+        _seconds(figure.warm),
+        "" if ratio is None else f"{ratio:.2f}",
+        _seconds(figure.session),
+        "" if figure.java is None or not figure.java.median else f"{figure.java.median:,.0f}",
+        "" if figure.python is None else f"{figure.python.median:,.0f}",
+        gate.replace("|", "/"),
+    ]
+
+
+def _seconds(spread: Spread | None) -> str:
+    if spread is None:
+        return ""
+    if spread.count < 3:
+        return f"{spread.median:.2f}"
+    return f"{spread.median:.2f} [{spread.low:.2f} – {spread.high:.2f}]"
+
+
+def _size(board: Board) -> str:
+    return f"{board.rows:,} {UNITS.get(board.case, 'rows')}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

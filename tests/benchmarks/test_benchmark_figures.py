@@ -1,0 +1,188 @@
+"""What the benchmark makes of its measurements, without measuring anything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scripts.benchmarks import bars, figures, gate, plan, process
+from scripts.benchmarks.child import Order
+from scripts.benchmarks.contenders import BARE, OURS
+from scripts.benchmarks.content import content_of, live_files
+from scripts.benchmarks.gate import Evidence
+from scripts.benchmarks.stages import spent_between
+from tests.conftest import PROJECT
+from tests.faults.harness import environment
+
+SOUND = Evidence({"silver": "10 00ff"}, {"logistic_regression": 0.75}, 100_000, 10_000)
+
+
+def result(start: plan.Start, seconds: list[float], evidence: Evidence = SOUND, **parts: float) -> figures.Result:
+    done = process.Done(
+        {"session": 3.0, "seconds": seconds, "parts": [parts] * len(seconds)}, process.Memory(300.0, 100.0, 350.0), ""
+    )
+    return figures.result_of(start, done, evidence, "code")
+
+
+def board(case: str, rows: int, **seconds: list[float]) -> figures.Board:
+    entry = plan.Entry(case, rows, tuple(seconds), 1, 2)
+    made = [result(plan.Start(entry, name, 0), times, work=times[-1]) for name, times in seconds.items()]
+    return figures.boards([entry], made, {})[0]
+
+
+def test_contenders_take_turns_and_each_round_another_one_begins() -> None:
+    entry = plan.Entry("ingest", 10, ("a", "b", "c"), 3, 1)
+
+    assert [start.contender for start in plan.starts([entry])] == ["a", "b", "c", "b", "c", "a", "c", "a", "b"]
+
+
+def test_a_million_rows_are_the_sizes_of_the_promises() -> None:
+    sizes = {(entry.case, entry.rows) for entry in plan.full(1_000_000, 3, 2)}
+
+    assert {("ingest", 2_000_000), ("features", 20_000_000), ("train", 4_000_000), ("train", 1_000_000)} <= sizes
+    assert {rows for case, rows in sizes if case == "growth"} == {100_000, 300_000, 1_000_000}
+
+
+def test_every_start_has_a_name_of_its_own() -> None:
+    names = [start.name for start in plan.starts(plan.full(1_000_000, 3, 2))]
+
+    assert len(names) == len(set(names))
+
+
+def test_medians_and_quartiles_of_cold_and_warm_apart() -> None:
+    figure = board("ingest", 10, **{OURS: [9.0, 1.0, 3.0]}).figures[0]
+
+    assert figure.cold == figures.Spread(9.0, 9.0, 9.0, 1)
+    assert figure.warm == figures.Spread(2.0, 1.5, 2.5, 2)
+    assert figure.session == figures.Spread(3.0, 3.0, 3.0, 1)
+
+
+def test_a_ratio_is_of_warm_medians() -> None:
+    assert board("ingest", 10, **{OURS: [9.0, 2.0, 2.0], BARE: [5.0, 1.0, 1.0]}).ratio(OURS, BARE) == 2.0
+
+
+def test_the_exponent_of_growth() -> None:
+    small, large = board("growth", 100, **{OURS: [10.0]}), board("growth", 300, **{OURS: [30.0]})
+
+    assert figures.exponent(small, large) == pytest.approx(1.0)
+    assert figures.exponent(small, large, "work") == pytest.approx(1.0)
+    assert figures.exponent(small, large, "other") is None
+
+
+def test_promises_are_held_against_the_largest_size_and_overhead_against_the_smaller() -> None:
+    boards = [
+        board(case, rows, **{OURS: [ours, ours], BARE: [1.0, 1.0]})
+        for case in ("ingest", "features", "train")
+        for rows, ours in ((10, 1.1), (20, 1.3))
+    ]
+    found = {verdict.text: (round(verdict.value or 0, 6), verdict.holds) for verdict in bars.verdicts(boards)}
+
+    assert found["ingest over bare Spark"] == (1.3, False)
+    assert found["ingest, features and training together over bare Spark"] == (1.1, True)
+    assert found["features over DuckDB"] == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (replace(SOUND, contents={"silver": "10 0f0f"}), "silver: 10 rows, not the same as 10"),
+        (replace(SOUND, auc={"logistic_regression": 0.757}), "logistic_regression: AUC 0.7570 against 0.7500"),
+        (replace(SOUND, auc={"logistic_regression": float("nan")}), "logistic_regression: AUC nan against 0.7500"),
+        (replace(SOUND, auc={"logistic_regression": 0.754}), ""),
+        (replace(SOUND, contents={}), ""),
+    ],
+)
+def test_the_gate(other: Evidence, says: str) -> None:
+    assert gate.fault(other, SOUND) == says
+
+
+def test_who_does_not_pass_the_gate_has_no_ratio() -> None:
+    entry = plan.Entry("train", 10, (OURS, BARE), 1, 0)
+    worse = replace(SOUND, auc={"logistic_regression": 0.6})
+    made = [result(plan.Start(entry, OURS, 0), [1.0]), result(plan.Start(entry, BARE, 0), [1.0], worse)]
+    found = figures.boards([entry], made, {})[0]
+
+    assert found.ratio(OURS, BARE) is None
+    assert found.figures[1].is_measured
+    assert "AUC" in found.figures[1].fault
+
+
+def test_on_few_rows_the_gate_allows_for_chance() -> None:
+    few = replace(SOUND, judged_rows=400, judged_yes=40)
+
+    assert gate.tolerance_of(SOUND) == pytest.approx(0.0058, abs=1e-4)
+    assert gate.tolerance_of(replace(SOUND, judged_rows=200_000, judged_yes=23_000)) == gate.AUC_TOLERANCE
+    assert 0.06 < gate.tolerance_of(SOUND, few) < 0.1
+
+
+def test_the_same_rows_in_another_order_other_files_and_other_types_are_the_same_content(tmp_path: Path) -> None:
+    moments = pd.to_datetime(["2025-01-01T10:00:00.000001Z", "2025-01-02T00:00:00.000000Z", "NaT"])
+    rows = pd.DataFrame(
+        {"name": ["a", "b", None], "count": [1, 2, 3], "share": [0.1234567, -0.0, np.nan], "at": moments}
+    )
+    rows.to_parquet(tmp_path / "one.parquet")
+    other = rows.iloc[::-1].assign(count=lambda f: f["count"].astype("int32"), share=lambda f: f["share"] + 1e-9)
+    (tmp_path / "two").mkdir()
+    other.iloc[:2].to_parquet(tmp_path / "two" / "a.parquet")
+    other.iloc[2:].assign(batch="x").to_parquet(tmp_path / "two" / "b.parquet")
+    columns = ["name", "count", "share", "at"]
+    found = content_of(tmp_path / "one.parquet", columns)
+
+    assert content_of(tmp_path / "two", columns) == found
+    assert found.startswith("3 ")
+    rows.assign(count=[1, 2, 4]).to_parquet(tmp_path / "three.parquet")
+    assert content_of(tmp_path / "three.parquet", columns) != found
+
+
+def test_of_a_delta_table_only_the_files_that_count(tmp_path: Path) -> None:
+    log = tmp_path / "_delta_log"
+    log.mkdir()
+    actions: list[dict[str, Any]] = [{"add": {"path": "one.parquet"}}, {"add": {"path": "a%20b.parquet"}}]
+    (log / "00.json").write_text("\n".join(json.dumps(action) for action in actions), encoding="utf-8")
+    (log / "01.json").write_text(json.dumps({"remove": {"path": "one.parquet"}}), encoding="utf-8")
+
+    assert live_files(tmp_path) == [tmp_path / "a b.parquet"]
+
+
+def test_a_process_that_fails_says_why_and_one_without_end_is_given_up(tmp_path: Path) -> None:
+    order = Order("nobody", "ingest", {}, str(tmp_path / "run"), 1, 1, "1g")
+    failed, slow = process.run(order, 60), process.run(order, 0)
+
+    assert failed.result is None
+    assert "nobody" in failed.fault
+    assert failed.memory.python > 1
+    assert slow.fault == "given up after 0 s"
+
+
+def test_the_process_of_a_peer_holds_the_peer_only() -> None:
+    names = ("child", "contenders.pandas_sklearn", "contenders.bank_frames")
+    imports = "; ".join(f"import scripts.benchmarks.{name}" for name in names)
+    look = f"{imports}; import sys; sys.exit('pyspark' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", look], check=False, cwd=PROJECT, env=environment()).returncode == 0
+
+
+def test_where_the_time_went_is_added_up_from_sparks_events(tmp_path: Path) -> None:
+    task = {
+        "Executor Run Time": 1500, "Executor CPU Time": 1_000_000_000, "JVM GC Time": 250, "Disk Bytes Spilled": 0,
+        "Input Metrics": {"Bytes Read": 2**20}, "Shuffle Write Metrics": {"Shuffle Bytes Written": 2**21},
+    }  # fmt: skip
+    events: list[dict[str, Any]] = []
+    for number, (begun, ended) in enumerate([(5_000, 6_000), (11_000, 13_000), (12_000, 14_000)]):
+        about = {"Stage ID": number, "Stage Attempt ID": 0, "Stage Name": f"stage {number}"}
+        info = {**about, "Submission Time": begun, "Completion Time": ended}
+        events.append({"Event": "SparkListenerTaskEnd", **about, "Task Metrics": task})
+        events.append({"Event": "SparkListenerStageCompleted", "Stage Info": info})
+    (tmp_path / "local-1").write_text("\n".join(json.dumps(event) for event in events), encoding="utf-8")
+    spent = spent_between(tmp_path, 10.0, 20.0)
+
+    assert (spent.wall, spent.running, spent.tasks, spent.cpu) == (10.0, 3.0, 3.0, 2.0)
+    assert (spent.collecting, spent.read_mib, spent.shuffled_mib, spent.spilled_mib) == (0.5, 2.0, 4.0, 0.0)
+    assert spent.longest == ("2.0: stage 1", "2.0: stage 2")

@@ -132,14 +132,22 @@ class Doomed:
     reached: bool
 
 
-def doom(bench: Bench, point: str) -> Doomed:
-    """Start the point's command on a fresh lake and wait until it stands there."""
+def doom(bench: Bench, point: str, tries: int = 3) -> Doomed:
+    """Start the point's command on a fresh lake and wait until it stands there.
+
+    The moment before a commit is short: on a busy machine it may be over before it was seen, and then all starts anew.
+    """
     stage = stage_named(POINTS[point].stage)
     lake = bench.before(stage.name)
     mark = lake.with_suffix(".mark")
     ordinary = bench.command(lake, *stage.arguments)
     process = start([sys.executable, "-m", "tests.faults.stop_at", point, str(mark), str(lake), "--", *ordinary[3:]])
-    return Doomed(lake, process, wait_for(mark, process))
+    reached = wait_for(mark, process)
+    if not reached and tries > 1:
+        kill(process, "both")
+        shutil.rmtree(lake)
+        return doom(bench, point, tries - 1)
+    return Doomed(lake, process, reached)
 
 
 def kill_at_point(bench: Bench, point: str, victim: Victim, doomed: Doomed | None = None) -> Result:

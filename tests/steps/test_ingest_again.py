@@ -57,6 +57,7 @@ def test_a_corrected_file_of_the_same_name_replaces_the_old_one(lake: Lake, take
     }
 
 
+@pytest.mark.long
 def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: TakeIn) -> None:
     take_in("june.csv", "1,a")
     take_in("july.csv", "1,A")

@@ -42,6 +42,7 @@ def features(lake: Lake, scratch: Path, as_of: datetime, *, newest: bool = False
     return content_hash(lake.read("gold.calls_features"))
 
 
+@pytest.mark.long
 def test_later_files_change_no_earlier_answer(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a", "2,b")
     then = datetime.now(UTC)

@@ -35,8 +35,6 @@ ZIP = "otklik.zip"
 ENVIRONMENT = "environment.tar.gz"
 #: Jars that a cluster lacks; set-up has put them into the environment's own Spark.
 JARS = ("delta-spark_*.jar", "delta-storage-*.jar")
-#: Python's side of Spark is as old as the Spark of the cluster, which brings it.
-OF_THE_CLUSTER = frozenset({"pyspark", "py4j"})
 #: What the wheel is built from.
 _SOURCES = ("setup.py", "pyproject.toml", "lib", "jobs", "conf")
 _NO_PRODUCTS = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.pyc")
@@ -185,7 +183,10 @@ def _exchange(folder: Path, wheel: _Wheel, home: Home, jars: Iterable[Path]) -> 
 
 
 def _needed(about: Message) -> list[Distribution]:
-    """The installed packages that the wheel needs, and what they need in turn: the tools of the tests stay at home."""
+    """The installed packages that the wheel needs, and what they need in turn.
+
+    The tools of the tests stay at home. So does Spark: Python's side of it must be as old as the cluster's own.
+    """
     found: dict[str, Distribution] = {}
     waiting: list[str] = about.get_all("Requires-Dist", [])
     while waiting:
@@ -218,7 +219,7 @@ def _pack_environment(target: Path, wheel: _Wheel, needed: Iterable[Distribution
     for package in needed:
         for file in package.files or ():
             # Scripts of the environment start with its path; compiled files are made again where they are needed.
-            if ".." in file.parts or "__pycache__" in file.parts or file.parts[0] in OF_THE_CLUSTER:
+            if ".." in file.parts or "__pycache__" in file.parts:
                 continue
             (site / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(str(file.locate()), site / file)

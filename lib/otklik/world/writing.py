@@ -10,6 +10,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError, RefusedError
+from otklik.session import kept
 from otklik.world import campaigns, deliveries, engagement, people
 from otklik.world.draws import Draws
 
@@ -96,23 +97,20 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
     in_small_files = _people(spark, customers, CUSTOMERS_PER_ENGAGEMENT_FILE, draws)
     facts = WorldFacts(customers, seed, _expected(in_files, draws))
     # Kept, because the truth is told about the very same contacts; what memory cannot hold goes to disk.
-    contacts = campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws)).persist()
-    writes = {
-        "engagements": deliveries.engagement_records(
-            engagement.events(engagement.with_events(in_small_files, draws), draws)
-        ),
-        "contacts": deliveries.contact_records(contacts, CUSTOMERS_PER_FILE),
-        "truth.parquet": campaigns.truth(contacts),
-        "customers": deliveries.customer_records(
-            _people_twice(spark, customers, CUSTOMERS_PER_FILE, draws), draws, CUSTOMERS_PER_FILE
-        ),
-    }
-    try:
+    with kept(campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws))) as contacts:
+        writes = {
+            "engagements": deliveries.engagement_records(
+                engagement.events(engagement.with_events(in_small_files, draws), draws)
+            ),
+            "contacts": deliveries.contact_records(contacts, CUSTOMERS_PER_FILE),
+            "truth.parquet": campaigns.truth(contacts),
+            "customers": deliveries.customer_records(
+                _people_twice(spark, customers, CUSTOMERS_PER_FILE, draws), draws, CUSTOMERS_PER_FILE
+            ),
+        }
         # Side by side: a small world has fewer files per folder than there are cores.
         with ThreadPoolExecutor(max_workers=len(writes)) as pool:
             list(pool.map(lambda name: _write(writes[name], f"{out}/{name}"), writes))
-    finally:
-        contacts.unpersist()
     # Written last: a world without it was not finished.
     _facts_rows(spark, facts).write.json(f"{out}/{_FACTS}")
     return facts

@@ -191,9 +191,7 @@ def _run(outcome: Outcome, lake: Lake, out: Path, task: str) -> None:
 def _trained(spark: SparkSession, file: Path, models: list[tuple[str, Setting]]) -> Outcome:
     outcome = Outcome()
     with outcome.part("prepare"):
-        rows = with_row_hash(_with_fold(spark.read.parquet(str(file))))
-        preparation = preparation_of(_PLAN, rows, _FEATURES, _RULES)
-        prepared = laid_out(rows, preparation, _PARTITIONS, with_leaks=False)
+        _, prepared = _prepared(spark, file)
     # As the step does it.
     with without_stage_code(spark):
         for model, setting in models:
@@ -208,15 +206,17 @@ def _trained(spark: SparkSession, file: Path, models: list[tuple[str, Setting]])
     return outcome
 
 
-def _with_fold(rows: DataFrame) -> DataFrame:
-    return rows.withColumn("fold", F.when(F.col("is_held_out"), 0).otherwise(1)).drop("is_held_out")
+def _prepared(spark: SparkSession, file: Path) -> tuple[Preparation, DataFrame]:
+    """How the rows of a file become numbers, and these, laid out; the rows held out are a fold of their own."""
+    fold = F.when(F.col("is_held_out"), 0).otherwise(1)
+    rows = with_row_hash(spark.read.parquet(str(file)).withColumn("fold", fold).drop("is_held_out"))
+    preparation = preparation_of(_PLAN, rows, _FEATURES, _RULES)
+    return preparation, laid_out(rows, preparation, _PARTITIONS, with_leaks=False)
 
 
 def _serving(spark: SparkSession, file: Path) -> ServingModel:
     """A logistic regression on a few rows in the form that serves."""
-    rows = with_row_hash(_with_fold(spark.read.parquet(str(file))))
-    preparation: Preparation = preparation_of(_PLAN, rows, _FEATURES, _RULES)
-    prepared = laid_out(rows, preparation, _PARTITIONS, with_leaks=False)
+    preparation, prepared = _prepared(spark, file)
     setting = {**LOGISTIC, "elastic_net": 0.0}
     fitted: Any = fit_on_all(prepared, Contender("logistic_regression", WITHOUT, (setting,)), setting, SEED)
     numbers = prepared.select(vector_to_array(F.col(WITHOUT)).alias("numbers")).toPandas()["numbers"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -150,6 +151,14 @@ def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(
     assert "tables: an unforeseen failure (RuntimeError) → run again with --debug" in told
     assert "Анна" not in told
     assert "Traceback" not in told
+
+
+def test_a_failure_is_one_object_where_a_machine_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["check", "no/such.toml", "--log-format", "json"])
+
+    told = json.loads(capsys.readouterr().err)
+    assert (told["level"], told["command"], told["exit_code"]) == ("error", "check", code)
+    assert "no/such.toml" in told["message"]
 
 
 def test_a_reader_who_has_seen_enough_ends_the_command_quietly(

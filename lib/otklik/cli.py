@@ -31,6 +31,7 @@ from otklik.surroundings import surroundings_fault
 
 if TYPE_CHECKING:
     from otklik.home import Home
+    from otklik.progress import Progress
     from otklik.steps.context import Job
 
 #: Those that Spark 4.1 runs on.
@@ -208,6 +209,12 @@ def _common(sub: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="lay a value over the TOML file")
     group.add_argument("--lang", choices=("ru", "en"), default="en", help="language of the report (default en)")
+    group.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="stderr as lines, or as JSON objects (default text)",
+    )
     group.add_argument("--debug", action="store_true", help="show Spark's own messages and stack traces")
 
 
@@ -217,15 +224,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = next(c for c in COMMANDS if c.name == given.command)
     if not given.debug:
         logging.disable(logging.CRITICAL)
+    progress = _progress(given)
     try:
-        return _run_job(given, writes=command.writes) if command.is_job else _run_offline(given)
+        if command.is_job:
+            return _run_job(given, progress, writes=command.writes)
+        return _run_offline(given, progress)
     except (Exception, KeyboardInterrupt) as fault:
         stop = _stop_behind(fault)
         if stop is not None:
-            sys.stderr.write(f"otklik: stopped by {stop.by}; the same command goes on where it was\n")
+            progress.fail(f"stopped by {stop.by}; the same command goes on where it was", stop.exit_code)
             return stop.exit_code
         clear = fault if isinstance(fault, OtklikError) else surroundings_fault(fault, command.name)
-        return _fail(clear or _unforeseen(fault, command.name), given.debug)
+        return _fail(clear or _unforeseen(fault, command.name), progress, given.debug)
+
+
+def _progress(given: argparse.Namespace) -> Progress:
+    from otklik.progress import JsonProgress, Progress  # noqa: PLC0415
+
+    if given.log_format == "json":
+        return JsonProgress(sys.stderr, time.monotonic, lambda: datetime.now(UTC), given.command)
+    return Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
 
 
 def _unforeseen(fault: BaseException, command: str) -> OtklikError:
@@ -288,14 +306,14 @@ def entry_point() -> None:
     sys.exit(main())
 
 
-def _fail(fault: OtklikError, debug: bool) -> int:
+def _fail(fault: OtklikError, progress: Progress, debug: bool) -> int:
     if debug:
         raise fault
-    sys.stderr.write(f"otklik: {fault.line()}\n")
+    progress.fail(fault.line(), fault.exit_code)
     return fault.exit_code
 
 
-def _run_offline(given: argparse.Namespace) -> int:
+def _run_offline(given: argparse.Namespace, progress: Progress) -> int:
     from otklik.home import find_home  # noqa: PLC0415
     from otklik.steps import offline  # noqa: PLC0415
 
@@ -304,16 +322,15 @@ def _run_offline(given: argparse.Namespace) -> int:
     elif given.command == "draft":
         _print_result(offline.draft(given.file))
     elif given.command == "package":
-        _print_result(_package_for(given, find_home(os.environ.get("OTKLIK_HOME"))))
+        _print_result(_package_for(given, find_home(os.environ.get("OTKLIK_HOME")), progress))
     else:
         _print_result(offline.tables())
     return 0
 
 
-def _package_for(given: argparse.Namespace, home: Home) -> str:
+def _package_for(given: argparse.Namespace, home: Home, progress: Progress) -> str:
     """Build the package, unless the command runs on this machine; returns the line that submits the command."""
     from otklik.environment import Environment, read_properties  # noqa: PLC0415
-    from otklik.progress import Progress  # noqa: PLC0415
     from otklik.settings import load  # noqa: PLC0415
     from otklik.steps import package  # noqa: PLC0415
 
@@ -327,11 +344,11 @@ def _package_for(given: argparse.Namespace, home: Home) -> str:
     properties = read_properties(properties_file)
     folder = Path(absolute(given.to))
     if not given.submit or not package.is_of_this_machine(properties):
-        package.build_package(home, folder, Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty()))
+        package.build_package(home, folder, progress)
     return package.submit_line(folder, home, properties_file, properties, command) + "\n"
 
 
-def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
+def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> int:
     from otklik.home import find_home  # noqa: PLC0415
     from otklik.settings import parse_override  # noqa: PLC0415
 
@@ -347,7 +364,6 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
     from otklik.lake import lease  # noqa: PLC0415
     from otklik.lake.store import Lake  # noqa: PLC0415
     from otklik.privacy.pseudonyms import read_key  # noqa: PLC0415
-    from otklik.progress import Progress  # noqa: PLC0415
     from otklik.scratch import scratch_folder  # noqa: PLC0415
     from otklik.settings import load  # noqa: PLC0415
     from otklik.steps.context import Job, Options  # noqa: PLC0415
@@ -364,7 +380,6 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
         )
     if given.catalog is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", given.catalog):
         raise ConfigurationError(f"{given.catalog!r} is no name of a catalog", where="--catalog")
-    progress = Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
     with contextlib.ExitStack() as open_until_done:
         if not submitted:
             open_until_done.enter_context(_stopped_by(signal.SIGTERM, _StoppedError("SIGTERM", 143)))
@@ -423,7 +438,7 @@ def _run_job(given: argparse.Namespace, *, writes: bool) -> int:
         return _load(script)(job)
 
 
-_COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "newest", "wait", "lang", "debug"}
+_COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "newest", "wait", "lang", "log_format", "debug"}
 
 
 def _print_result(text: str) -> None:

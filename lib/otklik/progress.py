@@ -1,14 +1,17 @@
-"""What a person sees while a job works: one line per step with rows and seconds, on stderr.
+"""What is seen of a job while it works: one line per step with rows and seconds, on stderr.
 
-On a terminal the running step shows its seconds; elsewhere each step is one plain line when it is done.
+For a person in words: on a terminal the running step shows its seconds; elsewhere each step is one plain line when it
+is done. For a machine one JSON object per line.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TextIO
 
 
@@ -17,12 +20,13 @@ class Step:
     """A step under way; the work may note what it did."""
 
     name: str
+    counts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     now: str = ""
 
     def rows(self, count: int, of: str = "rows") -> None:
         """Note a count, e.g. 45,211 rows."""
-        self.notes.append(f"{count:,} {of}")
+        self.counts[of] = count
 
     def under_way(self, text: str) -> None:
         """What a terminal shows while the step runs."""
@@ -34,7 +38,7 @@ class Step:
 
 
 class Progress:
-    """Prints steps to a stream.
+    """Prints steps to a stream, in words.
 
     Args:
         stream: where to (stderr).
@@ -49,6 +53,14 @@ class Progress:
         """One line of its own."""
         self._stream.write(text + "\n")
         self._stream.flush()
+
+    def warn(self, text: str) -> None:
+        """One line about what the user should look into."""
+        self.line(f"  warning: {text}")
+
+    def fail(self, text: str, exit_code: int) -> None:  # noqa: ARG002 - a machine is told the code, a shell shows it
+        """The one line by which a command ends that failed or was stopped."""
+        self.line(f"otklik: {text}")
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -67,9 +79,53 @@ class Progress:
                 ticker.join()
                 self._stream.write("\r\x1b[2K")
                 self._stream.flush()
-        self.line(f"  {name:<34} {', '.join(step.notes):<44} {self._seconds() - start:6.1f} s")
+        self._done(step, self._seconds() - start)
+
+    def _done(self, step: Step, seconds: float) -> None:
+        said = ", ".join([*(f"{count:,} {of}" for of, count in step.counts.items()), *step.notes])
+        self.line(f"  {step.name:<34} {said:<44} {seconds:6.1f} s")
 
     def _tick(self, step: Step, start: float, done: threading.Event) -> None:
         while not done.wait(0.5):
             self._stream.write(f"\r\x1b[2K… {step.name:<34} {step.now:<44} {self._seconds() - start:6.0f} s")
             self._stream.flush()
+
+
+class JsonProgress(Progress):
+    """Prints one JSON object per line, with the keys time (ISO-8601, UTC), level (info | warning | error) and command.
+
+    A step has also step, seconds, counts (what was counted → how many) and notes; a failure message and exit_code;
+    everything else message.
+
+    Args:
+        stream: where to (stderr).
+        seconds: a clock that only goes forward.
+        clock: the moment of a line.
+        command: whose lines they are.
+    """
+
+    def __init__(
+        self, stream: TextIO, seconds: Callable[[], float], clock: Callable[[], datetime], command: str
+    ) -> None:
+        super().__init__(stream, seconds, is_live=False)
+        self._clock, self._command = clock, command
+
+    def line(self, text: str) -> None:
+        """One object with a message."""
+        self._write("info", message=text.strip())
+
+    def warn(self, text: str) -> None:
+        """One object of level warning."""
+        self._write("warning", message=text)
+
+    def fail(self, text: str, exit_code: int) -> None:
+        """One object of level error."""
+        self._write("error", message=text, exit_code=exit_code)
+
+    def _done(self, step: Step, seconds: float) -> None:
+        self._write("info", step=step.name, seconds=round(seconds, 3), counts=step.counts, notes=step.notes)
+
+    def _write(self, level: str, **said: object) -> None:
+        time = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        record = {"time": time, "level": level, "command": self._command, **said}
+        super().line(json.dumps(record, ensure_ascii=False))

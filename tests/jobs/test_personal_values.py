@@ -1,4 +1,4 @@
-"""Personal values stand in the records as received and nowhere else.
+"""Personal values stand in the records as received and nowhere else; the key of the pseudonyms stands nowhere.
 
 They are looked for in every byte that a lake and its commands leave: tables and their logs, models, report, exports,
 what the commands say, also of failures, and Spark's event log with its plans.
@@ -28,34 +28,43 @@ TABLES = ("bronze.calls", "bronze.rejected", "silver.calls", "ops.files", "ops.r
 RUN = "import json, sys; from otklik.cli import main; print([main(given) for given in json.loads(sys.argv[1])])"
 
 
+PERSONAL = ("email", "full_name", "phone")
+HEADER = ",".join(["id,said,amount,city", *PERSONAL])
+#: Like the canary: no other text of the lake has it.
+KEY = "9e1f7aa0c4d2b6835f07"
+
+
 def record(number: int) -> str:
     amount = number * 37 % 100
-    return f"{number},{'yes' if number * 53 % 100 < amount else 'no'},{amount},Алматы,qxanna{number}@example.kz"
+    said = "yes" if number * 53 % 100 < amount else "no"
+    return f"{number},{said},{amount},Алматы,qxanna{number}@example.kz,Айгүл qxanna{number},+7 701 qxanna{number}"
 
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a lake, exports, event logs, and everything that the commands said."""
     folder = tmp_path_factory.mktemp("personal")
-    contract = f"{CONTRACT}email = {{ type = 'string', personal = true }}\n"
+    personal = "".join(f"{name} = {{ type = 'string', personal = true }}\n" for name in PERSONAL)
+    contract = CONTRACT + personal
     rule = '[[rules]]\nname = "odd"\nholds = "cast(email AS INT) > 0"\n'
     (folder / "calls.toml").write_text(contract, encoding="utf-8")
     (folder / "failing_rule.toml").write_text(contract + rule, encoding="utf-8")
     (folder / "task.toml").write_text(TASK, encoding="utf-8")
-    header, rows = "id,said,amount,city,email", [record(number) for number in range(300)]
+    rows = [record(number) for number in range(300)]
     broken = [
-        "qxanna-id,yes,1,Алматы,qxanna@x",
-        "901,qxanna,1,x,y",
-        "902,yes,qxanna-amount,x,y",
+        "qxanna-id,yes,1,Алматы,qxanna@x,qxanna,qxanna",
+        "901,qxanna,1,x,y,z,7",
+        "902,yes,qxanna-amount,x,y,z,7",
+        "904,yes,1,x,y,z,7,qxanna",
         '903,"qxanna',
         "qxanna",
     ]
     files = {
-        "good.csv": [header, *rows, *broken],
-        "broken.csv": [header, *broken],
+        "good.csv": [HEADER, *rows, *broken],
+        "broken.csv": [HEADER, *broken],
         "headless.csv": rows,
-        "delimiter.csv": [row.replace(",", ";") for row in [header, *rows]],
-        "rule.csv": [header, record(904)],
+        "delimiter.csv": [row.replace(",", ";") for row in [HEADER, *rows]],
+        "rule.csv": [HEADER, record(904)],
     }
     for name, lines in files.items():
         (folder / name).write_text("\n".join([*lines, ""]), encoding="utf-8")
@@ -86,7 +95,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 **os.environ,
                 "PYTHONPATH": str(PROJECT / "lib"),
                 "OTKLIK_HOME": str(home),
-                "OTKLIK_PSEUDONYM_KEY": "0123456789abcdef",
+                "OTKLIK_PSEUDONYM_KEY": KEY,
                 "TMPDIR": str(folder / "said"),
                 **events,
             },
@@ -105,13 +114,14 @@ def texts(file: Path) -> Iterator[bytes]:
         yield str(pq.ParquetFile(file).read().to_pylist()).encode()
 
 
-def holders(folder: Path, *, leave_out: str = "nothing") -> list[str]:
-    """The files below a folder that hold a personal value."""
+def holders(folder: Path, *searched: bytes) -> list[str]:
+    """The files below a folder that hold one of these values, else a personal one."""
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    named = [(file, str(file.relative_to(folder))) for file in files]
-    assert named
+    assert files
     return [
-        name for file, name in named if leave_out not in name and any(CANARY.encode() in text for text in texts(file))
+        str(file.relative_to(folder))
+        for file in files
+        if any(value in text for text in texts(file) for value in searched or [CANARY.encode()])
     ]
 
 
@@ -141,3 +151,11 @@ def test_no_export_holds_them(left: Path) -> None:
 
     assert len(exports) == 2 * len(TABLES)
     assert [file.name for file in exports if any(CANARY.encode() in text for text in texts(file))] == []
+
+
+def test_the_key_stands_nowhere(left: Path) -> None:
+    # Nor the two pads that HMAC makes of it: whoever has one of them has the key.
+    pads = [bytes(byte ^ pad for byte in KEY.encode()) for pad in (0x00, 0x36, 0x5C)]
+    in_hex = [text.encode() for pad in pads for text in (pad.hex(), pad.hex().upper())]
+
+    assert holders(left, *pads, *in_hex) == []

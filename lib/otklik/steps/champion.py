@@ -26,7 +26,7 @@ def show_champion(job: Job) -> int:
         record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"run {job.options['run']} serves"))
     champion = registry.load_champion(job.lake, name)
     for refusal in champion.refused:
-        job.progress.line(f"  warning: {refusal}; the champion before it serves")
+        job.progress.warn(f"{refusal}; the champion before it serves")
     rows = [
         ["→" if row["sequence"] == champion.row["sequence"] else "", *(plain(row[column]) for column in _SHOWN)]
         for row in registry.history(job.lake, name).to_dict("records")

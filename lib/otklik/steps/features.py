@@ -64,7 +64,10 @@ def build_features(job: Job, question: Question | None = None) -> int:
         )
         record_run(job.lake, run.done(job.clock(), {table.name: commit.version}, counts.rows, written, message))
         step.rows(written)
-        step.say(message)
+        step.rows(counts.labelled, "labelled")
+        step.rows(counts.positives, "positive")
+        step.rows(counts.immature, "immature")
+        step.rows(counts.unlabelled, "unlabelled")
     return 0
 
 

@@ -111,10 +111,13 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
         ledger.record(entry, instead_of=old)
         step.rows(entry.rows)
-        replaced = "" if old is None else f", instead of the {old.rows:,} rows that had this name"
-        step.say(f"{entry.accepted:,} accepted, {entry.rejected:,} rejected, {entry.duplicates:,} duplicates{replaced}")
+        step.rows(entry.accepted, "accepted")
+        step.rows(entry.rejected, "rejected")
+        step.rows(entry.duplicates, "duplicates")
+        if old is not None:
+            step.say(f"instead of the {old.rows:,} rows that had this name")
     for rule, rows in sorted(counts.warnings.items()):
-        job.progress.line(f"    warning {rule}: {rows:,} rows")
+        job.progress.warn(f"{facts.name}: {rule}: {rows:,} rows")
     return entry
 
 

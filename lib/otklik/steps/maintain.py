@@ -53,7 +53,8 @@ def maintain_lake(job: Job) -> int:
                 step.say("left out: no lease shows whether somebody else writes; --force repairs")
     with job.progress.step("check") as step:
         flaws = _flaws(job, ledger, tables)
-        step.say(f"{len(tables)} tables, {len(flaws)} flaws")
+        step.rows(len(tables), "tables")
+        step.rows(len(flaws), "flaws")
     if not only_checks and not flaws:
         for table in tables:
             with job.progress.step(f"compact and vacuum {table}"):

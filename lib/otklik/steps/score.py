@@ -36,7 +36,7 @@ def score_rows(job: Job, question: Question | None = None) -> int:
         before = features_run(job, question)
         champion = load_champion(job.lake, question.task.name)
     for refusal in champion.refused:
-        job.progress.line(f"  warning: {refusal}; the champion before it serves")
+        job.progress.warn(f"{refusal}; the champion before it serves")
     table = f"gold.{question.task.name}_features"
     inputs = {table: str(before.outputs[table]), "model": f"{champion.run_id} {champion.row['sequence']}"}
     run = question.start(job, "score", inputs)
@@ -62,9 +62,9 @@ def score_rows(job: Job, question: Question | None = None) -> int:
     message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
     for detail in _moved_rate(job, question, champion):
-        job.progress.line(f"  warning: {detail}")
+        job.progress.warn(detail)
     if drifted:
-        job.progress.line(f"  warning: {message}")
+        job.progress.warn(message)
     return WARNING_EXIT_CODE if drifted else 0
 
 

@@ -72,7 +72,7 @@ def train_models(job: Job, question: Question | None = None) -> int:
     for finding in moved(
         decisive(board, time_ordered=question.task.rows.time_ordered), question.task.checks.rate_moved
     ):
-        job.progress.line(f"  warning: {finding.detail}")
+        job.progress.warn(finding.detail)
     return 0
 
 

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import count
+
+import pytest
+
+from otklik.progress import JsonProgress, Progress
+
+ALMATY = timezone(timedelta(hours=5))
+
+
+def seconds_since_start() -> Callable[[], float]:
+    """A clock of which every look takes a second."""
+    ticks = count()
+    return lambda: float(next(ticks))
+
+
+def work(progress: Progress) -> None:
+    """What a step of each kind says."""
+    with progress.step("ingest клиенты.csv") as step:
+        step.rows(5_000)
+        step.rows(50, "duplicates")
+        step.say("instead of the 10 rows that had this name")
+    progress.line("  reused")
+    progress.warn("the rate has moved")
+    progress.fail("broken.csv: is empty", 3)
+
+
+def test_a_person_sees_one_line_per_step_with_counts_and_seconds() -> None:
+    said = io.StringIO()
+    work(Progress(said, seconds_since_start(), is_live=False))
+
+    lines = said.getvalue().splitlines()
+    assert lines[0].split("  ")[1] == "ingest клиенты.csv"
+    assert "5,000 rows, 50 duplicates, instead of the 10 rows that had this name" in lines[0]
+    assert lines[0].endswith(" 1.0 s")
+    assert lines[1:] == ["  reused", "  warning: the rate has moved", "otklik: broken.csv: is empty"]
+
+
+def test_a_machine_reads_one_object_per_line() -> None:
+    said = io.StringIO()
+    work(JsonProgress(said, seconds_since_start(), lambda: datetime(2026, 3, 31, 5, tzinfo=ALMATY), "ingest"))
+
+    always = {"time": "2026-03-31T00:00:00.000Z", "command": "ingest"}
+    assert [json.loads(line) for line in said.getvalue().splitlines()] == [
+        {
+            **always,
+            "level": "info",
+            "step": "ingest клиенты.csv",
+            "seconds": 1.0,
+            "counts": {"rows": 5_000, "duplicates": 50},
+            "notes": ["instead of the 10 rows that had this name"],
+        },
+        {**always, "level": "info", "message": "reused"},
+        {**always, "level": "warning", "message": "the rate has moved"},
+        {**always, "level": "error", "message": "broken.csv: is empty", "exit_code": 3},
+    ]
+
+
+def test_a_step_that_fails_says_nothing_of_its_own() -> None:
+    said = io.StringIO()
+
+    with pytest.raises(ValueError), JsonProgress(said, lambda: 0.0, lambda: datetime.now(UTC), "x").step("x"):
+        raise ValueError
+
+    assert said.getvalue() == ""

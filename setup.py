@@ -40,6 +40,8 @@ setup(
         # Not asked for by the wheel itself: Databricks brings its own Spark and Delta, and pip would lay these over it.
         # These two must match: Delta 4.4.0 has a build for Spark 4.1.
         "spark": ["pyspark==4.1.4", "delta-spark==4.4.0"],
+        # The client of Spark Connect: `--env connect`.
+        "connect": ["pyspark[connect]==4.1.4"],
         "dev": [
             "pytest>=8.3,<10",
             "hypothesis>=6.120,<7",

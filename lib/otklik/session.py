@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.util import inheritable_thread_target
 
 #: What every session needs, wherever it runs: Delta, one time zone, and errors instead of silent nulls.
 REQUIRED_PROPERTIES = {
@@ -92,7 +95,9 @@ def start(
     if not submitted:
         # Spark starts its Python workers with `python3` from PATH otherwise, and they miss our packages.
         os.environ["PYSPARK_PYTHON"] = sys.executable
-    with _output_to(jvm_log):
+    with _output_to(jvm_log), warnings.catch_warnings():
+        # Spark Connect gives a server's own properties to the server, and then tries them on the session, too.
+        warnings.filterwarnings("ignore", "Failed to set spark", module=r"pyspark\.sql\.connect")
         spark = builder.getOrCreate()
     return Session(spark, is_ours=True, refused=_set_runtime_properties(spark))
 
@@ -134,6 +139,15 @@ def with_property(spark: SparkSession, name: str, value: str) -> Iterator[None]:
             spark.conf.unset(name)
         else:
             spark.conf.set(name, before)
+
+
+def threads(spark: SparkSession, count: int) -> ThreadPoolExecutor:
+    """So many threads that work in this session: on Spark Connect each thread has an active session of its own."""
+    return ThreadPoolExecutor(count, initializer=inheritable_thread_target(spark)(_nothing))
+
+
+def _nothing() -> None:
+    """What a thread does at first, in the session that it was given."""
 
 
 @contextlib.contextmanager

@@ -28,6 +28,10 @@ SAYINGS = {
         "there is no such catalog",
         "check --catalog, and spark.sql.catalog.NAME in conf/spark",
     ),
+    ("PACKAGE_NOT_INSTALLED",): (
+        "Spark Connect needs Python packages that are not here",
+        "install Spark's extra: pip install 'pyspark[connect]' with the version that is here",
+    ),
     ("UnknownHostException", "ConnectException", "NoRouteToHostException"): (
         "the host of a URI cannot be reached",
         "check its name and the network",

@@ -485,7 +485,7 @@ OPTIONS = (
     given("an unknown task", f"who_comes: unknown; known here: {_TASKS}{_A_NAME}", "train", "who_comes"),
     given(
         "an unknown environment",
-        f"moon: unknown; known here: databricks, kubernetes, local, standalone, yarn{_A_NAME}",
+        f"moon: unknown; known here: connect, databricks, kubernetes, local, standalone, yarn{_A_NAME}",
         "train",
         "bank_full",
         "--env",

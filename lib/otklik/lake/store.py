@@ -143,8 +143,9 @@ class Lake:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         columns = ", ".join(_column_clause(column) for column in table.columns)
         cluster = f" CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
-        wanted = {**HOUSE_PROPERTIES, **table.properties}
-        properties = ", ".join(f"'{key}' = '{value}'" for key, value in sorted(wanted.items()))
+        constraints = {f"delta.constraints.{name}": holds for name, holds in table.constraints.items()}
+        wanted = {**HOUSE_PROPERTIES, **table.properties, **constraints}
+        properties = ", ".join(f"'{key}' = {sql_text(value)}" for key, value in sorted(wanted.items()))
         if self.catalog is None and "://" not in self.root:
             self._remove_log_without_versions(table)
         self.spark.sql(

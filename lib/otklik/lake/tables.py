@@ -21,7 +21,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's definition. `name` is layer.name; `key` the columns that make a row unique."""
+    """A table's definition: `name` is layer.name, `key` the columns that make a row unique.
+
+    `constraints` are SQL predicates by name; Delta refuses a write of which a row breaks one, whoever writes.
+    """
 
     name: str
     meaning: str
@@ -29,6 +32,7 @@ class Table:
     key: tuple[str, ...] = ()
     cluster_by: tuple[str, ...] = ()
     properties: dict[str, str] = field(default_factory=dict)
+    constraints: dict[str, str] = field(default_factory=dict)
 
     @property
     def layer(self) -> str:
@@ -126,6 +130,12 @@ FILES = Table(
         "_batch STRING the ingest of one file content",
     ),
     key=("source", "content_hash"),
+    constraints={
+        "status_is_known": "status IN ('loaded', 'rejected', 'replaced')",
+        "nothing_lost_nothing_twice": (
+            "status = 'rejected' OR (rows = accepted + rejected + duplicates AND accepted = inserted + updated)"
+        ),
+    },
 )
 
 RUNS = Table(
@@ -147,6 +157,7 @@ RUNS = Table(
         "ended_at TIMESTAMP end",
         "message STRING what a person should know",
     ),
+    constraints={"status_is_known": "status IN ('done', 'reused', 'failed')"},
 )
 
 FEATURES = Table(
@@ -186,6 +197,10 @@ PREDICTIONS = Table(
         "run_id STRING the run",
     ),
     key=("model", "leaks", "split", "key", "as_of"),
+    constraints={
+        "label_is_an_answer": "label IN (0, 1)",
+        "probabilities": "coalesce(raw BETWEEN 0 AND 1, true) AND coalesce(calibrated BETWEEN 0 AND 1, true)",
+    },
 )
 
 SCOREBOARD = Table(
@@ -301,6 +316,7 @@ SCORES = Table(
         "run_id STRING the run",
     ),
     key=("key", "as_of"),
+    constraints={"probability_is_one": "probability BETWEEN 0 AND 1", "decile_is_one": "decile BETWEEN 1 AND 10"},
 )
 
 ACTIONS = Table(
@@ -316,6 +332,7 @@ ACTIONS = Table(
         "run_id STRING the run",
     ),
     key=("key", "as_of"),
+    constraints={"arm_is_known": "arm IN ('contact', 'control')", "probability_is_one": "probability BETWEEN 0 AND 1"},
 )
 
 ACTION_VALUE = Table(

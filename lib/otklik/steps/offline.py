@@ -69,6 +69,7 @@ def tables() -> str:
         lines = [f"  key: {', '.join(table.key)}"] if table.key else []
         lines += [f"  clustered by: {', '.join(table.cluster_by)}"] if table.cluster_by else []
         lines += [f"  {name} = {value}" for name, value in sorted({**HOUSE_PROPERTIES, **table.properties}.items())]
+        lines += [f"  always: {holds}" for holds in table.constraints.values()]
         columns = [f"    {c.name:<22} {c.type:<12} {c.meaning}" for c in table.columns]
         blocks.append("\n".join([f"{table.name}: {table.meaning}", *lines, *columns]))
     return "\n\n".join(blocks) + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from datetime import UTC
 
 import numpy as np
@@ -36,7 +36,7 @@ from otklik.models.training import (
 )
 from otklik.models.zoo import settings_to_try
 from otklik.progress import Step
-from otklik.session import without_stage_code
+from otklik.session import threads, without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.crown import crown
 from otklik.steps.frames import replace_rows
@@ -60,7 +60,7 @@ def train_models(job: Job, question: Question | None = None) -> int:
         job.progress.line(f"  train {question.task.name}: reused")
         return 0
     rows = rows_at(job.lake, table, before.outputs[table])
-    with noted(job, run), ThreadPoolExecutor(question.task.models.parallelism) as executor:
+    with noted(job, run), threads(job.lake.spark, question.task.models.parallelism) as executor:
         contest = _contest(job, question, rows, executor)
         with job.progress.step("judge: scoreboard with intervals") as step:
             board = _scoreboard(question.task, contest)

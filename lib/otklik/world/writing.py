@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.session import kept
+from otklik.session import kept, threads
 from otklik.world import campaigns, deliveries, engagement, people
 from otklik.world.draws import Draws
 
@@ -109,7 +108,7 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
             ),
         }
         # Side by side: a small world has fewer files per folder than there are cores.
-        with ThreadPoolExecutor(max_workers=len(writes)) as pool:
+        with threads(spark, len(writes)) as pool:
             list(pool.map(lambda name: _write(writes[name], f"{out}/{name}"), writes))
     # Written last: a world without it was not finished.
     _facts_rows(spark, facts).write.json(f"{out}/{_FACTS}")

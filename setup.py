@@ -53,6 +53,9 @@ setup(
             "playwright>=1.49,<2",
             "pre-commit>=4,<5",
             "pip-audit>=2.9,<3",
+            # Others who read our tables.
+            "deltalake>=1,<2",
+            "duckdb>=2,<3",
             # For `otklik package`; the module is venv_pack, and the older package of that name is no longer kept up.
             "venv-pack2>=0.9,<1",
         ],

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 
-from otklik.steps.crown import serves_from_now_on
+from otklik.errors import DamagedError
+from otklik.models.portable import LinearModel, Slots
+from otklik.steps.crown import require_same_answers, serves_from_now_on
 from otklik.task import Champion
 
 
@@ -27,3 +31,13 @@ def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
         True,
         "the champion was judged by auc",
     )
+
+
+def test_a_model_that_would_score_otherwise_than_it_was_judged_is_no_champion(spark: SparkSession) -> None:
+    half = LinearModel(Slots(("age",), ("age",)), np.array([0.0]), 0.0, np.array([0.0]))
+    numbers = np.array([[7.0], [8.0]])
+    said = "row_hash BIGINT, raw DOUBLE"
+
+    require_same_answers(spark.createDataFrame([(1, 0.5), (2, 0.5)], said), half, numbers)
+    with pytest.raises(DamagedError, match="differs from MLlib"):
+        require_same_answers(spark.createDataFrame([(1, 0.5), (2, 0.6)], said), half, numbers)

@@ -158,6 +158,16 @@ def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
     assert {table: lake.version(table) for table in before} == before
 
 
+def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(lake: Lake, take_in: TakeIn) -> None:
+    contract = CALLS + '[[rules]]\nname = "even"\nholds = "10 / cast(text AS INT) > 1"\n'
+
+    with pytest.raises(ConfigurationError, match="a row rule of the contract fails on some row") as caught:
+        take_in("june.csv", "1,5", "2,seven", contract=contract)
+
+    assert "seven" not in caught.value.line()
+    assert lake.find("silver.calls") is None
+
+
 def test_one_hash_cannot_stand_for_several_files(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a")
     (tmp_path / "july.csv").write_text("id,text\n2,b\n", encoding="utf-8")

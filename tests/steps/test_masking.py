@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.store import Lake
-from otklik.steps.masking import MASK, masked_rows
+from otklik.steps.masking import MASK, clear_conditions, masked_rows
 from otklik.steps.show import show_table
 
 
@@ -49,6 +49,15 @@ def test_a_condition_cannot_ask_another_table(people_lake: Lake, query: str) -> 
 def test_a_wrong_condition_is_named_with_the_columns(people_lake: Lake, where: str) -> None:
     with pytest.raises(ConfigurationError, match=r"--where: .*columns: id, name, _file"):
         masked_rows(people_lake, "silver.people", where)
+
+
+def test_a_condition_that_fails_on_a_row_quotes_no_value(people_lake: Lake) -> None:
+    rows = masked_rows(people_lake, "silver.people", "cast(name AS INT) = 1")
+
+    with pytest.raises(ConfigurationError, match="--where: fails on some row instead of") as caught, clear_conditions():
+        rows.collect()
+
+    assert MASK not in caught.value.line()
 
 
 @pytest.mark.parametrize("table", ["people", "silver.", "silver.people; DROP", "silver.`x`", "a.b.c"])

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from tests.bench import CALLS, job_on, register_model
 from tests.steps.test_question import TASK
 
-from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, MissingResultError
+from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, MissingResultError, RefusedError
 from otklik.features.catalogue import read_select
 from otklik.lake.content import content_hash
 from otklik.lake.identity import hash_of
@@ -107,6 +107,15 @@ def test_a_condition_that_fails_on_a_row_is_a_fault_of_the_task(lake: Lake, fold
     build_features(job)
 
     with pytest.raises(ConfigurationError, match=r"score\.where of calls: fails on some row"):
+        score_rows(job)
+
+
+def test_a_condition_that_no_row_fulfils_is_said(lake: Lake, folder: Path) -> None:
+    register_model(lake, "calls", 6, BINS, AS_TRAINED, ROWS_HASH)
+    job = job_on(lake, folder, {"score.where": "age > 1000"}, task=str(folder / "task.toml"))
+    build_features(job)
+
+    with pytest.raises(RefusedError, match=r"calls: no row fulfils score\.where"):
         score_rows(job)
 
 

@@ -159,7 +159,7 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     # What stays in the folder is in its manifest.
     Folder(job.lake.folder(folder)).delete(_SCRATCH)
     champion = form(models[chosen], slots, job.lake.folder(folder, registry.SPARK_MODEL))
-    _require_same_answers(with_prediction(prepared, models[chosen], chosen), champion, numbers)
+    require_same_answers(with_prediction(prepared, models[chosen], chosen), champion, numbers)
     return Finals(
         chosen,
         values[chosen],
@@ -172,7 +172,7 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     )
 
 
-def _require_same_answers(rows: DataFrame, champion: PortableModel, numbers: Floats) -> None:
+def require_same_answers(rows: DataFrame, champion: PortableModel, numbers: Floats) -> None:
     """What will score must say what MLlib says.
 
     Raises:

@@ -290,6 +290,33 @@ def _stopped_by(number: signal.Signals, fault: KeyboardInterrupt) -> Iterator[No
         signal.signal(number, before)
 
 
+@contextlib.contextmanager
+def _stopped_while_starting() -> Iterator[None]:
+    """While it lasts, a failure after Ctrl-C counts as Ctrl-C.
+
+    Early in its start Spark takes the answer to Ctrl-C into its own hands: a call to the JVM from inside another one.
+    That breaks both, and what is raised in the end does not tell why. So the signal's arrival is noted beside it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield
+    except Exception as fault:
+        with contextlib.suppress(BlockingIOError):
+            if signal.SIGINT in os.read(reading, 64):
+                raise KeyboardInterrupt from fault
+        raise
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)
+
+
 def run_job(name: str) -> None:
     """Run a job with the process's arguments: what spark-submit and Databricks call.
 
@@ -403,15 +430,15 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
         )
         if not submitted:
             _require_java()
-        started = open_until_done.enter_context(
-            session.start(
+        with _stopped_while_starting():
+            started = session.start(
                 f"otklik {given.command}",
                 properties,
                 submitted=submitted,
                 is_lent=on_databricks,
                 jvm_log=None if given.debug or submitted else scratch / "spark.log",
             )
-        )
+        open_until_done.enter_context(started)
         if not submitted:
             # Spark's own answer to Ctrl-C cancels jobs from inside a call to the JVM, and that call fails.
             open_until_done.enter_context(_stopped_by(signal.SIGINT, KeyboardInterrupt()))

@@ -16,13 +16,13 @@ def test_every_message_was_provoked(request: pytest.FixtureRequest) -> None:
     if chosen or request.config.args_source is not pytest.Config.ArgsSource.TESTPATHS or not SHARED_DATA.is_dir():
         pytest.skip("says something only where all tests ran, those on the public data sets included")
 
-    never = {
-        (code, what)
+    never = sorted(
+        f"{code} {what}"
         for code, what, _ in messages()
         if not any(code == said_code and _pattern(what).fullmatch(said) for said_code, said in SAID)
-    }
+    )
 
-    assert never == set()
+    assert not never, "\n".join(never)
 
 
 def _pattern(what: str) -> re.Pattern[str]:

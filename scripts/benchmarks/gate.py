@@ -21,7 +21,8 @@ from otklik.models.evaluate import auc
 #: The most that two models' AUC may differ.
 AUC_TOLERANCE = 0.005
 #: Trained and timed, and not compared: where few say yes, the hinge loss is smallest for a model that says no to all,
-#: and how it orders them is chance. The same rows gave .53 and .69 with scikit-learn by its seed, .66 and .62 with MLlib.
+#: and how it orders them is chance. The same rows gave .53 and .69 with scikit-learn by its seed, .62 and .66 with
+#: MLlib by its settings.
 INCOMPARABLE = ("linear_svc",)
 _SILVER = ("customer_id", *columns.TEXTS, *columns.NUMBERS, "duration", "y")
 _ACTIVITY = (

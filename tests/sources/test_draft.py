@@ -75,6 +75,13 @@ def test_what_is_no_text_of_rows_is_refused(tmp_path, content) -> None:
         draft(str(tmp_path / "a.csv"))
 
 
+@pytest.mark.parametrize("content", [b'"\n', b'""\n\n'])
+def test_a_file_of_quotes_holds_no_rows(tmp_path, content) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match="holds no rows"):
+        draft(str(tmp_path / "a.csv"))
+
+
 def test_a_draft_takes_no_name_that_is_taken(tmp_path) -> None:
     (tmp_path / "rejected.csv").write_text("id,known_at\n1,a\n", encoding="utf-8")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from otklik.errors import InputError
-from otklik.sources.files import check_whole, describe, expand
+from otklik.sources.files import _expand_uri, check_whole, describe, expand
 
 PACKED = gzip.compress(b"id,note\n" + b"1,a\n" * 500, mtime=0)
 
@@ -36,6 +36,13 @@ def test_links_out_of_a_folder_are_refused(spark, tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"leads out of the folder: link\.csv"):
         expand(spark, str(tmp_path / "in"))
+
+
+def test_a_remote_folder_without_files_is_refused(spark, tmp_path) -> None:
+    (tmp_path / "_SUCCESS").write_text("")
+
+    with pytest.raises(InputError, match="no such file, or a folder without files"):
+        _expand_uri(spark, f"file://{tmp_path}")
 
 
 @pytest.mark.parametrize("path", ["nowhere/x.csv", "*.csv", "ftp://host/x.csv", "empty", "_hidden.csv"])

@@ -12,6 +12,7 @@ from tests.bench import TakeIn, dying, job_on
 from otklik.errors import ConfigurationError, DamagedError
 from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger, input_versions
+from otklik.lake.maintenance import run_flaws
 from otklik.lake.recovery import with_same_rows
 from otklik.lake.store import Lake
 from otklik.steps.maintain import maintain_lake
@@ -145,6 +146,15 @@ def test_what_the_ledger_does_not_say_is_wrong_and_stays(
         "wrong: ops.files: june.csv of calls: its counts do not add up",
         "wrong: silver.calls: 2 rows, the ledger says 7",
     ]
+
+
+def test_a_result_that_a_run_names_and_no_table_has_is_wrong(lake: Lake, take_in: TakeIn) -> None:
+    take_in("june.csv", "1,a")
+
+    there = lake.version("silver.calls")
+    assert run_flaws(lake, {"silver.calls": there, "bronze.calls": lake.version("bronze.calls")}) == []
+    [flaw] = run_flaws(lake, {"silver.calls": there - 1, "bronze.calls": lake.version("bronze.calls")})
+    assert f"wrote version {there}, the table has {there - 1}" in flaw.line()
 
 
 def test_without_a_whole_ledger_nothing_is_taken_back(

@@ -19,8 +19,9 @@ from otklik.surroundings import surroundings_fault
         (RuntimeError("java.lang.OutOfMemoryError: Java heap space"), "features: there is not enough memory"),
         (RuntimeError("[CATALOG_NOT_FOUND] The catalog moon is not found"), "features: there is no such catalog"),
         (RuntimeError('No FileSystem for scheme "s3a"'), "features: there is no driver for files of this scheme"),
+        (ImportError("[PACKAGE_NOT_INSTALLED] grpcio must be installed"), "features: Spark Connect needs Python"),
     ],
-    ids=["refused", "empty answer", "host", "disk", "rights", "memory", "catalog", "scheme"],
+    ids=["refused", "empty answer", "host", "disk", "rights", "memory", "catalog", "scheme", "package"],
 )
 def test_what_is_not_there_is_named(fault: Exception, says: str) -> None:
     clear = surroundings_fault(fault, "features")

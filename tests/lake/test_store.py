@@ -62,6 +62,16 @@ def test_a_table_that_somebody_changed_is_not_written_to(lake: Lake, spark: Spar
     assert rows_of(lake) == [(1, "a")]
 
 
+def test_a_write_that_left_no_commit_is_noticed(
+    lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.append(POSTS, posts(spark, (1, "a")), "one")
+    monkeypatch.setattr(Lake, "commits", lambda *_: [])
+
+    with pytest.raises(DamagedError, match="the write 'two' is not in its history"):
+        lake.append(POSTS, posts(spark, (2, "b")), "two")
+
+
 def test_old_versions_stay_readable_when_a_table_is_replaced_with_other_columns(
     lake: Lake, spark: SparkSession
 ) -> None:

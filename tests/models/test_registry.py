@@ -12,7 +12,7 @@ from tests.bench import register_model
 
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.store import Lake
-from otklik.models.registry import champion_row, has_sound_model, history, load_champion
+from otklik.models.registry import ServingModel, champion_row, has_sound_model, history, load_champion
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +109,9 @@ def test_a_champion_that_asks_for_features_that_are_gone_says_so(lake: Lake) -> 
     assert serving.misfit({"key", "age"}, serving.rows_hash) is None
     assert serving.misfit({"key", "city"}, serving.rows_hash) == "it asks for features that are not built any more: age"
     assert "another SELECT" in str(serving.misfit({"age"}, "of others"))
+
+
+@pytest.mark.parametrize("values", [{}, {"model": "logistic_regression", "preparation": 7}])
+def test_a_model_of_which_a_part_is_missing_or_impossible_is_damaged(values: dict[str, object]) -> None:
+    with pytest.raises(DamagedError, match="the serving model is not readable"):
+        ServingModel.from_dict(values)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +50,7 @@ class Pair:
         """The other lake, its catalog's tables copied to where those of a folder are."""
         if self.mode != "catalog":
             return self.there
-        layers: Sequence[Path] = [*(self.there / "warehouse").glob("*.db")]
-        for layer in layers:
+        for layer in (self.there / "warehouse").glob("*.db"):
             shutil.copytree(layer, place / layer.stem)
         for name in ("models", "report"):
             if (self.there / name).is_dir():

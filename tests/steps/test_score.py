@@ -15,7 +15,14 @@ from pyspark.sql import functions as F
 from tests.bench import CALLS, job_on, register_model
 from tests.steps.test_question import TASK
 
-from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, MissingResultError, RefusedError
+from otklik.errors import (
+    WARNING_EXIT_CODE,
+    ConfigurationError,
+    DamagedError,
+    MissingResultError,
+    OtklikError,
+    RefusedError,
+)
 from otklik.features.catalogue import read_select
 from otklik.lake.content import content_hash
 from otklik.lake.identity import hash_of
@@ -101,21 +108,21 @@ def test_features_that_were_compacted_and_vacuumed_are_scored(lake: Lake, folder
     assert of_age_nine.raw_score % 100 == 9 + 4
 
 
-def test_a_condition_that_fails_on_a_row_is_a_fault_of_the_task(lake: Lake, folder: Path) -> None:
-    register_model(lake, "calls", 5, BINS, AS_TRAINED, ROWS_HASH)
-    job = job_on(lake, folder, {"score.where": "1 / age > 0"}, task=str(folder / "task.toml"))
+@pytest.mark.parametrize(
+    ("sequence", "where", "fault", "says"),
+    [
+        (5, "1 / age > 0", ConfigurationError, r"score\.where of calls: fails on some row"),
+        (6, "age > 1000", RefusedError, r"calls: no row fulfils score\.where"),
+    ],
+)
+def test_a_condition_that_fails_on_a_row_or_holds_for_none_is_a_fault_of_the_task(
+    lake: Lake, folder: Path, sequence: int, where: str, fault: type[OtklikError], says: str
+) -> None:
+    register_model(lake, "calls", sequence, BINS, AS_TRAINED, ROWS_HASH)
+    job = job_on(lake, folder, {"score.where": where}, task=str(folder / "task.toml"))
     build_features(job)
 
-    with pytest.raises(ConfigurationError, match=r"score\.where of calls: fails on some row"):
-        score_rows(job)
-
-
-def test_a_condition_that_no_row_fulfils_is_said(lake: Lake, folder: Path) -> None:
-    register_model(lake, "calls", 6, BINS, AS_TRAINED, ROWS_HASH)
-    job = job_on(lake, folder, {"score.where": "age > 1000"}, task=str(folder / "task.toml"))
-    build_features(job)
-
-    with pytest.raises(RefusedError, match=r"calls: no row fulfils score\.where"):
+    with pytest.raises(fault, match=says):
         score_rows(job)
 
 

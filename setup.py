@@ -42,6 +42,8 @@ setup(
         "spark": ["pyspark==4.1.4", "delta-spark==4.4.0"],
         # The client of Spark Connect: `--env connect`.
         "connect": ["pyspark[connect]==4.1.4"],
+        # MLflow's client, with what a store in a file of SQLite needs: where MLFLOW_TRACKING_URI is set.
+        "mlflow": ["mlflow-skinny>=3.5,<4", "sqlalchemy>=2,<3", "alembic>=1.13,<2"],
         "dev": [
             "pytest>=8.3,<10",
             "hypothesis>=6.120,<7",

@@ -5,11 +5,14 @@ from __future__ import annotations
 from otklik.cli import run_job
 from otklik.steps.context import Job
 from otklik.steps.report import write_report
+from otklik.steps.tracking import publish
 
 
 def main(job: Job) -> int:
     """Returns the exit code."""
-    return write_report(job)
+    code = write_report(job)
+    publish(job)
+    return code
 
 
 if __name__ == "__main__":

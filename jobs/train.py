@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from otklik.cli import run_job
 from otklik.steps.context import Job
+from otklik.steps.tracking import publish
 from otklik.steps.train import train_models
 
 
 def main(job: Job) -> int:
     """Returns the exit code."""
-    return train_models(job)
+    code = train_models(job)
+    publish(job)
+    return code
 
 
 if __name__ == "__main__":

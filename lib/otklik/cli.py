@@ -32,7 +32,7 @@ from otklik.surroundings import surroundings_fault
 if TYPE_CHECKING:
     from otklik.home import Home
     from otklik.progress import Progress
-    from otklik.steps.context import Job
+    from otklik.steps.context import Job, Tracking
 
 #: Those that Spark 4.1 runs on.
 JAVA_VERSIONS = ("17", "21")
@@ -461,8 +461,20 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             print_result=_print_result,
             scratch=scratch,
             is_alone=held is not None,
+            tracking=_tracking(),
         )
         return _load(script)(job)
+
+
+def _tracking() -> Tracking | None:
+    """Where MLflow is told, by MLflow's own variables. It must not tell its makers in turn, unless somebody says so."""
+    from otklik.steps.context import Tracking  # noqa: PLC0415
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return None
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    return Tracking(uri, os.environ.get("MLFLOW_EXPERIMENT_NAME"))
 
 
 _COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "newest", "wait", "lang", "log_format", "debug"}

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+from dataclasses import replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+import mlflow.spark
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.bench import QUICK, job_on
 
 from otklik.cli import main
-from otklik.errors import DamagedError, RefusedError
+from otklik.errors import DamagedError, RefusedError, SurroundingsError
 from otklik.home import find_home
 from otklik.lake.store import Lake
 from otklik.lake.tables import FEATURE_KEYS, SCOREBOARD
+from otklik.models import registry
 from otklik.models.explain import SHRUNKEN
+from otklik.models.pipeline import needed_features
 from otklik.models.registry import load_champion
+from otklik.progress import Progress
 from otklik.settings import load
+from otklik.steps import tracking
+from otklik.steps.champion import show_champion
+from otklik.steps.context import Job, Tracking
 from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
 from otklik.steps.report import write_report
@@ -306,6 +316,99 @@ def test_export_writes_one_file(lake: Lake, scratch: Path) -> None:
     target = scratch / "list.csv"
     assert main(["export", f"gold.{TASK}_actions", "--lake", lake.root, "--to", str(target)]) == 0
     assert len(pd.read_csv(target)) == lake.read(f"gold.{TASK}_actions").count()
+
+
+@pytest.fixture
+def tracked_job(lake: Lake, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job that tells a local MLflow, whose artifacts go where the command is given."""
+    monkeypatch.chdir(scratch)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    return replace(job_on(lake, scratch, QUICK, task=TASK), tracking=Tracking(f"sqlite:///{scratch}/mlflow.db"))
+
+
+def test_mlflow_is_told_once_of_parameters_metrics_and_report(lake: Lake, tracked_job: Job) -> None:
+    tracking.publish(tracked_job)
+    tracking.publish(tracked_job)
+
+    client, champion = MlflowClient(), load_champion(lake, TASK)
+    experiment = client.get_experiment_by_name(f"otklik_{TASK}")
+    assert experiment is not None
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.data.tags["otklik.run_id"] == champion.run_id
+    assert (run.data.params["task"], run.data.params["model"]) == (TASK, champion.serving.model)
+    assert run.data.params["version.silver.contacts"] == str(lake.version("silver.contacts"))
+    board = lake.read("gold.scoreboard").where("split = 'time' AND calibration = 'calibrated'").toPandas()
+    for row in board.to_dict("records"):
+        name = f"time/leaks_{row['leaks']}/calibrated/{row['model']}"
+        assert run.data.metrics[f"{name}/auc"] == pytest.approx(row["auc"])
+        assert run.data.metrics[f"{name}/majority_accuracy"] == pytest.approx(row["majority_accuracy"])
+    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/report/index.html") == page
+
+
+def test_the_model_in_mlflow_says_what_score_says(lake: Lake, tracked_job: Job, scratch: Path) -> None:
+    tracking.publish(tracked_job)
+
+    uri = f"models:/otklik_{TASK}@champion"
+    pipeline = mlflow.spark.load_model(uri, dfs_tmpdir=str(scratch / "mlflow-tmp"))
+    open_rows = lake.read(f"gold.{TASK}_features").where("label IS NULL")
+    said = pipeline.transform(open_rows).select("key", "as_of", "prediction").toPandas()
+    scores = lake.read(f"gold.{TASK}_scores").where("NOT is_out_of_fold").toPandas()
+    both = said.merge(scores, on=["key", "as_of"])
+    assert len(both) == len(said) == len(scores) > 0
+    assert np.abs(both["prediction"] - both["probability"]).max() < 1e-9
+    assert not (Path(lake.root) / "models" / "_mlflow").exists()
+
+
+def test_the_model_in_mlflow_has_a_signature_and_an_example_that_is_nobody(lake: Lake, tracked_job: Job) -> None:
+    tracking.publish(tracked_job)
+
+    features = needed_features(load_champion(lake, TASK).serving)
+    info = mlflow.models.get_model_info(f"models:/otklik_{TASK}@champion")
+    assert info.signature is not None
+    assert info.signature.inputs.input_names() == features
+    assert info.signature.outputs.input_names() == ["prediction"]
+    example = info.load_input_example() if hasattr(info, "load_input_example") else None
+    assert example is None or list(example.columns) == features
+
+
+def test_whoever_serves_has_the_alias_in_mlflow(lake: Lake, tracked_job: Job) -> None:
+    champion = load_champion(lake, TASK)
+    rival = {**champion.row, "run_id": "rival", "sequence": champion.row["sequence"] + 1}
+    tracking.publish(tracked_job)
+    registry.register_again(lake, {**rival, "trained_at": rival["trained_at"].to_pydatetime()}, "rival")
+    tracking.publish(tracked_job)
+    assert serving_run_in_mlflow() == "rival"
+
+    back = replace(tracked_job, options=replace(tracked_job.options, names={"task": TASK, "run": champion.run_id}))
+    show_champion(back)
+    tracking.publish(back)
+    assert serving_run_in_mlflow() == champion.run_id
+
+
+def serving_run_in_mlflow() -> str:
+    client = MlflowClient()
+    version = client.get_model_version_by_alias(f"otklik_{TASK}", "champion")
+    assert version.run_id is not None
+    return client.get_run(version.run_id).data.tags["otklik.run_id"]
+
+
+def test_an_mlflow_that_cannot_be_reached_is_named_without_its_password(
+    tracked_job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    unreachable = replace(tracked_job, tracking=Tracking("http://somebody:secret@127.0.0.1:9"))
+    with pytest.raises(SurroundingsError, match="MLflow could not be told") as fault:
+        tracking.publish(unreachable)
+    assert "http://127.0.0.1:9" in fault.value.line()
+    assert "secret" not in fault.value.line()
+
+
+def test_without_mlflow_nothing_is_missed(tracked_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(tracking.importlib.util, "find_spec", lambda _: None)
+    tracking.publish(replace(tracked_job, progress=Progress(said, lambda: 0.0, is_live=False)))
+    assert "mlflow is not installed here" in said.getvalue()
 
 
 @pytest.mark.long

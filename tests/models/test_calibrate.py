@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.sql import SparkSession
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
@@ -59,6 +60,22 @@ def test_calibrators_keep_order_and_survive_json(method: Any, overconfident: tup
     found = fit(method, probability, label, "probability")
     assert (np.diff(found.apply(np.linspace(0, 1, 101))) >= 0).all()
     assert Calibrator.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic", "identity"])
+@pytest.mark.parametrize("scale", ["log_odds", "probability"])
+def test_sql_says_what_python_says(
+    method: Any, scale: Any, spark: SparkSession, overconfident: tuple[Floats, Floats]
+) -> None:
+    log_odds, label = overconfident[0].round(1), overconfident[1]
+    score = log_odds if scale == "log_odds" else probability_of(log_odds)
+    found = Calibrator("identity", scale) if method == "identity" else fit(method, score, label, scale)
+    seen = np.concatenate([np.linspace(-9, 9, 50), score[:50]])
+    if scale == "probability":
+        seen = np.concatenate([[0.0, 1.0], probability_of(seen)])
+    rows = spark.createDataFrame([(float(value),) for value in seen], "score DOUBLE")
+    said = rows.selectExpr("score", f"{found.sql('score')} AS probability").toPandas()
+    assert said["probability"].to_numpy() == pytest.approx(found.apply(said["score"].to_numpy()), abs=1e-12)
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])

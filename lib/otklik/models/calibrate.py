@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -63,6 +64,29 @@ class Calibrator:
             log_odds = log_odds_of(score, self.clip) if self.scale == "probability" else score
             return probability_of(self.slope * log_odds + self.intercept)
         return score if self.scale == "probability" else probability_of(score)
+
+    def sql(self, score: str) -> str:
+        """What `apply` says, as a Spark SQL expression.
+
+        Args:
+            score: name of the column of scores.
+        """
+        if self.method == "isotonic":
+            points = list(zip(self.scores, self.probabilities, strict=True))
+            between = "".join(
+                f" WHEN {score} <= {_literal(x1)} THEN {_literal(y0)} + ({score} - {_literal(x0)})"
+                f" * {_literal((y1 - y0) / (x1 - x0))}"
+                for (x0, y0), (x1, y1) in pairwise(points)
+            )
+            (lowest, least), (_, most) = points[0], points[-1]
+            return f"CASE WHEN {score} <= {_literal(lowest)} THEN {_literal(least)}{between} ELSE {_literal(most)} END"
+        if self.method == "platt":
+            log_odds = score
+            if self.scale == "probability":
+                clipped = f"least(greatest({score}, {_literal(self.clip)}), {_literal(1 - self.clip)})"
+                log_odds = f"(ln({clipped}) - log1p(-{clipped}))"
+            return f"1 / (1 + exp(-({_literal(self.slope)} * {log_odds} + {_literal(self.intercept)})))"
+        return score if self.scale == "probability" else f"1 / (1 + exp(-{score}))"
 
     def to_dict(self) -> dict[str, Any]:
         """The calibrator as JSON values."""
@@ -176,6 +200,11 @@ def probability_of(log_odds: Floats) -> Floats:
     """1 / (1 + exp(−x)) without overflow."""
     small = np.exp(-np.abs(log_odds))
     return np.where(log_odds >= 0, 1.0, small) / (1.0 + small)
+
+
+def _literal(number: float) -> str:
+    """A double in Spark SQL, to the last bit."""
+    return f"{number!r}D"
 
 
 def _why_not(score: Floats, label: npt.NDArray[Any]) -> str:

@@ -36,11 +36,25 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Tracking:
+    """Where MLflow is told of runs.
+
+    Attributes:
+        uri: its tracking URI.
+        experiment: name of the experiment for all tasks; None = one for each.
+    """
+
+    uri: str
+    experiment: str | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """Everything a job works with.
 
     Attributes:
         is_alone: whether this process holds the lease of the lake, so that nobody else writes to it.
+        tracking: where MLflow is told; None = nowhere.
     """
 
     options: Options
@@ -52,6 +66,7 @@ class Job:
     print_result: Callable[[str], None]
     scratch: Path
     is_alone: bool = True
+    tracking: Tracking | None = None
 
     def about(self, **names: Any) -> Job:
         """The same job with other arguments."""

@@ -1,0 +1,95 @@
+"""The champion as one MLlib pipeline, for those who load it without Otklik: named features in, probability out.
+
+Stock stages only: SQL turns features into numbers, VectorAssembler makes the vector, then comes MLlib's own model, and
+SQL turns its score into the calibrated probability, as `otklik score` gives it to a row without a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.ml import PipelineModel
+from pyspark.ml.classification import LogisticRegressionModel
+from pyspark.ml.feature import SQLTransformer, VectorAssembler
+from pyspark.ml.regression import DecisionTreeRegressionModel, RandomForestRegressionModel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from otklik.models.drift import MISSING, OTHER, Bins
+from otklik.models.registry import ServingModel
+from otklik.models.zoo import TREES
+
+#: The classes that a champion may be of; a folder never names one itself.
+_CLASSES: Mapping[str, Any] = {
+    "logistic_regression": LogisticRegressionModel,
+    "decision_tree": DecisionTreeRegressionModel,
+    "random_forest": RandomForestRegressionModel,
+}
+#: SQL cannot look into a vector, but into its JSON; doubles come out of it to the last bit.
+_LOG_ODDS = "CAST(get_json_object(to_json(struct(rawPrediction)), '$.rawPrediction.values[1]') AS DOUBLE)"
+
+
+def needed_features(serving: ServingModel) -> list[str]:
+    """The feature columns that the champion asks for, in the order of its numbers."""
+    return list(dict.fromkeys(slot.source for slot in serving.preparation.only(with_leaks=False)))
+
+
+def champion_pipeline(serving: ServingModel, folder: str) -> PipelineModel:
+    """The pipeline of a model whose folder has been checked.
+
+    Args:
+        serving: the model.
+        folder: where its MLlib form is saved.
+
+    Returns:
+        From `needed_features` and any other columns to these and prediction DOUBLE, the calibrated probability of yes.
+    """
+    fitted = _CLASSES[serving.model].load(folder)
+    slots = serving.preparation.only(with_leaks=False)
+    names = [f"_slot_{number}" for number in range(len(slots))]
+    numbers = ", ".join(f"{slot.expression} AS {name}" for slot, name in zip(slots, names, strict=True))
+    vector = fitted.getFeaturesCol()
+    score = "prediction" if serving.model in TREES else _LOG_ODDS
+    between = [*names, vector, "prediction"]
+    if serving.model not in TREES:
+        between += ["rawPrediction", "probability"]
+    columns = ", ".join(f"`{name}`" for name in between)
+    return PipelineModel(
+        [
+            SQLTransformer(statement=f"SELECT *, {numbers} FROM __THIS__"),
+            VectorAssembler(inputCols=names, outputCol=vector),
+            fitted,
+            SQLTransformer(statement=f"SELECT * EXCEPT ({columns}), {score} AS _score FROM __THIS__"),
+            SQLTransformer(
+                statement=f"SELECT * EXCEPT (_score), {serving.calibrator.sql('_score')} AS prediction FROM __THIS__"
+            ),
+        ]
+    )
+
+
+def typical_row(spark: SparkSession, serving: ServingModel, schema: StructType) -> DataFrame:
+    """One row of the features' most usual values in training: an example that is no person's.
+
+    Args:
+        spark: the session.
+        serving: the model, which knows how often each value was met.
+        schema: of the feature table.
+
+    Returns:
+        One row of `needed_features`, with the types of the feature table.
+    """
+    bins = {each.feature: each for each in serving.bins}
+    columns = [
+        F.lit(_usual(bins[name], serving.expected[name])).cast(schema[name].dataType).alias(name)
+        for name in needed_features(serving)
+    ]
+    return spark.range(1).select(*columns)
+
+
+def _usual(bins: Bins, counts: Any) -> str | float:
+    if bins.levels is None:
+        return bins.edges[len(bins.edges) // 2] if bins.edges else 0.0
+    met = {name: count for name, count in zip(bins.names, counts, strict=True) if name not in (OTHER, MISSING)}
+    return max(met, key=lambda name: met[name], default="")

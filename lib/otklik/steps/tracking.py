@@ -1,0 +1,224 @@
+"""Tell MLflow of a task's runs, where there is one: settings, metrics, model and report; and which model serves.
+
+The lake stays the truth: everything here is read from it, and what MLflow knows already is left alone. So a run that
+could not be told is told by the next command. Nothing else in the project knows MLflow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
+
+from otklik.errors import MissingResultError, OtklikError, SurroundingsError
+from otklik.lake.folder import Folder
+from otklik.lake.tables import SCOREBOARD
+from otklik.models import registry
+from otklik.models.pipeline import champion_pipeline, typical_row
+from otklik.settings import load
+from otklik.steps.context import Job, Tracking
+from otklik.steps.report import PAGE
+from otklik.task import Task
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+#: Tags by which a run is found again.
+RUN_ID, MANIFEST_HASH, REPORT_HASH = "otklik.run_id", "otklik.manifest_hash", "otklik.report_hash"
+#: The alias of the registered model that serves.
+CHAMPION = "champion"
+#: What of the manifest are parameters; `setting` and `inputs` are tables of their own.
+_PARAMETERS = ("task", "as_of", "model", "seed", "rows", "positives", "code_version")
+#: MLflow takes so many metrics at once.
+_METRICS_AT_ONCE = 1_000
+_WHICH_ROW = ("task", "run_id", "model", "leaks", "split", "calibration")
+
+
+def publish(job: Job) -> None:
+    """Log the newest run and the champion of the job's task, or of every task that has one.
+
+    Raises:
+        SurroundingsError: if MLflow cannot be told.
+    """
+    if job.tracking is None:
+        return
+    if importlib.util.find_spec("mlflow") is None:
+        job.progress.warn("a tracking URI is set and mlflow is not installed here: MLflow is told nothing")
+        return
+    with job.progress.step("tell MLflow") as step, _quiet(), _clear(job.tracking):
+        told = sum(_publish_task(job, job.tracking, task) for task in _tasks(job))
+        step.rows(told, "runs that it did not know")
+
+
+def _tasks(job: Job) -> list[str]:
+    named = job.options.names.get("task")
+    return [load(Task, job.home.task(named), dict(job.options.overrides)).name] if named else registry.tasks(job.lake)
+
+
+def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
+    """Returns how many runs were new to MLflow."""
+    runs = registry.history(job.lake, task)
+    if runs.empty:
+        return 0
+    champion = registry.champion_row(job.lake, task)
+    wanted = {row["run_id"]: row for row in (champion, runs.iloc[0].to_dict()) if row is not None}
+    client, experiment = _client(tracking, task)
+    new = 0
+    for run_id, row in wanted.items():
+        known = _known_run(client, experiment, row)
+        new += known is None
+        logged = known or _log_run(job, client, experiment, row)
+        _log_report(job, client, logged, task)
+        if champion is not None and run_id == champion["run_id"] and not is_remote():
+            _let_serve(client, _registered_name(job, task), logged)
+    return new
+
+
+def _client(tracking: Tracking, task: str) -> tuple[MlflowClient, str]:
+    """The client, and the id of the task's experiment."""
+    import mlflow  # noqa: PLC0415  (heavy, and not installed everywhere)
+
+    mlflow.set_tracking_uri(tracking.uri)
+    name = tracking.experiment or f"otklik_{task}"
+    client = mlflow.MlflowClient()
+    found = client.get_experiment_by_name(name)
+    return client, client.create_experiment(name) if found is None else found.experiment_id
+
+
+def _known_run(client: MlflowClient, experiment: str, row: Mapping[str, Any]) -> Run | None:
+    """The run that was logged to its end for this very model folder."""
+    same = f"tags.`{RUN_ID}` = '{row['run_id']}' and tags.`{MANIFEST_HASH}` = '{row['manifest_hash']}'"
+    found = client.search_runs([experiment], f"{same} and attributes.status = 'FINISHED'", max_results=1)
+    return found[0] if found else None
+
+
+def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, Any]) -> Run:
+    import mlflow  # noqa: PLC0415
+
+    serving = registry.load(job.lake, row["folder"], row["manifest_hash"])
+    manifest = json.loads(Folder(job.lake.folder(row["folder"])).read(registry.MANIFEST))
+    tags = {RUN_ID: row["run_id"], MANIFEST_HASH: row["manifest_hash"]}
+    # A failure inside leaves a run that is FAILED, and the next command logs another.
+    with mlflow.start_run(experiment_id=experiment, run_name=f"{row['task']} {row['run_id']}", tags=tags) as run:
+        mlflow.log_params(parameters(manifest))
+        board = job.lake.read(SCOREBOARD.name).where(F.col("run_id") == row["run_id"]).toPandas()
+        metrics = list(metrics_of(board).items())
+        for start in range(0, len(metrics), _METRICS_AT_ONCE):
+            mlflow.log_metrics(dict(metrics[start : start + _METRICS_AT_ONCE]))
+        mlflow.log_text(board.to_csv(index=False), "scoreboard.csv")
+        mlflow.log_dict(manifest, registry.MANIFEST)
+        if is_remote():
+            job.progress.line("  MLflow saves models through a JVM of its own, and Spark Connect has none: no model")
+        else:
+            _log_model(job, serving, row, manifest)
+    return client.get_run(run.info.run_id)
+
+
+def parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's parameters from its manifest: what the model is, its setting and the versions of what it has read."""
+    return {
+        **{name: manifest[name] for name in _PARAMETERS},
+        **{f"setting.{name}": value for name, value in manifest["setting"].items()},
+        **{f"version.{table}": version for table, version in manifest["inputs"].items()},
+        **{f"library.{name}": version for name, version in manifest["libraries"].items()},
+    }
+
+
+def metrics_of(board: pd.DataFrame) -> dict[str, float]:
+    """Every number of the scoreboard by its place: split/leaks/calibration/model/metric; no nulls."""
+    numbers = [name for name in board.columns if name not in _WHICH_ROW]
+    return {
+        f"{row['split']}/leaks_{row['leaks']}/{row['calibration']}/{row['model']}/{name}": float(row[name])
+        for row in board.to_dict("records")
+        for name in numbers
+        if pd.notna(row[name])
+    }
+
+
+def _log_model(job: Job, serving: registry.ServingModel, row: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    import mlflow.spark  # noqa: PLC0415
+    from mlflow.models import infer_signature  # noqa: PLC0415
+
+    schema = job.lake.read(f"gold.{row['task']}_features").schema
+    example = typical_row(job.lake.spark, serving, schema)
+    pipeline = champion_pipeline(serving, job.lake.folder(row["folder"], registry.SPARK_MODEL))
+    mlflow.spark.log_model(
+        pipeline,
+        "model",
+        signature=infer_signature(example, pipeline.transform(example).select("prediction")),
+        input_example=example.toPandas(),
+        # Else MLflow starts a process to find out.
+        pip_requirements=[f"pyspark=={manifest['libraries']['pyspark']}"],
+        # Every machine of a cluster writes its part of it.
+        dfs_tmpdir=job.lake.folder("models", "_mlflow"),
+    )
+
+
+def _log_report(job: Job, client: MlflowClient, run: Run, task: str) -> None:
+    """The report that shows this run, if it has changed since."""
+    folder, run_id = Folder(job.lake.folder("report")), run.data.tags[RUN_ID]
+    for page in (f"{task}.html", PAGE):
+        with contextlib.suppress(MissingResultError):
+            html = folder.read(page)
+            found = hashlib.sha256(html).hexdigest()
+            # The page may be of another task or run: each names those it shows.
+            if run_id.encode() in html and run.data.tags.get(REPORT_HASH) != found:
+                client.log_text(run.info.run_id, html.decode(), "report/index.html")
+                client.set_tag(run.info.run_id, REPORT_HASH, found)
+                return
+
+
+def _registered_name(job: Job, task: str) -> str:
+    """The model's name; Unity Catalog wants all three parts of it."""
+    import mlflow  # noqa: PLC0415
+
+    is_in_unity_catalog = mlflow.get_registry_uri().startswith("databricks-uc")
+    return f"{job.lake.catalog}.gold.otklik_{task}" if is_in_unity_catalog else f"otklik_{task}"
+
+
+def _let_serve(client: MlflowClient, name: str, run: Run) -> None:
+    """Register the run's model, unless it is, and give it the alias."""
+    import mlflow  # noqa: PLC0415
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    run_id = run.info.run_id
+    found = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    version = found[0].version if found else mlflow.register_model(f"runs:/{run_id}/model", name).version
+    try:
+        serves = client.get_model_version_by_alias(name, CHAMPION).version
+    except MlflowException:
+        serves = None
+    if serves != version:
+        client.set_registered_model_alias(name, CHAMPION, version)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """MLflow writes addresses of runs to stdout, which is for results."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
+def _clear(tracking: Tracking) -> Iterator[None]:
+    try:
+        yield
+    except Exception as fault:
+        if isinstance(fault, OtklikError):
+            raise
+        raise SurroundingsError(
+            f"MLflow could not be told ({type(fault).__name__}); the lake has everything",
+            # A tracking URI may hold a password.
+            where=re.sub(r"//[^/@]*@", "//", tracking.uri),
+            cure="see that it can be reached, and run the same command again: only what it does not know is told",
+        ) from fault

@@ -406,7 +406,7 @@ def test_an_mlflow_that_cannot_be_reached_is_named_without_its_password(
 
 def test_without_mlflow_nothing_is_missed(tracked_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     said = io.StringIO()
-    monkeypatch.setattr(tracking.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     tracking.publish(replace(tracked_job, progress=Progress(said, lambda: 0.0, is_live=False)))
     assert "mlflow is not installed here" in said.getvalue()
 

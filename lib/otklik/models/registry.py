@@ -221,7 +221,7 @@ def load_champion(lake: Lake, task: str, besides: str | None = None) -> Champion
     """
     runs = history(lake, task)
     refused: list[str] = []
-    for row in _records(runs[runs["serves"].astype(bool) & (runs["run_id"] != besides)]):
+    for row in records(runs[runs["serves"].astype(bool) & (runs["run_id"] != besides)]):
         try:
             return Champion(row["run_id"], row, load(lake, row["folder"], row["manifest_hash"]), tuple(refused))
         except DamagedError as fault:
@@ -248,7 +248,7 @@ def champion_row(lake: Lake, task: str) -> Mapping[str, Any] | None:
 def has_sound_model(lake: Lake, task: str, run_id: str) -> bool:
     """Whether a run's model is there as it was registered last."""
     runs = history(lake, task)
-    for row in _records(runs[runs["run_id"] == run_id].head(1)):
+    for row in records(runs[runs["run_id"] == run_id].head(1)):
         try:
             load(lake, row["folder"], row["manifest_hash"])
         except DamagedError:
@@ -257,7 +257,8 @@ def has_sound_model(lake: Lake, task: str, run_id: str) -> bool:
     return False
 
 
-def _records(runs: pd.DataFrame) -> list[dict[str, Any]]:
+def records(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Pointer rows as values."""
     return [{str(name): value for name, value in row.items()} for row in runs.to_dict("records")]
 
 

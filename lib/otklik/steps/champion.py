@@ -52,7 +52,7 @@ def _roll_back(job: Job, task: str, run_id: str) -> None:
     if current is not None and current["run_id"] == run_id:
         job.progress.line(f"  the model of run {run_id} serves already")
         return
-    row = {str(name): value for name, value in found.iloc[0].items()}
+    row = registry.records(found)[0]
     registry.load(job.lake, row["folder"], row["manifest_hash"])
     sequence = int(runs["sequence"].max()) + 1
     chosen = {**row, "serves": True, "reason": "chosen by a person", "sequence": sequence}

@@ -71,7 +71,8 @@ def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
     if runs.empty:
         return 0
     champion = registry.champion_row(job.lake, task)
-    wanted = {row["run_id"]: row for row in (champion, runs.iloc[0].to_dict()) if row is not None}
+    newest = registry.records(runs.head(1))[0]
+    wanted = {row["run_id"]: row for row in (champion, newest) if row is not None}
     client, experiment = _client(tracking, task)
     new = 0
     for run_id, row in wanted.items():

@@ -357,7 +357,8 @@ def test_the_model_in_mlflow_says_what_score_says(lake: Lake, tracked_job: Job, 
     both = said.merge(scores, on=["key", "as_of"])
     assert len(both) == len(said) == len(scores) > 0
     assert np.abs(both["prediction"] - both["probability"]).max() < 1e-9
-    assert not (Path(lake.root) / "models" / "_mlflow").exists()
+    left = [folder.name for folder in (Path(lake.root) / "models" / TASK).iterdir()]
+    assert left == [load_champion(lake, TASK).run_id]
 
 
 def test_the_model_in_mlflow_has_a_signature_and_an_example_that_is_nobody(lake: Lake, tracked_job: Job) -> None:
@@ -368,8 +369,10 @@ def test_the_model_in_mlflow_has_a_signature_and_an_example_that_is_nobody(lake:
     assert info.signature is not None
     assert info.signature.inputs.input_names() == features
     assert info.signature.outputs.input_names() == ["prediction"]
-    example = info.load_input_example() if hasattr(info, "load_input_example") else None
-    assert example is None or list(example.columns) == features
+    [example] = mlflow.pyfunc.load_model(info.model_uri).input_example.to_dict("records")
+    assert list(example) == features
+    customers = lake.read(f"gold.{TASK}_features").select(*features).toPandas()
+    assert example not in customers.to_dict("records")
 
 
 def test_whoever_serves_has_the_alias_in_mlflow(lake: Lake, tracked_job: Job) -> None:

@@ -12,6 +12,7 @@ import importlib.util
 import io
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -153,16 +154,21 @@ def _log_model(job: Job, serving: registry.ServingModel, row: Mapping[str, Any],
     schema = job.lake.read(f"gold.{row['task']}_features").schema
     example = typical_row(job.lake.spark, serving, schema)
     pipeline = champion_pipeline(serving, job.lake.folder(row["folder"], registry.SPARK_MODEL))
-    mlflow.spark.log_model(
-        pipeline,
-        "model",
-        signature=infer_signature(example, pipeline.transform(example).select("prediction")),
-        input_example=example.toPandas(),
-        # Else MLflow starts a process to find out.
-        pip_requirements=[f"pyspark=={manifest['libraries']['pyspark']}"],
-        # Every machine of a cluster writes its part of it.
-        dfs_tmpdir=job.lake.folder("models", "_mlflow"),
-    )
+    # In the lake, for every machine of a cluster writes its part; `maintain` removes what a killed command leaves.
+    models, draft = Folder(job.lake.folder("models", row["task"])), f"{row['run_id']}_mlflow"
+    try:
+        mlflow.spark.log_model(
+            pipeline,
+            "model",
+            signature=infer_signature(example, pipeline.transform(example).select("prediction")),
+            input_example=example.toPandas(),
+            # Else MLflow starts a process to find out.
+            pip_requirements=[f"pyspark=={manifest['libraries']['pyspark']}"],
+            dfs_tmpdir=f"{models.uri}/{draft}",
+        )
+    finally:
+        if draft in models.folders():
+            models.delete(draft)
 
 
 def _log_report(job: Job, client: MlflowClient, run: Run, task: str) -> None:
@@ -205,8 +211,9 @@ def _let_serve(client: MlflowClient, name: str, run: Run) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """MLflow writes addresses of runs to stdout, which is for results."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    """MLflow writes addresses of runs to stdout, which is for results, and hints for those who write models."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield
 
 

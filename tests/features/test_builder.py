@@ -202,3 +202,11 @@ def test_the_content_does_not_depend_on_the_layout(spark: SparkSession) -> None:
     }
 
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("columns", ["'a' AS key", "'a' AS key, asked.known_at AS moment, 1 AS age"])
+def test_a_select_of_rows_gives_the_columns_of_rows(spark: SparkSession, tmp_path: Path, columns: str) -> None:
+    select = select_of(tmp_path, f"SELECT {columns} FROM {{asked}} AS asked")
+
+    with pytest.raises(ConfigurationError, match="it must give key and moment"):
+        rows_of_task(spark, select, {"asked": contacts(spark)}, as_of=MOMENT, label_window=DAY)

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from otklik.errors import DamagedError
+from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
 from otklik.lake.tables import Column, Table
@@ -50,6 +50,13 @@ def test_merge_inserts_new_keys_updates_changed_ones_and_leaves_the_rest(lake: L
     commit = lake.merge(POSTS, posts(spark, (1, "a"), (2, "B"), (3, "c")), "batch 2", update_when="s.text <> t.text")
     assert (commit.count("numTargetRowsInserted"), commit.count("numTargetRowsUpdated")) == (1, 1)
     assert rows_of(lake) == [(1, "a"), (2, "B"), (3, "c")]
+
+
+def test_a_version_that_is_not_there_is_named(lake: Lake, spark: SparkSession) -> None:
+    lake.append(POSTS, posts(spark, (1, "a")), "one")
+
+    with pytest.raises(MissingResultError, match="version 9 is not there any more"):
+        lake.read(POSTS.name, 9)
 
 
 def test_a_table_that_somebody_changed_is_not_written_to(lake: Lake, spark: SparkSession) -> None:

@@ -75,6 +75,11 @@ def test_what_is_no_text_of_rows_is_refused(tmp_path, content) -> None:
         draft(str(tmp_path / "a.csv"))
 
 
+def test_a_folder_is_no_file_to_draft_from(tmp_path) -> None:
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        draft(str(tmp_path))
+
+
 @pytest.mark.parametrize("content", [b'"\n', b'""\n\n'])
 def test_a_file_of_quotes_holds_no_rows(tmp_path, content) -> None:
     (tmp_path / "a.csv").write_bytes(content)

@@ -29,6 +29,11 @@ def test_a_folder_stands_for_its_files_in_order(spark, tmp_path: Path) -> None:
     assert expand(spark, f"file://{tmp_path}") == [f"file://{tmp_path}/{name}" for name in ("a 1.csv", "b.csv")]
 
 
+def test_what_cannot_be_read_is_named(spark, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        describe(spark, f"file://{tmp_path}")
+
+
 def test_links_out_of_a_folder_are_refused(spark, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("x")
     (tmp_path / "in").mkdir()

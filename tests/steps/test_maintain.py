@@ -148,6 +148,19 @@ def test_what_the_ledger_does_not_say_is_wrong_and_stays(
     ]
 
 
+def test_a_batch_of_which_the_ledger_says_more_is_wrong(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    lake.spark.sql(f"UPDATE {lake.reference('ops.files')} SET rows = 3, duplicates = 1")
+
+    assert maintain(lake, tmp_path, check_only=True) == 1
+
+    [line] = wrong(capsys)
+    assert line.startswith("wrong: bronze.calls: batch ")
+    assert ": 2 rows, the ledger says 3 →" in line
+
+
 def test_a_result_that_a_run_names_and_no_table_has_is_wrong(lake: Lake, take_in: TakeIn) -> None:
     take_in("june.csv", "1,a")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyspark.ml import PipelineModel
+from pyspark.ml import Model, Pipeline
 from pyspark.ml.classification import LogisticRegressionModel
 from pyspark.ml.feature import SQLTransformer, VectorAssembler
 from pyspark.ml.regression import DecisionTreeRegressionModel, RandomForestRegressionModel
@@ -36,12 +36,13 @@ def needed_features(serving: ServingModel) -> list[str]:
     return list(dict.fromkeys(slot.source for slot in serving.preparation.only(with_leaks=False)))
 
 
-def champion_pipeline(serving: ServingModel, folder: str) -> PipelineModel:
+def champion_pipeline(serving: ServingModel, folder: str, rows: DataFrame) -> Model:
     """The pipeline of a model whose folder has been checked.
 
     Args:
         serving: the model.
         folder: where its MLlib form is saved.
+        rows: any with its features; nothing is learnt from them.
 
     Returns:
         From `needed_features` and any other columns to these and prediction DOUBLE, the calibrated probability of yes.
@@ -56,8 +57,8 @@ def champion_pipeline(serving: ServingModel, folder: str) -> PipelineModel:
     if serving.model not in TREES:
         between += ["rawPrediction", "probability"]
     columns = ", ".join(f"`{name}`" for name in between)
-    return PipelineModel(
-        [
+    stages = Pipeline(
+        stages=[
             SQLTransformer(statement=f"SELECT *, {numbers} FROM __THIS__"),
             VectorAssembler(inputCols=names, outputCol=vector),
             fitted,
@@ -67,6 +68,7 @@ def champion_pipeline(serving: ServingModel, folder: str) -> PipelineModel:
             ),
         ]
     )
+    return stages.fit(rows)
 
 
 def typical_row(spark: SparkSession, serving: ServingModel, schema: StructType) -> DataFrame:

@@ -153,7 +153,7 @@ def _log_model(job: Job, serving: registry.ServingModel, row: Mapping[str, Any],
 
     schema = job.lake.read(f"gold.{row['task']}_features").schema
     example = typical_row(job.lake.spark, serving, schema)
-    pipeline = champion_pipeline(serving, job.lake.folder(row["folder"], registry.SPARK_MODEL))
+    pipeline = champion_pipeline(serving, job.lake.folder(row["folder"], registry.SPARK_MODEL), example)
     # In the lake, for every machine of a cluster writes its part; `maintain` removes what a killed command leaves.
     models, draft = Folder(job.lake.folder("models", row["task"])), f"{row['run_id']}_mlflow"
     try:

@@ -26,7 +26,6 @@ from otklik.lake.store import Lake
 from otklik.lake.tables import FEATURE_KEYS, SCOREBOARD
 from otklik.models import registry
 from otklik.models.explain import SHRUNKEN
-from otklik.models.pipeline import needed_features
 from otklik.models.registry import load_champion
 from otklik.progress import Progress
 from otklik.settings import load
@@ -364,7 +363,7 @@ def test_the_model_in_mlflow_says_what_score_says(lake: Lake, tracked_job: Job, 
 def test_the_model_in_mlflow_has_a_signature_and_an_example_that_is_nobody(lake: Lake, tracked_job: Job) -> None:
     tracking.publish(tracked_job)
 
-    features = needed_features(load_champion(lake, TASK).serving)
+    features = list(load_champion(lake, TASK).serving.champion.slots.columns)
     info = mlflow.models.get_model_info(f"models:/otklik_{TASK}@champion")
     assert info.signature is not None
     assert info.signature.inputs.input_names() == features

@@ -31,11 +31,6 @@ _CLASSES: Mapping[str, Any] = {
 _LOG_ODDS = "CAST(get_json_object(to_json(struct(rawPrediction)), '$.rawPrediction.values[1]') AS DOUBLE)"
 
 
-def needed_features(serving: ServingModel) -> list[str]:
-    """The feature columns that the champion asks for, in the order of its numbers."""
-    return list(dict.fromkeys(slot.source for slot in serving.preparation.only(with_leaks=False)))
-
-
 def champion_pipeline(serving: ServingModel, folder: str, rows: DataFrame) -> Model:
     """The pipeline of a model whose folder has been checked.
 
@@ -45,7 +40,7 @@ def champion_pipeline(serving: ServingModel, folder: str, rows: DataFrame) -> Mo
         rows: any with its features; nothing is learnt from them.
 
     Returns:
-        From `needed_features` and any other columns to these and prediction DOUBLE, the calibrated probability of yes.
+        From the champion's source columns and any others to these and prediction DOUBLE, its calibrated probability.
     """
     fitted = _CLASSES[serving.model].load(folder)
     slots = serving.preparation.only(with_leaks=False)
@@ -80,12 +75,12 @@ def typical_row(spark: SparkSession, serving: ServingModel, schema: StructType) 
         schema: of the feature table.
 
     Returns:
-        One row of `needed_features`, with the types of the feature table.
+        One row of the champion's source columns, with the types of the feature table.
     """
     bins = {each.feature: each for each in serving.bins}
     columns = [
         F.lit(_usual(bins[name], serving.expected[name])).cast(schema[name].dataType).alias(name)
-        for name in needed_features(serving)
+        for name in serving.champion.slots.columns
     ]
     return spark.range(1).select(*columns)
 

@@ -46,6 +46,8 @@ setup(
         "mlflow": ["mlflow-skinny>=3.5,<4", "sqlalchemy>=2,<3", "alembic>=1.13,<2"],
         "dev": [
             "pytest>=8.3,<10",
+            # Tests in two processes: one alone leaves a quarter of two cores idle, as Spark plans on one thread.
+            "pytest-xdist>=3.6,<4",
             "hypothesis>=6.120,<7",
             "ruff>=0.9,<1",
             "mypy>=1.14,<3",

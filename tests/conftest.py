@@ -1,14 +1,15 @@
-"""The test bench: one Spark session for all tests, and where the public data lies."""
+"""The test bench: one Spark session for all tests of a process, and where the public data lies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from pyspark.sql import SparkSession
-from tests.said import listen
+from tests.said import SAID, listen, never_said
 
 from otklik import session
 
@@ -23,8 +24,32 @@ SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Faults late: they run commands again in the session of the tests, which is warm by then. Messages last of all."""
-    items.sort(key=lambda item: (item.path.name == "test_every_message.py", "faults" in item.path.parts))
+    """The files that take longest first, so that two processes, which take whole files in this order, end together."""
+    with_long_ones = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: ("faults" not in item.path.parts, item.path not in with_long_ones))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes tells the first what it has heard; the first fails where a message was never said."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["said"] = sorted(SAID)
+    elif _ran_everything(config) and (never := never_said()):
+        print(f"\nNo test provokes these messages of docs/errors.md ({len(never)}):", *never, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of several processes has ended."""
+    SAID.update((code, what) for code, what in getattr(node, "workeroutput", {}).get("said", ()))
+
+
+def _ran_everything(config: pytest.Config) -> bool:
+    """Whether all tests ran, those on the public data sets included: only then a silence says something."""
+    options = config.option
+    chosen = options.keyword or options.markexpr or options.collectonly or options.maxfail
+    return not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS and SHARED_DATA.is_dir()
 
 
 #: Two cores and small settings: what tests read and write is a few files of a few rows.

@@ -9,14 +9,14 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
-from tests.conftest import PROJECT
 from tests.jobs.user_faults import EVERY
 
 from otklik import errors
 from otklik.surroundings import SAYINGS
 
-PACKAGE = PROJECT / "lib" / "otklik"
+PACKAGE = Path(errors.__file__).parent
 CLASSES = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.OtklikError)
 }

@@ -57,6 +57,11 @@ class Decision(Strict):
     control_share: float = Field(0.1, ge=0, lt=1)
     campaign: Name = "campaign"
 
+    @property
+    def threshold(self) -> float:
+        """The probability above which a contact pays."""
+        return self.cost / self.value
+
 
 class Splits(Strict):
     """How rows are divided; salts are fixed so that the division never moves."""
@@ -212,6 +217,13 @@ class Task(Strict):
                 where=f"task {self.name}",
                 cure="features are the columns documented in the SQL files that [features] names",
             )
+
+    def impossible(self) -> list[str]:
+        """A unit for a number that is taken as its logarithm."""
+        return [
+            f"evaluation.units names {name!r}, which preparation.log_scale takes as its logarithm: it has no unit"
+            for name in sorted(set(self.evaluation.units).intersection(self.preparation.log_scale))
+        ]
 
     @field_validator("inputs")
     @classmethod

@@ -94,7 +94,7 @@ def test_impurity_is_added_up_per_source_column() -> None:
 def test_dependence_moves_a_number_along_its_quantiles_and_levels_one_by_one() -> None:
     numbers = np.column_stack([np.arange(100.0), np.zeros(100), np.ones(100), np.ones(100), *np.zeros((2, 100))])
 
-    found = dependence(lambda rows: rows @ COEFFICIENTS, SLOTS, numbers, ["age", "job"])
+    found = dependence(lambda rows: rows @ COEFFICIENTS, SLOTS, numbers, ["age", "job"], frozenset())
 
     age, job = found[found["feature"] == "age"], found[found["feature"] == "job"]
     assert age["level"].tolist()[:: len(age) - 1] == ["5", "94"]
@@ -104,12 +104,22 @@ def test_dependence_moves_a_number_along_its_quantiles_and_levels_one_by_one() -
     assert (job["value"] - job["value"].iloc[0]).to_numpy() == pytest.approx([0, 0.5, 1.0])
 
 
+def test_a_logarithm_is_shown_as_the_number_that_everybody_knows() -> None:
+    known = np.array([-1000.0, -10.0, 0.0, 250.0, 12_500.0])
+    numbers = (np.sign(known) * np.log1p(np.abs(known)))[:, None]
+
+    found = dependence(lambda rows: rows[:, 0], (slot("balance"),), numbers, ["balance"], frozenset({"balance"}))
+
+    assert found["level"].astype(float).tolist() == known.tolist()
+    assert found["value"].to_numpy() == pytest.approx(numbers[:, 0])
+
+
 def test_bands_move_with_their_number() -> None:
     slots = (slot("age"), slot("age", "<50"), slot("age", "≥50"))
     age = np.arange(100.0)
     numbers = np.column_stack([age, age < 50, age >= 50]).astype(float)
 
-    found = dependence(lambda rows: rows[:, 1] * 0.1 + rows[:, 2] * 0.9, slots, numbers, ["age"])
+    found = dependence(lambda rows: rows[:, 1] * 0.1 + rows[:, 2] * 0.9, slots, numbers, ["age"], frozenset())
 
     expected = np.where(found["level"].astype(float) < 50, 0.1, 0.9)
     assert found["value"].to_numpy() == pytest.approx(expected)

@@ -154,6 +154,7 @@ def _small_facts(task: dict[str, Any]) -> ReportFacts:
             "model": "logistic_regression", "metric": "auc", "value": 0.72, "folder": "models/calls/x",
             "settings": '{"reg_param": 0.001}', "trained_at": pd.Timestamp("2024-03-31"),
         },
+        challenger=None,
         balances=pd.DataFrame(
             [("contacts", "contacts.csv", 1010, 1007, 1007, 0, 2, 1, "loaded", {"odd": 3})],
             columns=["source", "file", "rows", "accepted", "inserted", "updated", "rejected", "duplicates", "status",

@@ -165,6 +165,22 @@ class FileLedger:
         """The files of a source that silver consists of, in the order in which they came."""
         return [entry for entry in self._entries if entry.source == source and entry.status == "loaded"]
 
+    def files_at(self, source: str, version: int) -> list[FileEntry]:
+        """The files of a source as the ledger knew them when its silver table had this version.
+
+        What came after the next loaded file is left out, and a file that was replaced only then counts as loaded.
+        """
+        of_source = [entry for entry in self._entries if entry.source == source]
+        later = [e.started_at for e in of_source if e.table_versions.get(f"silver.{source}", NOTHING) > version]
+        kept = [entry for entry in of_source if not later or entry.started_at < min(later)]
+        loaded_last = {entry.file: entry for entry in kept if entry.status != "rejected"}
+        return [
+            replace(entry, status="loaded")
+            if entry.status == "replaced" and loaded_last[entry.file] is entry
+            else entry
+            for entry in kept
+        ]
+
     def versions(self, tables: Collection[str], by: datetime | None = None) -> dict[str, int]:
         """The newest version of each table that the ledger knows; tables that it does not know are left out.
 

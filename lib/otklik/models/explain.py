@@ -48,7 +48,7 @@ def odds_ratios(
         shares: (slots,) mean of each slot; the commonest level is the reference where none is declared.
         units: number feature → the unit; default 1.
         references: level feature → the reference level.
-        log_scale: features taken as logarithms: the ratio is for e times the value.
+        log_scale: features taken as sign(x) · ln(1 + |x|): the ratio is for e times 1 + |x|.
 
     Returns:
         feature, level, reference, value, low, high, note.
@@ -117,7 +117,9 @@ def impurity_importance(slots: Sequence[Slot], importances: Floats) -> pd.DataFr
     return _rows([(source, "", value) for source, value in summed.items()])
 
 
-def dependence(predict: Predict, slots: Sequence[Slot], numbers: Floats, sources: Sequence[str]) -> pd.DataFrame:
+def dependence(
+    predict: Predict, slots: Sequence[Slot], numbers: Floats, sources: Sequence[str], log_scale: frozenset[str]
+) -> pd.DataFrame:
     """Partial dependence of some source columns: a number at its quantiles, levels one by one.
 
     Args:
@@ -125,38 +127,35 @@ def dependence(predict: Predict, slots: Sequence[Slot], numbers: Floats, sources
         slots: the places of the vector.
         numbers: (rows, slots) a sample.
         sources: the columns to show.
+        log_scale: features taken as sign(x) · ln(1 + |x|); their level is x, as everybody knows it.
     """
     found: list[tuple[str, str, float]] = []
     for source in sources:
         places = [i for i, slot in enumerate(slots) if slot.source == source]
         number = next((i for i in places if slots[i].level is None), None)
-        if number is not None and len(places) > 1 and not _is_only_missing(slots, places):
-            # Bands beside the number would have to move with it; the number's rows are taken as they are.
-            points = _observed_points(numbers, number, places)
-        elif number is not None:
-            points = {f"{value:.6g}": {number: value} for value in _grid(numbers[:, number])}
-        else:
+        if number is None:
             points = {str(slots[i].level): {j: float(i == j) for j in places} for i in places}
+        else:
+            # Bands beside the number would have to move with it; the number's rows are taken as they are.
+            moved = [number] if all(slots[i].level in (None, MISSING) for i in places) else places
+            points = {
+                _as_known(row[number], source in log_scale): {i: float(row[i]) for i in moved}
+                for row in _rows_on_grid(numbers, number)
+            }
         means = partial_dependence(predict, numbers, list(points.values()))
         found += [(source, level, float(mean)) for level, mean in zip(points, means, strict=True)]
     return _rows(found)
 
 
-def _is_only_missing(slots: Sequence[Slot], places: Sequence[int]) -> bool:
-    return all(slots[i].level in (None, MISSING) for i in places)
+def _rows_on_grid(numbers: Floats, place: int) -> list[Floats]:
+    """For each quantile of one number a row that has it."""
+    values = numbers[:, place]
+    grid = sorted({float(value) for value in np.quantile(values, _GRID, method="nearest")})
+    return [numbers[np.flatnonzero(values == value)[0]] for value in grid]
 
 
-def _grid(values: Floats) -> list[float]:
-    return sorted({float(value) for value in np.quantile(values, _GRID, method="nearest")})
-
-
-def _observed_points(numbers: Floats, number: int, places: Sequence[int]) -> dict[str, dict[int, float]]:
-    """Each grid value with the bands that a row of that value has."""
-    points = {}
-    for value in _grid(numbers[:, number]):
-        row = numbers[np.flatnonzero(numbers[:, number] == value)[0]]
-        points[f"{value:.6g}"] = {i: float(row[i]) for i in places}
-    return points
+def _as_known(value: float, is_logarithm: bool) -> str:
+    return f"{np.copysign(np.expm1(abs(value)), value) if is_logarithm else value:.6g}"
 
 
 def _rows(found: Sequence[tuple[str, str, float]]) -> pd.DataFrame:

@@ -34,7 +34,7 @@ class ReportFacts:
         task: the task as read from its TOML.
         as_of: the moment the run looks from, UTC.
         run_id: the run.
-        training_run_id: the run whose models it shows: its own or, where rows were only scored, the champion's.
+        training_run_id: the run whose models it shows, as one of them gave the scores: its own, or an older one.
         code_version: version and content hash of the package.
         table_versions: table → Delta version that the run read or wrote.
         features: the documentation of the task's features, as in the headers of their .sql files.
@@ -45,15 +45,17 @@ class ReportFacts:
         remark_counts: `reductions.remark_counts`: predicate, rows, positives; for the numbers inside remarks.
         scoreboard: the training's rows of gold.scoreboard.
         score_counts: `reductions.score_counts` of gold.<task>_predictions: model, leaks, split, calibration, bin,
-            is_chosen, rows, positives; a bin is a log-odds, see `reductions.BINS_PER_UNIT`.
+            is_chosen, rows, positives; a bin is a log-odds, see `reductions.BINS_PER_UNIT`. None where that training's
+            predictions are not kept any more.
         explanations: the training's rows of gold.explanations.
         findings: this run's and the training's rows of gold.findings.
         scored_counts: `reductions.scored_counts` of gold.<task>_scores: bin, rows, labelled, positives.
         top_actions: `reductions.top_of_list`: rank, key, arm, probability, expected_profit, reasons.
         action_arms: `reductions.rows_per_arm`: arm, rows.
         action_value: this run's rows of gold.action_value.
-        champion: the serving row of gold.model_runs, or None where no model serves.
-        balances: the rows of ops.files of the task's sources.
+        champion: the row of gold.model_runs of the model that gave the scores, or None where it is not there any more.
+        challenger: the row of this run's own model where another one gave the scores, or None.
+        balances: the rows of ops.files of the task's sources, as they were for the versions that the run read.
     """
 
     task: Task
@@ -68,7 +70,7 @@ class ReportFacts:
     rates_over_time: pd.DataFrame
     remark_counts: pd.DataFrame
     scoreboard: pd.DataFrame
-    score_counts: pd.DataFrame
+    score_counts: pd.DataFrame | None
     explanations: pd.DataFrame
     findings: pd.DataFrame
     scored_counts: pd.DataFrame
@@ -76,6 +78,7 @@ class ReportFacts:
     action_arms: pd.DataFrame
     action_value: pd.DataFrame
     champion: Mapping[str, Any] | None
+    challenger: Mapping[str, Any] | None
     balances: pd.DataFrame
 
     def meaning(self, feature: str, language: Language) -> str:

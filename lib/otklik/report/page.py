@@ -165,7 +165,7 @@ def _list(facts: ReportFacts, voice: Voice) -> list[Block]:
         "list.lead",
         cost=money(decision.cost),
         value=money(decision.value),
-        threshold=formats.percent(decision.cost / decision.value),
+        threshold=formats.percent(decision.threshold),
     )
     if decision.budget is not None:
         lead += " " + words("list.budget", budget=money(decision.budget))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -44,6 +47,8 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
     blocks.append(Paragraph(_champion_sentence(facts, voice), "note"))
     blocks.append(Details(words("models.full", n=len(board.rows)), [_full_table(facts, board, voice)]))
     counts = facts.score_counts
+    if counts is None:
+        return [*blocks, Paragraph(words("models.no_curves"), "note")]
     mine = counts[(counts["leaks"] == "without") & (counts["split"] == board.split)]
     if not mine[mine["model"] == board.champion].empty:
         blocks.append(Heading(words("models.curves")))
@@ -240,13 +245,23 @@ def _champion_sentence(facts: ReportFacts, voice: Voice) -> str:
     champion = facts.champion
     if champion is None:
         return voice.words("models.no_champion")
-    return voice.words(
-        "models.champion_text",
-        model=voice.words(f"model.{champion['model']}"),
-        metric=voice.words.known("metric", str(champion["metric"])),
-        value=voice.formats.decimal(champion["value"]),
-        moment=voice.formats.moment(pd.Timestamp(champion["trained_at"])),
-    )
+    said = voice.words("models.champion_text", **_model_in_words(champion, voice))
+    challenger = facts.challenger
+    if challenger is None:
+        return said
+    fate = "models.challenger_withdrawn" if challenger["serves"] else "models.challenger_lost"
+    margin = voice.formats.decimal(facts.task.champion.margin)
+    return f"{said} {voice.words(fate, margin=margin, **_model_in_words(challenger, voice))}"
+
+
+def _model_in_words(row: Mapping[str, Any], voice: Voice) -> dict[str, str]:
+    """A row of gold.model_runs as the parts of a sentence."""
+    return {
+        "model": voice.words(f"model.{row['model']}"),
+        "metric": voice.words.known("metric", str(row["metric"])),
+        "value": voice.formats.decimal(row["value"]),
+        "moment": voice.formats.moment(pd.Timestamp(row["trained_at"])),
+    }
 
 
 def _curves(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) -> list[Figure]:
@@ -352,7 +367,7 @@ def _confusion(facts: ReportFacts, counts: pd.DataFrame, board: Board, voice: Vo
     chosen = mine[mine["is_chosen"].astype(bool)]
     left = mine[~mine["is_chosen"].astype(bool)]
     decision = facts.task.decision
-    threshold = formats.decimal(0.5 if decision is None else decision.cost / decision.value, 3)
+    threshold = formats.decimal(0.5 if decision is None else decision.threshold, 3)
     origin = words("confusion.half" if decision is None else "confusion.cost")
     rows = []
     for title, part in ((words("confusion.chosen"), chosen), (words("confusion.left"), left)):

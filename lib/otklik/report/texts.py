@@ -411,6 +411,23 @@ TEXTS: dict[str, Text] = _texts(
         "Champion: {model}, chosen by {metric} inside the training part ({value}); trained as of {moment}.",
         "Чемпион: {model}; выбран по {metric} внутри обучающей части ({value}); обучен по состоянию на {moment}.",
     ),
+    models__challenger_lost=(
+        "A later training, as of {moment}, chose {model} ({metric} {value}). It is not better by {margin}, so the "
+        "older model serves, and this page shows the older model's test.",
+        "Более позднее обучение, по состоянию на {moment}, выбрало: {model} ({metric} {value}). Оно не лучше на "
+        "{margin}, поэтому работает прежняя модель, и на этой странице — её проверка.",
+    ),
+    models__challenger_withdrawn=(
+        "A later training, as of {moment}, chose {model} ({metric} {value}). It was withdrawn by hand, so another "
+        "model serves, and this page shows that model's test.",
+        "Более позднее обучение, по состоянию на {moment}, выбрало: {model} ({metric} {value}). Его отозвали "
+        "вручную, поэтому работает другая модель, и на этой странице — её проверка.",
+    ),
+    models__no_curves=(
+        "The curves of this model cannot be drawn any more: its predictions were replaced by later "
+        "trainings and vacuumed.",
+        "Кривые этой модели уже не построить: её прогнозы заменены более поздними обучениями и удалены при очистке.",
+    ),
     models__no_champion=("No model serves.", "Ни одна модель не принята."),
     models__curves=("The same result, curve by curve", "Тот же результат на кривых"),
     models__curves_lead=(

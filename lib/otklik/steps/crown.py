@@ -205,7 +205,13 @@ def _explanations(question: Question, contest: Contest, finals: Finals, executor
     found.append(permuted.assign(model=finals.chosen, kind="permutation", level="", reference="", note=""))
     strongest = list(permuted.sort_values(["value", "feature"], ascending=[False, True])["feature"])
     sampled = finals.numbers[:: max(1, len(finals.numbers) // _EXPLAINED_ROWS)]
-    shown = explain.dependence(finals.champion.probability, finals.slots, sampled, strongest[:_EXPLAINED_FEATURES])
+    shown = explain.dependence(
+        finals.champion.probability,
+        finals.slots,
+        sampled,
+        strongest[:_EXPLAINED_FEATURES],
+        frozenset(question.task.preparation.log_scale),
+    )
     found.append(shown.assign(model=finals.chosen, kind="partial_dependence"))
     return pd.concat([frame for frame in found if len(frame)], ignore_index=True)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
+
 import pandas as pd
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
-from otklik.lake.ledger import Run, find_run, record_run
+from otklik.lake.ledger import FileEntry, FileLedger, Run, find_run, record_run
 from otklik.lake.recovery import rows_at
-from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FILES, FINDINGS, SCOREBOARD
+from otklik.lake.store import Lake
+from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FINDINGS, SCOREBOARD
 from otklik.models import registry
 from otklik.report import reductions
 from otklik.report.contents import contents
@@ -19,6 +23,7 @@ from otklik.report.page import render
 from otklik.steps.context import Job
 from otklik.steps.question import Question, ask, asked, features_run
 from otklik.steps.starts import noted
+from otklik.task import Task
 
 PAGE = "index.html"
 
@@ -64,8 +69,8 @@ def _write(job: Job, question: Question, page: str) -> str:
     """Write one task's page; returns its title."""
     with noted(job, question.start(job, "report", {})):
         before = features_run(job, question)
-        trained = _training_behind(job, question)
         scored = _needed(job, question, "score")
+        trained = _training_behind(job, question, scored)
     inputs = {**trained.inputs, "training": trained.run_id, "language": job.options.language, "page": page}
     run = question.start(job, "report", inputs)
     with noted(job, run), job.progress.step(f"report {question.task.name}") as step:
@@ -76,18 +81,19 @@ def _write(job: Job, question: Question, page: str) -> str:
     return question.task.title[job.options.language]
 
 
-def _training_behind(job: Job, question: Question) -> Run:
-    """The training of this question or, where it was only scored, that of the champion which scored it.
+def _training_behind(job: Job, question: Question, scored: Run) -> Run:
+    """The training of the model that gave the scores: often an older one, whose model no later one has beaten.
 
     Raises:
-        MissingResultError: if there is neither.
+        MissingResultError: if the ledger does not know it.
     """
-    own = find_run(job.lake, question.run_id, "train", None)
-    if own is not None:
-        return own
-    champion = registry.champion_row(job.lake, question.task.name)
-    found = None if champion is None else find_run(job.lake, champion["run_id"], "train", None)
-    return found or _needed(job, question, "train")
+    model_run = _model_run(scored)
+    return find_run(job.lake, model_run, "train", None) or _needed(job, question, "train")
+
+
+def _model_run(scored: Run) -> str:
+    """The run whose model gave the scores: `otklik score` names it with its place in gold.model_runs."""
+    return scored.inputs["model"].partition(" ")[0]
 
 
 def _needed(job: Job, question: Question, step: str) -> Run:
@@ -109,19 +115,19 @@ def _needed(job: Job, question: Question, step: str) -> Run:
 def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run) -> ReportFacts:
     lake, task, name = job.lake, question.task, question.task.name
     features = rows_at(lake, f"gold.{name}_features", before.outputs[f"gold.{name}_features"])
-    predictions = rows_at(lake, f"gold.{name}_predictions", trained.outputs[f"gold.{name}_predictions"])
     scores = rows_at(lake, f"gold.{name}_scores", scored.outputs[f"gold.{name}_scores"])
     decision = task.decision
     actions = (
         None if decision is None else rows_at(lake, f"gold.{name}_actions", scored.outputs[f"gold.{name}_actions"])
     )
+    runs = registry.records(registry.history(lake, name))
+    model_run, own = _model_run(scored), [row for row in runs if row["run_id"] == question.run_id]
     bands = {**task.preparation.bands, **task.report.attribute_bands}
     shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in question.columns)]))
 
     def of_runs(table: str, *runs: str) -> pd.DataFrame:
         return lake.read(table).where((F.col("task") == name) & F.col("run_id").isin(*runs)).toPandas()
 
-    sources = [table.partition(".")[2] for table in task.inputs.values()]
     return ReportFacts(
         task=task,
         as_of=question.as_of,
@@ -135,13 +141,30 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
         rates_over_time=reductions.rates_over_time(features),
         remark_counts=reductions.remark_counts(features, [*task.report.remarks, *task.rows.caveats]),
         scoreboard=of_runs(SCOREBOARD.name, trained.run_id),
-        score_counts=reductions.score_counts(predictions, None if decision is None else decision.cost / decision.value),
+        score_counts=_score_counts(lake, task, trained),
         explanations=of_runs(EXPLANATIONS.name, trained.run_id),
         findings=of_runs(FINDINGS.name, trained.run_id, question.run_id),
         scored_counts=reductions.scored_counts(scores, features),
         top_actions=_NO_LIST if actions is None else reductions.top_of_list(actions, scores),
         action_arms=_NO_ARMS if actions is None else reductions.rows_per_arm(actions),
         action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, question.run_id),
-        champion=registry.champion_row(lake, name),
-        balances=lake.read(FILES.name).where(F.col("source").isin(sources)).toPandas(),
+        champion=next((row for row in runs if row["run_id"] == model_run), None),
+        challenger=own[0] if own and model_run != question.run_id else None,
+        balances=_balances(lake, question.versions),
     )
+
+
+def _balances(lake: Lake, versions: Mapping[str, int]) -> pd.DataFrame:
+    ledger = FileLedger(lake)
+    files = [file for table in versions for file in ledger.files_at(table.partition(".")[2], versions[table])]
+    return pd.DataFrame([vars(file) for file in files], columns=[field.name for field in fields(FileEntry)])
+
+
+def _score_counts(lake: Lake, task: Task, trained: Run) -> pd.DataFrame | None:
+    """None where later trainings have replaced the predictions, and these were vacuumed since."""
+    table = f"gold.{task.name}_predictions"
+    try:
+        predictions = rows_at(lake, table, trained.outputs[table])
+    except MissingResultError:
+        return None
+    return reductions.score_counts(predictions, None if task.decision is None else task.decision.threshold)

@@ -1,14 +1,17 @@
-"""A session that somebody else owns: it is used as it is, and never stopped. No Spark is started here."""
+"""A session that somebody else owns is used as it is, and never stopped; threads end when a command is stopped."""
 
 from __future__ import annotations
 
+from threading import Event
+from time import sleep
 from typing import Any
 
 import pytest
 from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
 
 from otklik import session
-from otklik.session import RUNTIME_PROPERTIES, kept, start, with_property, without_plan
+from otklik.session import RUNTIME_PROPERTIES, kept, start, threads, with_property, without_plan
 
 SERVERLESS = "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute. SQLSTATE: 0A000"
 
@@ -128,3 +131,24 @@ def test_another_failure_to_keep_rows_is_one() -> None:
         pass
     with pytest.raises(AnalysisException):
         without_plan(rows)
+
+
+def test_who_stops_a_command_does_not_wait_for_its_threads(spark: SparkSession) -> None:
+    may_end = Event()
+
+    with pytest.raises(KeyboardInterrupt), threads(spark, 1) as executor:
+        running, waiting = (executor.submit(may_end.wait, 60) for _ in range(2))
+        raise KeyboardInterrupt
+
+    assert not running.done()
+    assert waiting.cancelled()
+    may_end.set()
+
+
+def test_a_fault_waits_for_what_runs_and_drops_what_waits(spark: SparkSession) -> None:
+    with pytest.raises(ValueError, match="wrong"), threads(spark, 1) as executor:
+        running, waiting = executor.submit(sleep, 0.1), executor.submit(sleep, 60)
+        raise ValueError("wrong")
+
+    assert running.done()
+    assert waiting.cancelled()

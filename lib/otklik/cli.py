@@ -520,7 +520,9 @@ def _spark_properties(
     """The environment's properties, with what depends on this start."""
     quiet = home.path / "conf" / "spark" / "log4j2.properties"
     java = properties.get("spark.driver.extraJavaOptions", "")
-    # Spark would leave a folder spark-warehouse wherever the command is given, and others in /tmp when it is killed.
+    # Spark would leave a folder spark-warehouse wherever the command is given, and others in /tmp when it is killed:
+    # those of its own, and what its libraries unpack where Java has its temporary files.
+    java = f"{java} -Djava.io.tmpdir={scratch}"
     places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.local.dir": f"{scratch}/spark"}
     if given.catalog is not None:
         java = f"{java} -Dderby.stream.error.file=/dev/null"

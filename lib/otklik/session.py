@@ -141,9 +141,21 @@ def with_property(spark: SparkSession, name: str, value: str) -> Iterator[None]:
             spark.conf.set(name, before)
 
 
-def threads(spark: SparkSession, count: int) -> ThreadPoolExecutor:
-    """So many threads that work in this session: on Spark Connect each thread has an active session of its own."""
-    return ThreadPoolExecutor(count, initializer=inheritable_thread_target(spark)(_nothing))
+@contextlib.contextmanager
+def threads(spark: SparkSession, count: int) -> Iterator[ThreadPoolExecutor]:
+    """So many threads that work in this session: on Spark Connect each thread has an active session of its own.
+
+    Who stops the command does not wait for what they compute, which may take minutes: it ends with the session.
+    """
+    executor = ThreadPoolExecutor(count, initializer=inheritable_thread_target(spark)(_nothing))
+    is_stopped = False
+    try:
+        yield executor
+    except BaseException as fault:
+        is_stopped = not isinstance(fault, Exception)
+        raise
+    finally:
+        executor.shutdown(wait=not is_stopped, cancel_futures=True)
 
 
 def _nothing() -> None:

@@ -266,12 +266,13 @@ def test_what_an_account_did_and_received_up_to_the_moment(spark: SparkSession) 
         (5, 1, MIDNIGHT, "RE"),
         (6, 1, MIDNIGHT, "MT"),
         (6, 1, MIDNIGHT + TICK, "MT"),
+        (1, 1, MIDNIGHT - 10 * HOUR, "RT"),  # towards itself: an act of its own, and nobody's attention
     )
 
     found = table_of(spark, shipped("higgs_return"), {"activity": acts}, one_account_in=1)
 
     row = found["1 at 03 00"]
-    assert (row.event_count_6h, row.event_count_24h, row.rt_count_24h, row.mt_count_24h) == (1, 2, 1, 1)
+    assert (row.event_count_6h, row.event_count_24h, row.rt_count_24h, row.mt_count_24h) == (1, 3, 2, 1)
     assert (row.received_count_6h, row.received_count_24h, row.received_count_72h) == (2, 3, 4)
     assert (row.received_rt_count_24h, row.received_mt_count_24h, row.received_re_count_24h) == (1, 1, 1)
     assert row.received_from_24h == 2

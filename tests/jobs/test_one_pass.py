@@ -15,21 +15,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from tests.bench import QUICK, job_on
 
 from otklik.cli import main
-from otklik.errors import DamagedError, RefusedError, SurroundingsError
+from otklik.errors import DamagedError, MissingResultError, RefusedError, SurroundingsError
 from otklik.home import find_home
+from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import FEATURE_KEYS, SCOREBOARD
 from otklik.models import registry
 from otklik.models.explain import SHRUNKEN
-from otklik.models.registry import load_champion
+from otklik.models.registry import history, load_champion
 from otklik.progress import Progress
 from otklik.settings import load
-from otklik.steps import tracking
+from otklik.steps import report, tracking
 from otklik.steps.champion import show_champion
 from otklik.steps.context import Job, Tracking
 from otklik.steps.features import build_features
@@ -424,3 +425,37 @@ def test_what_was_only_scored_is_reported_with_the_champions_training(lake: Lake
     scored = lake.read(f"gold.{TASK}_scores").select("run_id").distinct().collect()
     assert [row.run_id in page for row in scored] == [True]
     assert scored[0].run_id != load_champion(lake, TASK).run_id
+
+
+@pytest.mark.long
+def test_where_a_later_training_has_not_won_the_report_shows_the_model_that_serves(lake: Lake, scratch: Path) -> None:
+    champion = load_champion(lake, TASK).run_id
+    later = {**QUICK, "models.seed": 8, "champion.margin": 1.0}
+    for step in (build_features, train_models, score_rows, write_report):
+        step(job_on(lake, scratch, later, task=TASK))
+
+    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    newest = history(lake, TASK).iloc[0]
+    assert load_champion(lake, TASK).run_id == champion != newest["run_id"]
+    assert f"models/{TASK}/{champion}" in page
+    assert "so the older model serves" in page
+
+
+@pytest.mark.long
+def test_a_training_whose_predictions_are_gone_is_reported_without_curves(
+    lake: Lake, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_predictions(lake: Lake, table: str, version: int) -> DataFrame:
+        if table.endswith("_predictions"):
+            raise MissingResultError("version 1 is not there any more")
+        return rows_at(lake, table, version)
+
+    for step in ALL_STEPS[:3]:
+        step(job_on(lake, scratch, QUICK, task=TASK))
+    monkeypatch.setattr(report, "rows_at", without_predictions)
+
+    write_report(job_on(lake, scratch, QUICK, task=TASK))
+
+    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    assert "The curves of this model cannot be drawn any more" in page
+    assert "Champion: " in page

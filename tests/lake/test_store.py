@@ -1,6 +1,6 @@
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,29 @@ def test_a_write_that_left_no_commit_is_noticed(
 
     with pytest.raises(DamagedError, match="the write 'two' is not in its history"):
         lake.append(POSTS, posts(spark, (2, "b")), "two")
+
+
+def test_a_merge_or_delete_that_left_no_commit_is_noticed(
+    lake: Lake, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delta makes no commit where there is nothing to do: what it skipped must not pass as that."""
+    lake.append(POSTS, posts(spark, (1, "a")), "one")
+    monkeypatch.setattr(SparkSession, "sql", without(SparkSession.sql, "MERGE", "DELETE"))
+
+    with pytest.raises(DamagedError, match="the write 'two' is not in its history"):
+        lake.merge(POSTS, posts(spark, (2, "b")), "two", update_when=None, after=1)
+    with pytest.raises(DamagedError, match="the write 'three' is not in its history"):
+        lake.merge(POSTS, posts(spark, (1, "A")), "three", update_when="true", after=1)
+    with pytest.raises(DamagedError, match="the write 'four' is not in its history"):
+        lake.delete(POSTS.name, "id = 1", "four", after=1)
+    # There is nothing to do, and so nothing is missed.
+    assert lake.merge(POSTS, posts(spark, (1, "A")), "five", update_when=None, after=1).metrics == {}
+    assert lake.delete(POSTS.name, "id = 9", "six", after=1).metrics == {}
+
+
+def without(sql: Callable, *statements: str) -> Callable:
+    """Spark that skips these statements in silence."""
+    return lambda spark, query, **given: None if query.startswith(statements) else sql(spark, query, **given)
 
 
 def test_old_versions_stay_readable_when_a_table_is_replaced_with_other_columns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -114,6 +115,30 @@ def test_at_most_twenty_of_the_list_are_shown(make_facts: MakeFacts) -> None:
 def test_a_task_of_which_nothing_is_known_yet_still_has_a_page(empty_facts: ReportFacts, language: Language) -> None:
     seen = Seen(render(empty_facts, language))
     assert len(seen.all("section")) == 11
+
+
+@pytest.mark.parametrize(
+    ("serves", "language", "said"),
+    [(False, "en", "the older model serves"), (True, "ru", "Его отозвали вручную"), (None, "en", "Champion: ")],
+)
+def test_what_became_of_a_later_training_is_said(
+    make_facts: MakeFacts, serves: bool | None, language: Language, said: str
+) -> None:
+    facts = make_facts()
+    assert facts.champion is not None
+    later = None if serves is None else {**facts.champion, "model": "random_forest", "value": 0.7, "serves": serves}
+
+    text = Seen(render(replace(facts, challenger=later), language)).text
+
+    assert said in text
+    assert ("is not better by" in text) == (serves is False)
+
+
+def test_curves_whose_predictions_are_gone_are_missed_in_words(make_facts: MakeFacts) -> None:
+    text = Seen(render(replace(make_facts(), score_counts=None), "en")).text
+
+    assert "The curves of this model cannot be drawn any more" in text
+    assert "Champion: " in text
 
 
 def test_a_task_without_time_order_or_decision_says_so(make_facts: MakeFacts) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from tests.bench import CALLS, TakeIn, take_in_calls
+from tests.lake.test_ledger import FILE
 
 from otklik.home import find_home
+from otklik.lake.ledger import FileLedger
 from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column
 from otklik.progress import Progress
@@ -31,11 +34,14 @@ def people_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
         [(1, "abc123", "f", 1, "b", None), (2, None, "f", 2, "b", None)],
         "id BIGINT, name STRING, _file STRING, _record_no BIGINT, _batch STRING, _arrived_at TIMESTAMP",
     )
-    lake.append(silver, rows, "one")
+    versions = {silver.name: lake.append(silver, rows, "one").version}
     record = "record STRING, file STRING, record_no BIGINT, _batch STRING, _arrived_at TIMESTAMP"
     personal = BRONZE.of("people", properties={**BRONZE.properties, "otklik.personal": "record"})
-    lake.append(personal, spark.createDataFrame([("1;Анна", "f", 1, "b", None)], record), "one")
-    lake.append(BRONZE.of("posts"), spark.createDataFrame([("1;=1+1", "g", 1, "b", None)], record), "one")
+    for table, row in (
+        (personal, ("1;Анна", "f", 1, "b", None)),
+        (BRONZE.of("posts"), ("1;=1+1", "g", 1, "b", None)),
+    ):
+        versions[table.name] = lake.append(table, spark.createDataFrame([row], record), "one").version
     reasons = "reasons ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
     rejected = spark.createDataFrame(
         [
@@ -44,7 +50,8 @@ def people_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
         ],
         f"source STRING, file STRING, record_no BIGINT, {reasons}, record STRING, _batch STRING, _arrived_at TIMESTAMP",
     )
-    lake.append(REJECTED, rejected, "one")
+    versions[REJECTED.name] = lake.append(REJECTED, rejected, "one").version
+    FileLedger(lake).record(replace(FILE, table_versions=versions))
     return lake
 
 

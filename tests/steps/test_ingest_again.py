@@ -11,11 +11,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.bench import CALLS, TakeIn, dying, job_on, take_in_calls
 
-from otklik.errors import BusyError, ConfigurationError, InputError
+from otklik.errors import BusyError, ConfigurationError, DamagedError, InputError
 from otklik.lake.content import content_hash
 from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.store import Lake
 from otklik.settings import load
+from otklik.sources import checks
 from otklik.sources.contract import Contract
 from otklik.steps import ingest
 from otklik.steps.masking import masked_rows
@@ -210,6 +211,46 @@ def test_what_a_killed_batch_left_is_not_shown(lake: Lake, take_in: TakeIn, monk
     shown = {table: masked_rows(lake, table, None).count() for table in TABLES}
 
     assert shown == {"bronze.calls": 2, "bronze.rejected": 1, "silver.calls": 1, "ops.files": 1}
+
+
+def test_of_the_first_batch_of_all_nothing_is_shown_before_the_ledger_knows_it(
+    lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dying(monkeypatch, *BEFORE_LEDGER):
+        take_in("june.csv", "1,a", "x,bad")
+
+    assert [masked_rows(lake, table, None).count() for table in TABLES[:3]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("killed", "again"), [("june.csv", "june_2.csv"), ("june_2.csv", "june.csv")])
+def test_a_killed_batch_is_not_continued_under_another_name(
+    lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch, killed: str, again: str
+) -> None:
+    """Under the name of a loaded file the content replaces it, under a new one it is added."""
+    take_in("june.csv", "1,a", "2,b", "3,c")
+    with dying(monkeypatch, *BEFORE_LEDGER):
+        take_in(killed, "2,B", "3,c", "4,d")
+
+    take_in(again, "2,B", "3,c", "4,d")
+
+    is_replaced = again == "june.csv"
+    assert silver(lake) == ({} if is_replaced else {1: "a"}) | {2: "B", 3: "c", 4: "d"}
+    assert {file for file, status in ledger(lake) if status == "loaded"} == {"june.csv", again}
+    assert {row.file for row in lake.read("bronze.calls").collect()} == {"june.csv", again}
+
+
+def test_a_row_that_gets_lost_on_its_way_is_noticed(
+    lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = checks.only_accepted
+    for name in ("june.csv", "july.csv"):
+        with monkeypatch.context() as patch:
+            patch.setattr(checks, "only_accepted", lambda *given: accepted(*given).where("id <> 2"))
+            with pytest.raises(DamagedError, match=r"silver\.calls: 1 rows reached it of 2 that were accepted"):
+                take_in(name, "1,a", "2,b")
+        take_in(name, "1,a", f"3,{name}")
+
+    assert silver(lake) == {1: "a", 3: "july.csv"}
 
 
 def test_without_a_lease_nothing_is_taken_back(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:

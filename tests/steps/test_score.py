@@ -29,7 +29,7 @@ from otklik.lake.identity import hash_of
 from otklik.lake.maintenance import vacuum
 from otklik.lake.store import Lake
 from otklik.lake.tables import FINDINGS
-from otklik.models.drift import Bins
+from otklik.models.drift import SCORE, Bins
 from otklik.models.scoreboard import moved
 from otklik.progress import Progress
 from otklik.steps.features import build_features
@@ -38,7 +38,7 @@ from otklik.steps.ingest import ingest_files
 from otklik.steps.score import score_rows
 
 pytestmark = pytest.mark.long
-BINS = (Bins("age", edges=(4.0,)), Bins("probability", edges=(0.5,)))
+BINS = (Bins("age", edges=(4.0,)), Bins(SCORE, edges=(0.0,)))
 #: Of the SELECT that gives the rows, so that the model fits them.
 ROWS_HASH = hash_of(
     read_select(
@@ -46,7 +46,7 @@ ROWS_HASH = hash_of(
     ).text
 )
 #: What is counted in the forty rows: half are up to four years old, and the model gives each a high probability.
-AS_TRAINED = {"age": [20, 20, 0], "probability": [0, 40, 0]}
+AS_TRAINED = {"age": [20, 20, 0], SCORE: [0, 40, 0]}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def score(lake: Lake, folder: Path, overrides: dict[str, str] | None = None) -> 
 
 
 @pytest.mark.parametrize(
-    ("sequence", "feature", "counts"), [(1, "nothing", []), (2, "age", [38, 2, 0]), (3, "probability", [20, 20, 0])]
+    ("sequence", "feature", "counts"), [(1, "nothing", []), (2, "age", [38, 2, 0]), (3, SCORE, [20, 20, 0])]
 )
 def test_drift_of_inputs_or_scores_past_the_limit_is_an_exit_code_of_its_own(
     lake: Lake, folder: Path, sequence: int, feature: str, counts: Sequence[int]
@@ -85,13 +85,15 @@ def test_drift_of_inputs_or_scores_past_the_limit_is_an_exit_code_of_its_own(
     register_model(lake, "calls", sequence, BINS, expected, ROWS_HASH)
 
     code, said = score(lake, folder)
-    code_again, _ = score(lake, folder)
+    code_again, said_again = score(lake, folder)
 
     assert code == code_again == (WARNING_EXIT_CODE if counts else 0)
-    assert (f"warning: inputs have drifted: {feature} PSI" in said) == bool(counts)
+    assert "reused" in said_again
+    for each in (said, said_again):
+        assert (f"warning: inputs have drifted: {feature} PSI" in each) == bool(counts)
     findings = lake.read("gold.findings").where(F.col("kind") == "drift").collect()
     assert {(row.feature, row.action) for row in findings} == {
-        (name, "warned" if name == feature else "kept") for name in ("age", "probability")
+        (name, "warned" if name == feature else "kept") for name in ("age", SCORE)
     }
 
 

@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from tests.bench import CALLS, QUICK, job_on
+from tests.bench import CALLS, QUICK, dying, job_on
 from tests.steps.test_question import TASK
 
 from otklik.errors import RefusedError
 from otklik.home import find_home
 from otklik.lake.store import Lake
+from otklik.models import registry
 from otklik.models.prepare import Preparation, Slot
 from otklik.models.registry import has_sound_model, history
 from otklik.models.training import Labelled
 from otklik.settings import load
+from otklik.steps import train
 from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
 from otklik.steps.train import look_for_leaks, require_enough, train_models, verdict_on
@@ -119,7 +121,9 @@ def test_nothing_to_gain_is_only_said_where_the_task_warns() -> None:
 
 
 @pytest.mark.long
-def test_a_training_that_stops_leaves_no_champion_and_a_damaged_one_is_trained_anew(lake: Lake, tmp_path: Path) -> None:
+def test_a_training_that_stops_leaves_no_champion_and_a_damaged_one_is_trained_anew(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Calls whose `paid` is the answer, and whose `age` has nothing to do with it."""
     (tmp_path / "calls.toml").write_text(
         CALLS.replace("id = {", 'age = { type = "integer" }, paid = { type = "integer" }, id = {'), encoding="utf-8"
@@ -130,7 +134,7 @@ def test_a_training_that_stops_leaves_no_champion_and_a_damaged_one_is_trained_a
     others = ("decision_tree", "random_forest", "naive_bayes", "linear_svc")
     only = {f"models.{model}": None for model in others}
 
-    def train(columns: str, **checks: str) -> int:
+    def train_on(columns: str, **checks: str) -> int:
         (tmp_path / "task.toml").write_text(TASK.replace('["text"]', columns), encoding="utf-8")
         settings = {key: value for key, value in QUICK.items() if key.split(".")[1] not in others}
         declared = {f"checks.{name}": value for name, value in checks.items()}
@@ -139,16 +143,25 @@ def test_a_training_that_stops_leaves_no_champion_and_a_damaged_one_is_trained_a
         return train_models(job)
 
     with pytest.raises(RefusedError, match="suspected leak"):
-        train('["age", "paid"]', on_suspected_leak="stop")
+        train_on('["age", "paid"]', on_suspected_leak="stop")
     with pytest.raises(RefusedError, match="nothing to gain"):
-        train('["age"]', on_nothing_to_gain="stop")
+        train_on('["age"]', on_nothing_to_gain="stop")
     assert not lake.exists("gold.model_runs")
     assert not Path(lake.folder("models")).exists()
 
-    assert train('["age"]', on_nothing_to_gain="warn") == 0
+    assert train_on('["age"]', on_nothing_to_gain="warn") == 0
     [row] = history(lake, "calls").to_dict("records")
     assert row["serves"]
     Path(lake.folder(row["folder"], "manifest.json")).unlink()
-    assert train('["age"]', on_nothing_to_gain="warn") == 0
+    assert train_on('["age"]', on_nothing_to_gain="warn") == 0
     assert has_sound_model(lake, "calls", row["run_id"])
-    assert len(history(lake, "calls")) == 1
+    [again] = history(lake, "calls").to_dict("records")
+    # What a pointer names is never written over; what none names any more goes.
+    assert (again["run_id"], again["folder"]) == (row["run_id"], f"{row['folder']}-2")
+    assert not Path(lake.folder(row["folder"])).exists()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "has_sound_model", lambda *_: False)
+        with dying(patch, registry, "register"):
+            train_on('["age"]', on_nothing_to_gain="warn")
+    assert has_sound_model(lake, "calls", row["run_id"])

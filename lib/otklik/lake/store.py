@@ -246,6 +246,9 @@ class Lake:
             delete_when: SQL over `t`; rows that are there, do not come and fulfil it go. None keeps them all.
             after: the version behind which the label counts.
             is_new: whether the caller knows that no commit behind that version has the label.
+
+        Raises:
+            DamagedError: if Delta made no commit, and something had to be changed.
         """
         done = self._create_or_find(table, label, after, is_new=is_new)
         if done is not None:
@@ -261,16 +264,25 @@ class Lake:
                 f"{update}WHEN NOT MATCHED THEN INSERT *{delete}",
                 rows=_in_order(rows, table),
             )
-        return self._written_or_unchanged(table.name, label, after)
+        there = self.read(table.name).withColumn("_is_there", F.lit(True)).alias("t")
+        missed = f"t._is_there IS NULL OR ({update_when or 'false'})"
+        left = [_in_order(rows, table).alias("s").join(there, F.expr(match), "left").where(missed)]
+        if delete_when is not None:
+            left.append(there.join(_in_order(rows, table).alias("s"), F.expr(match), "anti").where(delete_when))
+        return self._written_or_unchanged(table.name, label, after, left)
 
     def delete(self, table: str, where: str, label: str, after: int) -> Commit:
-        """Remove the rows that fulfil a SQL predicate, once."""
+        """Remove the rows that fulfil a SQL predicate, once.
+
+        Raises:
+            DamagedError: if Delta made no commit, and such rows are there.
+        """
         done = _labelled(self.commits(table, after) or [], label)
         if done is not None:
             return done
         with self._marked(label, after):
             self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
-        return self._written_or_unchanged(table, label, after)
+        return self._written_or_unchanged(table, label, after, [self.read(table).where(where)])
 
     def restore(self, table: str, version: int) -> int:
         """Bring a table back to what it was; returns the new version that says so.
@@ -313,16 +325,18 @@ class Lake:
             return found
         if rows.isEmpty():
             return Commit(self.version(table) or 0, {})
-        raise DamagedError(
-            f"the write {label!r} is not in its history",
-            where=table,
-            cure="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
-        )
+        raise _not_written(table, label)
 
-    def _written_or_unchanged(self, table: str, label: str, after: int) -> Commit:
-        """The write with this label; where there was nothing to change Delta commits nothing, and the table stands."""
+    def _written_or_unchanged(self, table: str, label: str, after: int, left: Sequence[DataFrame]) -> Commit:
+        """The write with this label; where there was nothing to change Delta commits nothing, and the table stands.
+
+        `left` are the rows that the write would have had to change: looked at only where there is no commit.
+        """
         commits = self.commits(table, after) or []
-        return _labelled(commits, label) or Commit(commits[-1].version if commits else max(after, 0), {})
+        found = _labelled(commits, label)
+        if found is None and any(not rows.isEmpty() for rows in left):
+            raise _not_written(table, label)
+        return found or Commit(commits[-1].version if commits else max(after, 0), {})
 
     def _columns(self, table: str) -> list[tuple[str, str]]:
         return [(name, kind) for name, kind in self.read(table).dtypes]
@@ -379,6 +393,14 @@ def _commit(row: Row) -> Commit:
 def _labelled(commits: Sequence[Commit], label: str) -> Commit | None:
     """The newest of the commits with this label."""
     return next((commit for commit in reversed(commits) if commit.label == label), None)
+
+
+def _not_written(table: str, label: str) -> DamagedError:
+    return DamagedError(
+        f"the write {label!r} is not in its history",
+        where=table,
+        cure="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
+    )
 
 
 def _transaction(label: str, after: int) -> str:

@@ -18,6 +18,8 @@ from pyspark.sql import functions as F
 from otklik.errors import DamagedError
 
 MISSING, OTHER = "(missing)", "(other)"
+#: What the model's own score is called among the features.
+SCORE = "raw_score"
 #: Shares of training rows at which the bins of a number are cut.
 _DECILES = [tenth / 10 for tenth in range(1, 10)]
 #: Half a row is added to every bin on both sides, so that an empty bin is rare and not impossible (Jeffreys).

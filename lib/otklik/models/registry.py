@@ -46,7 +46,7 @@ class ServingModel:
         fold_count: number of folds.
         fold_salt: the salt by which rows were divided into them.
         rows_hash: of the SELECT that gave the rows: from another one nobody knows which fold saw a row.
-        bins: how features and probabilities were counted in training.
+        bins: how features and scores were counted in training.
         expected: feature → rows per bin in training.
     """
 

@@ -5,6 +5,7 @@ It serves from then on if it is better than the one that serves now.
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ from otklik.lake.identity import code_version
 from otklik.lake.tables import EXPLANATIONS
 from otklik.models import calibrate, explain, registry
 from otklik.models.calibrate import Calibrator
-from otklik.models.drift import Bins, bins_of, counts_in
+from otklik.models.drift import SCORE, Bins, bins_of, counts_in
 from otklik.models.evaluate import auc
 from otklik.models.portable import PortableModel, Predict, Slots, permutation_importance
 from otklik.models.prepare import Slot, matrix, sample
@@ -87,7 +88,7 @@ class Finals:
 def crown(job: Job, question: Question, contest: Contest, executor: Executor) -> dict[str, int]:
     """Choose, refit, explain, save and register; returns table → version."""
     task = question.task
-    folder = f"models/{task.name}/{question.run_id}"
+    folder, before = _free_folder(job, question)
     with job.progress.step("champion: fit on all rows") as step, without_stage_code(job.lake.spark):
         finals = _finals(job, question, contest, folder, executor)
         step.say(f"{finals.chosen}, out of fold {task.champion.metric} {finals.value:.3f}")
@@ -101,8 +102,20 @@ def crown(job: Job, question: Question, contest: Contest, executor: Executor) ->
         named, label = {"task": task.name, "run_id": question.run_id}, f"train {question.run_id}"
         outputs = replace_rows(job.lake, EXPLANATIONS, explanations.assign(**named), label, named)
         outputs["gold.model_runs"] = registry.register(job.lake, row, label)
+        # Of a training that is repeated, because its end was not noted or its tables are gone.
+        for name in before:
+            Folder(job.lake.folder("models", task.name)).delete(name)
         step.say(row["reason"])
     return outputs
+
+
+def _free_folder(job: Job, question: Question) -> tuple[str, list[str]]:
+    """A folder that no pointer names, so that no model is written over while it serves; and the run's earlier ones."""
+    task, run_id = question.task.name, question.run_id
+    runs = registry.history(job.lake, task)
+    before = [str(folder).rpartition("/")[2] for folder in runs.loc[runs["run_id"] == run_id, "folder"].unique()]
+    names = (run_id if number == 1 else f"{run_id}-{number}" for number in itertools.count(1))
+    return f"models/{task}/{next(name for name in names if name not in before)}", before
 
 
 def _decisive(contest: Contest, model: str) -> Judgement:
@@ -281,10 +294,11 @@ def _serving(question: Question, contest: Contest, finals: Finals) -> registry.S
         ["key", "as_of"],
     )
     expected = counts_in(rows, bins)
-    probabilities = np.sort(judgement.calibrated)
-    cuts = sorted({float(x) for x in np.quantile(probabilities, np.arange(1, 10) / 10, method="nearest")})
-    of_scores = Bins("probability", edges=tuple(cuts))
-    counts = np.bincount(np.searchsorted(cuts, probabilities, side="left"), minlength=len(of_scores.names))
+    # Not the probability: on a time split another calibrator serves than the one of the folds.
+    scores = np.sort(judgement.tested.margin)
+    cuts = sorted({float(x) for x in np.quantile(scores, np.arange(1, 10) / 10, method="nearest")})
+    of_scores = Bins(SCORE, edges=tuple(cuts))
+    counts = np.bincount(np.searchsorted(cuts, scores, side="left"), minlength=len(of_scores.names))
     return registry.ServingModel(
         finals.chosen,
         contest.preparations["random"],
@@ -296,7 +310,7 @@ def _serving(question: Question, contest: Contest, finals: Finals) -> registry.S
         question.task.splits.fold_salt,
         question.rows_hash,
         [*bins, of_scores],
-        {**expected, "probability": [int(count) for count in counts]},
+        {**expected, SCORE: [int(count) for count in counts]},
     )
 
 

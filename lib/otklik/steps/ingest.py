@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError, InputError
+from otklik.errors import ConfigurationError, DamagedError, InputError
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.recovery import Base, settle
@@ -40,9 +40,19 @@ class Arrival:
     contract_hash: str
     path: str
     facts: files.FileFacts
-    batch: str
     started_at: datetime
     given_hash: str | None
+    instead_of: FileEntry | None = None
+
+    @property
+    def batch(self) -> str:
+        """What tells its commits from all others: what is taken in, under which name, and in place of what.
+
+        A run that was killed is continued only by one that would have done the same.
+        """
+        replaced = None if self.instead_of is None else self.instead_of.batch
+        content = self.facts.content_hash
+        return hash_of([self.contract.name, self.facts.name, content, self.contract_hash, replaced])[:16]
 
 
 def ingest_files(job: Job) -> int:
@@ -67,8 +77,7 @@ def ingest_files(job: Job) -> int:
             )
         for path in paths:
             facts = files.describe(job.lake.spark, path)
-            batch = hash_of([contract.name, facts.content_hash, contract_hash])[:16]
-            arrival = Arrival(contract, contract_hash, path, facts, batch, job.clock(), given_hash)
+            arrival = Arrival(contract, contract_hash, path, facts, job.clock(), given_hash)
             entries.append(_ingest(job, ledger, arrival, key))
     versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
     rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
@@ -91,7 +100,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
             return known
         try:
             files.check_whole(facts, contract, arrival.given_hash)
-            old = _old_content(contract, facts, loaded)
+            arrival = replace(arrival, instead_of=_old_content(contract, facts, loaded))
             with clear_faults(facts.name):
                 records = read_records(job.lake.spark, arrival.path, contract)
                 judged = checks.with_duplicates(
@@ -102,9 +111,10 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
         except InputError:
             ledger.refuse(_entry(job, arrival, "rejected"))
             raise
-        batch = _Batch(job, arrival, old, _settled_versions(job, ledger, arrival))
+        old = arrival.instead_of
+        batch = _Batch(job, arrival, _settled_versions(job, ledger, arrival))
         versions = _write_bronze(batch, records, judged, counts)
-        inserted, updated, version = _write_silver(batch, judged, key)
+        inserted, updated, version = _write_silver(batch, judged, counts.accepted, key)
         versions[f"silver.{contract.name}"] = version
         judged.unpersist()
         _refuse_disturbed(job, ledger, arrival)
@@ -123,11 +133,10 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
 
 @dataclass(frozen=True)
 class _Batch:
-    """One file's way into the tables: what it replaces, and the version of each table behind which it writes."""
+    """One file's way into the tables, and the version of each table behind which it writes."""
 
     job: Job
     arrival: Arrival
-    old: FileEntry | None
     after: Mapping[str, Base]
 
     @property
@@ -140,10 +149,11 @@ class _Batch:
 
     def without_old(self, table: str) -> Commit | None:
         """Take the records of the replaced file out of a table of records."""
-        if self.old is None or self.after[table].version == NOTHING:
+        old = self.arrival.instead_of
+        if old is None or self.after[table].version == NOTHING:
             return None
-        label = f"{self.label} instead of {self.old.batch}"
-        return self.job.lake.delete(table, f"_batch = '{self.old.batch}'", label, self.after[table].version)
+        label = f"{self.label} instead of {old.batch}"
+        return self.job.lake.delete(table, f"_batch = '{old.batch}'", label, self.after[table].version)
 
 
 def _settled_versions(job: Job, ledger: FileLedger, arrival: Arrival) -> dict[str, Base]:
@@ -275,9 +285,13 @@ def _write_bronze(batch: _Batch, records: Records, judged: DataFrame, counts: ch
     return {table: max(commit.version for commit in made) for table, made in commits.items()}
 
 
-def _write_silver(batch: _Batch, judged: DataFrame, key: bytes) -> tuple[int, int, int]:
-    """Returns rows inserted, rows updated, and the table's version."""
-    arrival, contract, old = batch.arrival, batch.arrival.contract, batch.old
+def _write_silver(batch: _Batch, judged: DataFrame, accepted_count: int, key: bytes) -> tuple[int, int, int]:
+    """Returns rows inserted, rows updated, and the table's version.
+
+    Raises:
+        DamagedError: if Delta counted other rows than the balance says: one of them has lost some.
+    """
+    arrival, contract, old = batch.arrival, batch.arrival.contract, batch.arrival.instead_of
     table = silver_table(contract)
     accepted = with_pseudonyms(checks.only_accepted(judged, contract), contract.personal_columns, key)
     rows = _with_arrival(_with_known_at(accepted, contract, arrival.started_at), arrival)
@@ -286,7 +300,8 @@ def _write_silver(batch: _Batch, judged: DataFrame, key: bytes) -> tuple[int, in
     if base.version <= 0:
         # The first batch of a table finds nothing to compare with.
         commit = batch.append(table, rows)
-        return commit.count("numOutputRows"), 0, commit.version
+        _require_all(commit.count("numOutputRows"), accepted_count, table)
+        return accepted_count, 0, commit.version
     is_old = None if old is None else f"t._batch = '{old.batch}'"
     conditions = [condition for condition in (_update_when(contract), is_old) if condition is not None]
     commit = batch.job.lake.merge(
@@ -298,10 +313,22 @@ def _write_silver(batch: _Batch, judged: DataFrame, key: bytes) -> tuple[int, in
         after=base.version,
         is_new=not base.is_begun,
     )
+    # Where nothing had to be changed Delta makes no commit and counts nothing: the store has seen to it that it is so.
+    if commit.metrics:
+        _require_all(commit.count("numSourceRows"), accepted_count, table)
     inserted, updated = commit.count("numTargetRowsInserted"), commit.count("numTargetRowsUpdated")
     # A row of the replaced file that comes again is the new file's row, not a change to another one's.
     kept = 0 if old is None else old.inserted - commit.count("numTargetRowsDeleted")
     return inserted + kept, updated - kept, commit.version
+
+
+def _require_all(written: int, accepted: int, table: Table) -> None:
+    if written != accepted:
+        raise DamagedError(
+            f"{written:,} rows reached it of {accepted:,} that were accepted",
+            where=table.name,
+            cure="ingest the file again: nothing of it counts; if it stays so, report it",
+        )
 
 
 def silver_table(contract: Contract) -> Table:

@@ -41,9 +41,9 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         raise MissingResultError(
             "there is no such table", where=table, cure="`otklik tables` lists what fills each table"
         )
-    # What the ledger of files does not know yet is a part of a batch.
-    known = FileLedger(lake).versions([table]) if layer in ("bronze", "silver") else {}
-    rows = rows_at(lake, table, known.get(table))
+    # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
+    version = FileLedger(lake).versions([table]).get(table, 0) if layer in ("bronze", "silver") else None
+    rows = rows_at(lake, table, version)
     if table == REJECTED.name:
         rows = _without_personal_records(lake, rows)
     for column in lake.personal_columns(table):

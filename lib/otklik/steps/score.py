@@ -15,7 +15,7 @@ from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, MissingResultEr
 from otklik.lake.ledger import record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
-from otklik.models.drift import counts_in, drift_of
+from otklik.models.drift import SCORE, counts_in, drift_of
 from otklik.models.registry import Champion, ServingModel, load_champion
 from otklik.models.scoreboard import moved_detail
 from otklik.models.scoring import with_scores
@@ -43,7 +43,7 @@ def score_rows(job: Job, question: Question | None = None) -> int:
     earlier = answered_before(job, run)
     if earlier is not None:
         job.progress.line(f"  score {question.task.name}: reused")
-        return WARNING_EXIT_CODE if earlier.message.startswith(_DRIFTED) else 0
+        return _warned(job, question, champion, earlier.message)
     with contextlib.ExitStack() as while_needed:
         with noted(job, run), job.progress.step(f"score {question.task.name}") as step:
             rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), question, champion.serving)
@@ -61,11 +61,17 @@ def score_rows(job: Job, question: Question | None = None) -> int:
                 outputs |= _write_list(job, question, scores)
     message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
+    return _warned(job, question, champion, message)
+
+
+def _warned(job: Job, question: Question, champion: Champion, message: str) -> int:
+    """Say what to be careful about, whether the scores are new or were given before; returns the exit code."""
     for detail in _moved_rate(job, question, champion):
         job.progress.warn(detail)
-    if drifted:
-        job.progress.warn(message)
-    return WARNING_EXIT_CODE if drifted else 0
+    if not message.startswith(_DRIFTED):
+        return 0
+    job.progress.warn(message)
+    return WARNING_EXIT_CODE
 
 
 def _moved_rate(job: Job, question: Question, champion: Champion) -> list[str]:
@@ -123,7 +129,7 @@ def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, sc
     """Note the features past the limit in gold.findings; returns them in words, or an empty text."""
     # A feature that the model does not use may have been left out of the task since.
     of_features = [bins for bins in champion.serving.bins if bins.feature in rows.columns]
-    of_scores = [bins for bins in champion.serving.bins if bins.feature == "probability"]
+    of_scores = [bins for bins in champion.serving.bins if bins.feature == SCORE]
     actual = {**counts_in(rows, of_features), **counts_in(scores, of_scores)}
     moved = drift_of(champion.serving.expected, actual)
     limit = question.task.checks.psi_warning

@@ -56,8 +56,12 @@ def train_models(job: Job, question: Question | None = None) -> int:
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})
     # A model that was damaged since is trained anew, as whoever meets it is told to.
-    if has_sound_model(job.lake, question.task.name, question.run_id) and answered_before(job, run) is not None:
+    is_sound = has_sound_model(job.lake, question.task.name, question.run_id)
+    earlier = answered_before(job, run) if is_sound else None
+    if earlier is not None:
         job.progress.line(f"  train {question.task.name}: reused")
+        of_run = (F.col("task") == question.task.name) & (F.col("run_id") == question.run_id)
+        _say_result(job, question, job.lake.read(SCOREBOARD.name).where(of_run).toPandas(), earlier.message)
         return 0
     rows = rows_at(job.lake, table, before.outputs[table])
     with noted(job, run), threads(job.lake.spark, question.task.models.parallelism) as executor:
@@ -68,12 +72,16 @@ def train_models(job: Job, question: Question | None = None) -> int:
         verdict = verdict_on(question.task, board)
         outputs = {**_write_judgements(job, question, contest, board), **crown(job, question, contest, executor)}
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict))
-    job.progress.line(f"  {verdict}")
-    for finding in moved(
-        decisive(board, time_ordered=question.task.rows.time_ordered), question.task.checks.rate_moved
-    ):
-        job.progress.warn(finding.detail)
+    _say_result(job, question, board, verdict)
     return 0
+
+
+def _say_result(job: Job, question: Question, board: pd.DataFrame, verdict: str) -> None:
+    """The verdict, and the models whose probabilities are off, whether they are new or were trained before."""
+    job.progress.line(f"  {verdict}")
+    of_split = decisive(board, time_ordered=question.task.rows.time_ordered)
+    for finding in moved(of_split, question.task.checks.rate_moved):
+        job.progress.warn(finding.detail)
 
 
 def _contest(job: Job, question: Question, rows: DataFrame, executor: Executor) -> Contest:

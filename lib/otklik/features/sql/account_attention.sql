@@ -16,6 +16,8 @@ WITH received AS (
     FROM {rows} AS r
     LEFT JOIN {activity} AS a
         ON CAST(a.target AS STRING) = r.unit
+        -- Some accounts act on themselves.
+        AND a.actor <> a.target
         AND a.happened_at <= r.moment
         AND a.happened_at > r.moment - INTERVAL '72' HOUR
         AND (a.known_at <= r.moment OR a.known_at IS NULL)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
+from time import sleep
 
 import pytest
 
@@ -39,6 +40,21 @@ def test_a_person_sees_one_line_per_step_with_counts_and_seconds() -> None:
     assert "5,000 rows, 50 duplicates, instead of the 10 rows that had this name" in lines[0]
     assert lines[0].endswith(" 1.0 s")
     assert lines[1:] == ["  reused", "  warning: the rate has moved", "otklik: broken.csv: is empty"]
+
+
+def test_a_terminal_sees_the_step_that_runs_and_then_its_line() -> None:
+    said = io.StringIO()
+    progress = Progress(said, seconds_since_start(), is_live=True)
+
+    with progress.step("train") as step:
+        step.under_way("fold 3 of 10")
+        while "fold 3 of 10" not in said.getvalue():
+            sleep(0.01)
+        step.rows(7)
+
+    running, _, done = said.getvalue().rpartition("\r\x1b[2K")
+    assert running.startswith("\r\x1b[2K… train")
+    assert done.split() == ["train", "7", "rows", done.split()[-2], "s"]
 
 
 def test_a_machine_reads_one_object_per_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pandas as pd
@@ -72,6 +73,18 @@ def test_bank_full_by_time_without_leaks(bank: Lake) -> None:
 def test_bank_full_says_that_the_rate_has_moved(bank: Lake) -> None:
     findings = bank.read("gold.findings").where("kind = 'rate_moved'").toPandas()
     assert findings["detail"].str.contains("the rate has moved").any()
+
+
+def test_bank_full_says_what_the_papers_table_hides(bank: Lake) -> None:
+    page = (Path(bank.root) / "report" / "index.html").read_text(encoding="utf-8")
+    for said in (
+        "decision tree 87.29%. Always answering “no” is right in 88.3%",
+        "aged 51 and over 14.2% say yes against 11.7% of all, but of those aged 50–59 only 9.3%",
+        "of those aged 60 and over 33.6%",
+        "a model that uses it cannot choose whom to call",
+        "does not say which of the bank's files it used",
+    ):
+        assert said in html.unescape(page), said
 
 
 @pytest.fixture(scope="module")

@@ -522,7 +522,7 @@ def _spark_properties(
     java = properties.get("spark.driver.extraJavaOptions", "")
     # Spark would leave a folder spark-warehouse wherever the command is given, and others in /tmp when it is killed:
     # those of its own, and what its libraries unpack where Java has its temporary files.
-    java = f"{java} -Djava.io.tmpdir={scratch}"
+    java = f'{java} "-Djava.io.tmpdir={scratch}"'
     places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.local.dir": f"{scratch}/spark"}
     if given.catalog is not None:
         java = f"{java} -Dderby.stream.error.file=/dev/null"

@@ -143,3 +143,31 @@ def test_the_answer_to_a_moment_is_found_whatever_it_read(lake: Lake) -> None:
     assert found is not None
     assert found.inputs == {"gold.calls_features": "3"}
     assert find_answer(lake, "calls", moment + timedelta(seconds=1), "features") is None
+
+
+def test_the_files_of_a_version_are_as_the_ledger_knew_them_then(lake: Lake) -> None:
+    """june comes, rubbish is refused, june is replaced, july comes; in between are versions 1, 2 and 3 of silver."""
+    june, rubbish, better, july = (
+        replace(
+            FILE,
+            file=file,
+            content_hash=f"{hour}",
+            status=status,
+            table_versions={} if version is None else {"silver.calls": version},
+            started_at=START + timedelta(hours=hour),
+        )
+        for hour, (file, status, version) in enumerate(
+            [("june", "loaded", 1), ("rubbish", "rejected", None), ("june", "loaded", 2), ("july", "loaded", 3)]
+        )
+    )
+    for entry in (june, rubbish):
+        FileLedger(lake).record(entry)
+    FileLedger(lake).record(better, instead_of=june)
+    FileLedger(lake).record(july)
+
+    ledger = FileLedger(lake)
+
+    known = [[(file.content_hash, file.status) for file in ledger.files_at("calls", version)] for version in (1, 2, 3)]
+    then, later = [("0", "loaded"), ("1", "rejected")], [("0", "replaced"), ("1", "rejected"), ("2", "loaded")]
+    assert known == [then, later, [*later, ("3", "loaded")]]
+    assert ledger.files_at("other", 1) == []

@@ -13,7 +13,7 @@ import markupsafe
 import numpy as np
 import pandas as pd
 
-from otklik.report import attributes, board, charts, explanations, results, story
+from otklik.report import attributes, board, charts, explanations, findings, results, story
 from otklik.report.blocks import (
     Block,
     Bullets,
@@ -324,7 +324,7 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
         [
             head(words.known("kind", str(record.kind))),
             Cell(_text(record.feature)),
-            Cell(_text(record.detail), "long"),
+            Cell(findings.in_words(_text(record.detail), voice), "long"),
             number(formats.decimal(record.value)),
             Cell(words.known("action", _text(record.action))),
         ]

@@ -9,8 +9,10 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from otklik.lake.tables import ACTIONS, FILES, FINDINGS, Table
 from otklik.report.facts import LANGUAGES, Language, ReportFacts
 from otklik.report.page import render
+from otklik.report.texts import Words
 
 MakeFacts = Callable[..., ReportFacts]
 
@@ -81,6 +83,35 @@ def test_words_are_all_in_one_language(page: tuple[Language, str]) -> None:
     assert ("Содержание" in text) == (page[0] == "ru")
     assert "{" not in re.sub(r"<style>.*?</style>", "", page[1], flags=re.DOTALL)
     assert "Қызылорда" in text and "Шымкент" in text
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "prefix"),
+    [
+        (FINDINGS, "kind", "kind"),
+        (FINDINGS, "action", "action"),
+        (FILES, "status", "status"),
+        (ACTIONS, "arm", "arm"),
+    ],
+)
+def test_what_a_table_says_of_its_values_has_words_on_the_page(table: Table, column: str, prefix: str) -> None:
+    meaning = next(found.meaning for found in table.columns if found.name == column)
+    values = [value.strip() for value in re.sub(r"\(.*?\)", "", meaning).split("|")]
+
+    assert len(values) > 1
+    assert [value for value in values if re.search("[a-z]", Words("ru").known(prefix, value))] == []
+
+
+def test_files_that_were_replaced_are_shown_but_not_counted(make_facts: MakeFacts) -> None:
+    balances = make_facts().balances
+    replaced = balances.assign(file="old.csv", status="replaced", rows=5003, accepted=5000, inserted=5000)
+    facts = make_facts(balances=pd.concat([balances, replaced]))
+
+    text = re.sub(r"\s+", " ", Seen(render(facts, "en")).text)
+
+    assert "1,010 records came in 1 file: 1,007 accepted, 2 rejected, 1 duplicates" in text
+    assert "files that later ones of the same name have replaced: 1." in text
+    assert "old.csv" in text and "5,003" in text
 
 
 def test_the_same_facts_give_the_same_page(make_facts: MakeFacts, pages: dict[Language, str]) -> None:

@@ -397,13 +397,20 @@ def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
         for record in files.sort_values(["source", "file"]).to_dict("records")
     ]
     uneven = ", ".join(files.loc[~is_even, "file"].astype(str))
+    # Silver does not consist of files that others have replaced.
+    in_silver = files[files["status"] != "replaced"]
     takeaway = words(
         "quality.takeaway",
-        files=formats.integer(len(files)),
-        files_word=formats.plural(len(files), "file", "files", "files"),
+        files=formats.integer(len(in_silver)),
+        files_word=formats.plural(len(in_silver), "file", "files", "files"),
         balance=words("quality.unbalanced", files=uneven) if uneven else words("quality.balanced"),
-        **{column: formats.integer(files[column].sum()) for column in ("rows", "accepted", "rejected", "duplicates")},
+        **{
+            column: formats.integer(in_silver[column].sum())
+            for column in ("rows", "accepted", "rejected", "duplicates")
+        },
     )
+    if len(in_silver) < len(files):
+        takeaway += words("quality.replaced", n=formats.integer(len(files) - len(in_silver)))
     titles = [
         Cell(words("quality.file")),
         *(number(words(f"quality.{column}")) for column in counts),

@@ -24,7 +24,7 @@ class Words:
 
     def known(self, prefix: str, key: str) -> str:
         """The text under `prefix.key`, or the key itself where there is none (a kind added elsewhere)."""
-        text = TEXTS.get(f"{prefix}.{key}")
+        text = TEXTS.get(f"{prefix}.{key.replace(' ', '_')}")
         return key if text is None else text[self.language]
 
 
@@ -603,19 +603,23 @@ TEXTS: dict[str, Text] = _texts(
     kind__rare_levels=("rare levels", "редкие значения"),
     kind__suspected_leak=("suspected leak", "подозрение на утечку"),
     kind__known_leak=("known leak", "известная утечка"),
-    kind__immature=("answer not final yet", "ответ ещё не окончателен"),
     kind__drift=("drift (PSI)", "смещение (PSI)"),
     kind__rate_moved=("not calibrated: the rate has moved", "не откалибровано: доля отклика сместилась"),
     action__kept=("kept", "оставлено"),
     action__dropped=("dropped", "убрано"),
     action__merged=("merged", "объединено"),
     action__warned=("warned", "предупреждение"),
+    action__left_out=("left out", "не используется"),
     # --- quality ------------------------------------------------------------------------------------------------------
     quality__takeaway=(
         "{rows} records came in {files} {files_word}: {accepted} accepted, {rejected} rejected, {duplicates} "
         "duplicates; {balance}.",
         "Поступило записей: {rows}, файлов: {files}. Принято {accepted}, отклонено {rejected}, дублей "
         "{duplicates}; {balance}.",
+    ),
+    quality__replaced=(
+        " Not counted are files that later ones of the same name have replaced: {n}.",
+        " Не учтены файлы, которые заменены более поздними того же имени: {n}.",
     ),
     quality__balanced=("every file balances exactly", "по каждому файлу баланс сходится точно"),
     quality__unbalanced=("files that do not balance: {files}", "не сходится баланс файлов: {files}"),
@@ -633,6 +637,7 @@ TEXTS: dict[str, Text] = _texts(
     quality__warnings=("Warnings", "Предупреждения"),
     status__loaded=("loaded", "загружен"),
     status__rejected=("refused", "отклонён"),
+    status__replaced=("replaced", "заменён"),
     quality__states=("Rows of the question by answer", "Строки вопроса по ответу"),
     quality__state=("Answer", "Ответ"),
     state__yes=("yes", "да"),

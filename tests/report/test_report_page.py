@@ -114,6 +114,22 @@ def test_files_that_were_replaced_are_shown_but_not_counted(make_facts: MakeFact
     assert "old.csv" in text and "5,003" in text
 
 
+@pytest.mark.parametrize(
+    ("of_city", "said"),
+    [
+        (0.4, "1 of 3 features have drifted past the limit of 0.2 (PSI); most: city, 0.40. The PSI of the model's own"),
+        (0.1, "No feature has drifted past the limit of 0.2 (PSI). The PSI of the model's own"),
+    ],
+)
+def test_the_models_own_score_is_no_feature_that_drifted(make_facts: MakeFacts, of_city: float, said: str) -> None:
+    city = make_facts().findings.assign(value=of_city)
+    findings = pd.concat([city, city.assign(feature="raw_score", value=0.5)])
+
+    text = re.sub(r"\s+", " ", Seen(render(make_facts(findings=findings), "en")).text)
+
+    assert f"{said} score is 0.50." in text
+
+
 def test_the_same_facts_give_the_same_page(make_facts: MakeFacts, pages: dict[Language, str]) -> None:
     assert render(make_facts(), "ru") == pages["ru"]
 

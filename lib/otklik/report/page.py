@@ -37,6 +37,8 @@ from otklik.report.reductions import probability_of_bin
 from otklik.report.texts import Voice
 
 _FRACTION = re.compile(r"-?\d+\.\d+")
+#: The feature under which drift of the model's own score is noted.
+_SCORE = "raw_score"
 _TERMS = ("auc", "within", "accuracy", "pr", "lift", "brier", "interval", "profit", "psi", "leak")
 
 
@@ -341,26 +343,28 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
 
 
 def _psi(facts: ReportFacts, voice: Voice) -> list[Block]:
-    """How many features drifted past the declared limit, where drift was measured."""
+    """How many features drifted past the declared limit, and the model's own score, where drift was measured."""
+    words, formats = voice.words, voice.formats
     drift = facts.findings[(facts.findings["kind"] == "drift") & facts.findings["value"].map(is_number).astype(bool)]
     if drift.empty:
         return []
+    is_score = drift["feature"] == _SCORE
     limit = facts.task.checks.psi_warning
-    far = drift[drift["value"] > limit].sort_values("value", ascending=False)
+    far = drift[~is_score & (drift["value"] > limit)].sort_values("value", ascending=False)
     if far.empty:
-        return [Paragraph(voice.words("found.psi_none", limit=voice.formats.short(limit)))]
-    return [
-        Paragraph(
-            voice.words(
-                "found.psi_takeaway",
-                n=len(far),
-                all=len(facts.features) or len(drift),
-                limit=voice.formats.short(limit),
-                feature=facts.meaning(str(far["feature"].iloc[0]), voice.language),
-                value=voice.formats.decimal(far["value"].iloc[0], 2),
-            )
+        said = words("found.psi_none", limit=formats.short(limit))
+    else:
+        said = words(
+            "found.psi_takeaway",
+            n=len(far),
+            all=len(facts.features) or int((~is_score).sum()),
+            limit=formats.short(limit),
+            feature=facts.meaning(str(far["feature"].iloc[0]), voice.language),
+            value=formats.decimal(far["value"].iloc[0], 2),
         )
-    ]
+    for value in drift.loc[is_score, "value"]:
+        said += words("found.psi_score", value=formats.decimal(value, 2))
+    return [Paragraph(said)]
 
 
 def _text(value: Any) -> str:

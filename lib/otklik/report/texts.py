@@ -578,6 +578,7 @@ TEXTS: dict[str, Text] = _texts(
         "No feature has drifted past the limit of {limit} (PSI).",
         "Ни один признак не сместился дальше предела {limit} (PSI).",
     ),
+    found__psi_score=(" The PSI of the model's own score is {value}.", " PSI самой оценки модели: {value}."),
     detail__random=("random split", "вперемешку"),
     detail__time=("time split", "позже по времени"),
     detail__of_split=("{split}: {detail}", "{split}: {detail}"),

@@ -13,7 +13,7 @@ from otklik.settings import NAME_PATTERN, Strict, Text
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 TableName = Annotated[str, Field(pattern=r"^silver\.[a-z][a-z0-9_]*$")]
-TemplateValue = str | int | float | bool | list[str] | list[int]
+TemplateValue = str | int | float | bool | list[str] | list[int] | dict[str, str]
 
 ModelName = Literal["logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc"]
 #: The models that explain each of their scores, so that one of them can become champion.

@@ -33,6 +33,41 @@ def test_what_is_no_window_is_refused(tmp_path: Path, window: object) -> None:
         select_of(tmp_path, window)
 
 
+def record_columns(**settings: object) -> Select:
+    return read_select(
+        "record_columns", {"input": "customers", "key": "id", "columns": ["income_kzt", "city"], **settings}, []
+    )
+
+
+def test_a_record_column_means_what_the_task_says_or_its_name() -> None:
+    select = record_columns(known_after=["talk_seconds"], meanings={"city": "home town | город", "talk_seconds": "a|б"})
+
+    assert [(column.name, column.meaning.en, column.meaning.ru) for column in select.columns] == [
+        ("income_kzt", "income kzt", "income kzt"),
+        ("city", "home town", "город"),
+        ("talk_seconds", "a", "б"),
+    ]
+    assert select.text == record_columns(known_after=["talk_seconds"]).text
+
+
+@pytest.mark.parametrize(
+    ("meanings", "fault"),
+    [
+        ({"town": "town | город"}, "meanings names 'town', which is none of its columns"),
+        ({"city": "home town"}, "meanings.city is not one line 'English meaning | русский смысл'"),
+        ({"city": "home town | "}, "meanings.city is not one line"),
+        ({"city": "home | town | город"}, "meanings.city is not one line"),
+        ({"city": "home town | город\nDROP TABLE t"}, "meanings.city is not one line"),
+        ("home town | город", "meanings is no table"),
+    ],
+)
+def test_a_meaning_in_one_language_or_of_no_column_is_refused(meanings: object, fault: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"record_columns\.sql: its template cannot be filled: ") as caught:
+        record_columns(meanings=meanings)
+
+    assert fault in caught.value.line()
+
+
 def test_the_windows_of_engagement_are_words_and_leave_the_names_alone() -> None:
     settings = {"events": "e", "windows": ["7d"], "kinds": ["like"], "kind_windows": ["6h"], "trend_window": "30d"}
     said = {column.name: column.meaning for column in read_select("engagement_activity", settings, []).columns}

@@ -64,7 +64,12 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
     source = _find(name, folders)
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
-        literal=_literal, name=_checked_name, whole=_whole, in_english=_in_english, in_russian=_in_russian
+        literal=_literal,
+        name=_checked_name,
+        whole=_whole,
+        in_english=_in_english,
+        in_russian=_in_russian,
+        meanings_of=_meanings_of,
     )
     try:
         text = environment.from_string(source).render(**settings)
@@ -141,6 +146,21 @@ def _window(window: object) -> tuple[int, str]:
     if match is None:
         raise ValueError(f"{window!r} is no window; write '6h' or '30d'")
     return int(match[1]), match[2]
+
+
+def _meanings_of(meanings: object, columns: Sequence[str]) -> dict[str, str]:
+    """The end of each column's line in the header: what the task says it means, else its name."""
+    if not isinstance(meanings, Mapping):
+        raise ValueError("meanings is no table")
+    for column, meaning in meanings.items():
+        if column not in columns:
+            raise ValueError(f"meanings names {column!r}, which is none of its columns")
+        halves = str(meaning).split("|")
+        # A second line would be SQL.
+        if len(halves) != 2 or not all(map(str.strip, halves)) or len(str(meaning).splitlines()) != 1:
+            raise ValueError(f"meanings.{column} is not one line 'English meaning | русский смысл'")
+    named = {column: str(column).replace("_", " ") for column in columns}
+    return {column: str(meanings.get(column, f"{name} | {name}")) for column, name in named.items()}
 
 
 def _whole(value: object) -> int:

@@ -130,6 +130,16 @@ def test_the_models_own_score_is_no_feature_that_drifted(make_facts: MakeFacts, 
     assert f"{said} score is 0.50." in text
 
 
+def test_money_is_in_the_words_of_each_language(make_facts: MakeFacts) -> None:
+    decision = {"cost": 3.0, "value": 11.0, "currency": {"en": "thousand ₸", "ru": "тыс. ₸"}}
+    facts = make_facts(task={"decision": decision})
+    english, russian = render(facts, "en"), render(facts, "ru")
+
+    assert english.count("thousand ₸") == russian.count("тыс. ₸") > 10
+    assert "тыс." not in english and "thousand" not in russian
+    assert render(make_facts(), "en") == english.replace("thousand ₸", "₸")
+
+
 def test_the_same_facts_give_the_same_page(make_facts: MakeFacts, pages: dict[Language, str]) -> None:
     assert render(make_facts(), "ru") == pages["ru"]
 

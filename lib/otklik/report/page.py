@@ -161,7 +161,7 @@ def _list(facts: ReportFacts, voice: Voice) -> list[Block]:
         return [Paragraph(words("list.none"))]
 
     def money(amount: float | None) -> str:
-        return formats.money(amount, decision.currency)
+        return formats.money(amount, decision.currency[voice.language])
 
     lead = words(
         "list.lead",
@@ -209,7 +209,7 @@ def _profit_curve(facts: ReportFacts, policies: Mapping[str, board.Row], voice: 
     best = float(customers[int(np.argmax(curve))])
 
     def money(amount: float | None) -> str:
-        return formats.money(amount, decision.currency)
+        return formats.money(amount, decision.currency[voice.language])
 
     of_all = None if everybody is None else story.profit_of(everybody)
     alt = words(
@@ -219,7 +219,7 @@ def _profit_curve(facts: ReportFacts, policies: Mapping[str, board.Row], voice: 
         everybody=NOTHING if everybody is None else formats.integer(everybody["customers"]),
         all=money(of_all),
     )
-    currency = f", {decision.currency}" if decision.currency else ""
+    currency = decision.currency[voice.language]
     picture = charts.profit(
         "list-profit",
         customers,
@@ -228,7 +228,7 @@ def _profit_curve(facts: ReportFacts, policies: Mapping[str, board.Row], voice: 
         (n, height, words("list.mark", n=formats.integer(n))),
         (
             words("list.axis_customers"),
-            words("list.axis_profit", currency=currency),
+            words("list.axis_profit", currency=f", {currency}" if currency else ""),
             words("list.realised"),
             words("list.expected"),
         ),

@@ -711,8 +711,8 @@ TEXTS: dict[str, Text] = _texts(
     ),
     term__profit=("Profit", "Прибыль"),
     explain__profit=(
-        "Value × responses − cost × contacts, for those whose probability reaches cost ÷ value.",
-        "Ценность × отклики − цена × обращения для тех, чья вероятность не ниже цена ÷ ценность.",
+        "Value × responses − cost × contacts, for those whose probability is above cost ÷ value.",
+        "Ценность × отклики − цена × обращения для тех, чья вероятность выше, чем цена ÷ ценность.",
     ),
     term__psi=("PSI", "PSI"),
     explain__psi=(

@@ -54,7 +54,7 @@ def test_every_form_of_a_detail_has_words_in_russian(findings: dict[str, Finding
     }  # fmt: skip
     ours = {*COLUMNS, "rare", "AUC"}
     assert {kind: latin for kind, text in said.items() if (latin := set(re.findall("[A-Za-z_]+", text)) - ours)} == {}
-    assert said["rate_moved"] == "случайный лес, позже по времени: средняя вероятность 0,250, на деле 0,100"
+    assert said["rate_moved"] == "случайный лес, при разбиении по времени: средняя вероятность 0,250, на деле 0,100"
     assert said["rare_levels"] == "число значений 1: rare"
 
 
@@ -65,7 +65,7 @@ def test_what_one_split_shows_names_it(findings: dict[str, Finding]) -> None:
 
     assert [in_words(finding.detail, Voice("ru")) for finding in splits] == [
         "в паре с age",
-        "позже по времени: у same в обучении одно значение",
+        "при разбиении по времени: у same в обучении одно значение",
     ]
 
 
@@ -78,5 +78,5 @@ def test_in_english_the_details_stay_as_they_are(findings: dict[str, Finding]) -
 
 
 def test_a_detail_of_unknown_form_is_shown_as_it_is() -> None:
-    assert in_words("time split: {odd} 7", Voice("ru")) == "позже по времени: {odd} 7"
+    assert in_words("time split: {odd} 7", Voice("ru")) == "при разбиении по времени: {odd} 7"
     assert in_words("with a grain of salt", Voice("ru")) == "with a grain of salt"

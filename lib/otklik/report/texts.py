@@ -579,8 +579,8 @@ TEXTS: dict[str, Text] = _texts(
         "Ни один признак не сместился дальше предела {limit} (PSI).",
     ),
     found__psi_score=(" The PSI of the model's own score is {value}.", " PSI самой оценки модели: {value}."),
-    detail__random=("random split", "вперемешку"),
-    detail__time=("time split", "позже по времени"),
+    detail__random=("random split", "при разбиении вперемешку"),
+    detail__time=("time split", "при разбиении по времени"),
     detail__of_split=("{split}: {detail}", "{split}: {detail}"),
     detail__known_leak=(
         "known only after the decision; alone it has this AUC",

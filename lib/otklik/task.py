@@ -13,7 +13,7 @@ from otklik.settings import NAME_PATTERN, Strict, Text
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 TableName = Annotated[str, Field(pattern=r"^silver\.[a-z][a-z0-9_]*$")]
-TemplateValue = str | int | float | bool | list[str] | list[int]
+TemplateValue = str | int | float | bool | list[str] | list[int] | dict[str, str]
 
 ModelName = Literal["logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc"]
 #: The models that explain each of their scores, so that one of them can become champion.
@@ -52,7 +52,7 @@ class Decision(Strict):
 
     cost: float = Field(gt=0)
     value: float = Field(gt=0)
-    currency: str = ""
+    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
     budget: float | None = Field(None, gt=0)
     control_share: float = Field(0.1, ge=0, lt=1)
     campaign: Name = "campaign"
@@ -61,6 +61,11 @@ class Decision(Strict):
     def threshold(self) -> float:
         """The probability above which a contact pays."""
         return self.cost / self.value
+
+    @field_validator("currency", mode="before")
+    @classmethod
+    def _in_both_languages(cls, currency: object) -> object:
+        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
 
 
 class Splits(Strict):

@@ -134,9 +134,13 @@ def _small_facts(task: dict[str, Any]) -> ReportFacts:
         score_counts=_score_counts(),
         explanations=_explanations(),
         findings=pd.DataFrame(
-            [("calls", "run", "drift", "city", "against training", 0.4, "warned")],
-            columns=["task", "run_id", "kind", "feature", "detail", "value", "action"],
-        ),
+            [
+                ("drift", "city", "population stability index of the scored rows against training", 0.4, "warned"),
+                ("known_leak", "duration", "known only after the decision; alone it has this AUC", 0.8, "left out"),
+                ("rare_levels", "city", "time split: 2 levels: Тараз, Семей", 7.0, "merged"),
+            ],
+            columns=["kind", "feature", "detail", "value", "action"],
+        ).assign(task="calls", run_id="run"),
         scored_counts=pd.DataFrame(
             {"bin": [-400, -100, 0, 300], "rows": [600, 200, 150, 50], "labelled": [600, 200, 150, 50],
              "positives": [40, 50, 70, 40]}

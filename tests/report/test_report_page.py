@@ -10,8 +10,10 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from otklik.lake.tables import ACTIONS, FILES, FINDINGS, Table
 from otklik.report.facts import LANGUAGES, Language, ReportFacts
 from otklik.report.page import render
+from otklik.report.texts import Words
 
 MakeFacts = Callable[..., ReportFacts]
 
@@ -23,13 +25,16 @@ class Seen(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.said: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self.said += [text for name, text in attrs if text and name in ("aria-label", "alt", "title")]
 
     def handle_data(self, data: str) -> None:
         self.text += data
+        self.said.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
@@ -77,11 +82,73 @@ def test_pictures_take_their_colours_from_the_page(page: tuple[Language, str]) -
 
 
 def test_words_are_all_in_one_language(page: tuple[Language, str]) -> None:
-    text = re.sub(r"\s+", " ", Seen(page[1]).text)
-    assert ("The answer" in text) == (page[0] == "en")
-    assert ("Содержание" in text) == (page[0] == "ru")
-    assert "{" not in re.sub(r"<style>.*?</style>", "", page[1], flags=re.DOTALL)
-    assert "Қызылорда" in text and "Шымкент" in text
+    words = re.sub(r"<style>.*?</style>", "", page[1], flags=re.DOTALL)
+    said = " ".join(Seen(words).said)
+    assert ("The answer" in said) == (page[0] == "en")
+    assert ("Содержание" in said) == (page[0] == "ru")
+    assert "{" not in words
+    if page[0] == "ru":
+        names = {"age", "city", "duration", "calls", "contacts", "calls_features", "gold", "silver", "reg_param"}
+        values = {"csv", "odd", "k1", "k2", "models", "x", "ab", "abc", "abcdef"}  # files, rules, keys, folders, hashes
+        measures = {"AUC", "PR", "ROC", "ECE", "PSI", "SVC", "UTC"}
+        assert set(re.findall(r"[A-Za-z]\w*", said)) - names - values - measures == set()
+    else:
+        assert set(re.findall(r"[Ѐ-ӿ]+", said)) == {"Қызылорда", "Шымкент", "Тараз", "Семей"}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "prefix"),
+    [
+        (FINDINGS, "kind", "kind"),
+        (FINDINGS, "action", "action"),
+        (FILES, "status", "status"),
+        (ACTIONS, "arm", "arm"),
+    ],
+)
+def test_what_a_table_says_of_its_values_has_words_on_the_page(table: Table, column: str, prefix: str) -> None:
+    meaning = next(found.meaning for found in table.columns if found.name == column)
+    values = [value.strip() for value in re.sub(r"\(.*?\)", "", meaning).split("|")]
+
+    assert len(values) > 1
+    assert [value for value in values if re.search("[a-z]", Words("ru").known(prefix, value))] == []
+
+
+def test_files_that_were_replaced_are_shown_but_not_counted(make_facts: MakeFacts) -> None:
+    balances = make_facts().balances
+    replaced = balances.assign(file="old.csv", status="replaced", rows=5003, accepted=5000, inserted=5000)
+    facts = make_facts(balances=pd.concat([balances, replaced]))
+
+    text = re.sub(r"\s+", " ", Seen(render(facts, "en")).text)
+
+    assert "1,010 records came in 1 file: 1,007 accepted, 2 rejected, 1 duplicates" in text
+    assert "files that later ones of the same name have replaced: 1." in text
+    assert "old.csv" in text and "5,003" in text
+
+
+@pytest.mark.parametrize(
+    ("of_city", "said"),
+    [
+        (0.4, "1 of 3 features have drifted past the limit of 0.2 (PSI); most: city, 0.40. The PSI of the model's own"),
+        (0.1, "No feature has drifted past the limit of 0.2 (PSI). The PSI of the model's own"),
+    ],
+)
+def test_the_models_own_score_is_no_feature_that_drifted(make_facts: MakeFacts, of_city: float, said: str) -> None:
+    city = make_facts().findings.head(1).assign(value=of_city)
+    findings = pd.concat([city, city.assign(feature="raw_score", value=0.5)])
+
+    text = re.sub(r"\s+", " ", Seen(render(make_facts(findings=findings), "en")).text)
+
+    assert f"{said} score is 0.50." in text
+
+
+def test_money_is_in_the_words_of_each_language(make_facts: MakeFacts) -> None:
+    decision = {"cost": 3.0, "value": 11.0, "currency": {"en": "thousand ₸", "ru": "тыс. ₸"}}
+    facts = make_facts(task={"decision": decision})
+    english, russian = render(facts, "en"), render(facts, "ru")
+
+    assert english.count("thousand ₸") == russian.count("тыс. ₸") > 10
+    assert "тыс." not in english and "thousand" not in russian
+    assert render(make_facts(), "en") == english.replace("thousand ₸", "₸")
 
 
 def test_the_same_facts_give_the_same_page(make_facts: MakeFacts, pages: dict[Language, str]) -> None:

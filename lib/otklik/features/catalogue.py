@@ -5,6 +5,9 @@ A file is a Jinja template of one SELECT. Its header documents each output colum
     -- column likes_30d: likes in the last 30 days | лайки за последние 30 дней
     -- column duration [after]: length of the call, seconds | длительность звонка, секунд
 
+A window that is a setting, such as '30d' or '6h', is said in words there: {{ window | in_english }} is 30 days,
+{{ window | in_russian }} is 30 дн.
+
 `[after]` marks what becomes known only after the decision: it never enters a model that is used for scoring.
 """
 
@@ -60,7 +63,14 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
     """
     source = _find(name, folders)
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(literal=_literal, name=_checked_name, whole=_whole)
+    environment.filters.update(
+        literal=_literal,
+        name=_checked_name,
+        whole=_whole,
+        in_english=_in_english,
+        in_russian=_in_russian,
+        meanings_of=_meanings_of,
+    )
     try:
         text = environment.from_string(source).render(**settings)
     except (jinja2.TemplateError, ValueError, TypeError) as fault:
@@ -117,6 +127,40 @@ def _literal(value: object) -> str:
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
     # Braces would be read as the name of a frame.
     return "'" + escaped.replace("{", "{{").replace("}", "}}") + "'"
+
+
+def _in_english(window: object) -> str:
+    """A window for people: 30 days, 1 hour."""
+    count, unit = _window(window)
+    return f"{count} {'hour' if unit == 'h' else 'day'}{'' if count == 1 else 's'}"
+
+
+def _in_russian(window: object) -> str:
+    """A window for people: 30 дн., 1 ч."""
+    count, unit = _window(window)
+    return f"{count} {'ч' if unit == 'h' else 'дн.'}"
+
+
+def _window(window: object) -> tuple[int, str]:
+    match = re.fullmatch(r"(\d+)([hd])", str(window))
+    if match is None:
+        raise ValueError(f"{window!r} is no window; write '6h' or '30d'")
+    return int(match[1]), match[2]
+
+
+def _meanings_of(meanings: object, columns: Sequence[str]) -> dict[str, str]:
+    """The end of each column's line in the header: what the task says it means, else its name."""
+    if not isinstance(meanings, Mapping):
+        raise ValueError("meanings is no table")
+    for column, meaning in meanings.items():
+        if column not in columns:
+            raise ValueError(f"meanings names {column!r}, which is none of its columns")
+        halves = str(meaning).split("|")
+        # A second line would be SQL.
+        if len(halves) != 2 or not all(map(str.strip, halves)) or len(str(meaning).splitlines()) != 1:
+            raise ValueError(f"meanings.{column} is not one line 'English meaning | русский смысл'")
+    named = {column: str(column).replace("_", " ") for column in columns}
+    return {column: str(meanings.get(column, f"{name} | {name}")) for column, name in named.items()}
 
 
 def _whole(value: object) -> int:

@@ -285,11 +285,11 @@ EXPLANATIONS = Table(
 
 FINDINGS = Table(
     "gold.findings",
-    "what was noticed about features and data: redundant, rare, leaking, drifting, immature",
+    "what was noticed about features and data: redundant, rare, leaking, drifting",
     _columns(
         "task STRING the task",
         "run_id STRING the run",
-        "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | immature | drift "
+        "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | drift "
         "| rate_moved",
         "feature STRING the column",
         "detail STRING what exactly",

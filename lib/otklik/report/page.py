@@ -13,7 +13,7 @@ import markupsafe
 import numpy as np
 import pandas as pd
 
-from otklik.report import attributes, board, charts, explanations, results, story
+from otklik.report import attributes, board, charts, explanations, findings, results, story
 from otklik.report.blocks import (
     Block,
     Bullets,
@@ -37,6 +37,8 @@ from otklik.report.reductions import probability_of_bin
 from otklik.report.texts import Voice
 
 _FRACTION = re.compile(r"-?\d+\.\d+")
+#: The feature under which drift of the model's own score is noted.
+_SCORE = "raw_score"
 _TERMS = ("auc", "within", "accuracy", "pr", "lift", "brier", "interval", "profit", "psi", "leak")
 
 
@@ -159,7 +161,7 @@ def _list(facts: ReportFacts, voice: Voice) -> list[Block]:
         return [Paragraph(words("list.none"))]
 
     def money(amount: float | None) -> str:
-        return formats.money(amount, decision.currency)
+        return formats.money(amount, decision.currency[voice.language])
 
     lead = words(
         "list.lead",
@@ -207,7 +209,7 @@ def _profit_curve(facts: ReportFacts, policies: Mapping[str, board.Row], voice: 
     best = float(customers[int(np.argmax(curve))])
 
     def money(amount: float | None) -> str:
-        return formats.money(amount, decision.currency)
+        return formats.money(amount, decision.currency[voice.language])
 
     of_all = None if everybody is None else story.profit_of(everybody)
     alt = words(
@@ -217,7 +219,7 @@ def _profit_curve(facts: ReportFacts, policies: Mapping[str, board.Row], voice: 
         everybody=NOTHING if everybody is None else formats.integer(everybody["customers"]),
         all=money(of_all),
     )
-    currency = f", {decision.currency}" if decision.currency else ""
+    currency = decision.currency[voice.language]
     picture = charts.profit(
         "list-profit",
         customers,
@@ -226,7 +228,7 @@ def _profit_curve(facts: ReportFacts, policies: Mapping[str, board.Row], voice: 
         (n, height, words("list.mark", n=formats.integer(n))),
         (
             words("list.axis_customers"),
-            words("list.axis_profit", currency=currency),
+            words("list.axis_profit", currency=f", {currency}" if currency else ""),
             words("list.realised"),
             words("list.expected"),
         ),
@@ -324,7 +326,7 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
         [
             head(words.known("kind", str(record.kind))),
             Cell(_text(record.feature)),
-            Cell(_text(record.detail), "long"),
+            Cell(findings.in_words(_text(record.detail), voice), "long"),
             number(formats.decimal(record.value)),
             Cell(words.known("action", _text(record.action))),
         ]
@@ -341,26 +343,28 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
 
 
 def _psi(facts: ReportFacts, voice: Voice) -> list[Block]:
-    """How many features drifted past the declared limit, where drift was measured."""
+    """How many features drifted past the declared limit, and the model's own score, where drift was measured."""
+    words, formats = voice.words, voice.formats
     drift = facts.findings[(facts.findings["kind"] == "drift") & facts.findings["value"].map(is_number).astype(bool)]
     if drift.empty:
         return []
+    is_score = drift["feature"] == _SCORE
     limit = facts.task.checks.psi_warning
-    far = drift[drift["value"] > limit].sort_values("value", ascending=False)
+    far = drift[~is_score & (drift["value"] > limit)].sort_values("value", ascending=False)
     if far.empty:
-        return [Paragraph(voice.words("found.psi_none", limit=voice.formats.short(limit)))]
-    return [
-        Paragraph(
-            voice.words(
-                "found.psi_takeaway",
-                n=len(far),
-                all=len(facts.features) or len(drift),
-                limit=voice.formats.short(limit),
-                feature=facts.meaning(str(far["feature"].iloc[0]), voice.language),
-                value=voice.formats.decimal(far["value"].iloc[0], 2),
-            )
+        said = words("found.psi_none", limit=formats.short(limit))
+    else:
+        said = words(
+            "found.psi_takeaway",
+            n=len(far),
+            all=len(facts.features) or int((~is_score).sum()),
+            limit=formats.short(limit),
+            feature=facts.meaning(str(far["feature"].iloc[0]), voice.language),
+            value=formats.decimal(far["value"].iloc[0], 2),
         )
-    ]
+    for value in drift.loc[is_score, "value"]:
+        said += words("found.psi_score", value=formats.decimal(value, 2))
+    return [Paragraph(said)]
 
 
 def _text(value: Any) -> str:
@@ -397,13 +401,20 @@ def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
         for record in files.sort_values(["source", "file"]).to_dict("records")
     ]
     uneven = ", ".join(files.loc[~is_even, "file"].astype(str))
+    # Silver does not consist of files that others have replaced.
+    in_silver = files[files["status"] != "replaced"]
     takeaway = words(
         "quality.takeaway",
-        files=formats.integer(len(files)),
-        files_word=formats.plural(len(files), "file", "files", "files"),
+        files=formats.integer(len(in_silver)),
+        files_word=formats.plural(len(in_silver), "file", "files", "files"),
         balance=words("quality.unbalanced", files=uneven) if uneven else words("quality.balanced"),
-        **{column: formats.integer(files[column].sum()) for column in ("rows", "accepted", "rejected", "duplicates")},
+        **{
+            column: formats.integer(in_silver[column].sum())
+            for column in ("rows", "accepted", "rejected", "duplicates")
+        },
     )
+    if len(in_silver) < len(files):
+        takeaway += words("quality.replaced", n=formats.integer(len(files) - len(in_silver)))
     titles = [
         Cell(words("quality.file")),
         *(number(words(f"quality.{column}")) for column in counts),

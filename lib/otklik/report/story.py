@@ -220,7 +220,7 @@ def _sentence_on_list(
     profit = profit_of(listed)
 
     def money(amount: float | None) -> str:
-        return formats.money(amount, decision.currency)
+        return formats.money(amount, decision.currency[voice.language])
 
     values = {
         "customers": formats.integer(listed["customers"]),
@@ -258,7 +258,7 @@ def _key_figures(
         else:
             figures.append(_measured(told, "lift_10", words("figure.lift"), 2, voice))
     if "list" in policies and facts.task.decision is not None:
-        listed, currency = policies["list"], facts.task.decision.currency
+        listed, currency = policies["list"], facts.task.decision.currency[voice.language]
         note = words("figure.profit_expected")
         if is_number(listed["out_of_fold_profit"]):
             amounts = formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money)

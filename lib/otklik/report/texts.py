@@ -24,7 +24,7 @@ class Words:
 
     def known(self, prefix: str, key: str) -> str:
         """The text under `prefix.key`, or the key itself where there is none (a kind added elsewhere)."""
-        text = TEXTS.get(f"{prefix}.{key}")
+        text = TEXTS.get(f"{prefix}.{key.replace(' ', '_')}")
         return key if text is None else text[self.language]
 
 
@@ -578,25 +578,49 @@ TEXTS: dict[str, Text] = _texts(
         "No feature has drifted past the limit of {limit} (PSI).",
         "Ни один признак не сместился дальше предела {limit} (PSI).",
     ),
+    found__psi_score=(" The PSI of the model's own score is {value}.", " PSI самой оценки модели: {value}."),
+    detail__random=("random split", "при разбиении вперемешку"),
+    detail__time=("time split", "при разбиении по времени"),
+    detail__of_split=("{split}: {detail}", "{split}: {detail}"),
+    detail__known_leak=(
+        "known only after the decision; alone it has this AUC",
+        "известно лишь после решения; AUC по одному этому признаку",
+    ),
+    detail__suspected_leak=("alone it has AUC {auc}", "по одному этому признаку AUC {auc}"),
+    detail__rare_levels=("{count} levels: {levels}", "число значений {count}: {levels}"),
+    detail__constant=("{feature} has one value in training", "у {feature} в обучении одно значение"),
+    detail__pair=("with {feature}", "в паре с {feature}"),
+    detail__rate_moved=(
+        "not calibrated: the rate has moved: {model}, {split}: mean probability {mean}, observed {observed}",
+        "{model}, {split}: средняя вероятность {mean}, на деле {observed}",
+    ),
+    detail__drift=(
+        "population stability index of the scored rows against training",
+        "индекс стабильности: строки с оценками против обучения",
+    ),
     kind__constant=("constant", "постоянный"),
     kind__duplicate=("duplicate", "дубль"),
     kind__correlated=("correlated", "коррелирует"),
     kind__rare_levels=("rare levels", "редкие значения"),
     kind__suspected_leak=("suspected leak", "подозрение на утечку"),
     kind__known_leak=("known leak", "известная утечка"),
-    kind__immature=("answer not final yet", "ответ ещё не окончателен"),
     kind__drift=("drift (PSI)", "смещение (PSI)"),
     kind__rate_moved=("not calibrated: the rate has moved", "не откалибровано: доля отклика сместилась"),
     action__kept=("kept", "оставлено"),
     action__dropped=("dropped", "убрано"),
     action__merged=("merged", "объединено"),
     action__warned=("warned", "предупреждение"),
+    action__left_out=("left out", "не используется"),
     # --- quality ------------------------------------------------------------------------------------------------------
     quality__takeaway=(
         "{rows} records came in {files} {files_word}: {accepted} accepted, {rejected} rejected, {duplicates} "
         "duplicates; {balance}.",
         "Поступило записей: {rows}, файлов: {files}. Принято {accepted}, отклонено {rejected}, дублей "
         "{duplicates}; {balance}.",
+    ),
+    quality__replaced=(
+        " Not counted are files that later ones of the same name have replaced: {n}.",
+        " Не учтены файлы, которые заменены более поздними того же имени: {n}.",
     ),
     quality__balanced=("every file balances exactly", "по каждому файлу баланс сходится точно"),
     quality__unbalanced=("files that do not balance: {files}", "не сходится баланс файлов: {files}"),
@@ -614,6 +638,7 @@ TEXTS: dict[str, Text] = _texts(
     quality__warnings=("Warnings", "Предупреждения"),
     status__loaded=("loaded", "загружен"),
     status__rejected=("refused", "отклонён"),
+    status__replaced=("replaced", "заменён"),
     quality__states=("Rows of the question by answer", "Строки вопроса по ответу"),
     quality__state=("Answer", "Ответ"),
     state__yes=("yes", "да"),
@@ -686,8 +711,8 @@ TEXTS: dict[str, Text] = _texts(
     ),
     term__profit=("Profit", "Прибыль"),
     explain__profit=(
-        "Value × responses − cost × contacts, for those whose probability reaches cost ÷ value.",
-        "Ценность × отклики − цена × обращения для тех, чья вероятность не ниже цена ÷ ценность.",
+        "Value × responses − cost × contacts, for those whose probability is above cost ÷ value.",
+        "Ценность × отклики − цена × обращения для тех, чья вероятность выше, чем цена ÷ ценность.",
     ),
     term__psi=("PSI", "PSI"),
     explain__psi=(

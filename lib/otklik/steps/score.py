@@ -27,6 +27,8 @@ from otklik.steps.question import Question, answered_before, asked, features_run
 from otklik.steps.starts import noted
 
 _DRIFTED = "inputs have drifted"
+#: What the value of a finding of drift is.
+DRIFT_DETAIL = "population stability index of the scored rows against training"
 
 
 def score_rows(job: Job, question: Question | None = None) -> int:
@@ -140,7 +142,7 @@ def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, sc
             "run_id": question.run_id,
             "kind": "drift",
             "feature": moved["feature"],
-            "detail": "population stability index of the scored rows against training",
+            "detail": DRIFT_DETAIL,
             "value": moved["psi"],
             "action": ["warned" if value > limit else "kept" for value in moved["psi"]],
         }

@@ -1,10 +1,10 @@
 -- How often others reposted, mentioned or answered an account up to the moment.
--- column received_count_6h: acts of others towards the account in the last 6h | действий других в отношении аккаунта за последние 6h
--- column received_count_24h: the same in the last 24h | то же за последние 24h
--- column received_count_72h: the same in the last 72h | то же за последние 72h
--- column received_rt_count_24h: reposts of the account in the last 24h | репостов аккаунта за последние 24h
--- column received_mt_count_24h: mentions of the account in the last 24h | упоминаний аккаунта за последние 24h
--- column received_re_count_24h: replies to the account in the last 24h | ответов аккаунту за последние 24h
+-- column received_count_6h: acts of others towards the account in the last 6 hours | действий других в отношении аккаунта за последние 6 ч
+-- column received_count_24h: the same in the last 24 hours | то же за последние 24 ч
+-- column received_count_72h: the same in the last 72 hours | то же за последние 72 ч
+-- column received_rt_count_24h: reposts of the account in the last 24 hours | репостов аккаунта за последние 24 ч
+-- column received_mt_count_24h: mentions of the account in the last 24 hours | упоминаний аккаунта за последние 24 ч
+-- column received_re_count_24h: replies to the account in the last 24 hours | ответов аккаунту за последние 24 ч
 -- column received_from_24h: different accounts behind those acts | разных аккаунтов за этими действиями
 WITH received AS (
     SELECT

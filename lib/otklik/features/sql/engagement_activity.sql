@@ -30,29 +30,29 @@
 {% set horizon.name = horizon.hours ~ 'h' %}
 {% endif %}
 {% for window in windows %}
--- column event_count_{{ window | name }}: events in the last {{ window }} | событий за последние {{ window }}
+-- column event_count_{{ window | name }}: events in the last {{ window | in_english }} | событий за последние {{ window | in_russian }}
 {% endfor %}
 {% for kind in kinds %}
 {% for window in kind_windows %}
--- column {{ kind | lower | name }}_count_{{ window | name }}: events of kind {{ kind }} in the last {{ window }} | событий вида {{ kind }} за последние {{ window }}
+-- column {{ kind | lower | name }}_count_{{ window | name }}: events of kind {{ kind }} in the last {{ window | in_english }} | событий вида {{ kind }} за последние {{ window | in_russian }}
 {% endfor %}
 {% endfor %}
 {% for topic in topics %}
 {% for window in topic_windows %}
--- column about_{{ topic | lower | name }}_count_{{ window | name }}: events about {{ topic }} in the last {{ window }} | событий на тему {{ topic }} за последние {{ window }}
+-- column about_{{ topic | lower | name }}_count_{{ window | name }}: events about {{ topic }} in the last {{ window | in_english }} | событий на тему {{ topic }} за последние {{ window | in_russian }}
 {% endfor %}
 {% endfor %}
 {% for network in networks %}
 {% for window in network_windows %}
--- column on_{{ network | lower | name }}_count_{{ window | name }}: events on {{ network }} in the last {{ window }} | событий в сети {{ network }} за последние {{ window }}
+-- column on_{{ network | lower | name }}_count_{{ window | name }}: events on {{ network }} in the last {{ window | in_english }} | событий в сети {{ network }} за последние {{ window | in_russian }}
 {% endfor %}
 {% endfor %}
--- column days_since_last_event: days since the last event, at most {{ horizon.hours / 24 }} (also where there is none) | дней с последнего события, не больше {{ horizon.hours / 24 }} (и когда событий нет)
+-- column days_since_last_event: days since the last event, at most {{ '%g' | format(horizon.hours / 24) }} (also where there is none) | дней с последнего события, не больше {{ '%g' | format(horizon.hours / 24) }} (и когда событий нет)
 {% if trend_window is defined %}
--- column activity_trend_{{ trend_window | name }}: log of events in the last {{ trend_window }} over those in the {{ trend_window }} before, each plus one | логарифм отношения числа событий за последние {{ trend_window }} к предыдущим {{ trend_window }} (к обоим прибавлено 1)
+-- column activity_trend_{{ trend_window | name }}: log of events in the last {{ trend_window | in_english }} over those in the {{ trend_window | in_english }} before, each plus one | логарифм отношения числа событий за последние {{ trend_window | in_russian }} к предыдущим {{ trend_window | in_russian }} (к обоим прибавлено 1)
 {% endif %}
 {% if topics %}
--- column distinct_topics_{{ horizon.name | name }}: different topics in the last {{ horizon.name }} | разных тем за последние {{ horizon.name }}
+-- column distinct_topics_{{ horizon.name | name }}: different topics in the last {{ horizon.name | in_english }} | разных тем за последние {{ horizon.name | in_russian }}
 {% endif %}
 -- column night_share_{{ horizon.name | name }}: share of events from 0 to 6 h, empty without events | доля событий с 0 до 6 ч, пусто без событий
 -- column morning_share_{{ horizon.name | name }}: share of events from 6 to 12 h, empty without events | доля событий с 6 до 12 ч, пусто без событий

@@ -6,13 +6,15 @@
     key          its column that names the customer
     columns      the columns to take
     known_after  columns that become known only after the decision; may be left out
+    meanings     table of column = "English meaning | русский смысл"; a column that is not in it is called by its name
 #}
 {% set known_after = known_after | default([]) %}
+{% set meanings = meanings | default({}) | meanings_of(columns + known_after) %}
 {% for column in columns %}
--- column {{ column | name }}: {{ column | replace('_', ' ') }} | {{ column | replace('_', ' ') }}
+-- column {{ column | name }}: {{ meanings[column] }}
 {% endfor %}
 {% for column in known_after %}
--- column {{ column | name }} [after]: {{ column | replace('_', ' ') }} | {{ column | replace('_', ' ') }}
+-- column {{ column | name }} [after]: {{ meanings[column] }}
 {% endfor %}
 SELECT
 {% for column in columns + known_after %}

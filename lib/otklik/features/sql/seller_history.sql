@@ -5,16 +5,16 @@
 #}
 {% set windows = windows | map('whole') | list %}
 -- column days_since_last_post: days from the seller's last post to the moment, at most 365, empty without one | дней от последней записи продавца, не больше 365, пусто, если её нет
--- column top_quarter_begins: 75th percentile of the shares of the seller's posts of the last 365d | 75-й процентиль числа репостов у записей продавца за последние 365d
--- column same_type_posts_365d: posts of the planned type in the last 365d | записей того же вида за последние 365d
+-- column top_quarter_begins: 75th percentile of the shares of the seller's posts of the last 365 days | 75-й процентиль числа репостов у записей продавца за последние 365 дн.
+-- column same_type_posts_365d: posts of the planned type in the last 365 days | записей того же вида за последние 365 дн.
 -- column same_type_mean_shares_365d: mean shares of those posts, empty without any | среднее число репостов у этих записей, пусто, если их нет
 -- column same_type_top_share_365d: share of those posts with more shares than the 75th percentile, empty without any | доля этих записей, у которых репостов больше 75-го процентиля, пусто, если их нет
 {% for days in windows %}
--- column posts_{{ days }}d: posts of the seller in the last {{ days }}d | записей продавца за последние {{ days }}d
--- column video_share_{{ days }}d: share of videos in the posts of the last {{ days }}d, empty without any | доля видео среди записей за последние {{ days }}d, пусто, если их нет
+-- column posts_{{ days }}d: posts of the seller in the last {{ (days ~ 'd') | in_english }} | записей продавца за последние {{ (days ~ 'd') | in_russian }}
+-- column video_share_{{ days }}d: share of videos in the posts of the last {{ (days ~ 'd') | in_english }}, empty without any | доля видео среди записей за последние {{ (days ~ 'd') | in_russian }}, пусто, если их нет
 {% for measure, russian in (('shares', 'репостов'), ('comments', 'комментариев'), ('reactions', 'реакций')) %}
--- column mean_{{ measure }}_{{ days }}d: mean {{ measure }} of the posts of the last {{ days }}d, empty without any | среднее число {{ russian }} у записей за последние {{ days }}d, пусто, если их нет
--- column median_{{ measure }}_{{ days }}d: median {{ measure }} of the posts of the last {{ days }}d, empty without any | медиана числа {{ russian }} у записей за последние {{ days }}d, пусто, если их нет
+-- column mean_{{ measure }}_{{ days }}d: mean {{ measure }} of the posts of the last {{ (days ~ 'd') | in_english }}, empty without any | среднее число {{ russian }} у записей за последние {{ (days ~ 'd') | in_russian }}, пусто, если их нет
+-- column median_{{ measure }}_{{ days }}d: median {{ measure }} of the posts of the last {{ (days ~ 'd') | in_english }}, empty without any | медиана числа {{ russian }} у записей за последние {{ (days ~ 'd') | in_russian }}, пусто, если их нет
 {% endfor %}
 {% endfor %}
 {% macro within(days) %}FILTER (WHERE us_before < {{ days }} * 86400000000){% endmacro %}

@@ -174,10 +174,15 @@ def held(
     while (other := _take(folder, holder)) is not None:
         if left <= 0:
             waited = f" after {wait:g} s" if wait else ""
+            last_resort = (
+                f"if that machine or container is gone for good, delete the file {folder / LEASE}"
+                if other.is_out_of_sight()
+                else "end that process"
+            )
             raise BusyError(
                 f"another process writes to it{waited}: {other.in_words()}",
                 where=str(folder),
-                cure="wait for it, give a longer --wait, or end that process",
+                cure=f"wait for it, give a longer --wait, or {last_resort}",
             )
         if left == wait:
             say(f"  waiting up to {wait:g} s for {other.in_words()}")

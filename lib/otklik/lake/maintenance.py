@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import functions as F
@@ -114,26 +114,27 @@ def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[s
     ]
 
 
-def run_flaws(lake: Lake, versions: dict[str, int]) -> list[DamagedError]:
+def run_flaws(lake: Lake, version_of: Callable[[str], int | None]) -> list[DamagedError]:
     """Results that the ledger of runs names and that are not there.
 
     Args:
         lake: the lake.
-        versions: table → its newest version.
+        version_of: says a table's newest version. It is asked when the ledger has been read: a run may end meanwhile.
     """
     runs = lake.find(RUNS.name)
     if runs is None:
         return []
     outputs = runs.where("status = 'done'").select("run_id", F.explode("outputs").alias("table", "version"))
     newest = outputs.groupBy("table").agg(F.max("version").alias("version"), F.max_by("run_id", "version").alias("id"))
+    found = [(row, version_of(row.table)) for row in newest.collect()]
     return [
         DamagedError(
-            f"run {row.id} wrote version {row.version}, the table has {versions.get(row.table)}",
+            f"run {row.id} wrote version {row.version}, the table has {'none' if there is None else there}",
             where=row.table,
             cure=_CURE,
         )
-        for row in newest.collect()
-        if row.version > versions.get(row.table, NOTHING)
+        for row, there in found
+        if there is None or row.version > there
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from otklik.errors import ConfigurationError, DamagedError
-from otklik.lake import maintenance
+from otklik.lake import lease, maintenance
 from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
@@ -38,6 +38,7 @@ def maintain_lake(job: Job) -> int:
     if not tables:
         raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
     only_checks = job.options["check_only"]
+    writer = _writer(job)
     run = start_of(job, "maintain", "", hash_of([days, only_checks]))
     try:
         ledger = FileLedger(job.lake)
@@ -52,7 +53,10 @@ def maintain_lake(job: Job) -> int:
             else:
                 step.say("left out: no lease shows whether somebody else writes; --force repairs")
     with job.progress.step("check") as step:
-        flaws = _flaws(job, ledger, tables)
+        leftovers = _leftovers(job, ledger, tables)
+        # One that began meanwhile is no killed run either.
+        writer = writer or _writer(job)
+        flaws = ([] if writer is not None else leftovers) + _flaws(job, ledger, tables)
         step.rows(len(tables), "tables")
         step.rows(len(flaws), "flaws")
     if not only_checks and not flaws:
@@ -63,8 +67,18 @@ def maintain_lake(job: Job) -> int:
     if not only_checks:
         _print_sizes(job, tables)
         record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
+    if writer is not None:
+        job.print_result(f"at work: {writer.in_words()}; what it has not finished is not judged\n")
     job.print_result("".join(f"wrong: {flaw.line()}\n" for flaw in flaws))
     return 1 if flaws else 0
+
+
+def _writer(job: Job) -> lease.Holder | None:
+    """Who writes to the lake while it is only looked at; None where nobody does, or no lease says so."""
+    if job.is_alone or job.lease_folder is None:
+        return None
+    holder = lease.read(job.lease_folder)
+    return holder if holder is not None and holder.may_still_write() else None
 
 
 def _may_repair(job: Job) -> bool:
@@ -105,31 +119,36 @@ def _orphans(job: Job) -> list[tuple[str, str]]:
     ]
 
 
+def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
+    """What no ledger knows: a killed run's, unless somebody is writing it just now."""
+    has_lease = job.is_alone or job.lease_folder is not None
+    cure = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
+    of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
+    commits = [
+        DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
+        for table, count in maintenance.unfinished(job.lake, ledger, of_records).items()
+    ]
+    return commits + [
+        DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
+        for folder, name in _orphans(job)
+    ]
+
+
 def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     lake = job.lake
-    cure = "`otklik maintain`" if job.is_alone else "see to it that nothing else writes, then `otklik maintain --force`"
     found = []
     for table in tables:
         definition = _definition(job, table)
         if definition is not None:
             found += maintenance.definition_flaws(lake, table, definition)
-    of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
-    found += [
-        DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
-        for table, count in maintenance.unfinished(lake, ledger, of_records).items()
-    ]
     found += maintenance.ledger_flaws(lake, ledger)
-    found += maintenance.run_flaws(lake, {table: lake.version(table) or 0 for table in tables})
+    found += maintenance.run_flaws(lake, lake.version)
     for task in registry.tasks(job.lake):
         for row in registry.history(lake, task).drop_duplicates(subset=["folder"]).to_dict("records"):
             try:
                 registry.load(lake, row["folder"], row["manifest_hash"])
             except DamagedError as fault:
                 found.append(fault)
-    found += [
-        DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
-        for folder, name in _orphans(job)
-    ]
     return found
 
 

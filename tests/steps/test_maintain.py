@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.bench import TakeIn, dying, job_on
+from tests.bench import TakeIn, dying, job_on, register_model
 
 from otklik.errors import ConfigurationError, DamagedError
 from otklik.lake.folder import Folder
 from otklik.lake.lease import held
-from otklik.lake.ledger import FileLedger, input_versions
+from otklik.lake.ledger import FileLedger, Run, input_versions, record_run
 from otklik.lake.maintenance import run_flaws
 from otklik.lake.recovery import with_same_rows
 from otklik.lake.store import Lake
@@ -175,6 +177,76 @@ def test_what_the_ledger_does_not_say_is_wrong_and_stays(
         "wrong: ops.files: june.csv of calls: its counts do not add up",
         "wrong: silver.calls: 2 rows, the ledger says 7",
     ]
+
+
+@pytest.mark.long
+def test_a_table_that_is_gone_or_older_than_the_ledger_is_named_beside_the_others(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a", "x,bad")
+    take_in("july.csv", "2,b")
+    shutil.rmtree(lake.folder("silver", "calls"))
+    log = Path(lake.folder("bronze", "calls", "_delta_log"))
+    newest = sorted(log.glob("*.json"))[-1]
+    for file in log.glob(f"*{newest.name}*"):
+        file.unlink()
+
+    assert maintain(lake, tmp_path) == 1
+
+    assert [line.partition(" →")[0].partition(": run ")[0] for line in wrong(capsys)] == [
+        f"wrong: bronze.calls: the ledger knows version {int(newest.stem)} of it, and its newest is 1",
+        "wrong: silver.calls: there is no such table",
+        "wrong: bronze.calls",
+        "wrong: silver.calls",
+    ]
+
+
+def test_a_table_that_a_killed_run_had_only_begun_to_make_is_removed(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    begun = ["gold.scoreboard", "silver.others"]
+    for table in begun:
+        Path(lake.folder(*table.split("."), "_delta_log", "_staged_commits")).mkdir(parents=True)
+
+    assert maintain(lake, tmp_path, check_only=True) == 1
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        f"wrong: {table}: a killed run had only begun to make it" for table in begun
+    ]
+
+    assert maintain(lake, tmp_path) == 0
+    assert not any(Path(lake.folder(*table.split("."), "_delta_log")).exists() for table in begun)
+
+
+def test_models_are_not_taken_for_leftovers_where_the_table_that_names_them_is_gone(
+    lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = register_model(lake, "calls", 1)
+    now = datetime.now(UTC)
+    run = Run("run_1", "train", "calls", None, "failed", {}, "", "", now)
+    record_run(lake, run.done(now, {"gold.model_runs": 1}, 0, 0, ""))
+    shutil.rmtree(lake.folder("gold", "model_runs"))
+
+    assert maintain(lake, tmp_path) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: gold.model_runs: run run_1 wrote version 1, the table has none"
+    ]
+    assert folder.exists()
+
+
+def test_where_the_ledger_of_files_is_gone_nothing_is_taken_back(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    shutil.rmtree(lake.folder("ops", "files"))
+
+    assert maintain(lake, tmp_path) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: ops.files: files were taken in, and the ledger of files is gone"
+    ]
+    assert lake.read("silver.calls").count() == 1
 
 
 def test_a_batch_of_which_the_ledger_says_more_is_wrong(

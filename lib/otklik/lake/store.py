@@ -146,21 +146,30 @@ class Lake:
         constraints = {f"delta.constraints.{name}": holds for name, holds in table.constraints.items()}
         wanted = {**HOUSE_PROPERTIES, **table.properties, **constraints}
         properties = ", ".join(f"'{key}' = {sql_text(value)}" for key, value in sorted(wanted.items()))
-        if self.catalog is None and "://" not in self.root:
-            self._remove_log_without_versions(table)
+        if self.has_log_without_versions(table.name):
+            self.remove_log_without_versions(table.name)
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA{cluster} "
             f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
         )
 
-    def _remove_log_without_versions(self, table: Table) -> None:
-        """A run that was killed, or found the disk full, before a table's first commit leaves a log without versions.
+    def has_log_without_versions(self, table: str) -> bool:
+        """Whether a run was killed, or found the disk full, before the table's first commit.
 
-        Delta takes it for a table: it would neither make one nor write to it. Object stores know no half-made commit.
+        Delta takes such a log for a table: it would neither make one nor write to it. Object stores know no half-made
+        commit.
         """
-        place = Path(self.folder(*table.name.split("."), "_delta_log"))
-        if place.is_dir() and not [*place.glob("*.json"), *place.glob("*.parquet")]:
-            shutil.rmtree(place)
+        if self.catalog is not None or "://" in self.root:
+            return False
+        place = self._log(table)
+        return place.is_dir() and not [*place.glob("*.json"), *place.glob("*.parquet")]
+
+    def remove_log_without_versions(self, table: str) -> None:
+        """Let the table be made anew; call it only where `has_log_without_versions`."""
+        shutil.rmtree(self._log(table))
+
+    def _log(self, table: str) -> Path:
+        return Path(self.folder(*table.split("."), "_delta_log"))
 
     def _create_or_find(self, table: Table, label: str, after: int, *, is_new: bool) -> Commit | None:
         """The write that carries this label, if the table has it; a missing table is made."""

@@ -10,7 +10,8 @@ from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.recovery import settle
-from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, SILVER, Table
+from otklik.lake.store import Lake
+from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, MODEL_RUNS, RUNS, SILVER, Table
 from otklik.models import registry
 from otklik.settings import load
 from otklik.sources.contract import Contract
@@ -41,19 +42,22 @@ def maintain_lake(job: Job) -> int:
     writer = _writer(job)
     run = start_of(job, "maintain", "", hash_of([days, only_checks]))
     try:
-        ledger = FileLedger(job.lake)
+        ledger = maintenance.whole_ledger(job.lake)
     except DamagedError as fault:
-        # Without it every batch looks like a killed run's: nothing is judged, and above all nothing taken back.
+        # Nothing is judged without it, and above all nothing taken back.
         job.print_result(f"wrong: {fault.line()}\n")
         return 1
+    stuck: list[DamagedError] = []
     if not only_checks:
         with job.progress.step("repair") as step:
             if _may_repair(job):
-                step.say(f"{_take_back(job, ledger, tables)} tables brought back, {_clear_away(job)} leftovers removed")
+                removed = _clear_away(job, tables)
+                step.say(f"{_take_back(job, ledger, tables, stuck)} tables brought back, {removed} leftovers removed")
             else:
                 step.say("left out: no lease shows whether somebody else writes; --force repairs")
+        tables = maintenance.table_names(job.lake)
     with job.progress.step("check") as step:
-        leftovers = _leftovers(job, ledger, tables)
+        leftovers = stuck + _leftovers(job, ledger, tables)
         # One that began meanwhile is no killed run either.
         writer = writer or _writer(job)
         flaws = ([] if writer is not None else leftovers) + _flaws(job, ledger, tables)
@@ -65,8 +69,9 @@ def maintain_lake(job: Job) -> int:
                 maintenance.compact(job.lake, table)
                 maintenance.vacuum(job.lake, table, days * 24)
     if not only_checks:
-        _print_sizes(job, tables)
-        record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
+        _print_sizes(job, [table for table in tables if job.lake.exists(table)])
+        if all(flaw.where != RUNS.name for flaw in flaws):
+            record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
     if writer is not None:
         job.print_result(f"at work: {writer.in_words()}; what it has not finished is not judged\n")
     job.print_result("".join(f"wrong: {flaw.line()}\n" for flaw in flaws))
@@ -86,26 +91,39 @@ def _may_repair(job: Job) -> bool:
     return job.is_alone or bool(job.options["force"])
 
 
-def _take_back(job: Job, ledger: FileLedger, tables: list[str]) -> int:
-    """Undo the commits of batches that never came to their end; returns how many tables were brought back."""
+def _take_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[DamagedError]) -> int:
+    """Undo the commits of batches that never came to their end; returns how many tables were brought back.
+
+    What could not be brought back is added to `stuck`.
+    """
     of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
     unfinished = maintenance.unfinished(job.lake, ledger, of_records)
     known = ledger.versions(list(unfinished))
     for table in unfinished:
-        settle(job.lake, table, known.get(table), _NOBODY, job.progress.line)
-    return len(unfinished)
+        with maintenance.noting(stuck, table):
+            settle(job.lake, table, known.get(table), _NOBODY, job.progress.line)
+    return len(unfinished) - len(stuck)
 
 
-def _clear_away(job: Job) -> int:
-    """Remove half-written files, and model folders that no pointer row names; returns how many."""
+def _clear_away(job: Job, tables: list[str]) -> int:
+    """Remove half-made tables, half-written files, and model folders that no pointer row names; returns how many."""
+    half_made = [table for table in tables if job.lake.has_log_without_versions(table)]
+    for table in half_made:
+        job.lake.remove_log_without_versions(table)
     orphans = _orphans(job)
     for folder, name in orphans:
         Folder(job.lake.folder(folder)).delete(name)
-    return len(orphans)
+    return len(half_made) + len(orphans)
 
 
 def _orphans(job: Job) -> list[tuple[str, str]]:
     """(folder of the lake, name in it) of what a killed training or report left."""
+    half_written = [
+        (folder, name) for folder in ("models", "report") for name in Folder(job.lake.folder(folder)).half_written()
+    ]
+    if _pointer_flaws(job.lake):
+        # Without all its rows every model looks like a killed training's.
+        return half_written
     named = {folder for task in registry.tasks(job.lake) for folder in registry.history(job.lake, task)["folder"]}
     models = Folder(job.lake.folder("models"))
     left = [
@@ -114,9 +132,13 @@ def _orphans(job: Job) -> list[tuple[str, str]]:
         for run in Folder(job.lake.folder("models", task)).folders()
         if f"models/{task}/{run}" not in named
     ]
-    return left + [
-        (folder, name) for folder in ("models", "report") for name in Folder(job.lake.folder(folder)).half_written()
-    ]
+    return left + half_written
+
+
+def _pointer_flaws(lake: Lake) -> list[DamagedError]:
+    """What is wrong with the table that says which models there are."""
+    found = maintenance.definition_flaws(lake, MODEL_RUNS.name, MODEL_RUNS) if lake.exists(MODEL_RUNS.name) else []
+    return found + maintenance.run_flaws(lake, lake.version, only=MODEL_RUNS.name)
 
 
 def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
@@ -128,21 +150,33 @@ def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedE
         DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
         for table, count in maintenance.unfinished(job.lake, ledger, of_records).items()
     ]
-    return commits + [
-        DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
-        for folder, name in _orphans(job)
+    half_made = [
+        DamagedError("a killed run had only begun to make it", where=table, cure=f"{cure} removes it")
+        for table in tables
+        if job.lake.has_log_without_versions(table)
+    ]
+    return [
+        *half_made,
+        *commits,
+        *(
+            DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
+            for folder, name in _orphans(job)
+        ),
     ]
 
 
 def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     lake = job.lake
-    found = []
+    found: list[DamagedError] = []
     for table in tables:
         definition = _definition(job, table)
-        if definition is not None:
-            found += maintenance.definition_flaws(lake, table, definition)
+        if definition is not None and not lake.has_log_without_versions(table):
+            with maintenance.noting(found, table):
+                found += maintenance.definition_flaws(lake, table, definition)
     found += maintenance.ledger_flaws(lake, ledger)
     found += maintenance.run_flaws(lake, lake.version)
+    if any(flaw.where == MODEL_RUNS.name for flaw in found):
+        return found
     for task in registry.tasks(job.lake):
         for row in registry.history(lake, task).drop_duplicates(subset=["folder"]).to_dict("records"):
             try:

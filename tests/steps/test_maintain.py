@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.bench import TakeIn, dying, job_on, register_model
+from tests.bench import CALLS, TakeIn, dying, job_on, register_model
 
 from otklik.errors import ConfigurationError, DamagedError
+from otklik.home import Home
 from otklik.lake.folder import Folder
 from otklik.lake.lease import held
 from otklik.lake.ledger import FileLedger, Run, input_versions, record_run
@@ -174,6 +175,7 @@ def test_what_the_ledger_does_not_say_is_wrong_and_stays(
     assert maintain(lake, tmp_path) == 1
 
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: ops.files: nothing holds its rows to nothing_lost_nothing_twice",
         "wrong: ops.files: june.csv of calls: its counts do not add up",
         "wrong: silver.calls: 2 rows, the ledger says 7",
     ]
@@ -199,6 +201,18 @@ def test_a_table_that_is_gone_or_older_than_the_ledger_is_named_beside_the_other
         "wrong: bronze.calls",
         "wrong: silver.calls",
     ]
+
+
+def test_a_table_whose_files_are_gone_is_named(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    for file in Path(lake.folder("bronze", "calls")).rglob("*.parquet"):
+        file.unlink()
+
+    assert maintain(lake, tmp_path, check_only=True) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == ["wrong: bronze.calls: files of it are gone"]
 
 
 def test_a_table_that_a_killed_run_had_only_begun_to_make_is_removed(
@@ -301,6 +315,51 @@ def test_a_table_that_is_not_as_defined_is_named(
 
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
         "wrong: ops.runs: not as defined: message STRING (missing)"
+    ]
+
+
+def test_columns_constraints_and_marks_beside_the_definition_are_named(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    runs, bronze = lake.reference("ops.runs"), lake.reference("bronze.calls")
+    lake.spark.sql(f"ALTER TABLE {runs} ADD COLUMN mood STRING")
+    lake.spark.sql(f"ALTER TABLE {runs} DROP CONSTRAINT status_is_known")
+    lake.spark.sql(f"ALTER TABLE {bronze} SET TBLPROPERTIES ('otklik.personal' = 'record')")
+
+    assert maintain(lake, tmp_path) == 1
+
+    said = wrong(capsys)
+    assert [line.partition(" →")[0] for line in said] == [
+        "wrong: bronze.calls: not as defined: other columns are marked as personal: record",
+        "wrong: ops.runs: not as defined: mood string (not defined)",
+        "wrong: ops.runs: nothing holds its rows to status_is_known",
+    ]
+    lake.spark.sql(said[2].partition("→ ")[2])
+    assert maintain(lake, tmp_path) == 1
+    assert len(wrong(capsys)) == 2
+
+
+@pytest.mark.long
+def test_silver_is_compared_with_the_contract_under_which_it_came_in(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    sources = tmp_path / "home" / "conf" / "sources"
+    sources.mkdir(parents=True)
+    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True)
+    job = replace(job, home=Home(tmp_path / "home"))
+
+    (sources / "calls.toml").write_text(CALLS.replace("text =", "said ="), encoding="utf-8")
+    assert maintain_lake(job) == 0
+
+    (sources / "calls.toml").write_text(CALLS, encoding="utf-8")
+    assert maintain_lake(job) == 0
+    lake.spark.sql(f"ALTER TABLE {lake.reference('silver.calls')} ADD COLUMN mood STRING")
+    capsys.readouterr()
+    assert maintain_lake(job) == 1
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: silver.calls: not as defined: mood string (not defined)"
     ]
 
 

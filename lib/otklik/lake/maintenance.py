@@ -34,6 +34,21 @@ class Size:
     bytes: int
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a table should be.
+
+    Attributes:
+        definition: the table by its own name.
+        is_whole: whether the definition names all its columns; those of a task or contract may be unknown.
+        personal: the columns that hold personal data; None = not known.
+    """
+
+    definition: Table
+    is_whole: bool = True
+    personal: Sequence[str] | None = ()
+
+
 def table_names(lake: Lake) -> list[str]:
     """The tables of the lake, sorted."""
     if lake.catalog is None:
@@ -77,18 +92,55 @@ def whole_ledger(lake: Lake) -> FileLedger:
     return ledger
 
 
-def definition_flaws(lake: Lake, table: str, definition: Table) -> list[DamagedError]:
-    """Columns that the definition has and the table has not, or has with another type."""
-    there = dict(lake.read(table).dtypes)
+def definition_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
+    """Where a table is not what its definition says: its columns, its constraints, which columns are personal.
+
+    Raises:
+        MissingResultError: if the table is not there.
+    """
+    definition = expected.definition
+    there, defined = lake.read(definition.name).dtypes, [(c.name, plain_type(c.type)) for c in definition.columns]
+    types = dict(there)
     wrong = [
-        f"{column.name} {column.type} ({there.get(column.name, 'missing')})"
+        f"{column.name} {column.type} ({types.get(column.name, 'missing')})"
         for column in definition.columns
-        if there.get(column.name) != plain_type(column.type)
+        if types.get(column.name) != plain_type(column.type)
     ]
-    if not wrong:
+    if expected.is_whole:
+        wrong += [f"{name} {kind} (not defined)" for name, kind in there if name not in dict(defined)]
+        if not wrong and there != defined:
+            wrong.append("its columns stand in another order")
+    return [
+        *([_not_as_defined(definition.name, ", ".join(wrong))] if wrong else []),
+        *_constraint_flaws(lake, definition),
+        *_mark_flaws(lake, expected),
+    ]
+
+
+def _not_as_defined(table: str, how: str) -> DamagedError:
+    return DamagedError(f"not as defined: {how}", where=table, cure="ingest or run again into a fresh lake")
+
+
+def _constraint_flaws(lake: Lake, definition: Table) -> list[DamagedError]:
+    held = lake.constraints(definition.name) if definition.constraints else {}
+    return [
+        DamagedError(
+            f"nothing holds its rows to {name}",
+            where=definition.name,
+            cure=f"ALTER TABLE {lake.reference(definition.name)} ADD CONSTRAINT {name} CHECK ({predicate})",
+        )
+        for name, predicate in definition.constraints.items()
+        if name not in held
+    ]
+
+
+def _mark_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
+    """Columns that are personal and not marked so are shown to everybody."""
+    table = expected.definition.name
+    if expected.personal is None:
         return []
-    what = f"not as defined: {', '.join(wrong)}"
-    return [DamagedError(what, where=table, cure="ingest or run again into a fresh lake")]
+    others = sorted({*expected.personal} ^ {*lake.personal_columns(table)})
+    return [_not_as_defined(table, f"other columns are marked as personal: {', '.join(others)}")] if others else []
 
 
 def unfinished(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> dict[str, int]:

@@ -50,6 +50,8 @@ _HISTORY = ("version", "operation", "operationParameters", "operationMetrics", "
 RESTORE = "RESTORE"
 #: Properties of a table that name columns.
 _MARK = "otklik."
+#: Properties of a table that hold its rows to a predicate.
+_CONSTRAINT = "delta.constraints."
 #: Before the first version of a table.
 NOTHING = -1
 
@@ -143,7 +145,7 @@ class Lake:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         columns = ", ".join(_column_clause(column) for column in table.columns)
         cluster = f" CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
-        constraints = {f"delta.constraints.{name}": holds for name, holds in table.constraints.items()}
+        constraints = {f"{_CONSTRAINT}{name}": holds for name, holds in table.constraints.items()}
         wanted = {**HOUSE_PROPERTIES, **table.properties, **constraints}
         properties = ", ".join(f"'{key}' = {sql_text(value)}" for key, value in sorted(wanted.items()))
         if self.has_log_without_versions(table.name):
@@ -305,11 +307,19 @@ class Lake:
 
     def marked_columns(self, table: str) -> dict[str, list[str]]:
         """The columns of a table by mark: personal, after_decision; none where there is no such table."""
+        marks = self._properties(table, _MARK)
+        return {mark: [name for name in names.split(",") if name] for mark, names in marks.items()}
+
+    def constraints(self, table: str) -> dict[str, str]:
+        """The constraints that Delta holds a table's rows to, by name; none where there is no such table."""
+        return self._properties(table, _CONSTRAINT)
+
+    def _properties(self, table: str, start: str) -> dict[str, str]:
+        """The properties of a table whose names start so, by the rest of their names."""
         if not self.exists(table):
             return {}
         properties = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties
-        marks = {key.removeprefix(_MARK): names for key, names in properties.items() if key.startswith(_MARK)}
-        return {mark: [name for name in names.split(",") if name] for mark, names in marks.items()}
+        return {key.removeprefix(start): value for key, value in properties.items() if key.startswith(start)}
 
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""

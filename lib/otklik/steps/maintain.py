@@ -9,14 +9,15 @@ from otklik.lake import lease, maintenance
 from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
+from otklik.lake.maintenance import Expected
 from otklik.lake.recovery import settle
 from otklik.lake.store import Lake
-from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, MODEL_RUNS, RUNS, SILVER, Table
+from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURE_KEYS, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
 from otklik.settings import load
 from otklik.sources.contract import Contract
 from otklik.steps.context import Job
-from otklik.steps.ingest import silver_table
+from otklik.steps.ingest import hash_of_contract, silver_table
 from otklik.steps.show import as_table
 from otklik.steps.starts import start_of
 
@@ -137,7 +138,7 @@ def _orphans(job: Job) -> list[tuple[str, str]]:
 
 def _pointer_flaws(lake: Lake) -> list[DamagedError]:
     """What is wrong with the table that says which models there are."""
-    found = maintenance.definition_flaws(lake, MODEL_RUNS.name, MODEL_RUNS) if lake.exists(MODEL_RUNS.name) else []
+    found = maintenance.definition_flaws(lake, Expected(MODEL_RUNS)) if lake.exists(MODEL_RUNS.name) else []
     return found + maintenance.run_flaws(lake, lake.version, only=MODEL_RUNS.name)
 
 
@@ -169,10 +170,10 @@ def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError
     lake = job.lake
     found: list[DamagedError] = []
     for table in tables:
-        definition = _definition(job, table)
-        if definition is not None and not lake.has_log_without_versions(table):
+        expected = _expected(job, ledger, table)
+        if expected is not None and not lake.has_log_without_versions(table):
             with maintenance.noting(found, table):
-                found += maintenance.definition_flaws(lake, table, definition)
+                found += maintenance.definition_flaws(lake, expected)
     found += maintenance.ledger_flaws(lake, ledger)
     found += maintenance.run_flaws(lake, lake.version)
     if any(flaw.where == MODEL_RUNS.name for flaw in found):
@@ -186,21 +187,43 @@ def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError
     return found
 
 
-def _definition(job: Job, table: str) -> Table | None:
+def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
     """What a table should look like; None for a table that is not of the house."""
     layer, _, name = table.partition(".")
-    if layer == "silver":
-        contract = job.home.path / "conf" / "sources" / f"{name}.toml"
-        return silver_table(load(Contract, contract, {})) if contract.is_file() else SILVER.of(name)
     fixed = next((known for known in ALL_TABLES if known.name == table), None)
     if fixed is not None:
-        return fixed
+        return Expected(fixed)
+    if layer == "silver":
+        contract = _contract(job, ledger, name)
+        if contract is None:
+            return Expected(SILVER.of(name), is_whole=False, personal=None)
+        return Expected(silver_table(contract), personal=contract.personal_columns)
+    if layer == "bronze":
+        silver = SILVER.of(name).name
+        # The record holds what is a pseudonym in silver.
+        of_record = ["record"] if job.lake.personal_columns(silver) else []
+        return Expected(BRONZE.of(name), personal=of_record if job.lake.exists(silver) else None)
+    return _expected_of_task(table)
+
+
+def _expected_of_task(table: str) -> Expected | None:
     for family in (known for known in ALL_TABLES if "<" in known.name):
         start, end = re.split("<.*>", family.name)
         if table.startswith(start) and table.endswith(end):
             member = table[len(start) : len(table) - len(end)]
-            return FEATURES.of(member, FEATURE_KEYS) if family is FEATURES else family.of(member)
+            if family is FEATURES:
+                return Expected(FEATURES.of(member, FEATURE_KEYS), is_whole=False, personal=None)
+            return Expected(family.of(member))
     return None
+
+
+def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:
+    """The contract under which a source came in last; None where conf/sources has another one of this name, or none."""
+    file, loaded = job.home.path / "conf" / "sources" / f"{source}.toml", ledger.loaded(source)
+    if not loaded or not file.is_file():
+        return None
+    contract = load(Contract, file, {})
+    return contract if hash_of_contract(contract) == loaded[-1].contract_hash else None
 
 
 def _print_sizes(job: Job, tables: list[str]) -> None:

@@ -11,7 +11,9 @@ from otklik.steps.tracking import publish
 def main(job: Job) -> int:
     """Returns the exit code."""
     code = show_champion(job)
-    publish(job)
+    # Who only looks holds no lease: beside a training it would tell MLflow of the same run at the same time.
+    if job.options["run"] is not None:
+        publish(job)
     return code
 
 

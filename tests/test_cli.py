@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otklik import cli, session
 from otklik.cli import COMMANDS, READER_IS_GONE, _require_java, absolute, main, parse_moment
 from otklik.errors import BusyError, ConfigurationError, InputError, SurroundingsError
 from otklik.lake.lease import held
+from otklik.steps.context import Job
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
@@ -135,6 +137,34 @@ def test_a_lake_that_another_process_writes_to_is_refused_before_spark_starts(
         code = main(["ingest", "bank_full", "bank.csv", "--lake", str(tmp_path), "--wait", "0"])
     assert code == BusyError.exit_code
     assert f"another process writes to it: otklik train (process {os.getpid()} on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "waits"),
+    [
+        (["champion", "bank_full"], False),
+        (["champion", "bank_full", "--run", "0f1e2d3c4b5a6978"], True),
+        (["maintain", "--check-only"], False),
+        (["maintain"], True),
+        (["show", "gold.scoreboard"], False),
+    ],
+)
+def test_who_only_reads_does_not_wait_for_a_writer(
+    arguments: list[str], waits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Job] = []
+
+    def run(job: Job) -> int:
+        jobs.append(job)
+        return 0
+
+    monkeypatch.setattr(session, "start", lambda *_, **__: session.Session(None, is_ours=False))  # type: ignore[arg-type]
+    monkeypatch.setattr(cli, "_load", lambda _: run)
+    with held(tmp_path, "train", datetime.now(UTC), wait=0, sleep=lambda _: None, say=lambda _: None):
+        code = main([*arguments, "--lake", str(tmp_path), "--wait", "0"])
+
+    assert code == (BusyError.exit_code if waits else 0)
+    assert [(job.is_alone, job.lease_folder) for job in jobs] == ([] if waits else [(False, tmp_path)])
 
 
 def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(

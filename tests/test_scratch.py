@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from otklik.lake.lease import Member
+from otklik import scratch
+from otklik.lake.lease import Member, pid_namespace
 from otklik.scratch import scratch_folder
 
 
@@ -42,9 +44,25 @@ def test_what_killed_commands_left_goes_first(places: Path) -> None:
 def test_folders_of_the_living_and_of_others_stay(places: Path) -> None:
     me = Member.of(os.getpid())
     assert me is not None
-    theirs = {f"otklik-{me.pid}-{round(me.began)}-x", "otklik-notes", "else"}
+    namespace = re.sub(r"\D", "", pid_namespace())
+    theirs = {f"otklik-{me.pid}-{round(me.began)}-{namespace}-x", "otklik-notes", "else"}
     for name in theirs:
         (places / name).mkdir()
 
     with scratch_folder() as mine:
         assert {path.name for path in places.iterdir()} == {*theirs, mine.name}
+
+
+def test_the_folder_of_a_process_that_cannot_be_seen_from_here_stays(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that shares the place has processes of the same numbers, or of none that are there."""
+    nobody = 100_000_000
+    of_earlier_version, elsewhere = f"otklik-{nobody}-1790000000-x", f"otklik-{nobody}-17-4026530000-x"
+    gone = f"otklik-{nobody}-17-4026531836-x"
+    for name in (of_earlier_version, elsewhere, gone):
+        (places / name).mkdir()
+    monkeypatch.setattr(scratch, "pid_namespace", lambda: "pid:[4026531836]")
+
+    with scratch_folder() as mine:
+        assert {path.name for path in places.iterdir()} == {of_earlier_version, elsewhere, mine.name}

@@ -42,16 +42,24 @@ VOLUMES = "/Volumes/"
 READER_IS_GONE = 141
 
 
+def _always(_: argparse.Namespace) -> bool:
+    return True
+
+
+def _never(_: argparse.Namespace) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Command:
-    """A command: what it does, an example, its arguments, whether it is a job of jobs/ and whether it writes tables."""
+    """A command: what it does, an example, its arguments, whether it is a job of jobs/, and when it writes tables."""
 
     name: str
     does: str
     example: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     is_job: bool = True
-    writes: bool = False
+    writes: Callable[[argparse.Namespace], bool] = _never
 
 
 def _no_arguments(_: argparse.ArgumentParser) -> None:
@@ -85,6 +93,10 @@ def _draft(parser: argparse.ArgumentParser) -> None:
 def _champion(parser: argparse.ArgumentParser) -> None:
     _task(parser)
     parser.add_argument("--run", metavar="ID", help="make the model of this run the champion again")
+
+
+def _where_a_run_is_named(given: argparse.Namespace) -> bool:
+    return given.run is not None
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +136,10 @@ def _maintain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="allow --keep-days under 7, and repairs without a lease")
 
 
+def _unless_it_only_checks(given: argparse.Namespace) -> bool:
+    return not given.check_only
+
+
 COMMANDS = (
     Command("check", "validate TOML files; starts no Spark", "otklik check conf/tasks/bank_full.toml", _check, False),
     Command(
@@ -142,19 +158,21 @@ COMMANDS = (
         "take files in: raw → bronze → silver",
         "otklik ingest bank_full bank-full.csv.gz",
         _ingest,
-        writes=True,
+        writes=_always,
     ),
-    Command("features", "build a task's features", "otklik features bank_full --as-of 2010-11-17", _task, writes=True),
-    Command("train", "train, judge and register models", "otklik train bank_full", _task, writes=True),
-    Command("score", "score rows with the champion, and decide", "otklik score bank_full", _task, writes=True),
-    Command("report", "write report/index.html", "otklik report bank_full --lang ru", _optional_task, writes=True),
-    Command("run", "features → train → score → report", "otklik run bank_full", _task, writes=True),
+    Command(
+        "features", "build a task's features", "otklik features bank_full --as-of 2010-11-17", _task, writes=_always
+    ),
+    Command("train", "train, judge and register models", "otklik train bank_full", _task, writes=_always),
+    Command("score", "score rows with the champion, and decide", "otklik score bank_full", _task, writes=_always),
+    Command("report", "write report/index.html", "otklik report bank_full --lang ru", _optional_task, writes=_always),
+    Command("run", "features → train → score → report", "otklik run bank_full", _task, writes=_always),
     Command(
         "champion",
         "show a task's champion, or roll back",
         "otklik champion bank_full --run 0f1e2d3c4b5a6978",
         _champion,
-        writes=True,
+        writes=_where_a_run_is_named,
     ),
     Command(
         "export",
@@ -167,9 +185,11 @@ COMMANDS = (
         "repair, check, compact and vacuum the lake",
         "otklik maintain --keep-days 90",
         _maintain,
-        writes=True,
+        writes=_unless_it_only_checks,
     ),
-    Command("demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments, writes=True),
+    Command(
+        "demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments, writes=_always
+    ),
     Command("world", "write the built-in world's files", "otklik world --customers 20000 --seed 7 --out world", _world),
     Command(
         "show", "print rows of a table", "otklik show gold.scoreboard --where \"split = 'time'\" --format json", _show
@@ -227,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress = _progress(given)
     try:
         if command.is_job:
-            return _run_job(given, progress, writes=command.writes)
+            return _run_job(given, progress, writes=command.writes(given))
         return _run_offline(given, progress)
     except (Exception, KeyboardInterrupt) as fault:
         stop = _stop_behind(fault)
@@ -461,6 +481,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             print_result=_print_result,
             scratch=scratch,
             is_alone=held is not None,
+            lease_folder=folder if is_on_a_disk else None,
             tracking=_tracking(),
         )
         return _load(script)(job)

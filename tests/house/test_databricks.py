@@ -437,6 +437,7 @@ def test_what_a_step_is_given_on_databricks(step: Step, on_databricks: list[Job]
     assert job.lake.reference("gold.scoreboard") == f"`{job.lake.catalog}`.`gold`.`scoreboard`"
     assert job.lake.folder("models") == f"/Volumes/{job.lake.catalog}/ops/lake/models"
     assert not job.is_alone
+    assert job.lease_folder is None
     for path in job.options.names.get("paths", []):
         # Python sees a volume as a folder, the JVM does not.
         assert path.startswith(f"dbfs:///Volumes/{job.lake.catalog}/ops/landing/")

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from otklik.errors import BusyError
+from otklik.lake import lease as lease_module
 from otklik.lake.lease import LEASE, Holder, Lease, Member, boot_id, held, read
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -60,7 +62,7 @@ def test_it_names_its_holder_and_is_gone_afterwards(tmp_path: Path) -> None:
 
 def test_a_second_writer_is_told_who_writes(tmp_path: Path, other: subprocess.Popen[bytes]) -> None:
     held_by(tmp_path, other.pid)
-    with pytest.raises(BusyError, match=rf"otklik train \(process {other.pid} on .*--wait"), take(tmp_path):
+    with pytest.raises(BusyError, match=rf"otklik train \(process {other.pid} on .*--wait, or end"), take(tmp_path):
         pass
     assert read(tmp_path) is not None
 
@@ -117,10 +119,77 @@ def test_a_number_given_anew_is_another_process(tmp_path: Path, other: subproces
         pass
 
 
+def test_a_process_that_may_not_be_looked_at_is_alive(
+    tmp_path: Path, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(process: psutil.Process) -> str:
+        raise psutil.AccessDenied(process.pid)
+
+    held_by(tmp_path, other.pid)
+    monkeypatch.setattr(psutil.Process, "status", refuses)
+    with pytest.raises(BusyError), take(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("seconds", [-3_600, 3_600])
+def test_a_clock_that_is_set_makes_nobody_another_process(
+    seconds: int, tmp_path: Path, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system tells of moments long past moves with its clock."""
+    held_by(tmp_path, other.pid)
+    booted, began = psutil.boot_time(), psutil.Process(other.pid).create_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: booted + seconds)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: began + seconds)
+    with pytest.raises(BusyError), take(tmp_path):
+        pass
+
+
+def test_a_clock_that_is_set_while_one_looks_makes_nobody_another_process(
+    other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = Member.of(other.pid)
+    assert member is not None
+    booted, began = psutil.boot_time(), psutil.Process(other.pid).create_time()
+    answers = iter([booted, booted + 3_600])
+    monkeypatch.setattr(psutil, "boot_time", lambda: next(answers, booted + 3_600))
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: began + 3_600)
+    assert member.is_alive()
+
+
+def test_the_lease_of_another_container_on_this_machine_is_never_taken(tmp_path: Path) -> None:
+    held_by(tmp_path, namespace="pid:[1]")
+    with pytest.raises(BusyError, match="gone for good, delete the file"), take(tmp_path):
+        pass
+
+
+def test_a_container_has_a_namespace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pid").symlink_to("pid:[4026531836]")
+    monkeypatch.setattr(lease_module, "_PID_NAMESPACE", tmp_path / "pid")
+    assert lease_module.pid_namespace() == "pid:[4026531836]"
+    monkeypatch.setattr(lease_module, "_PID_NAMESPACE", tmp_path / "no such place")
+    assert lease_module.pid_namespace() == ""
+
+
+def test_the_lease_of_an_earlier_version_is_read_and_never_taken(
+    tmp_path: Path, other: subprocess.Popen[bytes]
+) -> None:
+    """It named no namespace, and said by the clock when its processes began."""
+    held_by(tmp_path, other.pid)
+    values = json.loads((tmp_path / LEASE).read_text())
+    del values["namespace"]
+    values["members"][0]["began"] += psutil.boot_time()
+    (tmp_path / LEASE).write_text(json.dumps(values))
+    with pytest.raises(BusyError, match=rf"process {other.pid} on"), take(tmp_path):
+        pass
+
+
 def test_another_machines_lease_is_never_taken(tmp_path: Path) -> None:
     held_by(tmp_path, host="another-machine")
-    with pytest.raises(BusyError, match="another-machine"), take(tmp_path):
+    with pytest.raises(BusyError, match="another-machine") as fault, take(tmp_path):
         pass
+    assert fault.value.cure.endswith(
+        f"if that machine or container is gone for good, delete the file {tmp_path / LEASE}"
+    )
 
 
 def test_further_processes_are_named(tmp_path: Path, other: subprocess.Popen[bytes]) -> None:

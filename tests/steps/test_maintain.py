@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.bench import TakeIn, dying, job_on
+from tests.bench import CALLS, TakeIn, dying, job_on, register_model
 
 from otklik.errors import ConfigurationError, DamagedError
+from otklik.home import Home
 from otklik.lake.folder import Folder
-from otklik.lake.ledger import FileLedger, input_versions
+from otklik.lake.lease import held
+from otklik.lake.ledger import FileLedger, Run, input_versions, record_run
 from otklik.lake.maintenance import run_flaws
 from otklik.lake.recovery import with_same_rows
 from otklik.lake.store import Lake
@@ -93,6 +98,33 @@ def test_without_a_lease_nothing_is_removed_unless_forced(
     assert not Path(lake.folder("models", "calls", "0123")).exists()
 
 
+def test_what_a_living_writer_has_not_finished_is_no_flaw(
+    lake: Lake,
+    take_in: TakeIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    take_in("june.csv", "1,a")
+    with dying(monkeypatch, FileLedger, "record"):
+        take_in("july.csv", "2,b")
+    Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True)
+    job = replace(job, is_alone=False, lease_folder=Path(lake.root))
+    capsys.readouterr()
+
+    with held(Path(lake.root), "ingest", job.clock(), wait=0, sleep=lambda _: None, say=lambda _: None):
+        assert maintain_lake(job) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"at work: otklik ingest (process {os.getpid()} on ")
+    assert "wrong" not in said
+
+    assert maintain_lake(job) == 1
+    lines = wrong(capsys)
+    assert [line.split(": ")[1] for line in lines] == ["bronze.calls", "silver.calls", "models/calls/0123"]
+    assert all("→ `otklik maintain` " in line for line in lines)
+
+
 @pytest.mark.long
 def test_a_compacted_and_vacuumed_table_is_still_read_at_the_ledgers_version(
     lake: Lake, take_in: TakeIn, tmp_path: Path
@@ -143,9 +175,92 @@ def test_what_the_ledger_does_not_say_is_wrong_and_stays(
     assert maintain(lake, tmp_path) == 1
 
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: ops.files: nothing holds its rows to nothing_lost_nothing_twice",
         "wrong: ops.files: june.csv of calls: its counts do not add up",
         "wrong: silver.calls: 2 rows, the ledger says 7",
     ]
+
+
+@pytest.mark.long
+def test_a_table_that_is_gone_or_older_than_the_ledger_is_named_beside_the_others(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a", "x,bad")
+    take_in("july.csv", "2,b")
+    shutil.rmtree(lake.folder("silver", "calls"))
+    log = Path(lake.folder("bronze", "calls", "_delta_log"))
+    newest = sorted(log.glob("*.json"))[-1]
+    for file in log.glob(f"*{newest.name}*"):
+        file.unlink()
+
+    assert maintain(lake, tmp_path) == 1
+
+    assert [line.partition(" →")[0].partition(": run ")[0] for line in wrong(capsys)] == [
+        f"wrong: bronze.calls: the ledger knows version {int(newest.stem)} of it, and its newest is 1",
+        "wrong: silver.calls: there is no such table",
+        "wrong: bronze.calls",
+        "wrong: silver.calls",
+    ]
+
+
+def test_a_table_whose_files_are_gone_is_named(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    for file in Path(lake.folder("bronze", "calls")).rglob("*.parquet"):
+        file.unlink()
+
+    assert maintain(lake, tmp_path, check_only=True) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == ["wrong: bronze.calls: files of it are gone"]
+
+
+def test_a_table_that_a_killed_run_had_only_begun_to_make_is_removed(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    begun = ["gold.scoreboard", "silver.others"]
+    for table in begun:
+        Path(lake.folder(*table.split("."), "_delta_log", "_staged_commits")).mkdir(parents=True)
+
+    assert maintain(lake, tmp_path, check_only=True) == 1
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        f"wrong: {table}: a killed run had only begun to make it" for table in begun
+    ]
+
+    assert maintain(lake, tmp_path) == 0
+    assert not any(Path(lake.folder(*table.split("."), "_delta_log")).exists() for table in begun)
+
+
+def test_models_are_not_taken_for_leftovers_where_the_table_that_names_them_is_gone(
+    lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = register_model(lake, "calls", 1)
+    now = datetime.now(UTC)
+    run = Run("run_1", "train", "calls", None, "failed", {}, "", "", now)
+    record_run(lake, run.done(now, {"gold.model_runs": 1}, 0, 0, ""))
+    shutil.rmtree(lake.folder("gold", "model_runs"))
+
+    assert maintain(lake, tmp_path) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: gold.model_runs: run run_1 wrote version 1, the table has none"
+    ]
+    assert folder.exists()
+
+
+def test_where_the_ledger_of_files_is_gone_nothing_is_taken_back(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    shutil.rmtree(lake.folder("ops", "files"))
+
+    assert maintain(lake, tmp_path) == 1
+
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: ops.files: files were taken in, and the ledger of files is gone"
+    ]
+    assert lake.read("silver.calls").count() == 1
 
 
 def test_a_batch_of_which_the_ledger_says_more_is_wrong(
@@ -164,10 +279,11 @@ def test_a_batch_of_which_the_ledger_says_more_is_wrong(
 def test_a_result_that_a_run_names_and_no_table_has_is_wrong(lake: Lake, take_in: TakeIn) -> None:
     take_in("june.csv", "1,a")
 
-    there = {table: lake.version(table) or 0 for table in ("bronze.calls", "silver.calls")}
+    there = {table: lake.version(table) for table in ("bronze.calls", "silver.calls")}
     version = there["silver.calls"]
-    assert run_flaws(lake, there) == []
-    [flaw] = run_flaws(lake, {**there, "silver.calls": version - 1})
+    assert version is not None
+    assert run_flaws(lake, there.get) == []
+    [flaw] = run_flaws(lake, {**there, "silver.calls": version - 1}.get)
     assert f"wrote version {version}, the table has {version - 1}" in flaw.line()
 
 
@@ -199,6 +315,51 @@ def test_a_table_that_is_not_as_defined_is_named(
 
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
         "wrong: ops.runs: not as defined: message STRING (missing)"
+    ]
+
+
+def test_columns_constraints_and_marks_beside_the_definition_are_named(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    runs, bronze = lake.reference("ops.runs"), lake.reference("bronze.calls")
+    lake.spark.sql(f"ALTER TABLE {runs} ADD COLUMN mood STRING")
+    lake.spark.sql(f"ALTER TABLE {runs} DROP CONSTRAINT status_is_known")
+    lake.spark.sql(f"ALTER TABLE {bronze} SET TBLPROPERTIES ('otklik.personal' = 'record')")
+
+    assert maintain(lake, tmp_path) == 1
+
+    said = wrong(capsys)
+    assert [line.partition(" →")[0] for line in said] == [
+        "wrong: bronze.calls: not as defined: other columns are marked as personal: record",
+        "wrong: ops.runs: not as defined: mood string (not defined)",
+        "wrong: ops.runs: nothing holds its rows to status_is_known",
+    ]
+    lake.spark.sql(said[2].partition("→ ")[2])
+    assert maintain(lake, tmp_path) == 1
+    assert len(wrong(capsys)) == 2
+
+
+@pytest.mark.long
+def test_silver_is_compared_with_the_contract_under_which_it_came_in(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    sources = tmp_path / "home" / "conf" / "sources"
+    sources.mkdir(parents=True)
+    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True)
+    job = replace(job, home=Home(tmp_path / "home"))
+
+    (sources / "calls.toml").write_text(CALLS.replace("text =", "said ="), encoding="utf-8")
+    assert maintain_lake(job) == 0
+
+    (sources / "calls.toml").write_text(CALLS, encoding="utf-8")
+    assert maintain_lake(job) == 0
+    lake.spark.sql(f"ALTER TABLE {lake.reference('silver.calls')} ADD COLUMN mood STRING")
+    capsys.readouterr()
+    assert maintain_lake(job) == 1
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == [
+        "wrong: silver.calls: not as defined: mood string (not defined)"
     ]
 
 

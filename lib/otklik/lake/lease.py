@@ -28,11 +28,15 @@ LEASE, _GUARD = "_lease.json", "_lease.guard"
 #: Seconds between two looks at a lease that another process holds.
 _LOOK_EVERY = 0.5
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 
 @dataclass(frozen=True)
 class Member:
-    """A process of the holder: its number and when it began, so that a number given anew is not taken for it."""
+    """A process of the holder: its number and when it began, so that a number given anew is not taken for it.
+
+    `began` counts seconds since the machine was started: a moment by the clock would move when the clock is set.
+    """
 
     pid: int
     began: float
@@ -41,34 +45,48 @@ class Member:
     def of(pid: int) -> Member | None:
         """The process that has this number now, or None."""
         try:
-            return Member(pid, psutil.Process(pid).create_time())
-        except psutil.Error:
+            return Member(pid, _began(psutil.Process(pid)))
+        except psutil.NoSuchProcess:
             return None
 
     def is_alive(self) -> bool:
-        """Whether this very process still runs; one that has ended and waits to be fetched does not."""
+        """Whether this very process may still run; one that has ended and waits to be fetched does not."""
         try:
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.began) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
+            return abs(_began(process) - self.began) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
             return False
+        except psutil.Error:
+            # There is such a process, and this user may not look at it.
+            return True
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease: what it does, where, since when, and its processes."""
+    """Who holds a lease: what it does, where, since when, and its processes.
+
+    `namespace` is the one in which their numbers count; leases of earlier versions do not name it.
+    """
 
     command: str
     host: str
     boot: str
     since: str
     members: tuple[Member, ...]
+    namespace: str | None = None
 
     def may_still_write(self) -> bool:
         """False only if it is certain that no process of the holder is left."""
-        if self.host != socket.gethostname():
+        if self.is_out_of_sight():
             return True
         return self.boot == boot_id() and any(member.is_alive() for member in self.members)
+
+    def is_out_of_sight(self) -> bool:
+        """Whether its processes cannot be seen from here: they run on another machine, or in another container."""
+        if self.host != socket.gethostname():
+            return True
+        # Nobody of an earlier start of this machine is left, in whatever container.
+        return self.boot == boot_id() and self.namespace != pid_namespace()
 
     def in_words(self) -> str:
         """For people: `otklik ingest (process 4711 on bank-01, since 2026-11-22T03:00:00+00:00)`."""
@@ -81,6 +99,22 @@ def boot_id() -> str:
     if _BOOT_ID.exists():
         return _BOOT_ID.read_text(encoding="ascii").strip()
     return f"{psutil.boot_time():.0f}"
+
+
+def pid_namespace() -> str:
+    """In which namespace numbers of processes count here: a container has its own. Empty where there are none."""
+    return str(_PID_NAMESPACE.readlink()) if _PID_NAMESPACE.is_symlink() else ""
+
+
+def _began(process: psutil.Process) -> float:
+    """When a process began, in seconds since the machine was started."""
+    while True:
+        booted = psutil.boot_time()
+        began = process.create_time() - booted
+        # Both move when the clock is set; set in between, they do not belong together.
+        if psutil.boot_time() == booted:
+            return began
+        process = psutil.Process(process.pid)
 
 
 class Lease:
@@ -134,15 +168,21 @@ def held(
         BusyError: naming the holder, if the lease is not free in time.
         SurroundingsError: if the folder cannot be made or written.
     """
-    holder = Holder(command, socket.gethostname(), boot_id(), now.isoformat(timespec="seconds"), _this_process())
+    since = now.isoformat(timespec="seconds")
+    holder = Holder(command, socket.gethostname(), boot_id(), since, _this_process(), pid_namespace())
     left = wait
     while (other := _take(folder, holder)) is not None:
         if left <= 0:
             waited = f" after {wait:g} s" if wait else ""
+            last_resort = (
+                f"if that machine or container is gone for good, delete the file {folder / LEASE}"
+                if other.is_out_of_sight()
+                else "end that process"
+            )
             raise BusyError(
                 f"another process writes to it{waited}: {other.in_words()}",
                 where=str(folder),
-                cure="wait for it, give a longer --wait, or end that process",
+                cure=f"wait for it, give a longer --wait, or {last_resort}",
             )
         if left == wait:
             say(f"  waiting up to {wait:g} s for {other.in_words()}")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import DamagedError
+from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at, unknown_commits
-from otklik.lake.store import NOTHING, Lake, plain_type
+from otklik.lake.store import NOTHING, Lake, plain_type, says_vacuumed
 from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
 from otklik.session import with_property
 
 LAYERS = ("bronze", "silver", "gold", "ops")
 _CURE = "restore the lake from a backup, or ingest into a fresh lake"
+#: The same for tables that no file brought.
+_CURE_OF_RESULTS = "restore the lake from a backup, or run again into a fresh lake"
 _RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 
 
@@ -28,6 +32,21 @@ class Size:
     version: int
     files: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a table should be.
+
+    Attributes:
+        definition: the table by its own name.
+        is_whole: whether the definition names all its columns; those of a task or contract may be unknown.
+        personal: the columns that hold personal data; None = not known.
+    """
+
+    definition: Table
+    is_whole: bool = True
+    personal: Sequence[str] | None = ()
 
 
 def table_names(lake: Lake) -> list[str]:
@@ -48,18 +67,80 @@ def table_names(lake: Lake) -> list[str]:
     return sorted(names)
 
 
-def definition_flaws(lake: Lake, table: str, definition: Table) -> list[DamagedError]:
-    """Columns that the definition has and the table has not, or has with another type."""
-    there = dict(lake.read(table).dtypes)
+@contextlib.contextmanager
+def noting(flaws: list[DamagedError], table: str) -> Iterator[None]:
+    """What stops a look at one table is a flaw of that table, and the others are looked at."""
+    try:
+        yield
+    except (MissingResultError, DamagedError) as fault:
+        flaws.append(DamagedError(fault.what, where=fault.where, cure=_CURE))
+    except Exception as fault:
+        if not says_vacuumed(fault):
+            raise
+        flaws.append(DamagedError("files of it are gone", where=table, cure=_CURE))
+
+
+def whole_ledger(lake: Lake) -> FileLedger:
+    """The ledger of files.
+
+    Raises:
+        DamagedError: if it lacks a column, or is gone: every batch would look like a killed run's.
+    """
+    ledger, runs = FileLedger(lake), lake.find(RUNS.name)
+    if not ledger.entries and runs is not None and not runs.where("job = 'ingest' AND status = 'done'").isEmpty():
+        raise DamagedError("files were taken in, and the ledger of files is gone", where=FILES.name, cure=_CURE)
+    return ledger
+
+
+def definition_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
+    """Where a table is not what its definition says: its columns, its constraints, which columns are personal.
+
+    Raises:
+        MissingResultError: if the table is not there.
+    """
+    definition = expected.definition
+    there, defined = lake.read(definition.name).dtypes, [(c.name, plain_type(c.type)) for c in definition.columns]
+    types = dict(there)
     wrong = [
-        f"{column.name} {column.type} ({there.get(column.name, 'missing')})"
+        f"{column.name} {column.type} ({types.get(column.name, 'missing')})"
         for column in definition.columns
-        if there.get(column.name) != plain_type(column.type)
+        if types.get(column.name) != plain_type(column.type)
     ]
-    if not wrong:
+    if expected.is_whole:
+        wrong += [f"{name} {kind} (not defined)" for name, kind in there if name not in dict(defined)]
+        if not wrong and there != defined:
+            wrong.append("its columns stand in another order")
+    return [
+        *([_not_as_defined(definition.name, ", ".join(wrong))] if wrong else []),
+        *_constraint_flaws(lake, definition),
+        *_mark_flaws(lake, expected),
+    ]
+
+
+def _not_as_defined(table: str, how: str) -> DamagedError:
+    return DamagedError(f"not as defined: {how}", where=table, cure="ingest or run again into a fresh lake")
+
+
+def _constraint_flaws(lake: Lake, definition: Table) -> list[DamagedError]:
+    held = lake.constraints(definition.name) if definition.constraints else {}
+    return [
+        DamagedError(
+            f"nothing holds its rows to {name}",
+            where=definition.name,
+            cure=f"ALTER TABLE {lake.reference(definition.name)} ADD CONSTRAINT {name} CHECK ({predicate})",
+        )
+        for name, predicate in definition.constraints.items()
+        if name not in held
+    ]
+
+
+def _mark_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
+    """Columns that are personal and not marked so are shown to everybody."""
+    table = expected.definition.name
+    if expected.personal is None:
         return []
-    what = f"not as defined: {', '.join(wrong)}"
-    return [DamagedError(what, where=table, cure="ingest or run again into a fresh lake")]
+    others = sorted({*expected.personal} ^ {*lake.personal_columns(table)})
+    return [_not_as_defined(table, f"other columns are marked as personal: {', '.join(others)}")] if others else []
 
 
 def unfinished(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> dict[str, int]:
@@ -91,19 +172,35 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
     for source in sources:
         mine = [entry for entry in loaded if entry.source == source]
         expected = {entry.batch: entry.rows for entry in mine}
-        flaws += _batch_flaws(lake, BRONZE.of(source).name, known, expected)
-        silver = SILVER.of(source).name
-        rows, inserted = rows_at(lake, silver, known.get(silver)).count(), sum(entry.inserted for entry in mine)
-        if rows != inserted:
-            flaws.append(DamagedError(f"{rows:,} rows, the ledger says {inserted:,}", where=silver, cure=_CURE))
+        bronze, silver = BRONZE.of(source).name, SILVER.of(source).name
+        with noting(flaws, bronze):
+            flaws += _batch_flaws(lake, bronze, known, expected)
+        with noting(flaws, silver):
+            rows, inserted = _known_rows(lake, silver, known).count(), sum(entry.inserted for entry in mine)
+            if rows != inserted:
+                flaws.append(DamagedError(f"{rows:,} rows, the ledger says {inserted:,}", where=silver, cure=_CURE))
     rejected = {entry.batch: entry.rejected for entry in loaded if entry.rejected}
     if rejected or REJECTED.name in known:
-        flaws += _batch_flaws(lake, REJECTED.name, known, rejected)
+        with noting(flaws, REJECTED.name):
+            flaws += _batch_flaws(lake, REJECTED.name, known, rejected)
     return flaws
 
 
+def _known_rows(lake: Lake, table: str, known: dict[str, int]) -> DataFrame:
+    """The rows that the ledger knows.
+
+    Raises:
+        MissingResultError: if the table is not there.
+        DamagedError: if the table is older than the ledger.
+    """
+    newest = lake.version(table)
+    if newest is not None and newest < known.get(table, NOTHING):
+        raise DamagedError(f"the ledger knows version {known[table]} of it, and its newest is {newest}", where=table)
+    return rows_at(lake, table, known.get(table) if newest is not None else None)
+
+
 def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[str, int]) -> list[DamagedError]:
-    counted = rows_at(lake, table, known.get(table)).groupBy("_batch").agg(F.count("*").alias("rows")).collect()
+    counted = _known_rows(lake, table, known).groupBy("_batch").agg(F.count("*").alias("rows")).collect()
     found = {row["_batch"]: int(row["rows"]) for row in counted}
     return [
         DamagedError(
@@ -114,26 +211,29 @@ def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[s
     ]
 
 
-def run_flaws(lake: Lake, versions: dict[str, int]) -> list[DamagedError]:
+def run_flaws(lake: Lake, version_of: Callable[[str], int | None], only: str | None = None) -> list[DamagedError]:
     """Results that the ledger of runs names and that are not there.
 
     Args:
         lake: the lake.
-        versions: table → its newest version.
+        version_of: says a table's newest version. It is asked when the ledger has been read: a run may end meanwhile.
+        only: the table whose results are looked for; None = all.
     """
     runs = lake.find(RUNS.name)
     if runs is None:
         return []
     outputs = runs.where("status = 'done'").select("run_id", F.explode("outputs").alias("table", "version"))
+    outputs = outputs if only is None else outputs.where(F.col("table") == only)
     newest = outputs.groupBy("table").agg(F.max("version").alias("version"), F.max_by("run_id", "version").alias("id"))
+    found = [(row, version_of(row.table)) for row in newest.collect()]
     return [
         DamagedError(
-            f"run {row.id} wrote version {row.version}, the table has {versions.get(row.table)}",
+            f"run {row.id} wrote version {row.version}, the table has {'none' if there is None else there}",
             where=row.table,
-            cure=_CURE,
+            cure=_CURE if row.table.startswith(("bronze.", "silver.")) else _CURE_OF_RESULTS,
         )
-        for row in newest.collect()
-        if row.version > versions.get(row.table, NOTHING)
+        for row, there in found
+        if there is None or row.version > there
     ]
 
 

@@ -50,6 +50,8 @@ _HISTORY = ("version", "operation", "operationParameters", "operationMetrics", "
 RESTORE = "RESTORE"
 #: Properties of a table that name columns.
 _MARK = "otklik."
+#: Properties of a table that hold its rows to a predicate.
+_CONSTRAINT = "delta.constraints."
 #: Before the first version of a table.
 NOTHING = -1
 
@@ -143,24 +145,33 @@ class Lake:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         columns = ", ".join(_column_clause(column) for column in table.columns)
         cluster = f" CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
-        constraints = {f"delta.constraints.{name}": holds for name, holds in table.constraints.items()}
+        constraints = {f"{_CONSTRAINT}{name}": holds for name, holds in table.constraints.items()}
         wanted = {**HOUSE_PROPERTIES, **table.properties, **constraints}
         properties = ", ".join(f"'{key}' = {sql_text(value)}" for key, value in sorted(wanted.items()))
-        if self.catalog is None and "://" not in self.root:
-            self._remove_log_without_versions(table)
+        if self.has_log_without_versions(table.name):
+            self.remove_log_without_versions(table.name)
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA{cluster} "
             f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
         )
 
-    def _remove_log_without_versions(self, table: Table) -> None:
-        """A run that was killed, or found the disk full, before a table's first commit leaves a log without versions.
+    def has_log_without_versions(self, table: str) -> bool:
+        """Whether a run was killed, or found the disk full, before the table's first commit.
 
-        Delta takes it for a table: it would neither make one nor write to it. Object stores know no half-made commit.
+        Delta takes such a log for a table: it would neither make one nor write to it. Object stores know no half-made
+        commit.
         """
-        place = Path(self.folder(*table.name.split("."), "_delta_log"))
-        if place.is_dir() and not [*place.glob("*.json"), *place.glob("*.parquet")]:
-            shutil.rmtree(place)
+        if self.catalog is not None or "://" in self.root:
+            return False
+        place = self._log(table)
+        return place.is_dir() and not [*place.glob("*.json"), *place.glob("*.parquet")]
+
+    def remove_log_without_versions(self, table: str) -> None:
+        """Let the table be made anew; call it only where `has_log_without_versions`."""
+        shutil.rmtree(self._log(table))
+
+    def _log(self, table: str) -> Path:
+        return Path(self.folder(*table.split("."), "_delta_log"))
 
     def _create_or_find(self, table: Table, label: str, after: int, *, is_new: bool) -> Commit | None:
         """The write that carries this label, if the table has it; a missing table is made."""
@@ -308,11 +319,19 @@ class Lake:
 
     def marked_columns(self, table: str) -> dict[str, list[str]]:
         """The columns of a table by mark: personal, after_decision; none where there is no such table."""
+        marks = self._properties(table, _MARK)
+        return {mark: [name for name in names.split(",") if name] for mark, names in marks.items()}
+
+    def constraints(self, table: str) -> dict[str, str]:
+        """The constraints that Delta holds a table's rows to, by name; none where there is no such table."""
+        return self._properties(table, _CONSTRAINT)
+
+    def _properties(self, table: str, start: str) -> dict[str, str]:
+        """The properties of a table whose names start so, by the rest of their names."""
         if not self.exists(table):
             return {}
         properties = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties
-        marks = {key.removeprefix(_MARK): names for key, names in properties.items() if key.startswith(_MARK)}
-        return {mark: [name for name in names.split(",") if name] for mark, names in marks.items()}
+        return {key.removeprefix(start): value for key, value in properties.items() if key.startswith(start)}
 
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""

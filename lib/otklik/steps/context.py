@@ -54,6 +54,7 @@ class Job:
 
     Attributes:
         is_alone: whether this process holds the lease of the lake, so that nobody else writes to it.
+        lease_folder: where the lease of the lake lies; None where it has none.
         tracking: where MLflow is told; None = nowhere.
     """
 
@@ -66,6 +67,7 @@ class Job:
     print_result: Callable[[str], None]
     scratch: Path
     is_alone: bool = True
+    lease_folder: Path | None = None
     tracking: Tracking | None = None
 
     def about(self, **names: Any) -> Job:

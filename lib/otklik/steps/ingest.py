@@ -61,8 +61,7 @@ def ingest_files(job: Job) -> int:
     key = job.pseudonym_key() if contract.personal_columns else b""
     check_rules(job.lake.spark, contract)
     _check_tables(job.lake, contract)
-    # Which hashes single files have says nothing of how rows are read.
-    contract_hash = hash_of(contract.model_dump(mode="json", exclude={"sha256"}))
+    contract_hash = hash_of_contract(contract)
     run = start_of(job, "ingest", contract.name, contract_hash)
     entries = []
     with noted(job, run):
@@ -83,6 +82,11 @@ def ingest_files(job: Job) -> int:
     rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
     record_run(job.lake, run.done(job.clock(), versions, rows, accepted, f"{len(entries)} files"))
     return 0
+
+
+def hash_of_contract(contract: Contract) -> str:
+    """By which the ledger knows a contract: which hashes single files have says nothing of how rows are read."""
+    return hash_of(contract.model_dump(mode="json", exclude={"sha256"}))
 
 
 def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileEntry:

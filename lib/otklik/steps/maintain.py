@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 
 from otklik.errors import ConfigurationError, DamagedError
-from otklik.lake import maintenance
+from otklik.lake import lease, maintenance
 from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
+from otklik.lake.maintenance import Expected
 from otklik.lake.recovery import settle
-from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, SILVER, Table
+from otklik.lake.store import Lake
+from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURE_KEYS, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
 from otklik.settings import load
 from otklik.sources.contract import Contract
 from otklik.steps.context import Job
-from otklik.steps.ingest import silver_table
+from otklik.steps.ingest import hash_of_contract, silver_table
 from otklik.steps.show import as_table
 from otklik.steps.starts import start_of
 
@@ -38,21 +40,28 @@ def maintain_lake(job: Job) -> int:
     if not tables:
         raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
     only_checks = job.options["check_only"]
+    writer = _writer(job)
     run = start_of(job, "maintain", "", hash_of([days, only_checks]))
     try:
-        ledger = FileLedger(job.lake)
+        ledger = maintenance.whole_ledger(job.lake)
     except DamagedError as fault:
-        # Without it every batch looks like a killed run's: nothing is judged, and above all nothing taken back.
+        # Nothing is judged without it, and above all nothing taken back.
         job.print_result(f"wrong: {fault.line()}\n")
         return 1
+    stuck: list[DamagedError] = []
     if not only_checks:
         with job.progress.step("repair") as step:
             if _may_repair(job):
-                step.say(f"{_take_back(job, ledger, tables)} tables brought back, {_clear_away(job)} leftovers removed")
+                removed = _clear_away(job, tables)
+                step.say(f"{_take_back(job, ledger, tables, stuck)} tables brought back, {removed} leftovers removed")
             else:
                 step.say("left out: no lease shows whether somebody else writes; --force repairs")
+        tables = maintenance.table_names(job.lake)
     with job.progress.step("check") as step:
-        flaws = _flaws(job, ledger, tables)
+        leftovers = stuck + _leftovers(job, ledger, tables)
+        # One that began meanwhile is no killed run either.
+        writer = writer or _writer(job)
+        flaws = ([] if writer is not None else leftovers) + _flaws(job, ledger, tables)
         step.rows(len(tables), "tables")
         step.rows(len(flaws), "flaws")
     if not only_checks and not flaws:
@@ -61,10 +70,21 @@ def maintain_lake(job: Job) -> int:
                 maintenance.compact(job.lake, table)
                 maintenance.vacuum(job.lake, table, days * 24)
     if not only_checks:
-        _print_sizes(job, tables)
-        record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
+        _print_sizes(job, [table for table in tables if job.lake.exists(table)])
+        if all(flaw.where != RUNS.name for flaw in flaws):
+            record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
+    if writer is not None:
+        job.print_result(f"at work: {writer.in_words()}; what it has not finished is not judged\n")
     job.print_result("".join(f"wrong: {flaw.line()}\n" for flaw in flaws))
     return 1 if flaws else 0
+
+
+def _writer(job: Job) -> lease.Holder | None:
+    """Who writes to the lake while it is only looked at; None where nobody does, or no lease says so."""
+    if job.is_alone or job.lease_folder is None:
+        return None
+    holder = lease.read(job.lease_folder)
+    return holder if holder is not None and holder.may_still_write() else None
 
 
 def _may_repair(job: Job) -> bool:
@@ -72,26 +92,39 @@ def _may_repair(job: Job) -> bool:
     return job.is_alone or bool(job.options["force"])
 
 
-def _take_back(job: Job, ledger: FileLedger, tables: list[str]) -> int:
-    """Undo the commits of batches that never came to their end; returns how many tables were brought back."""
+def _take_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[DamagedError]) -> int:
+    """Undo the commits of batches that never came to their end; returns how many tables were brought back.
+
+    What could not be brought back is added to `stuck`.
+    """
     of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
     unfinished = maintenance.unfinished(job.lake, ledger, of_records)
     known = ledger.versions(list(unfinished))
     for table in unfinished:
-        settle(job.lake, table, known.get(table), _NOBODY, job.progress.line)
-    return len(unfinished)
+        with maintenance.noting(stuck, table):
+            settle(job.lake, table, known.get(table), _NOBODY, job.progress.line)
+    return len(unfinished) - len(stuck)
 
 
-def _clear_away(job: Job) -> int:
-    """Remove half-written files, and model folders that no pointer row names; returns how many."""
+def _clear_away(job: Job, tables: list[str]) -> int:
+    """Remove half-made tables, half-written files, and model folders that no pointer row names; returns how many."""
+    half_made = [table for table in tables if job.lake.has_log_without_versions(table)]
+    for table in half_made:
+        job.lake.remove_log_without_versions(table)
     orphans = _orphans(job)
     for folder, name in orphans:
         Folder(job.lake.folder(folder)).delete(name)
-    return len(orphans)
+    return len(half_made) + len(orphans)
 
 
 def _orphans(job: Job) -> list[tuple[str, str]]:
     """(folder of the lake, name in it) of what a killed training or report left."""
+    half_written = [
+        (folder, name) for folder in ("models", "report") for name in Folder(job.lake.folder(folder)).half_written()
+    ]
+    if _pointer_flaws(job.lake):
+        # Without all its rows every model looks like a killed training's.
+        return half_written
     named = {folder for task in registry.tasks(job.lake) for folder in registry.history(job.lake, task)["folder"]}
     models = Folder(job.lake.folder("models"))
     left = [
@@ -100,54 +133,97 @@ def _orphans(job: Job) -> list[tuple[str, str]]:
         for run in Folder(job.lake.folder("models", task)).folders()
         if f"models/{task}/{run}" not in named
     ]
-    return left + [
-        (folder, name) for folder in ("models", "report") for name in Folder(job.lake.folder(folder)).half_written()
+    return left + half_written
+
+
+def _pointer_flaws(lake: Lake) -> list[DamagedError]:
+    """What is wrong with the table that says which models there are."""
+    found = maintenance.definition_flaws(lake, Expected(MODEL_RUNS)) if lake.exists(MODEL_RUNS.name) else []
+    return found + maintenance.run_flaws(lake, lake.version, only=MODEL_RUNS.name)
+
+
+def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
+    """What no ledger knows: a killed run's, unless somebody is writing it just now."""
+    has_lease = job.is_alone or job.lease_folder is not None
+    cure = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
+    of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
+    commits = [
+        DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
+        for table, count in maintenance.unfinished(job.lake, ledger, of_records).items()
+    ]
+    half_made = [
+        DamagedError("a killed run had only begun to make it", where=table, cure=f"{cure} removes it")
+        for table in tables
+        if job.lake.has_log_without_versions(table)
+    ]
+    return [
+        *half_made,
+        *commits,
+        *(
+            DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
+            for folder, name in _orphans(job)
+        ),
     ]
 
 
 def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     lake = job.lake
-    cure = "`otklik maintain`" if job.is_alone else "see to it that nothing else writes, then `otklik maintain --force`"
-    found = []
+    found: list[DamagedError] = []
     for table in tables:
-        definition = _definition(job, table)
-        if definition is not None:
-            found += maintenance.definition_flaws(lake, table, definition)
-    of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
-    found += [
-        DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
-        for table, count in maintenance.unfinished(lake, ledger, of_records).items()
-    ]
+        expected = _expected(job, ledger, table)
+        if expected is not None and not lake.has_log_without_versions(table):
+            with maintenance.noting(found, table):
+                found += maintenance.definition_flaws(lake, expected)
     found += maintenance.ledger_flaws(lake, ledger)
-    found += maintenance.run_flaws(lake, {table: lake.version(table) or 0 for table in tables})
+    found += maintenance.run_flaws(lake, lake.version)
+    if any(flaw.where == MODEL_RUNS.name for flaw in found):
+        return found
     for task in registry.tasks(job.lake):
         for row in registry.history(lake, task).drop_duplicates(subset=["folder"]).to_dict("records"):
             try:
                 registry.load(lake, row["folder"], row["manifest_hash"])
             except DamagedError as fault:
                 found.append(fault)
-    found += [
-        DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
-        for folder, name in _orphans(job)
-    ]
     return found
 
 
-def _definition(job: Job, table: str) -> Table | None:
+def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
     """What a table should look like; None for a table that is not of the house."""
     layer, _, name = table.partition(".")
-    if layer == "silver":
-        contract = job.home.path / "conf" / "sources" / f"{name}.toml"
-        return silver_table(load(Contract, contract, {})) if contract.is_file() else SILVER.of(name)
     fixed = next((known for known in ALL_TABLES if known.name == table), None)
     if fixed is not None:
-        return fixed
+        return Expected(fixed)
+    if layer == "silver":
+        contract = _contract(job, ledger, name)
+        if contract is None:
+            return Expected(SILVER.of(name), is_whole=False, personal=None)
+        return Expected(silver_table(contract), personal=contract.personal_columns)
+    if layer == "bronze":
+        silver = SILVER.of(name).name
+        # The record holds what is a pseudonym in silver.
+        of_record = ["record"] if job.lake.personal_columns(silver) else []
+        return Expected(BRONZE.of(name), personal=of_record if job.lake.exists(silver) else None)
+    return _expected_of_task(table)
+
+
+def _expected_of_task(table: str) -> Expected | None:
     for family in (known for known in ALL_TABLES if "<" in known.name):
         start, end = re.split("<.*>", family.name)
         if table.startswith(start) and table.endswith(end):
             member = table[len(start) : len(table) - len(end)]
-            return FEATURES.of(member, FEATURE_KEYS) if family is FEATURES else family.of(member)
+            if family is FEATURES:
+                return Expected(FEATURES.of(member, FEATURE_KEYS), is_whole=False, personal=None)
+            return Expected(family.of(member))
     return None
+
+
+def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:
+    """The contract under which a source came in last; None where conf/sources has another one of this name, or none."""
+    file, loaded = job.home.path / "conf" / "sources" / f"{source}.toml", ledger.loaded(source)
+    if not loaded or not file.is_file():
+        return None
+    contract = load(Contract, file, {})
+    return contract if hash_of_contract(contract) == loaded[-1].contract_hash else None
 
 
 def _print_sizes(job: Job, tables: list[str]) -> None:

@@ -8,6 +8,7 @@ JVM are reached when Delta has written its data and is about to put a commit in 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -133,7 +134,13 @@ def _names(folder: Path) -> set[str]:
 
 def java_of(pid: int) -> list[psutil.Process]:
     """The JVMs that a process started."""
-    return [child for child in psutil.Process(pid).children(recursive=True) if "java" in child.name()]
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        # While Spark starts, shells come and go.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "java" in child.name():
+                found.append(child)
+    return found
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from tests.faults.small_lake import STAGES
 from tests.faults.stop_at import POINTS
 
 from otklik import session
+from otklik.lake.identity import code_version
 
 Round = tuple[str, Callable[[Bench], Result]]
 
@@ -47,7 +48,9 @@ def main() -> int:
     folder = Path(given.folder)
     folder.mkdir(parents=True, exist_ok=True)
     results = folder / f"results-{given.seed}.jsonl"
-    done = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
+    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    # What other code did says nothing of this one.
+    done = [result for result in map(json.loads, lines) if result.get("code_version") == code_version()]
     names = {result["round"] for result in done}
     properties = {**SMALL_SESSION, "spark.sql.warehouse.dir": str(folder / "warehouse")}
     with session.start("faults", properties, submitted=False, jvm_log=folder / "spark.log") as started:
@@ -55,7 +58,7 @@ def main() -> int:
         for name, run in rounds(given.rounds, given.pairs, given.seed):
             if name in names:
                 continue
-            result = {"round": name, **asdict(run(bench))}
+            result = {"round": name, "code_version": code_version(), **asdict(run(bench))}
             done.append(result)
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(result, ensure_ascii=False) + "\n")

@@ -278,7 +278,9 @@ def _without_java(
 ) -> tuple[str, ...]:
     """Kill a command's JVM; what is wrong with how its Python ends then."""
     for java in java_of(process.pid):
-        java.send_signal(signal.SIGKILL)
+        # The one that finds out how Spark's is to be started ends by itself.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            java.send_signal(signal.SIGKILL)
     try:
         code = process.wait(_SOON)
     except subprocess.TimeoutExpired:

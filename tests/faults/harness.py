@@ -25,11 +25,13 @@ from tests.faults.small_lake import STAGES, Stage, write_files
 from tests.faults.stop_at import POINTS, java_of
 
 from otklik import cli
+from otklik.errors import SurroundingsError
 from otklik.lake.content import content_hash
 from otklik.lake.identity import code_version
 from otklik.lake.lease import LEASE
 from otklik.lake.maintenance import table_names
 from otklik.lake.store import Lake
+from otklik.lake.tables import FILES
 from otklik.models.registry import history, load
 
 Victim = Literal["python", "java", "both"]
@@ -39,17 +41,35 @@ _OF_THE_RUN = {"run_id", "folder", "manifest_hash", "table_versions", "started_a
 _LEDGER = ("source", "file", "content_hash", "rows", "inserted", "updated", "rejected", "duplicates", "status")
 #: Seconds after which a command is given up.
 _PATIENCE = 300
+#: Seconds within which a command whose JVM was killed is over.
+_SOON = 60
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one round: no differences is what should be."""
+    """What became of one round: no differences is what should be.
+
+    Attributes:
+        name: the point, the moment or the pair.
+        victim: who was killed, or is written to.
+        differences: what is not as it would be had nobody been killed.
+        seconds: that the round took.
+        reached: whether a command was killed, or held, before it was over; None where none was to be.
+        committed: whether it had made a commit by then; None where none was killed.
+        met: whether one of two writers had to wait for the other or was refused; None where there was but one.
+        codes: exit codes of the commands that nobody killed.
+        drafts: of killed commits that are still there at the end.
+    """
 
     name: str
     victim: Victim
-    reached: bool
     differences: tuple[str, ...]
     seconds: float
+    reached: bool | None = None
+    committed: bool | None = None
+    met: bool | None = None
+    codes: tuple[int, ...] = ()
+    drafts: tuple[str, ...] = ()
 
 
 class Bench:
@@ -64,7 +84,8 @@ class Bench:
         self.folder, self.spark = folder, spark
         self.files = folder / "files"
         write_files(self.files)
-        self._expected: dict[str, dict[str, str]] = {}
+        self._expected: dict[tuple[str, ...], dict[str, str]] = {}
+        self._seconds: dict[tuple[str, ...], float] = {}
 
     def command(self, lake: Path, *arguments: str, wait: float = 120) -> list[str]:
         """A real command as a list of arguments."""
@@ -81,16 +102,32 @@ class Bench:
         place = [each.name for each in STAGES].index(stage)
         return self._copy(self._after(place - 1) if place else None)
 
-    def expected(self, stage: str) -> dict[str, str]:
-        """What a lake holds after a stage if nobody was killed."""
-        if stage not in self._expected:
-            place = [each.name for each in STAGES].index(stage)
-            self._expected[stage] = fingerprint(self.spark, self._after(place))
-        return self._expected[stage]
+    def seconds(self, before: str, arguments: tuple[str, ...]) -> float:
+        """How long a real command takes before a stage, from the start of its process, if nobody kills it."""
+        if (before, *arguments) not in self._seconds:
+            lake, begun = self.before(before), time.monotonic()
+            code = start(self.command(lake, *arguments)).wait()
+            if code:
+                raise RuntimeError(f"{' '.join(arguments)} ended with {code}")
+            self._seconds[before, *arguments] = time.monotonic() - begun
+            shutil.rmtree(lake)
+        return self._seconds[before, *arguments]
 
-    def differences(self, lake: Path, stage: str) -> tuple[str, ...]:
+    def expected(self, stage: str, then: tuple[str, ...] = ()) -> dict[str, str]:
+        """What a lake holds after a stage, and one more command, if nobody was killed."""
+        if (stage, *then) not in self._expected:
+            lake = self._after([each.name for each in STAGES].index(stage))
+            if then:
+                lake = self._copy(lake)
+                self.run(lake, *then)
+            self._expected[stage, *then] = fingerprint(self.spark, lake)
+            if then:
+                shutil.rmtree(lake)
+        return self._expected[stage, *then]
+
+    def differences(self, lake: Path, stage: str, then: tuple[str, ...] = ()) -> tuple[str, ...]:
         """In what a lake differs from one on which nobody was killed."""
-        expected, found = self.expected(stage), fingerprint(self.spark, lake)
+        expected, found = self.expected(stage, then), fingerprint(self.spark, lake)
         return tuple(
             f"{name}: {found.get(name, 'missing')[:60]} instead of {expected.get(name, 'nothing')[:60]}"
             for name in sorted({*expected, *found})
@@ -130,6 +167,7 @@ class Doomed:
     lake: Path
     process: subprocess.Popen[str]
     reached: bool
+    before: frozenset[str]
 
 
 def doom(bench: Bench, point: str, tries: int = 3) -> Doomed:
@@ -139,6 +177,7 @@ def doom(bench: Bench, point: str, tries: int = 3) -> Doomed:
     """
     stage = stage_named(POINTS[point].stage)
     lake = bench.before(stage.name)
+    before = commits(lake)
     mark = lake.with_suffix(".mark")
     ordinary = bench.command(lake, *stage.arguments)
     process = start([sys.executable, "-m", "tests.faults.stop_at", point, str(mark), str(lake), "--", *ordinary[3:]])
@@ -147,15 +186,26 @@ def doom(bench: Bench, point: str, tries: int = 3) -> Doomed:
         kill(process, "both")
         shutil.rmtree(lake)
         return doom(bench, point, tries - 1)
-    return Doomed(lake, process, reached)
+    return Doomed(lake, process, reached, before)
 
 
 def kill_at_point(bench: Bench, point: str, victim: Victim, doomed: Doomed | None = None) -> Result:
     """One round: the point's command is killed there, run again, and what is left is compared."""
     stage, begun = stage_named(POINTS[point].stage), time.monotonic()
     doomed = doomed or doom(bench, point)
+    committed = commits(doomed.lake) > doomed.before
     kill(doomed.process, victim)
-    return _finish_round(bench, doomed.lake, stage, point, victim, reached=doomed.reached, begun=begun)
+    after = _gone_on(bench, doomed.lake, stage, POINTS[point].then)
+    return Result(
+        point,
+        victim,
+        after.differences,
+        round(time.monotonic() - begun, 1),
+        reached=doomed.reached,
+        committed=committed,
+        codes=after.codes,
+        drafts=after.drafts,
+    )
 
 
 class Ahead:
@@ -190,44 +240,123 @@ class Ahead:
             kill(started.result().process, "both")
 
 
-def kill_at_random(bench: Bench, stage: Stage, victim: Victim, seconds: float) -> Result:
-    """One round: the stage's command is killed after so many seconds, wherever it is then."""
-    begun = time.monotonic()
+def kill_at_random(bench: Bench, stage: Stage, victim: Victim, share: float) -> Result:
+    """One round: the stage's command is killed after this share of its usual time, wherever it is then.
+
+    A JVM that is to be killed alone is waited for where there is none yet, and Python is left to end by itself.
+    """
+    seconds, begun = share * bench.seconds(stage.name, stage.arguments), time.monotonic()
     lake = bench.before(stage.name)
-    process = start(bench.command(lake, *stage.arguments))
-    with_patience = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < with_patience:
+    before, said = commits(lake), lake.with_suffix(".said")
+    process = start(bench.command(lake, *stage.arguments), said)
+    moment = time.monotonic() + seconds
+    while process.poll() is None and (time.monotonic() < moment or (victim == "java" and not java_of(process.pid))):
         time.sleep(0.02)
-    reached = process.poll() is None
-    kill(process, victim)
-    name = f"{stage.name} after {seconds:.1f} s"
-    return _finish_round(bench, lake, stage, name, victim, reached=reached, begun=begun)
+    reached, committed = process.poll() is None, commits(lake) > before
+    faults: tuple[str, ...] = ()
+    if victim == "java" and reached:
+        faults = _without_java(bench, lake, stage, process, said)
+    else:
+        kill(process, victim)
+    after = _gone_on(bench, lake, stage)
+    if not (faults or after.differences):
+        said.unlink()
+    return Result(
+        f"{stage.name} after {seconds:.1f} s",
+        victim,
+        (*faults, *after.differences),
+        round(time.monotonic() - begun, 1),
+        reached=reached,
+        committed=committed,
+        codes=after.codes,
+        drafts=after.drafts,
+    )
 
 
-def _finish_round(
-    bench: Bench, lake: Path, stage: Stage, name: str, victim: Victim, *, reached: bool, begun: float
-) -> Result:
-    code = bench.run(lake, *stage.arguments)
-    differences = bench.differences(lake, stage.name)
-    if code:
-        differences = (f"run again it ended with {code}", *differences)
-    if not differences:
+def _without_java(
+    bench: Bench, lake: Path, stage: Stage, process: subprocess.Popen[str], said: Path
+) -> tuple[str, ...]:
+    """Kill a command's JVM; what is wrong with how its Python ends then."""
+    for java in java_of(process.pid):
+        # The one that finds out how Spark's is to be started ends by itself.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            java.send_signal(signal.SIGKILL)
+    try:
+        code = process.wait(_SOON)
+    except subprocess.TimeoutExpired:
+        kill(process, "both")
+        return (f"Python still ran {_SOON} s after its JVM was killed",)
+    if code == 0:
+        # Java was not needed any more.
+        return tuple(f"it ended with 0, and {difference}" for difference in bench.differences(lake, stage.name))
+    text = said.read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("otklik: ")]
+    faults = []
+    if code != SurroundingsError.exit_code:
+        faults.append(f"without its JVM it ended with {code}")
+    if len(lines) != 1 or "Traceback" in text:
+        faults.append(f"without its JVM it said {text[-300:]!r}")
+    if (lake / LEASE).exists():
+        faults.append("without its JVM it left its lease")
+    return tuple(faults)
+
+
+@dataclass(frozen=True)
+class _After:
+    """What was seen after a kill; see `Result`."""
+
+    codes: tuple[int, ...]
+    differences: tuple[str, ...]
+    drafts: tuple[str, ...]
+
+
+def _gone_on(bench: Bench, lake: Path, stage: Stage, then: tuple[str, ...] = ()) -> _After:
+    """After a kill: a look at the lake, one more command where there is one, and the killed one again."""
+    faults = _unbalanced(bench.spark, lake)
+    codes = tuple(bench.run(lake, *arguments) for arguments in (then, stage.arguments) if arguments)
+    if any(codes):
+        faults += (f"what came after the kill ended with {codes}",)
+    after = _After(codes, (*faults, *bench.differences(lake, stage.name, then)), drafts(lake))
+    if not after.differences:
         shutil.rmtree(lake)
     lake.with_suffix(".mark").unlink(missing_ok=True)
-    return Result(name, victim, reached, differences, round(time.monotonic() - begun, 1))
+    return after
 
 
-def start(command: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a command as a process group of its own; what it says is thrown away."""
-    return subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+def commits(lake: Path) -> frozenset[str]:
+    """The commits that stand in the logs of a lake's tables."""
+    return frozenset(str(path.relative_to(lake)) for path in lake.glob("*/*/_delta_log/[0-9]*.json"))
+
+
+def drafts(lake: Path) -> tuple[str, ...]:
+    """Delta's drafts of commits that were never put in place: hidden files in the logs of a lake's tables.
+
+    A killed JVM leaves one. No reader takes it for a commit, and neither Delta nor `otklik maintain` removes it.
+    """
+    return tuple(sorted(str(path.relative_to(lake)) for path in lake.glob("*/*/_delta_log/.*.tmp")))
+
+
+def _unbalanced(spark: SparkSession, root: Path) -> tuple[str, ...]:
+    """Files whose counts do not add up in a lake as the kill left it."""
+    files = Lake(spark, str(root)).find(FILES.name)
+    if files is None:
+        return ()
+    wrong = files.where("rows <> accepted + rejected + duplicates").collect()
+    return tuple(f"after the kill the counts of {row.file} do not add up" for row in wrong)
+
+
+def start(command: Sequence[str], said: Path | None = None) -> subprocess.Popen[str]:
+    """Start a command as a process group of its own; what it says on stderr is thrown away, or goes to a file."""
+    with Path(said or os.devnull).open("w", encoding="utf-8") as stderr:
+        return subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        )
 
 
 def kill(process: subprocess.Popen[str], victim: Victim) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.harness import Bench, Result, fingerprint, start, wait_for
+from tests.faults.harness import Bench, Result, drafts, fingerprint, start, wait_for
 from tests.faults.small_lake import write_more
+
+from otklik.errors import BusyError
 
 
 @dataclass(frozen=True)
@@ -47,21 +51,31 @@ def run_without_lease(bench: Bench) -> Result:
     reached = wait_for(mark, first)
     second_code = bench.run(lake, *pair.second)
     mark.unlink(missing_ok=True)
-    return _result(bench, pair, lake, (first.wait(), second_code), reached=reached, begun=begun)
+    codes = first.wait(), second_code
+    differences, seconds = _differences(bench, pair, lake, codes), round(time.monotonic() - begun, 1)
+    return Result(pair.name, "both", differences, seconds, reached=reached, codes=codes)
 
 
-def run_pair(bench: Bench, pair: Pair, lag: float) -> Result:
-    """Start both, the second so many seconds after the first; compare with one after the other in either order.
+def run_pair(bench: Bench, pair: Pair, share: float) -> Result:
+    """Start both, the second after this share of the first one's usual time; compare with one after the other.
 
-    The second runs in this process, whose session is warm, so that the two meet at many moments.
+    The second runs in this process, whose session is warm, so that the two meet at many moments: either may come to
+    the lease first. They met where one said that it waits for the other, or was refused.
     """
-    begun = time.monotonic()
     _write_files(bench)
+    lag, begun = share * bench.seconds(pair.before, pair.first), time.monotonic()
     lake = bench.before(pair.before)
-    first = start(bench.command(lake, *pair.first))
+    said_by_first, said_by_second = lake.with_suffix(".said"), io.StringIO()
+    first = start(bench.command(lake, *pair.first), said_by_first)
     time.sleep(lag)
-    second_code = bench.run(lake, *pair.second)
-    return _result(bench, pair, lake, (first.wait(), second_code), reached=True, begun=begun)
+    with contextlib.redirect_stderr(said_by_second):
+        second_code = bench.run(lake, *pair.second)
+    codes = first.wait(), second_code
+    said = said_by_first.read_text(encoding="utf-8") + said_by_second.getvalue()
+    met = "waiting up to" in said or BusyError.exit_code in codes
+    said_by_first.unlink()
+    differences, seconds = _differences(bench, pair, lake, codes), round(time.monotonic() - begun, 1)
+    return Result(pair.name, "both", differences, seconds, met=met, codes=codes)
 
 
 def _write_files(bench: Bench) -> None:
@@ -69,8 +83,8 @@ def _write_files(bench: Bench) -> None:
     write_more(bench.files, "two.csv", 2_000, 40)
 
 
-def _result(bench: Bench, pair: Pair, lake: Path, codes: tuple[int, int], *, reached: bool, begun: float) -> Result:
-    """Whether the lake is as after one command and then the other."""
+def _differences(bench: Bench, pair: Pair, lake: Path, codes: tuple[int, int]) -> tuple[str, ...]:
+    """In what the lake is not as after one command and then the other, in either order."""
     found = fingerprint(bench.spark, lake)
     expected = [_one_after_the_other(bench, pair, order) for order in (False, True)]
     differences: tuple[str, ...] = ()
@@ -82,9 +96,10 @@ def _result(bench: Bench, pair: Pair, lake: Path, codes: tuple[int, int], *, rea
             for name in sorted({*found, *expected[0]})
             if found.get(name) != expected[0].get(name)
         )
+    differences += tuple(f"{draft}: left behind by commands that nobody killed" for draft in drafts(lake))
     if not differences:
         shutil.rmtree(lake)
-    return Result(pair.name, "both", reached, differences, round(time.monotonic() - begun, 1))
+    return differences
 
 
 _KNOWN: dict[tuple[str, bool], dict[str, str]] = {}

@@ -8,6 +8,7 @@ JVM are reached when Delta has written its data and is about to put a commit in 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -34,6 +35,7 @@ class Point:
         commit_of: the table whose next commit never gets in place.
         which: of several calls or commits, the how manieth.
         holding: text that stands in the representation of the call's arguments.
+        then: a command that comes between the kill and the same command again.
     """
 
     stage: str
@@ -41,6 +43,7 @@ class Point:
     commit_of: str = ""
     which: int = 1
     holding: str = ""
+    then: tuple[str, ...] = ()
 
 
 POINTS = {
@@ -50,6 +53,8 @@ POINTS = {
     "after files, before commit of silver": Point("ingest july", commit_of="silver.calls"),
     "after commit, before ledger": Point("ingest july", before="otklik.lake.ledger:FileLedger.record"),
     "first commit of all": Point("ingest june", commit_of="bronze.calls", which=2),
+    "before bronze is made": Point("ingest june", commit_of="bronze.calls", then=("maintain",)),
+    "before the ledger is made": Point("ingest june", commit_of="ops.files", then=("maintain",)),
     "replaced in bronze, not in silver": Point("replace august", before="otklik.steps.ingest:_write_silver"),
     "replaced in silver, not in the ledger": Point("replace august", before="otklik.lake.ledger:FileLedger.record"),
     "before commit of the ledger": Point("replace august", commit_of="ops.files"),
@@ -133,7 +138,13 @@ def _names(folder: Path) -> set[str]:
 
 def java_of(pid: int) -> list[psutil.Process]:
     """The JVMs that a process started."""
-    return [child for child in psutil.Process(pid).children(recursive=True) if "java" in child.name()]
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        # While Spark starts, shells come and go.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "java" in child.name():
+                found.append(child)
+    return found
 
 
 if __name__ == "__main__":

@@ -296,11 +296,15 @@ class Lake:
 
     def marked_columns(self, table: str) -> dict[str, list[str]]:
         """The columns of a table by mark: personal, after_decision; none where there is no such table."""
-        if not self.exists(table):
-            return {}
-        properties = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties
+        properties = self.properties(table)
         marks = {key.removeprefix(_MARK): names for key, names in properties.items() if key.startswith(_MARK)}
         return {mark: [name for name in names.split(",") if name] for mark, names in marks.items()}
+
+    def properties(self, table: str) -> dict[str, str]:
+        """What was said of a table when it was made; nothing where there is no such table."""
+        if not self.exists(table):
+            return {}
+        return dict(self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties)
 
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""

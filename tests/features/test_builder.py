@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,9 @@ def test_a_microsecond_decides_on_both_clocks(spark: SparkSession) -> None:
         (MOMENT - DAY, MOMENT - DAY, MOMENT + TICK),  # known too late
     )
     select = read_select("contact_plan", {}, [])
+    marked = {"contacts": ["talk_seconds", "responded_at"]}
 
-    found = with_features(spark, row_of(spark), [(select, [])], {"contacts": frame}, MOMENT + DAY).collect()
+    found = with_features(spark, row_of(spark), [(select, [])], {"contacts": frame}, MOMENT + DAY, marked).collect()
 
     assert [(row.key, row.previous_responses, row.call_number) for row in found] == [("c0", 2, 9)]
 
@@ -155,6 +157,49 @@ def test_a_select_gives_what_its_header_says_and_never_sees_the_label(
 
     assert fault in caught.value.line()
     assert "mine" in caught.value.where
+
+
+READS = "-- reads [after] duration, said: of earlier calls only\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "column", "seen"),
+    [
+        ("-- column length: of the call | звонка\n", "c.Duration AS length", None),
+        ("-- column length: of the call | звонка\n" + READS, "c.duration AS length", 60),
+        ("-- column duration [after]: of the call | звонка\n", "duration", 60),
+    ],
+    ids=["alias", "declared", "given out as [after]"],
+)
+def test_what_is_known_only_after_the_decision_is_not_there_under_another_name(
+    spark: SparkSession, tmp_path: Path, header: str, column: str, seen: int | None
+) -> None:
+    calls = spark.createDataFrame([("c0", 60, "yes")], "id STRING, duration INT, said STRING")
+    select = select_of(
+        tmp_path, f"{header}SELECT r.key, r.moment, {column} FROM {{rows}} r JOIN {{calls}} c ON id = key"
+    )
+    marked = {"calls": ["duration", "said"]}
+    refused = pytest.raises(ConfigurationError) if seen is None else nullcontext()
+
+    with refused as caught:
+        row = with_features(spark, row_of(spark), [(select, [])], {"calls": calls}, MOMENT, marked).collect()[0]
+        assert row[-1] == seen
+
+    if caught is not None:
+        assert caught.value.line() == (
+            "mine.sql: reads duration of calls, which is known only after the decision → leave it out, or say in the "
+            "header why it is no leak: `-- reads [after] duration: why`"
+        )
+
+
+@pytest.mark.parametrize(
+    "line", ["-- reads [after] duration", "-- reads [after]: why", "-- reads [later] duration: why"]
+)
+def test_a_reads_line_without_name_or_reason_is_quoted(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"mine\.sql: not a reads line: ") as caught:
+        select_of(tmp_path, f"{line}\n{HEADER}SELECT key, moment, 1 AS n FROM {{rows}}")
+
+    assert line in caught.value.line()
 
 
 @pytest.mark.parametrize("line", ["-- column n a number", "-- column N: a number | число", "-- column n: a number"])

@@ -16,6 +16,7 @@ from otklik.features.catalogue import read_select
 from otklik.home import Home
 from otklik.lake.content import content_hash
 from otklik.settings import load
+from otklik.sources.contract import Contract
 from otklik.steps.offline import check
 from otklik.task import Task
 
@@ -36,9 +37,22 @@ def table_of(
     rows_select = read_select(task.rows.sql, {**task.rows.settings, **settings}, [])
     groups = [(read_select(g.sql, g.settings, []), g.leave_out) for g in task.features.values()]
     rows = rows_of_task(spark, rows_select, inputs, as_of=as_of, label_window=task.rows.label_window)
-    found = with_features(spark, rows, groups, inputs, as_of).withColumnRenamed("moment", "at").collect()
+    features = with_features(spark, rows, groups, inputs, as_of, known_after(task))
+    found = features.withColumnRenamed("moment", "at").collect()
     times = {row.key: [r.at for r in found if r.key == row.key] for row in found}
     return {row.key if len(times[row.key]) == 1 else f"{row.key} at {moment_of(row):%d %H}": row for row in found}
+
+
+def known_after(task: Task) -> dict[str, list[str]]:
+    """Of each input frame the columns that the shipped contract of its table marks."""
+    contracts = {
+        frame: load(Contract, PROJECT / "conf" / "sources" / f"{table.removeprefix('silver.')}.toml", {})
+        for frame, table in task.inputs.items()
+    }
+    return {
+        frame: [name for name, column in contract.columns.items() if column.known == "after_decision"]
+        for frame, contract in contracts.items()
+    }
 
 
 def moment_of(row: Row) -> datetime:

@@ -622,6 +622,13 @@ SURROUNDINGS = (
         OTKLIK_PSEUDONYM_KEY_FILE=FOLDER,
     ),
     surrounded(
+        "another key than the one that made the pseudonyms of the lake",
+        "silver.visits: its pseudonyms were made with another key: nobody in it would be known again → give the key of "
+        "then (OTKLIK_PSEUDONYM_KEY or its file), or ingest all files into a fresh lake",
+        _WRONG,
+        OTKLIK_PSEUDONYM_KEY="fedcba9876543210",
+    ),
+    surrounded(
         "a home that is none",
         f"{FOLDER}/jobs/ingest.py: the job's file is missing → set OTKLIK_HOME to the project",
         _WRONG,

@@ -28,29 +28,42 @@ def test_rules_that_are_no_predicates_are_refused_before_any_file(spark, make_co
     assert "rules.good" not in line
 
 
-def test_a_rule_over_a_personal_column_must_not_be_able_to_fail(spark, make_contract) -> None:
-    columns = {
-        "id": {"type": "integer"},
-        "phone": {"type": "string", "personal": True},
-        "sent": {"type": "string"},
-    }
-    may_fail = {
-        "cast": "cast(phone as bigint) > 0",
-        "short": "phone::bigint > 0",
-        "parsed": "to_date(PHONE, 'yyyy') IS NULL",
-        "compared": "phone > 5",
-    }
-    cannot_fail = {
-        "tried": "try_cast(phone as bigint) > 0",
-        "shaped": "phone RLIKE '^[0-9]+$' AND (length(trim(phone)) > 5 OR phone IN ('to_date(phone)', ''))",
-        "of_another": "cast(sent as bigint) > 0",
-    }
-    contract = make_contract(
-        columns, rules=[{"name": name, "holds": text} for name, text in {**may_fail, **cannot_fail}.items()]
-    )
+COLUMNS: dict[str, dict[str, object]] = {
+    "id": {"type": "integer"},
+    "phone": {"type": "string", "personal": True},
+    "sent": {"type": "string"},
+    "sent_on": {"type": "date"},
+}
+MAY_FAIL = {
+    "cast": "cast(phone as bigint) > 0",
+    "short": "phone::bigint > 0",
+    "parsed": "to_date(PHONE, 'yyyy') IS NULL",
+    "compared": "phone > 5",
+    # The phone stands here where the fields of a record are shifted.
+    "of_another": "cast(sent as bigint) > 0",
+    "of_two": "sent > id",
+}
+CANNOT_FAIL = {
+    "tried": "try_cast(phone as bigint) > 0 AND try_to_timestamp(sent) IS NOT NULL",
+    "shaped": "phone RLIKE '^[0-9]+$' AND (length(trim(phone)) > 5 OR phone IN ('to_date(phone)', ''))",
+    "of_no_text": "add_months(sent_on, 12) > make_date(2000 + id, 1, 1)",
+}
 
+
+def rules_over(columns: dict[str, dict[str, object]]) -> dict[str, object]:
+    return {
+        "columns": columns,
+        "rules": [{"name": name, "holds": holds} for name, holds in {**MAY_FAIL, **CANNOT_FAIL}.items()],
+    }
+
+
+def test_no_rule_over_a_text_beside_personal_columns_must_be_able_to_fail(spark, make_contract) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        check_rules(spark, contract)
+        check_rules(spark, make_contract(**rules_over(COLUMNS)))
 
     line = caught.value.line()
-    assert [name for name in {**may_fail, **cannot_fail} if f"rules.{name}:" in line] == list(may_fail)
+    assert [name for name in {**MAY_FAIL, **CANNOT_FAIL} if f"rules.{name}:" in line] == list(MAY_FAIL)
+
+
+def test_where_nothing_is_personal_a_rule_may_fail(spark, make_contract) -> None:
+    check_rules(spark, make_contract(**rules_over({**COLUMNS, "phone": {"type": "string"}})))

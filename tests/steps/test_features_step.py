@@ -35,11 +35,20 @@ def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: P
     assert [row.status for row in lake.read("ops.runs").where("job = 'features'").collect()] == ["failed"]
 
 
-def test_a_personal_column_is_not_there_under_another_name(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mark", "fault"),
+    [
+        ("personal = true", r"\[UNRESOLVED_COLUMN.*`c`\.`text`"),
+        ('known = "after_decision"', "reads text of calls, which is known only after the decision"),
+    ],
+)
+def test_a_marked_column_is_not_there_under_another_name(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, mark: str, fault: str
+) -> None:
     take_in(
         "june.csv",
         "1,a",
-        contract=CALLS.replace('text = { type = "string"', 'text = { type = "string", personal = true'),
+        contract=CALLS.replace('text = { type = "string"', f'text = {{ type = "string", {mark}'),
     )
     (tmp_path / "mine.sql").write_text(
         "-- column prefix: a | а\nSELECT r.key, r.moment, left(c.text, 1) AS prefix FROM {rows} AS r JOIN {calls} AS c "
@@ -50,7 +59,7 @@ def test_a_personal_column_is_not_there_under_another_name(lake: Lake, take_in: 
     text = TASK.replace('label = "text", yes = "a"', 'label = "id", yes = "1"')
     task.write_text(text.partition("[features.call]")[0] + '[features.call]\nsql = "mine"\n', encoding="utf-8")
 
-    with pytest.raises(ConfigurationError, match=r"mine\.sql: \[UNRESOLVED_COLUMN.*`c`\.`text`"):
+    with pytest.raises(ConfigurationError, match=rf"mine\.sql: {fault}"):
         build_features(job_on(lake, tmp_path, task=str(task)))
 
 

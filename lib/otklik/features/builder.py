@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -150,6 +151,7 @@ def with_features(
     selects: Sequence[tuple[Select, Sequence[str]]],
     inputs: Mapping[str, DataFrame],
     as_of: datetime,
+    known_after: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> DataFrame:
     """Add each SELECT's columns to the rows; a row that a SELECT does not give has nulls there.
 
@@ -159,14 +161,18 @@ def with_features(
         selects: SELECT and the columns of it to leave out.
         inputs: frame name → rows known at the as-of moment.
         as_of: the moment, UTC.
+        known_after: frame name → its columns known only after the decision; a SELECT sees those its header answers for.
 
     Raises:
-        ConfigurationError: if a SELECT does not run, its columns differ from its header's, or two give one name.
+        ConfigurationError: if a SELECT does not run, reads what is known only after the decision and does not say so,
+            its columns differ from its header's, or two give one name.
     """
     blind = rows.select("key", "moment", "unit", "position")
     joined = rows
     for select, left_out in selects:
-        found = _run(spark, select, {**inputs, "rows": blind}, as_of)
+        hidden = {frame: [n for n in names if n not in select.may_read] for frame, names in known_after.items()}
+        seen = {frame: inputs[frame].drop(*hidden.get(frame, [])) for frame in inputs}
+        found = _run(spark, select, {**seen, "rows": blind}, as_of, hidden)
         _check_header(select, found)
         wanted = [c.name for c in select.columns if c.name not in left_out]
         doubled = set(wanted) & set(joined.columns)
@@ -207,12 +213,34 @@ def _check_header(select: Select, found: DataFrame) -> None:
         )
 
 
-def _run(spark: SparkSession, select: Select, frames: Mapping[str, DataFrame], as_of: datetime) -> DataFrame:
+def _run(
+    spark: SparkSession,
+    select: Select,
+    frames: Mapping[str, DataFrame],
+    as_of: datetime,
+    hidden: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> DataFrame:
     named = {name: frame for name, frame in frames.items() if f"{{{name}}}" in select.text}
     try:
         return spark.sql(select.text, args={"as_of": as_of}, **named)
     except (AnalysisException, KeyError, ValueError) as fault:
+        asked = _unresolved(fault)
+        frame = next((frame for frame in named if asked in hidden.get(frame, [])), None)
+        if frame is not None:
+            raise ConfigurationError(
+                f"reads {asked} of {frame}, which is known only after the decision",
+                where=f"{select.name}.sql",
+                cure=f"leave it out, or say in the header why it is no leak: `-- reads [after] {asked}: why`",
+            ) from fault
         raise ConfigurationError(_first_sentence(fault), where=f"{select.name}.sql") from fault
+
+
+def _unresolved(fault: Exception) -> str | None:
+    """The bare name of the column that Spark did not find, where that is the fault."""
+    if not isinstance(fault, AnalysisException) or not (fault.getCondition() or "").startswith("UNRESOLVED_COLUMN"):
+        return None
+    asked = (fault.getMessageParameters() or {}).get("objectName", "")
+    return asked.rpartition(".")[2].strip("`").lower()
 
 
 def _first_sentence(fault: Exception) -> str:

@@ -9,6 +9,11 @@ A window that is a setting, such as '30d' or '6h', is said in words there: {{ wi
 {{ window | in_russian }} is 30 дн.
 
 `[after]` marks what becomes known only after the decision: it never enters a model that is used for scoring.
+
+A column that a source's contract marks so is not there for a SELECT, under whatever name it would give it. It reads it
+if the header gives it out as `[after]`, or says why it is no leak:
+
+    -- reads [after] responded_at: of earlier contacts only, and only answers that had come by the moment
 """
 
 from __future__ import annotations
@@ -30,6 +35,8 @@ _NAME = re.compile(NAME_PATTERN)
 _COLUMN = re.compile(
     r"^--\s*column\s+(?P<name>\S+)(?P<after>\s+\[after\])?\s*:\s*(?P<en>[^|]+?)\s*\|\s*(?P<ru>.+?)\s*$"
 )
+_READS_LINE = re.compile(r"^--\s*reads\s*\[")
+_READS = re.compile(r"^--\s*reads\s+\[after\]\s+(?P<names>\w+(?:\s*,\s*\w+)*)\s*:\s*\S")
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,17 @@ class FeatureColumn:
 
 @dataclass(frozen=True)
 class Select:
-    """A rendered .sql file: its text and the columns that its header documents."""
+    """A rendered .sql file: its text, the columns that its header documents, and those it says it may read."""
 
     name: str
     text: str
     columns: tuple[FeatureColumn, ...]
+    reads: frozenset[str] = frozenset()
+
+    @property
+    def may_read(self) -> frozenset[str]:
+        """The columns known only after the decision that the header answers for."""
+        return self.reads | {column.name for column in self.columns if column.is_known_after}
 
 
 def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path]) -> Select:
@@ -59,7 +72,8 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
         folders: where to look first; the package's own files come last.
 
     Raises:
-        ConfigurationError: if the file is missing, its template wants a value that is not set, or a name is unsafe.
+        ConfigurationError: if the file is missing, its template wants a value that is not set, a name is unsafe, or a
+            line of the header is none.
     """
     source = _find(name, folders)
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -77,7 +91,8 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
         raise ConfigurationError(
             f"its template cannot be filled: {fault}", where=f"{name}.sql", cure="set the value in the task's settings"
         ) from fault
-    return Select(name, _without_comments(text), tuple(_documented(name, line) for line in _column_lines(text)))
+    columns = tuple(_documented(name, line) for line in _column_lines(text))
+    return Select(name, _without_comments(text), columns, _read_after(name, text))
 
 
 def _find(name: str, folders: Sequence[Path]) -> str:
@@ -114,6 +129,23 @@ def _documented(select: str, line: str) -> FeatureColumn:
             cure="write `-- column name: English meaning | русский смысл`",
         )
     return FeatureColumn(match["name"], Text(en=match["en"], ru=match["ru"]), match["after"] is not None)
+
+
+def _read_after(select: str, text: str) -> frozenset[str]:
+    """The columns known only after the decision that the header says it reads, with a reason."""
+    names: set[str] = set()
+    for line in (line.strip() for line in text.splitlines()):
+        if not _READS_LINE.match(line):
+            continue
+        match = _READS.match(line)
+        if match is None:
+            raise ConfigurationError(
+                f"not a reads line: {line}",
+                where=f"{select}.sql",
+                cure="write `-- reads [after] name: why it is no leak`",
+            )
+        names.update(re.split(r"\s*,\s*", match["names"]))
+    return frozenset(names)
 
 
 def _without_comments(text: str) -> str:

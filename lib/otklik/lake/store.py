@@ -328,10 +328,14 @@ class Lake:
 
     def _properties(self, table: str, start: str) -> dict[str, str]:
         """The properties of a table whose names start so, by the rest of their names."""
+        found = self.properties(table).items()
+        return {key.removeprefix(start): value for key, value in found if key.startswith(start)}
+
+    def properties(self, table: str) -> dict[str, str]:
+        """What was said of a table when it was made; nothing where there is no such table."""
         if not self.exists(table):
             return {}
-        properties = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties
-        return {key.removeprefix(start): value for key, value in properties.items() if key.startswith(start)}
+        return dict(self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties)
 
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""

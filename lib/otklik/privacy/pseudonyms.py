@@ -7,6 +7,7 @@ printed by explain, in errors and in Spark's event log.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from otklik.errors import ConfigurationError
 
 #: Fewer bytes can be guessed; 32 are what the hash can use.
 SHORTEST_KEY = 16
+
+#: Of this text the fingerprint of a key is made; no column of personal values holds it.
+_FINGERPRINTED = b"otklik: which key made these pseudonyms"
+_FINGERPRINT_DIGITS = 16
 
 _BLOCK = 64
 _INNER, _OUTER = 0x36, 0x5C
@@ -42,6 +47,15 @@ def read_key(text: str | None, file: str | None) -> bytes:
     if len(key) < SHORTEST_KEY:
         raise ConfigurationError(f"is shorter than {SHORTEST_KEY} bytes", where="pseudonym key", cure=cure)
     return key
+
+
+def fingerprint(key: bytes) -> str:
+    """16 hexadecimal digits that tell one key from another, and nothing else of it.
+
+    Args:
+        key: from `read_key`.
+    """
+    return hmac.new(key, _FINGERPRINTED, hashlib.sha256).hexdigest()[:_FINGERPRINT_DIGITS]
 
 
 def with_pseudonyms(rows: DataFrame, columns: Sequence[str], key: bytes) -> DataFrame:

@@ -20,8 +20,8 @@ _FORBIDDEN = re.compile(
     r"|spark_partition_id|input_file\w*|over)\s*\(|(?:current_(?:date|time|timestamp|user)|localtimestamp|select)\b)",
     re.IGNORECASE,
 )
-#: What may stand before a bracket in a rule over a personal column: nothing here fails on any text. Where something
-#: does, Spark's fault quotes the text, in its own log and in its event log.
+#: What may stand before a bracket in a rule over texts of a source with personal columns: nothing here fails on any
+#: text. Where something does, Spark's fault quotes the text, in its own log and in its event log.
 _NEVER_FAILS = re.compile(
     r"and|or|not|in|between|like|ilike|rlike|regexp|when|then|else|if|coalesce|nvl|ifnull|nullif|isnull|isnotnull"
     r"|length|char_length|character_length|octet_length|[lrb]?trim|lower|upper|left|right|substr|substring|concat"
@@ -40,14 +40,18 @@ def check_rules(spark: SparkSession, contract: Contract) -> None:
 
     Raises:
         ConfigurationError: naming every rule that is no predicate over the contract's columns, and every one that may
-            fail on the text of a personal column.
+            fail on a text of a contract with personal columns: in a record whose fields are shifted, a personal value
+            stands in any column.
     """
     schema = ", ".join(f"`{name}` {spark_type(column.type)}" for name, column in contract.columns.items())
     empty = spark.createDataFrame([], schema)
+    # What is a number or a date by now holds no text.
+    texts = [name for name, column in contract.columns.items() if column.type == "string"]
+    guarded = texts if contract.personal_columns else []
     faults = [
         f"rules.{rule.name}: {fault}"
         for rule in contract.rules
-        if (fault := _fault(empty, rule) or _personal_fault(empty, rule, contract.personal_columns)) is not None
+        if (fault := _fault(empty, rule) or _text_fault(empty, rule, guarded)) is not None
     ]
     if faults:
         raise ConfigurationError(
@@ -70,17 +74,17 @@ def _fault(empty: DataFrame, rule: Rule) -> str | None:
     return None
 
 
-def _personal_fault(empty: DataFrame, rule: Rule, personal: list[str]) -> str | None:
-    """What in a sound rule over personal columns could fail on their text."""
+def _text_fault(empty: DataFrame, rule: Rule, guarded: list[str]) -> str | None:
+    """What in a sound rule over guarded columns could fail on their text."""
     text = _without_texts(rule)
     words = {word.lower() for word in re.findall(r"\w+", text)}
-    if words.isdisjoint(name.lower() for name in personal):
+    if words.isdisjoint(name.lower() for name in guarded):
         return None
     odd = next((name for name in _BEFORE_BRACKET.findall(text) if not _NEVER_FAILS.fullmatch(name)), None)
     if odd is not None:
-        return f"{odd} could fail on a personal value, and the fault would quote it; use try_cast, try_to_timestamp …"
+        return f"{odd} could fail on a personal value (of a shifted record too) and quote it; use try_cast …"
     if _CONVERSION.search(_analysed(empty.select(F.expr(rule.holds).alias("holds")))):
-        return "compares texts with other types, which could fail on a personal value; use try_cast"
+        return "compares texts with other types, which could fail on a personal value and quote it; use try_cast"
     return None
 
 

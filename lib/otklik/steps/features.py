@@ -44,7 +44,10 @@ def build_features(job: Job, question: Question | None = None) -> int:
         # frame kept by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
         with kept(rows.repartition("key")) as rows:
             counts = count_rows(rows, f"{question.rows_select.name}.sql")
-            features = with_features(job.lake.spark, rows, question.feature_selects, inputs, question.as_of)
+            known_after = {name: marks[table].get("after_decision", []) for name, table in question.task.inputs.items()}
+            features = with_features(
+                job.lake.spark, rows, question.feature_selects, inputs, question.as_of, known_after
+            )
             table = features_table(question, features)
             label = f"features {question.run_id}"
             named = features.withColumnRenamed("moment", "as_of").withColumn("_run_id", F.lit(question.run_id))

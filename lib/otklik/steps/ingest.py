@@ -15,7 +15,7 @@ from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.recovery import Base, settle
 from otklik.lake.store import NOTHING, Commit, Lake, plain_type
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
-from otklik.privacy.pseudonyms import with_pseudonyms
+from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
 from otklik.settings import load
 from otklik.sources import checks, files
 from otklik.sources.contract import Contract, parse_duration
@@ -28,6 +28,8 @@ from otklik.steps.starts import noted, start_of
 
 #: Columns of a table on which Delta keeps statistics, at most.
 _STATISTICS = 32
+#: Property of a silver table with personal columns: the fingerprint of the key that made its pseudonyms.
+_KEY_OF_THEN = "pseudonyms.key_fingerprint"
 #: The balance of a file that was refused as a whole.
 _NO_ROWS = checks.Balance(0, 0, 0, 0, {}, {})
 
@@ -61,6 +63,8 @@ def ingest_files(job: Job) -> int:
     key = job.pseudonym_key() if contract.personal_columns else b""
     check_rules(job.lake.spark, contract)
     _check_tables(job.lake, contract)
+    if contract.personal_columns:
+        _check_key(job.lake, f"silver.{contract.name}", key)
     contract_hash = hash_of_contract(contract)
     run = start_of(job, "ingest", contract.name, contract_hash)
     entries = []
@@ -219,6 +223,21 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
             )
 
 
+def _check_key(lake: Lake, silver: str, key: bytes) -> None:
+    """See that a source's pseudonyms are made with the key that made those which are there.
+
+    Raises:
+        ConfigurationError: if it is another one: whoever is known would come again as somebody else. Tables from
+            before the fingerprint was kept are taken as they are.
+    """
+    if lake.properties(silver).get(_KEY_OF_THEN) not in (None, fingerprint(key)):
+        raise ConfigurationError(
+            "its pseudonyms were made with another key: nobody in it would be known again",
+            where=silver,
+            cure="give the key of then (OTKLIK_PSEUDONYM_KEY or its file), or ingest all files into a fresh lake",
+        )
+
+
 def _check_name(contract: Contract, facts: files.FileFacts, known: FileEntry, loaded: Sequence[FileEntry]) -> None:
     """See whether a file whose content is loaded may have the name that it has.
 
@@ -297,6 +316,8 @@ def _write_silver(batch: _Batch, judged: DataFrame, accepted_count: int, key: by
     """
     arrival, contract, old = batch.arrival, batch.arrival.contract, batch.arrival.instead_of
     table = silver_table(contract)
+    if contract.personal_columns:
+        table = replace(table, properties={**table.properties, _KEY_OF_THEN: fingerprint(key)})
     accepted = with_pseudonyms(checks.only_accepted(judged, contract), contract.personal_columns, key)
     rows = _with_arrival(_with_known_at(accepted, contract, arrival.started_at), arrival)
     rows = rows.withColumn("_file", F.lit(arrival.facts.name))

@@ -3,6 +3,7 @@
 -- column call_number: this will be contact number n with the customer | номер контакта с клиентом
 -- column previous_responses: earlier contacts the customer had said yes to by then | прежних согласий к этому моменту
 -- column talk_seconds [after]: length of the talk, seconds | длительность разговора, секунд
+-- reads [after] responded_at: of earlier contacts only, and only where the answer had come by the moment
 SELECT
     r.key,
     r.moment,

@@ -17,6 +17,7 @@
 -- column median_{{ measure }}_{{ days }}d: median {{ measure }} of the posts of the last {{ (days ~ 'd') | in_english }}, empty without any | медиана числа {{ russian }} у записей за последние {{ (days ~ 'd') | in_russian }}, пусто, если их нет
 {% endfor %}
 {% endfor %}
+-- reads [after] num_shares, num_comments, num_reactions: of posts published before the moment only; their counts are those of the day of collection, which may be higher than what was seen at the moment
 {% macro within(days) %}FILTER (WHERE us_before < {{ days }} * 86400000000){% endmacro %}
 WITH posts AS (
     SELECT *, substring_index(status_id, '_', 1) AS seller

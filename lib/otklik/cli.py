@@ -406,7 +406,11 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             cure="give a folder of a volume: /Volumes/CATALOG/SCHEMA/VOLUME/lake",
         )
     if given.catalog is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", given.catalog):
-        raise ConfigurationError(f"{given.catalog!r} is no name of a catalog", where="--catalog")
+        raise ConfigurationError(
+            f"{given.catalog!r} is no name of a catalog",
+            where="--catalog",
+            cure="write a letter, then letters, digits, _ and -, like spark_catalog",
+        )
     with contextlib.ExitStack() as open_until_done:
         if not submitted:
             open_until_done.enter_context(_stopped_by(signal.SIGTERM, _StoppedError("SIGTERM", 143)))
@@ -590,7 +594,7 @@ def _require_java() -> None:
         )
     stated = [line for line in release.read_text(encoding="utf-8").splitlines() if line.startswith("JAVA_VERSION=")]
     version = stated[0].partition("=")[2].strip('"') if stated else "unknown"
-    _refuse_other_java(version, f"JAVA_HOME={os.environ['JAVA_HOME']}", "use Java 17 or 21")
+    _refuse_other_java(version, f"JAVA_HOME={os.environ['JAVA_HOME']}")
 
 
 def _require_java_on_path() -> None:
@@ -602,12 +606,14 @@ def _require_java_on_path() -> None:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
     found = re.search(r'version "([^"]+)"', said)
-    _refuse_other_java(found[1] if found else "unknown", java, "set JAVA_HOME to Java 17 or 21")
+    _refuse_other_java(found[1] if found else "unknown", java)
 
 
-def _refuse_other_java(version: str, where: str, cure: str) -> None:
+def _refuse_other_java(version: str, where: str) -> None:
     if re.split(r"\D", version)[0] not in JAVA_VERSIONS:
-        raise SurroundingsError(f"Java {version} does not run Spark 4.1", where=where, cure=cure)
+        raise SurroundingsError(
+            f"Java {version} does not run Spark 4.1", where=where, cure="set JAVA_HOME to Java 17 or 21"
+        )
 
 
 if __name__ == "__main__":

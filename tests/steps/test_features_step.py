@@ -50,7 +50,7 @@ def test_a_personal_column_is_not_there_under_another_name(lake: Lake, take_in: 
     text = TASK.replace('label = "text", yes = "a"', 'label = "id", yes = "1"')
     task.write_text(text.partition("[features.call]")[0] + '[features.call]\nsql = "mine"\n', encoding="utf-8")
 
-    with pytest.raises(ConfigurationError, match=r"mine\.sql: \[UNRESOLVED_COLUMN.*`c`\.`text`"):
+    with pytest.raises(ConfigurationError, match=r"mine\.sql: is no SELECT .*\[UNRESOLVED_COLUMN.*`c`\.`text`"):
         build_features(job_on(lake, tmp_path, task=str(task)))
 
 

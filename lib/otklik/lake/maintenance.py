@@ -58,8 +58,9 @@ def definition_flaws(lake: Lake, table: str, definition: Table) -> list[DamagedE
     ]
     if not wrong:
         return []
-    what = f"not as defined: {', '.join(wrong)}"
-    return [DamagedError(what, where=table, cure="ingest or run again into a fresh lake")]
+    return [
+        DamagedError(f"not as defined: {', '.join(wrong)}", where=table, cure="ingest or run again into a fresh lake")
+    ]
 
 
 def unfinished(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> dict[str, int]:

@@ -62,6 +62,8 @@ def test_impossible_moments(text: str) -> None:
         ("file:/data/lake", "/data/lake"),
         ("s3a://bucket/lake/", "s3a://bucket/lake"),
         ("hdfs:///lake", "hdfs:///lake"),
+        ("hdfs:/lake/", "hdfs:///lake"),
+        ("dbfs:/Volumes/a/b/c", "dbfs:///Volumes/a/b/c"),
     ],
 )
 def test_places_of_a_lake(path: str, found: str) -> None:

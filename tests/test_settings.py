@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otklik.errors import ConfigurationError
-from otklik.settings import Strict, load, parse_override, read_toml, validate, with_override
+from otklik.settings import Strict, load, parse_override, read_toml, validate, whole_uri, with_override
 from otklik.sources.contract import Contract
 from otklik.task import Task
 
@@ -61,6 +61,22 @@ def fault_of(values: dict[str, Any]) -> str:
 def test_the_shipped_files_are_valid() -> None:
     assert validate(Task, TASK, "task").name == "campaign_response"
     assert validate(Contract, CONTRACT, "contract").personal_columns == ["name", "email", "phone"]
+
+
+@pytest.mark.parametrize(
+    ("path", "whole"),
+    [
+        ("hdfs:/a/b", "hdfs:///a/b"),
+        ("file:/a.csv", "file:///a.csv"),
+        ("s3a://bucket/a", "s3a://bucket/a"),
+        ("file:///a", "file:///a"),
+        ("/a/hdfs:/b", "/a/hdfs:/b"),
+        ("odd:/a", "odd:/a"),
+        ("hdfs:a", "hdfs:a"),
+    ],
+)
+def test_a_uri_without_a_host_says_so(path: str, whole: str) -> None:
+    assert whole_uri(path) == whole
 
 
 def test_all_faults_are_listed_each_with_its_place() -> None:

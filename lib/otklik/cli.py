@@ -556,8 +556,9 @@ def absolute(path: str) -> str:
     Raises:
         ConfigurationError: if the scheme is not one that Hadoop file systems have.
     """
-    from otklik.settings import URI_SCHEMES  # noqa: PLC0415
+    from otklik.settings import URI_SCHEMES, whole_uri  # noqa: PLC0415
 
+    path = whole_uri(path)
     scheme, sign, rest = path.partition(":")
     if sign and "/" not in scheme and rest.startswith("/"):
         if scheme not in URI_SCHEMES:

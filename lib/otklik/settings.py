@@ -51,6 +51,13 @@ class Strict(BaseModel):
         return self
 
 
+def whole_uri(path: str) -> str:
+    """A path as it is; a URI that names no host (`hdfs:/x`) as all code expects URIs: `hdfs:///x`."""
+    scheme, sign, rest = path.partition(":/")
+    is_short = bool(sign) and scheme in URI_SCHEMES and not rest.startswith("/")
+    return f"{scheme}:///{rest}" if is_short else path
+
+
 class Text(Strict):
     """A text for people in the report's two languages."""
 

@@ -44,7 +44,11 @@ READER_IS_GONE = 141
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what it does, an example, its arguments, whether it is a job of jobs/ and whether it writes tables."""
+    """A command: what it does, an example, its arguments, whether it is a job of jobs/ and whether it writes tables.
+
+    Attributes:
+        stopped: how it is given again after Ctrl-C; by default one that writes tables goes on, any other starts anew.
+    """
 
     name: str
     does: str
@@ -52,6 +56,12 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     is_job: bool = True
     writes: bool = False
+    stopped: str = ""
+
+    def how_again(self) -> str:
+        """What a person is told who stopped it."""
+        starts = "the same command goes on where it was" if self.writes else "the same command starts anew"
+        return self.stopped or starts
 
 
 def _no_arguments(_: argparse.ArgumentParser) -> None:
@@ -169,8 +179,21 @@ COMMANDS = (
         _maintain,
         writes=True,
     ),
-    Command("demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments, writes=True),
-    Command("world", "write the built-in world's files", "otklik world --customers 20000 --seed 7 --out world", _world),
+    Command(
+        "demo",
+        "the main job on the built-in world, in a fresh lake",
+        "otklik demo",
+        _no_arguments,
+        writes=True,
+        stopped="the same command starts anew",
+    ),
+    Command(
+        "world",
+        "write the built-in world's files",
+        "otklik world --customers 20000 --seed 7 --out world",
+        _world,
+        stopped="an unfinished world in --out has to be removed before the same command",
+    ),
     Command(
         "show", "print rows of a table", "otklik show gold.scoreboard --where \"split = 'time'\" --format json", _show
     ),
@@ -232,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as fault:
         stop = _stop_behind(fault)
         if stop is not None:
-            progress.fail(f"stopped by {stop.by}; the same command goes on where it was", stop.exit_code)
+            progress.fail(f"stopped by {stop.by}; {command.how_again()}", stop.exit_code)
             return stop.exit_code
         clear = fault if isinstance(fault, OtklikError) else surroundings_fault(fault, command.name)
         return _fail(clear or _unforeseen(fault, command.name), progress, given.debug)

@@ -41,7 +41,7 @@ def page() -> str:
     codes += [
         f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted past the declared limit. |",
         "| 141 | Whoever reads the output has seen enough (`\\| head`); nothing is wrong, and nothing is said. |",
-        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the same command goes on where it was. |",
+        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the line says whether the same command goes on where it was. |",
     ]
     examples = [f"| {fault.code} | {fault.cause} | {_cells(fault.says)} |" for fault in EVERY]
     lines = sorted({f"| {code} | {_cell(what)} | {_cell(cure)} |" for code, what, cure in messages()})

@@ -64,6 +64,8 @@ def test_impossible_moments(text: str) -> None:
         ("file:/data/lake", "/data/lake"),
         ("s3a://bucket/lake/", "s3a://bucket/lake"),
         ("hdfs:///lake", "hdfs:///lake"),
+        ("hdfs:/lake/", "hdfs:///lake"),
+        ("dbfs:/Volumes/a/b/c", "dbfs:///Volumes/a/b/c"),
     ],
 )
 def test_places_of_a_lake(path: str, found: str) -> None:
@@ -181,6 +183,30 @@ def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(
     assert "tables: an unforeseen failure (RuntimeError) → run again with --debug" in told
     assert "Анна" not in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "again"),
+    [
+        (["ingest", "bank_full", "x.csv"], "the same command goes on where it was"),
+        (["show", "gold.scoreboard"], "the same command starts anew"),
+        (["demo"], "the same command starts anew"),
+        (
+            ["world", "--customers", "1000", "--seed", "7", "--out", "world"],
+            "an unfinished world in --out has to be removed before the same command",
+        ),
+    ],
+)
+def test_who_stops_a_command_is_told_how_to_give_it_again(
+    arguments: list[str], again: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("otklik.cli._run_job", stopped)
+
+    assert main(arguments) == 130
+    assert capsys.readouterr().err == f"otklik: stopped by the user; {again}\n"
 
 
 def test_a_failure_is_one_object_where_a_machine_reads(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otklik.errors import ConfigurationError
-from otklik.settings import Strict, load, parse_override, read_toml, validate, with_override
+from otklik.settings import Strict, load, parse_override, read_toml, validate, whole_uri, with_override
 from otklik.sources.contract import Contract
 from otklik.task import Task
 
@@ -46,7 +47,7 @@ def names_a_key(fault: ConfigurationError, kind: type[Strict], values: dict[str,
     """Whether a refusal of values begins with the path of a key that there is or should be."""
     count, _, faults = fault.what.partition(": ")
     keys = ["(top level)", *kind.model_fields, *values]
-    return bool(re.fullmatch(r"\d+ faults?", count)) and faults.startswith(
+    return bool(re.fullmatch(r"[\d,]+ faults?", count)) and faults.startswith(
         tuple(f"{key}{sign}" for key in keys for sign in (".", ": "))
     )
 
@@ -60,6 +61,22 @@ def fault_of(values: dict[str, Any]) -> str:
 def test_the_shipped_files_are_valid() -> None:
     assert validate(Task, TASK, "task").name == "campaign_response"
     assert validate(Contract, CONTRACT, "contract").personal_columns == ["name", "email", "phone"]
+
+
+@pytest.mark.parametrize(
+    ("path", "whole"),
+    [
+        ("hdfs:/a/b", "hdfs:///a/b"),
+        ("file:/a.csv", "file:///a.csv"),
+        ("s3a://bucket/a", "s3a://bucket/a"),
+        ("file:///a", "file:///a"),
+        ("/a/hdfs:/b", "/a/hdfs:/b"),
+        ("odd:/a", "odd:/a"),
+        ("hdfs:a", "hdfs:a"),
+    ],
+)
+def test_a_uri_without_a_host_says_so(path: str, whole: str) -> None:
+    assert whole_uri(path) == whole
 
 
 def test_all_faults_are_listed_each_with_its_place() -> None:
@@ -83,7 +100,28 @@ def test_all_that_does_not_go_together_is_listed() -> None:
     assert fault_of(values) == (
         "some.toml: 2 faults: splits: fold, bootstrap, control and permutation need different salts; "
         "splits: a group needs at least two folds: groups may be at most half of folds"
+        " → correct the file or --set, and try it with `otklik check`"
     )
+
+
+def test_of_very_many_faults_the_first_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+
+    def no_near_key(key: str, *_: Any, **__: Any) -> list[str]:
+        searched.append(key)
+        return []
+
+    monkeypatch.setattr(difflib, "get_close_matches", no_near_key)
+
+    line = fault_of({**TASK, **{f"unknown_{number}": number for number in range(5_000)}})
+
+    assert line.startswith("some.toml: 5,000 faults: unknown_0: unknown key")
+    assert "unknown_19: unknown key; and 4,980 more → " in line
+    assert len(searched) == 20
+
+
+def test_a_key_of_any_length_is_shortened() -> None:
+    assert len(fault_of({**TASK, "x" * 1_000_000: 1})) < 1_000
 
 
 def test_a_hint_knows_the_place_of_the_key() -> None:

@@ -52,7 +52,11 @@ def _never(_: argparse.Namespace) -> bool:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what it does, an example, its arguments, whether it is a job of jobs/, and when it writes tables."""
+    """A command: what it does, an example, its arguments, whether it is a job of jobs/, and when it writes tables.
+
+    Attributes:
+        stopped: how it is given again after Ctrl-C; by default one that writes tables goes on, any other starts anew.
+    """
 
     name: str
     does: str
@@ -60,6 +64,12 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     is_job: bool = True
     writes: Callable[[argparse.Namespace], bool] = _never
+    stopped: str = ""
+
+    def how_again(self, given: argparse.Namespace) -> str:
+        """What a person is told who stopped it."""
+        starts = "the same command goes on where it was" if self.writes(given) else "the same command starts anew"
+        return self.stopped or starts
 
 
 def _no_arguments(_: argparse.ArgumentParser) -> None:
@@ -188,9 +198,20 @@ COMMANDS = (
         writes=_unless_it_only_checks,
     ),
     Command(
-        "demo", "the main job on the built-in world, in a fresh lake", "otklik demo", _no_arguments, writes=_always
+        "demo",
+        "the main job on the built-in world, in a fresh lake",
+        "otklik demo",
+        _no_arguments,
+        writes=_always,
+        stopped="the same command starts anew",
     ),
-    Command("world", "write the built-in world's files", "otklik world --customers 20000 --seed 7 --out world", _world),
+    Command(
+        "world",
+        "write the built-in world's files",
+        "otklik world --customers 20000 --seed 7 --out world",
+        _world,
+        stopped="an unfinished world in --out has to be removed before the same command",
+    ),
     Command(
         "show", "print rows of a table", "otklik show gold.scoreboard --where \"split = 'time'\" --format json", _show
     ),
@@ -252,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as fault:
         stop = _stop_behind(fault)
         if stop is not None:
-            progress.fail(f"stopped by {stop.by}; the same command goes on where it was", stop.exit_code)
+            progress.fail(f"stopped by {stop.by}; {command.how_again(given)}", stop.exit_code)
             return stop.exit_code
         clear = fault if isinstance(fault, OtklikError) else surroundings_fault(fault, command.name)
         return _fail(clear or _unforeseen(fault, command.name), progress, given.debug)
@@ -426,7 +447,11 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             cure="give a folder of a volume: /Volumes/CATALOG/SCHEMA/VOLUME/lake",
         )
     if given.catalog is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", given.catalog):
-        raise ConfigurationError(f"{given.catalog!r} is no name of a catalog", where="--catalog")
+        raise ConfigurationError(
+            f"{given.catalog!r} is no name of a catalog",
+            where="--catalog",
+            cure="write a letter, then letters, digits, _ and -, like spark_catalog",
+        )
     with contextlib.ExitStack() as open_until_done:
         if not submitted:
             open_until_done.enter_context(_stopped_by(signal.SIGTERM, _StoppedError("SIGTERM", 143)))
@@ -575,8 +600,9 @@ def absolute(path: str) -> str:
     Raises:
         ConfigurationError: if the scheme is not one that Hadoop file systems have.
     """
-    from otklik.settings import URI_SCHEMES  # noqa: PLC0415
+    from otklik.settings import URI_SCHEMES, whole_uri  # noqa: PLC0415
 
+    path = whole_uri(path)
     scheme, sign, rest = path.partition(":")
     if sign and "/" not in scheme and rest.startswith("/"):
         if scheme not in URI_SCHEMES:
@@ -613,7 +639,7 @@ def _require_java() -> None:
         )
     stated = [line for line in release.read_text(encoding="utf-8").splitlines() if line.startswith("JAVA_VERSION=")]
     version = stated[0].partition("=")[2].strip('"') if stated else "unknown"
-    _refuse_other_java(version, f"JAVA_HOME={os.environ['JAVA_HOME']}", "use Java 17 or 21")
+    _refuse_other_java(version, f"JAVA_HOME={os.environ['JAVA_HOME']}")
 
 
 def _require_java_on_path() -> None:
@@ -625,12 +651,14 @@ def _require_java_on_path() -> None:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
     found = re.search(r'version "([^"]+)"', said)
-    _refuse_other_java(found[1] if found else "unknown", java, "set JAVA_HOME to Java 17 or 21")
+    _refuse_other_java(found[1] if found else "unknown", java)
 
 
-def _refuse_other_java(version: str, where: str, cure: str) -> None:
+def _refuse_other_java(version: str, where: str) -> None:
     if re.split(r"\D", version)[0] not in JAVA_VERSIONS:
-        raise SurroundingsError(f"Java {version} does not run Spark 4.1", where=where, cure=cure)
+        raise SurroundingsError(
+            f"Java {version} does not run Spark 4.1", where=where, cure="set JAVA_HOME to Java 17 or 21"
+        )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,11 @@ def read_properties(path: Path) -> dict[str, str]:
         ConfigurationError: if the file is missing or a line has no value.
     """
     if not path.is_file():
-        raise ConfigurationError("no such file of Spark properties", where=str(path))
+        raise ConfigurationError(
+            "no such file of Spark properties",
+            where=str(path),
+            cure="write it, or correct spark in the environment's TOML file",
+        )
     properties = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         text = line.strip()
@@ -32,6 +36,8 @@ def read_properties(path: Path) -> dict[str, str]:
             continue
         key, _, value = text.partition(" ")
         if not value.strip():
-            raise ConfigurationError(f"line {number}: {key} has no value", where=str(path))
+            raise ConfigurationError(
+                f"line {number}: {key} has no value", where=str(path), cure="write the key, a blank and the value"
+            )
         properties[key] = value.strip()
     return properties

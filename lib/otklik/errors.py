@@ -58,7 +58,7 @@ class SeveralFilesError(ConfigurationError):
 
 
 class InputError(OtklikError):
-    """A file cannot be taken in, or a threshold of its contract was passed; no table was changed."""
+    """A file cannot be taken in, or a threshold of its contract was passed; no row of it counts in the ledger."""
 
     exit_code = 3
 
@@ -88,7 +88,7 @@ class SurroundingsError(OtklikError):
 
 
 class BusyError(OtklikError):
-    """Another process writes to the lake; nothing was started, and the same command will do later."""
+    """Another process writes to the lake; nothing begun counts in the ledger, and the same command will do later."""
 
     exit_code = 8
 

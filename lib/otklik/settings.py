@@ -10,6 +10,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -20,6 +21,9 @@ from otklik.errors import ConfigurationError
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 #: Schemes of URIs, for lakes and for input files; anything else before :// is refused.
 URI_SCHEMES = ("file", "hdfs", "viewfs", "s3", "s3a", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "oss", "cosn")
+
+#: So many faults of a file are said, and so many characters of each; what stands there may be of any size.
+_MOST_FAULTS, _LONGEST_FAULT = 20, 500
 
 
 class _ImpossibleError(ValueError):
@@ -45,6 +49,13 @@ class Strict(BaseModel):
         if faults:
             raise _ImpossibleError(faults)
         return self
+
+
+def whole_uri(path: str) -> str:
+    """A path as it is; a URI that names no host (`hdfs:/x`) as all code expects URIs: `hdfs:///x`."""
+    scheme, sign, rest = path.partition(":/")
+    is_short = bool(sign) and scheme in URI_SCHEMES and not rest.startswith("/")
+    return f"{scheme}:///{rest}" if is_short else path
 
 
 class Text(Strict):
@@ -84,14 +95,22 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as content:
             return tomllib.load(content)
     except FileNotFoundError:
-        raise ConfigurationError("no such file", where=str(path)) from None
+        raise ConfigurationError("no such file", where=str(path), cure="check the path") from None
     except ValueError as fault:
         # Not only TOML's own faults: bytes that are no text, and numbers of thousands of digits.
-        raise ConfigurationError(f"not valid TOML: {fault}", where=str(path)) from None
+        raise ConfigurationError(
+            f"not valid TOML: {fault}",
+            where=str(path),
+            cure="write key = value, each key once and texts in quotes, and save it in utf-8",
+        ) from None
     except RecursionError:
-        raise ConfigurationError("TOML is nested too deeply", where=str(path)) from None
+        raise ConfigurationError(
+            "TOML is nested too deeply", where=str(path), cure="write it with fewer lists and tables in one another"
+        ) from None
     except OSError as fault:
-        raise ConfigurationError(f"cannot be read: {fault.strerror}", where=str(path)) from None
+        raise ConfigurationError(
+            f"cannot be read: {fault.strerror}", where=str(path), cure="give the path of a .toml file that you may read"
+        ) from None
 
 
 def validate(
@@ -103,9 +122,17 @@ def validate(
     try:
         return kind.model_validate(values)
     except ValidationError as fault:
-        lines = [line for error in fault.errors(include_url=False) for line in _fault_lines(kind, error)]
-        plural = "fault" if len(lines) == 1 else "faults"
-        raise ConfigurationError(f"{len(lines)} {plural}: " + "; ".join(lines), where=where) from None
+        errors = fault.errors(include_url=False)
+        count = sum(map(_fault_count, errors))
+        lines = list(islice((line for error in errors for line in _fault_lines(kind, error)), _MOST_FAULTS))
+        if count > len(lines):
+            lines.append(f"and {count - len(lines):,} more")
+        faults = "; ".join(map(_shortened, lines))
+        raise ConfigurationError(
+            f"1 fault: {faults}" if count == 1 else f"{count:,} faults: {faults}",
+            where=where,
+            cure="correct the file or --set, and try it with `otklik check`",
+        ) from None
 
 
 def with_override(values: dict[str, Any], keys: list[str], value: Any, where: str) -> dict[str, Any]:
@@ -115,7 +142,11 @@ def with_override(values: dict[str, Any], keys: list[str], value: Any, where: st
         return {**values, head: value}
     inner = values.get(head, {})
     if not isinstance(inner, dict):
-        raise ConfigurationError(f"{head} is not a table, so {head}.{'.'.join(rest)} cannot be set", where=where)
+        raise ConfigurationError(
+            f"{head} is not a table, so {head}.{'.'.join(rest)} cannot be set",
+            where=where,
+            cure=f"give --set a key that the file can have, or all of {head} at once",
+        )
     return {**values, head: with_override(inner, rest, value, where)}
 
 
@@ -127,18 +158,31 @@ def parse_override(text: str) -> tuple[str, Any]:
     """
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
-        raise ConfigurationError(f"expected key=value, got {text!r}", where="--set")
+        raise ConfigurationError(
+            f"expected key=value, got {text!r}", where="--set", cure="write it like --set splits.folds=4"
+        )
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key.strip(), value
 
 
+def _fault_count(error: Any) -> int:
+    """How many lines `_fault_lines` gives, without looking for near keys."""
+    raised = error.get("ctx", {}).get("error")
+    return len(raised.faults) if isinstance(raised, _ImpossibleError) else 1
+
+
+def _shortened(line: str) -> str:
+    """A fault quotes keys and values, and they may have any length."""
+    return line if len(line) <= _LONGEST_FAULT else f"{line[: _LONGEST_FAULT - 1]}…"
+
+
 def _fault_lines(kind: type[Strict], error: Any) -> list[str]:
     path = [str(part) for part in error["loc"]]
     dotted = ".".join(path) or "(top level)"
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _known_keys(kind, path[:-1]), n=1, cutoff=0.5)
+        near = difflib.get_close_matches(path[-1][:_LONGEST_FAULT], _known_keys(kind, path[:-1]), n=1, cutoff=0.5)
         hint = f", did you mean {near[0]!r}?" if near else ""
         return [f"{dotted}: unknown key{hint}"]
     if error["type"] == "missing":

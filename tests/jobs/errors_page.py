@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.jobs.user_faults import EVERY
@@ -23,7 +24,8 @@ CLASSES = {
 HEAD = """# What a command says when it fails
 
 One line on stderr, `otklik: where: what → what to do`, and an exit code other than 0. Nothing is half done: a refused
-file leaves its row in `ops.files` (status `rejected`) and changes no other table. `--debug` adds the stack trace.
+file leaves its row in `ops.files` (status `rejected`) and changes no other table; of one that is changed while it is
+taken in, or whose tables somebody else writes to, no row counts. `--debug` adds the stack trace.
 
 | Code | Meaning |
 |---|---|
@@ -39,7 +41,7 @@ def page() -> str:
     codes += [
         f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted past the declared limit. |",
         "| 141 | Whoever reads the output has seen enough (`\\| head`); nothing is wrong, and nothing is said. |",
-        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the same command goes on where it was. |",
+        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the line says whether the same command goes on where it was. |",
     ]
     examples = [f"| {fault.code} | {fault.cause} | {_cells(fault.says)} |" for fault in EVERY]
     lines = sorted({f"| {code} | {_cell(what)} | {_cell(cure)} |" for code, what, cure in messages()})
@@ -63,20 +65,66 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+@dataclass(frozen=True)
+class Making:
+    """A place of the source where a fault is made: its function, the fault's code, and what it may say and advise."""
+
+    place: str
+    code: int
+    whats: tuple[str, ...]
+    cures: tuple[str, ...]
+
+
 def messages() -> Iterator[tuple[int, str, str]]:
-    """Exit code, message and cure of every fault that the package makes; a text that is all filled in is left out."""
+    """Exit code, message and cure of every fault that the package makes."""
     yield from ((errors.SurroundingsError.exit_code, what, cure) for what, cure in SAYINGS.values())
+    for making in makings():
+        yield from ((making.code, what, cure) for what in making.whats for cure in making.cures if says_something(what))
+
+
+def makings() -> Iterator[Making]:
+    """Every place of the package where a fault is made."""
     for file in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
+        for node in ast.walk(module):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CLASSES and node.args:
+                around = [f for f in functions if f.lineno <= node.lineno <= (f.end_lineno or 0)]
+                texts = {**_texts_by_name(module.body), **_texts_by_name([n for f in around for n in ast.walk(f)])}
                 cure = next((keyword.value for keyword in node.keywords if keyword.arg == "cure"), ast.Constant(""))
-                what = _template(node.args[0])
-                if any(letter.isalpha() for letter in what):
-                    yield CLASSES[node.func.id].exit_code, what, _template(cure)
+                yield Making(
+                    f"{file.relative_to(PACKAGE)}: {around[-1].name}",
+                    CLASSES[node.func.id].exit_code,
+                    _templates(node.args[0], texts),
+                    _templates(cure, texts),
+                )
+
+
+def says_something(text: str) -> bool:
+    """Whether a text has words of its own, and not only what is filled in."""
+    return any(letter.isalpha() for letter in text)
+
+
+def _texts_by_name(nodes: Iterable[ast.AST]) -> dict[str, tuple[str, ...]]:
+    """The names to which a text is given in these statements, with all such texts."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            found[name] = found.get(name, ()) + _templates(node.value, {})
+    return found
+
+
+def _templates(node: ast.expr, texts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The texts that an expression may give, with `…` for their variable parts; a name stands for its texts."""
+    if isinstance(node, ast.IfExp):
+        return _templates(node.body, texts) + _templates(node.orelse, texts)
+    if isinstance(node, ast.Name):
+        return texts.get(node.id, ("…",))
+    return (_template(node),)
 
 
 def _template(node: ast.expr) -> str:
-    """A text of the source with `…` for its variable parts."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):

@@ -45,6 +45,7 @@ GOOD = "id,email,page\n" + "".join(f"{number},{PERSONAL},home\n" for number in r
 PACKED = gzip.compress(GOOD.encode(), mtime=0)
 #: How the folder of the case is written in a line.
 FOLDER = "FOLDER"
+_TOML = f"{FOLDER}/some.toml"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,17 @@ def checked(cause: str, toml: str | bytes, says: str) -> UserFault:
         return ["check", str(folder / "some.toml")]
 
     return UserFault(cause, errors.ConfigurationError.exit_code, says, command)
+
+
+def one_fault(cause: str, toml: str, says: str) -> UserFault:
+    """A TOML file with one thing in it that cannot be."""
+    return checked(cause, toml, f"{_TOML}: 1 fault: {says} → correct the file or --set, and try it with `otklik check`")
+
+
+def no_toml(cause: str, toml: str | bytes, says: str) -> UserFault:
+    """A file that is no TOML, or cannot be read as it."""
+    cure = "write key = value, each key once and texts in quotes, and save it in utf-8"
+    return checked(cause, toml, f"{_TOML}: not valid TOML: {says} → {cure}")
 
 
 def _written(path: Path, content: bytes) -> list[str]:
@@ -307,6 +319,14 @@ FILES = (
         _JSON,
     ),
     delivered(
+        "more broken lines than a number that the contract allows",
+        "several-broken.json",
+        f'{{"id": 1, "email": "{PERSONAL}", "page": "home"}}\n{{"id": 2\n{{"id": 3\n',
+        "2 records are rejected, more than thresholds.rejected_rows = 1; commonest reasons: broken_json "
+        f"(2, one JSON object per line; first in record 2){_MEND}",
+        f"{_JSON}\n[thresholds]\nrejected_share = 0.9\nrejected_rows = 1\n",
+    ),
+    delivered(
         "a quote that eats the rows after it",
         "quote.csv",
         GOOD.replace(f"3,{PERSONAL}", f'3,"{PERSONAL}'),
@@ -355,82 +375,80 @@ PATHS = (
 )
 
 _PATTERN = "string should match pattern '^[a-z][a-z0-9_]*$'"
-_TOML = f"{FOLDER}/some.toml"
 CONFIGURATION = (
-    checked(
+    one_fault(
         "an unknown key",
         contract("[columns]", "new_colums = 'ignore'\n[columns]"),
-        f"{_TOML}: 1 fault: new_colums: unknown key, did you mean 'new_columns'?",
+        "new_colums: unknown key, did you mean 'new_columns'?",
     ),
-    checked("a key is missing", contract('name = "visits"', ""), f"{_TOML}: 1 fault: name: missing"),
-    checked(
+    one_fault("a key is missing", contract('name = "visits"', ""), "name: missing"),
+    one_fault(
         "a wrong unit",
         contract('"untimed"', '"event", event = "id", delay = "36 hours"'),
-        f"{_TOML}: 1 fault: time.delay: '36 hours' is not a duration; write a whole number and s, min, h or d, "
-        "like '36h'",
+        "time.delay: '36 hours' is not a duration; write a whole number and s, min, h or d, like '36h'",
     ),
-    checked(
+    one_fault(
         "a value of another type",
         contract("required = true", "required = 'yes'"),
-        f"{_TOML}: 1 fault: columns.id.required: input should be a valid boolean",
+        "columns.id.required: input should be a valid boolean",
     ),
-    checked(
+    no_toml(
         "a key twice",
         f'{CONTRACT}id = {{ type = "string" }}\n',
-        f"{_TOML}: not valid TOML: Cannot overwrite a value (at line 10, column 25)",
+        "Cannot overwrite a value (at line 10, column 25)",
     ),
-    checked("no TOML", "<xml>", f"{_TOML}: not valid TOML: Invalid statement (at line 1, column 1)"),
-    checked(
+    no_toml("no TOML", "<xml>", "Invalid statement (at line 1, column 1)"),
+    no_toml(
         "bytes that are no utf-8",
         CONTRACT.encode("utf-16"),
-        f"{_TOML}: not valid TOML: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
     ),
-    checked("tables nested too deeply", "a = " + "[" * 100_000, f"{_TOML}: TOML is nested too deeply"),
     checked(
+        "tables nested too deeply",
+        "a = " + "[" * 100_000,
+        f"{_TOML}: TOML is nested too deeply → write it with fewer lists and tables in one another",
+    ),
+    no_toml(
         "a number of 5,000 digits",
         "a = " + "9" * 5_000,
-        f"{_TOML}: not valid TOML: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 "
+        "Exceeds the limit (4300 digits) for integer string conversion: value has 5000 "
         "digits; use sys.set_int_max_str_digits() to increase the limit",
     ),
-    checked(
+    one_fault(
         "a text of 5 MB",
         f'meaning = "{"x" * 5_000_000}"{CONTRACT}',
-        f"{_TOML}: 1 fault: meaning: string should have at most 20000 characters",
+        "meaning: string should have at most 20000 characters",
     ),
-    checked(
+    one_fault(
         "a name that leads out of its folder",
         contract('"visits"', '"../visits"'),
-        f"{_TOML}: 1 fault: name: {_PATTERN}",
+        f"name: {_PATTERN}",
     ),
-    checked(
+    one_fault(
         "a source named like the table of bad rows",
         contract('"visits"', '"rejected"'),
-        f"{_TOML}: 1 fault: (top level): name: rejected is taken, bronze.rejected holds the bad rows of all sources",
+        "(top level): name: rejected is taken, bronze.rejected holds the bad rows of all sources",
     ),
-    checked(
+    one_fault(
         "a column named like one of the house",
         f'{CONTRACT}known_at = {{ type = "timestamp" }}\n',
-        f"{_TOML}: 1 fault: (top level): columns.known_at: the name is taken, silver says in it when a row became "
-        "known",
+        "(top level): columns.known_at: the name is taken, silver says in it when a row became known",
     ),
-    checked(
+    one_fault(
         "a date pattern that no date is read by",
         contract('"csv"', '"csv", date_formats = ["dd.MMMMM.yyyy"]'),
-        f"{_TOML}: 1 fault: format.date_formats: 'dd.MMMMM.yyyy' has more or fewer letters in a row than a date is "
-        "read by: MMMMM",
+        "format.date_formats: 'dd.MMMMM.yyyy' has more or fewer letters in a row than a date is read by: MMMMM",
     ),
-    checked(
-        "a name that ends a statement", contract('"visits"', '"visits`;--"'), f"{_TOML}: 1 fault: name: {_PATTERN}"
-    ),
-    checked(
+    one_fault("a name that ends a statement", contract('"visits"', '"visits`;--"'), f"name: {_PATTERN}"),
+    one_fault(
         "a column name with a line break",
         f'{CONTRACT}"a\\nb" = {{ type = "string" }}\n',
-        f"{_TOML}: 1 fault: columns.a\\nb.[key]: {_PATTERN}",
+        f"columns.a\\nb.[key]: {_PATTERN}",
     ),
-    checked(
+    one_fault(
         "a SQL file outside its folders",
         TASK.replace('"record_rows"', '"../../secret"'),
-        f"{_TOML}: 1 fault: rows.sql: {_PATTERN}",
+        f"rows.sql: {_PATTERN}",
     ),
     checked(
         "a SQL file that is not there",
@@ -460,13 +478,18 @@ CONFIGURATION = (
         "record_rows.sql: its template cannot be filled: 'id`;--' cannot be part of a column name; use a-z, 0-9 and _"
         " → set the value in the task's settings",
     ),
-    checked(
+    one_fault(
         "an input that is no silver table",
         TASK.replace("silver.visits", "gold.visits"),
-        f"{_TOML}: 1 fault: inputs.visits: string should match pattern '^silver\\.[a-z][a-z0-9_]*$'",
+        "inputs.visits: string should match pattern '^silver\\.[a-z][a-z0-9_]*$'",
     ),
-    given("no such TOML file", f"{FOLDER}/none.toml: no such file", "check", f"{FOLDER}/none.toml"),
-    given("a folder instead of a TOML file", f"{FOLDER}: cannot be read: Is a directory", "check", FOLDER),
+    given("no such TOML file", f"{FOLDER}/none.toml: no such file → check the path", "check", f"{FOLDER}/none.toml"),
+    given(
+        "a folder instead of a TOML file",
+        f"{FOLDER}: cannot be read: Is a directory → give the path of a .toml file that you may read",
+        "check",
+        FOLDER,
+    ),
 )
 
 _SOURCES = "bank_full, contacts, customers, engagements, facebook_live, higgs_activity, marketing_campaign"
@@ -500,7 +523,12 @@ OPTIONS = (
         "2026-02-30",
     ),
     given(
-        "a setting without a value", "--set: expected key=value, got 'splits'", "train", "bank_full", "--set", "splits"
+        "a setting without a value",
+        "--set: expected key=value, got 'splits' → write it like --set splits.folds=4",
+        "train",
+        "bank_full",
+        "--set",
+        "splits",
     ),
     given(
         "a lake of an unknown scheme",
@@ -512,7 +540,8 @@ OPTIONS = (
     ),
     given(
         "a catalog's name that ends its quotes",
-        "--catalog: 'x`.`y' is no name of a catalog",
+        "--catalog: 'x`.`y' is no name of a catalog"
+        " → write a letter, then letters, digits, _ and -, like spark_catalog",
         *_SHOW,
         "--catalog",
         "x`.`y",
@@ -523,10 +552,16 @@ OPTIONS = (
         "show",
         "gold.`x`",
     ),
-    given("a negative number of rows", "--limit: a number of rows is not negative", *_SHOW, "--limit", "-1"),
+    given(
+        "a negative number of rows",
+        "--limit: a number of rows is not negative → give 0 or more",
+        *_SHOW,
+        "--limit",
+        "-1",
+    ),
     given(
         "a file that is neither .csv nor .parquet",
-        "list.xls: the file's ending must be .csv or .parquet",
+        "list.xls: the file's ending must be .csv or .parquet → name it so in --to, like list.csv",
         "export",
         "ops.files",
         "--to",
@@ -534,7 +569,7 @@ OPTIONS = (
     ),
     given(
         "a world of impossible size",
-        "--customers: a world has 1,000 to 1,000,000 customers, not 5",
+        "--customers: a world has 1,000 to 1,000,000 customers, not 5 → give a number between these",
         "world",
         "--customers",
         "5",
@@ -599,7 +634,7 @@ SURROUNDINGS = (
     ),
     surrounded(
         "another Java",
-        f"JAVA_HOME={FOLDER}/java-11: Java 11.0.2 does not run Spark 4.1 → use Java 17 or 21",
+        f"JAVA_HOME={FOLDER}/java-11: Java 11.0.2 does not run Spark 4.1 → set JAVA_HOME to Java 17 or 21",
         _AROUND,
         JAVA_HOME=f"{FOLDER}/java-11",
     ),

@@ -3,9 +3,12 @@ from __future__ import annotations
 import gzip
 import json
 import tomllib
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -66,6 +69,53 @@ def test_json_lines_null_tokens_and_ambiguous_dates(tmp_path) -> None:
     )
     assert events.format.timestamp_formats == ["yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"]
     assert '# or "MM/dd/yyyy"? both read every value' in draft(str(tmp_path / "b.csv"))
+
+
+def test_a_parquet_file_is_drafted_from_its_schema_and_read_by_it(spark, tmp_path) -> None:
+    count = 60
+    rows = pa.table(
+        {
+            "Order Id": pa.array(range(count)),
+            "e-mail": [f"anna{n}@example.kz" for n in range(count)],
+            "price": pa.array([Decimal("1.50")] * count, pa.decimal128(10, 2)),
+            "weight": [float("nan"), *[0.5] * (count - 1)],
+            "paid": [n % 2 == 0 for n in range(count)],
+            "day": [date(2024, 1, 1) + timedelta(days=n) for n in range(count)],
+            "at": pa.array([datetime(2024, 1, 1, tzinfo=UTC)] * count, pa.timestamp("us", "UTC")),
+            "written": ["31.12.2023"] * count,
+            "parts": [["a", "b"]] * count,
+            "note": [None, *["1,5"] * (count - 1)],
+        }
+    )
+    pq.write_table(rows, tmp_path / "orders.parquet")
+
+    contract = drafted(tmp_path / "orders.parquet")
+
+    assert (contract.name, contract.format.kind, contract.key_columns) == ("orders", "parquet", ["order_id"])
+    assert {name: column.type for name, column in contract.columns.items()} == {
+        "order_id": "integer",
+        "e_mail": "string",
+        "price": "decimal(10,2)",
+        "weight": "double",
+        "paid": "boolean",
+        "day": "date",
+        "at": "timestamp",
+        "written": "date",
+        "parts": "string",
+        "note": "string",
+    }
+    assert contract.personal_columns == ["e_mail"]
+    assert [name for name, column in contract.columns.items() if not column.required] == ["weight", "note"]
+    records = read_records(spark, f"file://{tmp_path}/orders.parquet", contract)
+    judged = checks.with_duplicates(checks.with_reasons(with_fields(records, contract), contract), contract)
+    assert checks.balance(judged, contract).accepted == count
+
+
+def test_a_parquet_file_that_is_cut_is_refused(tmp_path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1" + b"\0" * 20)
+
+    with pytest.raises(InputError, match="is no whole Parquet file"):
+        draft(str(tmp_path / "a.parquet"))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"{broken", b"\x00\x01\x02\x03" * 9])

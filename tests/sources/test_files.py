@@ -26,7 +26,9 @@ def test_a_folder_stands_for_its_files_in_order(spark, tmp_path: Path) -> None:
         (tmp_path / name).write_text("id\n1\n")
     (tmp_path / "inner").mkdir()
 
-    assert expand(spark, f"file://{tmp_path}") == [f"file://{tmp_path}/{name}" for name in ("a 1.csv", "b.csv")]
+    found = [f"file://{tmp_path}/{name}" for name in ("a 1.csv", "b.csv")]
+    assert expand(spark, f"file://{tmp_path}") == found
+    assert expand(spark, f"file:{tmp_path}") == found
 
 
 def test_what_cannot_be_read_is_named(spark, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tests.bench import TakeIn, job_on
 from otklik.errors import ConfigurationError
 from otklik.lake.store import Lake
 from otklik.lake.tables import RUNS
-from otklik.steps.demo import fresh_folder
+from otklik.steps.demo import TASK, about, fresh_folder
 
 
 def test_what_a_demo_made_is_removed(lake: Lake, tmp_path: Path) -> None:
@@ -41,3 +41,19 @@ def test_any_other_folder_is_left_alone(lake: Lake, tmp_path: Path, folder: str)
         fresh_folder(job_on(lake, tmp_path))
 
     assert Path(lake.folder(folder)).is_dir()
+
+
+def test_settings_are_laid_over_the_task_and_not_over_the_sources(lake: Lake, tmp_path: Path) -> None:
+    job = job_on(lake, tmp_path, {"splits.folds": 4})
+
+    assert about(job, source="customers", paths=["x"]).options.overrides == {}
+    assert about(job, task=TASK).options.overrides == {"splits.folds": 4}
+
+
+def test_a_wrong_setting_is_refused_before_the_lake_is_emptied(lake: Lake, tmp_path: Path) -> None:
+    lake.make(RUNS)
+
+    with pytest.raises(ConfigurationError, match=r"splits\.fold: unknown key, did you mean 'folds'"):
+        fresh_folder(job_on(lake, tmp_path, {"splits.fold": 4}))
+
+    assert lake.exists(RUNS.name)

@@ -38,7 +38,7 @@ def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: P
 @pytest.mark.parametrize(
     ("mark", "fault"),
     [
-        ("personal = true", r"\[UNRESOLVED_COLUMN.*`c`\.`text`"),
+        ("personal = true", r"is no SELECT .*\[UNRESOLVED_COLUMN.*`c`\.`text`"),
         ('known = "after_decision"', "reads text of calls, which is known only after the decision"),
     ],
 )

@@ -128,14 +128,13 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         F.count_if(F.col("label_state") == "unlabelled").alias("unlabelled"),
         F.count_distinct("key").alias("entities"),
     ).collect()[0]
-    faults = {
-        "rows stand twice under one key and moment": counts.doubled,
-        "rows have no key, no moment or no unit": counts.nameless,
-        "labels are neither 0 nor 1": counts.odd,
-    }
-    for fault, count in faults.items():
-        if count:
-            raise RefusedError(f"{count} {fault}", where=where, cure="correct the SELECT; no row is dropped in silence")
+    cure = "correct the SELECT; no row is dropped in silence"
+    if counts.doubled:
+        raise RefusedError(f"{counts.doubled} rows stand twice under one key and moment", where=where, cure=cure)
+    if counts.nameless:
+        raise RefusedError(f"{counts.nameless} rows have no key, no moment or no unit", where=where, cure=cure)
+    if counts.odd:
+        raise RefusedError(f"{counts.odd} labels are neither 0 nor 1", where=where, cure=cure)
     if not counts.rows:
         raise RefusedError(
             "there are no rows up to the as-of moment", where=where, cure="look at --as-of and the inputs"
@@ -177,7 +176,11 @@ def with_features(
         wanted = [c.name for c in select.columns if c.name not in left_out]
         doubled = set(wanted) & set(joined.columns)
         if doubled:
-            raise ConfigurationError(f"gives columns that are already there: {_listed(doubled)}", where=select.name)
+            raise ConfigurationError(
+                f"gives columns that are already there: {_listed(doubled)}",
+                where=f"{select.name}.sql",
+                cure="name them otherwise in one of the files, or leave them out there (leave_out)",
+            )
         typed = found.select("key", "moment", *(_plain(found, select, name) for name in wanted))
         joined = joined.join(typed, on=["key", "moment"], how="left")
     return joined
@@ -223,7 +226,11 @@ def _run(
     named = {name: frame for name, frame in frames.items() if f"{{{name}}}" in select.text}
     try:
         return spark.sql(select.text, args={"as_of": as_of}, **named)
-    except (AnalysisException, KeyError, ValueError) as fault:
+    except KeyError as fault:
+        raise ConfigurationError(
+            f"there is no input frame {fault}", where=f"{select.name}.sql", cure="name it in the task's [inputs]"
+        ) from fault
+    except (AnalysisException, ValueError) as fault:
         asked = _unresolved(fault)
         frame = next((frame for frame in named if asked in hidden.get(frame, [])), None)
         if frame is not None:
@@ -232,7 +239,11 @@ def _run(
                 where=f"{select.name}.sql",
                 cure=f"leave it out, or say in the header why it is no leak: `-- reads [after] {asked}: why`",
             ) from fault
-        raise ConfigurationError(_first_sentence(fault), where=f"{select.name}.sql") from fault
+        raise ConfigurationError(
+            f"is no SELECT that Spark can run: {str(fault).splitlines()[0]}",
+            where=f"{select.name}.sql",
+            cure="correct it; personal columns of the inputs are not there for it",
+        ) from fault
 
 
 def _unresolved(fault: Exception) -> str | None:
@@ -241,12 +252,6 @@ def _unresolved(fault: Exception) -> str | None:
         return None
     asked = (fault.getMessageParameters() or {}).get("objectName", "")
     return asked.rpartition(".")[2].strip("`").lower()
-
-
-def _first_sentence(fault: Exception) -> str:
-    if isinstance(fault, KeyError):
-        return f"there is no input frame {fault}; name it in the task's [inputs]"
-    return str(fault).splitlines()[0]
 
 
 def _listed(names: set[str]) -> str:

@@ -55,7 +55,9 @@ class Folder:
                 content: bytes = stream.read()
                 return content
         except (FileNotFoundError, OSError) as fault:
-            raise MissingResultError("no such file", where=f"{self.uri}/{name}") from fault
+            raise MissingResultError(
+                "no such file", where=f"{self.uri}/{name}", cure="`otklik maintain --check-only` says what is wrong"
+            ) from fault
 
     def hashes(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
         """SHA-256 of every file below, by its path in the folder, Hadoop's checksum files (.*.crc) among them."""

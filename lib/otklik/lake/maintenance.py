@@ -195,7 +195,9 @@ def _known_rows(lake: Lake, table: str, known: dict[str, int]) -> DataFrame:
     """
     newest = lake.version(table)
     if newest is not None and newest < known.get(table, NOTHING):
-        raise DamagedError(f"the ledger knows version {known[table]} of it, and its newest is {newest}", where=table)
+        raise DamagedError(
+            f"the ledger knows version {known[table]} of it, and its newest is {newest}", where=table, cure=_CURE
+        )
     return rows_at(lake, table, known.get(table) if newest is not None else None)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 from otklik.sources.contract import TAKEN_COLUMN, TAKEN_SOURCE
 from otklik.sources.guess import Guess, ambiguous_with, guess_column
 from otklik.sources.sniff import Sample, read_sample
+from otklik.sources.sniff_parquet import is_parquet, read_parquet_sample
 
 _SAMPLE_BYTES = 4_000_000
 _MOST_LEVELS = 12
@@ -25,21 +27,24 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     """Write a first contract for a file: valid as it stands, with comments where a person should look.
 
     Args:
-        path: a local csv, tsv or json-lines file, also gzipped.
-        sample_bytes: how much of it is looked at.
+        path: a local csv, tsv or json-lines file, also gzipped, or a Parquet file.
+        sample_bytes: how much text of it is looked at.
 
     Raises:
-        InputError: if the file cannot be read as text of rows.
+        InputError: if the file cannot be read as rows.
     """
     file = Path(path)
-    sample = read_sample(file, sample_bytes)
+    sample = read_parquet_sample(file) if is_parquet(file) else read_sample(file, sample_bytes)
     names = our_names(sample.names, TAKEN_COLUMN)
-    comma_is_free = sample.delimiter != "," or sample.has_quotes
+    # Real numbers of Parquet have a point, and one mark holds for all columns.
+    comma_is_free = sample.kind != "parquet" and (sample.delimiter != "," or sample.has_quotes)
     guesses = [
         guess_column(theirs, [row[place] for row in sample.rows], comma_is_free=comma_is_free)
         for place, theirs in enumerate(sample.names)
     ]
-    stem = re.sub(r"\.(?:csv|tsv|txt|jsonl?|ndjson|gz)\b", "", file.name, flags=re.IGNORECASE)
+    if sample.types:
+        guesses = [_as_declared(*column) for column in zip(guesses, sample.types, strict=True)]
+    stem = re.sub(r"\.(?:csv|tsv|txt|jsonl?|ndjson|parquet|gz)\b", "", file.name, flags=re.IGNORECASE)
     extent = "the whole file" if sample.is_whole else f"the first {len(sample.rows):,} rows"
     lines = [
         f"# Drafted from {extent} of {_comment(file.name)}. Every line is a guess: read it, then delete this comment.",
@@ -56,6 +61,13 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
         *(_column_line(*column, sample) for column in zip(names, sample.names, guesses, strict=True)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _as_declared(guess: Guess, type_: str | None) -> Guess:
+    """A column whose type the file declares; numbers may still be times, and a personal column stays text."""
+    if type_ is None or guess.is_personal or (type_ == "integer" and guess.type == "timestamp"):
+        return guess
+    return replace(guess, type=type_, patterns=(), nulls=guess.nulls if type_ == "double" else ())
 
 
 def our_names(names: Sequence[str], taken: str = "") -> list[str]:
@@ -78,7 +90,7 @@ def _format_lines(sample: Sample, guesses: list[Guess]) -> list[str]:
     lines = ["[format]", f"kind = {_text(sample.kind)}"]
     if sample.kind == "csv":
         lines.append(f"delimiter = {_text(sample.delimiter)}")
-    if sample.kind != "json_lines":
+    if sample.kind in ("csv", "tsv"):
         if not sample.has_quotes and not sample.is_whole:
             lines.append('# no quotes so far; if none ever stand in the file: quote = ""')
         if not sample.has_header:
@@ -98,7 +110,7 @@ def _format_lines(sample: Sample, guesses: list[Guess]) -> list[str]:
         patterns = list(dict.fromkeys(p for guess in guesses if guess.type == type_ for p in guess.patterns))
         if patterns:
             lines.append(f"{key} = {_texts(patterns)}{_ambiguity(patterns, guesses)}")
-    if any(guess.type == "timestamp" and "epoch" not in guess.patterns[0] for guess in guesses):
+    if any(guess.type == "timestamp" and not any("epoch" in p for p in guess.patterns) for guess in guesses):
         lines.append('time_zone = "UTC"  # which zone are the times in?')
     return lines
 

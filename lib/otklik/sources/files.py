@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import InputError
-from otklik.settings import URI_SCHEMES
+from otklik.settings import URI_SCHEMES, whole_uri
 from otklik.sources.contract import Contract
 from otklik.sources.reader import clear_faults, literal_path
 
@@ -64,6 +64,7 @@ def expand(spark: SparkSession, path: str) -> list[str]:
     Raises:
         InputError: if there is nothing, the scheme is not known, or a link leads out of the folder.
     """
+    path = whole_uri(path)
     scheme, sign, rest = path.partition("://")
     if sign and scheme not in URI_SCHEMES:
         raise InputError(f"unknown scheme {scheme}://", where=path, cure=f"known: {', '.join(URI_SCHEMES)}")

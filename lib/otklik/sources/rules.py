@@ -55,7 +55,9 @@ def check_rules(spark: SparkSession, contract: Contract) -> None:
     ]
     if faults:
         raise ConfigurationError(
-            "; ".join(faults), where=f"source {contract.name}", cure="see the rules of the contract"
+            f"rules that cannot be asked: {'; '.join(faults)}",
+            where=f"source {contract.name}",
+            cure="correct rules.holds in the contract: true or false for one row, from its columns alone",
         )
 
 

@@ -68,13 +68,14 @@ class Sample:
     """The beginning of a file as rows of texts.
 
     Attributes:
-        kind: csv, tsv or json_lines.
+        kind: csv, tsv, json_lines or parquet.
         encoding: Python's name of it.
-        delimiter: between fields; empty for json_lines.
+        delimiter: between fields; empty where no mark stands there.
         has_quotes, is_multiline, has_header: how it is written.
         names: of the columns, from the header or numbered.
         rows: the fields of each row, as many as there are names; None where a row lacks one.
         is_whole: whether the sample is the whole file.
+        types: of the columns, where the file itself declares them; None where it says nothing but text.
     """
 
     kind: str
@@ -86,6 +87,7 @@ class Sample:
     names: list[str]
     rows: list[list[str | None]]
     is_whole: bool
+    types: tuple[str | None, ...] = ()
 
 
 def read_sample(path: Path, sample_bytes: int) -> Sample:
@@ -161,9 +163,7 @@ def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
     if not content.strip():
         raise InputError("is empty", where=path.name, cure="fetch the file again")
     if content.startswith((b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")):
-        raise InputError(
-            "is no text file", where=path.name, cure="export it as csv; for Parquet write the contract from its schema"
-        )
+        raise InputError("is no text file", where=path.name, cure="export it as csv; a Parquet file must not be packed")
     return content[:sample_bytes], len(content) <= sample_bytes
 
 

@@ -26,8 +26,9 @@ def fresh_folder(job: Job) -> str:
     """Empty the demo's lake; returns where its world goes.
 
     Raises:
-        ConfigurationError: if the folder holds anything that a demo does not make.
+        ConfigurationError: if the folder holds anything that a demo does not make, or the task cannot be as --set says.
     """
+    _task(job)
     lake = Folder(job.lake.root)
     foreign = sorted({*lake.folders()} - {*LAYERS, "models", "report", "world"})
     foreign += [table for table in table_names(job.lake) if not _is_of_demo(table)]
@@ -50,13 +51,18 @@ def _is_of_demo(table: str) -> bool:
 
 
 def about(job: Job, **names: Any) -> Job:
-    """The job with other arguments, in the demo's lake, with a key for made-up people."""
-    return replace(job.about(**names), pseudonym_key=lambda: sha256(b"made-up people").digest())
+    """The job with other arguments, in the demo's lake, with a key for made-up people; --set is for its task alone."""
+    overrides = job.options.overrides if "task" in names else {}
+    options = replace(job.options, names=names, overrides=overrides)
+    return replace(job, options=options, pseudonym_key=lambda: sha256(b"made-up people").digest())
 
 
 def print_outcome(job: Job) -> None:
     """Print the scoreboard and where the report is."""
     rows = job.lake.read(SCOREBOARD.name).where(F.col("task") == TASK).toPandas()
-    limit = load(Task, job.home.task(TASK), {}).checks.rate_moved
-    job.print_result(scoreboard_text(rows, limit))
+    job.print_result(scoreboard_text(rows, _task(job).checks.rate_moved))
     job.print_result(f"\nreport: {job.lake.folder('report', 'index.html')}\n")
+
+
+def _task(job: Job) -> Task:
+    return load(Task, job.home.task(TASK), dict(job.options.overrides))

@@ -21,7 +21,9 @@ def export_table(job: Job) -> int:
     target = str(job.options["to"])
     ending = target.rpartition(".")[2].lower()
     if ending not in ("csv", "parquet"):
-        raise ConfigurationError("the file's ending must be .csv or .parquet", where=target)
+        raise ConfigurationError(
+            "the file's ending must be .csv or .parquet", where=target, cure="name it so in --to, like list.csv"
+        )
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
     with job.progress.step(f"export {job.options['table']}") as step, clear_conditions():
         step.rows(_write(rows, Path(target), ending, job.scratch))
@@ -69,5 +71,7 @@ def _write(rows: DataFrame, target: Path, ending: str, scratch: Path) -> int:
         partial.replace(target)
     except OSError as fault:
         partial.unlink(missing_ok=True)
-        raise SurroundingsError(f"cannot be written: {fault.strerror}", where=str(target)) from fault
+        raise SurroundingsError(
+            f"cannot be written: {fault.strerror}", where=str(target), cure="check path, rights and space on the disk"
+        ) from fault
     return rows.count()

@@ -91,7 +91,7 @@ def _refuse_marked(question: Question, marks: Mapping[str, Marks]) -> None:
         ]
     if faults:
         raise ConfigurationError(
-            "; ".join(faults),
+            f"columns that the contracts keep out of models: {'; '.join(faults)}",
             where=f"features of {question.task.name}",
             cure="leave the column out (leave_out), or mark it [after] in the SQL header",
         )

@@ -203,7 +203,8 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
         ConfigurationError: if other columns were declared, or marked as personal, when they were made. What they hold
             would stay as it is: raw values of a column that is personal only from now on, for everybody to read.
     """
-    silver, cure = silver_table(contract), "ingest into a fresh lake, or undo the change of the contract"
+    silver = silver_table(contract)
+    cure = "ingest into a fresh lake, or undo the change of the contract"
     wanted = [(column.name, plain_type(column.type)) for column in silver.columns]
     if lake.exists(silver.name) and (there := lake.read(silver.name).dtypes) != wanted:
         changed = sorted({name for name, _ in {*there} ^ {*wanted}})

@@ -50,14 +50,18 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         rows = rows.withColumn(column, F.when(F.col(column).isNotNull(), F.lit(MASK)))
     if where is None:
         return rows
+    cure = f"columns: {', '.join(rows.columns)}"
     try:
         # Spark allows no subquery inside a lambda: through one, a condition could ask unmasked tables.
         rows.select(F.exists(F.array(F.lit(1)), lambda _: F.expr(where)))
         return rows.where(where)
-    except AnalysisException as fault:
+    except ParseException:
         # What the parser says is a picture of several lines.
-        said = "is not valid SQL" if isinstance(fault, ParseException) else str(fault).splitlines()[0]
-        raise ConfigurationError(said, where="--where", cure=f"columns: {', '.join(rows.columns)}") from None
+        raise ConfigurationError("is not valid SQL", where="--where", cure=cure) from None
+    except AnalysisException as fault:
+        raise ConfigurationError(
+            f"is no condition on these rows: {str(fault).splitlines()[0]}", where="--where", cure=cure
+        ) from None
 
 
 @contextlib.contextmanager

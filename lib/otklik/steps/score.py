@@ -104,7 +104,9 @@ def _chosen_rows(features: DataFrame, question: Question, serving: ServingModel)
         chosen = features.where(question.task.score.where)
     except AnalysisException as fault:
         raise ConfigurationError(
-            str(fault).splitlines()[0], where="score.where", cure="use columns of the task's feature table"
+            f"is no condition on the task's features: {str(fault).splitlines()[0]}",
+            where="score.where",
+            cure="use columns of the task's feature table",
         ) from None
     return with_fold(chosen, serving.fold_count, serving.fold_salt)
 

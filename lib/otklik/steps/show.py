@@ -24,7 +24,7 @@ _WIDEST = 60
 def show_table(job: Job) -> int:
     """Print rows as a table, JSON or CSV; returns the exit code."""
     if job.options["limit"] < 0:
-        raise ConfigurationError("a number of rows is not negative", where="--limit")
+        raise ConfigurationError("a number of rows is not negative", where="--limit", cure="give 0 or more")
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
     with clear_conditions():
         found = [[plain(value) for value in row] for row in rows.limit(job.options["limit"]).collect()]

@@ -82,7 +82,9 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
     """
     if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
         raise ConfigurationError(
-            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}", where="--customers"
+            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}",
+            where="--customers",
+            cure="give a number between these",
         )
     standing = read_facts(spark, out)
     if standing is not None:

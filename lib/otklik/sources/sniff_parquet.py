@@ -1,0 +1,85 @@
+"""What a Parquet file says of itself, and its first rows as texts. Without Spark."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from otklik.errors import InputError
+from otklik.sources.sniff import Sample
+
+_ROWS = 10_000
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet does; a file that cannot be read is none."""
+    try:
+        with path.open("rb") as content:
+            return content.read(4) == b"PAR1"
+    except OSError:
+        return False
+
+
+def read_parquet_sample(path: Path) -> Sample:
+    """Read the schema and the first rows.
+
+    Raises:
+        InputError: if the file is cut short or damaged, or holds no rows.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, count = file.schema_arrow, file.metadata.num_rows
+            rows = next(file.iter_batches(batch_size=_ROWS), None)
+    except (OSError, pa.ArrowException):
+        raise InputError("is no whole Parquet file", where=path.name, cure="fetch it again") from None
+    if rows is None or not rows.num_rows:
+        raise InputError("holds no rows", where=path.name, cure="fetch the file again")
+    columns = [_texts(column) for column in rows.columns]
+    return Sample(
+        kind="parquet",
+        encoding="utf-8",
+        delimiter="",
+        has_quotes=False,
+        is_multiline=False,
+        has_header=True,
+        names=list(schema.names),
+        rows=[list(row) for row in zip(*columns, strict=True)],
+        is_whole=rows.num_rows == count,
+        types=tuple(_declared(field.type) for field in schema),
+    )
+
+
+def _declared(kind: Any) -> str | None:
+    """The contract's type for a type of Arrow; None for texts, which may hold anything."""
+    if pa.types.is_dictionary(kind):
+        return _declared(kind.value_type)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return None
+    if pa.types.is_decimal(kind) and 0 <= kind.scale <= kind.precision <= 38:
+        return f"decimal({kind.precision},{kind.scale})"
+    if pa.types.is_uint64(kind):
+        # Half of its numbers are none of BIGINT.
+        return "decimal(20,0)"
+    shapes = {
+        "boolean": pa.types.is_boolean,
+        "integer": pa.types.is_integer,
+        "double": pa.types.is_floating,
+        "date": pa.types.is_date,
+        "timestamp": pa.types.is_timestamp,
+    }
+    # Bytes and nested values are read as JSON writes them.
+    return next((type_ for type_, fits in shapes.items() if fits(kind)), "string")
+
+
+def _texts(column: Any) -> list[str | None]:
+    try:
+        texts: list[str | None] = column.cast(pa.string()).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        nested = column.to_pylist()
+        return [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in nested]
+    # The reader writes it so, and as a number it is none.
+    return ["NaN" if text == "nan" else text for text in texts] if pa.types.is_floating(column.type) else texts

@@ -134,10 +134,15 @@ def test_another_failure_to_keep_rows_is_one() -> None:
 
 
 def test_who_stops_a_command_does_not_wait_for_its_threads(spark: SparkSession) -> None:
-    may_end = Event()
+    has_begun, may_end = Event(), Event()
+
+    def work() -> None:
+        has_begun.set()
+        may_end.wait(60)
 
     with pytest.raises(KeyboardInterrupt), threads(spark, 1) as executor:
-        running, waiting = (executor.submit(may_end.wait, 60) for _ in range(2))
+        running, waiting = (executor.submit(work) for _ in range(2))
+        has_begun.wait()
         raise KeyboardInterrupt
 
     assert not running.done()
@@ -146,8 +151,15 @@ def test_who_stops_a_command_does_not_wait_for_its_threads(spark: SparkSession) 
 
 
 def test_a_fault_waits_for_what_runs_and_drops_what_waits(spark: SparkSession) -> None:
+    has_begun = Event()
+
+    def work() -> None:
+        has_begun.set()
+        sleep(0.1)
+
     with pytest.raises(ValueError, match="wrong"), threads(spark, 1) as executor:
-        running, waiting = executor.submit(sleep, 0.1), executor.submit(sleep, 60)
+        running, waiting = executor.submit(work), executor.submit(sleep, 60)
+        has_begun.wait()
         raise ValueError("wrong")
 
     assert running.done()

@@ -13,6 +13,7 @@ from otklik.surroundings import surroundings_fault
     [
         (ConnectionRefusedError(111, "Connection refused"), "features: Java ended before the work was done"),
         (Py4JNetworkError("Answer from Java side is empty"), "features: Java ended before the work was done"),
+        (RuntimeError("[JAVA_GATEWAY_EXITED] Java gateway process exited"), "features: Java ended before the work was"),
         (RuntimeError("java.net.ConnectException: Connection refused"), "features: the host of a URI cannot be"),
         (OSError(28, "No space left on device", "/data"), "/data: the disk is full"),
         (OSError(13, "Permission denied", "/data"), "/data: may not be written or read"),
@@ -21,7 +22,7 @@ from otklik.surroundings import surroundings_fault
         (RuntimeError('No FileSystem for scheme "s3a"'), "features: there is no driver for files of this scheme"),
         (ImportError("[PACKAGE_NOT_INSTALLED] grpcio must be installed"), "features: Spark Connect needs Python"),
     ],
-    ids=["refused", "empty answer", "host", "disk", "rights", "memory", "catalog", "scheme", "package"],
+    ids=["refused", "empty answer", "never spoke", "host", "disk", "rights", "memory", "catalog", "scheme", "package"],
 )
 def test_what_is_not_there_is_named(fault: Exception, says: str) -> None:
     clear = surroundings_fault(fault, "features")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from pyspark.accumulators import AccumulatorTCPServer, AccumulatorUnixServer
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.util import inheritable_thread_target
@@ -95,11 +96,18 @@ def start(
     if not submitted:
         # Spark starts its Python workers with `python3` from PATH otherwise, and they miss our packages.
         os.environ["PYSPARK_PYTHON"] = sys.executable
+    for server in (AccumulatorTCPServer, AccumulatorUnixServer):
+        # Where Java is killed it would print a stack trace from a thread of its own, beside the one clear line.
+        server.handle_error = _nothing_more  # type: ignore[assignment]
     with _output_to(jvm_log), warnings.catch_warnings():
         # Spark Connect gives a server's own properties to the server, and then tries them on the session, too.
         warnings.filterwarnings("ignore", "Failed to set spark", module=r"pyspark\.sql\.connect")
         spark = builder.getOrCreate()
     return Session(spark, is_ours=True, refused=_set_runtime_properties(spark))
+
+
+def _nothing_more(*_: object) -> None:
+    """What Spark's thread for counts from workers says when Java is gone."""
 
 
 def jvm_processes() -> list[int]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from otklik.errors import SurroundingsError
 
-#: How Python says that the Java process it talks to is gone.
+#: How Python says that the Java process it talks to is gone, and that the one it waited for has never spoken.
 _JAVA_IS_GONE = ("ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError", "Py4JNetworkError")
+_JAVA_NEVER_SPOKE = "JAVA_GATEWAY_EXITED"
 #: What a failure's text holds → what is wrong, and what to do. It often stands deep inside another's text.
 SAYINGS = {
     ("No space left on device", "Disk quota exceeded"): (
@@ -46,13 +47,13 @@ def surroundings_fault(fault: BaseException, where: str) -> SurroundingsError | 
         fault: what was caught.
         where: the file or command, where the failure itself names none.
     """
-    if type(fault).__name__ in _JAVA_IS_GONE:
+    text = f"{fault}"
+    if type(fault).__name__ in _JAVA_IS_GONE or _JAVA_NEVER_SPOKE in text:
         return SurroundingsError(
             "Java ended before the work was done: killed, or out of memory",
             where=where,
             cure="raise spark.driver.memory in conf/spark, and run the same command again: it goes on where it was",
         )
-    text = f"{fault}"
     for sayings, (what, cure) in SAYINGS.items():
         if any(saying in text for saying in sayings):
             place = fault.filename if isinstance(fault, OSError) and fault.filename else where

@@ -53,6 +53,8 @@ def test_it_takes_back_what_a_killed_run_left(
     Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
     Path(lake.folder("report")).mkdir()
     Path(lake.folder("report", "index.html.partial")).write_text("half")
+    draft = Path(lake.folder("silver", "calls", "_delta_log", ".00000000000000000009.json.0123.tmp"))
+    draft.write_text("a commit that was never made")
 
     assert maintain(lake, tmp_path, check_only=True) == 1
     said = wrong(capsys)
@@ -62,6 +64,7 @@ def test_it_takes_back_what_a_killed_run_left(
         "silver.calls",
         "models/calls/0123",
         "report/index.html.partial",
+        f"silver/calls/_delta_log/{draft.name}",
     ]
     assert said[2].startswith("wrong: silver.calls: 1 unfinished commits of a killed run")
 
@@ -69,6 +72,7 @@ def test_it_takes_back_what_a_killed_run_left(
     assert "silver.calls" in capsys.readouterr().out
     assert [(row.id, row.text) for row in lake.read("silver.calls").collect()] == [(1, "a")]
     assert not Path(lake.folder("models", "calls", "0123")).exists()
+    assert not draft.exists()
     assert maintain(lake, tmp_path, check_only=True) == 0
 
 

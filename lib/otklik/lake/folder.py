@@ -81,6 +81,12 @@ class Folder:
         names = [info.path[len(self._path) :].lstrip("/") for info in found if info.type == arrow_fs.FileType.File]
         return sorted(name for name in names if name.endswith(_PARTIAL))
 
+    def drafts(self) -> list[str]:
+        """Files in it that Hadoop had not yet given their names: `.NAME.tmp`, and what checks them."""
+        found = self._files.get_file_info(arrow_fs.FileSelector(self._path, allow_not_found=True))
+        names = [info.base_name for info in found if info.type == arrow_fs.FileType.File]
+        return sorted(name for name in names if name.startswith(".") and name.endswith((".tmp", ".tmp.crc")))
+
     def delete(self, name: str) -> None:
         """Remove a file or a folder in it with all that is in it."""
         path = f"{self._path}/{name}"

@@ -118,10 +118,13 @@ def _clear_away(job: Job, tables: list[str]) -> int:
 
 
 def _orphans(job: Job) -> list[tuple[str, str]]:
-    """(folder of the lake, name in it) of what a killed training or report left."""
+    """(folder of the lake, name in it) of what a killed training, report or commit left."""
     half_written = [
         (folder, name) for folder in ("models", "report") for name in Folder(job.lake.folder(folder)).half_written()
     ]
+    if job.lake.catalog is None:
+        logs = [f"{table.replace('.', '/')}/_delta_log" for table in maintenance.table_names(job.lake)]
+        half_written += [(log, name) for log in logs for name in Folder(job.lake.folder(log)).drafts()]
     if _pointer_flaws(job.lake):
         # Without all its rows every model looks like a killed training's.
         return half_written

@@ -58,6 +58,27 @@ def test_a_corrected_file_of_the_same_name_replaces_the_old_one(lake: Lake, take
     }
 
 
+@pytest.mark.parametrize(
+    ("keep", "kept", "counted"),
+    [
+        ('"first"', {1: "b", 2: "b"}, (3, 0, 0, 0, 3, 2)),
+        ('"last"', {1: "c", 2: "a"}, (3, 0, 2, 0, 1, 0)),
+        ('"newest", newest_by = "text"', {1: "c", 2: "b"}, (3, 0, 1, 0, 2, 1)),
+    ],
+)
+def test_a_later_file_corrects_an_earlier_one_as_the_contract_says(
+    lake: Lake, take_in: TakeIn, keep: str, kept: dict[int, str], counted: tuple[int, ...]
+) -> None:
+    """In the second file customer 1 has a newer version twice, and customer 2 an older one."""
+    contract = CALLS.replace('["id"] }', f'["id"], keep = {keep} }}')
+    take_in("june.csv", "1,b", "2,b", contract=contract)
+
+    take_in("july.csv", "1,c", "1,c", "2,a", contract=contract)
+
+    assert silver(lake) == kept
+    assert ledger(lake)[("july.csv", "loaded")] == counted
+
+
 @pytest.mark.long
 def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: TakeIn) -> None:
     take_in("june.csv", "1,a")

@@ -130,6 +130,8 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
         ledger.record(entry, instead_of=old)
         step.rows(entry.rows)
         step.rows(entry.accepted, "accepted")
+        if entry.updated:
+            step.rows(entry.updated, "of them updated")
         step.rows(entry.rejected, "rejected")
         step.rows(entry.duplicates, "duplicates")
         if old is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
-from tests.bench import TakeIn, job_on
+from tests.bench import QUICK, TakeIn, job_on
 
 from otklik.errors import ConfigurationError
 from otklik.lake.store import Lake
@@ -57,3 +58,21 @@ def test_a_wrong_setting_is_refused_before_the_lake_is_emptied(lake: Lake, tmp_p
         fresh_folder(job_on(lake, tmp_path, {"splits.fold": 4}))
 
     assert lake.exists(RUNS.name)
+
+
+@pytest.mark.long
+def test_the_whole_demo_ends_with_a_scoreboard_and_a_report_and_may_be_run_again(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a world as small as worlds are."""
+    job = importlib.import_module("jobs.demo")
+    monkeypatch.setattr(job, "CUSTOMERS", 1_000)
+
+    for _ in range(2):
+        assert job.main(job_on(lake, tmp_path, QUICK)) == 0
+
+        said = capsys.readouterr().out
+        assert "random forest" in said
+        report = Path(said.rpartition("report: ")[2].strip())
+        assert report.stat().st_size > 100_000
+    assert lake.read("silver.customers").count() == 1_000

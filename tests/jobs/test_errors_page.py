@@ -12,6 +12,7 @@ from tests.jobs.errors_page import makings, messages, says_something
 SAID_ELSEWHERE = {
     "sources/checks.py: refuse_past_thresholds": "one fault for each threshold, each in the table by cause",
     "steps/offline.py: check": "the faults of several files, each of them made with words of its own",
+    "lake/maintenance.py: noting": "what another message says of one table, as a flaw of that table",
     "surroundings.py: surroundings_fault": "SAYINGS, which the page lists",
 }
 #: Functions whose fault has no advice where it is made.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from tests.lake.test_ledger import FILE
 
 from otklik.cli import main
+from otklik.lake.ledger import FileLedger
 from otklik.lake.store import Lake
 from otklik.lake.tables import Column, Table
 
@@ -51,7 +54,8 @@ def root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = [post(1, "отклик"), post(2, "gone"), post(3, None)]
     lake.append(POSTS, spark.createDataFrame(first, types), "one")
     lake.merge(POSTS, spark.createDataFrame([post(1, "Қазақша"), post(4, "new")], types), "two", update_when="true")
-    lake.delete(POSTS.name, "id = 2", "three", 2)
+    version = lake.delete(POSTS.name, "id = 2", "three", 2).version
+    FileLedger(lake).record(replace(FILE, source="posts", table_versions={POSTS.name: version}))
     return Path(lake.root)
 
 

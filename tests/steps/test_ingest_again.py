@@ -58,6 +58,7 @@ def test_a_corrected_file_of_the_same_name_replaces_the_old_one(lake: Lake, take
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("keep", "kept", "counted"),
     [
@@ -243,6 +244,7 @@ def test_of_the_first_batch_of_all_nothing_is_shown_before_the_ledger_knows_it(
     assert [masked_rows(lake, table, None).count() for table in TABLES[:3]] == [0, 0, 0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("killed", "again"), [("june.csv", "june_2.csv"), ("june_2.csv", "june.csv")])
 def test_a_killed_batch_is_not_continued_under_another_name(
     lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch, killed: str, again: str
@@ -260,6 +262,7 @@ def test_a_killed_batch_is_not_continued_under_another_name(
     assert {row.file for row in lake.read("bronze.calls").collect()} == {"june.csv", again}
 
 
+@pytest.mark.long
 def test_a_row_that_gets_lost_on_its_way_is_noticed(
     lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

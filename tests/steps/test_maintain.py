@@ -102,6 +102,7 @@ def test_without_a_lease_nothing_is_removed_unless_forced(
     assert not Path(lake.folder("models", "calls", "0123")).exists()
 
 
+@pytest.mark.long
 def test_what_a_living_writer_has_not_finished_is_no_flaw(
     lake: Lake,
     take_in: TakeIn,
@@ -219,6 +220,7 @@ def test_a_table_whose_files_are_gone_is_named(
     assert [line.partition(" →")[0] for line in wrong(capsys)] == ["wrong: bronze.calls: files of it are gone"]
 
 
+@pytest.mark.long
 def test_a_table_that_a_killed_run_had_only_begun_to_make_is_removed(
     lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -322,6 +324,7 @@ def test_a_table_that_is_not_as_defined_is_named(
     ]
 
 
+@pytest.mark.long
 def test_columns_constraints_and_marks_beside_the_definition_are_named(
     lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

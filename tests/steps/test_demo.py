@@ -72,7 +72,7 @@ def test_the_whole_demo_ends_with_a_scoreboard_and_a_report_and_may_be_run_again
         assert job.main(job_on(lake, tmp_path, QUICK)) == 0
 
         said = capsys.readouterr().out
-        assert "random forest" in said
+        assert "logistic_regression" in said
         report = Path(said.rpartition("report: ")[2].strip())
         assert report.stat().st_size > 100_000
     assert lake.read("silver.customers").count() == 1_000

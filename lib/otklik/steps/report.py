@@ -69,6 +69,9 @@ def _write(job: Job, question: Question, page: str) -> str:
     """Write one task's page; returns its title."""
     with noted(job, question.start(job, "report", {})):
         before = features_run(job, question)
+        if registry.champion_row(job.lake, question.task.name) is None:
+            # Nothing can have been scored, either: the first step that is missing is named.
+            _needed(job, question, "train")
         scored = _needed(job, question, "score")
         trained = _training_behind(job, question, scored)
     inputs = {**trained.inputs, "training": trained.run_id, "language": job.options.language, "page": page}

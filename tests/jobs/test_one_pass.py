@@ -238,6 +238,7 @@ def test_running_everything_again_reuses_every_result(lake: Lake, scratch: Path)
     assert statuses.count("reused") >= 3
 
 
+@pytest.mark.long
 def test_a_start_that_fails_is_noted_and_changes_nothing_else(lake: Lake, scratch: Path) -> None:
     job = job_on(lake, scratch, {**QUICK, "checks.minimum_rows": 1_000_000}, task=TASK)
     assert build_features(job) == 0

@@ -63,6 +63,7 @@ def test_a_marked_column_is_not_there_under_another_name(
         build_features(job_on(lake, tmp_path, task=str(task)))
 
 
+@pytest.mark.long
 def test_a_select_that_multiplies_rows_is_refused_and_leaves_the_table(
     lake: Lake, take_in: TakeIn, tmp_path: Path
 ) -> None:

@@ -203,6 +203,7 @@ def test_one_hash_cannot_stand_for_several_files(lake: Lake, take_in: TakeIn, tm
     assert {file for file, _ in ledger(lake)} == {"june.csv"}
 
 
+@pytest.mark.long
 def test_a_file_that_changes_while_it_is_taken_in_does_not_count(
     lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +278,7 @@ def test_a_row_that_gets_lost_on_its_way_is_noticed(
     assert silver(lake) == {1: "a", 3: "july.csv"}
 
 
+@pytest.mark.long
 def test_without_a_lease_nothing_is_taken_back(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on an object store: who wrote what the ledger does not know may still write."""
     take_in("june.csv", "1,a", is_alone=False)

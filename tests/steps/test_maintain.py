@@ -40,6 +40,14 @@ def wrong(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: ")]
 
 
+def leave_a_killed_run(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded file, a batch that never came into the ledger, and a model folder that no pointer names."""
+    take_in("june.csv", "1,a")
+    with dying(monkeypatch, FileLedger, "record"):
+        take_in("july.csv", "2,b")
+    Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+
+
 def test_it_takes_back_what_a_killed_run_left(
     lake: Lake,
     take_in: TakeIn,
@@ -84,10 +92,7 @@ def test_without_a_lease_nothing_is_removed_unless_forced(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    take_in("june.csv", "1,a")
-    with dying(monkeypatch, FileLedger, "record"):
-        take_in("july.csv", "2,b")
-    Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+    leave_a_killed_run(lake, take_in, monkeypatch)
 
     assert maintain(lake, tmp_path, is_alone=False) == 1
 
@@ -110,10 +115,7 @@ def test_what_a_living_writer_has_not_finished_is_no_flaw(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    take_in("june.csv", "1,a")
-    with dying(monkeypatch, FileLedger, "record"):
-        take_in("july.csv", "2,b")
-    Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+    leave_a_killed_run(lake, take_in, monkeypatch)
     job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True)
     job = replace(job, is_alone=False, lease_folder=Path(lake.root))
     capsys.readouterr()

@@ -18,6 +18,8 @@ from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
 from otklik.session import with_property
 
 LAYERS = ("bronze", "silver", "gold", "ops")
+#: How tables of records are named: what files brought.
+_OF_RECORDS = ("bronze.", "silver.")
 _CURE = "restore the lake from a backup, or ingest into a fresh lake"
 #: The same for tables that no file brought.
 _CURE_OF_RESULTS = "restore the lake from a backup, or run again into a fresh lake"
@@ -144,10 +146,11 @@ def _mark_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
 
 
 def unfinished(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> dict[str, int]:
-    """Tables of records with commits that the ledger does not know → how many."""
-    known = ledger.versions(tables)
+    """Those of the tables that hold records and have commits that the ledger does not know → how many."""
+    of_records = [table for table in tables if table.startswith(_OF_RECORDS)]
+    known = ledger.versions(of_records)
     counted = {}
-    for table in tables:
+    for table in of_records:
         commits = lake.commits(table, known.get(table, NOTHING)) or []
         _, unknown = unknown_commits(commits, known.get(table, 0))
         counted[table] = len(unknown)
@@ -232,7 +235,7 @@ def run_flaws(lake: Lake, version_of: Callable[[str], int | None], only: str | N
         DamagedError(
             f"run {row.id} wrote version {row.version}, the table has {'none' if there is None else there}",
             where=row.table,
-            cure=_CURE if row.table.startswith(("bronze.", "silver.")) else _CURE_OF_RESULTS,
+            cure=_CURE if row.table.startswith(_OF_RECORDS) else _CURE_OF_RESULTS,
         )
         for row, there in found
         if there is None or row.version > there

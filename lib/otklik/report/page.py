@@ -13,6 +13,7 @@ import markupsafe
 import numpy as np
 import pandas as pd
 
+from otklik.models.drift import SCORE
 from otklik.report import attributes, board, charts, explanations, findings, results, story
 from otklik.report.blocks import (
     Block,
@@ -37,8 +38,6 @@ from otklik.report.reductions import probability_of_bin
 from otklik.report.texts import Voice
 
 _FRACTION = re.compile(r"-?\d+\.\d+")
-#: The feature under which drift of the model's own score is noted.
-_SCORE = "raw_score"
 _TERMS = ("auc", "within", "accuracy", "pr", "lift", "brier", "interval", "profit", "psi", "leak")
 
 
@@ -348,7 +347,7 @@ def _psi(facts: ReportFacts, voice: Voice) -> list[Block]:
     drift = facts.findings[(facts.findings["kind"] == "drift") & facts.findings["value"].map(is_number).astype(bool)]
     if drift.empty:
         return []
-    is_score = drift["feature"] == _SCORE
+    is_score = drift["feature"] == SCORE
     limit = facts.task.checks.psi_warning
     far = drift[~is_score & (drift["value"] > limit)].sort_values("value", ascending=False)
     if far.empty:

@@ -97,8 +97,7 @@ def _take_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[Dama
 
     What could not be brought back is added to `stuck`.
     """
-    of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
-    unfinished = maintenance.unfinished(job.lake, ledger, of_records)
+    unfinished = maintenance.unfinished(job.lake, ledger, tables)
     known = ledger.versions(list(unfinished))
     for table in unfinished:
         with maintenance.noting(stuck, table):
@@ -111,19 +110,19 @@ def _clear_away(job: Job, tables: list[str]) -> int:
     half_made = [table for table in tables if job.lake.has_log_without_versions(table)]
     for table in half_made:
         job.lake.remove_log_without_versions(table)
-    orphans = _orphans(job)
+    orphans = _orphans(job, tables)
     for folder, name in orphans:
         Folder(job.lake.folder(folder)).delete(name)
     return len(half_made) + len(orphans)
 
 
-def _orphans(job: Job) -> list[tuple[str, str]]:
+def _orphans(job: Job, tables: list[str]) -> list[tuple[str, str]]:
     """(folder of the lake, name in it) of what a killed training, report or commit left."""
     half_written = [
         (folder, name) for folder in ("models", "report") for name in Folder(job.lake.folder(folder)).half_written()
     ]
     if job.lake.catalog is None:
-        logs = [f"{table.replace('.', '/')}/_delta_log" for table in maintenance.table_names(job.lake)]
+        logs = [f"{table.replace('.', '/')}/_delta_log" for table in tables]
         half_written += [(log, name) for log in logs for name in Folder(job.lake.folder(log)).drafts()]
     if _pointer_flaws(job.lake):
         # Without all its rows every model looks like a killed training's.
@@ -149,10 +148,9 @@ def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedE
     """What no ledger knows: a killed run's, unless somebody is writing it just now."""
     has_lease = job.is_alone or job.lease_folder is not None
     cure = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
-    of_records = [table for table in tables if table.startswith(("bronze.", "silver."))]
     commits = [
         DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
-        for table, count in maintenance.unfinished(job.lake, ledger, of_records).items()
+        for table, count in maintenance.unfinished(job.lake, ledger, tables).items()
     ]
     half_made = [
         DamagedError("a killed run had only begun to make it", where=table, cure=f"{cure} removes it")
@@ -164,7 +162,7 @@ def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedE
         *commits,
         *(
             DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
-            for folder, name in _orphans(job)
+            for folder, name in _orphans(job, tables)
         ),
     ]
 

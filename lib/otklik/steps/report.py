@@ -69,7 +69,7 @@ def _write(job: Job, question: Question, page: str) -> str:
     """Write one task's page; returns its title."""
     with noted(job, question.start(job, "report", {})):
         before = features_run(job, question)
-        if registry.champion_row(job.lake, question.task.name) is None:
+        if registry.history(job.lake, question.task.name).empty:
             # Nothing can have been scored, either: the first step that is missing is named.
             _needed(job, question, "train")
         scored = _needed(job, question, "score")

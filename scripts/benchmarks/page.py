@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.benchmarks.bars import Verdict, verdicts
-from scripts.benchmarks.contenders import CONTENDERS, FLOOR, OURS
+from scripts.benchmarks.contenders import CONTENDERS, FLOOR, OURS, TRIALS
 from scripts.benchmarks.figures import Board, Figure, Spread, exponent, ratio_of
 from scripts.benchmarks.gate import AUC_TOLERANCE
 from scripts.benchmarks.plan import TITLES, UNITS
@@ -53,7 +53,8 @@ def page(boards: Sequence[Board], spent: Sequence[Mapping[str, Any]], setting: S
         _promises(verdicts(boards)),
         "## Seconds and memory",
         _HOW_TO_READ,
-        *(text for board in boards if board.case != "growth" for text in _case(board)),
+        *(text for board in boards if board.case not in ("growth", "faster_forest") for text in _case(board)),
+        *(text for board in boards if board.case == "faster_forest" for text in _trials(board)),
         *_growth([board for board in boards if board.case == "growth"]),
         *_spent(spent),
         "## How it was measured",
@@ -128,6 +129,23 @@ def _case(board: Board) -> Iterator[str]:
             [CONTENDERS[f.contender].title, *(f"{f.auc[m]:.4f}" if m in f.auc else "" for m in models)] for f in judged
         ]
         yield _table(["AUC", *(model.replace("_", " ") for model in models)], rows)
+
+
+def _trials(board: Board) -> Iterator[str]:
+    figure = board.of(TRIALS)
+    if figure is None:
+        return
+    yield f"### {TITLES[board.case][0].upper()}{TITLES[board.case][1:]}, {_size(board)}"
+    first = next(iter(figure.parts))
+    usual, usual_auc = figure.parts[first].median, figure.auc[first]
+    rows = []
+    for way, seconds in figure.parts.items():
+        gain = figure.auc[way] - usual_auc
+        gate = "passed" if abs(gain) <= AUC_TOLERANCE else f"AUC {gain:+.4f}"
+        rows.append(
+            [way.replace("_", " "), _seconds(seconds), f"{seconds.median / usual:.2f}", f"{figure.auc[way]:.4f}", gate]
+        )
+    yield _table(["way", "fit, s", "to the first", "AUC", "gate"], rows)
 
 
 def _growth(boards: Sequence[Board]) -> Iterator[str]:

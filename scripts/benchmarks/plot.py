@@ -15,7 +15,7 @@ _OURS, _OTHERS = "#b5502f", "#8c9aa8"
 
 def draw(boards: Sequence[Board], target: Path) -> bool:
     """Write the picture; returns whether there was anything to show."""
-    compared = [board for board in boards if board.case != "growth"]
+    compared = [board for board in boards if board.case not in ("growth", "faster_forest")]
     shown = [board for board in compared if any(figure.is_sound for figure in board.figures)]
     if not shown:
         return False

@@ -45,6 +45,7 @@ class Contender:
 OURS = "otklik_steps"
 BARE = "bare_spark"
 FLOOR = "spark_floor"
+TRIALS = "forest_trials"
 
 CONTENDERS = {
     contender.name: contender
@@ -53,6 +54,7 @@ CONTENDERS = {
         Contender(BARE, "bare Spark", uses_spark=True),
         Contender("tutorial_spark", "tutorial Spark", uses_spark=True),
         Contender(FLOOR, "Spark, reading only", uses_spark=True),
+        Contender(TRIALS, "bare Spark, in several ways", uses_spark=True),
         Contender("pandas_sklearn", "pandas + scikit-learn"),
         Contender("with_polars", "Polars", ("polars",)),
         Contender("with_duckdb", "DuckDB", ("duckdb",)),

@@ -39,6 +39,7 @@ def wanted(case: str, rows: int) -> dict[str, tuple[str, int]]:
         "features": {"lake": ("lake", rows)},
         "train": {"rows": ("rows", rows)},
         "forest": {"rows": ("rows", rows)},
+        "faster_forest": {"rows": ("rows", rows)},
         "score": {"rows": ("rows", rows), "learn": ("rows", min(rows, ROWS_TO_LEARN))},
         "pipeline": {"file": ("csv", rows)},
         "growth": {"world": ("world", rows)},

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scripts.benchmarks import bars, figures, gate, plan, process
+from scripts.benchmarks import bars, figures, gate, page, plan, process
 from scripts.benchmarks.child import Order
-from scripts.benchmarks.contenders import BARE, OURS
+from scripts.benchmarks.contenders import BARE, OURS, TRIALS
 from scripts.benchmarks.content import content_of, live_files
 from scripts.benchmarks.gate import Evidence
 from scripts.benchmarks.stages import spent_between
@@ -121,6 +121,19 @@ def test_on_few_rows_the_gate_allows_for_chance() -> None:
     assert gate.tolerance_of(SOUND) == pytest.approx(0.0058, abs=1e-4)
     assert gate.tolerance_of(replace(SOUND, judged_rows=200_000, judged_yes=23_000)) == gate.AUC_TOLERANCE
     assert 0.06 < gate.tolerance_of(SOUND, few) < 0.1
+
+
+def test_a_faster_forest_that_ranks_worse_does_not_pass() -> None:
+    start = plan.Start(plan.Entry("faster_forest", 1_000_000, (TRIALS,), 1, 0), TRIALS, 0)
+    evidence = Evidence({}, {"usual": 0.760, "half_the_time": 0.757, "no_time": 0.750}, 100_000, 10_000)
+    made = [result(start, [16.0], evidence, usual=10.0, half_the_time=5.0, no_time=1.0)]
+    setting = page.Setting({}, "2026-01-01", "0", 2, "2g", "./scripts/benchmark")
+
+    lines = page.page(figures.boards([start.entry], made, {}), [], setting, None).splitlines()
+
+    assert "| usual | 10.00 | 1.00 | 0.7600 | passed |" in lines
+    assert "| half the time | 5.00 | 0.50 | 0.7570 | passed |" in lines
+    assert "| no time | 1.00 | 0.10 | 0.7500 | AUC -0.0100 |" in lines
 
 
 def test_the_same_rows_in_another_order_other_files_and_other_types_are_the_same_content(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 from scripts.benchmarks import bars, figures, gate, page, plot, process
 from scripts.benchmarks.child import RESULT, Order, perform
-from scripts.benchmarks.contenders import BARE, CONTENDERS, OURS
+from scripts.benchmarks.contenders import BARE, CONTENDERS, OURS, TRIALS
 from scripts.benchmarks.figures import Result
 from scripts.benchmarks.inputs import kept
 from scripts.benchmarks.plan import Entry, Start, starts
@@ -23,6 +23,7 @@ ENTRIES = [
 LONG_ENTRIES = [
     Entry("train", 20_000, (OURS, "tutorial_spark", "pandas_sklearn"), 1, 0),
     Entry("forest", 20_000, (OURS, BARE, "pandas_sklearn", "with_xgboost"), 1, 0),
+    Entry("faster_forest", 2_000, (TRIALS,), 1, 0),
     Entry("score", 20_000, (OURS, BARE, "pandas_sklearn"), 1, 0),
     Entry("pipeline", 5_000, (OURS, "tutorial_spark", "pandas_sklearn"), 1, 0),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from scripts.benchmarks.contenders import BARE, FLOOR, OURS, TRIALS
+from scripts.benchmarks.contenders import BARE, FLOOR, LAYOUTS, OURS, TRIALS
 from scripts.benchmarks.inputs.columns import EVENTS_PER_CUSTOMER
 
 #: Case → what it is, as the page says it.
@@ -16,11 +16,14 @@ TITLES = {
     "forest": "train: random forest of 100 trees, preparation included",
     "faster_forest": "cheap ways to a faster forest of MLlib's",
     "score": "score: a probability for every row",
+    "clustering": "what laying events together by time costs and gains",
     "pipeline": "the whole way: ingest, features, five models, scores, report",
     "growth": "the whole way on the built-in world",
 }
+#: Cases that try ways of doing one thing, and not contenders.
+TRIED = ("faster_forest", "clustering")
 #: Case → what is counted.
-UNITS = {"features": "events", "growth": "customers"}
+UNITS = {"features": "events", "clustering": "events", "growth": "customers"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def full(rows: int, rounds: int, warm: int) -> list[Entry]:
         Entry("score", rows, (OURS, BARE, "pandas_sklearn"), rounds, warm),
         Entry("forest", rows, (OURS, BARE, "pandas_sklearn", "with_xgboost"), long_rounds, 0),
         Entry("faster_forest", rows, (TRIALS,), 1, 0),
+        Entry("clustering", EVENTS_PER_CUSTOMER * rows, (LAYOUTS,), 1, 1),
         Entry("pipeline", rows, (OURS, "tutorial_spark", "pandas_sklearn"), long_rounds, 0),
         *(Entry("growth", customers, (OURS,), 1, 0) for customers in (rows // 10, 3 * rows // 10, rows)),
     ]

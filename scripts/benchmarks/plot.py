@@ -8,14 +8,14 @@ from pathlib import Path
 from matplotlib.figure import Figure as Picture
 from scripts.benchmarks.contenders import CONTENDERS, OURS
 from scripts.benchmarks.figures import Board, Figure
-from scripts.benchmarks.plan import TITLES, UNITS
+from scripts.benchmarks.plan import TITLES, TRIED, UNITS
 
 _OURS, _OTHERS = "#b5502f", "#8c9aa8"
 
 
 def draw(boards: Sequence[Board], target: Path) -> bool:
     """Write the picture; returns whether there was anything to show."""
-    compared = [board for board in boards if board.case not in ("growth", "faster_forest")]
+    compared = [board for board in boards if board.case not in ("growth", *TRIED)]
     shown = [board for board in compared if any(figure.is_sound for figure in board.figures)]
     if not shown:
         return False

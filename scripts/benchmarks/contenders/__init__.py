@@ -46,6 +46,7 @@ OURS = "otklik_steps"
 BARE = "bare_spark"
 FLOOR = "spark_floor"
 TRIALS = "forest_trials"
+LAYOUTS = "layout_trials"
 
 CONTENDERS = {
     contender.name: contender
@@ -55,6 +56,7 @@ CONTENDERS = {
         Contender("tutorial_spark", "tutorial Spark", uses_spark=True),
         Contender(FLOOR, "Spark, reading only", uses_spark=True),
         Contender(TRIALS, "bare Spark, in several ways", uses_spark=True),
+        Contender(LAYOUTS, "Otklik's table of events", uses_spark=True),
         Contender("pandas_sklearn", "pandas + scikit-learn"),
         Contender("with_polars", "Polars", ("polars",)),
         Contender("with_duckdb", "DuckDB", ("duckdb",)),

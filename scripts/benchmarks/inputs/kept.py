@@ -37,6 +37,7 @@ def wanted(case: str, rows: int) -> dict[str, tuple[str, int]]:
     return {
         "ingest": {"file": ("csv", rows)},
         "features": {"lake": ("lake", rows)},
+        "clustering": {"lake": ("lake", rows)},
         "train": {"rows": ("rows", rows)},
         "forest": {"rows": ("rows", rows)},
         "faster_forest": {"rows": ("rows", rows)},

@@ -128,7 +128,7 @@ def _package(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="after `--`: the command whose spark-submit line is printed (default: features campaign_response)",
     )
-    parser.add_argument("--to", metavar="DIR", default="dist", help="where the package goes (default ./dist)")
+    parser.add_argument("--to", metavar="DIR", default="package", help="where the package goes (default ./package)")
 
 
 def _show(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from pyspark.accumulators import AccumulatorTCPServer, AccumulatorUnixServer
+from pyspark import accumulators
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.util import inheritable_thread_target
@@ -96,14 +96,20 @@ def start(
     if not submitted:
         # Spark starts its Python workers with `python3` from PATH otherwise, and they miss our packages.
         os.environ["PYSPARK_PYTHON"] = sys.executable
-    for server in (AccumulatorTCPServer, AccumulatorUnixServer):
-        # Where Java is killed it would print a stack trace from a thread of its own, beside the one clear line.
-        server.handle_error = _nothing_more  # type: ignore[assignment]
+    _silence_counts()
     with _output_to(jvm_log), warnings.catch_warnings():
         # Spark Connect gives a server's own properties to the server, and then tries them on the session, too.
         warnings.filterwarnings("ignore", "Failed to set spark", module=r"pyspark\.sql\.connect")
         spark = builder.getOrCreate()
     return Session(spark, is_ours=True, refused=_set_runtime_properties(spark))
+
+
+def _silence_counts() -> None:
+    """Where Java is killed a thread of Spark's would print a stack trace, beside the one clear line."""
+    # Their names are those of Spark 4.1; the client of Databricks serverless is older, and starts none of them.
+    for name in ("AccumulatorTCPServer", "AccumulatorUnixServer"):
+        if server := getattr(accumulators, name, None):
+            server.handle_error = _nothing_more
 
 
 def _nothing_more(*_: object) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import pytest
 import yaml
+from databricks.sdk.service.jobs import JobSettings
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tests.conftest import PROJECT
 
@@ -115,7 +116,8 @@ class JobEnvironment(Part):
 class Schedule(Part):
     quartz_cron_expression: str = Field(pattern=r"^\d+ \d+ \d+ [?*] \* [?*]$")
     timezone_id: str
-    pause_status: Literal["PAUSED", "UNPAUSED"]
+    #: Without one a development target pauses it, and a production target does not.
+    pause_status: Literal["PAUSED"] | None = None
 
 
 class HealthRule(Part):
@@ -237,6 +239,12 @@ STEPS = [
     for name, pipeline in pipelines(target).items()
     for step in pipeline.tasks
 ]
+
+
+def test_the_makers_own_classes_know_every_key() -> None:
+    """What they do not know they leave out when they write a job again."""
+    for name, job in BUNDLE["resources"]["jobs"].items():
+        assert JobSettings.from_dict(job).as_dict() == job, name
 
 
 def test_every_variable_is_declared_used_and_known_in_every_target() -> None:
@@ -366,7 +374,7 @@ def test_somebody_is_told_before_time_is_up(pipeline: Pipeline) -> None:
 
 def test_only_one_of_the_two_jobs_is_scheduled() -> None:
     assert {name: each.schedule.pause_status for name, each in pipelines("prod").items()} == {
-        "otklik": "UNPAUSED",
+        "otklik": None,
         "otklik_serverless": "PAUSED",
     }
 
@@ -461,7 +469,7 @@ def test_other_files_are_left_to_their_scheme(on_databricks: list[Job]) -> None:
 
 
 @pytest.mark.long
-def test_the_wheel_installs_without_spark_and_brings_jobs_and_conf(tmp_path: Path) -> None:
+def test_the_wheel_asks_for_no_spark_and_brings_jobs_and_conf(tmp_path: Path) -> None:
     """Built as the bundle builds it, but without a network; installed apart from this environment."""
     build = BUNDLE["artifacts"]["otklik"]["build"].rpartition("&& ")[2]
     assert build == "python3 -m pip wheel --no-deps --wheel-dir dist ."
@@ -486,11 +494,6 @@ def test_the_wheel_installs_without_spark_and_brings_jobs_and_conf(tmp_path: Pat
     for folder in ("jobs", "conf"):
         files = {file.relative_to(PROJECT) for file in (PROJECT / folder).rglob("*.*") if file.suffix != ".pyc"}
         assert {file for file in files if not (travelled / file).is_file()} == set()
-    script = "import otklik, sys; from otklik.cli import main; print(otklik.__file__); sys.exit(main())"
-    task = travelled / "conf" / "tasks" / "campaign_response.toml"
-    said = _run([sys.executable, "-c", script, "check", str(task)], tmp_path, PYTHONPATH=str(place))
-    assert str(place / "otklik") in said
-    assert "campaign_response.toml" in said
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -500,16 +503,15 @@ def _copy(source: Path, target: Path) -> None:
             (target / file.relative_to(source)).write_bytes(file.read_bytes())
 
 
-def _run(command: list[str], folder: Path, **environment: str) -> str:
+def _run(command: list[str], folder: Path) -> None:
     unset = {"PYTHONPATH", "OTKLIK_HOME"}
     ran = subprocess.run(
         command,
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if name not in unset} | environment,
+        env={name: value for name, value in os.environ.items() if name not in unset},
         capture_output=True,
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
     )
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout

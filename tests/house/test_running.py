@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyspark
 import pytest
 from tests.conftest import PROJECT
 
@@ -136,6 +137,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Operator]:
 
 
 def test_the_dag_submits_what_the_package_holds(tasks: list[Operator]) -> None:
+    installed = sorted(jar.name for jar in (Path(pyspark.__file__).parent / "jars").glob("delta-*.jar"))
     assert [Path(task.given["application"]).stem for task in tasks] == [
         "ingest",
         "features",
@@ -146,10 +148,10 @@ def test_the_dag_submits_what_the_package_holds(tasks: list[Operator]) -> None:
     for task in tasks:
         given = parser().parse_args([Path(task.given["application"]).stem, *task.given["application_args"]])
         assert_known(given.command, [given.env, *(getattr(given, name, None) or "" for name in ("task", "source"))])
-        assert task.given["properties_file"].endswith("dist/conf/spark/yarn.conf")
-        assert task.given["py_files"].endswith(f"dist/{ZIP}")
-        assert task.given["archives"].endswith(f"dist/{ENVIRONMENT}#environment")
-        assert len(task.given["jars"].split(",")) == 2
+        assert task.given["properties_file"].endswith("package/conf/spark/yarn.conf")
+        assert task.given["py_files"].endswith(f"package/{ZIP}")
+        assert task.given["archives"].endswith(f"package/{ENVIRONMENT}#environment")
+        assert [Path(jar).name for jar in task.given["jars"].split(",")] == installed
     assert len({task.given["task_id"] for task in tasks}) == len(tasks)
 
 

@@ -41,7 +41,7 @@ def test_the_line_is_run_as_it_stands_and_the_jobs_exit_code_comes_back(clone: P
     done = submit(clone, "show", "ops.runs", "--where", "job = 'train'")
     assert done.stdout.splitlines() == ["--conf", "a=b c", "job.py", "*"]
     assert done.stderr.splitlines() == [
-        "package", "--to", f"{clone / 'dist'}", "--", "show", "ops.runs", "--where", "job = 'train'",
+        "package", "--to", f"{clone / 'package'}", "--", "show", "ops.runs", "--where", "job = 'train'",
     ]  # fmt: skip
     assert done.returncode == 10
 

@@ -343,9 +343,14 @@ def tracked_job(lake: Lake, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> J
     return replace(job_on(lake, scratch, QUICK, task=TASK), tracking=Tracking(f"sqlite:///{scratch}/mlflow.db"))
 
 
-def test_mlflow_is_told_once_of_parameters_metrics_and_report(lake: Lake, tracked_job: Job) -> None:
-    tracking.publish(tracked_job)
-    tracking.publish(tracked_job)
+def test_mlflow_is_told_once_of_parameters_metrics_and_report(
+    lake: Lake, tracked_job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tracked_job.tracking is not None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracked_job.tracking.uri)
+    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+    for _ in range(2):
+        assert main(["report", TASK, "--lake", lake.root, *settings]) == 0
 
     client, champion = MlflowClient(), load_champion(lake, TASK)
     experiment = client.get_experiment_by_name(f"otklik_{TASK}")
@@ -390,6 +395,24 @@ def test_the_model_in_mlflow_has_a_signature_and_an_example_that_is_nobody(lake:
     assert list(example) == features
     customers = lake.read(f"gold.{TASK}_features").select(*features).toPandas()
     assert example not in customers.to_dict("records")
+
+
+def test_a_run_that_mlflow_knows_without_its_model_gets_it_later(
+    tracked_job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = replace(tracked_job, tracking=Tracking(f"sqlite:///{tracked_job.scratch}/later.db"))
+    with monkeypatch.context() as on_connect:
+        on_connect.setattr(tracking, "is_remote", lambda: True)
+        tracking.publish(elsewhere)
+    client = MlflowClient()
+    assert client.search_registered_models() == []
+
+    tracking.publish(elsewhere)
+
+    [experiment] = client.search_experiments(filter_string=f"name = 'otklik_{TASK}'")
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert client.get_model_version_by_alias(f"otklik_{TASK}", "champion").run_id == run.info.run_id
 
 
 def test_whoever_serves_has_the_alias_in_mlflow(lake: Lake, tracked_job: Job) -> None:

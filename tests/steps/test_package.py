@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tarfile
 import zipfile
 from email.message import Message
 from pathlib import Path
@@ -93,6 +94,27 @@ def test_the_package_works_from_the_zip_and_finds_jobs_and_settings_beside_it(fo
     ).stdout.splitlines()
     assert said[:3] == [str(folder), "True", code_version()]
     assert said[3].endswith("features, fine")
+
+
+@pytest.mark.long
+def test_the_environment_holds_all_that_a_command_needs_and_no_spark(tmp_path: Path) -> None:
+    package.build_package(HOME, tmp_path / "package", QUIET)
+    with tarfile.open(tmp_path / "package" / package.ENVIRONMENT) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="fully_trusted")
+    python = tmp_path / "unpacked" / "bin" / "python"
+    script = (
+        "import importlib.util, otklik.cli, otklik.home; "
+        "print(importlib.util.find_spec('pyspark'), otklik.cli.__file__); "
+        "task = otklik.home.find_home(None).task('campaign_response'); "
+        "raise SystemExit(otklik.cli.main(['check', str(task)]))"
+    )
+
+    said = subprocess.run(
+        [python, "-I", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    assert said[0].split() == ["None", str(next((tmp_path / "unpacked").rglob("otklik/cli.py")))]
+    assert said[1].endswith("features, fine")
 
 
 def test_an_environment_that_is_still_right_is_kept(folder: Path, packed: list[Path]) -> None:

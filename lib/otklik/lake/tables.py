@@ -150,7 +150,7 @@ RUNS = Table(
         "inputs MAP<STRING,STRING> what it read: table → version, model → run",
         "outputs MAP<STRING,BIGINT> versions of the tables it wrote",
         "rows_in BIGINT rows read",
-        "rows_out BIGINT rows written",
+        "rows_out BIGINT rows that came of it: written, or judged in a training",
         "settings_hash STRING sha-256 of the settings",
         "code_version STRING version and content hash of the package",
         "started_at TIMESTAMP start",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from otklik.errors import MissingResultError
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import record_run
+from otklik.lake.tables import MODEL_RUNS
 from otklik.models import registry
 from otklik.settings import load
 from otklik.steps.context import Job
@@ -22,8 +23,9 @@ def show_champion(job: Job) -> int:
     if job.options["run"] is not None:
         run = start_of(job, "champion", name, hash_of(job.options["run"]))
         with noted(job, run):
-            _roll_back(job, name, job.options["run"])
-        record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"run {job.options['run']} serves"))
+            version = _roll_back(job, name, job.options["run"])
+        outputs = {} if version is None else {MODEL_RUNS.name: version}
+        record_run(job.lake, run.done(job.clock(), outputs, 0, len(outputs), f"run {job.options['run']} serves"))
     champion = registry.load_champion(job.lake, name)
     for refusal in champion.refused:
         job.progress.warn(f"{refusal}; the champion before it serves")
@@ -35,8 +37,11 @@ def show_champion(job: Job) -> int:
     return 0
 
 
-def _roll_back(job: Job, task: str, run_id: str) -> None:
-    """Append a pointer row to an earlier model, after checking its folder.
+def _roll_back(job: Job, task: str, run_id: str) -> int | None:
+    """Append a pointer row to an earlier model, after checking its folder; None where it serves already.
+
+    Returns:
+        The version of gold.model_runs.
 
     Raises:
         MissingResultError: if the task has no such run.
@@ -51,11 +56,12 @@ def _roll_back(job: Job, task: str, run_id: str) -> None:
     current = registry.champion_row(job.lake, task)
     if current is not None and current["run_id"] == run_id:
         job.progress.line(f"  the model of run {run_id} serves already")
-        return
+        return None
     row = registry.records(found)[0]
     registry.load(job.lake, row["folder"], row["manifest_hash"])
     sequence = int(runs["sequence"].max()) + 1
     chosen = {**row, "serves": True, "reason": "chosen by a person", "sequence": sequence}
     trained_at = row["trained_at"].to_pydatetime()
-    registry.register_again(job.lake, {**chosen, "trained_at": trained_at}, f"champion {task} {sequence}")
+    version = registry.register_again(job.lake, {**chosen, "trained_at": trained_at}, f"champion {task} {sequence}")
     job.progress.line(f"  the model of run {run_id} serves again")
+    return version

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Tags by which a run is found again.
 RUN_ID, MANIFEST_HASH, REPORT_HASH = "otklik.run_id", "otklik.manifest_hash", "otklik.report_hash"
+#: The tag of a run that has its model: the one of a command on Spark Connect, or of one that was killed, has none.
+HAS_MODEL = "otklik.has_model"
 #: The alias of the registered model that serves.
 CHAMPION = "champion"
 #: What of the manifest are parameters; `setting` and `inputs` are tables of their own.
@@ -81,7 +83,12 @@ def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
         new += known is None
         logged = known or _log_run(job, client, experiment, row)
         _log_report(job, client, logged, task)
-        if champion is not None and run_id == champion["run_id"] and not is_remote():
+        if is_remote():
+            job.progress.line("  MLflow saves models through a JVM of its own, and Spark Connect has none: no model")
+            continue
+        if HAS_MODEL not in logged.data.tags:
+            _log_model(job, client, logged, row)
+        if champion is not None and run_id == champion["run_id"]:
             _let_serve(client, _registered_name(job, task), logged)
     return new
 
@@ -107,8 +114,7 @@ def _known_run(client: MlflowClient, experiment: str, row: Mapping[str, Any]) ->
 def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, Any]) -> Run:
     import mlflow  # noqa: PLC0415
 
-    serving = registry.load(job.lake, row["folder"], row["manifest_hash"])
-    manifest = json.loads(Folder(job.lake.folder(row["folder"])).read(registry.MANIFEST))
+    manifest = _manifest(job, row)
     tags = {RUN_ID: row["run_id"], MANIFEST_HASH: row["manifest_hash"]}
     # A failure inside leaves a run that is FAILED, and the next command logs another.
     with mlflow.start_run(experiment_id=experiment, run_name=f"{row['task']} {row['run_id']}", tags=tags) as run:
@@ -119,11 +125,14 @@ def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, 
             mlflow.log_metrics(dict(metrics[start : start + _METRICS_AT_ONCE]))
         mlflow.log_text(board.to_csv(index=False), "scoreboard.csv")
         mlflow.log_dict(manifest, registry.MANIFEST)
-        if is_remote():
-            job.progress.line("  MLflow saves models through a JVM of its own, and Spark Connect has none: no model")
-        else:
-            _log_model(job, serving, row, manifest)
     return client.get_run(run.info.run_id)
+
+
+def _manifest(job: Job, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the model's folder says of it; it must be whole."""
+    registry.load(job.lake, row["folder"], row["manifest_hash"])
+    manifest: dict[str, Any] = json.loads(Folder(job.lake.folder(row["folder"])).read(registry.MANIFEST))
+    return manifest
 
 
 def parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,25 +156,28 @@ def metrics_of(board: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _log_model(job: Job, serving: registry.ServingModel, row: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+def _log_model(job: Job, client: MlflowClient, run: Run, row: Mapping[str, Any]) -> None:
     import mlflow.spark  # noqa: PLC0415
     from mlflow.models import infer_signature  # noqa: PLC0415
 
+    serving = registry.load(job.lake, row["folder"], row["manifest_hash"])
     schema = job.lake.read(f"gold.{row['task']}_features").schema
     example = typical_row(job.lake.spark, serving, schema)
     pipeline = champion_pipeline(serving, job.lake.folder(row["folder"], registry.SPARK_MODEL), example)
     # In the lake, for every machine of a cluster writes its part; `maintain` removes what a killed command leaves.
     models, draft = Folder(job.lake.folder("models", row["task"])), f"{row['run_id']}_mlflow"
     try:
-        mlflow.spark.log_model(
-            pipeline,
-            "model",
-            signature=infer_signature(example, pipeline.transform(example).select("prediction")),
-            input_example=example.toPandas(),
-            # Else MLflow starts a process to find out.
-            pip_requirements=[f"pyspark=={manifest['libraries']['pyspark']}"],
-            dfs_tmpdir=f"{models.uri}/{draft}",
-        )
+        with mlflow.start_run(run_id=run.info.run_id):
+            mlflow.spark.log_model(
+                pipeline,
+                "model",
+                signature=infer_signature(example, pipeline.transform(example).select("prediction")),
+                input_example=example.toPandas(),
+                # Else MLflow starts a process to find out.
+                pip_requirements=[f"pyspark=={_manifest(job, row)['libraries']['pyspark']}"],
+                dfs_tmpdir=f"{models.uri}/{draft}",
+            )
+        client.set_tag(run.info.run_id, HAS_MODEL, "true")
     finally:
         if draft in models.folders():
             models.delete(draft)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,14 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", sorted((PROJECT / "conf" / "spark").glob("*.conf")), ids=lambda file: file.name)
 def test_shipped_files_can_be_read(file: Path) -> None:
     assert all(key.startswith("spark.") for key in read_properties(file))
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "conf" / "spark").glob("*.conf")), ids=lambda file: file.name)
+def test_every_shipped_property_has_its_reason_above_it(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
+
+    bare = [
+        line for before, line in pairwise(["", *lines]) if line.startswith("spark.") and not before.startswith("# ")
+    ]
+
+    assert bare == []

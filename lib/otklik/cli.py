@@ -473,7 +473,8 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
                 {**read_properties(home.spark_properties(environment.spark)), **catalog}, home, given, scratch
             )
         )
-        if not submitted:
+        # The client of a server of yours needs none.
+        if not submitted and "spark.remote" not in properties:
             _require_java()
         with _stopped_while_starting():
             started = session.start(

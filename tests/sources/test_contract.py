@@ -132,5 +132,9 @@ def test_names_are_folded_alike() -> None:
 
 
 @pytest.mark.parametrize("file", sorted(Path("conf/sources").glob("*.toml")), ids=lambda file: file.stem)
-def test_a_shipped_contract_is_valid_and_named_after_its_file(file: Path) -> None:
-    assert load(Contract, file).name == file.stem
+def test_a_shipped_contract_is_valid_named_after_its_file_and_says_what_each_column_means(file: Path) -> None:
+    contract = load(Contract, file)
+
+    assert contract.name == file.stem
+    assert contract.meaning
+    assert [name for name, column in contract.columns.items() if not column.meaning] == []

@@ -372,3 +372,19 @@ def test_a_killed_replacement_run_again_is_whole(
     assert lake.read("bronze.calls").count() == 2
     assert lake.read("bronze.rejected").count() == 0
     assert ledger(lake)[("june.csv", "loaded")] == (2, 2, 0, 0, 0, 0)
+
+
+def test_a_contract_is_another_one_when_it_reads_rows_otherwise(tmp_path: Path) -> None:
+    def hash_with(*changes: tuple[str, str]) -> str:
+        text = CALLS
+        for old, new in changes:
+            text = text.replace(old, new)
+        (tmp_path / "calls.toml").write_text(text, encoding="utf-8")
+        return ingest.hash_of_contract(load(Contract, tmp_path / "calls.toml"))
+
+    said = ('text = { type = "string" }', 'text = { type = "string", meaning = "what was said" }')
+    laid = ("time =", 'cluster_by = ["id"]\nmeaning = "calls"\ntime =')
+    read = ('id = { type = "integer" }', 'id = { type = "integer", minimum = 1 }')
+
+    assert hash_with(said, laid) == hash_with()
+    assert hash_with(read) != hash_with()

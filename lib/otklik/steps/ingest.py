@@ -89,8 +89,9 @@ def ingest_files(job: Job) -> int:
 
 
 def hash_of_contract(contract: Contract) -> str:
-    """By which the ledger knows a contract; single files' hashes and how rows lie say nothing of how they are read."""
-    return hash_of(contract.model_dump(mode="json", exclude={"sha256", "cluster_by"}))
+    """By which the ledger knows a contract: what says nothing of how rows are read is left out of it."""
+    meanings = {"columns": {"__all__": {"meaning"}}, "meaning": True}
+    return hash_of(contract.model_dump(mode="json", exclude={**meanings, "sha256": True, "cluster_by": True}))
 
 
 def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileEntry:

@@ -188,11 +188,13 @@ def _write(folder: Path, given: argparse.Namespace, boards: list[figures.Board],
 
 
 def _version_of_the_work() -> str:
-    """A hash of what contenders do and of how they are started."""
+    """A hash of what contenders do, of how they are started, of the settings, and of every library's version."""
     here = Path(__file__).parent
-    files = [here / "work.py", here / "child.py"]
+    files = [here / "work.py", here / "child.py", here.parent / "requirements.txt", here.parent / "peers.txt"]
     files += [file for room in ("contenders", "inputs", "conf") for file in sorted((here / room).glob("*.*"))]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    files += sorted(file for file in (PROJECT / "conf").rglob("*.*") if file.is_file())
+    java = machine.description()["Java"].encode()
+    return hashlib.sha256(b"\0".join([java, *(file.read_bytes() for file in files)])).hexdigest()[:12]
 
 
 def _named(text: str) -> list[str]:

@@ -40,6 +40,7 @@ class Figure:
         java: MiB at most.
         python: the same.
         together: of both at once.
+        rounds: round → median seconds of its process, warm ones where there are any.
         fault: why there are no figures, or what the gate found.
         auc: model → AUC.
     """
@@ -52,6 +53,7 @@ class Figure:
     java: Spread | None = None
     python: Spread | None = None
     together: Spread | None = None
+    rounds: dict[int, float] = field(default_factory=dict)
     fault: str = ""
     auc: dict[str, float] = field(default_factory=dict)
 
@@ -82,6 +84,13 @@ class Board:
     def of(self, contender: str) -> Figure | None:
         """The figures of one, if they count."""
         return next((f for f in self.figures if f.contender == contender and f.is_sound), None)
+
+    def ratios(self, contender: str, to: str) -> Spread | None:
+        """The same of each round, in which both ran one after the other; None where either does not count."""
+        one, other = self.of(contender), self.of(to)
+        if one is None or other is None:
+            return None
+        return spread([one.rounds[number] / other.rounds[number] for number in one.rounds if number in other.rounds])
 
     def ratio(self, contender: str, to: str) -> float | None:
         """Median seconds of one over those of another; None where either does not count."""
@@ -192,6 +201,7 @@ def _figure(name: str, results: Sequence[Result], reference: Evidence | None, le
         java=memory["java"],
         python=memory["python"],
         together=memory["together"],
+        rounds={result["round"]: float(np.median(result["seconds"][1:] or result["seconds"])) for result in good},
         fault=next((found for found in faults if found), ""),
         auc=evidence[0].auc,
     )

@@ -24,6 +24,8 @@ AUC_TOLERANCE = 0.005
 #: and how it orders them is chance. The same rows gave .53 and .69 with scikit-learn by its seed, .62 and .66 with
 #: MLlib by its settings.
 INCOMPARABLE = ("linear_svc",)
+#: Of the AUC of two models on the same rows.
+_CORRELATION = 0.9
 _SILVER = ("customer_id", *columns.TEXTS, *columns.NUMBERS, "duration", "y")
 _ACTIVITY = (
     "days_since_last_event", "activity_trend_30d", "distinct_topics_90d",
@@ -33,6 +35,8 @@ _ACTIVITY = (
 COMPARED: dict[str, dict[str, tuple[str, ...]]] = {
     "ingest": {"bronze": ("record",), "silver": _SILVER},
     "features": {"features": ("key", "as_of", *counts(), *_ACTIVITY)},
+    # Probabilities are judged; each row must have one.
+    "score": {"scores": ("key",)},
 }
 
 
@@ -83,12 +87,16 @@ def fault(evidence: Evidence, reference: Evidence) -> str:
 
 
 def tolerance_of(*evidence: Evidence) -> float:
-    """The most that AUC may differ: .005, or on few held-out rows twice the standard error of the smallest part.
+    """The most that AUC may differ: .005, or on few held-out rows twice the standard error of the difference.
 
-    Two contenders of the whole way are judged on different rows, and of a thousand rows AUC is known to ± .03 only.
+    Contenders of the whole way are judged on different rows, and of a thousand rows AUC is known to ± .03 only. On the
+    same rows two models that see the same mostly err together, and the difference is known better (Hanley and McNeil,
+    1983).
     """
-    errors = [_standard_error(each.judged_rows, each.judged_yes) for each in evidence if each.judged_yes]
-    return max([AUC_TOLERANCE, *(2 * error for error in errors)])
+    judged = {(each.judged_rows, each.judged_yes) for each in evidence if each.judged_yes}
+    errors = [_standard_error(rows, yes) for rows, yes in judged]
+    shared = math.sqrt(2 * (1 - _CORRELATION)) if len(judged) == 1 else 1.0
+    return max([AUC_TOLERANCE, *(2 * shared * error for error in errors)])
 
 
 def _standard_error(rows: int, yes: int) -> float:

@@ -56,7 +56,7 @@ class Start:
     @property
     def name(self) -> str:
         """By which its result is found again."""
-        return f"{self.entry.case} {self.entry.rows} {self.contender} {self.round}"
+        return f"{self.entry.case} {self.entry.rows} {self.contender} {self.round} warm {self.entry.warm}"
 
 
 _IN_MEMORY = ("with_duckdb", "with_polars", "pandas_sklearn")
@@ -77,7 +77,7 @@ def full(rows: int, rounds: int, warm: int) -> list[Entry]:
         Entry("ingest", rows, (OURS, BARE), rounds, warm),
         Entry("features", rows, (OURS, BARE), rounds, warm),
         Entry("train", rows, (OURS, BARE), rounds, few),
-        Entry("score", rows, (OURS, BARE, "pandas_sklearn"), rounds, warm),
+        Entry("score", rows, (OURS, BARE, FLOOR, "pandas_sklearn"), rounds, warm),
         Entry("forest", rows, (OURS, BARE, "pandas_sklearn", "with_xgboost"), long_rounds, 0),
         Entry("faster_forest", rows, (TRIALS,), 1, 0),
         Entry("clustering", EVENTS_PER_CUSTOMER * rows, (LAYOUTS,), 1, 1),

@@ -39,4 +39,5 @@ def train(work: Work) -> Repetition:
     return once
 
 
-CASES: dict[str, Case] = {"ingest": ingest, "features": features, "train": train}
+#: Scores are of the same rows.
+CASES: dict[str, Case] = {"ingest": ingest, "features": features, "train": train, "score": train}

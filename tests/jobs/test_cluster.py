@@ -172,34 +172,44 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def ingested(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Some 300 rows: most of it is starting."""
+def passed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """All jobs once on some 300 rows: most of it is starting. The second application is thousands of small jobs."""
     folder = tmp_path_factory.mktemp("small")
     pair = Pair(cluster, folder / "files", folder / "local", folder / "cluster")
     write_files(pair.files)
     pair.run("ingest", f"{pair.files / 'calls.toml'}", f"{pair.files / 'june.csv'}")
+    pair.run("run", f"{pair.files / 'calls_task.toml'}")
     return pair
 
 
-def test_a_cluster_makes_the_same_tables_as_local_mode(spark: SparkSession, ingested: Pair) -> None:
-    assert fingerprint(spark, ingested.there) == fingerprint(spark, ingested.here)
-    assert ingested.cluster.busy_workers() == WORKERS
+def test_a_cluster_makes_the_same_tables_and_models_as_local_mode(spark: SparkSession, passed: Pair) -> None:
+    assert fingerprint(spark, passed.there) == fingerprint(spark, passed.here)
+    assert_same_scoreboard(spark, passed.here, passed.there)
+    assert passed.cluster.busy_workers() == WORKERS
 
 
-def test_executors_leave_no_messages_that_could_quote_data(ingested: Pair) -> None:
-    logs = [log for folder in ingested.cluster.work for log in folder.glob("app-*/*/stderr")]
+def test_executors_leave_no_messages_that_could_quote_data(passed: Pair) -> None:
+    logs = [log for folder in passed.cluster.work for log in folder.glob("app-*/*/stderr")]
     assert logs
     messages = [re.findall(r"^.*\b(?:INFO|WARN|ERROR)\b.*$", log.read_text(encoding="utf-8"), re.M) for log in logs]
     assert not any(messages)
 
 
 @pytest.mark.long
-def test_a_cluster_makes_the_same_models_as_local_mode(spark: SparkSession, ingested: Pair) -> None:
-    """Features, training, scores and report in one application: thousands of small jobs."""
-    ingested.run("run", f"{ingested.files / 'calls_task.toml'}")
+def test_the_environments_own_spark_submit_needs_no_options_from_any_folder(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    write_files(tmp_path)
+    arguments = [f"{tmp_path / 'calls.toml'}", f"{tmp_path / 'june.csv'}", "--lake", f"{tmp_path / 'lake'}"]
+    variables = {name: value for name, value in outside().items() if name not in ("PYTHONPATH", "JDK_JAVA_OPTIONS")}
 
-    assert fingerprint(spark, ingested.there) == fingerprint(spark, ingested.here)
-    assert_same_scoreboard(spark, ingested.here, ingested.there)
+    done = subprocess.run(
+        [f"{BINARIES / 'spark-submit'}", f"{PROJECT / 'jobs' / 'ingest.py'}", *arguments],
+        env=variables, cwd="/", capture_output=True, text=True, timeout=JOB_PATIENCE, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert Lake(spark, str(tmp_path / "lake")).read("silver.calls").count() == 300
 
 
 @pytest.mark.long
@@ -216,8 +226,8 @@ def test_the_package_brings_all_that_a_cluster_needs(spark: SparkSession, cluste
     ):
         run_here(job, *arguments, "--lake", f"{here}")
         command = [job, *arguments, "--lake", f"{there}", "--env", "standalone"]
-        _, *options = packaged(tmp_path / "dist", command)
-        place = options.index(f"{tmp_path / 'dist' / 'jobs' / job}.py")
+        _, *options = packaged(tmp_path / "package", command)
+        place = options.index(f"{tmp_path / 'package' / 'jobs' / job}.py")
         cluster.submit(options[:place], Path(options[place]), *options[place + 1 :], variables=variables)
 
     assert fingerprint(spark, there) == fingerprint(spark, here)

@@ -5,6 +5,7 @@ Each is a process of its own: neither can be had in the session of the tests.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from tests.bench import QUICK
 from tests.faults.harness import environment, fingerprint
 from tests.faults.small_lake import write_files
 from tests.jobs.test_cluster import KEY, assert_same_scoreboard, run_here
+
+from otklik.world.writing import write_world
 
 #: What is given to the commands, by where the work is done or the tables are.
 MODES = {"catalog": ("--catalog", "spark_catalog"), "connect": ("--env", "connect")}
@@ -37,14 +41,14 @@ class Pair:
         run_here(*arguments, "--lake", f"{self.here}")
         self.run_there(*arguments)
 
-    def run_there(self, *arguments: str) -> str:
-        """A command on the other lake alone; returns what it printed."""
+    def run_there(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command on the other lake alone."""
         command = [sys.executable, "-m", "otklik.cli", *arguments, *MODES[self.mode], "--lake", f"{self.there}"]
         done = subprocess.run(
             command, env={**environment(), **KEY}, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         assert done.returncode == 0, done.stderr[-2_000:]
-        return done.stdout
+        return done
 
     def as_folder(self, place: Path) -> Path:
         """The other lake, its catalog's tables copied to where those of a folder are."""
@@ -59,45 +63,65 @@ class Pair:
 
 
 @pytest.fixture(scope="module", params=MODES)
-def ingested(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Some 300 rows: most of it is starting."""
+def passed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """All jobs once on some 300 rows: most of it is starting."""
     folder = tmp_path_factory.mktemp(request.param)
     pair = Pair(request.param, folder / "files", folder / "here", folder / "there")
     write_files(pair.files)
     pair.run("ingest", f"{pair.files / 'calls.toml'}", f"{pair.files / 'june.csv'}")
+    pair.run("run", f"{pair.files / 'calls_task.toml'}")
     return pair
 
 
-def test_records_come_to_the_same_tables(spark: SparkSession, ingested: Pair, tmp_path: Path) -> None:
-    there = ingested.as_folder(tmp_path / "there")
+def test_one_pass_of_the_jobs_makes_the_same_tables(spark: SparkSession, passed: Pair, tmp_path: Path) -> None:
+    there = passed.as_folder(tmp_path / "there")
 
-    assert fingerprint(spark, there) == fingerprint(spark, ingested.here)
+    assert fingerprint(spark, there) == fingerprint(spark, passed.here)
+    assert_same_scoreboard(spark, passed.here, there)
 
 
 @pytest.mark.long
 def test_a_second_file_updates_rows_of_the_first_and_is_taken_once(
-    spark: SparkSession, ingested: Pair, tmp_path: Path
+    spark: SparkSession, passed: Pair, tmp_path: Path
 ) -> None:
     """MERGE, and the ledger that knows what is loaded."""
-    july = ("ingest", f"{ingested.files / 'calls.toml'}", f"{ingested.files / 'july.csv'}")
-    ingested.run(*july)
-    ingested.run_there(*july)
+    july = ("ingest", f"{passed.files / 'calls.toml'}", f"{passed.files / 'july.csv'}")
+    passed.run(*july)
+    log = passed.run_there(*july, "--log-format", "json").stderr
 
-    assert fingerprint(spark, ingested.as_folder(tmp_path / "there")) == fingerprint(spark, ingested.here)
-
-
-@pytest.mark.long
-def test_models_scores_and_report_are_the_same(spark: SparkSession, ingested: Pair, tmp_path: Path) -> None:
-    ingested.run("run", f"{ingested.files / 'calls_task.toml'}")
-    there = ingested.as_folder(tmp_path / "there")
-
-    assert fingerprint(spark, there) == fingerprint(spark, ingested.here)
-    assert_same_scoreboard(spark, ingested.here, there)
+    assert fingerprint(spark, passed.as_folder(tmp_path / "there")) == fingerprint(spark, passed.here)
+    said = [json.loads(line) for line in log.splitlines()]
+    assert [line["counts"]["rows"] for line in said if line.get("step") == "ingest july.csv"] == [152]
+    assert all(line["command"] == "ingest" and line["level"] == "info" for line in said)
 
 
 @pytest.mark.long
-def test_the_lake_is_sound_and_its_tables_can_be_shown(ingested: Pair) -> None:
-    ingested.run_there("maintain")
-    ingested.run_there("maintain", "--check-only")
+def test_the_lake_is_sound_and_its_tables_can_be_shown(passed: Pair) -> None:
+    passed.run_there("maintain")
+    passed.run_there("maintain", "--check-only")
 
-    assert '"status":"loaded"' in ingested.run_there("show", "ops.files", "--format", "json").replace(" ", "")
+    assert '"status":"loaded"' in passed.run_there("show", "ops.files", "--format", "json").stdout.replace(" ", "")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", MODES)
+def test_the_world_makes_the_same_tables(spark: SparkSession, tmp_path: Path, mode: str) -> None:
+    """A shipped task: three sources, personal columns, a split by time, engagement."""
+    world = tmp_path / "world"
+    facts = write_world(spark, 1_000, 7, str(world))
+    pair = Pair(mode, tmp_path, tmp_path / "here", tmp_path / "there")
+    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+    for source in facts.sources:
+        pair.run("ingest", source, f"{world / source}")
+
+    pair.run("run", "campaign_response", *settings)
+
+    there = pair.as_folder(tmp_path / "tables")
+    assert fingerprint(spark, there) == fingerprint(spark, pair.here)
+    assert_same_scoreboard(spark, pair.here, there)
+    run_here("export", "silver.customers", "--to", f"{tmp_path / 'here.csv'}", "--lake", f"{pair.here}")
+    pair.run_there("export", "silver.customers", "--to", f"{tmp_path / 'there.csv'}")
+    exported = [
+        sorted((tmp_path / name).read_text(encoding="utf-8").splitlines()) for name in ("here.csv", "there.csv")
+    ]
+    assert exported[0] == exported[1]

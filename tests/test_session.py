@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from threading import Event
 from time import sleep
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
+from tests.faults.harness import environment
 
 from otklik import session
 from otklik.session import RUNTIME_PROPERTIES, kept, start, threads, with_property, without_plan
@@ -86,6 +89,16 @@ def test_a_lent_session_is_taken_as_it_is_and_not_stopped(lent: Lent) -> None:
     assert not lent.is_stopped
     assert set(lent.conf.values) == {*RUNTIME_PROPERTIES} - {"spark.sql.legacy.javaCharsets"}
     assert started.refused == ("spark.sql.legacy.javaCharsets",)
+
+
+def test_names_of_spark_4_1_are_not_asked_for_where_a_session_is_lent() -> None:
+    """The client of Databricks serverless is that of Spark 4.0."""
+    older = (
+        "from pyspark import accumulators as a; del a.AccumulatorTCPServer, a.AccumulatorUnixServer; import otklik.cli"
+    )
+    steps = "; ".join(f"import otklik.steps.{name}" for name in ("ingest", "features", "train", "score", "report"))
+
+    subprocess.run([sys.executable, "-c", f"{older}; {steps}"], check=True, env=environment())
 
 
 def test_what_is_wrong_with_a_property_is_not_taken_for_a_refusal(lent: Lent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from pyspark.sql import SparkSession
+from tests.browser import running_browser
 from tests.said import SAID, listen, never_said
 
 from otklik import session
@@ -88,6 +89,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     started = session.start("otklik-tests", properties, submitted=False, jvm_log=scratch / "spark.log")
     yield started.spark
     started.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, started by the first test that asks for it."""
+    with running_browser() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

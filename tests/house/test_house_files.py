@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
-from tests.report.test_report_browser import NAMES
+from tests.browser import NAMES
 
 PROJECT = Path(__file__).resolve().parents[2]
 #: A home folder, or a folder of a machine that no stranger has.

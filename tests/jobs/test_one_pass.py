@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from tests.bench import QUICK, job_on
+from tests.browser import assert_opens_clean
 
 from otklik.cli import main
 from otklik.errors import DamagedError, MissingResultError, RefusedError, SurroundingsError
@@ -30,6 +31,7 @@ from otklik.models import registry
 from otklik.models.explain import SHRUNKEN
 from otklik.models.registry import history, load_champion
 from otklik.progress import Progress
+from otklik.report.facts import Language
 from otklik.settings import load
 from otklik.steps import report, tracking
 from otklik.steps.champion import show_champion
@@ -226,6 +228,16 @@ def test_the_report_is_one_page(lake: Lake) -> None:
     page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
     assert "Deposit campaign: whom to contact" in page
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_page_of_a_run_opens_clean(lake: Lake, scratch: Path, browser: Any, language: Language) -> None:
+    job = job_on(lake, scratch, QUICK, task=TASK)
+
+    assert write_report(replace(job, options=replace(job.options, language=language))) == 0
+
+    assert_opens_clean(browser, Path(lake.root) / "report" / "index.html", language, 1280, "light")
 
 
 def test_running_everything_again_reuses_every_result(lake: Lake, scratch: Path) -> None:

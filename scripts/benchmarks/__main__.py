@@ -18,7 +18,7 @@ from typing import Any
 
 from scripts.benchmarks import bars, figures, gate, machine, page, plan, plot, process
 from scripts.benchmarks.child import Order
-from scripts.benchmarks.contenders import CONTENDERS, OURS
+from scripts.benchmarks.contenders import CONTENDERS, LAYOUTS, OURS, TRIALS
 from scripts.benchmarks.figures import Result
 from scripts.benchmarks.inputs import kept
 from scripts.benchmarks.plan import Entry, Start
@@ -183,14 +183,15 @@ def _write(folder: Path, given: argparse.Namespace, boards: list[figures.Board],
     differing = [f for board in boards for f in board.figures if f.is_measured and f.fault]
     for figure in differing:
         _say(f"the gate: {CONTENDERS[figure.contender].title}: {figure.fault}")
-    ours = [figure for board in boards for figure in board.figures if figure.contender == OURS]
+    ours = [figure for board in boards for figure in board.figures if figure.contender in (OURS, TRIALS, LAYOUTS)]
     return 0 if all(figure.is_sound for figure in ours) else 1
 
 
 def _version_of_the_work() -> str:
-    """A hash of what contenders do, of how they are started, of the settings, and of every library's version."""
+    """A hash of what contenders do, how they are started and judged, of settings and of every library's version."""
     here = Path(__file__).parent
-    files = [here / "work.py", here / "child.py", here.parent / "requirements.txt", here.parent / "peers.txt"]
+    files = [here / f"{name}.py" for name in ("work", "child", "process", "gate", "content", "stages")]
+    files += [here.parent / "requirements.txt", here.parent / "peers.txt"]
     files += [file for room in ("contenders", "inputs", "conf") for file in sorted((here / room).glob("*.*"))]
     files += sorted(file for file in (PROJECT / "conf").rglob("*.*") if file.is_file())
     java = machine.description()["Java"].encode()

@@ -86,7 +86,7 @@ class Board:
         return next((f for f in self.figures if f.contender == contender and f.is_sound), None)
 
     def ratios(self, contender: str, to: str) -> Spread | None:
-        """The same of each round, in which both ran one after the other; None where either does not count."""
+        """Median seconds of one over those of another, round by round; None where either does not count."""
         one, other = self.of(contender), self.of(to)
         if one is None or other is None:
             return None

@@ -87,16 +87,15 @@ def fault(evidence: Evidence, reference: Evidence) -> str:
 
 
 def tolerance_of(*evidence: Evidence) -> float:
-    """The most that AUC may differ: .005, or on few held-out rows twice the standard error of the difference.
+    """The most that AUC may differ: .005, or on few held-out rows two standard errors.
 
-    Contenders of the whole way are judged on different rows, and of a thousand rows AUC is known to ± .03 only. On the
-    same rows two models that see the same mostly err together, and the difference is known better (Hanley and McNeil,
-    1983).
+    Contenders of the whole way are judged on different rows, and of a thousand rows AUC is known to ± .03 only: the
+    error is that of the smallest part. On the same rows two models that see the same mostly err together, and it is
+    that of the difference (Hanley and McNeil, 1983).
     """
-    judged = {(each.judged_rows, each.judged_yes) for each in evidence if each.judged_yes}
-    errors = [_standard_error(rows, yes) for rows, yes in judged]
+    judged = {(each.judged_rows, each.judged_yes) for each in evidence}
     shared = math.sqrt(2 * (1 - _CORRELATION)) if len(judged) == 1 else 1.0
-    return max([AUC_TOLERANCE, *(2 * shared * error for error in errors)])
+    return max([AUC_TOLERANCE, *(2 * shared * _standard_error(rows, yes) for rows, yes in judged if yes)])
 
 
 def _standard_error(rows: int, yes: int) -> float:

@@ -122,6 +122,8 @@ def test_on_few_rows_the_gate_allows_for_chance() -> None:
     assert gate.tolerance_of(SOUND, SOUND) == gate.AUC_TOLERANCE
     assert gate.tolerance_of(SOUND, other) == pytest.approx(0.0058, abs=1e-4)
     assert 0.06 < gate.tolerance_of(SOUND, few) < 0.1
+    # Who judges itself does not say on how many rows.
+    assert gate.tolerance_of(replace(SOUND, judged_rows=0, judged_yes=0), few) == gate.tolerance_of(SOUND, few)
     assert gate.tolerance_of(few, few) == pytest.approx(gate.tolerance_of(SOUND, few) * 0.2**0.5)
 
 

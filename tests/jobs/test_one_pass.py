@@ -425,6 +425,11 @@ def test_a_run_that_mlflow_knows_without_its_model_gets_it_later(
     [run] = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
     assert client.get_model_version_by_alias(f"otklik_{TASK}", "champion").run_id == run.info.run_id
+    client.delete_registered_model_alias(f"otklik_{TASK}", "champion")
+    with monkeypatch.context() as on_connect:
+        on_connect.setattr(tracking, "is_remote", lambda: True)
+        tracking.publish(elsewhere)
+    assert client.get_model_version_by_alias(f"otklik_{TASK}", "champion").run_id == run.info.run_id
 
 
 def test_whoever_serves_has_the_alias_in_mlflow(lake: Lake, tracked_job: Job) -> None:

@@ -51,8 +51,6 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         ("key", {"columns": ["number"]}, "key.columns names 'number'"),
         ("key", {"columns": []}, "key.columns"),
         ("time", {"order": "event", "event": "note"}, "time.event: note is a string"),
-        ("cluster_by", ["number"], "cluster_by names 'number'"),
-        ("cluster_by", ["id", "note", "id"], "cluster_by: a column stands twice"),
         ("columns", {"id": {"type": "decimal(3,5)"}}, "unknown type 'decimal(3,5)'"),
         ("columns", {"id": {"type": "integer", "minimum": float("nan")}}, "columns.id.minimum"),
         ("columns", {"id": {"type": "integer"}, "note": {"type": "string", "source": " ID "}}, "both read"),
@@ -98,16 +96,6 @@ def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_
         "time: order or known is 'event', but event names no column",
         "time: delay needs known = 'event'",
     ]
-
-
-def test_rows_are_not_laid_together_by_what_files_keep_no_statistics_of(make_contract) -> None:
-    columns = {"name": {"type": "string", "personal": True}, "agreed": {"type": "boolean"}, "day": {"type": "date"}}
-
-    assert make_contract(columns=columns, cluster_by=["day"]).cluster_by == ["day"]
-    with pytest.raises(ConfigurationError) as caught:
-        make_contract(columns=columns, cluster_by=["name", "agreed", "day"])
-    assert "cluster_by: name is personal" in caught.value.line()
-    assert "cluster_by: agreed is a boolean" in caught.value.line()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def test_a_person_may_let_an_earlier_model_serve_again(
 
     assert serving(lake, tmp_path, capsys) == ["→ run_2", "run_1"]
     assert serving(lake, tmp_path, capsys, run="run_1") == ["→ run_1", "run_2", "run_1"]
+    [started] = lake.read("ops.runs").where("job = 'champion'").collect()
+    assert (started.outputs, started.rows_out) == ({"gold.model_runs": lake.version("gold.model_runs")}, 1)
     (second / "manifest.json").unlink()
     with pytest.raises(DamagedError, match="run_2: it has no manifest"):
         serving(lake, tmp_path, capsys, run="run_2")

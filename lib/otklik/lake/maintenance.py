@@ -242,20 +242,9 @@ def run_flaws(lake: Lake, version_of: Callable[[str], int | None], only: str | N
     ]
 
 
-def compact(lake: Lake, table: str, cluster_by: Sequence[str] = ()) -> None:
-    """Many small files become few large ones; the rows stay as they are.
-
-    Args:
-        lake: the lake.
-        table: its name.
-        cluster_by: columns by which rows are laid together; of none, as the table has it.
-    """
-    reference = lake.reference(table)
-    if cluster_by:
-        detail = lake.spark.sql(f"DESCRIBE DETAIL {reference}").select("clusteringColumns").collect()[0]
-        if list(detail.clusteringColumns) != list(cluster_by):
-            lake.spark.sql(f"ALTER TABLE {reference} CLUSTER BY ({', '.join(cluster_by)})")
-    lake.spark.sql(f"OPTIMIZE {reference}")
+def compact(lake: Lake, table: str) -> None:
+    """Many small files become few large ones; the rows stay as they are."""
+    lake.spark.sql(f"OPTIMIZE {lake.reference(table)}")
 
 
 def vacuum(lake: Lake, table: str, hours: int) -> None:

@@ -144,14 +144,13 @@ class Lake:
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         columns = ", ".join(_column_clause(column) for column in table.columns)
-        cluster = f" CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
         constraints = {f"{_CONSTRAINT}{name}": holds for name, holds in table.constraints.items()}
         wanted = {**HOUSE_PROPERTIES, **table.properties, **constraints}
         properties = ", ".join(f"'{key}' = {sql_text(value)}" for key, value in sorted(wanted.items()))
         if self.has_log_without_versions(table.name):
             self.remove_log_without_versions(table.name)
         self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA{cluster} "
+            f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA "
             f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
         )
 

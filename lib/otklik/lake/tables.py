@@ -1,4 +1,4 @@
-"""Every table of the house, on one page: schema, key, clustering, properties and one line of meaning each.
+"""Every table of the house, on one page: schema, key, properties and one line of meaning each.
 
 A table is a value. Where it lives is the store's business. Families (`<source>`, `<task>`) share a fixed part; a source
 contract or a task adds its own columns. Columns that start with `_` depend on the run and not on the data: content
@@ -30,7 +30,6 @@ class Table:
     meaning: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
-    cluster_by: tuple[str, ...] = ()
     properties: dict[str, str] = field(default_factory=dict)
     constraints: dict[str, str] = field(default_factory=dict)
 
@@ -114,7 +113,7 @@ FILES = Table(
         "file STRING name of the file",
         "bytes BIGINT size as received",
         "content_hash STRING sha-256 of the bytes",
-        "contract_hash STRING sha-256 of the contract's meaning",
+        "contract_hash STRING sha-256 of what the contract says of how rows are read",
         "rows BIGINT records in the file",
         "accepted BIGINT = inserted + updated",
         "inserted BIGINT rows new to silver",

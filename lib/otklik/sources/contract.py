@@ -324,21 +324,10 @@ class Contract(Strict):
         "(where names mean nothing)",
     )
     sha256: dict[str, Sha256] = Field(default_factory=dict, description="a file's name → the hash its bytes must have")
-    cluster_by: list[Name] = Field(
-        default_factory=list,
-        max_length=4,
-        description="columns by which `otklik maintain` lays silver's rows together, for questions that ask for a part",
-    )
 
     def impossible(self) -> list[str]:
         """Names that are taken, of columns that there are not, or that stand twice; times that are none."""
-        return [
-            *self._taken_names(),
-            *self._unknown_columns(),
-            *self._doubled_names(),
-            *self._impossible_times(),
-            *self._impossible_clusters(),
-        ]
+        return [*self._taken_names(), *self._unknown_columns(), *self._doubled_names(), *self._impossible_times()]
 
     def _taken_names(self) -> list[str]:
         faults = {
@@ -358,7 +347,6 @@ class Contract(Strict):
             "key.newest_by": [self.key.newest_by] if self.key.newest_by else [],
             "time.event": [self.time.event] if self.time.event else [],
             "lookalikes": self.lookalikes or [],
-            "cluster_by": self.cluster_by,
         }
         return [
             f"{place} names {column!r}, which is no column of the contract"
@@ -384,16 +372,6 @@ class Contract(Strict):
         if event is not None and event.type not in ("date", "timestamp"):
             return [f"time.event: {self.time.event} is a {event.type}, not a date or timestamp"]
         return []
-
-    def _impossible_clusters(self) -> list[str]:
-        """Rows are laid together by the statistics of files: personal columns have none, booleans no use for them."""
-        faults = [] if len(set(self.cluster_by)) == len(self.cluster_by) else ["cluster_by: a column stands twice"]
-        for name in self.cluster_by:
-            column = self.columns.get(name)
-            if column is not None and (column.personal or column.type == "boolean"):
-                what = "personal" if column.personal else "a boolean"
-                faults.append(f"cluster_by: {name} is {what}, of which files keep no lowest and highest value")
-        return faults
 
     def name_in_file(self, name: str) -> str:
         """The name that one of our columns has in the file, aliases apart."""

@@ -90,7 +90,7 @@ def ingest_files(job: Job) -> int:
 
 def hash_of_contract(contract: Contract) -> str:
     """By which the ledger knows a contract: what says nothing of how rows are read is left out of it."""
-    facts = contract.model_dump(mode="json", exclude={"meaning", "sha256", "cluster_by"})
+    facts = contract.model_dump(mode="json", exclude={"meaning", "sha256"})
     for column in facts["columns"].values():
         del column["meaning"]
     return hash_of(facts)
@@ -369,21 +369,14 @@ def silver_table(contract: Contract) -> Table:
         columns.append(Column("known_at", "TIMESTAMP", "when the fact became known: its time and the declared delay"))
     elif contract.time.known == "arrival":
         columns.append(Column("_known_at", "TIMESTAMP", "when the fact became known: when its file arrived"))
-    open_to_all = [c.name for c in columns if c.name not in {*contract.personal_columns, *contract.cluster_by}]
-    counted = [*contract.cluster_by, *open_to_all][:_STATISTICS]
+    counted = [c.name for c in columns if c.name not in contract.personal_columns][:_STATISTICS]
     properties = {**SILVER.properties, "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in counted)}
     if contract.personal_columns:
         properties["otklik.personal"] = ",".join(contract.personal_columns)
     late = [name for name, column in contract.columns.items() if column.known == "after_decision"]
     if late:
         properties["otklik.after_decision"] = ",".join(late)
-    return SILVER.of(
-        contract.name,
-        tuple(columns),
-        key=tuple(contract.key_columns),
-        cluster_by=tuple(contract.cluster_by),
-        properties=properties,
-    )
+    return SILVER.of(contract.name, tuple(columns), key=tuple(contract.key_columns), properties=properties)
 
 
 def _with_known_at(rows: DataFrame, contract: Contract, arrived_at: datetime) -> DataFrame:

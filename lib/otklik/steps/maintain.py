@@ -67,8 +67,7 @@ def maintain_lake(job: Job) -> int:
     if not only_checks and not flaws:
         for table in tables:
             with job.progress.step(f"compact and vacuum {table}"):
-                expected = _expected(job, ledger, table)
-                maintenance.compact(job.lake, table, () if expected is None else expected.definition.cluster_by)
+                maintenance.compact(job.lake, table)
                 maintenance.vacuum(job.lake, table, days * 24)
     if not only_checks:
         _print_sizes(job, [table for table in tables if job.lake.exists(table)])

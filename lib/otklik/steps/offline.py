@@ -67,7 +67,6 @@ def tables() -> str:
     with_keys = replace(FEATURES, columns=FEATURE_KEYS + FEATURES.columns)
     for table in (with_keys if known is FEATURES else known for known in ALL_TABLES):
         lines = [f"  key: {', '.join(table.key)}"] if table.key else []
-        lines += [f"  clustered by: {', '.join(table.cluster_by)}"] if table.cluster_by else []
         lines += [f"  {name} = {value}" for name, value in sorted({**HOUSE_PROPERTIES, **table.properties}.items())]
         lines += [f"  always: {holds}" for holds in table.constraints.values()]
         columns = [f"    {c.name:<22} {c.type:<12} {c.meaning}" for c in table.columns]

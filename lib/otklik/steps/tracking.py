@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 #: Tags by which a run is found again.
 RUN_ID, MANIFEST_HASH, REPORT_HASH = "otklik.run_id", "otklik.manifest_hash", "otklik.report_hash"
-#: The tag of a run that has its model: the one of a command on Spark Connect, or of one that was killed, has none.
-HAS_MODEL = "otklik.has_model"
+#: The tags of a run that was logged to its end, and of one that has its model, too: on Spark Connect it has none.
+IS_WHOLE, HAS_MODEL = "otklik.is_whole", "otklik.has_model"
 #: The alias of the registered model that serves.
 CHAMPION = "champion"
 #: What of the manifest are parameters; `setting` and `inputs` are tables of their own.
@@ -83,10 +83,10 @@ def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
         new += known is None
         logged = known or _log_run(job, client, experiment, row)
         _log_report(job, client, logged, task)
-        if is_remote():
-            job.progress.line("  MLflow saves models through a JVM of its own, and Spark Connect has none: no model")
-            continue
         if HAS_MODEL not in logged.data.tags:
+            if is_remote():
+                job.progress.line("  MLflow saves models through the JVM, and Spark Connect has none here: no model")
+                continue
             _log_model(job, client, logged, row)
         if champion is not None and run_id == champion["run_id"]:
             _let_serve(client, _registered_name(job, task), logged)
@@ -105,15 +105,16 @@ def _client(tracking: Tracking, task: str) -> tuple[MlflowClient, str]:
 
 
 def _known_run(client: MlflowClient, experiment: str, row: Mapping[str, Any]) -> Run | None:
-    """The run that was logged to its end for this very model folder."""
+    """The run that was logged to its end for this very model folder, whatever became of its model."""
     same = f"tags.`{RUN_ID}` = '{row['run_id']}' and tags.`{MANIFEST_HASH}` = '{row['manifest_hash']}'"
-    found = client.search_runs([experiment], f"{same} and attributes.status = 'FINISHED'", max_results=1)
+    found = client.search_runs([experiment], f"{same} and tags.`{IS_WHOLE}` = 'true'", max_results=1)
     return found[0] if found else None
 
 
 def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, Any]) -> Run:
     import mlflow  # noqa: PLC0415
 
+    registry.load(job.lake, row["folder"], row["manifest_hash"])
     manifest = _manifest(job, row)
     tags = {RUN_ID: row["run_id"], MANIFEST_HASH: row["manifest_hash"]}
     # A failure inside leaves a run that is FAILED, and the next command logs another.
@@ -125,12 +126,12 @@ def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, 
             mlflow.log_metrics(dict(metrics[start : start + _METRICS_AT_ONCE]))
         mlflow.log_text(board.to_csv(index=False), "scoreboard.csv")
         mlflow.log_dict(manifest, registry.MANIFEST)
+        mlflow.set_tag(IS_WHOLE, "true")
     return client.get_run(run.info.run_id)
 
 
 def _manifest(job: Job, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the model's folder says of it; it must be whole."""
-    registry.load(job.lake, row["folder"], row["manifest_hash"])
+    """What a checked folder says of its model."""
     manifest: dict[str, Any] = json.loads(Folder(job.lake.folder(row["folder"])).read(registry.MANIFEST))
     return manifest
 
@@ -161,6 +162,7 @@ def _log_model(job: Job, client: MlflowClient, run: Run, row: Mapping[str, Any])
     from mlflow.models import infer_signature  # noqa: PLC0415
 
     serving = registry.load(job.lake, row["folder"], row["manifest_hash"])
+    libraries = _manifest(job, row)["libraries"]
     schema = job.lake.read(f"gold.{row['task']}_features").schema
     example = typical_row(job.lake.spark, serving, schema)
     pipeline = champion_pipeline(serving, job.lake.folder(row["folder"], registry.SPARK_MODEL), example)
@@ -174,7 +176,7 @@ def _log_model(job: Job, client: MlflowClient, run: Run, row: Mapping[str, Any])
                 signature=infer_signature(example, pipeline.transform(example).select("prediction")),
                 input_example=example.toPandas(),
                 # Else MLflow starts a process to find out.
-                pip_requirements=[f"pyspark=={_manifest(job, row)['libraries']['pyspark']}"],
+                pip_requirements=[f"pyspark=={libraries['pyspark']}"],
                 dfs_tmpdir=f"{models.uri}/{draft}",
             )
         client.set_tag(run.info.run_id, HAS_MODEL, "true")

@@ -166,13 +166,15 @@ def _trained(spark: SparkSession, file: Path, models: dict[str, Any]) -> Outcome
         prepared.count()
     # Each fit reads rows in memory: to compile code for that takes longer.
     spark.conf.set("spark.sql.codegen.wholeStage", "false")
-    for name, estimator in models.items():
-        with outcome.part(name):
-            model = estimator.fit(prepared.where("NOT is_held_out"))
-            score = yes() if name == "logistic_regression" else F.col("prediction")
-            judged = model.transform(prepared.where("is_held_out")).select("label", score.alias("score")).toPandas()
-            outcome.said[name] = said(judged["label"], judged["score"])
-    spark.conf.unset("spark.sql.codegen.wholeStage")
+    try:
+        for name, estimator in models.items():
+            with outcome.part(name):
+                model = estimator.fit(prepared.where("NOT is_held_out"))
+                score = yes() if name == "logistic_regression" else F.col("prediction")
+                judged = model.transform(prepared.where("is_held_out")).select("label", score.alias("score")).toPandas()
+                outcome.said[name] = said(judged["label"], judged["score"])
+    finally:
+        spark.conf.unset("spark.sql.codegen.wholeStage")
     prepared.unpersist()
     return outcome
 

@@ -18,7 +18,7 @@ from otklik.lake.ledger import FileEntry, FileLedger
 from otklik.lake.store import Lake
 from otklik.settings import load
 from otklik.sources.contract import Contract
-from otklik.steps.ingest import silver_table
+from otklik.steps.ingest import hash_of_contract, silver_table
 
 _ARRIVED_AT = datetime(2025, 7, 1, tzinfo=UTC)
 #: Events lie in 120 days. Decisions are taken on four days towards their end: after the last event known there is
@@ -75,7 +75,7 @@ def _fill(lake: Lake, source: str, rows: DataFrame, count: int) -> None:
             file=source,
             bytes=0,
             content_hash=hash_of(batch),
-            contract_hash=hash_of(contract.model_dump(mode="json")),
+            contract_hash=hash_of_contract(contract),
             rows=count,
             accepted=count,
             inserted=count,

@@ -43,6 +43,8 @@ settings = { input = "calls", key = "id", columns = ["amount", "city"] }
 [models]
 logistic_regression = { max_iter = 5 }
 decision_tree = { max_depth = [2] }
+random_forest = { max_depth = [2], trees = [3] }
+linear_svc = { max_iter = 2 }
 
 [champion]
 candidates = ["logistic_regression", "decision_tree"]

@@ -172,27 +172,34 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def passed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """All jobs once on some 300 rows: most of it is starting. The second application is thousands of small jobs."""
+def ingested(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Some 300 rows: most of it is starting."""
     folder = tmp_path_factory.mktemp("small")
     pair = Pair(cluster, folder / "files", folder / "local", folder / "cluster")
     write_files(pair.files)
     pair.run("ingest", f"{pair.files / 'calls.toml'}", f"{pair.files / 'june.csv'}")
-    pair.run("run", f"{pair.files / 'calls_task.toml'}")
     return pair
 
 
-def test_a_cluster_makes_the_same_tables_and_models_as_local_mode(spark: SparkSession, passed: Pair) -> None:
-    assert fingerprint(spark, passed.there) == fingerprint(spark, passed.here)
-    assert_same_scoreboard(spark, passed.here, passed.there)
-    assert passed.cluster.busy_workers() == WORKERS
+def test_a_cluster_makes_the_same_tables_as_local_mode(spark: SparkSession, ingested: Pair) -> None:
+    assert fingerprint(spark, ingested.there) == fingerprint(spark, ingested.here)
+    assert ingested.cluster.busy_workers() == WORKERS
 
 
-def test_executors_leave_no_messages_that_could_quote_data(passed: Pair) -> None:
-    logs = [log for folder in passed.cluster.work for log in folder.glob("app-*/*/stderr")]
+def test_executors_leave_no_messages_that_could_quote_data(ingested: Pair) -> None:
+    logs = [log for folder in ingested.cluster.work for log in folder.glob("app-*/*/stderr")]
     assert logs
     messages = [re.findall(r"^.*\b(?:INFO|WARN|ERROR)\b.*$", log.read_text(encoding="utf-8"), re.M) for log in logs]
     assert not any(messages)
+
+
+@pytest.mark.long
+def test_a_cluster_makes_the_same_models_as_local_mode(spark: SparkSession, ingested: Pair) -> None:
+    """Features, training, scores and report in one application: thousands of small jobs."""
+    ingested.run("run", f"{ingested.files / 'calls_task.toml'}")
+
+    assert fingerprint(spark, ingested.there) == fingerprint(spark, ingested.here)
+    assert_same_scoreboard(spark, ingested.here, ingested.there)
 
 
 @pytest.mark.long

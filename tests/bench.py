@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -39,6 +40,9 @@ QUICK = {
     "checks.psi_warning": 100.0,
     "checks.minimum_positives": 20,
 }
+
+#: The same as options of a command.
+QUICK_OPTIONS = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
 
 #: A small source of calls whose files can be corrected under their name.
 CALLS = """

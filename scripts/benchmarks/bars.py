@@ -57,27 +57,25 @@ def verdicts(boards: Sequence[Board]) -> list[Verdict]:
 def _of_time(text: str, limit: float, case: str, to: str, *, largest: bool = True) -> Bar:
     """Seconds of ours over another's, at the largest size of a case or at its smallest."""
 
-    def board_of(boards: Sequence[Board]) -> Board | None:
-        sizes = sorted((board for board in boards if board.case == case), key=lambda board: board.rows)
-        return sizes[-1 if largest else 0] if sizes else None
-
     def value(boards: Sequence[Board]) -> float | None:
-        board = board_of(boards)
+        board = _of_case(boards, case, largest=largest)
         return None if board is None else board.ratio(OURS, to)
 
     def over_rounds(boards: Sequence[Board]) -> Spread | None:
-        board = board_of(boards)
+        board = _of_case(boards, case, largest=largest)
         return None if board is None else board.ratios(OURS, to)
 
     return Bar(text, limit, value, over_rounds)
 
 
-def _largest(boards: Sequence[Board], case: str) -> Board | None:
-    return max((board for board in boards if board.case == case), key=lambda board: board.rows, default=None)
+def _of_case(boards: Sequence[Board], case: str, *, largest: bool) -> Board | None:
+    """A case at its largest size or at its smallest."""
+    sizes = sorted((board for board in boards if board.case == case), key=lambda board: board.rows)
+    return sizes[-1 if largest else 0] if sizes else None
 
 
 def _memory(boards: Sequence[Board]) -> float | None:
-    board = _largest(boards, "train")
+    board = _of_case(boards, "train", largest=True)
     ours, peer = (None, None) if board is None else (board.of(OURS), board.of(PEER))
     if ours is None or peer is None or ours.together is None or peer.together is None:
         return None
@@ -88,7 +86,7 @@ def overhead(boards: Sequence[Board]) -> float | None:
     """Seconds of ours over those of bare Spark, ingest, features and training added up, at the smaller size of each."""
     ours = bare = 0.0
     for case in _WRAPPED:
-        board = min((b for b in boards if b.case == case), key=lambda b: b.rows, default=None)
+        board = _of_case(boards, case, largest=False)
         one, other = (None, None) if board is None else (board.of(OURS), board.of(BARE))
         if one is None or other is None or one.decisive is None or other.decisive is None:
             return None

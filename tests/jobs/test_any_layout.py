@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
-from tests.bench import QUICK, job_on
+from tests.bench import QUICK_OPTIONS, job_on
 
 from otklik.lake.store import Lake
 from otklik.steps.ingest import ingest_files
@@ -45,13 +44,12 @@ def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list
 
 def submit(cores: int, partitions: int, job: str, *arguments: str) -> None:
     """Run a job by the environment's own spark-submit, from another folder than the project's."""
-    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     binaries = Path(sys.executable).parent
     command = [
         f"{binaries / 'spark-submit'}", "--properties-file", f"{PROJECT / 'conf' / 'spark' / 'local.conf'}",
         "--master", f"local[{cores}]",
         "--conf", f"spark.sql.shuffle.partitions={partitions}", "--conf", "spark.ui.enabled=false",
-        f"{PROJECT / 'jobs' / job}.py", *arguments, *settings,
+        f"{PROJECT / 'jobs' / job}.py", *arguments, *QUICK_OPTIONS,
     ]  # fmt: skip
     path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(

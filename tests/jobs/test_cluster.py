@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import re
 import shlex
@@ -19,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
-from tests.bench import QUICK
+from tests.bench import QUICK_OPTIONS
 from tests.conftest import PROJECT
 from tests.faults.harness import environment, fingerprint
 from tests.faults.small_lake import write_files
@@ -224,8 +223,7 @@ def test_the_package_brings_all_that_a_cluster_needs(spark: SparkSession, cluste
     """Each step an application of its own, by the line that `otklik package` prints, and nothing of the project."""
     world, here, there = tmp_path / "world", tmp_path / "local", tmp_path / "cluster"
     facts = write_world(spark, 1_000, 7, str(world))
-    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
-    task = ["campaign_response", *settings]
+    task = ["campaign_response", *QUICK_OPTIONS]
     variables = {name: value for name, value in outside().items() if name != "PYTHONPATH"}
     for job, *arguments in (
         *(["ingest", source, f"{world / source}"] for source in facts.sources),

@@ -18,7 +18,7 @@ import pytest
 from mlflow import MlflowClient
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from tests.bench import QUICK, job_on
+from tests.bench import QUICK, QUICK_OPTIONS, job_on
 from tests.browser import assert_opens_clean
 
 from otklik.cli import main
@@ -360,9 +360,8 @@ def tracked_job(lake: Lake, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> J
 
 @pytest.mark.usefixtures("tracked_job")
 def test_mlflow_is_told_once_of_parameters_metrics_and_report(lake: Lake) -> None:
-    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     for _ in range(2):
-        assert main(["report", TASK, "--lake", lake.root, *settings]) == 0
+        assert main(["report", TASK, "--lake", lake.root, *QUICK_OPTIONS]) == 0
 
     client, champion = MlflowClient(), load_champion(lake, TASK)
     experiment = client.get_experiment_by_name(f"otklik_{TASK}")

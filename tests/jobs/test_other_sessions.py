@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
-from tests.bench import QUICK
+from tests.bench import QUICK_OPTIONS
 from tests.faults.harness import environment, fingerprint
 from tests.faults.small_lake import write_files
 from tests.jobs.test_cluster import KEY, assert_same_scoreboard, run_here
@@ -124,11 +124,10 @@ def test_the_world_makes_the_same_tables(spark: SparkSession, tmp_path: Path, mo
     world = tmp_path / "world"
     facts = write_world(spark, 1_000, 7, str(world))
     pair = Pair(mode, tmp_path, tmp_path / "here", tmp_path / "there")
-    settings = [part for key, value in QUICK.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     for source in facts.sources:
         pair.run("ingest", source, f"{world / source}")
 
-    pair.run("run", "campaign_response", *settings)
+    pair.run("run", "campaign_response", *QUICK_OPTIONS)
 
     there = pair.as_folder(tmp_path / "tables")
     assert fingerprint(spark, there) == fingerprint(spark, pair.here)

@@ -20,6 +20,8 @@ from scripts.benchmarks.inputs import columns
 from scripts.benchmarks.inputs.columns import HORIZON_DAYS
 from scripts.benchmarks.work import FOREST, LOGISTIC, SEED, TREE, Case, Outcome, Repetition, Work, said
 
+from otklik.session import without_stage_code
+
 #: Of the bank-like file.
 SCHEMA = ", ".join(f"{name} {kind}" for name, kind in columns.BANK.items())
 _PARTITIONS = 2
@@ -157,24 +159,26 @@ def yes() -> Column:
     return vector_to_array(F.col("probability"))[1]
 
 
+def prepared_rows(spark: SparkSession, file: Path) -> DataFrame:
+    """Rows as vectors, laid out by key and in memory: key, label, is_held_out, features."""
+    rows = as_numbers(spark.read.parquet(str(file)))
+    prepared = Pipeline(stages=preparation()).fit(rows.where("NOT is_held_out")).transform(rows)
+    prepared = prepared.select("key", "label", "is_held_out", "features").repartition(_PARTITIONS, "key").persist()
+    prepared.count()
+    return prepared
+
+
 def _trained(spark: SparkSession, file: Path, models: dict[str, Any]) -> Outcome:
     outcome = Outcome()
     with outcome.part("prepare"):
-        rows = as_numbers(spark.read.parquet(str(file)))
-        prepared = Pipeline(stages=preparation()).fit(rows.where("NOT is_held_out")).transform(rows)
-        prepared = prepared.select("key", "label", "is_held_out", "features").repartition(_PARTITIONS, "key").persist()
-        prepared.count()
-    # Each fit reads rows in memory: to compile code for that takes longer.
-    spark.conf.set("spark.sql.codegen.wholeStage", "false")
-    try:
+        prepared = prepared_rows(spark, file)
+    with without_stage_code(spark):
         for name, estimator in models.items():
             with outcome.part(name):
                 model = estimator.fit(prepared.where("NOT is_held_out"))
                 score = yes() if name == "logistic_regression" else F.col("prediction")
                 judged = model.transform(prepared.where("is_held_out")).select("label", score.alias("score")).toPandas()
                 outcome.said[name] = said(judged["label"], judged["score"])
-    finally:
-        spark.conf.unset("spark.sql.codegen.wholeStage")
     prepared.unpersist()
     return outcome
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pyspark.ml import Pipeline
 from pyspark.ml.regression import RandomForestRegressor
 from pyspark.sql import functions as F
-from scripts.benchmarks.contenders.bare_spark import as_numbers, preparation, tree_settings
+from scripts.benchmarks.contenders.bare_spark import prepared_rows, tree_settings
 from scripts.benchmarks.work import FOREST, Case, Outcome, Repetition, Work, said
 
 from otklik.session import without_stage_code
@@ -37,10 +36,7 @@ def faster_forest(work: Work) -> Repetition:
 
     def once(_: Path) -> Outcome:
         outcome = Outcome()
-        rows = as_numbers(work.spark.read.parquet(str(work.inputs["rows"])))
-        prepared = Pipeline(stages=preparation()).fit(rows.where("NOT is_held_out")).transform(rows)
-        prepared = prepared.select("key", "label", "is_held_out", "features").repartition(2, "key").persist()
-        prepared.count()
+        prepared = prepared_rows(work.spark, work.inputs["rows"])
         learnt, held_out = prepared.where("NOT is_held_out"), prepared.where("is_held_out")
         ways = {name: (learnt, changed) for name, changed in PARAMETERS.items()}
         for name, one_in in ONE_ROW_IN.items():

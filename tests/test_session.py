@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from threading import Event
 from time import sleep
 from typing import Any
 
+import psutil
 import pytest
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
@@ -16,6 +18,7 @@ from tests.faults.harness import environment
 from otklik import session
 from otklik.session import RUNTIME_PROPERTIES, kept, start, threads, with_property, without_plan
 
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 SERVERLESS = "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute. SQLSTATE: 0A000"
 
 
@@ -128,6 +131,32 @@ def test_a_property_of_the_platform_is_left_alone() -> None:
 
     with with_property(spark, "some.name", "meanwhile"):
         assert "some.name" not in spark.conf.values
+
+
+def test_java_reads_its_classes_from_the_archive(spark: SparkSession) -> None:
+    if not session.CLASS_ARCHIVE.is_file():
+        pytest.skip("set-up could make no archive of classes here")
+    files = {each.path for number in session.jvm_processes() for each in psutil.Process(number).memory_maps()}
+
+    assert f"{session.CLASS_ARCHIVE}" in files
+
+
+@pytest.mark.parametrize("is_made, options", [(False, {}), (True, {JAVA_OPTIONS: '-Xss4m "-XX:SharedArchiveFile={}"'})])
+def test_an_archive_of_classes_is_used_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_made: bool, options: dict[str, str]
+) -> None:
+    archive = tmp_path / "java classes.jsa"
+    monkeypatch.setattr(session, "CLASS_ARCHIVE", archive)
+    if is_made:
+        archive.touch()
+
+    found = session._with_class_archive({JAVA_OPTIONS: "-Xss4m"})
+
+    assert found == {name: value.format(archive) for name, value in options.items()}
+
+
+def test_java_does_not_read_the_archive_that_it_makes() -> None:
+    assert session._with_class_archive({JAVA_OPTIONS: "-XX:ArchiveClassesAtExit=new.jsa"}) == {}
 
 
 def test_where_rows_cannot_be_kept_they_are_computed_again() -> None:

@@ -45,9 +45,10 @@ def test_killed_at_a_further_point(bench: Bench, point: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "seed", [1, 2, pytest.param(3, marks=pytest.mark.long), pytest.param(4, marks=pytest.mark.long)]
+    "seed", [1, 4, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)]
 )
 def test_killed_at_a_random_moment(bench: Bench, seed: int) -> None:
+    """The first two seeds kill the same command, which has to be timed only once."""
     chance = random.Random(seed)
     stage = chance.choice(STAGES[:4])
     result = kill_at_random(bench, stage, chance.choice(VICTIMS), chance.uniform(0, 1.1))

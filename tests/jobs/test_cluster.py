@@ -15,13 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 from tests.bench import QUICK_OPTIONS
 from tests.conftest import PROJECT
-from tests.faults.harness import environment, fingerprint
+from tests.faults.harness import environment
 from tests.faults.small_lake import write_files
+from tests.jobs.elsewhere import KEY, SmallPass, assert_same_lakes, run_here
 
 from otklik.cli import main
 from otklik.lake.store import Lake
@@ -45,7 +45,6 @@ SMALL = {
     # A short job is over before the second executor has come.
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
 }
-KEY = {"OTKLIK_PSEUDONYM_KEY": "00112233445566778899aabbccddeeff" * 2}
 
 
 @dataclass(frozen=True)
@@ -135,70 +134,37 @@ def outside() -> dict[str, str]:
     return {**environment(), **KEY, "PATH": f"{BINARIES}{os.pathsep}{os.environ['PATH']}"}
 
 
-def run_here(*command: str) -> None:
-    """The same command in local mode, in the warm session of the tests."""
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
-        for name, value in KEY.items():
-            patch.setenv(name, value)
-        assert main(command) == 0
-
-
-def assert_same_scoreboard(spark: SparkSession, *lakes: Path) -> None:
-    order = ["model", "leaks", "split", "calibration"]
-    here, there = (
-        Lake(spark, str(lake)).read("gold.scoreboard").toPandas().sort_values(order, ignore_index=True)
-        for lake in lakes
-    )
-    assert len(here)
-    pd.testing.assert_frame_equal(here, there, atol=1e-6, rtol=0)
-
-
 @dataclass(frozen=True)
-class Pair:
-    """The same commands' lakes: one made here, the other on the cluster."""
+class Submitted:
+    """A pass on the cluster: where it was made, and the lake that it made."""
 
     cluster: Cluster
-    files: Path
-    here: Path
-    there: Path
-
-    def run(self, job: str, *arguments: str) -> None:
-        """The job here, and from the clone on the cluster."""
-        properties = ["--properties-file", f"{PROJECT / 'conf' / 'spark' / 'standalone.conf'}"]
-        run_here(job, *arguments, "--lake", f"{self.here}")
-        there = [*arguments, "--lake", f"{self.there}"]
-        self.cluster.submit(properties, PROJECT / "jobs" / f"{job}.py", *there, variables=outside())
+    lake: Path
 
 
 @pytest.fixture(scope="module")
-def ingested(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """Some 300 rows: most of it is starting."""
-    folder = tmp_path_factory.mktemp("small")
-    pair = Pair(cluster, folder / "files", folder / "local", folder / "cluster")
-    write_files(pair.files)
-    pair.run("ingest", f"{pair.files / 'calls.toml'}", f"{pair.files / 'june.csv'}")
-    return pair
+def submitted(cluster: Cluster, small_pass: SmallPass, tmp_path_factory: pytest.TempPathFactory) -> Submitted:
+    """Two applications: ingest, and the four steps of a task in one."""
+    there = tmp_path_factory.mktemp("small") / "lake"
+    properties = ["--properties-file", f"{PROJECT / 'conf' / 'spark' / 'standalone.conf'}"]
+    for job, *arguments in small_pass.commands:
+        script = PROJECT / "jobs" / f"{job}.py"
+        cluster.submit(properties, script, *arguments, "--lake", f"{there}", variables=outside())
+    return Submitted(cluster, there)
 
 
-def test_a_cluster_makes_the_same_tables_as_local_mode(spark: SparkSession, ingested: Pair) -> None:
-    assert fingerprint(spark, ingested.there) == fingerprint(spark, ingested.here)
-    assert ingested.cluster.busy_workers() == WORKERS
+def test_one_pass_of_the_jobs_makes_the_same_tables(
+    spark: SparkSession, submitted: Submitted, small_pass: SmallPass
+) -> None:
+    assert_same_lakes(spark, small_pass.lake, submitted.lake)
+    assert submitted.cluster.busy_workers() == WORKERS
 
 
-def test_executors_leave_no_messages_that_could_quote_data(ingested: Pair) -> None:
-    logs = [log for folder in ingested.cluster.work for log in folder.glob("app-*/*/stderr")]
+def test_executors_leave_no_messages_that_could_quote_data(submitted: Submitted) -> None:
+    logs = [log for folder in submitted.cluster.work for log in folder.glob("app-*/*/stderr")]
     assert logs
     messages = [re.findall(r"^.*\b(?:INFO|WARN|ERROR)\b.*$", log.read_text(encoding="utf-8"), re.M) for log in logs]
     assert not any(messages)
-
-
-@pytest.mark.long
-def test_a_cluster_makes_the_same_models_as_local_mode(spark: SparkSession, ingested: Pair) -> None:
-    """Features, training, scores and report in one application: thousands of small jobs."""
-    ingested.run("run", f"{ingested.files / 'calls_task.toml'}")
-
-    assert fingerprint(spark, ingested.there) == fingerprint(spark, ingested.here)
-    assert_same_scoreboard(spark, ingested.here, ingested.there)
 
 
 @pytest.mark.long
@@ -235,8 +201,7 @@ def test_the_package_brings_all_that_a_cluster_needs(spark: SparkSession, cluste
         place = options.index(f"{tmp_path / 'package' / 'jobs' / job}.py")
         cluster.submit(options[:place], Path(options[place]), *options[place + 1 :], variables=variables)
 
-    assert fingerprint(spark, there) == fingerprint(spark, here)
-    assert_same_scoreboard(spark, here, there)
+    assert_same_lakes(spark, here, there)
 
 
 def packaged(folder: Path, command: Sequence[str]) -> list[str]:

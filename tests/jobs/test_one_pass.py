@@ -231,7 +231,7 @@ def test_the_report_is_one_page(lake: Lake) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("language", ["ru", pytest.param("en", marks=pytest.mark.long)])
 def test_the_page_of_a_run_opens_clean(lake: Lake, scratch: Path, browser: Any, language: Language) -> None:
     job = job_on(lake, scratch, QUICK, task=TASK)
 

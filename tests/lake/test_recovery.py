@@ -142,6 +142,7 @@ def test_what_was_vacuumed_cannot_be_brought_back_and_says_so(lake: Lake) -> Non
     assert numbers(lake) == [2]
 
 
+@pytest.mark.long
 def test_a_long_history_is_read_as_far_as_needed(lake: Lake) -> None:
     for number in range(14):
         lake.append(POSTS, posts(lake, number), f"ingest {number}")

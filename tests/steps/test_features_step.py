@@ -16,7 +16,10 @@ from otklik.steps.features import build_features
 
 @pytest.mark.parametrize(
     ("mark", "fault"),
-    [("personal = true", "text of silver.calls is personal"), ('known = "after_decision"', r"lacks \[after\]")],
+    [
+        pytest.param("personal = true", "text of silver.calls is personal", marks=pytest.mark.long),
+        ('known = "after_decision"', r"lacks \[after\]"),
+    ],
 )
 def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: Path, mark: str, fault: str) -> None:
     take_in(
@@ -39,7 +42,11 @@ def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: P
     ("mark", "fault"),
     [
         ("personal = true", r"is no SELECT .*\[UNRESOLVED_COLUMN.*`c`\.`text`"),
-        ('known = "after_decision"', "reads text of calls, which is known only after the decision"),
+        pytest.param(
+            'known = "after_decision"',
+            "reads text of calls, which is known only after the decision",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_marked_column_is_not_there_under_another_name(

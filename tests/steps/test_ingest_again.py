@@ -93,6 +93,7 @@ def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: T
     assert ledger(lake)[("june.csv", "rejected")] == (0, 0, 0, 0, 0, 0)
 
 
+@pytest.mark.long
 def test_a_refusal_leaves_the_row_of_a_loaded_content_alone(lake: Lake, take_in: TakeIn) -> None:
     take_in("june.csv", "1,a")
 
@@ -115,7 +116,10 @@ def test_a_file_that_is_refused_again_changes_no_table(lake: Lake, take_in: Take
     assert ledger(lake) == {("empty.csv", "rejected"): (0, 0, 0, 0, 0, 0)}
 
 
-@pytest.mark.parametrize(("policy", "expected"), [("fail", {1: "a"}), ("add", {1: "a", 2: "b"})])
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [("fail", {1: "a"}), pytest.param("add", {1: "a", 2: "b"}, marks=pytest.mark.long)],
+)
 def test_a_name_that_comes_again_follows_the_contract(
     lake: Lake, take_in: TakeIn, policy: str, expected: dict[int, str]
 ) -> None:
@@ -154,7 +158,12 @@ def test_a_loaded_content_under_a_name_that_has_another_one_follows_the_contract
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('text = { type = "string" }', 'text = { type = "date" }', "its columns are not those of the contract: text"),
+        pytest.param(
+            'text = { type = "string" }',
+            'text = { type = "date" }',
+            "its columns are not those of the contract: text",
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             'id = { type = "integer" }, text = { type = "string" }',
             'text = { type = "string" }, id = { type = "integer" }',
@@ -191,6 +200,7 @@ def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(lake: Lake, take_
     assert lake.find("silver.calls") is None
 
 
+@pytest.mark.long
 def test_one_hash_cannot_stand_for_several_files(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a")
     (tmp_path / "july.csv").write_text("id,text\n2,b\n", encoding="utf-8")

@@ -66,6 +66,7 @@ def test_under_another_key_a_source_is_refused_before_anything_is_written(
     assert lake.properties("silver.calls")[KEY_PROPERTY] == fingerprint(b"0123456789abcdef")
 
 
+@pytest.mark.long
 def test_a_table_from_before_the_fingerprint_is_taken_as_it_is(
     lake: Lake, take_in_under_another_key: Callable[[], None]
 ) -> None:

@@ -170,6 +170,7 @@ def test_a_compacted_and_vacuumed_lake_is_repaired_and_checked_again(
     assert maintain(lake, tmp_path, check_only=True) == 0
 
 
+@pytest.mark.long
 def test_what_the_ledger_does_not_say_is_wrong_and_stays(
     lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,6 +211,7 @@ def test_a_table_that_is_gone_or_older_than_the_ledger_is_named_beside_the_other
     ]
 
 
+@pytest.mark.long
 def test_a_table_whose_files_are_gone_is_named(
     lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -373,6 +375,7 @@ def test_silver_is_compared_with_the_contract_under_which_it_came_in(
     ]
 
 
+@pytest.mark.long
 def test_a_table_that_somebody_has_clustered_by_hand_stays_so(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "2,b", "1,a")
     known = input_versions(lake, ["silver.calls"])["silver.calls"]

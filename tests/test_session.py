@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from threading import Event
 from time import sleep
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -139,6 +140,27 @@ def test_java_reads_its_classes_from_the_archive(spark: SparkSession) -> None:
     files = {each.path for number in session.jvm_processes() for each in psutil.Process(number).memory_maps()}
 
     assert f"{session.CLASS_ARCHIVE}" in files
+
+
+@pytest.mark.parametrize(("submitted", "expected"), [(False, [11]), (True, [2])])
+def test_a_java_above_that_did_not_submit_us_is_somebody_elses(
+    monkeypatch: pytest.MonkeyPatch, submitted: bool, expected: list[int]
+) -> None:
+    """A build server's agent, which lives on when we are killed: a lease that names it would never end."""
+
+    class Near:
+        def children(self, recursive: bool) -> list[Any]:
+            return [process(10, "bash"), process(11, "java")]
+
+        def parents(self) -> list[Any]:
+            return [process(1, "bash"), process(2, "java"), process(3, "java")]
+
+    def process(number: int, name: str) -> Any:
+        return SimpleNamespace(pid=number, name=lambda: name)
+
+    monkeypatch.setattr(psutil, "Process", Near)
+
+    assert session.jvm_processes(submitted=submitted) == expected
 
 
 @pytest.mark.parametrize("is_made, options", [(False, {}), (True, {JAVA_OPTIONS: '-Xss4m "-XX:SharedArchiveFile={}"'})])

@@ -104,6 +104,23 @@ def test_all_that_does_not_go_together_is_listed() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "fault"),
+    [
+        (["models", "decision_tree", "max_depth"], [31], "models.decision_tree.max_depth.0: input should be less than"),
+        (["models", "random_forest", "trees"], [0], "models.random_forest.trees.0: input should be greater than"),
+        (["models", "random_forest", "features_per_split"], ["some"], "features_per_split.0: string should match"),
+        (["models", "logistic_regression", "reg_param"], [], "reg_param: list should have at least 1 item"),
+        (["models", "logistic_regression", "elastic_net"], [2.0], "elastic_net.0: input should be less than"),
+        (["champion", "candidates"], [], "champion.candidates: list should have at least 1 item"),
+        (["rows", "label_window_hours"], 99_999_999_999, "rows.label_window_hours: input should be less than"),
+        (["preparation", "bands"], {"age": [60.0, 30.0]}, "preparation: bands.age: cut points must rise"),
+    ],
+)
+def test_what_training_could_not_do_is_said_before_it_begins(place: list[str], value: Any, fault: str) -> None:
+    assert fault in fault_of(with_override(TASK, place, value, ""))
+
+
 def test_of_very_many_faults_the_first_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []
 

@@ -17,12 +17,27 @@ from otklik.surroundings import surroundings_fault
         (RuntimeError("java.net.ConnectException: Connection refused"), "features: the host of a URI cannot be"),
         (OSError(28, "No space left on device", "/data"), "/data: the disk is full"),
         (OSError(13, "Permission denied", "/data"), "/data: may not be written or read"),
+        (RuntimeError("[DELTA_CANNOT_CREATE_LOG_PATH] Cannot create /data/_delta_log"), "features: may not be written"),
+        (RuntimeError("java.io.IOException: Mkdirs failed to create /data/part"), "features: may not be written or"),
         (RuntimeError("java.lang.OutOfMemoryError: Java heap space"), "features: there is not enough memory"),
         (RuntimeError("[CATALOG_NOT_FOUND] The catalog moon is not found"), "features: there is no such catalog"),
         (RuntimeError('No FileSystem for scheme "s3a"'), "features: there is no driver for files of this scheme"),
         (ImportError("[PACKAGE_NOT_INSTALLED] grpcio must be installed"), "features: Spark Connect needs Python"),
     ],
-    ids=["refused", "empty answer", "never spoke", "host", "disk", "rights", "memory", "catalog", "scheme", "package"],
+    ids=[
+        "refused",
+        "empty answer",
+        "never spoke",
+        "host",
+        "disk",
+        "rights",
+        "log",
+        "folder",
+        "memory",
+        "catalog",
+        "scheme",
+        "package",
+    ],
 )
 def test_what_is_not_there_is_named(fault: Exception, says: str) -> None:
     clear = surroundings_fault(fault, "features")

@@ -460,21 +460,20 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
         folder, now = Path(lake_root), datetime.now(UTC)
         # A lake that is not there is made by the commands that fill one, not by a slip in --lake. A volume looks like a
         # folder and is an object store: it knows no locks, and a holder on a cluster that is gone would never end.
-        is_on_a_disk = lake_root.startswith("/") and not on_databricks
+        # The work on a remote server goes on when this process is gone: a lease of this machine says nothing of it.
+        settings = {} if submitted else read_properties(home.spark_properties(environment.spark))
+        is_on_a_disk = lake_root.startswith("/") and not on_databricks and "spark.remote" not in settings
         if writes and is_on_a_disk and (folder.is_dir() or given.command in ("ingest", "demo")):
             held = open_until_done.enter_context(
                 lease.held(folder, given.command, now, wait=given.wait, sleep=time.sleep, say=progress.line)
             )
-        catalog = _catalog_properties(given)
         properties = (
-            catalog
+            _catalog_properties(given)
             if submitted
-            else _spark_properties(
-                {**read_properties(home.spark_properties(environment.spark)), **catalog}, home, given, scratch
-            )
+            else _spark_properties({**settings, **_catalog_properties(given)}, home, given, scratch)
         )
         # The client of a server of yours needs none.
-        if not submitted and "spark.remote" not in properties:
+        if not submitted and "spark.remote" not in settings:
             _require_java()
         with _stopped_while_starting():
             started = session.start(
@@ -489,7 +488,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             # Spark's own answer to Ctrl-C cancels jobs from inside a call to the JVM, and that call fails.
             open_until_done.enter_context(_stopped_by(signal.SIGINT, KeyboardInterrupt()))
         if held is not None:
-            held.include(session.jvm_processes())
+            held.include(session.jvm_processes(submitted=submitted))
         if started.refused:
             progress.line(f"  this Spark keeps its own values of {', '.join(started.refused)}")
         names = {key: value for key, value in vars(given).items() if key not in _COMMON_OPTIONS}

@@ -130,16 +130,21 @@ def _nothing_more(*_: object) -> None:
     """What Spark's thread for counts from workers says when Java is gone."""
 
 
-def jvm_processes() -> list[int]:
-    """The JVM of the running session: the one that this process started, or the spark-submit that started it."""
+def jvm_processes(*, submitted: bool = False) -> list[int]:
+    """The JVM of the running session: the one that this process started, or the spark-submit that started it.
+
+    Args:
+        submitted: whether spark-submit launched this process. If not, a Java above it is somebody else's, a build
+            server's, and lives on.
+    """
     mine = psutil.Process()
-    near = [*mine.children(recursive=True), *mine.parents()]
     found = []
-    for process in near:
+    for process in mine.parents() if submitted else mine.children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if "java" in process.name():
                 found.append(process.pid)
-    return found
+    # Of those above, the nearest is spark-submit.
+    return found[:1] if submitted else found
 
 
 @contextlib.contextmanager

@@ -13,7 +13,14 @@ SAYINGS = {
         "the disk is full",
         "free some space (lake, temporary folder) and run the same command again: it goes on where it was",
     ),
-    ("Permission denied", "Read-only file system", "Operation not permitted"): (
+    (
+        "Permission denied",
+        "Read-only file system",
+        "Operation not permitted",
+        # How Delta and Hadoop say that a folder could not be made; they do not say why.
+        "DELTA_CANNOT_CREATE_LOG_PATH",
+        "Mkdirs failed to create",
+    ): (
         "may not be written or read",
         "check the rights of the lake, the temporary folder and the files",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -29,7 +30,9 @@ class Rows(Strict):
         "customer", description="on random splits; on time splits the unit is always the moment"
     )
     time_ordered: bool
-    label_window_hours: int = Field(0, ge=0, description="hours after the moment until the label is final")
+    label_window_hours: int = Field(
+        0, ge=0, le=24 * 36_525, description="hours after the moment until the label is final"
+    )
     moment_is: Text | None = Field(None, description="what a decision moment is, e.g. the contact day")
     caveats: list[Text] = Field(default_factory=list, description="what the report must say of this data")
 
@@ -102,18 +105,31 @@ class Preparation(Strict):
     bands: dict[Name, list[float]] = Field(default_factory=dict, description="cut points; bands beside the number")
     partitions: int = Field(2, ge=1, le=10_000)
 
+    def impossible(self) -> list[str]:
+        """Bands whose cut points do not rise."""
+        return [
+            f"bands.{name}: cut points must rise from one to the next, and there must be one"
+            for name, cuts in self.bands.items()
+            if not cuts or any(low >= high for low, high in itertools.pairwise(cuts))
+        ]
+
+
+#: What MLlib takes as featureSubsetStrategy: a name, a number, or a share of the features.
+_PER_SPLIT = r"^(auto|all|onethird|sqrt|log2|[1-9][0-9]*|0\.[0-9]*[1-9][0-9]*|1\.0+)$"
+
 
 class ModelSettings(Strict):
     """Values to try; every combination is one setting, judged out of fold inside the training part."""
 
-    reg_param: list[float] = [0.001]
-    elastic_net: list[float] = [0.0]
+    reg_param: list[Annotated[float, Field(ge=0)]] = Field([0.001], min_length=1)
+    elastic_net: list[Annotated[float, Field(ge=0, le=1)]] = Field([0.0], min_length=1)
     max_iter: int = Field(50, ge=1)
-    max_depth: list[int] = [5]
-    min_leaf: list[int] = [20]
-    trees: list[int] = [50]
+    # MLlib's limit.
+    max_depth: list[Annotated[int, Field(ge=0, le=30)]] = Field([5], min_length=1)
+    min_leaf: list[Annotated[int, Field(ge=1)]] = Field([20], min_length=1)
+    trees: list[Annotated[int, Field(ge=1)]] = Field([50], min_length=1)
     max_bins: int = Field(64, ge=2)
-    features_per_split: list[str] = ["sqrt"]
+    features_per_split: list[Annotated[str, Field(pattern=_PER_SPLIT)]] = Field(["sqrt"], min_length=1)
 
 
 class Models(Strict):
@@ -131,7 +147,7 @@ class Models(Strict):
 class Champion(Strict):
     """Which model may serve, and when a new one replaces it."""
 
-    candidates: list[ChampionName] = ["logistic_regression", "decision_tree", "random_forest"]
+    candidates: list[ChampionName] = Field(["logistic_regression", "decision_tree", "random_forest"], min_length=1)
     metric: Literal["auc", "auc_within", "log_loss"] = "auc"
     margin: float = Field(0.002, ge=0, description="a new champion must be better by this much")
 

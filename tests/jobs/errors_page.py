@@ -24,8 +24,9 @@ CLASSES = {
 HEAD = """# What a command says when it fails
 
 One line on stderr, `otklik: where: what → what to do`, and an exit code other than 0. Nothing is half done: a refused
-file leaves its row in `ops.files` (status `rejected`) and changes no other table; of one that is changed while it is
-taken in, or whose tables somebody else writes to, no row counts. `--debug` adds the stack trace.
+file leaves its row in `ops.files` (status `rejected`), its start one in `ops.runs`, and no other table changes; of one
+that is changed while it is taken in, or whose tables somebody else writes to, no row counts. `--debug` adds the stack
+trace.
 
 | Code | Meaning |
 |---|---|

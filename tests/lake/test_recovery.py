@@ -53,6 +53,21 @@ def test_another_batch_takes_back_what_the_ledger_does_not_know(lake: Lake) -> N
     assert said == ["    silver.posts: took back 1 unfinished commits of an earlier run"]
 
 
+@pytest.mark.parametrize("labels", [("ingest b", "ingest c"), ("by hand",), ("ingest b instead of a", "")])
+def test_commits_that_no_killed_run_can_have_left_stay_unless_forced(lake: Lake, labels: tuple[str, ...]) -> None:
+    """The ledger is not the newest, or somebody else changed rows: to take them back would be to lose them."""
+    known = lake.append(POSTS, posts(lake, 1), "ingest a").version
+    for number, label in enumerate(labels, start=2):
+        lake.append(POSTS, posts(lake, number), label, after=known)
+
+    with pytest.raises(DamagedError, match="no killed run can have left"):
+        settle(lake, POSTS.name, known, "ingest d", quiet)
+    assert numbers(lake) == [1, *range(2, 2 + len(labels))]
+
+    settle(lake, POSTS.name, known, "ingest d", quiet, is_forced=True)
+    assert numbers(lake) == [1]
+
+
 def test_what_was_taken_back_can_be_written_again(lake: Lake) -> None:
     known = lake.append(POSTS, posts(lake, 1), "ingest a").version
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)

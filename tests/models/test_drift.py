@@ -1,6 +1,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import DamagedError
 from otklik.models import drift
-from otklik.models.drift import MISSING, OTHER, Bins, bins_of, counts_in, drift_of, psi
+from otklik.models.drift import MISSING, OTHER, Bins, bins_of, counts_in, drift_of, psi, psi_of_chance
 
 
 def customers(spark: SparkSession, rows: list[tuple[object, object]]) -> DataFrame:
@@ -82,7 +83,28 @@ def test_an_emptied_bin_is_finite_and_an_empty_side_is_unknown() -> None:
 def test_what_moved_most_stands_first() -> None:
     expected = {"age": [50, 50], "city": [50, 50], "gone": [1, 1], "balance": [50, 50]}
     actual = {"city": [90, 10], "balance": [50, 50], "age": [50, 50]}
-    assert drift_of(expected, actual)["feature"].tolist() == ["city", "age", "balance"]
+    found = drift_of(expected, actual, 0.2)
+    assert found["feature"].tolist() == ["city", "age", "balance"]
+    assert found["has_drifted"].tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("rows", [30, 100, 1_000])
+def test_few_rows_pass_any_limit_by_chance_and_seldom_what_chance_gives(rows: int) -> None:
+    random = np.random.default_rng(7)
+    trained = [1_000] * 10
+    drawn = random.multinomial(rows, [0.1] * 10, size=2_000)
+    indices = np.array([psi(trained, counts.tolist()) for counts in drawn])
+
+    assert (indices > psi_of_chance(trained, drawn[0].tolist(), tried=1)).mean() < 0.02
+    assert psi_of_chance(trained, drawn[0].tolist(), tried=30) > psi_of_chance(trained, drawn[0].tolist(), tried=1)
+    if rows <= 30:
+        assert (indices > 0.2).mean() > 0.5
+    moved = [rows // 2, *[rows // 18] * 9]
+    assert drift_of({"age": trained}, {"age": moved}, 0.2)["has_drifted"].tolist() == [True]
+
+
+def test_of_one_bin_or_no_rows_chance_gives_nothing() -> None:
+    assert psi_of_chance([5], [7], 1) == psi_of_chance([5, 5], [0, 0], 1) == 0
 
 
 def test_bins_survive_json() -> None:

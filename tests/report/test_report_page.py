@@ -126,14 +126,24 @@ def test_files_that_were_replaced_are_shown_but_not_counted(make_facts: MakeFact
 
 
 @pytest.mark.parametrize(
-    ("of_city", "said"),
+    ("of_city", "action", "said"),
     [
-        (0.4, "1 of 3 features have drifted past the limit of 0.2 (PSI); most: city, 0.40. The PSI of the model's own"),
-        (0.1, "No feature has drifted past the limit of 0.2 (PSI). The PSI of the model's own"),
+        (
+            0.4,
+            "warned",
+            "1 of 3 features have drifted past the limit of 0.2 (PSI); most: city, 0.40. The PSI of the model's own",
+        ),
+        (
+            0.1,
+            "kept",
+            "No feature has drifted past the limit of 0.2 (PSI) by more than chance. The PSI of the model's own",
+        ),
     ],
 )
-def test_the_models_own_score_is_no_feature_that_drifted(make_facts: MakeFacts, of_city: float, said: str) -> None:
-    city = make_facts().findings.head(1).assign(value=of_city)
+def test_the_models_own_score_is_no_feature_that_drifted(
+    make_facts: MakeFacts, of_city: float, action: str, said: str
+) -> None:
+    city = make_facts().findings.head(1).assign(value=of_city, action=action)
     findings = pd.concat([city, city.assign(feature="raw_score", value=0.5)])
 
     text = re.sub(r"\s+", " ", Seen(render(make_facts(findings=findings), "en")).text)
@@ -210,11 +220,16 @@ def test_curves_whose_predictions_are_gone_are_missed_in_words(make_facts: MakeF
 
 def test_a_task_without_time_order_or_decision_says_so(make_facts: MakeFacts) -> None:
     facts = make_facts()
-    shuffled = facts.scoreboard[facts.scoreboard["split"] == "random"].assign(auc_within=None)
+    shuffled = facts.scoreboard[facts.scoreboard["split"] == "random"]
+    # Where all rows share a moment, a pair within it is any pair.
+    shuffled = shuffled.assign(**{f"auc_within{end}": shuffled[f"auc{end}"] for end in ("", "_low", "_high")})
     page = render(
         make_facts(task={"rows": {"sql": "contacts", "time_ordered": False}, "decision": None}, scoreboard=shuffled),
         "en",
     )
     text = re.sub(r"\s+", " ", Seen(page).text)
     assert "This data has no order in time" in text
+    assert "among the customers of one decision moment" not in text
+    assert "AUC within one moment" not in text
+    assert "The best tenth responds" in text
     assert "There is no list" in text

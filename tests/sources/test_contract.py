@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         ("key", {"columns": ["number"]}, "key.columns names 'number'"),
         ("key", {"columns": []}, "key.columns"),
         ("time", {"order": "event", "event": "note"}, "time.event: note is a string"),
+        ("time", {"order": "position", "known": "event", "event": "note", "delay": "9999999999d"}, "is longer than"),
+        ("format", {"time_zone": "Asia"}, "format.time_zone: unknown time zone"),
         ("columns", {"id": {"type": "decimal(3,5)"}}, "unknown type 'decimal(3,5)'"),
         ("columns", {"id": {"type": "integer", "minimum": float("nan")}}, "columns.id.minimum"),
         ("columns", {"id": {"type": "integer"}, "note": {"type": "string", "source": " ID "}}, "both read"),
@@ -96,6 +99,23 @@ def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_
         "time: order or known is 'event', but event names no column",
         "time: delay needs known = 'event'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "delay", "fault"),
+    [
+        ({"type": "timestamp"}, "0s", "time.known: a row is known by at, which must be required then"),
+        ({"type": "date", "required": True}, "23h", "time.delay: at is a day, and what happens on it is not known"),
+        ({"type": "date", "required": True}, "1d", None),
+        ({"type": "timestamp", "required": True}, "0s", None),
+    ],
+)
+def test_a_row_is_not_known_before_it_can_be(make_contract, column, delay, fault) -> None:
+    with nullcontext() if fault is None else pytest.raises(ConfigurationError, match=fault):
+        make_contract(
+            columns={"id": {"type": "integer"}, "at": column},
+            time={"order": "event", "event": "at", "known": "event", "delay": delay},
+        )
 
 
 @pytest.mark.parametrize(

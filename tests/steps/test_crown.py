@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
+from pyspark.ml.functions import array_to_vector
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from tests.bench import job_on
 
 from otklik.errors import DamagedError
+from otklik.lake.folder import Folder
+from otklik.lake.store import Lake
 from otklik.models.portable import LinearModel, Slots
-from otklik.steps.crown import require_same_answers, serves_from_now_on
+from otklik.models.training import WITHOUT
+from otklik.steps.crown import _calibrator, _free_folder, _permutation, require_same_answers, serves_from_now_on
 from otklik.task import Champion
 
 
@@ -31,6 +42,71 @@ def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
         True,
         "the champion was judged by auc",
     )
+
+
+def contest_of(spark: SparkSession, label: npt.NDArray[np.int64], calibration: str = "platt") -> Any:
+    """What the end of a training looks at, of rows whose one feature is their label."""
+    rows = spark.createDataFrame(
+        [(str(n), n, int(answer), [float(answer)]) for n, answer in enumerate(label)],
+        "key STRING, as_of LONG, label INT, numbers ARRAY<DOUBLE>",
+    )
+    vectors = rows.select("*", F.col("as_of").alias("row_hash"), array_to_vector(F.col("numbers")).alias(WITHOUT))
+    fold = SimpleNamespace(number=0, outer=SimpleNamespace(predicts=F.lit(True)))
+    judgement = SimpleNamespace(
+        contender=SimpleNamespace(model="logistic_regression", scale="log_odds"),
+        plan=SimpleNamespace(split="random", folds=[fold]),
+        tested=SimpleNamespace(places=np.arange(len(label)), margin=2.0 * label - 1),
+        calibrators={0: SimpleNamespace(method=calibration)},
+    )
+    slots = [SimpleNamespace(name="age", source="age")]
+    return SimpleNamespace(
+        judged={"without": [judgement]},
+        preparations={"random": SimpleNamespace(only=lambda with_leaks: slots)},
+        prepared={"random": vectors},
+        labelled=SimpleNamespace(label=label),
+    )
+
+
+FINALS: Any = SimpleNamespace(
+    chosen="logistic_regression",
+    past=None,
+    folds={0: SimpleNamespace(probability=lambda numbers: numbers[:, 0])},
+)
+QUESTION: Any = SimpleNamespace(task=SimpleNamespace(splits=SimpleNamespace(permutation_salt="permutation")))
+
+
+def test_a_rare_answer_is_in_the_sample_on_which_models_are_explained(spark: SparkSession) -> None:
+    label = (np.arange(20_000) < 3).astype(np.int64)
+
+    found = _permutation(QUESTION, contest_of(spark, label), FINALS)
+
+    assert found["feature"].tolist() == ["age"]
+    assert 0.3 < found["value"].item() <= 0.51
+
+
+def test_where_only_one_answer_was_seen_nothing_is_explained(spark: SparkSession) -> None:
+    found = _permutation(QUESTION, contest_of(spark, np.zeros(30, dtype=np.int64)), FINALS)
+
+    assert found.columns.tolist() == ["feature", "value", "low", "high"]
+    assert found.empty
+
+
+def test_the_serving_calibrator_is_of_the_declared_kind_whatever_the_folds_had(spark: SparkSession) -> None:
+    contest = contest_of(spark, np.arange(60) % 2, calibration="identity")
+
+    assert _calibrator(contest, FINALS, "isotonic").method == "isotonic"
+    assert _calibrator(contest, FINALS, "platt").method == "platt"
+
+
+def test_what_a_killed_training_left_is_not_taken_for_the_new_model(lake: Lake, tmp_path: Path) -> None:
+    question = SimpleNamespace(task=SimpleNamespace(name="calls"), run_id="0123")
+    left = Folder(lake.folder("models", "calls", "0123"))
+    left.write("manifest.json.partial", b"{")
+
+    folder, before = _free_folder(job_on(lake, tmp_path), question)  # type: ignore[arg-type]
+
+    assert (folder, before) == ("models/calls/0123", [])
+    assert not left.exists()
 
 
 def test_a_model_that_would_score_otherwise_than_it_was_judged_is_no_champion(spark: SparkSession) -> None:

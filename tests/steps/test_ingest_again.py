@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -324,6 +325,26 @@ def test_without_a_lease_two_who_wrote_at_once_are_not_both_recorded(
     assert {file for file, _ in ledger(lake)} == {"june.csv"}
 
 
+@pytest.mark.long
+def test_without_a_lease_a_file_that_two_take_in_at_once_is_recorded_once(
+    lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a", is_alone=False)
+    write_silver = ingest._write_silver
+
+    def while_another_takes_it_in(*arguments: Any) -> tuple[int, int, int]:
+        monkeypatch.setattr(ingest, "_write_silver", write_silver)
+        take_in("july.csv", "2,b", is_alone=False)
+        return write_silver(*arguments)
+
+    monkeypatch.setattr(ingest, "_write_silver", while_another_takes_it_in)
+    with pytest.raises(BusyError, match="somebody else took it in at the same time"):
+        take_in("july.csv", "2,b", is_alone=False)
+
+    assert {file for file, _ in ledger(lake)} == {"june.csv", "july.csv"}
+    assert silver(lake) == {1: "a", 2: "b"}
+
+
 @pytest.fixture(scope="module")
 def unkilled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """What the lake must be like at the end: the same files in the same order, nobody killed."""
@@ -382,6 +403,62 @@ def test_a_killed_replacement_run_again_is_whole(
     assert lake.read("bronze.calls").count() == 2
     assert lake.read("bronze.rejected").count() == 0
     assert ledger(lake)[("june.csv", "loaded")] == (2, 2, 0, 0, 0, 0)
+
+
+def test_where_the_ledger_of_files_is_gone_nothing_is_taken_in(lake: Lake, take_in: TakeIn) -> None:
+    take_in("june.csv", "1,a")
+    shutil.rmtree(lake.folder("ops", "files"))
+
+    with pytest.raises(DamagedError, match="the ledger of files is gone"):
+        take_in("july.csv", "2,b")
+
+    assert silver(lake) == {1: "a"}
+
+
+@pytest.mark.long
+def test_an_older_ledger_takes_nothing_back(lake: Lake, take_in: TakeIn) -> None:
+    """A backup of ops/ alone was put back: two files look like killed runs'."""
+    take_in("june.csv", "1,a")
+    before = lake.version("ops.files")
+    take_in("july.csv", "2,b")
+    take_in("august.csv", "3,c")
+    lake.restore("ops.files", before or 0)
+
+    with pytest.raises(DamagedError, match="no killed run can have left"):
+        take_in("september.csv", "4,d")
+
+    assert silver(lake) == {1: "a", 2: "b", 3: "c"}
+
+
+@pytest.mark.long
+def test_a_killed_batch_is_not_continued_by_other_code(
+    lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in("june.csv", "1,a")
+    with dying(monkeypatch, *BEFORE_SILVER):
+        take_in("july.csv", "2,b")
+    monkeypatch.setattr(ingest, "code_version", lambda: "the next version")
+
+    take_in("july.csv", "2,b")
+
+    assert [row.operation for row in lake.commits("bronze.calls", -1) or []].count("RESTORE") == 1
+    assert silver(lake) == {1: "a", 2: "b"}
+
+
+@pytest.mark.long
+def test_a_file_that_goes_while_it_is_taken_in_is_named(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ingest._write_bronze
+
+    def gone_before(*given: Any) -> dict[str, int]:
+        (tmp_path / "june.csv").unlink()
+        return write(*given)
+
+    monkeypatch.setattr(ingest, "_write_bronze", gone_before)
+
+    with pytest.raises(InputError, match=r"june\.csv: cannot be read: No such file"):
+        take_in("june.csv", "1,a")
 
 
 def test_a_contract_is_another_one_when_it_reads_rows_otherwise(tmp_path: Path) -> None:

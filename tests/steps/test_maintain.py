@@ -46,6 +46,7 @@ def leave_a_killed_run(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPa
     with dying(monkeypatch, FileLedger, "record"):
         take_in("july.csv", "2,b")
     Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+    Path(lake.folder("models", "calls", "0123"), "manifest.json.partial").touch()
 
 
 def test_it_takes_back_what_a_killed_run_left(

@@ -59,6 +59,13 @@ def test_too_few_rows_or_one_answer_only_are_refused(rows: int, positives: int, 
     assert refused.value.exit_code == 4
 
 
+def test_a_champion_cannot_be_chosen_by_pairs_that_there_are_not() -> None:
+    task = task_with(champion__metric="auc_within")
+
+    with pytest.raises(RefusedError, match="no two rows with different answers share a decision moment"):
+        require_enough(task, labelled(300, 100))
+
+
 def test_as_many_rows_and_positives_as_declared_are_enough() -> None:
     require_enough(task_with(checks__minimum_rows=100, checks__minimum_positives=20), labelled(100, 20))
 

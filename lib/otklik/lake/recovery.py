@@ -34,6 +34,9 @@ _SAME_ROWS = frozenset(
 )
 
 
+_OF_BATCHES = "ingest"
+
+
 def unknown_commits(commits: list[Commit], known: int) -> tuple[int, list[Commit]]:
     """The version that stands for what the ledger knows, and the commits behind it that changed rows.
 
@@ -45,6 +48,17 @@ def unknown_commits(commits: list[Commit], known: int) -> tuple[int, list[Commit
     return base, [commit for commit in commits if commit.version > base and commit.operation not in _SAME_ROWS]
 
 
+def label_of(batch: str) -> str:
+    """How the commits of a batch are labelled."""
+    return f"{_OF_BATCHES} {batch}"
+
+
+def _batch_of(commit: Commit) -> str | None:
+    """The batch whose commit it is; None for one of somebody else."""
+    kind, _, rest = (commit.label or "").partition(" ")
+    return rest.partition(" ")[0] if kind == _OF_BATCHES else None
+
+
 @dataclass(frozen=True)
 class Base:
     """The version behind which a batch writes, and whether commits of the same batch stand behind it already."""
@@ -54,7 +68,14 @@ class Base:
 
 
 def settle(
-    lake: Lake, table: str, known: int | None, label: str, say: Callable[[str], None], *, is_alone: bool = True
+    lake: Lake,
+    table: str,
+    known: int | None,
+    label: str,
+    say: Callable[[str], None],
+    *,
+    is_alone: bool = True,
+    is_forced: bool = False,
 ) -> Base:
     """Take back what dead writers left in a table, except the commits of the batch that runs now.
 
@@ -65,12 +86,14 @@ def settle(
         label: of the batch that runs now.
         say: is told what was taken back.
         is_alone: whether nobody else can be writing; if somebody can, nothing is taken back.
+        is_forced: whether commits go that no killed run can have left, too.
 
     Returns:
         Behind what the batch writes; version `NOTHING` where there is no such table yet.
 
     Raises:
-        DamagedError: if the table is older than the ledger.
+        DamagedError: if the table is older than the ledger, or has commits that no killed run can have left: of
+            somebody else, or of several batches, because each takes back what is left of the one before.
         BusyError: if there is something to take back, and its writer may still be alive.
     """
     commits = lake.commits(table, NOTHING if known is None else known - 1)
@@ -91,6 +114,14 @@ def settle(
             f"{len(unknown)} commits that the ledger does not know: of a killed run, or of one that still writes",
             where=table,
             cure="see to it that nothing else writes to the lake, then run `otklik maintain --force`",
+        )
+    batches = {_batch_of(commit) for commit in unknown}
+    if not is_forced and (None in batches or len(batches) > 1):
+        raise DamagedError(
+            f"{len(unknown)} commits that the ledger does not know, and no killed run can have left: the ledger is not "
+            "the newest, or somebody else changed rows",
+            where=table,
+            cure="restore ops.files or the table from a backup, or give up what they wrote: `otklik maintain --force`",
         )
     # Not `base` itself: it may have been compacted since, and its own files vacuumed.
     restored = lake.restore(table, unknown[0].version - 1)

@@ -274,8 +274,8 @@ EXPLANATIONS = Table(
         "level STRING level, unit or grid point",
         "reference STRING the level it is compared with",
         "value DOUBLE odds ratio, importance or mean probability",
-        "low DOUBLE lower end of the 95 % interval",
-        "high DOUBLE upper end of the 95 % interval",
+        "low DOUBLE lower end of the 95 % interval; of permutation: the least of the losses that value is the mean of",
+        "high DOUBLE upper end of the 95 % interval; of permutation: the greatest loss",
         "note STRING of odds ratios, shrunken_normal_interval: shrunken; the interval is from the bootstrap's standard "
         "error on the log scale",
     ),

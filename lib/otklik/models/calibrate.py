@@ -19,6 +19,8 @@ from otklik.errors import DamagedError
 from otklik.models.bootstrap import Floats
 
 Method = Literal["platt", "isotonic", "identity"]
+#: What may be asked for.
+Wanted = Literal["platt", "isotonic"]
 #: What a score is: `log_odds` (any margin will do) or `probability`.
 Scale = Literal["log_odds", "probability"]
 
@@ -127,7 +129,7 @@ class Calibrator:
         return found
 
 
-def fit(method: Literal["platt", "isotonic"], score: Floats, label: npt.NDArray[Any], scale: Scale) -> Calibrator:
+def fit(method: Wanted, score: Floats, label: npt.NDArray[Any], scale: Scale) -> Calibrator:
     """`fit_platt` or `fit_isotonic`, by name."""
     return fit_platt(score, label, scale) if method == "platt" else fit_isotonic(score, label, scale)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,8 @@ SCORE = "raw_score"
 _DECILES = [tenth / 10 for tenth in range(1, 10)]
 #: Half a row is added to every bin on both sides, so that an empty bin is rare and not impossible (Jeffreys).
 _SMOOTHING = 0.5
+#: How often drift may be seen where there is none.
+_BY_CHANCE = 0.01
 #: Exact deciles hold every different value in memory, so they are taken from about this many rows, chosen by key.
 _ROWS_FOR_DECILES = 100_000
 
@@ -141,14 +144,46 @@ def psi(expected: Sequence[int], actual: Sequence[int]) -> float | None:
     return math.fsum((new - old) * math.log(new / old) for old, new in shares)
 
 
-def drift_of(expected: Mapping[str, Sequence[int]], actual: Mapping[str, Sequence[int]]) -> pd.DataFrame:
-    """The index of every feature counted on both sides: feature, psi; most moved first, ties by name.
+def psi_of_chance(expected: Sequence[int], actual: Sequence[int], tried: int) -> float:
+    """What the index of a feature that has not moved stays below, but for one time in a hundred.
+
+    Without drift it is spread like (1/n + 1/m) times chi-squared with one degree of freedom less than there are bins
+    (Yurdakul & Naranjo 2020, "Statistical properties of the population stability index"), whose quantile is by Wilson &
+    Hilferty 1931. With few rows it passes any fixed limit.
+
+    Args:
+        expected: rows per bin in training.
+        actual: rows per bin now.
+        tried: features looked at: that once in a hundred is for all of them together (Bonferroni).
+    """
+    freedom = sum(1 for old, new in zip(expected, actual, strict=True) if old or new) - 1
+    if freedom < 1 or not sum(expected) or not sum(actual):
+        return 0.0
+    spread = 2 / (9 * freedom)
+    deviate = NormalDist().inv_cdf(1 - _BY_CHANCE / tried)
+    chi_squared = freedom * (1 - spread + deviate * math.sqrt(spread)) ** 3
+    return (1 / sum(expected) + 1 / sum(actual)) * chi_squared
+
+
+def drift_of(expected: Mapping[str, Sequence[int]], actual: Mapping[str, Sequence[int]], limit: float) -> pd.DataFrame:
+    """The index of every feature counted on both sides, most moved first, ties by name.
+
+    Returns:
+        feature, psi, has_drifted (past the limit, and past what chance gives so few rows).
 
     Raises:
         ValueError: as `psi`.
     """
-    found = [(feature, psi(expected[feature], actual[feature])) for feature in expected if feature in actual]
-    table = pd.DataFrame(found, columns=["feature", "psi"]).astype({"psi": "float64"})
+    both = [feature for feature in expected if feature in actual]
+    found = [
+        (feature, value, value is not None and value > max(limit, psi_of_chance(old, new, len(both))))
+        for feature in both
+        for old, new in [(expected[feature], actual[feature])]
+        for value in [psi(old, new)]
+    ]
+    table = pd.DataFrame(found, columns=["feature", "psi", "has_drifted"]).astype(
+        {"psi": "float64", "has_drifted": bool}
+    )
     return table.sort_values(["psi", "feature"], ascending=[False, True], ignore_index=True)
 
 

@@ -164,7 +164,7 @@ def judge(
     contenders: Sequence[Contender],
     *,
     metric: Metric,
-    calibration: Literal["platt", "isotonic"],
+    calibration: calibrate.Wanted,
     seed: int,
     executor: Executor,
     say: Callable[[int, int], None],
@@ -340,7 +340,7 @@ def _judgement(
     plan: Plan,
     chosen: Mapping[tuple[str, str, int], tuple[int, Predicted]],
     outer: Mapping[tuple[str, str, int], tuple[Model, Predicted]],
-    calibration: Literal["platt", "isotonic"],
+    calibration: calibrate.Wanted,
 ) -> Judgement:
     tested, inner, calibrated, folds = [], [], [], []
     settings, calibrators, fitted = {}, {}, {}

@@ -64,7 +64,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks folded away under a line; they unfold for print."""
+    """Blocks folded away under a line; browsers that can (`::details-content`) unfold them for print."""
 
     summary: str
     blocks: Sequence[Paragraph | Table]

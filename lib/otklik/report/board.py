@@ -71,6 +71,9 @@ def read(facts: ReportFacts) -> Board:
         ["split", "leaks", "calibration", "_order"], ascending=[False, False, True, True], ignore_index=True
     )
     frame = frame.drop(columns="_order")
+    if not facts.has_time:
+        # All rows share a moment that stands for none: their pairs within it are all pairs.
+        frame = frame.assign(auc_within=None, auc_within_low=None, auc_within_high=None)
     split = "time" if (frame["split"] == "time").any() else "random"
     champion = None if facts.champion is None else str(facts.champion["model"])
     if champion is None or not (frame["model"] == champion).any():

@@ -81,6 +81,11 @@ class ReportFacts:
     challenger: Mapping[str, Any] | None
     balances: pd.DataFrame
 
+    @property
+    def has_time(self) -> bool:
+        """Whether the rows have an order in time to speak of."""
+        return self.task.rows.time_ordered and len(self.rates_over_time) > 1
+
     def meaning(self, feature: str, language: Language) -> str:
         """What a feature means, or its name where nobody wrote it down."""
         for doc in self.features:

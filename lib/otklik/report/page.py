@@ -108,7 +108,7 @@ def _when(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
     words, formats = voice.words, voice.formats
     if not facts.task.rows.time_ordered:
         return [Paragraph(words("when.no_time"))]
-    if not story.has_time(facts):
+    if not facts.has_time:
         return [Paragraph(words("when.one_moment"))]
     periods, grain = per_period(facts.rates_over_time)
     parts = fifths(facts.rates_over_time)
@@ -349,7 +349,7 @@ def _psi(facts: ReportFacts, voice: Voice) -> list[Block]:
         return []
     is_score = drift["feature"] == SCORE
     limit = facts.task.checks.psi_warning
-    far = drift[~is_score & (drift["value"] > limit)].sort_values("value", ascending=False)
+    far = drift[~is_score & (drift["action"] == "warned")].sort_values("value", ascending=False)
     if far.empty:
         said = words("found.psi_none", limit=formats.short(limit))
     else:

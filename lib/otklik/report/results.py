@@ -110,12 +110,12 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Ta
         accuracy=formats.percent(told["accuracy"]),
         auc=formats.decimal(told["auc"]),
     )
-    titles = ["model", "auc", "within", "accuracy", "pr", "lift", "gain", "brier", "ece", "mean", "rate"]
-    titles += ["profit"] if has_profit else []
+    titles = ["model", "auc", *(["within"] if facts.has_time else []), "accuracy", "pr", "lift", "gain", "brier"]
+    titles += ["ece", "mean", "rate", *(["profit"] if has_profit else [])]
     return Table(
         words("models.main_caption", split=words(f"split.{board.split}")),
         heads(*(words(f"models.{title}") for title in titles)),
-        [_main_cells(board, row, has_profit, voice) for row in rows],
+        [_main_cells(board, row, facts.has_time, has_profit, voice) for row in rows],
         takeaway=takeaway,
         note=words("models.moved_note") if any(board.has_moved(row) for row in rows) else "",
         emphasised=frozenset(n for n, row in enumerate(rows) if row["model"] == board.champion),
@@ -123,15 +123,16 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Ta
     )
 
 
-def _main_cells(board: Board, row: Row, has_profit: bool, voice: Voice) -> list[Cell]:
+def _main_cells(board: Board, row: Row, has_time: bool, has_profit: bool, voice: Voice) -> list[Cell]:
     words, formats = voice.words, voice.formats
     decimal, percent = formats.decimal, formats.percent
     name = head(words(f"model.{row['model']}"), mark=words("models.champion") if row["model"] == board.champion else "")
     moved = words("models.moved_mark") if board.has_moved(row) else ""
-    cells = [
-        name,
-        number(decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], decimal)),
-        number(decimal(row["auc_within"]), formats.interval(row["auc_within_low"], row["auc_within_high"], decimal)),
+    cells = [name, number(decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], decimal))]
+    if has_time:
+        within = formats.interval(row["auc_within_low"], row["auc_within_high"], decimal)
+        cells.append(number(decimal(row["auc_within"]), within))
+    cells += [
         _accuracy_cell(row, voice),
         number(decimal(row["pr_auc"])),
         number(

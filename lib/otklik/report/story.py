@@ -91,7 +91,7 @@ def response_rate(facts: ReportFacts) -> tuple[int, int]:
 def hidden(facts: ReportFacts, board: Board, voice: Voice) -> list[str]:
     """What a plain table of accuracies hides, computed from the facts; then the task's own remarks."""
     sentences = [*_below_majority(board, voice), *_leak_sentences(facts, board, voice)]
-    if has_time(facts):
+    if facts.has_time:
         parts = fifths(facts.rates_over_time)
         listed = " → ".join(voice.formats.percent(rate) for rate in parts["rate"])
         sentences.append(voice.words("hidden.rate", fifths=listed))
@@ -130,11 +130,6 @@ def with_numbers(remark: str, counts: pd.DataFrame, voice: Voice) -> str:
         return voice.formats.percent(float(part) / float(whole) if whole else None)
 
     return _QUOTED.sub(quoted, remark)
-
-
-def has_time(facts: ReportFacts) -> bool:
-    """Whether the rows have an order in time to speak of."""
-    return facts.task.rows.time_ordered and len(facts.rates_over_time) > 1
 
 
 def _remarks(facts: ReportFacts) -> list[Any]:
@@ -290,11 +285,10 @@ def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) 
                 came=formats.percent(observed_rate(told)),
             )
         )
-    if facts.task.decision is not None:
-        arms = dict(zip(facts.action_arms["arm"], facts.action_arms["rows"], strict=True))
-        held = int(arms.get("control", 0))
-        control = words("warn.control", rows=formats.integer(held)) if held else ""
-        warnings.append(words("warn.response", control=control))
+    arms = dict(zip(facts.action_arms["arm"], facts.action_arms["rows"], strict=True))
+    held = int(arms.get("control", 0))
+    control = words("warn.control", rows=formats.integer(held)) if held else ""
+    warnings.append(words("warn.response", control=control))
     leaking = _known_after(facts, voice)
     if leaking:
         warnings.append(words("warn.leaks", features=leaking))

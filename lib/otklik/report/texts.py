@@ -515,8 +515,9 @@ TEXTS: dict[str, Text] = _texts(
     ),
     why__permutation=("Permutation importance ({model})", "Важность перестановкой ({model})"),
     why__permutation_takeaway=(
-        "Shuffling “{feature}” costs the model most.",
-        "Дороже всего модели обходится перемешивание признака «{feature}».",
+        "Shuffling “{feature}” costs the model most. The lines reach from the least to the greatest of five shuffles.",
+        "Дороже всего модели обходится перемешивание признака «{feature}». Отрезки — от наименьшего до наибольшего из "
+        "пяти перемешиваний.",
     ),
     why__impurity=("Impurity importance ({model})", "Важность по неоднородности ({model})"),
     why__impurity_takeaway=(
@@ -575,8 +576,8 @@ TEXTS: dict[str, Text] = _texts(
         "Признаков, сместившихся дальше предела {limit} (PSI): {n} из {all}; сильнее всех {feature}, {value}.",
     ),
     found__psi_none=(
-        "No feature has drifted past the limit of {limit} (PSI).",
-        "Ни один признак не сместился дальше предела {limit} (PSI).",
+        "No feature has drifted past the limit of {limit} (PSI) by more than chance.",
+        "Ни один признак не сместился дальше предела {limit} (PSI) сильнее, чем бывает случайно.",
     ),
     found__psi_score=(" The PSI of the model's own score is {value}.", " PSI самой оценки модели: {value}."),
     detail__random=("random split", "при разбиении вперемешку"),
@@ -644,7 +645,7 @@ TEXTS: dict[str, Text] = _texts(
     state__yes=("yes", "да"),
     state__no=("no", "нет"),
     state__immature=("not final yet (left out)", "ещё не окончателен (не учтены)"),
-    state__unlabelled=("not asked yet", "ещё не спрошены"),
+    state__unlabelled=("no answer known (left out)", "ответ не известен (не учтены)"),
     # --- origin -------------------------------------------------------------------------------------------------------
     origin__caption=("The run", "Запуск"),
     origin__tables=("Tables and their versions", "Таблицы и их версии"),

@@ -34,7 +34,7 @@ class Balance:
         duplicates: rows that another row of the file replaces, being the same under the key.
         warnings: rows per rule of severity warn that they break; `lookalikes`: rows equal to an earlier one in all
             but the columns the contract names; `records_in_quotes`: rows of several lines of which each looks like a
-            record, as if a quote too many had eaten them.
+            record, as if a quote too many had eaten them; its name says in which record that begins.
         failures: rows per rule of severity fail that they break.
     """
 
@@ -138,13 +138,15 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
         contract: for the names of its rules.
     """
     is_rejected = F.size("_reasons") > 0
+    is_in_quotes = ~is_rejected & F.col("_holds_records")
     noted = [rule for rule in contract.rules if rule.severity != "reject"]
     counts = judged.agg(
         F.count("*").alias("rows"),
         F.count_if(is_rejected).alias("rejected"),
         F.count_if("_is_duplicate").alias("duplicates"),
         F.count_if("_is_lookalike").alias("lookalikes"),
-        F.count_if(~is_rejected & F.col("_holds_records")).alias("records_in_quotes"),
+        F.count_if(is_in_quotes).alias("records_in_quotes"),
+        F.min(F.when(is_in_quotes, F.col("_record_no"))).alias("first_in_quotes"),
         *(
             F.count_if(~is_rejected & F.array_contains("_broken", rule.name)).alias(f"rule_{n}")
             for n, rule in enumerate(noted)
@@ -153,7 +155,9 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
     broken = {rule.name: counts[f"rule_{n}"] for n, rule in enumerate(noted) if counts[f"rule_{n}"]}
     severities = {rule.name: rule.severity for rule in noted}
     warnings = {name: rows for name, rows in broken.items() if severities[name] == "warn"}
-    warnings |= {name: counts[name] for name in ("lookalikes", "records_in_quotes") if counts[name]}
+    eaten = f"records_in_quotes (the quote opens in record {counts.first_in_quotes})"
+    found = {"lookalikes": counts.lookalikes, eaten: counts.records_in_quotes}
+    warnings |= {name: rows for name, rows in found.items() if rows}
     return Balance(
         rows=counts.rows,
         accepted=counts.rows - counts.rejected - counts.duplicates,

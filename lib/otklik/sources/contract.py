@@ -67,7 +67,8 @@ _PATTERN_LETTERS: dict[str, Collection[int]] = (
 )
 
 _DECIMAL = re.compile(r"^decimal\(([1-9]|[12]\d|3[0-8]),\s?(\d|[12]\d|3[0-8])\)$")
-_DURATION = re.compile(r"^(\d+)(s|min|h|d)$")
+_DURATION = re.compile(r"^(\d{1,10})(s|min|h|d)$")
+_LONGEST = timedelta(days=100_000)
 _DURATION_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
 
@@ -75,12 +76,15 @@ def parse_duration(text: str) -> timedelta:
     """`"36h"` → 36 hours. Units: s, min, h, d.
 
     Raises:
-        ValueError: if the text has no unit or an unknown one.
+        ValueError: if the text has no unit or an unknown one, or is longer than some hundred years.
     """
     match = _DURATION.match(text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration; write a whole number and s, min, h or d, like '36h'")
-    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+    unit = timedelta(**{_DURATION_UNITS[match[2]]: 1})
+    if int(match[1]) > _LONGEST / unit:
+        raise ValueError(f"{text!r} is longer than {_LONGEST.days:,} days")
+    return int(match[1]) * unit
 
 
 def fold_name(name: str) -> str:
@@ -152,7 +156,8 @@ class Format(Strict):
     def _known_zone(cls, zone: str) -> str:
         try:
             ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError):
+        # A part of a name, such as Asia, is a folder of its files.
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"unknown time zone {zone!r}; write a name like 'Asia/Almaty'") from None
         return zone
 
@@ -261,6 +266,8 @@ class Key(Strict):
 class Time(Strict):
     """What orders rows in time, and when a row became known.
 
+    order: by what a task's SQL may tell earlier rows from later ones. It decides nothing at ingest: which of two
+    versions of a key stays is said by key.keep, by newest_by or else by position.
     known: `event` = the event column + delay (a file that carries its own history), `arrival` = when the file was
     taken in, `untimed` = history whose dates only the task's SQL can tell.
     """
@@ -369,9 +376,19 @@ class Contract(Strict):
 
     def _impossible_times(self) -> list[str]:
         event = self.columns.get(self.time.event or "")
-        if event is not None and event.type not in ("date", "timestamp"):
+        if event is None:
+            return []
+        if event.type not in ("date", "timestamp"):
             return [f"time.event: {self.time.event} is a {event.type}, not a date or timestamp"]
-        return []
+        is_known_by_it = self.time.known == "event"
+        is_short = parse_duration(self.time.delay) < timedelta(days=1)
+        faults = {
+            f"time.known: a row is known by {self.time.event}, which must be required then: without it a row would be "
+            "known at every moment": is_known_by_it and not event.required,
+            f"time.delay: {self.time.event} is a day, and what happens on it is not known when it begins: write '1d' "
+            "or more": is_known_by_it and event.type == "date" and is_short,
+        }
+        return [fault for fault, holds in faults.items() if holds]
 
     def name_in_file(self, name: str) -> str:
         """The name that one of our columns has in the file, aliases apart."""

@@ -115,7 +115,12 @@ def _free_folder(job: Job, question: Question) -> tuple[str, list[str]]:
     runs = registry.history(job.lake, task)
     before = [str(folder).rpartition("/")[2] for folder in runs.loc[runs["run_id"] == run_id, "folder"].unique()]
     names = (run_id if number == 1 else f"{run_id}-{number}" for number in itertools.count(1))
-    return f"models/{task}/{next(name for name in names if name not in before)}", before
+    free = next(name for name in names if name not in before)
+    models = Folder(job.lake.folder("models", task))
+    if free in models.folders():
+        # What a killed training left would be taken for files of the new model.
+        models.delete(free)
+    return f"models/{task}/{free}", before
 
 
 def _decisive(contest: Contest, model: str) -> Judgement:
@@ -257,21 +262,27 @@ def _odds_ratios(question: Question, contest: Contest, finals: Finals, executor:
 
 
 def _permutation(question: Question, contest: Contest, finals: Finals) -> pd.DataFrame:
-    """On rows the model had not seen: the time test part by the model of the past, or fold 0 by its fold model."""
+    """On rows the model had not seen: the time test part by the model of the past, or fold 0 by its fold model.
+
+    Of each answer up to half the sample, because a draw of all rows may hold none of a rare one. AUC, which is what is
+    lost, does not depend on how many there are of each. Nothing where only one answer was seen.
+    """
     split = "random" if finals.past is None else "time"
     judgement = _decisive(contest, finals.chosen)
     fold = judgement.plan.folds[0]
     preparation = contest.preparations[split]
     slots = preparation.only(with_leaks=False)
     model = finals.folds[fold.number] if finals.past is None else finals.past
-    rows = sample(
-        contest.prepared[split].where(fold.outer.predicts),
-        [F.col("row_hash"), F.col("label"), vector_to_array(F.col(WITHOUT)).alias("numbers")],
-        _EXPLAINED_ROWS,
-        len(judgement.tested.places),
-        "explained",
+    tested = contest.prepared[split].where(fold.outer.predicts)
+    columns = [F.col("row_hash"), F.col("label"), vector_to_array(F.col(WITHOUT)).alias("numbers")]
+    answers = contest.labelled.label[judgement.tested.places]
+    rows = pd.concat(
+        sample(tested.where(F.col("label") == answer), columns, _EXPLAINED_ROWS // 2, count, "explained")
+        for answer, count in ((0, int((answers == 0).sum())), (1, int((answers == 1).sum())))
     )
     label = rows["label"].to_numpy()
+    if label.min(initial=1) == label.max(initial=0):
+        return pd.DataFrame({"feature": pd.Series(dtype=str), "value": [], "low": [], "high": []})
     predict: Predict = model.probability
     return permutation_importance(
         predict,
@@ -303,7 +314,7 @@ def _serving(question: Question, contest: Contest, finals: Finals) -> registry.S
         finals.chosen,
         contest.preparations["random"],
         finals.champion,
-        _calibrator(contest, finals),
+        _calibrator(contest, finals, question.task.evaluation.calibration),
         finals.folds,
         judgement.calibrators,
         len(judgement.plan.folds),
@@ -314,16 +325,15 @@ def _serving(question: Question, contest: Contest, finals: Finals) -> registry.S
     )
 
 
-def _calibrator(contest: Contest, finals: Finals) -> Calibrator:
+def _calibrator(contest: Contest, finals: Finals, method: calibrate.Wanted) -> Calibrator:
     """Fitted on what the model said of rows ahead of its training: windows and test part; or out of fold."""
     judgement = _decisive(contest, finals.chosen)
     places, margins = judgement.tested.places, judgement.tested.margin
     if judgement.plan.split == "time":
         places = np.concatenate([judgement.inner.places, places])
         margins = np.concatenate([judgement.inner.margin, margins])
-    method: Any = next(iter(judgement.calibrators.values())).method
     return calibrate.fit(
-        "isotonic" if method == "isotonic" else "platt",
+        method,
         margins,
         contest.labelled.label[places],
         judgement.contender.scale,

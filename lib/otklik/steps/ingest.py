@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError, DamagedError, InputError
-from otklik.lake.identity import hash_of
+from otklik.errors import BusyError, ConfigurationError, DamagedError, InputError
+from otklik.lake.identity import code_version, hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
-from otklik.lake.recovery import Base, settle
-from otklik.lake.store import NOTHING, Commit, Lake, plain_type
+from otklik.lake.maintenance import whole_ledger
+from otklik.lake.recovery import Base, label_of, settle
+from otklik.lake.store import NOTHING, Commit, Lake, plain_type, says_vacuumed
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
 from otklik.settings import load
@@ -50,11 +52,12 @@ class Arrival:
     def batch(self) -> str:
         """What tells its commits from all others: what is taken in, under which name, and in place of what.
 
-        A run that was killed is continued only by one that would have done the same.
+        A run that was killed is continued only by one that would have done the same, also by the same code.
         """
         replaced = None if self.instead_of is None else self.instead_of.batch
         content = self.facts.content_hash
-        return hash_of([self.contract.name, self.facts.name, content, self.contract_hash, replaced])[:16]
+        given = [self.contract.name, self.facts.name, content, self.contract_hash, replaced]
+        return hash_of([*given, code_version()])[:16]
 
 
 def ingest_files(job: Job) -> int:
@@ -69,7 +72,7 @@ def ingest_files(job: Job) -> int:
     run = start_of(job, "ingest", contract.name, contract_hash)
     entries = []
     with noted(job, run):
-        ledger = FileLedger(job.lake)
+        ledger = whole_ledger(job.lake)
         paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
         given_hash = job.options.names.get("sha256")
         if given_hash is not None and len(paths) > 1:
@@ -124,8 +127,9 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
             raise
         old = arrival.instead_of
         batch = _Batch(job, arrival, _settled_versions(job, ledger, arrival))
-        versions = _write_bronze(batch, records, judged, counts)
-        inserted, updated, version = _write_silver(batch, judged, counts.accepted, key)
+        with _file_still_there(job, arrival):
+            versions = _write_bronze(batch, records, judged, counts)
+            inserted, updated, version = _write_silver(batch, judged, counts.accepted, key)
         versions[f"silver.{contract.name}"] = version
         judged.unpersist()
         _refuse_disturbed(job, ledger, arrival)
@@ -154,7 +158,7 @@ class _Batch:
 
     @property
     def label(self) -> str:
-        return f"ingest {self.arrival.batch}"
+        return label_of(self.arrival.batch)
 
     def append(self, table: Table, rows: DataFrame) -> Commit:
         base = self.after[table.name]
@@ -174,11 +178,26 @@ def _settled_versions(job: Job, ledger: FileLedger, arrival: Arrival) -> dict[st
     name = arrival.contract.name
     tables = [f"bronze.{name}", REJECTED.name, f"silver.{name}"]
     known = ledger.versions(tables)
-    label = f"ingest {arrival.batch}"
+    label = label_of(arrival.batch)
     return {
         table: settle(job.lake, table, known.get(table), label, job.progress.line, is_alone=job.is_alone)
         for table in tables
     }
+
+
+@contextlib.contextmanager
+def _file_still_there(job: Job, arrival: Arrival) -> Iterator[None]:
+    """Where Spark says that a file is gone, it may be the one that is taken in, which is read more than once.
+
+    Raises:
+        InputError: if it is.
+    """
+    try:
+        yield
+    except Exception as fault:
+        if says_vacuumed(fault):
+            files.describe(job.lake.spark, arrival.path)
+        raise
 
 
 def _refuse_disturbed(job: Job, ledger: FileLedger, arrival: Arrival) -> None:
@@ -197,8 +216,15 @@ def _refuse_disturbed(job: Job, ledger: FileLedger, arrival: Arrival) -> None:
             where=arrival.facts.name,
             cure="wait until nobody writes to it, then ingest it again: nothing of it counts",
         )
-    if not job.is_alone:
-        _settled_versions(job, ledger, arrival)
+    if job.is_alone:
+        return
+    _settled_versions(job, ledger, arrival)
+    if any(entry.batch == arrival.batch for entry in FileLedger(job.lake).loaded(arrival.contract.name)):
+        raise BusyError(
+            "somebody else took it in at the same time",
+            where=arrival.facts.name,
+            cure="see to it that one ingest runs at a time, then `otklik maintain --force`",
+        )
 
 
 def _check_tables(lake: Lake, contract: Contract) -> None:

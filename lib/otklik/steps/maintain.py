@@ -101,7 +101,14 @@ def _take_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[Dama
     known = ledger.versions(list(unfinished))
     for table in unfinished:
         with maintenance.noting(stuck, table):
-            settle(job.lake, table, known.get(table), _NOBODY, job.progress.line)
+            settle(
+                job.lake,
+                table,
+                known.get(table),
+                _NOBODY,
+                job.progress.line,
+                is_forced=bool(job.options["force"]),
+            )
     return len(unfinished) - len(stuck)
 
 
@@ -135,7 +142,8 @@ def _orphans(job: Job, tables: list[str]) -> list[tuple[str, str]]:
         for run in Folder(job.lake.folder("models", task)).folders()
         if f"models/{task}/{run}" not in named
     ]
-    return left + half_written
+    # The files first: some lie in the folders.
+    return half_written + left
 
 
 def _pointer_flaws(lake: Lake) -> list[DamagedError]:

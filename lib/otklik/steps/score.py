@@ -135,9 +135,7 @@ def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, sc
     of_features = [bins for bins in champion.serving.bins if bins.feature in rows.columns]
     of_scores = [bins for bins in champion.serving.bins if bins.feature == SCORE]
     actual = {**counts_in(rows, of_features), **counts_in(scores, of_scores)}
-    moved = drift_of(champion.serving.expected, actual)
-    limit = question.task.checks.psi_warning
-    past = moved[moved["psi"] > limit]
+    moved = drift_of(champion.serving.expected, actual, question.task.checks.psi_warning)
     findings = pd.DataFrame(
         {
             "task": question.task.name,
@@ -146,12 +144,12 @@ def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, sc
             "feature": moved["feature"],
             "detail": DRIFT_DETAIL,
             "value": moved["psi"],
-            "action": ["warned" if value > limit else "kept" for value in moved["psi"]],
+            "action": ["warned" if has_drifted else "kept" for has_drifted in moved["has_drifted"]],
         }
     )
     named = {"task": question.task.name, "run_id": question.run_id, "kind": "drift"}
     replace_rows(job.lake, FINDINGS, findings, f"score {question.run_id} {champion.run_id}", named)
-    return ", ".join(f"{row.feature} PSI {row.psi:.2f}" for row in past.itertuples())
+    return ", ".join(f"{row.feature} PSI {row.psi:.2f}" for row in moved[moved["has_drifted"]].itertuples())
 
 
 def _write_list(job: Job, question: Question, scores: DataFrame) -> dict[str, int]:

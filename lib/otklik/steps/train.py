@@ -15,6 +15,7 @@ from otklik.errors import RefusedError
 from otklik.lake.ledger import record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
+from otklik.models.evaluate import auc_within
 from otklik.models.leaks import single_feature_auc, suspected_leaks
 from otklik.models.prepare import Finding, Preparation, Rules, features_of, findings_of, matrix, sample, slot_array
 from otklik.models.registry import has_sound_model
@@ -137,7 +138,8 @@ def require_enough(task: Task, labelled: Labelled) -> None:
     """See whether there are rows to learn from.
 
     Raises:
-        RefusedError: if there are fewer rows or positives than declared, or all have the same answer.
+        RefusedError: if there are fewer rows or positives than declared, or all have the same answer; if the champion
+            is to be chosen by pairs within a moment, and there are none.
     """
     rows, positives = len(labelled.label), int(labelled.label.sum())
     if positives in (0, rows) and rows:
@@ -150,6 +152,12 @@ def require_enough(task: Task, labelled: Labelled) -> None:
             f"({task.checks.minimum_rows} and {task.checks.minimum_positives})",
             where=task.name,
             cure="ingest more data, or lower checks.minimum_rows and checks.minimum_positives knowingly",
+        )
+    if task.champion.metric == "auc_within" and auc_within(labelled.label, labelled.as_of, np.zeros(rows)) is None:
+        raise RefusedError(
+            "no two rows with different answers share a decision moment: champion.metric auc_within does not exist",
+            where=task.name,
+            cure="set champion.metric to auc or log_loss, or round the moments in the rows' SQL",
         )
 
 

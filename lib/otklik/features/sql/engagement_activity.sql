@@ -52,7 +52,7 @@
 -- column activity_trend_{{ trend_window | name }}: log of events in the last {{ trend_window | in_english }} over those in the {{ trend_window | in_english }} before, each plus one | логарифм отношения числа событий за последние {{ trend_window | in_russian }} к предыдущим {{ trend_window | in_russian }} (к обоим прибавлено 1)
 {% endif %}
 {% if topics %}
--- column distinct_topics_{{ horizon.name | name }}: different topics in the last {{ horizon.name | in_english }} | разных тем за последние {{ horizon.name | in_russian }}
+-- column distinct_topics_{{ horizon.name | name }}: how many of the named topics in the last {{ horizon.name | in_english }} | сколько из названных тем за последние {{ horizon.name | in_russian }}
 {% endif %}
 -- column night_share_{{ horizon.name | name }}: share of events from 0 to 6 h, empty without events | доля событий с 0 до 6 ч, пусто без событий
 -- column morning_share_{{ horizon.name | name }}: share of events from 6 to 12 h, empty without events | доля событий с 6 до 12 ч, пусто без событий

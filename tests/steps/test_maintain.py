@@ -46,7 +46,6 @@ def leave_a_killed_run(lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPa
     with dying(monkeypatch, FileLedger, "record"):
         take_in("july.csv", "2,b")
     Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
-    Path(lake.folder("models", "calls", "0123"), "manifest.json.partial").touch()
 
 
 def test_it_takes_back_what_a_killed_run_left(
@@ -60,6 +59,7 @@ def test_it_takes_back_what_a_killed_run_left(
     with dying(monkeypatch, FileLedger, "record"):
         take_in("july.csv", "1,A", "2,b", "y,bad")
     Folder(lake.folder("models", "calls", "0123")).write("serving.json", json.dumps({}).encode())
+    Path(lake.folder("models", "calls", "0123", "manifest.json.partial")).write_text("half")
     Path(lake.folder("report")).mkdir()
     Path(lake.folder("report", "index.html.partial")).write_text("half")
     draft = Path(lake.folder("silver", "calls", "_delta_log", ".00000000000000000009.json.0123.tmp"))

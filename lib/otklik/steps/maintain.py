@@ -142,8 +142,9 @@ def _orphans(job: Job, tables: list[str]) -> list[tuple[str, str]]:
         for run in Folder(job.lake.folder("models", task)).folders()
         if f"models/{task}/{run}" not in named
     ]
-    # The files first: some lie in the folders.
-    return half_written + left
+    # A file in such a folder goes with it.
+    within = tuple(f"{folder}/{name}/" for folder, name in left)
+    return left + [(folder, name) for folder, name in half_written if not f"{folder}/{name}".startswith(within)]
 
 
 def _pointer_flaws(lake: Lake) -> list[DamagedError]:

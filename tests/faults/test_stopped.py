@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import PROJECT
-from tests.faults.harness import Bench, commits, environment
+from tests.faults.harness import Bench, commits, environment, stage_named
 
 #: Instead of seconds: as soon as the command has made a commit, and most of them are still to come.
 FIRST_COMMIT = "first commit"
@@ -20,19 +20,27 @@ SOON = 10
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("moment", "is_group"),
-    [(3, False), (9, False), (FIRST_COMMIT, False), (9, True), (FIRST_COMMIT, True)],
+    ("name", "moment", "is_group"),
+    [
+        ("ingest july", 3, False),
+        ("ingest july", 9, False),
+        ("ingest july", FIRST_COMMIT, False),
+        ("ingest july", 9, True),
+        ("ingest july", FIRST_COMMIT, True),
+        # While models are fitted in threads.
+        ("train", 20, False),
+    ],
     ids=lambda value: f"{value}",
 )
 @pytest.mark.parametrize(("number", "code", "by"), [(signal.SIGINT, 130, "the user"), (signal.SIGTERM, 143, "SIGTERM")])
 def test_a_stopped_command_ends_soon_and_goes_on_later(
-    bench: Bench, number: signal.Signals, code: int, by: str, moment: int | str, is_group: bool
+    bench: Bench, number: signal.Signals, code: int, by: str, name: str, moment: int | str, is_group: bool
 ) -> None:
     """A terminal's Ctrl-C and systemd's stop reach the whole group: Java hears them, too."""
-    stage, lake = "ingest july", bench.before("ingest july")
+    stage, lake = stage_named(name), bench.before(name)
     before = commits(lake)
     process = subprocess.Popen(
-        bench.command(lake, "ingest", "{files}/calls.toml", "{files}/july.csv"),
+        bench.command(lake, *stage.arguments),
         cwd=PROJECT,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -58,5 +66,5 @@ def test_a_stopped_command_ends_soon_and_goes_on_later(
             f"otklik: stopped by {by}; the same command goes on where it was"
         ]
     assert not (Path(lake) / "_lease.json").exists()
-    assert bench.run(lake, "ingest", "{files}/calls.toml", "{files}/july.csv") == 0
-    assert bench.differences(lake, stage) == ()
+    assert bench.run(lake, *stage.arguments) == 0
+    assert bench.differences(lake, name) == ()

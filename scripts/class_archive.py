@@ -8,6 +8,7 @@ Without an archive everything works, and every start takes some seconds longer.
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -34,7 +35,9 @@ def main() -> None:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
             java = processes.submit(work, Path(place), unfinished).result()
         # Java ends with the process that started it, and writes the archive then.
-        psutil.wait_procs([psutil.Process(number) for number in java if psutil.pid_exists(number)], timeout=PATIENCE)
+        _, alive = psutil.wait_procs([each for each in psutil.process_iter() if each.pid in java], timeout=PATIENCE)
+        if alive:
+            sys.exit(f"Java did not write the archive within {PATIENCE} s")
     unfinished.replace(session.CLASS_ARCHIVE)
 
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
@@ -144,6 +144,11 @@ def _maintain(parser: argparse.ArgumentParser) -> None:
         "--keep-days", metavar="N", type=int, default=30, help="old versions stay readable so long (default 30)"
     )
     parser.add_argument("--force", action="store_true", help="allow --keep-days under 7, and repairs without a lease")
+    parser.add_argument(
+        "--take-back-all",
+        action="store_true",
+        help="give up all commits that the ledger does not know, also those that no killed run can have left",
+    )
 
 
 def _unless_it_only_checks(given: argparse.Namespace) -> bool:
@@ -460,9 +465,8 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
         folder, now = Path(lake_root), datetime.now(UTC)
         # A lake that is not there is made by the commands that fill one, not by a slip in --lake. A volume looks like a
         # folder and is an object store: it knows no locks, and a holder on a cluster that is gone would never end.
-        # The work on a remote server goes on when this process is gone: a lease of this machine says nothing of it.
+        is_on_a_disk = lake_root.startswith("/") and not on_databricks
         settings = {} if submitted else read_properties(home.spark_properties(environment.spark))
-        is_on_a_disk = lake_root.startswith("/") and not on_databricks and "spark.remote" not in settings
         if writes and is_on_a_disk and (folder.is_dir() or given.command in ("ingest", "demo")):
             held = open_until_done.enter_context(
                 lease.held(folder, given.command, now, wait=given.wait, sleep=time.sleep, say=progress.line)
@@ -473,7 +477,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             else _spark_properties({**settings, **_catalog_properties(given)}, home, given, scratch)
         )
         # The client of a server of yours needs none.
-        if not submitted and "spark.remote" not in settings:
+        if not submitted and not _is_remote(settings):
             _require_java()
         with _stopped_while_starting():
             started = session.start(
@@ -505,11 +509,19 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             ),
             print_result=_print_result,
             scratch=scratch,
-            is_alone=held is not None,
-            lease_folder=folder if is_on_a_disk else None,
+            is_alone=held is not None and not _is_remote(settings),
+            lease_folder=folder if is_on_a_disk and not _is_remote(settings) else None,
             tracking=_tracking(),
         )
         return _load(script)(job)
+
+
+def _is_remote(settings: Mapping[str, str]) -> bool:
+    """Whether a Spark Connect server of somebody's does the work.
+
+    It goes on when this process is gone: the lease keeps others out meanwhile, and does not show that a writer is dead.
+    """
+    return "spark.remote" in settings or "SPARK_REMOTE" in os.environ
 
 
 def _tracking() -> Tracking | None:

@@ -13,16 +13,14 @@ SAYINGS = {
         "the disk is full",
         "free some space (lake, temporary folder) and run the same command again: it goes on where it was",
     ),
-    (
-        "Permission denied",
-        "Read-only file system",
-        "Operation not permitted",
-        # How Delta and Hadoop say that a folder could not be made; they do not say why.
-        "DELTA_CANNOT_CREATE_LOG_PATH",
-        "Mkdirs failed to create",
-    ): (
+    ("Permission denied", "Read-only file system", "Operation not permitted"): (
         "may not be written or read",
         "check the rights of the lake, the temporary folder and the files",
+    ),
+    # Delta and Hadoop do not say why.
+    ("DELTA_CANNOT_CREATE_LOG_PATH", "Mkdirs failed to create"): (
+        "a folder in the lake or for temporary files cannot be made",
+        "check rights and free space of both",
     ),
     ("OutOfMemoryError", "Cannot allocate memory"): (
         "there is not enough memory",

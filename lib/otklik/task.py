@@ -161,7 +161,9 @@ class Checks(Strict):
     on_suspected_leak: Literal["stop", "warn"] = "stop"
     on_nothing_to_gain: Literal["stop", "warn"] = "warn"
     rate_moved: float = Field(0.2, gt=0, description="relative gap between mean probability and observed rate")
-    psi_warning: float = Field(0.2, gt=0, description="population stability index of a feature")
+    psi_warning: float = Field(
+        0.2, gt=0, description="population stability index of a feature, warned of where chance does not give as much"
+    )
 
 
 class Evaluation(Strict):

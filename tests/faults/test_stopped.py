@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import PROJECT
-from tests.faults.harness import Bench, commits, environment, stage_named
+from tests.faults.harness import Bench, commits, stage_named, start
 
 #: Instead of seconds: as soon as the command has made a commit, and most of them are still to come.
 FIRST_COMMIT = "first commit"
+#: Or as soon as models are fitted, in threads.
+FITS = "fits"
 #: Seconds within which a stopped command is over.
 SOON = 10
 
@@ -27,8 +27,7 @@ SOON = 10
         ("ingest july", FIRST_COMMIT, False),
         ("ingest july", 9, True),
         ("ingest july", FIRST_COMMIT, True),
-        # While models are fitted in threads.
-        ("train", 20, False),
+        ("train", FITS, False),
     ],
     ids=lambda value: f"{value}",
 )
@@ -38,31 +37,29 @@ def test_a_stopped_command_ends_soon_and_goes_on_later(
 ) -> None:
     """A terminal's Ctrl-C and systemd's stop reach the whole group: Java hears them, too."""
     stage, lake = stage_named(name), bench.before(name)
-    before = commits(lake)
-    process = subprocess.Popen(
-        bench.command(lake, *stage.arguments),
-        cwd=PROJECT,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    if moment == FIRST_COMMIT:
-        while process.poll() is None and commits(lake) == before:
-            time.sleep(0.01)
-    else:
-        time.sleep(float(moment))
+    before, said, begun = commits(lake), lake.with_suffix(".said"), time.monotonic()
+    process = start(bench.command(lake, *stage.arguments), said)
 
+    def is_reached() -> bool:
+        if moment == FIRST_COMMIT:
+            return commits(lake) != before
+        if moment == FITS:
+            return "prepare: random split" in said.read_text(encoding="utf-8")
+        return time.monotonic() >= begun + float(moment)
+
+    while process.poll() is None and not is_reached():
+        time.sleep(0.01)
     if is_group:
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    _, said = process.communicate(timeout=SOON)
+    process.wait(SOON)
 
-    if process.returncode != 0 or moment == FIRST_COMMIT:
+    if process.returncode != 0 or moment in (FIRST_COMMIT, FITS):
         assert process.returncode == code
         # Lines of progress are indented.
-        assert [line for line in said.splitlines() if not line.startswith(("NOTE: ", "  "))] == [
+        lines = said.read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if not line.startswith(("NOTE: ", "  "))] == [
             f"otklik: stopped by {by}; the same command goes on where it was"
         ]
     assert not (Path(lake) / "_lease.json").exists()

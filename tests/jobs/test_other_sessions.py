@@ -28,7 +28,8 @@ MODES = {"catalog": ("--catalog", "spark_catalog"), "connect": ("--env", "connec
 PATIENCE = 3_600
 
 
-#: Commands one after the other in one process: what Java and Python have to load is loaded once.
+#: Commands one after the other in one process: what Java and Python have to load is loaded once. That a later process
+#: finds what an earlier one made is tried by the long tests.
 IN_ONE_PROCESS = "import json, sys; from otklik.cli import main; sys.exit(max(map(main, json.loads(sys.argv[1]))))"
 
 

@@ -1,5 +1,6 @@
 """What killed writers leave behind, and what becomes of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_batch_that_runs_again_goes_on_behind_its_own_commits(lake: Lake) -> N
     known = lake.append(POSTS, posts(lake, 1), "ingest a").version
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
 
-    base = settle(lake, POSTS.name, known, "ingest b", quiet)
+    base = settle(lake, {POSTS.name: known}, "ingest b", quiet)[POSTS.name]
     lake.append(POSTS, posts(lake, 2), "ingest b", after=base.version)
 
     assert numbers(lake) == [1, 2]
@@ -46,7 +47,7 @@ def test_another_batch_takes_back_what_the_ledger_does_not_know(lake: Lake) -> N
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
     said: list[str] = []
 
-    base = settle(lake, POSTS.name, known, "ingest c", said.append)
+    base = settle(lake, {POSTS.name: known}, "ingest c", said.append)[POSTS.name]
     lake.append(POSTS, posts(lake, 3), "ingest c", after=base.version)
 
     assert numbers(lake) == [1, 3]
@@ -61,19 +62,33 @@ def test_commits_that_no_killed_run_can_have_left_stay_unless_forced(lake: Lake,
         lake.append(POSTS, posts(lake, number), label, after=known)
 
     with pytest.raises(DamagedError, match="no killed run can have left"):
-        settle(lake, POSTS.name, known, "ingest d", quiet)
+        settle(lake, {POSTS.name: known}, "ingest d", quiet)
     assert numbers(lake) == [1, *range(2, 2 + len(labels))]
 
-    settle(lake, POSTS.name, known, "ingest d", quiet, is_forced=True)
+    settle(lake, {POSTS.name: known}, "ingest d", quiet, takes_all=True)
     assert numbers(lake) == [1]
+
+
+def test_where_one_table_is_not_to_be_touched_none_is(lake: Lake) -> None:
+    """A batch is in several tables: some taken back and some not would be worse than none."""
+    others = replace(POSTS, name="silver.others")
+    known = {table.name: lake.append(table, posts(lake, 1), "ingest a").version for table in (POSTS, others)}
+    lake.append(POSTS, posts(lake, 2), "ingest b", after=known[POSTS.name])
+    for batch in ("ingest b", "ingest c"):
+        lake.append(others, posts(lake, 2), batch, after=known[others.name])
+
+    with pytest.raises(DamagedError, match=r"silver\.others: 2 commits"):
+        settle(lake, known, "ingest d", quiet)
+
+    assert numbers(lake) == [1, 2]
 
 
 def test_what_was_taken_back_can_be_written_again(lake: Lake) -> None:
     known = lake.append(POSTS, posts(lake, 1), "ingest a").version
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
-    settle(lake, POSTS.name, known, "ingest c", quiet)
+    settle(lake, {POSTS.name: known}, "ingest c", quiet)
 
-    base = settle(lake, POSTS.name, known, "ingest b", quiet)
+    base = settle(lake, {POSTS.name: known}, "ingest b", quiet)[POSTS.name]
     lake.append(POSTS, posts(lake, 2), "ingest b", after=base.version)
 
     assert numbers(lake) == [1, 2]
@@ -81,7 +96,7 @@ def test_what_was_taken_back_can_be_written_again(lake: Lake) -> None:
 
 def test_the_first_batch_of_a_table_is_taken_back_to_nothing(lake: Lake) -> None:
     lake.append(POSTS, posts(lake, 1), "ingest a")
-    settle(lake, POSTS.name, None, "ingest b", quiet)
+    settle(lake, {POSTS.name: None}, "ingest b", quiet)
     assert numbers(lake) == []
 
 
@@ -102,11 +117,11 @@ def test_delta_itself_refuses_the_second_of_two_equal_writes(lake: Lake, monkeyp
 
 def test_a_table_older_than_the_ledger_is_damaged(lake: Lake) -> None:
     with pytest.raises(DamagedError, match="version 3"):
-        settle(lake, POSTS.name, 3, "ingest a", quiet)
+        settle(lake, {POSTS.name: 3}, "ingest a", quiet)
     lake.append(POSTS, posts(lake, 1), "ingest a")
     with pytest.raises(DamagedError, match="version 3"):
-        settle(lake, POSTS.name, 3, "ingest a", quiet)
-    assert settle(lake, "silver.others", None, "ingest a", quiet) == Base(NOTHING)
+        settle(lake, {POSTS.name: 3}, "ingest a", quiet)
+    assert settle(lake, {"silver.others": None}, "ingest a", quiet)["silver.others"] == Base(NOTHING)
 
 
 def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: Lake, spark: SparkSession) -> None:
@@ -115,7 +130,7 @@ def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: La
     spark.sql(f"OPTIMIZE {lake.reference(POSTS.name)}")
     compacted = lake.version(POSTS.name)
     assert with_same_rows(lake, POSTS.name, known) == compacted
-    assert settle(lake, POSTS.name, known, "ingest 9", quiet) == Base(known)
+    assert settle(lake, {POSTS.name: known}, "ingest 9", quiet)[POSTS.name] == Base(known)
 
     lake.append(POSTS, posts(lake, 9), "ingest 9", after=known)
 
@@ -131,7 +146,7 @@ def test_what_was_compacted_and_vacuumed_is_read_settled_and_brought_back(lake: 
     lake.append(POSTS, posts(lake, 9), "ingest 9", after=known)
 
     assert sorted(row.id for row in rows_at(lake, POSTS.name, known).collect()) == [0, 1, 2]
-    settle(lake, POSTS.name, known, "ingest 8", quiet)
+    settle(lake, {POSTS.name: known}, "ingest 8", quiet)
     assert numbers(lake) == [0, 1, 2]
     lake.replace(POSTS, posts(lake, 7), "another")
     assert bring_back(lake, POSTS.name, known) == lake.version(POSTS.name)

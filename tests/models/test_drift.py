@@ -99,6 +99,10 @@ def test_few_rows_pass_any_limit_by_chance_and_seldom_what_chance_gives(rows: in
     assert psi_of_chance(trained, drawn[0].tolist(), tried=30) > psi_of_chance(trained, drawn[0].tolist(), tried=1)
     if rows <= 30:
         assert (indices > 0.2).mean() > 0.5
+    if rows == 30:
+        found = drift_of({"age": trained}, {"age": drawn[int(np.argsort(indices)[-200])].tolist()}, 0.2)
+        assert found["psi"].item() > 0.2
+        assert found["has_drifted"].tolist() == [False]
     moved = [rows // 2, *[rows // 18] * 9]
     assert drift_of({"age": trained}, {"age": moved}, 0.2)["has_drifted"].tolist() == [True]
 

@@ -33,8 +33,11 @@ def test_the_page_prints(browser: Any, pages: dict[Language, str], tmp_path: Pat
         page.emulate_media(media="print")
         assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
         assert brightness(page.evaluate("getComputedStyle(document.body).backgroundColor")) == 255
-        heights = page.evaluate("[...document.querySelectorAll('details:not([open]) table')].map(t => t.offsetHeight)")
-        assert heights and all(height > 0 for height in heights)
+        folded = "[...document.querySelectorAll('details:not([open]) table')].map(table => table.checkVisibility())"
+        assert page.evaluate(folded) and all(page.evaluate(folded))
+        page.emulate_media(media="screen")
+        assert not any(page.evaluate(folded))
+        page.emulate_media(media="print")
         assert page.pdf(prefer_css_page_size=True)[:5] == b"%PDF-"
     finally:
         context.close()

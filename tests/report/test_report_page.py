@@ -134,7 +134,7 @@ def test_files_that_were_replaced_are_shown_but_not_counted(make_facts: MakeFact
             "1 of 3 features have drifted past the limit of 0.2 (PSI); most: city, 0.40. The PSI of the model's own",
         ),
         (
-            0.1,
+            0.4,
             "kept",
             "No feature has drifted past the limit of 0.2 (PSI) by more than chance. The PSI of the model's own",
         ),

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.bench import CALLS, TakeIn, dying, job_on, register_model
@@ -31,8 +32,15 @@ def maintain(
     force: bool = False,
     check_only: bool = False,
     is_alone: bool = True,
+    take_back_all: bool = False,
 ) -> int:
-    job = job_on(lake, scratch, keep_days=keep_days, force=force, check_only=check_only)
+    options: dict[str, Any] = {
+        "keep_days": keep_days,
+        "force": force,
+        "check_only": check_only,
+        "take_back_all": take_back_all,
+    }
+    job = job_on(lake, scratch, None, **options)
     return maintain_lake(replace(job, is_alone=is_alone))
 
 
@@ -117,7 +125,7 @@ def test_what_a_living_writer_has_not_finished_is_no_flaw(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     leave_a_killed_run(lake, take_in, monkeypatch)
-    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True)
+    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True, take_back_all=False)
     job = replace(job, is_alone=False, lease_folder=Path(lake.root))
     capsys.readouterr()
 
@@ -210,6 +218,25 @@ def test_a_table_that_is_gone_or_older_than_the_ledger_is_named_beside_the_other
         "wrong: bronze.calls",
         "wrong: silver.calls",
     ]
+
+
+@pytest.mark.long
+def test_what_no_killed_run_can_have_left_is_named_and_stays(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows were deleted by hand: to bring them back in silence would undo somebody's erasure."""
+    take_in("june.csv", "1,a", "2,b")
+    lake.spark.sql(f"DELETE FROM {lake.reference('silver.calls')} WHERE id = 2")
+    capsys.readouterr()
+    said = "wrong: silver.calls: 1 commits that the ledger does not know, and no killed run can have left"
+
+    for only_checks in (True, False):
+        assert maintain(lake, tmp_path, check_only=only_checks, force=True) == 1
+        assert [line.partition(": the ledger is")[0] for line in wrong(capsys)][:1] == [said]
+    assert lake.read("silver.calls").count() == 1
+
+    assert maintain(lake, tmp_path, take_back_all=True) == 0
+    assert lake.read("silver.calls").count() == 2
 
 
 @pytest.mark.long
@@ -359,7 +386,7 @@ def test_silver_is_compared_with_the_contract_under_which_it_came_in(
     take_in("june.csv", "1,a")
     sources = tmp_path / "home" / "conf" / "sources"
     sources.mkdir(parents=True)
-    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True)
+    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True, take_back_all=False)
     job = replace(job, home=Home(tmp_path / "home"))
 
     (sources / "calls.toml").write_text(CALLS.replace("text =", "said ="), encoding="utf-8")

@@ -74,7 +74,9 @@ def noting(flaws: list[DamagedError], table: str) -> Iterator[None]:
     """What stops a look at one table is a flaw of that table, and the others are looked at."""
     try:
         yield
-    except (MissingResultError, DamagedError) as fault:
+    except DamagedError as fault:
+        flaws.append(fault)
+    except MissingResultError as fault:
         flaws.append(DamagedError(fault.what, where=fault.where, cure=_CURE))
     except Exception as fault:
         if not says_vacuumed(fault):

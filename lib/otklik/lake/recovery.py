@@ -7,7 +7,7 @@ that comes takes them back first. Readers look at the version that the ledger kn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -34,6 +34,7 @@ _SAME_ROWS = frozenset(
 )
 
 
+#: How the labels of batches begin.
 _OF_BATCHES = "ingest"
 
 
@@ -67,29 +68,21 @@ class Base:
     is_begun: bool = False
 
 
-def settle(
-    lake: Lake,
-    table: str,
-    known: int | None,
-    label: str,
-    say: Callable[[str], None],
-    *,
-    is_alone: bool = True,
-    is_forced: bool = False,
-) -> Base:
-    """Take back what dead writers left in a table, except the commits of the batch that runs now.
+def judge(
+    lake: Lake, table: str, known: int | None, label: str, *, is_alone: bool = True, takes_all: bool = False
+) -> tuple[Base, list[Commit]]:
+    """What dead writers left in a table, the commits of the batch that runs now apart.
 
     Args:
         lake: the lake.
         table: its name.
         known: the newest version in the ledger; None where the ledger knows none.
         label: of the batch that runs now.
-        say: is told what was taken back.
-        is_alone: whether nobody else can be writing; if somebody can, nothing is taken back.
-        is_forced: whether commits go that no killed run can have left, too.
+        is_alone: whether nobody else can be writing.
+        takes_all: whether commits that no killed run can have left are to be taken back, too.
 
     Returns:
-        Behind what the batch writes; version `NOTHING` where there is no such table yet.
+        Behind what the batch writes (version `NOTHING` where there is no such table yet), and what must go first.
 
     Raises:
         DamagedError: if the table is older than the ledger, or has commits that no killed run can have left: of
@@ -104,29 +97,68 @@ def settle(
             cure="restore the lake from a backup, or ingest into a fresh lake",
         )
     if commits is None:
-        return Base(NOTHING)
+        return Base(NOTHING), []
     # A table that the ledger does not know begins with the commit that made it.
     base, unknown = unknown_commits(commits, 0 if known is None else known)
     if all((commit.label or "").startswith(label) for commit in unknown):
-        return Base(base, is_begun=bool(unknown))
+        return Base(base, is_begun=bool(unknown)), []
+    batches = {_batch_of(commit) for commit in unknown}
+    # Where several may write at once, commits of several batches may be theirs.
+    if not takes_all and (None in batches or (is_alone and len(batches) > 1)):
+        raise DamagedError(
+            f"{len(unknown)} commits that the ledger does not know, and no killed run can have left: the ledger is not "
+            "the newest, or somebody else changed rows",
+            where=table,
+            cure="restore ops.files or the table from a backup, or give up what they wrote: "
+            "`otklik maintain --take-back-all`",
+        )
     if not is_alone:
         raise BusyError(
             f"{len(unknown)} commits that the ledger does not know: of a killed run, or of one that still writes",
             where=table,
             cure="see to it that nothing else writes to the lake, then run `otklik maintain --force`",
         )
-    batches = {_batch_of(commit) for commit in unknown}
-    if not is_forced and (None in batches or len(batches) > 1):
-        raise DamagedError(
-            f"{len(unknown)} commits that the ledger does not know, and no killed run can have left: the ledger is not "
-            "the newest, or somebody else changed rows",
-            where=table,
-            cure="restore ops.files or the table from a backup, or give up what they wrote: `otklik maintain --force`",
-        )
-    # Not `base` itself: it may have been compacted since, and its own files vacuumed.
-    restored = lake.restore(table, unknown[0].version - 1)
-    say(f"    {table}: took back {len(unknown)} unfinished commits of an earlier run")
-    return Base(restored)
+    return Base(base), unknown
+
+
+def settle(
+    lake: Lake,
+    known: Mapping[str, int | None],
+    label: str,
+    say: Callable[[str], None],
+    *,
+    is_alone: bool = True,
+    takes_all: bool = False,
+) -> dict[str, Base]:
+    """Take back what dead writers left in some tables: all of it, or nothing where one of them is not to be touched.
+
+    Args:
+        lake: the lake.
+        known: table → its newest version in the ledger; None where the ledger knows none.
+        label: of the batch that runs now; its own commits stay.
+        say: is told what was taken back.
+        is_alone: whether nobody else can be writing; if somebody can, nothing is taken back.
+        takes_all: whether commits that no killed run can have left go, too.
+
+    Returns:
+        Table → behind what the batch writes.
+
+    Raises:
+        DamagedError: as `judge`.
+        BusyError: as `judge`.
+    """
+    judged = {
+        table: judge(lake, table, version, label, is_alone=is_alone, takes_all=takes_all)
+        for table, version in known.items()
+    }
+    bases = {}
+    for table, (base, left) in judged.items():
+        if left:
+            # Not `base` itself: it may have been compacted since, and its own files vacuumed.
+            base = Base(lake.restore(table, left[0].version - 1))  # noqa: PLW2901
+            say(f"    {table}: took back {len(left)} unfinished commits of an earlier run")
+        bases[table] = base
+    return bases
 
 
 def with_same_rows(lake: Lake, table: str, version: int) -> int:

@@ -149,7 +149,8 @@ def psi_of_chance(expected: Sequence[int], actual: Sequence[int], tried: int) ->
 
     Without drift it is spread like (1/n + 1/m) times chi-squared with one degree of freedom less than there are bins
     (Yurdakul & Naranjo 2020, "Statistical properties of the population stability index"), whose quantile is by Wilson &
-    Hilferty 1931. With few rows it passes any fixed limit.
+    Hilferty 1931. With few rows it passes any fixed limit. Rows are taken as independent: where one customer has many,
+    chance gives more.
 
     Args:
         expected: rows per bin in training.

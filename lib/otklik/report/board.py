@@ -72,7 +72,7 @@ def read(facts: ReportFacts) -> Board:
     )
     frame = frame.drop(columns="_order")
     if not facts.has_time:
-        # All rows share a moment that stands for none: their pairs within it are all pairs.
+        # Where the task knows no time, moments say nothing: mostly all rows share one, and any pair is within it.
         frame = frame.assign(auc_within=None, auc_within_low=None, auc_within_high=None)
     split = "time" if (frame["split"] == "time").any() else "random"
     champion = None if facts.champion is None else str(facts.champion["model"])

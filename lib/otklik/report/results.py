@@ -129,10 +129,8 @@ def _main_cells(board: Board, row: Row, has_time: bool, has_profit: bool, voice:
     name = head(words(f"model.{row['model']}"), mark=words("models.champion") if row["model"] == board.champion else "")
     moved = words("models.moved_mark") if board.has_moved(row) else ""
     cells = [name, number(decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], decimal))]
-    if has_time:
-        within = formats.interval(row["auc_within_low"], row["auc_within_high"], decimal)
-        cells.append(number(decimal(row["auc_within"]), within))
     cells += [
+        *([_within_cell(row, voice)] if has_time else []),
         _accuracy_cell(row, voice),
         number(decimal(row["pr_auc"])),
         number(
@@ -149,6 +147,12 @@ def _main_cells(board: Board, row: Row, has_time: bool, has_profit: bool, voice:
         money = formats.interval(row["profit_low"], row["profit_high"], formats.money)
         cells.append(number(formats.money(row["profit"]), money))
     return cells
+
+
+def _within_cell(row: Row, voice: Voice) -> Cell:
+    decimal = voice.formats.decimal
+    interval = voice.formats.interval(row["auc_within_low"], row["auc_within_high"], decimal)
+    return number(decimal(row["auc_within"]), interval)
 
 
 def _accuracy_cell(row: Row, voice: Voice) -> Cell:
@@ -197,8 +201,8 @@ def _ways_table(board: Board, voice: Voice) -> Table:
 def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> Table:
     words, formats = voice.words, voice.formats
     has_profit = facts.task.decision is not None
-    titles = ["model", "calibration", "rows", "accuracy", "auc", "within", "pr", "log_loss", "brier", "ece", "mean"]
-    titles += ["rate", "lift", "gain"] + (["profit"] if has_profit else [])
+    titles = ["model", "calibration", "rows", "accuracy", "auc", *(["within"] if facts.has_time else []), "pr"]
+    titles += ["log_loss", "brier", "ece", "mean", "rate", "lift", "gain", *(["profit"] if has_profit else [])]
     rows: list[list[Cell]] = []
     groups: dict[int, str] = {}
     faded = set()
@@ -218,10 +222,7 @@ def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> Table:
             number(formats.integer(row["rows"])),
             _accuracy_cell(row, voice),
             number(formats.decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], formats.decimal)),
-            number(
-                formats.decimal(row["auc_within"]),
-                formats.interval(row["auc_within_low"], row["auc_within_high"], formats.decimal),
-            ),
+            *([_within_cell(row, voice)] if facts.has_time else []),
             number(formats.decimal(row["pr_auc"])),
             number(formats.decimal(row["log_loss"])),
             number(formats.decimal(row["brier"])),

@@ -34,8 +34,9 @@ class Balance:
         duplicates: rows that another row of the file replaces, being the same under the key.
         warnings: rows per rule of severity warn that they break; `lookalikes`: rows equal to an earlier one in all
             but the columns the contract names; `records_in_quotes`: rows of several lines of which each looks like a
-            record, as if a quote too many had eaten them; its name says in which record that begins.
+            record, as if a quote too many had eaten them.
         failures: rows per rule of severity fail that they break.
+        first_in_quotes: the first record of those that `records_in_quotes` counts.
     """
 
     rows: int
@@ -44,6 +45,7 @@ class Balance:
     duplicates: int
     warnings: dict[str, int]
     failures: dict[str, int]
+    first_in_quotes: int | None = None
 
 
 def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
@@ -155,9 +157,7 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
     broken = {rule.name: counts[f"rule_{n}"] for n, rule in enumerate(noted) if counts[f"rule_{n}"]}
     severities = {rule.name: rule.severity for rule in noted}
     warnings = {name: rows for name, rows in broken.items() if severities[name] == "warn"}
-    eaten = f"records_in_quotes (the quote opens in record {counts.first_in_quotes})"
-    found = {"lookalikes": counts.lookalikes, eaten: counts.records_in_quotes}
-    warnings |= {name: rows for name, rows in found.items() if rows}
+    warnings |= {name: counts[name] for name in ("lookalikes", "records_in_quotes") if counts[name]}
     return Balance(
         rows=counts.rows,
         accepted=counts.rows - counts.rejected - counts.duplicates,
@@ -165,6 +165,7 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
         duplicates=counts.duplicates,
         warnings=warnings,
         failures={name: rows for name, rows in broken.items() if severities[name] == "fail"},
+        first_in_quotes=counts.first_in_quotes,
     )
 
 

@@ -386,7 +386,7 @@ class Contract(Strict):
             f"time.known: a row is known by {self.time.event}, which must be required then: without it a row would be "
             "known at every moment": is_known_by_it and not event.required,
             f"time.delay: {self.time.event} is a day, and what happens on it is not known when it begins: write '1d' "
-            "or more": is_known_by_it and event.type == "date" and is_short,
+            "or more (2d west of Greenwich)": is_known_by_it and event.type == "date" and is_short,
         }
         return [fault for fault, holds in faults.items() if holds]
 

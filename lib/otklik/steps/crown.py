@@ -21,7 +21,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import DamagedError
+from otklik.errors import DamagedError, RefusedError
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
 from otklik.lake.tables import EXPLANATIONS
@@ -51,6 +51,8 @@ from otklik.task import Champion
 
 #: Rows of the sample on which importances and partial dependence are measured.
 _EXPLAINED_ROWS = 4_000
+#: And of each answer at least so many, if there are.
+_OF_RARE = 200
 #: Features whose partial dependence is drawn.
 _EXPLAINED_FEATURES = 6
 #: The most that two ways to compute one probability may differ.
@@ -115,9 +117,11 @@ def _free_folder(job: Job, question: Question) -> tuple[str, list[str]]:
     runs = registry.history(job.lake, task)
     before = [str(folder).rpartition("/")[2] for folder in runs.loc[runs["run_id"] == run_id, "folder"].unique()]
     names = (run_id if number == 1 else f"{run_id}-{number}" for number in itertools.count(1))
-    free = next(name for name in names if name not in before)
     models = Folder(job.lake.folder("models", task))
-    if free in models.folders():
+    there = models.folders()
+    # Where others may write at once, a folder may be the one that another training is writing.
+    free = next(name for name in names if name not in before and (job.is_alone or name not in there))
+    if free in there:
         # What a killed training left would be taken for files of the new model.
         models.delete(free)
     return f"models/{task}/{free}", before
@@ -144,6 +148,12 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     names: list[str] = [n for n in task.champion.candidates if getattr(task.models, n) is not None]
     values = {name: measure(contest.labelled, _decisive(contest, name).inner, task.champion.metric) for name in names}
     chosen = max(names, key=lambda name: values[name])
+    if values[chosen] == -np.inf:
+        raise RefusedError(
+            f"champion.metric {task.champion.metric} does not exist for the rows that the models are chosen by",
+            where=task.name,
+            cure="set champion.metric to auc",
+        )
     prepared = contest.prepared["random"]
     slots = contest.preparations["random"].only(with_leaks=False)
     fitted = executor.map(
@@ -264,8 +274,8 @@ def _odds_ratios(question: Question, contest: Contest, finals: Finals, executor:
 def _permutation(question: Question, contest: Contest, finals: Finals) -> pd.DataFrame:
     """On rows the model had not seen: the time test part by the model of the past, or fold 0 by its fold model.
 
-    Of each answer up to half the sample, because a draw of all rows may hold none of a rare one. AUC, which is what is
-    lost, does not depend on how many there are of each. Nothing where only one answer was seen.
+    The sample has the answers as they come, but for a rare one, of which it would hold few or none. Nothing where only
+    one answer was seen.
     """
     split = "random" if finals.past is None else "time"
     judgement = _decisive(contest, finals.chosen)
@@ -275,13 +285,14 @@ def _permutation(question: Question, contest: Contest, finals: Finals) -> pd.Dat
     model = finals.folds[fold.number] if finals.past is None else finals.past
     tested = contest.prepared[split].where(fold.outer.predicts)
     columns = [F.col("row_hash"), F.col("label"), vector_to_array(F.col(WITHOUT)).alias("numbers")]
-    answers = contest.labelled.label[judgement.tested.places]
+    answers = contest.labelled.label[judgement.tested.places[judgement.fold == fold.number]]
+    share = min(1.0, _EXPLAINED_ROWS / max(len(answers), 1))
     rows = pd.concat(
-        sample(tested.where(F.col("label") == answer), columns, _EXPLAINED_ROWS // 2, count, "explained")
+        sample(tested.where(F.col("label") == answer), columns, max(round(share * count), _OF_RARE), count, "explained")
         for answer, count in ((0, int((answers == 0).sum())), (1, int((answers == 1).sum())))
     )
     label = rows["label"].to_numpy()
-    if label.min(initial=1) == label.max(initial=0):
+    if len(np.unique(label)) < 2:
         return pd.DataFrame({"feature": pd.Series(dtype=str), "value": [], "low": [], "high": []})
     predict: Predict = model.probability
     return permutation_importance(

@@ -145,6 +145,10 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
             step.say(f"instead of the {old.rows:,} rows that had this name")
     for rule, rows in sorted(counts.warnings.items()):
         job.progress.warn(f"{facts.name}: {rule}: {rows:,} rows")
+    if counts.first_in_quotes is not None:
+        job.progress.warn(
+            f"{facts.name}: the first quote that may have eaten rows opens in record {counts.first_in_quotes}"
+        )
     return entry
 
 
@@ -178,11 +182,8 @@ def _settled_versions(job: Job, ledger: FileLedger, arrival: Arrival) -> dict[st
     name = arrival.contract.name
     tables = [f"bronze.{name}", REJECTED.name, f"silver.{name}"]
     known = ledger.versions(tables)
-    label = label_of(arrival.batch)
-    return {
-        table: settle(job.lake, table, known.get(table), label, job.progress.line, is_alone=job.is_alone)
-        for table in tables
-    }
+    versions = {table: known.get(table) for table in tables}
+    return settle(job.lake, versions, label_of(arrival.batch), job.progress.line, is_alone=job.is_alone)
 
 
 @contextlib.contextmanager
@@ -223,7 +224,7 @@ def _refuse_disturbed(job: Job, ledger: FileLedger, arrival: Arrival) -> None:
         raise BusyError(
             "somebody else took it in at the same time",
             where=arrival.facts.name,
-            cure="see to it that one ingest runs at a time, then `otklik maintain --force`",
+            cure="see to it that one ingest runs at a time, and run the same command again",
         )
 
 

@@ -10,7 +10,7 @@ from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.maintenance import Expected
-from otklik.lake.recovery import settle
+from otklik.lake.recovery import judge, settle
 from otklik.lake.store import Lake
 from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURE_KEYS, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
@@ -58,7 +58,7 @@ def maintain_lake(job: Job) -> int:
                 step.say("left out: no lease shows whether somebody else writes; --force repairs")
         tables = maintenance.table_names(job.lake)
     with job.progress.step("check") as step:
-        leftovers = stuck + _leftovers(job, ledger, tables)
+        leftovers = list({flaw.line(): flaw for flaw in stuck + _leftovers(job, ledger, tables)}.values())
         # One that began meanwhile is no killed run either.
         writer = writer or _writer(job)
         flaws = ([] if writer is not None else leftovers) + _flaws(job, ledger, tables)
@@ -95,20 +95,20 @@ def _may_repair(job: Job) -> bool:
 def _take_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[DamagedError]) -> int:
     """Undo the commits of batches that never came to their end; returns how many tables were brought back.
 
-    What could not be brought back is added to `stuck`.
+    A batch is in several tables: where one of them is not to be touched, none is. What stands in the way is added to
+    `stuck`.
     """
     unfinished = maintenance.unfinished(job.lake, ledger, tables)
     known = ledger.versions(list(unfinished))
+    takes_all = bool(job.options["take_back_all"])
     for table in unfinished:
         with maintenance.noting(stuck, table):
-            settle(
-                job.lake,
-                table,
-                known.get(table),
-                _NOBODY,
-                job.progress.line,
-                is_forced=bool(job.options["force"]),
-            )
+            judge(job.lake, table, known.get(table), _NOBODY, takes_all=takes_all)
+    if stuck:
+        return 0
+    for table in unfinished:
+        with maintenance.noting(stuck, table):
+            settle(job.lake, {table: known.get(table)}, _NOBODY, job.progress.line, takes_all=takes_all)
     return len(unfinished) - len(stuck)
 
 
@@ -157,10 +157,15 @@ def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedE
     """What no ledger knows: a killed run's, unless somebody is writing it just now."""
     has_lease = job.is_alone or job.lease_folder is not None
     cure = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
-    commits = [
-        DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
-        for table, count in maintenance.unfinished(job.lake, ledger, tables).items()
-    ]
+    unfinished = maintenance.unfinished(job.lake, ledger, tables)
+    known = ledger.versions(list(unfinished))
+    commits: list[DamagedError] = []
+    for table, count in unfinished.items():
+        with maintenance.noting(commits, table):
+            judge(job.lake, table, known.get(table), _NOBODY)
+            commits.append(
+                DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
+            )
     half_made = [
         DamagedError("a killed run had only begun to make it", where=table, cure=f"{cure} removes it")
         for table in tables
@@ -232,7 +237,11 @@ def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:
     file, loaded = job.home.path / "conf" / "sources" / f"{source}.toml", ledger.loaded(source)
     if not loaded or not file.is_file():
         return None
-    contract = load(Contract, file, {})
+    try:
+        contract = load(Contract, file, {})
+    except ConfigurationError:
+        # Whoever ingests is told. It came in under another one, which was a contract then.
+        return None
     return contract if hash_of_contract(contract) == loaded[-1].contract_hash else None
 
 

@@ -107,7 +107,7 @@ def judge(
     if not takes_all and (None in batches or (is_alone and len(batches) > 1)):
         raise DamagedError(
             f"{len(unknown)} commits that the ledger does not know, and no killed run can have left: the ledger is not "
-            "the newest, or somebody else changed rows",
+            "the newest, or somebody else changed the table",
             where=table,
             cure="restore ops.files or the table from a backup, or give up what they wrote: "
             "`otklik maintain --take-back-all`",

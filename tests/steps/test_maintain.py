@@ -398,8 +398,8 @@ def test_silver_is_compared_with_the_contract_under_which_it_came_in(
     capsys.readouterr()
     assert maintain_lake(job) == 1
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
-        "wrong: silver.calls: 1 commits that the ledger does not know, and no killed run can have left: the ledger is not "
-        "the newest, or somebody else changed the table",
+        "wrong: silver.calls: 1 commits that the ledger does not know, and no killed run can have left: the ledger is "
+        "not the newest, or somebody else changed the table",
         "wrong: silver.calls: not as defined: mood string (not defined)",
     ]
 

@@ -147,16 +147,17 @@ def _mark_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
     return [_not_as_defined(table, f"other columns are marked as personal: {', '.join(others)}")] if others else []
 
 
-def unfinished(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> dict[str, int]:
-    """Those of the tables that hold records and have commits that the ledger does not know → how many."""
+def unfinished(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> list[str]:
+    """Those of the tables that hold records and have commits that the ledger does not know."""
     of_records = [table for table in tables if table.startswith(_OF_RECORDS)]
     known = ledger.versions(of_records)
-    counted = {}
+    found = []
     for table in of_records:
         commits = lake.commits(table, known.get(table, NOTHING)) or []
         _, unknown = unknown_commits(commits, known.get(table, 0))
-        counted[table] = len(unknown)
-    return {table: count for table, count in counted.items() if count}
+        if unknown:
+            found.append(table)
+    return found
 
 
 def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:

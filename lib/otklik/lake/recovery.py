@@ -7,7 +7,7 @@ that comes takes them back first. Readers look at the version that the ledger kn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -151,14 +151,15 @@ def settle(
         table: judge(lake, table, version, label, is_alone=is_alone, takes_all=takes_all)
         for table, version in known.items()
     }
-    bases = {}
-    for table, (base, left) in judged.items():
-        if left:
-            # Not `base` itself: it may have been compacted since, and its own files vacuumed.
-            base = Base(lake.restore(table, left[0].version - 1))  # noqa: PLW2901
-            say(f"    {table}: took back {len(left)} unfinished commits of an earlier run")
-        bases[table] = base
-    return bases
+    return {table: take_back(lake, table, left, say) if left else base for table, (base, left) in judged.items()}
+
+
+def take_back(lake: Lake, table: str, left: Sequence[Commit], say: Callable[[str], None]) -> Base:
+    """Undo commits that `judge` found; returns behind what to write then."""
+    # Not the base itself: it may have been compacted since, and its own files vacuumed.
+    restored = lake.restore(table, left[0].version - 1)
+    say(f"    {table}: took back {len(left)} unfinished commits of an earlier run")
+    return Base(restored)
 
 
 def with_same_rows(lake: Lake, table: str, version: int) -> int:

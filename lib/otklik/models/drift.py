@@ -176,12 +176,11 @@ def drift_of(expected: Mapping[str, Sequence[int]], actual: Mapping[str, Sequenc
         ValueError: as `psi`.
     """
     both = [feature for feature in expected if feature in actual]
-    found = [
-        (feature, value, value is not None and value > max(limit, psi_of_chance(old, new, len(both))))
-        for feature in both
-        for old, new in [(expected[feature], actual[feature])]
-        for value in [psi(old, new)]
-    ]
+    found = []
+    for feature in both:
+        index = psi(expected[feature], actual[feature])
+        by_chance = psi_of_chance(expected[feature], actual[feature], len(both))
+        found.append((feature, index, index is not None and index > max(limit, by_chance)))
     table = pd.DataFrame(found, columns=["feature", "psi", "has_drifted"]).astype(
         {"psi": "float64", "has_drifted": bool}
     )

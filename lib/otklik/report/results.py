@@ -128,8 +128,9 @@ def _main_cells(board: Board, row: Row, has_time: bool, has_profit: bool, voice:
     decimal, percent = formats.decimal, formats.percent
     name = head(words(f"model.{row['model']}"), mark=words("models.champion") if row["model"] == board.champion else "")
     moved = words("models.moved_mark") if board.has_moved(row) else ""
-    cells = [name, number(decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], decimal))]
-    cells += [
+    cells = [
+        name,
+        number(decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], decimal)),
         *([_within_cell(row, voice)] if has_time else []),
         _accuracy_cell(row, voice),
         number(decimal(row["pr_auc"])),

@@ -10,8 +10,8 @@ from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.maintenance import Expected
-from otklik.lake.recovery import judge, settle
-from otklik.lake.store import Lake
+from otklik.lake.recovery import judge, take_back
+from otklik.lake.store import Commit, Lake
 from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURE_KEYS, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
 from otklik.settings import load
@@ -58,7 +58,7 @@ def maintain_lake(job: Job) -> int:
                 step.say("left out: no lease shows whether somebody else writes; --force repairs")
         tables = maintenance.table_names(job.lake)
     with job.progress.step("check") as step:
-        leftovers = list({flaw.line(): flaw for flaw in stuck + _leftovers(job, ledger, tables)}.values())
+        leftovers = stuck + _leftovers(job, ledger, tables)
         # One that began meanwhile is no killed run either.
         writer = writer or _writer(job)
         flaws = ([] if writer is not None else leftovers) + _flaws(job, ledger, tables)
@@ -95,21 +95,30 @@ def _may_repair(job: Job) -> bool:
 def _take_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[DamagedError]) -> int:
     """Undo the commits of batches that never came to their end; returns how many tables were brought back.
 
-    A batch is in several tables: where one of them is not to be touched, none is. What stands in the way is added to
-    `stuck`.
+    A batch is in several tables: where one of them is not to be touched, none is, and `_leftovers` names it. What could
+    not be brought back is added to `stuck`.
     """
-    unfinished = maintenance.unfinished(job.lake, ledger, tables)
-    known = ledger.versions(list(unfinished))
-    takes_all = bool(job.options["take_back_all"])
-    for table in unfinished:
-        with maintenance.noting(stuck, table):
-            judge(job.lake, table, known.get(table), _NOBODY, takes_all=takes_all)
-    if stuck:
+    refused: list[DamagedError] = []
+    left = _unfinished(job, ledger, tables, refused, takes_all=bool(job.options["take_back_all"]))
+    if refused:
         return 0
-    for table in unfinished:
+    for table, commits in left.items():
         with maintenance.noting(stuck, table):
-            settle(job.lake, {table: known.get(table)}, _NOBODY, job.progress.line, takes_all=takes_all)
-    return len(unfinished) - len(stuck)
+            take_back(job.lake, table, commits, job.progress.line)
+    return len(left) - len(stuck)
+
+
+def _unfinished(
+    job: Job, ledger: FileLedger, tables: list[str], refused: list[DamagedError], *, takes_all: bool = False
+) -> dict[str, list[Commit]]:
+    """Table → the commits of killed runs in it; why a table is not to be touched is added to `refused`."""
+    unfinished = maintenance.unfinished(job.lake, ledger, tables)
+    known = ledger.versions(unfinished)
+    left = {}
+    for table in unfinished:
+        with maintenance.noting(refused, table):
+            _, left[table] = judge(job.lake, table, known.get(table), _NOBODY, takes_all=takes_all)
+    return left
 
 
 def _clear_away(job: Job, tables: list[str]) -> int:
@@ -157,15 +166,11 @@ def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedE
     """What no ledger knows: a killed run's, unless somebody is writing it just now."""
     has_lease = job.is_alone or job.lease_folder is not None
     cure = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
-    unfinished = maintenance.unfinished(job.lake, ledger, tables)
-    known = ledger.versions(list(unfinished))
-    commits: list[DamagedError] = []
-    for table, count in unfinished.items():
-        with maintenance.noting(commits, table):
-            judge(job.lake, table, known.get(table), _NOBODY)
-            commits.append(
-                DamagedError(f"{count} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
-            )
+    refused: list[DamagedError] = []
+    commits = [
+        DamagedError(f"{len(left)} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
+        for table, left in _unfinished(job, ledger, tables, refused).items()
+    ]
     half_made = [
         DamagedError("a killed run had only begun to make it", where=table, cure=f"{cure} removes it")
         for table in tables
@@ -174,6 +179,7 @@ def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedE
     return [
         *half_made,
         *commits,
+        *refused,
         *(
             DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
             for folder, name in _orphans(job, tables)

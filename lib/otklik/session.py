@@ -61,7 +61,8 @@ class Session:
     def stop(self) -> None:
         """Stop the session if `start` started it."""
         if self.is_ours:
-            self.spark.stop()
+            with _without_warnings():
+                self.spark.stop()
 
     def __enter__(self) -> Session:
         return self
@@ -101,11 +102,20 @@ def start(
     for key, value in needed.items():
         builder = builder.config(key, value)
     _silence_counts()
-    with _output_to(jvm_log), warnings.catch_warnings():
-        # Spark Connect gives a server's own properties to the server, and then tries them on the session, too.
-        warnings.filterwarnings("ignore", "Failed to set spark", module=r"pyspark\.sql\.connect")
+    with _output_to(jvm_log), _without_warnings():
         spark = builder.getOrCreate()
     return Session(spark, is_ours=True, refused=_set_runtime_properties(spark))
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """While it lasts, Spark does not warn of what is as it should be, or is said already."""
+    with warnings.catch_warnings():
+        # Spark Connect gives a server's own properties to the server, and then tries them on the session, too.
+        warnings.filterwarnings("ignore", "Failed to set spark", module=r"pyspark\.sql\.connect")
+        # A signal has ended Java first, or broken a call to it: the command says so in one line.
+        warnings.filterwarnings("ignore", "Unable to cleanly shutdown Spark JVM", RuntimeWarning)
+        yield
 
 
 def _with_class_archive(properties: Mapping[str, str]) -> dict[str, str]:

@@ -43,6 +43,8 @@ _LEDGER = ("source", "file", "content_hash", "rows", "inserted", "updated", "rej
 _PATIENCE = 300
 #: Seconds within which a command whose JVM was killed is over.
 _SOON = 60
+#: Characters of what a command said that a difference quotes.
+_MOST_OF_IT = 400
 
 
 @dataclass(frozen=True)
@@ -289,13 +291,12 @@ def _without_java(
     if code == 0:
         # Java was not needed any more.
         return tuple(f"it ended with 0, and {difference}" for difference in bench.differences(lake, stage.name))
-    text = said.read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line.startswith("otklik: ")]
+    lines = beside_progress(said)
     faults = []
     if code != SurroundingsError.exit_code:
         faults.append(f"without its JVM it ended with {code}")
-    if len(lines) != 1 or "Traceback" in text:
-        faults.append(f"without its JVM it said {text[-300:]!r}")
+    if len(lines) != 1 or not lines[0].startswith("otklik: "):
+        faults.append(f"without its JVM it said {lines!r}"[:_MOST_OF_IT])
     if (lake / LEASE).exists():
         faults.append("without its JVM it left its lease")
     return tuple(faults)
@@ -357,6 +358,12 @@ def start(command: Sequence[str], said: Path | None = None) -> subprocess.Popen[
             text=True,
             start_new_session=True,
         )
+
+
+def beside_progress(said: Path) -> list[str]:
+    """What a command said on stderr but for its progress, whose lines are indented, and Java's notes of its options."""
+    lines = said.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith(("NOTE: ", "  "))]
 
 
 def kill(process: subprocess.Popen[str], victim: Victim) -> None:

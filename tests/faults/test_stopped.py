@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.faults.harness import Bench, commits, stage_named, start
+from tests.faults.harness import Bench, beside_progress, commits, stage_named, start
 
 #: Instead of seconds: as soon as the command has made a commit, and most of them are still to come.
 FIRST_COMMIT = "first commit"
@@ -57,11 +57,7 @@ def test_a_stopped_command_ends_soon_and_goes_on_later(
 
     if process.returncode != 0 or moment in (FIRST_COMMIT, FITS):
         assert process.returncode == code
-        # Lines of progress are indented.
-        lines = said.read_text(encoding="utf-8").splitlines()
-        assert [line for line in lines if not line.startswith(("NOTE: ", "  "))] == [
-            f"otklik: stopped by {by}; the same command goes on where it was"
-        ]
+        assert beside_progress(said) == [f"otklik: stopped by {by}; the same command goes on where it was"]
     assert not (Path(lake) / "_lease.json").exists()
     assert bench.run(lake, *stage.arguments) == 0
     assert bench.differences(lake, name) == ()

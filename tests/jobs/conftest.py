@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import pytest
 from tests.faults.small_lake import write_files
 from tests.jobs.elsewhere import SmallPass, run_here
 
 
 @pytest.fixture(scope="session")
-def small_pass(tmp_path_factory: pytest.TempPathFactory) -> SmallPass:
-    folder = tmp_path_factory.mktemp("small_pass")
-    made = SmallPass(folder / "files", folder / "lake")
-    write_files(made.files)
-    for command in made.commands:
-        run_here(*command, "--lake", f"{made.lake}")
+def small_pass(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> SmallPass:
+    """Made once, by whichever process of tests asks first."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "small_pass"
+    folder.mkdir(exist_ok=True)
+    made, is_made = SmallPass(folder / "files", folder / "lake"), folder / "is_made"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_made.exists():
+            write_files(made.files)
+            for command in made.commands:
+                run_here(*command, "--lake", f"{made.lake}")
+            is_made.touch()
     return made

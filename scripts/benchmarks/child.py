@@ -6,8 +6,11 @@ the process that started this one, so that neither costs time or memory here.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +27,10 @@ from scripts.benchmarks.work import Outcome, Work
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+#: Of Linux's prctl(2).
+_PR_SET_PDEATHSIG = 1
+#: Seconds that Spark's cleaner needs after a collection.
+_SPARK_TIDIES_UP = 2
 RESULT, SAID = "result.json", "said.npz"
 
 
@@ -59,6 +66,7 @@ class Order:
 def main() -> None:
     """Do what the only argument orders; the result lies in the order's folder afterwards."""
     order = Order(**json.loads(sys.argv[1]))
+    _end_with_the_parent()
     use_cores(order.cores)
     with ExitStack() as open_until_done:
         begun = time.perf_counter()
@@ -80,18 +88,38 @@ def perform(order: Order, spark: SparkSession | None, session_seconds: float) ->
     folder = Path(order.folder)
     work = Work({name: Path(path) for name, path in order.inputs.items()}, order.cores, spark)
     once = CONTENDERS[order.contender].cases[order.case](work)
-    seconds, parts, ended, outcome = [], [], 0.0, Outcome()
+    seconds, parts, span, outcome = [], [], (0.0, 0.0), Outcome()
     out = folder / "out"
-    for _ in range(order.repetitions):
+    for number in range(order.repetitions):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        begun = time.perf_counter()
+        if number:
+            _forget(spark)
+        begun, began_at = time.perf_counter(), time.time()
         outcome = once(out)
         seconds.append(time.perf_counter() - begun)
-        ended = time.time()
+        span = (began_at, time.time())
         parts.append(outcome.parts)
-    timed = {"session": session_seconds, "seconds": seconds, "parts": parts, "ended": ended}
-    _write(folder, outcome, timed)
+    # Of the last repetition.
+    spans = {"all": span, **outcome.spans}
+    _write(folder, outcome, {"session": session_seconds, "seconds": seconds, "parts": parts, "spans": spans})
+
+
+def _forget(spark: SparkSession | None) -> None:
+    """Let go of what an earlier repetition left in memory: a command has a process of its own, and no such burden."""
+    gc.collect()
+    if spark is not None:
+        # Spark drops blocks whose owner Java has collected, a little later.
+        java: Any = spark._jvm
+        java.System.gc()
+        time.sleep(_SPARK_TIDIES_UP)
+
+
+def _end_with_the_parent() -> None:
+    """On Linux a process whose parent was killed is killed, too: nobody would look at what it measures."""
+    system = ctypes.CDLL(None)
+    if hasattr(system, "prctl"):
+        system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def use_cores(cores: int) -> None:

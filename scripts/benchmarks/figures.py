@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from scripts.benchmarks import gate
 from scripts.benchmarks.contenders import CONTENDERS, FLOOR, OURS
-from scripts.benchmarks.gate import Evidence
+from scripts.benchmarks.evidence import Evidence
 from scripts.benchmarks.plan import Entry, Start, starts
+from scripts.benchmarks.process import Done
 
 #: What results.jsonl holds per process.
 Result = dict[str, Any]
@@ -41,6 +42,9 @@ class Figure:
         python: the same.
         together: of both at once.
         rounds: round → median seconds of its process, warm ones where there are any.
+        memory_of_rounds: round → MiB at most of both at once.
+        others: the largest share of the machine's processors that others took meanwhile.
+        is_tried: whether a process was started.
         fault: why there are no figures, or what the gate found.
         auc: model → AUC.
     """
@@ -54,6 +58,9 @@ class Figure:
     python: Spread | None = None
     together: Spread | None = None
     rounds: dict[int, float] = field(default_factory=dict)
+    memory_of_rounds: dict[int, float] = field(default_factory=dict)
+    others: float = 0.0
+    is_tried: bool = False
     fault: str = ""
     auc: dict[str, float] = field(default_factory=dict)
 
@@ -144,7 +151,7 @@ def spread(numbers: Sequence[float]) -> Spread | None:
     return Spread(median, low, high, len(numbers))
 
 
-def result_of(start: Start, done: Any, evidence: Evidence | None, code: str) -> Result:
+def result_of(start: Start, done: Done, evidence: Evidence | None, code: str, day: str) -> Result:
     """What is kept of a process.
 
     Args:
@@ -152,6 +159,7 @@ def result_of(start: Start, done: Any, evidence: Evidence | None, code: str) -> 
         done: from `process.run`.
         evidence: from `gate.evidence_of`, where it ended well.
         code: the version of the code that ran.
+        day: on which it ran, as ISO-8601.
     """
     return {
         "name": start.name,
@@ -160,7 +168,9 @@ def result_of(start: Start, done: Any, evidence: Evidence | None, code: str) -> 
         "contender": start.contender,
         "round": start.round,
         "code": code,
+        "day": day,
         "memory": vars(done.memory),
+        "others": done.others,
         "fault": done.fault,
         **({} if done.result is None else {key: done.result[key] for key in ("session", "seconds", "parts")}),
         "evidence": None if evidence is None else vars(evidence),
@@ -181,7 +191,8 @@ def _figure(name: str, results: Sequence[Result], reference: Evidence | None, le
     of_one = [result for result in results if result["contender"] == name]
     good = [result for result in of_one if not result["fault"]]
     if not good:
-        return Figure(name, fault=left_out or next((result["fault"] for result in of_one), "not measured yet"))
+        fault = left_out or next((result["fault"] for result in of_one), "not measured yet")
+        return Figure(name, is_tried=bool(of_one), fault=fault)
     evidence = [Evidence(**result["evidence"]) for result in good]
     faults = [] if reference is None else [gate.fault(each, reference) for each in evidence]
     warm = [seconds for result in good for seconds in result["seconds"][1:]]
@@ -202,6 +213,9 @@ def _figure(name: str, results: Sequence[Result], reference: Evidence | None, le
         python=memory["python"],
         together=memory["together"],
         rounds={result["round"]: float(np.median(result["seconds"][1:] or result["seconds"])) for result in good},
+        memory_of_rounds={result["round"]: result["memory"]["together"] for result in good},
+        others=max(result["others"] for result in good),
+        is_tried=True,
         fault=next((found for found in faults if found), ""),
         auc=evidence[0].auc,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scripts.benchmarks.contenders import BARE, FLOOR, LAYOUTS, OURS, TRIALS
 from scripts.benchmarks.inputs.columns import EVENTS_PER_CUSTOMER
@@ -36,6 +36,8 @@ class Entry:
         contenders: who takes part.
         rounds: processes per contender.
         warm: repetitions after the cold one in each process.
+        is_logged: whether ours writes down what each stage took while it is measured, because it takes too long to be
+            run once more for that.
     """
 
     case: str
@@ -43,6 +45,7 @@ class Entry:
     contenders: tuple[str, ...]
     rounds: int
     warm: int
+    is_logged: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,23 +69,24 @@ def full(rows: int, rounds: int, warm: int) -> list[Entry]:
     """All cases around a number of rows.
 
     At 1,000,000 they are the sizes at which something was promised, see `bars`. Cases that take minutes have one warm
-    repetition per process; growth has one repetition in all, cold, as a user would have it.
+    repetition per process; growth and the whole way at full size are run once, cold, as a user would have it. What is
+    likeliest to fail comes first.
     """
     few = min(warm, 1)
-    long_rounds = min(rounds, 3)
     return [
+        *(Entry("growth", customers, (OURS,), 1, 0, True) for customers in (rows, 3 * rows // 10, rows // 10)),
         Entry("ingest", 2 * rows, (OURS, BARE, FLOOR, *_IN_MEMORY), rounds, warm),
         Entry("features", EVENTS_PER_CUSTOMER * rows, (OURS, BARE, FLOOR, *_IN_MEMORY), rounds, warm),
-        Entry("train", 4 * rows, (OURS, BARE, "tutorial_spark", FLOOR, "pandas_sklearn"), rounds, few),
+        Entry("train", 4 * rows, (OURS, BARE, FLOOR, "pandas_sklearn"), rounds, few),
         Entry("ingest", rows, (OURS, BARE), rounds, warm),
         Entry("features", rows, (OURS, BARE), rounds, warm),
-        Entry("train", rows, (OURS, BARE), rounds, few),
+        Entry("train", rows, (OURS, BARE, "tutorial_spark"), rounds, few),
         Entry("score", rows, (OURS, BARE, FLOOR, "pandas_sklearn"), rounds, warm),
-        Entry("forest", rows, (OURS, BARE, "pandas_sklearn", "with_xgboost"), long_rounds, 0),
+        Entry("forest", rows, (OURS, BARE, FLOOR, "pandas_sklearn", "with_xgboost"), min(rounds, 2), few),
         Entry("faster_forest", rows, (TRIALS,), 1, 0),
         Entry("clustering", EVENTS_PER_CUSTOMER * rows, (LAYOUTS,), 1, 1),
-        Entry("pipeline", rows, (OURS, "tutorial_spark", "pandas_sklearn"), long_rounds, 0),
-        *(Entry("growth", customers, (OURS,), 1, 0) for customers in (rows // 10, 3 * rows // 10, rows)),
+        Entry("pipeline", rows // 5, (OURS, "tutorial_spark", "pandas_sklearn"), rounds, few),
+        Entry("pipeline", rows, (OURS, "tutorial_spark", "pandas_sklearn"), 1, 0, True),
     ]
 
 
@@ -105,22 +109,16 @@ def only(entries: list[Entry], cases: Collection[str], contenders: Collection[st
     """Those of the named cases, with the named contenders; empty means all."""
     kept = [entry for entry in entries if not cases or entry.case in cases]
     chosen = [
-        Entry(
-            entry.case,
-            entry.rows,
-            tuple(name for name in entry.contenders if not contenders or name in contenders),
-            entry.rounds,
-            entry.warm,
-        )
+        replace(entry, contenders=tuple(name for name in entry.contenders if not contenders or name in contenders))
         for entry in kept
     ]
     return [entry for entry in chosen if entry.contenders]
 
 
 def looked_into(entries: list[Entry]) -> list[Entry]:
-    """Cases whose stages are looked at: the largest of each, but growth, whose largest takes longer than all others."""
-    largest = {entry.case: entry for entry in sorted(entries, key=lambda entry: entry.rows) if entry.case != "growth"}
-    return list(largest.values())
+    """The largest of each case in which Otklik works, to be run once more for its stages."""
+    by_size = sorted((entry for entry in entries if OURS in entry.contenders), key=lambda entry: entry.rows)
+    return [entry for entry in {entry.case: entry for entry in by_size}.values() if not entry.is_logged]
 
 
 def starts(entries: list[Entry]) -> Iterator[Start]:

@@ -20,6 +20,8 @@ from scripts.benchmarks.child import RESULT, Order
 
 #: Seconds between two looks at the memory.
 _PERIOD = 0.1
+#: Of the processors' times: idle ones, and those that are counted in others already.
+_NOT_BUSY = ("idle", "iowait", "guest", "guest_nice")
 #: Lines of its log that a failed process is told by.
 _LAST_LINES = 3
 
@@ -44,11 +46,13 @@ class Done:
         result: what it wrote, or None where it failed.
         memory: see `Memory`.
         fault: the last lines it said, where it failed.
+        others: share of the machine's processors that others took meanwhile.
     """
 
     result: dict[str, Any] | None
     memory: Memory
     fault: str
+    others: float = 0.0
 
 
 def run(order: Order, patience: float) -> Done:
@@ -72,45 +76,71 @@ def run(order: Order, patience: float) -> Done:
             start_new_session=True,
         )
         try:
-            memory, was_patient = _watch(started, patience)
+            watch = _watch(started, patience)
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(started.pid, signal.SIGKILL)
             started.wait()
     file = folder / RESULT
     if started.returncode == 0 and file.exists():
-        return Done(json.loads(file.read_text(encoding="utf-8")), memory, "")
+        return Done(json.loads(file.read_text(encoding="utf-8")), watch.memory, "", watch.others)
     with log.open(encoding="utf-8", errors="replace") as lines:
         last = " / ".join(line.strip() for line in deque(lines, _LAST_LINES))
-    return Done(None, memory, last if was_patient else f"given up after {patience:.0f} s")
+    fault = last if watch.was_patient else f"given up after {patience:.0f} s"
+    return Done(None, watch.memory, fault, watch.others)
 
 
-def _watch(started: subprocess.Popen[bytes], patience: float) -> tuple[Memory, bool]:
-    """The peaks until the process ends, and whether it ended by itself."""
-    java = python = together = 0.0
-    tree = psutil.Process(started.pid)
+class _Watch:
+    """Looks at a process and all it starts, until it ends."""
+
+    def __init__(self, pid: int) -> None:
+        self._tree = psutil.Process(pid)
+        self._begun, self._busy_before = time.monotonic(), _busy()
+        #: Number of a process → seconds that it has had on a processor.
+        self._own: dict[int, float] = {}
+        self.memory = Memory(0.0, 0.0, 0.0)
+        self.was_patient = True
+        self.others = 0.0
+
+    def look(self) -> None:
+        """Note peaks and processor time as they are now."""
+        java = python = 0.0
+        with contextlib.suppress(psutil.Error):
+            for process in (self._tree, *self._tree.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    times, resident = process.cpu_times(), process.memory_info().rss / 2**20
+                    self._own[process.pid] = times.user + times.system
+                    if "java" in process.name():
+                        java += resident
+                    else:
+                        python += resident
+        before = self.memory
+        self.memory = Memory(max(before.java, java), max(before.python, python), max(before.together, java + python))
+
+    def end(self) -> None:
+        """Work out what others took."""
+        of_all = (time.monotonic() - self._begun) * (psutil.cpu_count() or 1)
+        self.others = max(0.0, _busy() - self._busy_before - sum(self._own.values())) / of_all
+
+
+def _watch(started: subprocess.Popen[bytes], patience: float) -> _Watch:
+    """What was seen until the process ended, or patience did."""
+    watch = _Watch(started.pid)
     deadline = time.monotonic() + patience
     while started.poll() is None:
         if time.monotonic() > deadline:
-            return Memory(java, python, together), False
-        now_java, now_python = _resident(tree)
-        java, python = max(java, now_java), max(python, now_python)
-        together = max(together, now_java + now_python)
+            watch.was_patient = False
+            break
+        watch.look()
         time.sleep(_PERIOD)
-    return Memory(java, python, together), True
+    watch.end()
+    return watch
 
 
-def _resident(tree: psutil.Process) -> tuple[float, float]:
-    java = python = 0
-    with contextlib.suppress(psutil.Error):
-        for process in (tree, *tree.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                resident = process.memory_info().rss
-                if "java" in process.name():
-                    java += resident
-                else:
-                    python += resident
-    return java / 2**20, python / 2**20
+def _busy() -> float:
+    """Seconds that all processors have worked for anybody, or been taken by the machine's host, since it started."""
+    times = psutil.cpu_times()._asdict()
+    return float(sum(seconds for kind, seconds in times.items() if kind not in _NOT_BUSY))
 
 
 def _environment(cores: int) -> dict[str, str]:

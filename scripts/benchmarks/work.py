@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -42,19 +43,23 @@ class Outcome:
         said: model → what it said of the rows held out.
         auc: model → its AUC, where the contender judges itself.
         parts: part → its seconds, where the work has parts.
+        spans: part → when it began and ended, in seconds since 1970.
     """
 
     tables: dict[str, Path] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
     auc: dict[str, float] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
+    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time a part of the work."""
-        begun = time.perf_counter()
+        """Time a part of the work; the log of the process has it, too, where what comes after fails."""
+        begun, began_at = time.perf_counter(), time.time()
         yield
-        self.parts[name] = self.parts.get(name, 0.0) + time.perf_counter() - begun
+        self.parts[name] = time.perf_counter() - begun
+        self.spans[name] = (began_at, time.time())
+        sys.stderr.write(f"{name}: {self.parts[name]:.1f} s\n")
 
 
 @dataclass(frozen=True)

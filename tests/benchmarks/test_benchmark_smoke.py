@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from scripts.benchmarks import bars, figures, gate, page, plot, process
+from scripts.benchmarks import bars, figures, page, plot, process
 from scripts.benchmarks.child import RESULT, Order, perform
-from scripts.benchmarks.contenders import BARE, CONTENDERS, LAYOUTS, OURS, TRIALS
+from scripts.benchmarks.contenders import BARE, CONTENDERS, FLOOR, LAYOUTS, OURS, TRIALS
+from scripts.benchmarks.evidence import evidence_of
 from scripts.benchmarks.figures import Result
 from scripts.benchmarks.inputs import kept
 from scripts.benchmarks.plan import Entry, Start, starts
@@ -20,9 +21,9 @@ ENTRIES = [
     Entry("features", 2_000, (OURS, *PEERS), 1, 0),
 ]
 LONG_ENTRIES = [
-    Entry("ingest", 2_000, (OURS, BARE), 1, 0),
-    Entry("features", 4_000, (OURS, BARE), 1, 0),
-    Entry("train", 20_000, (OURS, BARE, "tutorial_spark", "pandas_sklearn"), 1, 0),
+    Entry("ingest", 2_000, (OURS, BARE, FLOOR), 1, 0),
+    Entry("features", 4_000, (OURS, BARE, FLOOR), 1, 0),
+    Entry("train", 20_000, (OURS, BARE, "tutorial_spark", FLOOR, "pandas_sklearn"), 1, 0),
     Entry("forest", 20_000, (OURS, BARE, "pandas_sklearn", "with_xgboost"), 1, 0),
     Entry("faster_forest", 2_000, (TRIALS,), 1, 0),
     Entry("clustering", 4_000, (LAYOUTS,), 1, 0),
@@ -36,15 +37,16 @@ SETTING = page.Setting({"processor": "some"}, "2026-01-01", "0", 2, "2g", "./scr
 def measured(spark: SparkSession, folder: Path, start: Start) -> Result:
     """As the command does it, but in this process."""
     inputs = kept.inputs_of(folder / "inputs", start.entry.case, start.entry.rows)
-    for kind, size in kept.missing(folder / "inputs", [(start.entry.case, start.entry.rows)]):
+    for kind, size in kept.missing(folder / "inputs", start.entry.case, start.entry.rows):
         kept.make(spark, folder / "inputs", kind, size)
     own = folder / start.name.replace(" ", "-")
     own.mkdir()
     named = {name: str(path) for name, path in inputs.items()}
     perform(Order(start.contender, start.entry.case, named, str(own), 1, 2, "2g"), spark, 0.0)
     result = json.loads((own / RESULT).read_text(encoding="utf-8"))
-    evidence = gate.evidence_of(start.entry.case, own, result, inputs)
-    return figures.result_of(start, process.Done(result, process.Memory(1.0, 1.0, 2.0), ""), evidence, "0")
+    evidence = evidence_of(start.entry.case, own, result, inputs)
+    done = process.Done(result, process.Memory(1.0, 1.0, 2.0), "")
+    return figures.result_of(start, done, evidence, "0", "2026-01-01")
 
 
 def boards_of(spark: SparkSession, folder: Path, entries: list[Entry]) -> list[figures.Board]:
@@ -83,8 +85,8 @@ def test_a_promise_has_a_value_where_its_cases_were_measured(boards: list[figure
 
     assert values["ingest over bare Spark"] is not None
     assert values["features over pandas"] is not None
-    assert values["the three together over bare Spark"] is None
-    assert values["growth of every job between the two largest worlds, exponent"] is None
+    assert values["these three together over bare Spark"] is None
+    assert values["growth of all together between the two largest worlds, exponent"] is None
 
 
 def test_the_page_has_a_table_per_case_and_the_picture_is_drawn(boards: list[figures.Board], tmp_path: Path) -> None:
@@ -106,5 +108,6 @@ def test_the_cases_that_take_longer_work_too(spark: SparkSession, tmp_path: Path
 
     assert faults(found) == []
     assert all(figure.is_measured for board in found for figure in board.figures if figure.contender not in MISSING)
-    assert bars.overhead(found) is not None
+    overhead = {verdict.text: verdict.value for verdict in bars.verdicts(found)}["these three together over bare Spark"]
+    assert overhead is not None
     assert {*found[-1].figures[0].parts} == {"ingest", "features", "train", "score", "report"}

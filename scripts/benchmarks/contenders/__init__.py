@@ -54,7 +54,7 @@ CONTENDERS = {
         Contender(OURS, "Otklik", uses_spark=True),
         Contender(BARE, "bare Spark", uses_spark=True),
         Contender("tutorial_spark", "tutorial Spark", uses_spark=True),
-        Contender(FLOOR, "Spark, reading only", uses_spark=True),
+        Contender(FLOOR, "Spark's floor", uses_spark=True),
         Contender(TRIALS, "bare Spark, in several ways", uses_spark=True),
         Contender(LAYOUTS, "Otklik's table of events", uses_spark=True),
         Contender("pandas_sklearn", "pandas + scikit-learn"),

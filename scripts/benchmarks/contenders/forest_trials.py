@@ -1,7 +1,7 @@
 """Cheap ways to a faster forest of MLlib's, each on the same rows in memory, one after the other in one process.
 
-Whether a way is honest, its AUC on the rows held out says. The first way comes again at the end: what it gained by then
-is Java's warming up, and nobody's merit.
+Whether a way is honest, its AUC on the rows held out says. Ways are held against the last one, which is the first one
+again: what that gained by then is Java's warming up, and nobody's merit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from scripts.benchmarks.work import FOREST, Case, Outcome, Repetition, Work, sai
 
 from otklik.session import without_stage_code
 
-AS_OURS = "as_Otklik_does_it"
+#: On the rows as bare Spark prepares them.
+AS_OURS = "with_Otklik's_settings"
 #: Way → parameters that differ.
 PARAMETERS: dict[str, dict[str, Any]] = {
     AS_OURS: {},

@@ -15,7 +15,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scripts.benchmarks.inputs import columns
-from scripts.benchmarks.inputs.places import CONF
+from scripts.benchmarks.inputs.places import CONF, WORLD, WORLD_TASK
 from scripts.benchmarks.work import FOREST, LOGISTIC, SEED, TREE, Case, Outcome, Repetition, Work, said
 
 from otklik.decisions.audience import with_rank
@@ -56,7 +56,6 @@ _STEPS: tuple[tuple[str, Callable[[Job], int]], ...] = (
     ("score", score_rows),
     ("report", write_report),
 )
-_WORLD = ("customers", "contacts", "engagements")
 
 
 def job_on(lake: Lake, scratch: Path, **names: Any) -> Job:
@@ -157,9 +156,9 @@ def growth(work: Work) -> Repetition:
         outcome = Outcome()
         lake = Lake(work.spark, str(out / "lake"))
         with outcome.part("ingest"):
-            for source in _WORLD:
+            for source in WORLD:
                 ingest_files(job_on(lake, out, source=source, paths=[str(work.inputs["world"] / source)]))
-        _run(outcome, lake, out, "campaign_response")
+        _run(outcome, lake, out, WORLD_TASK)
         return outcome
 
     return once

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scripts.benchmarks.contenders.bank_frames import COLUMNS, preparation, read_rows, with_short_numbers
+from scripts.benchmarks.contenders.bank_frames import COLUMNS, preparation, read_rows, with_codes, with_short_numbers
 from scripts.benchmarks.content import live_files
 from scripts.benchmarks.inputs import columns
 from scripts.benchmarks.inputs.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
@@ -94,11 +94,11 @@ def forest(work: Work) -> Repetition:
 
 def score(work: Work) -> Repetition:
     """A probability and a decile for each row; no reasons, which Otklik gives."""
-    learn = read_rows(work.inputs["learn"])
+    learn = with_codes(read_rows(work.inputs["learn"]))
     model = make_pipeline(preparation(), logistic(len(learn))).fit(learn[COLUMNS], learn["label"])
 
     def once(out: Path) -> Outcome:
-        rows = read_rows(work.inputs["rows"])
+        rows = with_codes(read_rows(work.inputs["rows"], "key"))
         probability = model.predict_proba(rows[COLUMNS])[:, 1]
         scores = pd.DataFrame({"key": rows["key"], "probability": probability})
         best_first = scores["probability"].rank(method="first", ascending=False)
@@ -122,7 +122,7 @@ def pipeline(work: Work) -> Repetition:
             rows = pd.read_csv(work.inputs["file"], sep=";", keep_default_na=False, dtype=texts)
             rows = rows.drop_duplicates("customer_id", keep="last")
             rows.to_parquet(out / "rows.parquet", index=False)
-            rows = with_short_numbers(rows)
+            rows = with_codes(with_short_numbers(rows))
         with outcome.part("features"):
             label = (rows["y"] == "yes").to_numpy(np.int64)
             is_held_out = rows["customer_id"].str[1:].astype(np.int64).to_numpy() % columns.HELD_OUT_EVERY == 0
@@ -189,7 +189,7 @@ def random_forest(setting: dict[str, int], cores: int) -> Any:
 def _trained(work: Work, models: dict[str, Any]) -> Outcome:
     outcome = Outcome()
     with outcome.part("prepare"):
-        rows = read_rows(work.inputs["rows"])
+        rows = with_codes(read_rows(work.inputs["rows"]))
         is_held_out = rows["is_held_out"].to_numpy(bool)
         label = rows["label"].to_numpy(np.int64)
         prepare = preparation()

@@ -9,18 +9,12 @@ import shutil
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
-from scripts.benchmarks.inputs.columns import BANK, HELD_OUT_EVERY, NUMBERS, TEXTS
+from scripts.benchmarks.inputs.columns import BANK, HELD_OUT_EVERY, LEVELS, NUMBERS, TEXTS
 
 #: One row in so many comes once more under its customer's number, with other values: the later one counts.
 REPEATED_EVERY = 100
 #: All decisions are taken at one moment.
 MOMENT = "2025-06-01"
-
-_JOBS = (
-    "admin.", "blue-collar", "entrepreneur", "housemaid", "management", "retired", "self-employed", "services",
-    "student", "technician", "unemployed", "unknown",
-)  # fmt: skip
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def write_csv(spark: SparkSession, rows: int, target: Path) -> None:
@@ -62,7 +56,7 @@ def bank_rows(spark: SparkSession, rows: int, partitions: int, *, repeated: bool
         "id",
         f"{number} AS number",
         f"CAST(18 + 62 * power({_draw('age')}, 1.5D) AS INT) AS age",
-        f"{_one_of(_JOBS, 'job')} AS job",
+        f"{_one_of(LEVELS['job'], 'job')} AS job",
         f"{_one_of(('married', 'married', 'single', 'divorced'), 'marital')} AS marital",
         f"{_one_of(('primary', 'secondary', 'secondary', 'tertiary', 'unknown'), 'education')} AS education",
         f"if({_draw('default')} < 0.02D, 'yes', 'no') AS default",
@@ -71,7 +65,7 @@ def bank_rows(spark: SparkSession, rows: int, partitions: int, *, repeated: bool
         f"if({_draw('loan')} < 0.16D, 'yes', 'no') AS loan",
         f"{_one_of(('cellular', 'cellular', 'telephone', 'unknown'), 'contact')} AS contact",
         f"CAST(1 + 28 * {_draw('day')} AS INT) AS day",
-        f"{_one_of(_MONTHS, 'month')} AS month",
+        f"{_one_of(LEVELS['month'], 'month')} AS month",
         f"CAST(-250 * ln(1 - {_draw('duration')}) AS INT) AS duration",
         f"CAST(1 - 1.5D * ln(1 - {_draw('campaign')}) AS INT) AS campaign",
         f"if({_draw('earlier')} < 0.2D, CAST(1 + 400 * {_draw('pdays')} AS INT), -1) AS pdays",

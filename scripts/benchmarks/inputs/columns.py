@@ -7,8 +7,22 @@ BANK = {
     "day": "BIGINT", "month": "STRING", "duration": "BIGINT", "campaign": "BIGINT", "pdays": "BIGINT",
     "previous": "BIGINT", "poutcome": "STRING", "y": "STRING",
 }  # fmt: skip
-#: Those that are known before the decision, as texts and numbers.
-TEXTS = ("job", "marital", "education", "default", "housing", "loan", "contact", "month", "poutcome")
+#: Those that are known before the decision, as texts with their levels, and as numbers.
+LEVELS = {
+    "job": (
+        "admin.", "blue-collar", "entrepreneur", "housemaid", "management", "retired", "self-employed", "services",
+        "student", "technician", "unemployed", "unknown",
+    ),
+    "marital": ("married", "single", "divorced"),
+    "education": ("primary", "secondary", "tertiary", "unknown"),
+    "default": ("yes", "no"),
+    "housing": ("yes", "no"),
+    "loan": ("yes", "no"),
+    "contact": ("cellular", "telephone", "unknown"),
+    "month": ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
+    "poutcome": ("success", "failure", "other", "unknown"),
+}  # fmt: skip
+TEXTS = tuple(LEVELS)
 NUMBERS = ("age", "balance", "day", "campaign", "pdays", "previous")
 #: One customer in so many, by number, is held out: models are judged on them.
 HELD_OUT_EVERY = 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +11,14 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from scripts.benchmarks.inputs import bank, events
 
+from otklik import world
 from otklik.world.writing import write_world
 
 #: Rows from which a model is fitted that is then only used.
 ROWS_TO_LEARN = 20_000
 _WORLD_SEED = 7
-#: Changes whenever the same name would stand for other content.
-_VERSION = 1
+#: What decides the content of the inputs: this room, and for the world Otklik's own.
+_MADE_BY = {"world": sorted(Path(world.__file__).parent.glob("*.*"))}
 
 Writer = Callable[[SparkSession, int, Path], None]
 
@@ -49,7 +52,7 @@ def wanted(case: str, rows: int) -> dict[str, tuple[str, int]]:
 
 def place(folder: Path, kind: str, size: int) -> Path:
     """Where an input lies."""
-    return folder / f"{kind}-{size}-v{_VERSION}" / _WRITERS[kind][0]
+    return folder / f"{kind}-{size}-{_version(kind)}" / _WRITERS[kind][0]
 
 
 def inputs_of(folder: Path, case: str, rows: int) -> dict[str, Path]:
@@ -57,10 +60,9 @@ def inputs_of(folder: Path, case: str, rows: int) -> dict[str, Path]:
     return {name: place(folder, kind, size) for name, (kind, size) in wanted(case, rows).items()}
 
 
-def missing(folder: Path, cases: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Kinds and sizes that are not there yet, each once."""
-    needed = [each for case, rows in cases for each in wanted(case, rows).values()]
-    return [(kind, size) for kind, size in dict.fromkeys(needed) if not _is_whole(place(folder, kind, size))]
+def missing(folder: Path, case: str, rows: int) -> list[tuple[str, int]]:
+    """Kinds and sizes that a case needs and that are not there yet."""
+    return [(kind, size) for kind, size in wanted(case, rows).values() if not _is_whole(place(folder, kind, size))]
 
 
 def make(spark: SparkSession, folder: Path, kind: str, size: int) -> None:
@@ -70,6 +72,13 @@ def make(spark: SparkSession, folder: Path, kind: str, size: int) -> None:
     target.parent.mkdir(parents=True)
     _WRITERS[kind][1](spark, size, target)
     _stamp(target).touch()
+
+
+@functools.cache
+def _version(kind: str) -> str:
+    """A hash of what decides the content: files of other code are other files."""
+    files = _MADE_BY.get(kind, [Path(__file__).parent / name for name in ("bank.py", "columns.py", "events.py")])
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
 def _is_whole(target: Path) -> bool:

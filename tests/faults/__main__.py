@@ -64,7 +64,7 @@ def main() -> int:
     with session.start("faults", properties, submitted=False, jvm_log=folder / "spark.log") as started:
         bench = Bench(folder / "bench", started.spark)
         for name, run in rounds(given.rounds, given.pairs, given.seed):
-            if name in names:
+            if name in names or not name.startswith(given.only):
                 continue
             result = {"round": name, "code_version": code_version(), **asdict(run(bench))}
             done.append(result)
@@ -106,6 +106,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=100, help="kills: every fault point once, then random ones")
     parser.add_argument("--pairs", type=int, default=0, help="pairs of writers at once")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--only", metavar="NAME", default="", help="now only rounds whose name begins so: `pair`")
     parser.add_argument("--folder", default="faults", help="where lakes and results go; a second start goes on there")
     return parser.parse_args()
 

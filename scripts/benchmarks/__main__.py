@@ -103,7 +103,7 @@ class Bench:
     def spent(self, entries: list[Entry]) -> list[dict[str, Any]]:
         """Where the time of these cases went, part by part."""
         names = {f"{entry.case} {entry.rows} stages" for entry in entries}
-        names |= {start.name for start in plan.starts(entries) if start.contender == OURS and start.entry.is_logged}
+        names |= {start.name for start in plan.starts(entries) if start.is_logged}
         found = [result for name, result in self._done.items() if name in names and "spent" in result]
         return [{"case": r["case"], "rows": r["rows"], **part} for r in found for part in r["spent"]]
 
@@ -118,8 +118,7 @@ class Bench:
         return subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode == 0
 
     def _run(self, start: Start) -> Result:
-        is_logged = start.entry.is_logged and start.contender == OURS
-        order = self._order(start.entry, start.contender, 1 + start.entry.warm, event_log=is_logged)
+        order = self._order(start.entry, start.contender, 1 + start.entry.warm, event_log=start.is_logged)
         done = process.run(order, self._given.patience)
         if done.result is None:
             return self._result(start, done)
@@ -129,7 +128,7 @@ class Bench:
         except Exception as fault:
             # Whatever a contender wrote must not end the measuring of all others.
             return self._result(start, replace(done, result=None, fault=f"what it wrote cannot be judged: {fault!r}"))
-        spent = self._spent_in(order, done.result) if is_logged else {}
+        spent = self._spent_in(order, done.result) if start.is_logged else {}
         self._clear(order)
         return self._result(start, done, evidence) | spent
 

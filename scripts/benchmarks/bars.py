@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scripts.benchmarks.contenders import BARE, OURS
-from scripts.benchmarks.figures import Board, Figure, Spread, exponent, spread
+from scripts.benchmarks.figures import Board, Figure, Spread, exponent, ratios_of, spread
 
 PEER, DUCKDB = "pandas_sklearn", "with_duckdb"
 #: A case, and which of its sizes: 0 is the smallest, -1 the largest.
@@ -93,10 +93,7 @@ def _memory(found: Sequence[Board]) -> float | None:
 
 def _memory_of_rounds(found: Sequence[Board]) -> Spread | None:
     pair = _pair(found[0], PEER)
-    if pair is None:
-        return None
-    ours, other = (figure.memory_of_rounds for figure in pair)
-    return spread([ours[number] / other[number] for number in ours if number in other])
+    return None if pair is None else ratios_of(pair[0].memory_of_rounds, pair[1].memory_of_rounds)
 
 
 def _overhead(found: Sequence[Board]) -> float | None:

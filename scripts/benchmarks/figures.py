@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,11 +97,16 @@ class Board:
         one, other = self.of(contender), self.of(to)
         if one is None or other is None:
             return None
-        return spread([one.rounds[number] / other.rounds[number] for number in one.rounds if number in other.rounds])
+        return ratios_of(one.rounds, other.rounds)
 
     def ratio(self, contender: str, to: str) -> float | None:
         """Median seconds of one over those of another; None where either does not count."""
         return ratio_of(self.of(contender), self.of(to))
+
+
+def ratios_of(one: Mapping[int, float], other: Mapping[int, float]) -> Spread | None:
+    """The values of one over those of another, round by round, where both have the round."""
+    return spread([one[number] / other[number] for number in one if number in other])
 
 
 def ratio_of(one: Figure | None, other: Figure | None) -> float | None:

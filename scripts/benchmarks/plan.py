@@ -61,6 +61,11 @@ class Start:
         """By which its result is found again."""
         return f"{self.entry.case} {self.entry.rows} {self.contender} {self.round} warm {self.entry.warm}"
 
+    @property
+    def is_logged(self) -> bool:
+        """Whether it writes down what each stage took."""
+        return self.entry.is_logged and self.contender == OURS
+
 
 _IN_MEMORY = ("with_duckdb", "with_polars", "pandas_sklearn")
 

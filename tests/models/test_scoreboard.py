@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -51,6 +52,11 @@ def both_splits(answers: str, test_days: int, model: str = "decision_tree") -> t
     return rows, [judgement("random", everywhere, said, model), judgement("time", late, said[late], model)]
 
 
+def board_of(rows: Labelled, judged: dict[str, list[Judgement]], terms: Terms) -> pd.DataFrame:
+    with ThreadPoolExecutor(2) as executor:
+        return rows_of(rows, judged, terms, executor)
+
+
 def by_customer(day: np.ndarray[Any, Any], who: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Every other customer always: half of the rows of each day."""
     return who % 2 == 0
@@ -80,7 +86,7 @@ def test_time_draws_moments_and_random_draws_customers_unless_the_task_says_mome
     places = {"random": np.arange(200), "time": np.arange(100, 200)}
     judged = [judgement(split, of_split, said[of_split]) for split, of_split in places.items()]
 
-    board = rows_of(rows, {"without": judged}, replace(TERMS, by_moment_always=always))
+    board = board_of(rows, {"without": judged}, replace(TERMS, by_moment_always=always))
 
     of_model = board[board["model"] == "decision_tree"]
     assert (of_model["accuracy"] == 0.5).all()
@@ -97,7 +103,7 @@ def test_the_majority_promises_the_rate_of_the_training_part_only(split: str, wi
     """The test part starts on day 6; with a window of two days the answers of day 5 are not final by then."""
     rows, judged = both_splits("10 00 10 00 10 11 11 01", test_days=2)
 
-    board = rows_of(rows, {"without": judged}, replace(TERMS, label_window=timedelta(days=window)))
+    board = board_of(rows, {"without": judged}, replace(TERMS, label_window=timedelta(days=window)))
 
     majority = board[(board["model"] == "majority") & (board["split"] == split)]
     assert list(majority["calibration"]) == ["raw", "calibrated"]
@@ -108,7 +114,7 @@ def test_the_majority_promises_the_rate_of_the_training_part_only(split: str, wi
 def test_the_columns_are_exactly_those_of_the_table() -> None:
     rows, judged = both_splits("10 01 10 01", test_days=1)
 
-    board = rows_of(rows, {"without": judged, "with": judged}, TERMS)
+    board = board_of(rows, {"without": judged, "with": judged}, TERMS)
 
     assert [column.name for column in SCOREBOARD.columns] == COLUMNS
     assert {"task", "run_id", *board.columns} == set(COLUMNS)
@@ -123,7 +129,7 @@ def of_calibration(board: pd.DataFrame, model: str, calibration: str) -> pd.Data
 def test_a_margin_has_ranks_but_no_log_loss_brier_or_ece_until_it_is_calibrated() -> None:
     rows, judged = both_splits("10 01 10 01", test_days=2, model="linear_svc")
 
-    board = rows_of(rows, {"without": judged}, TERMS)
+    board = board_of(rows, {"without": judged}, TERMS)
 
     promises, ranks = ["log_loss", "brier", "ece"], ["auc", "pr_auc", "lift_10", "gain_50"]
     raw, calibrated = (of_calibration(board, "linear_svc", name) for name in ("raw", "calibrated"))
@@ -138,8 +144,8 @@ def test_a_margin_has_ranks_but_no_log_loss_brier_or_ece_until_it_is_calibrated(
 def test_threshold_and_profit_exist_only_where_the_task_declares_cost_and_value() -> None:
     rows, judged = both_splits("10 01 10 01", test_days=2)
 
-    declared = rows_of(rows, {"without": judged}, TERMS)
-    undeclared = rows_of(rows, {"without": judged}, replace(TERMS, cost=None, value=None))
+    declared = board_of(rows, {"without": judged}, TERMS)
+    undeclared = board_of(rows, {"without": judged}, replace(TERMS, cost=None, value=None))
 
     money = ["threshold", "profit", "profit_low", "profit_high"]
     assert (declared["threshold"] == 1 / 5).all()

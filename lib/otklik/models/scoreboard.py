@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -30,15 +31,19 @@ class Terms:
     label_window: timedelta
 
 
-def rows_of(labelled: Labelled, judged: Mapping[str, Sequence[Judgement]], terms: Terms) -> pd.DataFrame:
+def rows_of(
+    labelled: Labelled, judged: Mapping[str, Sequence[Judgement]], terms: Terms, executor: Executor
+) -> pd.DataFrame:
     """The rows of gold.scoreboard without task and run_id.
 
     Args:
         labelled: the labelled rows.
         judged: `with` and `without` leaks → judgements of all plans.
         terms: see `Terms`.
+        executor: works out several rows at once.
     """
-    found: list[dict[str, Any]] = []
+    names: list[dict[str, str]] = []
+    figures: list[Future[dict[str, Any]]] = []
     for leaks, judgements in judged.items():
         for split in dict.fromkeys(judgement.plan.split for judgement in judgements):
             of_split = [judgement for judgement in judgements if judgement.plan.split == split]
@@ -46,16 +51,16 @@ def rows_of(labelled: Labelled, judged: Mapping[str, Sequence[Judgement]], terms
             places = of_split[0].tested.places
             constant = np.full(len(places), rate)
             for calibration in ("raw", "calibrated"):
-                name = {"leaks": leaks, "split": split, "calibration": calibration}
-                found.append(
-                    {"model": MAJORITY, **name, **_figures(labelled, split, places, constant, constant, rate, terms)}
-                )
+                asked: list[tuple[str, Any, Any, Any]] = [(MAJORITY, places, constant, constant)]
                 for judgement in of_split:
                     tested = judgement.tested
                     probability = tested.raw if calibration == "raw" else judgement.calibrated
-                    figures = _figures(labelled, split, tested.places, probability, tested.margin, rate, terms)
-                    found.append({"model": judgement.contender.model, **name, **figures})
-    return pd.DataFrame(found)
+                    asked.append((judgement.contender.model, tested.places, probability, tested.margin))
+                for model, of_rows, probability, margin in asked:
+                    names.append({"model": model, "leaks": leaks, "split": split, "calibration": calibration})
+                    evaluation = executor.submit(_figures, labelled, split, of_rows, probability, margin, rate, terms)
+                    figures.append(evaluation)
+    return pd.DataFrame([{**name, **found.result()} for name, found in zip(names, figures, strict=True)])
 
 
 def _training_rate(labelled: Labelled, judgement: Judgement, label_window: timedelta) -> float:

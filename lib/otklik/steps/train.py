@@ -68,7 +68,7 @@ def train_models(job: Job, question: Question | None = None) -> int:
     with noted(job, run), threads(job.lake.spark, question.task.models.parallelism) as executor:
         contest = _contest(job, question, rows, executor)
         with job.progress.step("judge: scoreboard with intervals") as step:
-            board = _scoreboard(question.task, contest)
+            board = _scoreboard(question.task, contest, executor)
             step.rows(len(board))
         verdict = verdict_on(question.task, board)
         outputs = {**_write_judgements(job, question, contest, board), **crown(job, question, contest, executor)}
@@ -219,7 +219,7 @@ def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, ro
     return found
 
 
-def _scoreboard(task: Task, contest: Contest) -> pd.DataFrame:
+def _scoreboard(task: Task, contest: Contest, executor: Executor) -> pd.DataFrame:
     decision = task.decision
     terms = Terms(
         None if decision is None else decision.cost,
@@ -230,9 +230,9 @@ def _scoreboard(task: Task, contest: Contest) -> pd.DataFrame:
         task.rows.label_window,
     )
     if contest.judged["with"] and contest.judged["with"][0] is contest.judged["without"][0]:
-        board = rows_of(contest.labelled, {"without": contest.judged["without"]}, terms)
+        board = rows_of(contest.labelled, {"without": contest.judged["without"]}, terms, executor)
         return pd.concat([board, board.assign(leaks="with")], ignore_index=True)
-    return rows_of(contest.labelled, contest.judged, terms)
+    return rows_of(contest.labelled, contest.judged, terms, executor)
 
 
 def _write_judgements(job: Job, question: Question, contest: Contest, board: pd.DataFrame) -> dict[str, int]:

@@ -1,7 +1,9 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -52,6 +54,31 @@ def test_merge_inserts_new_keys_updates_changed_ones_and_leaves_the_rest(lake: L
     assert rows_of(lake) == [(1, "a"), (2, "B"), (3, "c")]
 
 
+def test_merge_looks_only_into_files_that_may_hold_a_coming_key(lake: Lake, spark: SparkSession) -> None:
+    counted = replace(POSTS, properties={"delta.dataSkippingStatsColumns": "id"})
+    lake.append(counted, posts(spark, (1, "a"), (9, "i")).coalesce(1), "batch 1")
+    lake.append(counted, posts(spark, (10, "j"), (19, "s")).coalesce(1), "batch 2")
+
+    lake.merge(counted, posts(spark, (19, "S"), (20, "t")), "batch 3", update_when="true")
+
+    (merged,) = spark.sql(f"DESCRIBE HISTORY {lake.reference(POSTS.name)} LIMIT 1").collect()
+    assert all(end in merged.operationParameters["predicate"] for end in (">= 19)", "<= 20)"))
+    assert merged.operationMetrics["numTargetFilesRemoved"] == merged.operationMetrics["numTargetRowsCopied"] == "1"
+    assert rows_of(lake) == [(1, "a"), (9, "i"), (10, "j"), (19, "S"), (20, "t")]
+
+
+def test_merge_finds_keys_that_are_null(lake: Lake, spark: SparkSession) -> None:
+    counted = replace(POSTS, properties={"delta.dataSkippingStatsColumns": "id"})
+    nothing = "CAST(NULL AS BIGINT) AS id, 'b1' AS _batch"
+    lake.append(counted, posts(spark, (1, "a")).unionByName(spark.sql(f"SELECT {nothing}, 'n' AS text")), "batch 1")
+
+    lake.merge(counted, spark.sql(f"SELECT {nothing}, 'N' AS text"), "batch 2", update_when="true")
+    both = posts(spark, (1, "A")).unionByName(spark.sql(f"SELECT {nothing}, 'NN' AS text"))
+    lake.merge(counted, both, "batch 3", update_when="true")
+
+    assert {(row.id, row.text) for row in lake.read(POSTS.name).collect()} == {(1, "A"), (None, "NN")}
+
+
 def test_a_version_that_is_not_there_is_named(lake: Lake, spark: SparkSession) -> None:
     lake.append(POSTS, posts(spark, (1, "a")), "one")
 
@@ -99,7 +126,11 @@ def test_a_merge_or_delete_that_left_no_commit_is_noticed(
 
 def without(sql: Callable, *statements: str) -> Callable:
     """Spark that skips these statements in silence."""
-    return lambda spark, query, **given: None if query.startswith(statements) else sql(spark, query, **given)
+
+    def run(spark: SparkSession, query: str, *values: Any, **frames: DataFrame) -> DataFrame | None:
+        return None if query.startswith(statements) else sql(spark, query, *values, **frames)
+
+    return run
 
 
 def test_old_versions_stay_readable_when_a_table_is_replaced_with_other_columns(

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -268,10 +269,12 @@ class Lake:
         delete = f" WHEN NOT MATCHED BY SOURCE AND ({delete_when}) THEN DELETE" if delete_when is not None else ""
         # Where frames go by name, braces in the lake's path would be taken for one.
         target = self.reference(table.name).replace("{", "{{").replace("}", "}}")
+        reach, ends = _reach(table, rows)
         with self._marked(label, after):
             self.spark.sql(
-                f"MERGE INTO {target} AS t USING {{rows}} AS s ON {match} "
+                f"MERGE INTO {target} AS t USING {{rows}} AS s ON {' AND '.join([match, *reach])} "
                 f"{update}WHEN NOT MATCHED THEN INSERT *{delete}",
+                ends,
                 rows=_in_order(rows, table),
             )
         there = self.read(table.name).withColumn("_is_there", F.lit(True)).alias("t")
@@ -428,6 +431,24 @@ def _not_written(table: str, label: str) -> DamagedError:
 def _transaction(label: str, after: int) -> str:
     """One and the same for a write and its repetition, another one when the table was brought back in between."""
     return f"{label} after {after}"
+
+
+def _reach(table: Table, rows: DataFrame) -> tuple[list[str], dict[str, Any]]:
+    """What is true of every row there (`t`) whose key comes, as SQL with parameters: between which values keys come.
+
+    With it Delta looks only into files that may hold such a key. Where keys rise with time these are few; without it
+    each batch would be compared with all that ever came.
+    """
+    names = [name for name in table.key if name in table.counted]
+    if not names:
+        return [], {}
+    least = [F.min(f"`{name}`").alias(f"least_{name}") for name in names]
+    greatest = [F.max(f"`{name}`").alias(f"greatest_{name}") for name in names]
+    ends = rows.agg(*least, *greatest).collect()[0].asDict()
+    # Where all are null, a comparison would be unknown, and true of no row.
+    bounded = [name for name in names if ends[f"least_{name}"] is not None]
+    conditions = [f"(t.`{name}` BETWEEN :least_{name} AND :greatest_{name} OR t.`{name}` IS NULL)" for name in bounded]
+    return conditions, ends
 
 
 def _in_order(rows: DataFrame, table: Table) -> DataFrame:

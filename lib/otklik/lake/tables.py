@@ -34,6 +34,12 @@ class Table:
     constraints: dict[str, str] = field(default_factory=dict)
 
     @property
+    def counted(self) -> tuple[str, ...]:
+        """The columns named as those of which Delta keeps the least and the greatest value in each file."""
+        names = self.properties.get("delta.dataSkippingStatsColumns", "").split(",")
+        return tuple(name.strip("`") for name in names if name)
+
+    @property
     def layer(self) -> str:
         """bronze, silver, gold or ops."""
         return self.name.partition(".")[0]

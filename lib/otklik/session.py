@@ -33,6 +33,11 @@ RUNTIME_PROPERTIES = {
     # Delta's parser does not pass named parameters (:as_of) on to Spark 4.1's way of replacing them in the text; this
     # is the way of Spark 4.0, which binds them in the plan.
     "spark.sql.legacy.parameterSubstitution.constantsOnly": "true",
+    # Java leaves methods of more than 8,000 bytes to its interpreter, which takes several times as long. A stage whose
+    # code would have one goes without: its expressions are then cut into methods of their own.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
+    # With many groups a map of the first ones before the map of all is one look more for each row.
+    "spark.sql.codegen.aggregate.map.twolevel.enabled": "false",
     # Code pages such as windows-1251 and koi8-r.
     "spark.sql.legacy.javaCharsets": "true",
     # A byte that its charset does not know becomes U+FFFD and rejects its own record, not the whole file.

@@ -335,9 +335,13 @@ class Lake:
 
     def properties(self, table: str) -> dict[str, str]:
         """What was said of a table when it was made; nothing where there is no such table."""
-        if not self.exists(table):
-            return {}
-        return dict(self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].properties)
+        try:
+            detail = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()
+        except AnalysisException as fault:
+            if _says_missing(fault):
+                return {}
+            raise
+        return dict(detail[0].properties or {})
 
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""

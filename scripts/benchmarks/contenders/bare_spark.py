@@ -51,7 +51,7 @@ def ingest(work: Work) -> Repetition:
 
 
 def features(work: Work) -> Repetition:
-    """One join and one group-by, written once."""
+    """One join and one group-by, written once; a row without events comes in afterwards, as in Otklik's SQL."""
 
     def once(out: Path) -> Outcome:
         spark, lake = work.spark, work.inputs["lake"]
@@ -63,14 +63,20 @@ def features(work: Work) -> Repetition:
             & (F.col("happened_at") > F.col("moment") - F.expr(f"INTERVAL {24 * HORIZON_DAYS} HOURS"))
             & (F.col("known_at") <= F.col("moment"))
         )
-        known = rows.join(events, (F.col("customer_id") == F.col("key")) & is_known, "left").withColumn(
+        known = events.join(rows.hint("shuffle_hash"), (F.col("customer_id") == F.col("key")) & is_known).withColumn(
             "us_before", F.expr("unix_micros(moment) - unix_micros(happened_at)")
         )
         numbers = aggregates(
             hour="hour(happened_at)", is_weekend="weekday(happened_at) >= 5", weight_of_topic=weight_of_topic()
         )
-        grouped = known.groupBy("key", F.col("moment").alias("as_of")).agg(*(F.expr(number) for number in numbers))
-        _write(grouped, out / "features")
+        grouped = known.groupBy("key", "moment").agg(*(F.expr(number) for number in numbers))
+        without_events: dict[str, bool | float | int | str] = {
+            "days_since_last_event": float(HORIZON_DAYS),
+            "activity_trend_30d": 0.0,
+        }
+        without_events |= {name: 0 for name in grouped.columns if "_count_" in name or name.startswith("distinct")}
+        every = rows.join(grouped, ["key", "moment"], "left").fillna(without_events)
+        _write(every.withColumnRenamed("moment", "as_of"), out / "features")
         return Outcome({"features": out / "features"})
 
     return once

@@ -59,7 +59,9 @@
 -- column evening_share_{{ horizon.name | name }}: share of events from 18 to 24 h, empty without events | доля событий с 18 до 24 ч, пусто без событий
 -- column weekend_share_{{ horizon.name | name }}: share of events on Saturday and Sunday, empty without events | доля событий в субботу и воскресенье, пусто без событий
 WITH known AS (
-    SELECT
+    -- The events pass by the rows, which are few and laid in a hash table. An outer join would gather the events of each
+    -- row instead, which takes half as long again: so rows without any come in at the end.
+    SELECT /*+ SHUFFLE_HASH(r) */
         r.key,
         r.moment,
         unix_micros(r.moment) - unix_micros(e.{{ time_column | default('happened_at') | name }}) AS us_before,
@@ -71,48 +73,85 @@ WITH known AS (
         e.{{ network_column | default('network') | name }} AS network,
 {% endif %}
         from_utc_timestamp(e.{{ time_column | default('happened_at') | name }}, {{ time_zone | default('UTC') | literal }}) AS local_time
-    FROM {rows} AS r
-    LEFT JOIN {{ '{' ~ (events | name) ~ '}' }} AS e
+    FROM {{ '{' ~ (events | name) ~ '}' }} AS e
+    JOIN {rows} AS r
         ON CAST(e.{{ customer_column | default('customer_id') | name }} AS STRING) = r.unit
         AND e.{{ time_column | default('happened_at') | name }} <= r.moment
         AND e.{{ time_column | default('happened_at') | name }} > r.moment - INTERVAL '{{ horizon.hours }}' HOUR
         AND (e.known_at <= r.moment OR e.known_at IS NULL)
-)
+),
 
-SELECT
-    key,
-    moment,
+counted AS (
+    SELECT
+        key,
+        moment,
 {% for window in windows %}
-    count_if({{ within(window) }}) AS event_count_{{ window | name }},
+        count_if({{ within(window) }}) AS event_count_{{ window | name }},
 {% endfor %}
 {% for kind in kinds %}
 {% for window in kind_windows %}
-    count_if(kind = {{ kind | literal }} AND {{ within(window) }}) AS {{ kind | lower | name }}_count_{{ window | name }},
+        count_if(kind = {{ kind | literal }} AND {{ within(window) }}) AS {{ kind | lower | name }}_count_{{ window | name }},
 {% endfor %}
 {% endfor %}
 {% for topic in topics %}
 {% for window in topic_windows %}
-    count_if(topic = {{ topic | literal }} AND {{ within(window) }}) AS about_{{ topic | lower | name }}_count_{{ window | name }},
+        count_if(topic = {{ topic | literal }} AND {{ within(window) }}) AS about_{{ topic | lower | name }}_count_{{ window | name }},
 {% endfor %}
 {% endfor %}
 {% for network in networks %}
 {% for window in network_windows %}
-    count_if(network = {{ network | literal }} AND {{ within(window) }}) AS on_{{ network | lower | name }}_count_{{ window | name }},
+        count_if(network = {{ network | literal }} AND {{ within(window) }}) AS on_{{ network | lower | name }}_count_{{ window | name }},
 {% endfor %}
 {% endfor %}
-    coalesce(min(us_before) / 86400000000D, {{ horizon.hours / 24 }}D) AS days_since_last_event,
+        min(us_before) / 86400000000D AS days_since_last_event,
 {% if trend_window is defined %}
-    ln(
-        (1D + count_if({{ within(trend_window) }}))
-        / (1D + count_if(us_before >= {{ hours(trend_window) }} * 3600000000 AND us_before < 2 * {{ hours(trend_window) }} * 3600000000))
-    ) AS activity_trend_{{ trend_window | name }},
+        ln(
+            (1D + count_if({{ within(trend_window) }}))
+            / (1D + count_if(us_before >= {{ hours(trend_window) }} * 3600000000 AND us_before < 2 * {{ hours(trend_window) }} * 3600000000))
+        ) AS activity_trend_{{ trend_window | name }},
 {% endif %}
 {% if topics %}
-    bit_count(coalesce(bit_or(CASE topic{% for topic in topics %} WHEN {{ topic | literal }} THEN {{ 2 ** loop.index0 }}L{% endfor %} END), 0L)) AS distinct_topics_{{ horizon.name | name }},
+        bit_count(bit_or(CASE topic{% for topic in topics %} WHEN {{ topic | literal }} THEN {{ 2 ** loop.index0 }}L{% endfor %} END)) AS distinct_topics_{{ horizon.name | name }},
 {% endif %}
-    try_divide(count_if(hour(local_time) < 6), count(us_before)) AS night_share_{{ horizon.name | name }},
-    try_divide(count_if(hour(local_time) BETWEEN 6 AND 11), count(us_before)) AS morning_share_{{ horizon.name | name }},
-    try_divide(count_if(hour(local_time) >= 18), count(us_before)) AS evening_share_{{ horizon.name | name }},
-    try_divide(count_if(weekday(local_time) >= 5), count(us_before)) AS weekend_share_{{ horizon.name | name }}
-FROM known
-GROUP BY key, moment
+        try_divide(count_if(hour(local_time) < 6), count(us_before)) AS night_share_{{ horizon.name | name }},
+        try_divide(count_if(hour(local_time) BETWEEN 6 AND 11), count(us_before)) AS morning_share_{{ horizon.name | name }},
+        try_divide(count_if(hour(local_time) >= 18), count(us_before)) AS evening_share_{{ horizon.name | name }},
+        try_divide(count_if(weekday(local_time) >= 5), count(us_before)) AS weekend_share_{{ horizon.name | name }}
+    FROM known
+    GROUP BY key, moment
+)
+
+SELECT
+    r.key,
+    r.moment,
+{% for window in windows %}
+    coalesce(c.event_count_{{ window | name }}, 0) AS event_count_{{ window | name }},
+{% endfor %}
+{% for kind in kinds %}
+{% for window in kind_windows %}
+    coalesce(c.{{ kind | lower | name }}_count_{{ window | name }}, 0) AS {{ kind | lower | name }}_count_{{ window | name }},
+{% endfor %}
+{% endfor %}
+{% for topic in topics %}
+{% for window in topic_windows %}
+    coalesce(c.about_{{ topic | lower | name }}_count_{{ window | name }}, 0) AS about_{{ topic | lower | name }}_count_{{ window | name }},
+{% endfor %}
+{% endfor %}
+{% for network in networks %}
+{% for window in network_windows %}
+    coalesce(c.on_{{ network | lower | name }}_count_{{ window | name }}, 0) AS on_{{ network | lower | name }}_count_{{ window | name }},
+{% endfor %}
+{% endfor %}
+    coalesce(c.days_since_last_event, {{ horizon.hours / 24 }}D) AS days_since_last_event,
+{% if trend_window is defined %}
+    coalesce(c.activity_trend_{{ trend_window | name }}, 0D) AS activity_trend_{{ trend_window | name }},
+{% endif %}
+{% if topics %}
+    coalesce(c.distinct_topics_{{ horizon.name | name }}, 0) AS distinct_topics_{{ horizon.name | name }},
+{% endif %}
+    c.night_share_{{ horizon.name | name }},
+    c.morning_share_{{ horizon.name | name }},
+    c.evening_share_{{ horizon.name | name }},
+    c.weekend_share_{{ horizon.name | name }}
+FROM {rows} AS r
+LEFT JOIN counted AS c ON c.key = r.key AND c.moment = r.moment

@@ -58,6 +58,21 @@
 -- column morning_share_{{ horizon.name | name }}: share of events from 6 to 12 h, empty without events | доля событий с 6 до 12 ч, пусто без событий
 -- column evening_share_{{ horizon.name | name }}: share of events from 18 to 24 h, empty without events | доля событий с 18 до 24 ч, пусто без событий
 -- column weekend_share_{{ horizon.name | name }}: share of events on Saturday and Sunday, empty without events | доля событий в субботу и воскресенье, пусто без событий
+{# Name of a count and which events it counts; what has no event is 0 in the end. #}
+{% set counts = namespace(all=[]) %}
+{% for window in windows %}
+{% set counts.all = counts.all + [('event_count_' ~ (window | name), within(window))] %}
+{% endfor %}
+{% for column, values, start, spans in [
+    ('kind', kinds, '', kind_windows), ('topic', topics, 'about_', topic_windows), ('network', networks, 'on_', network_windows)
+] %}
+{% for value in values %}
+{% for window in spans %}
+{% set counted = column ~ ' = ' ~ (value | literal) ~ ' AND ' ~ within(window) %}
+{% set counts.all = counts.all + [(start ~ (value | lower | name) ~ '_count_' ~ (window | name), counted)] %}
+{% endfor %}
+{% endfor %}
+{% endfor %}
 WITH known AS (
     -- The events pass by the rows, which are few and laid in a hash table. An outer join would gather the events of each
     -- row instead, which takes half as long again: so rows without any come in at the end.
@@ -85,23 +100,8 @@ counted AS (
     SELECT
         key,
         moment,
-{% for window in windows %}
-        count_if({{ within(window) }}) AS event_count_{{ window | name }},
-{% endfor %}
-{% for kind in kinds %}
-{% for window in kind_windows %}
-        count_if(kind = {{ kind | literal }} AND {{ within(window) }}) AS {{ kind | lower | name }}_count_{{ window | name }},
-{% endfor %}
-{% endfor %}
-{% for topic in topics %}
-{% for window in topic_windows %}
-        count_if(topic = {{ topic | literal }} AND {{ within(window) }}) AS about_{{ topic | lower | name }}_count_{{ window | name }},
-{% endfor %}
-{% endfor %}
-{% for network in networks %}
-{% for window in network_windows %}
-        count_if(network = {{ network | literal }} AND {{ within(window) }}) AS on_{{ network | lower | name }}_count_{{ window | name }},
-{% endfor %}
+{% for count, counted in counts.all %}
+        count_if({{ counted }}) AS {{ count }},
 {% endfor %}
         min(us_before) / 86400000000D AS days_since_last_event,
 {% if trend_window is defined %}
@@ -124,23 +124,8 @@ counted AS (
 SELECT
     r.key,
     r.moment,
-{% for window in windows %}
-    coalesce(c.event_count_{{ window | name }}, 0) AS event_count_{{ window | name }},
-{% endfor %}
-{% for kind in kinds %}
-{% for window in kind_windows %}
-    coalesce(c.{{ kind | lower | name }}_count_{{ window | name }}, 0) AS {{ kind | lower | name }}_count_{{ window | name }},
-{% endfor %}
-{% endfor %}
-{% for topic in topics %}
-{% for window in topic_windows %}
-    coalesce(c.about_{{ topic | lower | name }}_count_{{ window | name }}, 0) AS about_{{ topic | lower | name }}_count_{{ window | name }},
-{% endfor %}
-{% endfor %}
-{% for network in networks %}
-{% for window in network_windows %}
-    coalesce(c.on_{{ network | lower | name }}_count_{{ window | name }}, 0) AS on_{{ network | lower | name }}_count_{{ window | name }},
-{% endfor %}
+{% for count, _ in counts.all %}
+    coalesce(c.{{ count }}, 0) AS {{ count }},
 {% endfor %}
     coalesce(c.days_since_last_event, {{ horizon.hours / 24 }}D) AS days_since_last_event,
 {% if trend_window is defined %}

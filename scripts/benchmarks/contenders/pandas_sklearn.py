@@ -232,11 +232,12 @@ def _flags(events: pd.DataFrame, age: Any) -> pd.DataFrame:
     return pd.DataFrame({name: flag.astype(np.int32) for name, flag in flags.items()})
 
 
-def _finish(customers: pd.DataFrame, totals: pd.DataFrame, youngest: pd.Series) -> pd.DataFrame:
+def _finish(customers: pd.DataFrame, totals: pd.DataFrame, youngest: pd.Series[pd.Timedelta]) -> pd.DataFrame:
     found = customers[["key", "as_of"]].copy()
     counts = [name for name in totals.columns if not name.startswith("_")]
     found[counts] = totals[counts].astype(np.int64)
-    found["days_since_last_event"] = (youngest.dt.total_seconds() / 86_400).fillna(float(HORIZON_DAYS))
+    # One division as everywhere: by seconds first, a few in a million would be rounded to another sixth decimal.
+    found["days_since_last_event"] = (youngest / pd.Timedelta(days=1)).fillna(float(HORIZON_DAYS))
     found["activity_trend_30d"] = np.log((1 + totals["event_count_30d"]) / (1 + totals["_month_before"]))
     found["distinct_topics_90d"] = (totals[[f"_topic_{topic}" for topic in TOPICS]] > 0).sum(axis=1)
     for share in ("night", "morning", "evening", "weekend"):

@@ -49,10 +49,10 @@ def judge(spark: SparkSession, tmp_path: Path) -> Iterator[Judge]:
         file = tmp_path / name
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         records = read_records(spark, f"file://{file}", contract)
-        judged = checks.with_duplicates(checks.with_reasons(with_fields(records, contract), contract), contract)
-        kept.append(judged.persist())
-        return judged
+        checked = checks.with_reasons(with_fields(records, contract), contract).persist()
+        kept.append(checked)
+        return checks.with_duplicates(checked, contract)
 
     yield run
-    for judged in kept:
-        judged.unpersist()
+    for checked in kept:
+        checked.unpersist()

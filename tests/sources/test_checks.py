@@ -119,6 +119,7 @@ def test_broken_json_is_rejected_and_numbers_keep_their_digits(judge, make_contr
     assert (rows[6].id, rows[6].note) == (None, '{"a":[1]}')
 
 
+@pytest.mark.parametrize("most_hashes", [0, 10])
 @pytest.mark.parametrize(
     ("key", "kept"),
     [
@@ -128,7 +129,11 @@ def test_broken_json_is_rejected_and_numbers_keep_their_digits(judge, make_contr
         ({"columns": "all"}, [1, 2, 3, 4, 5, 6]),
     ],
 )
-def test_one_row_of_each_key_is_kept_and_empty_keys_are_equal(judge, make_contract, key, kept) -> None:
+def test_one_row_of_each_key_is_kept_and_empty_keys_are_equal(
+    judge, make_contract, monkeypatch, key, kept, most_hashes
+) -> None:
+    # Whether few keys are repeated or many.
+    monkeypatch.setattr(checks, "_MOST_HASHES", most_hashes)
     content = "id,kind,day\n1,a,2024-01-03\n1,b,2024-01-01\n1,a,\n2,a,\n,a,\n,b,2020-01-01\n"
     columns = COLUMNS | {"id": {"type": "integer"}}
     contract = make_contract(columns, key=key)

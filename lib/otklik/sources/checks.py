@@ -18,6 +18,8 @@ from otklik.sources.reader import quote_count, quoted_text
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
 _REASONS_SHOWN = 3
 _EXACT_IN_DOUBLE = 2**53
+#: So many hashes of repeated keys are sent to all; where there are more, all rows are sorted.
+_MOST_HASHES = 200_000
 
 #: A condition, where null means no, and the reason it stands for: reason, column, rule.
 Fault = tuple[Column, tuple[str, str | None, str | None]]
@@ -100,6 +102,8 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
     Nulls in keys are equal to one another. Rejected rows take no part. `first` and `last` go by the position in the
     file; `newest` by the column the contract names, by position among equals, and rows without it are the oldest.
 
+    Counts the rows per key at once: keep `checked` before.
+
     Returns:
         `checked` with _is_duplicate and _is_lookalike (false where the contract names no lookalikes).
     """
@@ -111,12 +115,12 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
         order = [position.desc()]
     else:
         order = [F.col(contract.key.newest_by).desc_nulls_last(), position.desc()]
-    marked = checked.withColumn("_is_duplicate", _is_repeated(contract.key_columns, is_rejected, order))
+    marked = _with_repeated(checked, "_is_duplicate", contract.key_columns, is_rejected, order)
     if contract.lookalikes is None:
         return marked.withColumn("_is_lookalike", F.lit(False))
     others = [name for name in contract.columns if name not in contract.lookalikes]
     is_out = is_rejected | F.col("_is_duplicate")
-    return marked.withColumn("_is_lookalike", _is_repeated(others, is_out, [position.asc()]))
+    return _with_repeated(marked, "_is_lookalike", others, is_out, [position.asc()])
 
 
 def only_accepted(judged: DataFrame, contract: Contract) -> DataFrame:
@@ -353,8 +357,27 @@ def _field_count(record: Column, format_: Format) -> Column:
     return F.size(F.split(bare, re.escape(format_.field_delimiter)))
 
 
+def _with_repeated(rows: DataFrame, name: str, key: list[str], is_out: Column, order: list[Column]) -> DataFrame:
+    """Add whether a row comes after another with the same key; rows that are out take no part.
+
+    Most files repeat few keys or none: only the rows of hashes that come more than once are sorted and compared.
+    """
+    hash_of_key = F.xxhash64(*(F.col(column) for column in key))
+    per_hash = rows.where(~is_out).groupBy(hash_of_key.alias("_hash")).count()
+    found = per_hash.where("count > 1").select("_hash").limit(_MOST_HASHES + 1).toPandas()
+    if found.empty:
+        return rows.withColumn(name, F.lit(False))
+    is_repeated = _is_repeated(key, is_out, order)
+    if len(found) > _MOST_HASHES:
+        return rows.withColumn(name, is_repeated)
+    hashes = F.broadcast(rows.sparkSession.createDataFrame(found))
+    hashed = rows.withColumn("_hash", hash_of_key)
+    alone = hashed.join(hashes, "_hash", "left_anti").withColumn(name, F.lit(False))
+    together = hashed.join(hashes, "_hash", "left_semi").withColumn(name, is_repeated)
+    return alone.unionByName(together).drop("_hash")
+
+
 def _is_repeated(key: list[str], is_out: Column, order: list[Column]) -> Column:
-    """Whether a row comes after another with the same key; rows that are out take no part."""
     # The hash stands first so that sorting compares one number instead of all key columns.
     place = F.xxhash64(*(F.col(name) for name in key))
     same = Window.partitionBy(place, F.when(is_out, F.col("_record_no")), *(F.col(name) for name in key))

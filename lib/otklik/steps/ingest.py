@@ -117,9 +117,8 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
             arrival = replace(arrival, instead_of=_old_content(contract, facts, loaded))
             with clear_faults(facts.name):
                 records = read_records(job.lake.spark, arrival.path, contract)
-                judged = checks.with_duplicates(
-                    checks.with_reasons(with_fields(records, contract), contract), contract
-                ).persist()
+                checked = checks.with_reasons(with_fields(records, contract), contract).persist()
+                judged = checks.with_duplicates(checked, contract)
                 counts = checks.balance(judged, contract)
                 checks.refuse_past_thresholds(counts, judged, contract, facts.name)
         except InputError:
@@ -131,7 +130,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
             versions = _write_bronze(batch, records, judged, counts)
             inserted, updated, version = _write_silver(batch, judged, counts.accepted, key)
         versions[f"silver.{contract.name}"] = version
-        judged.unpersist()
+        checked.unpersist()
         _refuse_disturbed(job, ledger, arrival)
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
         ledger.record(entry, instead_of=old)

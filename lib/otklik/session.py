@@ -38,6 +38,8 @@ RUNTIME_PROPERTIES = {
     "spark.sql.codegen.hugeMethodLimit": "8000",
     # With many groups a map of the first ones before the map of all is one look more for each row.
     "spark.sql.codegen.aggregate.map.twolevel.enabled": "false",
+    # Rows are kept to be read once or twice: to pack them takes longer than that saves.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # Code pages such as windows-1251 and koi8-r.
     "spark.sql.legacy.javaCharsets": "true",
     # A byte that its charset does not know becomes U+FFFD and rejects its own record, not the whole file.

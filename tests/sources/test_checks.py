@@ -164,11 +164,10 @@ def test_lookalikes_and_broken_warnings_are_counted_and_kept(judge, make_contrac
 
 def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(judge, make_contract) -> None:
     contract = make_contract(rules=[{"name": "dated", "holds": "to_date(note, 'yyyy-MM-dd') > DATE'2020-01-01'"}])
-    judged = judge("id,note\n1,2024-01-01\n2,secret\n", contract)
 
     fails = pytest.raises(ConfigurationError, match=r"f\.csv: a row rule of the contract fails")
     with fails as caught, clear_faults("f.csv"):
-        checks.balance(judged, contract)
+        checks.balance(judge("id,note\n1,2024-01-01\n2,secret\n", contract), contract)
 
     assert "secret" not in caught.value.line()
 

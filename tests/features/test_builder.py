@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.features.builder import count_rows, latest_known, only_known, rows_of_task, with_features
+from otklik.features.builder import RowCounts, count_rows, latest_known, only_known, rows_of_task, with_features
 from otklik.features.catalogue import read_select
 from otklik.lake.content import content_hash
 
@@ -97,14 +97,7 @@ def test_a_label_counts_when_its_window_is_over(spark: SparkSession, tmp_path: P
         "now": (None, "immature"),
     }
     counts = count_rows(rows, "mine.sql")
-    assert (counts.rows, counts.labelled, counts.positives, counts.immature, counts.unlabelled, counts.entities) == (
-        5,
-        2,
-        1,
-        2,
-        1,
-        5,
-    )
+    assert counts == RowCounts(rows=5, labelled=2, positives=1, immature=2, unlabelled=1)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,15 @@ def test_a_write_with_a_known_label_is_not_written_again(lake: Lake, spark: Spar
     assert rows_of(lake) == [(1, "a"), (2, "b")]
 
 
+def test_a_label_is_found_in_a_long_history_of_others(lake: Lake, spark: SparkSession) -> None:
+    first = lake.append(POSTS, posts(spark, (1, "a")), "batch 1")
+    for number in range(2, 13):
+        lake.add(POSTS, posts(spark, (number, "b")), f"batch {number}")
+
+    assert lake.append(POSTS, posts(spark, (1, "a")), "batch 1").version == first.version
+    assert len(rows_of(lake)) == 12
+
+
 def test_merge_inserts_new_keys_updates_changed_ones_and_leaves_the_rest(lake: Lake, spark: SparkSession) -> None:
     lake.append(POSTS, posts(spark, (1, "a"), (2, "b")), "batch 1")
     commit = lake.merge(POSTS, posts(spark, (1, "a"), (2, "B"), (3, "c")), "batch 2", update_when="s.text <> t.text")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -383,6 +384,22 @@ def test_another_file_after_a_killed_batch_finds_nothing_of_it(
     take_in("june.csv", "1,a", "x,bad")
     assert silver(lake) == {1: "a"}
     take_in("july.csv", "1,A", "2,b", "y,bad")
+
+    assert hashes(lake) == hashes(unkilled)
+    assert ledger(lake) == ledger(unkilled)
+
+
+def test_a_killed_batch_is_whole_when_it_comes_again_behind_another_file_of_one_command(
+    lake: Lake, take_in: TakeIn, unkilled: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the killed run left is taken back for the first file; the second must not take it for its own."""
+    with dying(monkeypatch, *BEFORE_LEDGER):
+        take_in("july.csv", "1,A", "2,b", "y,bad")
+    (tmp_path / "june.csv").write_text("id,text\n1,a\nx,bad\n", encoding="utf-8")
+
+    names = [str(tmp_path / "june.csv"), str(tmp_path / "july.csv")]
+    job = job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"), paths=names)
+    ingest.ingest_files(replace(job, is_alone=True))
 
     assert hashes(lake) == hashes(unkilled)
     assert ledger(lake) == ledger(unkilled)

@@ -36,7 +36,6 @@ class RowCounts:
     positives: int
     immature: int
     unlabelled: int
-    entities: int
 
 
 def with_known_at(rows: DataFrame) -> DataFrame:
@@ -111,22 +110,20 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         RefusedError: if a key, moment or unit is null, a key and moment stand twice, a label is neither 0 nor 1, or
             there is no row.
     """
-    per_row = rows.groupBy("key", "moment").agg(
-        F.count("*").alias("copies"),
-        F.first("unit").alias("unit"),
-        F.first("label").alias("label"),
-        F.first("label_state").alias("label_state"),
-    )
+    # Only numbers are counted up per row: a text among them would have the rows sorted.
+    counted = {
+        "rows": F.count("*"),
+        "nameless": F.count_if(F.col("key").isNull() | F.col("moment").isNull() | F.col("unit").isNull()),
+        "odd": F.count_if(F.col("label").isNotNull() & ~F.col("label").isin(0, 1)),
+        "labelled": F.count_if(F.col("label").isNotNull()),
+        "positives": F.count_if(F.col("label") == 1),
+        "immature": F.count_if(F.col("label_state") == "immature"),
+        "unlabelled": F.count_if(F.col("label_state") == "unlabelled"),
+    }
+    per_row = rows.groupBy("key", "moment").agg(*(count.alias(name) for name, count in counted.items()))
     counts = per_row.agg(
-        F.sum("copies").alias("rows"),
-        F.count_if(F.col("copies") > 1).alias("doubled"),
-        F.count_if(F.col("key").isNull() | F.col("moment").isNull() | F.col("unit").isNull()).alias("nameless"),
-        F.count_if(F.col("label").isNotNull() & ~F.col("label").isin(0, 1)).alias("odd"),
-        F.count_if(F.col("label").isNotNull()).alias("labelled"),
-        F.count_if(F.col("label") == 1).alias("positives"),
-        F.count_if(F.col("label_state") == "immature").alias("immature"),
-        F.count_if(F.col("label_state") == "unlabelled").alias("unlabelled"),
-        F.count_distinct("key").alias("entities"),
+        *(F.sum(name).alias(name) for name in counted),
+        F.count_if(F.col("rows") > 1).alias("doubled"),
     ).collect()[0]
     cure = "correct the SELECT; no row is dropped in silence"
     if counts.doubled:
@@ -139,9 +136,7 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         raise RefusedError(
             "there are no rows up to the as-of moment", where=where, cure="look at --as-of and the inputs"
         )
-    return RowCounts(
-        counts.rows, counts.labelled, counts.positives, counts.immature, counts.unlabelled, counts.entities
-    )
+    return RowCounts(counts.rows, counts.labelled, counts.positives, counts.immature, counts.unlabelled)
 
 
 def with_features(

@@ -126,10 +126,7 @@ def record_run(lake: Lake, run: Run) -> None:
     """Write one start of a step into ops.runs."""
     row = {**asdict(run), "inputs": dict(run.inputs), "outputs": dict(run.outputs)}
     rows = lake.spark.createDataFrame([tuple(row[f.name] for f in _RUN_ROW.fields)], _RUN_ROW)
-    # The label is this start's own, so no earlier commit can have it.
-    before = lake.version(RUNS.name)
-    label = f"run {run.run_id} {run.job} {hash_of(row)[:16]}"
-    lake.append(RUNS, rows, label, after=NOTHING if before is None else before, is_new=True)
+    lake.add(RUNS, rows, f"run {run.run_id} {run.job} {hash_of(row)[:16]}")
 
 
 class FileLedger:
@@ -213,12 +210,10 @@ class FileLedger:
         entries = [entry] if instead_of is None else [entry, replace(instead_of, status="replaced")]
         rows = self._lake.spark.createDataFrame([_file_row(each) for each in entries], _FILE_ROW)
         label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
-        before = self._lake.version(FILES.name)
-        after = NOTHING if before is None else before
         if not {each.content for each in entries} & {each.content for each in self._entries}:
-            self._lake.append(FILES, rows, label, after=after, is_new=True)
+            self._lake.add(FILES, rows, label)
         else:
-            self._lake.merge(FILES, rows, label, update_when="true", after=after, is_new=True)
+            self._lake.merge(FILES, rows, label, update_when="true")
         others = [each for each in self._entries if each.content not in {new.content for new in entries}]
         self._entries = sorted([*others, *entries], key=lambda each: each.started_at)
 

@@ -99,7 +99,7 @@ class Lake:
 
     def exists(self, table: str) -> bool:
         """Whether the table is there."""
-        return self.version(table) is not None
+        return self.find(table) is not None
 
     def version(self, table: str) -> int | None:
         """The newest version of the table, or None where there is no such table."""
@@ -175,15 +175,18 @@ class Lake:
 
     def _create_or_find(self, table: Table, label: str, after: int, *, is_new: bool) -> Commit | None:
         """The write that carries this label, if the table has it; a missing table is made."""
-        commits = [] if is_new and after > NOTHING else self.commits(table.name, after)
+        commits = [] if is_new and after > NOTHING else self.commits(table.name, after, label)
         if commits is None:
             self.make(table)
             return None
         self._check_columns(table)
         return _labelled(commits, label)
 
-    def commits(self, table: str, after: int = NOTHING) -> list[Commit] | None:
-        """The commits after a version, oldest first; None where there is no such table."""
+    def commits(self, table: str, after: int = NOTHING, label: str | None = None) -> list[Commit] | None:
+        """The commits after a version, oldest first; None where there is no such table.
+
+        Where a label is given, the newest are enough if one of them carries it.
+        """
         for limit in (f" LIMIT {_RECENT}", ""):
             try:
                 history = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)}{limit}")
@@ -193,6 +196,8 @@ class Lake:
                     return None
                 raise
             if len(rows) < _RECENT or rows[-1].version <= after + 1:
+                break
+            if label is not None and any(row.version > after and row.userMetadata == label for row in rows):
                 break
         return [_commit(row) for row in reversed(rows) if row.version > after]
 
@@ -219,6 +224,19 @@ class Lake:
             writer = writer.option("txnAppId", _transaction(label, after)).option("txnVersion", "1")
         writer.append()
         return self._written(table.name, label, after, rows)
+
+    def add(self, table: Table, rows: DataFrame, label: str) -> Commit:
+        """Add rows under a label that no other write can have; for it Delta need not know who wrote before.
+
+        Raises:
+            DamagedError: if Delta did not make the commit.
+        """
+        if self.exists(table.name):
+            self._check_columns(table)
+        else:
+            self.make(table)
+        _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).append()
+        return self._written(table.name, label, NOTHING, rows)
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""
@@ -290,7 +308,7 @@ class Lake:
         Raises:
             DamagedError: if Delta made no commit, and such rows are there.
         """
-        done = _labelled(self.commits(table, after) or [], label)
+        done = _labelled(self.commits(table, after, label) or [], label)
         if done is not None:
             return done
         with self._marked(label, after):
@@ -336,12 +354,13 @@ class Lake:
     def properties(self, table: str) -> dict[str, str]:
         """What was said of a table when it was made; nothing where there is no such table."""
         try:
-            detail = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()
+            # Not from DESCRIBE DETAIL, which counts the table's files first.
+            found = self.spark.sql(f"SHOW TBLPROPERTIES {self.reference(table)}").collect()
         except AnalysisException as fault:
             if _says_missing(fault):
                 return {}
             raise
-        return dict(detail[0].properties or {})
+        return {row.key: row.value for row in found}
 
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""
@@ -349,7 +368,7 @@ class Lake:
 
     def _written(self, table: str, label: str, after: int, rows: DataFrame) -> Commit:
         """The newest write with this label, which was made just now; of no rows Delta may have made no commit."""
-        found = _labelled(self.commits(table, after) or [], label)
+        found = _labelled(self.commits(table, after, label) or [], label)
         if found is not None:
             return found
         if rows.isEmpty():
@@ -361,7 +380,7 @@ class Lake:
 
         `left` are the rows that the write would have had to change: looked at only where there is no commit.
         """
-        commits = self.commits(table, after) or []
+        commits = self.commits(table, after, label) or []
         found = _labelled(commits, label)
         if found is None and any(not rows.isEmpty() for rows in left):
             raise _not_written(table, label)

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pyspark.ml.feature import VectorAssembler
-from pyspark.ml.functions import array_to_vector
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -27,7 +26,7 @@ from otklik.lake.store import sql_text
 OTHER, MISSING = "(other)", "(missing)"
 #: Rows of the training part, drawn by key, on which correlations are measured.
 SAMPLE_ROWS = 50_000
-_SHORTER = "shorter vector"
+_SLOT = "slot "
 
 DropRule = Literal["constant", "duplicate", "correlated"]
 
@@ -165,15 +164,13 @@ def with_vectors(rows: DataFrame, vectors: Mapping[str, Sequence[Slot]]) -> Data
     Before every fit MLlib looks at each stored value of a vector for NaN, without generated code: with most levels of
     a category at zero, sparse vectors save a good part of a small fit.
     """
-    made = [
-        array_to_vector(slot_array(slots)).alias(name, metadata={"ml_attr": {"num_attrs": len(slots)}})
-        for name, slots in vectors.items()
-    ]
-    dense = rows.select("*", *made)
-    for name in vectors:
-        shorter = VectorAssembler(inputCols=[name], outputCol=_SHORTER, handleInvalid="keep").transform(dense)
-        dense = shorter.drop(name).withColumnRenamed(_SHORTER, name)
-    return dense
+    for name, slots in vectors.items():
+        places = {f"{_SLOT}{place}": F.expr(slot.expression) for place, slot in enumerate(slots)}
+        filled = rows.withColumns(places)
+        rows = VectorAssembler(inputCols=[*places], outputCol=name, handleInvalid="keep").transform(filled)
+        # Of each slot a model need know no more than that it is a number.
+        rows = rows.drop(*places).withMetadata(name, {"ml_attr": {"num_attrs": len(slots)}})
+    return rows
 
 
 def slot_array(slots: Sequence[Slot]) -> Column:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -381,22 +382,46 @@ def _together(parts: Sequence[Predicted]) -> Predicted:
     )
 
 
-def predictions_frame(labelled: Labelled, judgement: Judgement, leaks: str, run_id: str) -> pd.DataFrame:
-    """Rows of gold.<task>_predictions."""
-    places = judgement.tested.places
+def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tuple[str, Judgement]]) -> DataFrame:
+    """What contenders said of rows that they had not seen, beside these rows.
+
+    Args:
+        rows: the labelled rows with row_hash, key, as_of, unit, label.
+        labelled: the same rows on the driver.
+        judged: from `judge`, each with its name for leaks.
+
+    Returns:
+        key, as_of, unit, label, model, leaks, split, fold, margin, raw (null where the model has no probability),
+        calibrated.
+    """
+    said = reduce(
+        DataFrame.unionByName,
+        [
+            # Through Arrow a missing number (NaN) becomes null.
+            rows.sparkSession.createDataFrame(
+                _numbers_said(labelled, judgement),
+                "row_hash BIGINT, fold BIGINT, margin DOUBLE, raw DOUBLE, calibrated DOUBLE",
+            ).select(
+                "*",
+                F.lit(judgement.contender.model).alias("model"),
+                F.lit(leaks).alias("leaks"),
+                F.lit(judgement.plan.split).alias("split"),
+            )
+            for leaks, judgement in judged
+        ],
+    )
+    return said.join(rows.select("row_hash", "key", "as_of", "unit", "label"), "row_hash").drop("row_hash")
+
+
+def _numbers_said(labelled: Labelled, judgement: Judgement) -> pd.DataFrame:
+    """What alone travels from the driver: keys and moments of a million rows, once per contender, would not fit."""
+    tested = judgement.tested
     return pd.DataFrame(
         {
-            "key": labelled.key[places],
-            "as_of": labelled.as_of[places],
-            "unit": labelled.unit[places],
-            "label": labelled.label[places],
-            "model": judgement.contender.model,
-            "leaks": leaks,
-            "split": judgement.plan.split,
+            "row_hash": labelled.row_hash[tested.places],
             "fold": judgement.fold,
-            "margin": judgement.tested.margin,
-            "raw": np.full(len(places), np.nan) if judgement.tested.raw is None else judgement.tested.raw,
+            "margin": tested.margin,
+            "raw": np.full(len(tested.places), np.nan) if tested.raw is None else tested.raw,
             "calibrated": judgement.calibrated,
-            "run_id": run_id,
         }
     )

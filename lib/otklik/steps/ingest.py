@@ -70,7 +70,8 @@ def ingest_files(job: Job) -> int:
         _check_key(job.lake, f"silver.{contract.name}", key)
     contract_hash = hash_of_contract(contract)
     run = start_of(job, "ingest", contract.name, contract_hash)
-    entries = []
+    entries: list[FileEntry] = []
+    bases: dict[str, Base] = {}
     with noted(job, run):
         ledger = whole_ledger(job.lake)
         paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
@@ -84,7 +85,7 @@ def ingest_files(job: Job) -> int:
         for path in paths:
             facts = files.describe(job.lake.spark, path)
             arrival = Arrival(contract, contract_hash, path, facts, job.clock(), given_hash)
-            entries.append(_ingest(job, ledger, arrival, key))
+            entries.append(_ingest(job, ledger, arrival, key, bases))
     versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
     rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
     record_run(job.lake, run.done(job.clock(), versions, rows, accepted, f"{len(entries)} files"))
@@ -99,8 +100,11 @@ def hash_of_contract(contract: Contract) -> str:
     return hash_of(facts)
 
 
-def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileEntry:
-    """Returns the file's row of the ledger, old or new."""
+def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: dict[str, Base]) -> FileEntry:
+    """Returns the file's row of the ledger, old or new.
+
+    `bases` says behind what the next file of this command writes, if this one was written.
+    """
     contract, facts = arrival.contract, arrival.facts
     with job.progress.step(f"ingest {facts.name}") as step:
         loaded = ledger.loaded(contract.name)
@@ -125,7 +129,9 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
             ledger.refuse(_entry(job, arrival, "rejected"))
             raise
         old = arrival.instead_of
-        batch = _Batch(job, arrival, _settled_versions(job, ledger, arrival))
+        # Where nobody else can write, the tables are as the file before left them.
+        settled = dict(bases) if bases and job.is_alone else _settled_versions(job, ledger, arrival)
+        batch = _Batch(job, arrival, settled)
         with _file_still_there(job, arrival):
             versions = _write_bronze(batch, records, judged, counts)
             inserted, updated, version = _write_silver(batch, judged, counts.accepted, key)
@@ -134,6 +140,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes) -> FileE
         _refuse_disturbed(job, ledger, arrival)
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
         ledger.record(entry, instead_of=old)
+        bases.update({table: Base(versions.get(table, max(base.version, 0))) for table, base in batch.after.items()})
         step.rows(entry.rows)
         step.rows(entry.accepted, "accepted")
         if entry.updated:

@@ -238,16 +238,17 @@ def _scoreboard(task: Task, contest: Contest, executor: Executor) -> pd.DataFram
 def _write_judgements(job: Job, question: Question, contest: Contest, board: pd.DataFrame) -> dict[str, int]:
     name, run_id = question.task.name, question.run_id
     named, label = {"task": name, "run_id": run_id}, f"train {run_id}"
-    frames = [
-        predictions_frame(contest.labelled, judgement, leaks, run_id)
+    judged = [
+        (leaks, judgement)
         for leaks, judgements in contest.judged.items()
         for judgement in judgements
         if leaks == "without" or judgement.contender.vector == WITH
     ]
+    predictions = predictions_frame(contest.labelled_rows, contest.labelled, judged).withColumn("run_id", F.lit(run_id))
     findings = pd.DataFrame([vars(f) for f in (*contest.findings, *moved(board, question.task.checks.rate_moved))])
     findings = findings.assign(**named) if len(findings) else findings
     return {
-        **replace_rows(job.lake, PREDICTIONS.of(name), pd.concat(frames, ignore_index=True), label, None),
+        f"gold.{name}_predictions": job.lake.replace(PREDICTIONS.of(name), predictions, label).version,
         **replace_rows(job.lake, SCOREBOARD, board.assign(**named), label, named),
         **replace_rows(job.lake, FINDINGS, findings, label, named),
     }

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -394,23 +393,26 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
         key, as_of, unit, label, model, leaks, split, fold, margin, raw (null where the model has no probability),
         calibrated.
     """
-    said = reduce(
-        DataFrame.unionByName,
-        [
-            # Through Arrow a missing number (NaN) becomes null.
-            rows.sparkSession.createDataFrame(
-                _numbers_said(labelled, judgement),
-                "row_hash BIGINT, fold BIGINT, margin DOUBLE, raw DOUBLE, calibrated DOUBLE",
-            ).select(
-                "*",
+    numbers = [
+        _numbers_said(labelled, judgement).assign(contender=number) for number, (_, judgement) in enumerate(judged)
+    ]
+    # Through Arrow a missing number (NaN) becomes null.
+    said = rows.sparkSession.createDataFrame(
+        pd.concat(numbers, ignore_index=True),
+        "row_hash BIGINT, fold BIGINT, margin DOUBLE, raw DOUBLE, calibrated DOUBLE, contender BIGINT",
+    )
+    names = F.array(
+        *(
+            F.struct(
                 F.lit(judgement.contender.model).alias("model"),
                 F.lit(leaks).alias("leaks"),
                 F.lit(judgement.plan.split).alias("split"),
             )
             for leaks, judgement in judged
-        ],
+        )
     )
-    return said.join(rows.select("row_hash", "key", "as_of", "unit", "label"), "row_hash").drop("row_hash")
+    named = said.withColumn("name", names[F.col("contender")]).select("*", "name.*").drop("name", "contender")
+    return named.join(rows.select("row_hash", "key", "as_of", "unit", "label"), "row_hash").drop("row_hash")
 
 
 def _numbers_said(labelled: Labelled, judgement: Judgement) -> pd.DataFrame:

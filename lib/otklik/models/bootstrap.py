@@ -19,10 +19,12 @@ import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
-#: P(Poisson(1) <= k) for k = 0 … 17; what lies beyond is below 2^-53, the grain of the uniform numbers.
-_POISSON_1 = np.cumsum([math.exp(-1.0) / math.factorial(k) for k in range(18)])
+#: P(Poisson(1) <= k) for k = 0 … 17, in steps of 2^-53, the grain of the uniform numbers; what lies beyond is below it.
+_POISSON_1 = np.ceil(np.cumsum([math.exp(-1.0) / math.factorial(k) for k in range(18)]) * 2.0**53).astype(np.uint64)
 #: Weights made at once: memory stays bounded, and 2 MB of doubles stay in a processor's cache.
 _WEIGHTS_AT_ONCE = 250_000
+#: Whole numbers on the way to a weight: several arrays of so many stay in the cache.
+_GRAINS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,17 @@ class Resampling:
     def weights(self, first: int, last: int) -> Floats:
         """Weights of the units in replicates first … last − 1, shape (last − first, units)."""
         steps = np.arange(first, last, dtype=np.uint64)
-        return np.searchsorted(_POISSON_1, _uniform(self.seeds, steps), side="right").astype(np.float64)
+        found = np.empty((len(steps), len(self.seeds)))
+        units = max(1, _GRAINS_AT_ONCE // max(1, len(steps)))
+        for start in range(0, len(self.seeds), units):
+            some = slice(start, start + units)
+            grains = _grains(self.seeds[some], steps)
+            counts = np.zeros(grains.shape, dtype=np.uint8)
+            # Faster than to search the sorted limits for each.
+            for limit in _POISSON_1:
+                counts += grains >= limit
+            found[:, some] = counts
+        return found
 
     def chunks(self) -> Iterator[Floats]:
         """The weights of all units, a few replicates at a time, shape (some replicates, units)."""
@@ -122,6 +134,6 @@ def mixed(seeds: npt.NDArray[np.uint64], steps: npt.NDArray[np.uint64]) -> npt.N
     return mix
 
 
-def _uniform(seeds: npt.NDArray[np.uint64], steps: npt.NDArray[np.uint64]) -> Floats:
-    """Uniform numbers in [0, 1) with 53 random bits, shape (steps, seeds)."""
-    return (mixed(seeds, steps) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+def _grains(seeds: npt.NDArray[np.uint64], steps: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Uniform numbers in [0, 1) in steps of 2^-53, shape (steps, seeds)."""
+    return mixed(seeds, steps) >> np.uint64(11)

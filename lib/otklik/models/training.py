@@ -394,12 +394,13 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
         calibrated.
     """
     numbers = [
-        _numbers_said(labelled, judgement).assign(contender=number) for number, (_, judgement) in enumerate(judged)
+        _numbers_said(labelled, judgement).assign(contender=np.int16(number))
+        for number, (_, judgement) in enumerate(judged)
     ]
     # Through Arrow a missing number (NaN) becomes null.
     said = rows.sparkSession.createDataFrame(
         pd.concat(numbers, ignore_index=True),
-        "row_hash BIGINT, fold BIGINT, margin DOUBLE, raw DOUBLE, calibrated DOUBLE, contender BIGINT",
+        "row_hash BIGINT, fold SMALLINT, margin DOUBLE, raw DOUBLE, calibrated DOUBLE, contender SMALLINT",
     )
     names = F.array(
         *(
@@ -412,7 +413,9 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
         )
     )
     named = said.withColumn("name", names[F.col("contender")]).select("*", "name.*").drop("name", "contender")
-    return named.join(rows.select("row_hash", "key", "as_of", "unit", "label"), "row_hash").drop("row_hash")
+    beside = rows.select("row_hash", "key", "as_of", "unit", "label")
+    # Not by broadcast, for which they look small enough: a million keys on the heap, and a file per Arrow batch.
+    return named.join(beside.hint("shuffle_hash"), "row_hash").drop("row_hash")
 
 
 def _numbers_said(labelled: Labelled, judgement: Judgement) -> pd.DataFrame:
@@ -421,7 +424,7 @@ def _numbers_said(labelled: Labelled, judgement: Judgement) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "row_hash": labelled.row_hash[tested.places],
-            "fold": judgement.fold,
+            "fold": judgement.fold.astype(np.int16),
             "margin": tested.margin,
             "raw": np.full(len(tested.places), np.nan) if tested.raw is None else tested.raw,
             "calibrated": judgement.calibrated,

@@ -364,13 +364,14 @@ def _with_repeated(rows: DataFrame, name: str, key: list[str], is_out: Column, o
     """
     hash_of_key = F.xxhash64(*(F.col(column) for column in key))
     per_hash = rows.where(~is_out).groupBy(hash_of_key.alias("_hash")).count()
-    found = per_hash.where("count > 1").select("_hash").limit(_MOST_HASHES + 1).toPandas()
-    if found.empty:
+    # Not toPandas: where a row rule fails it repeats Spark's message, which quotes the row, as a warning on stderr.
+    found = per_hash.where("count > 1").select("_hash").limit(_MOST_HASHES + 1).collect()
+    if not found:
         return rows.withColumn(name, F.lit(False))
     is_repeated = _is_repeated(key, is_out, order)
     if len(found) > _MOST_HASHES:
         return rows.withColumn(name, is_repeated)
-    hashes = F.broadcast(rows.sparkSession.createDataFrame(found))
+    hashes = F.broadcast(rows.sparkSession.createDataFrame(found, "_hash BIGINT"))
     hashed = rows.withColumn("_hash", hash_of_key)
     alone = hashed.join(hashes, "_hash", "left_anti").withColumn(name, F.lit(False))
     together = hashed.join(hashes, "_hash", "left_semi").withColumn(name, is_repeated)

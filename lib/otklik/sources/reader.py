@@ -137,9 +137,9 @@ def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: 
     if not records.count:
         raise InputError("holds no records", where=where, cure="fetch the file again")
     frame = _numbered_from(records, 1)
-    # Most records have the same keys as many others.
-    sets = frame.select(F.json_object_keys("record").alias("keys")).distinct()
-    keys = sets.select(F.explode("keys").alias("key")).distinct().limit(_MOST_JSON_KEYS).collect()
+    keys = (
+        frame.select(F.explode(F.json_object_keys("record")).alias("key")).distinct().limit(_MOST_JSON_KEYS).collect()
+    )
     if not keys:
         raise InputError("holds no JSON object in any line", where=where, cure="correct format.kind of the contract")
     return Records(match_header(sorted(row.key for row in keys), contract, where), frame, where)

@@ -35,7 +35,6 @@ class Labelled:
     """The labelled rows on the driver, in the order of their hash: what every prediction is laid beside."""
 
     row_hash: npt.NDArray[np.int64]
-    key: npt.NDArray[Any]
     as_of: npt.NDArray[Any]
     unit: npt.NDArray[Any]
     label: npt.NDArray[np.int64]
@@ -148,11 +147,11 @@ def collect_labelled(rows: DataFrame) -> Labelled:
     Raises:
         RefusedError: if two rows share a hash (then another salt is needed; one chance in 10^7 at a million rows).
     """
-    frame = rows.select("row_hash", "key", "as_of", "unit", "label", "fold").toPandas()
+    frame = rows.select("row_hash", "as_of", "unit", "label", "fold").toPandas()
     frame = frame.sort_values("row_hash", ignore_index=True)
     if frame["row_hash"].duplicated().any():
         raise RefusedError("two rows share a 64-bit hash", where="key and as_of", cure="change one of the two keys")
-    columns = {name: frame[name].to_numpy() for name in ("row_hash", "key", "as_of", "unit", "label", "fold")}
+    columns = {name: frame[name].to_numpy() for name in ("row_hash", "as_of", "unit", "label", "fold")}
     columns.update({name: columns[name].astype(np.int64) for name in ("label", "fold")})
     return Labelled(**columns)
 

@@ -32,7 +32,7 @@ def labelled(answers: str) -> Labelled:
     rows = [(day, who, int(label)) for day, word in enumerate(answers.split()) for who, label in enumerate(word)]
     day, who, label = (np.array(column) for column in zip(*rows, strict=True))
     as_of = np.datetime64("2026-01-01", "us") + day * np.timedelta64(1, "D")
-    return Labelled(np.arange(len(rows)), as_of, who.astype(str), label, who)
+    return Labelled(np.arange(len(rows)), as_of, who.astype(str), label)
 
 
 def judgement(split: str, places: np.ndarray[Any, Any], probability: Any, model: str = "decision_tree") -> Judgement:

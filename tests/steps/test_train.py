@@ -37,7 +37,7 @@ def task_with(**settings: Any) -> Task:
 def labelled(rows: int, positives: int) -> Labelled:
     number = np.arange(rows)
     label = (number < positives).astype(np.int64)
-    return Labelled(number, number, number.astype(str), label, number % 4)
+    return Labelled(number, number, number.astype(str), label)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,6 @@ class Labelled:
     as_of: npt.NDArray[Any]
     unit: npt.NDArray[Any]
     label: npt.NDArray[np.int64]
-    fold: npt.NDArray[np.int64]
 
     def place(self, row_hash: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
         """Where rows stand, by their hash."""
@@ -147,13 +146,12 @@ def collect_labelled(rows: DataFrame) -> Labelled:
     Raises:
         RefusedError: if two rows share a hash (then another salt is needed; one chance in 10^7 at a million rows).
     """
-    frame = rows.select("row_hash", "as_of", "unit", "label", "fold").toPandas()
+    frame = rows.select("row_hash", "as_of", "unit", "label").toPandas()
     frame = frame.sort_values("row_hash", ignore_index=True)
     if frame["row_hash"].duplicated().any():
         raise RefusedError("two rows share a 64-bit hash", where="key and as_of", cure="change one of the two keys")
-    columns = {name: frame[name].to_numpy() for name in ("row_hash", "as_of", "unit", "label", "fold")}
-    columns.update({name: columns[name].astype(np.int64) for name in ("label", "fold")})
-    return Labelled(**columns)
+    label = frame["label"].to_numpy().astype(np.int64)
+    return Labelled(frame["row_hash"].to_numpy(), frame["as_of"].to_numpy(), frame["unit"].to_numpy(), label)
 
 
 def judge(

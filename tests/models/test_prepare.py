@@ -20,6 +20,7 @@ from otklik.models.prepare import (
     features_of,
     findings_of,
     fit_preparation,
+    means_of,
     slot_array,
 )
 
@@ -205,3 +206,10 @@ def test_findings_of_all_splits_stand_once_and_name_their_split_where_they_diffe
         replace(two, detail="time split: 2 levels: odd, rare"),
     )
     assert findings_of({"random": random}) == (rare, near)
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 20])
+def test_means_are_those_of_all_rows_however_they_lie(spark: SparkSession, partitions: int) -> None:
+    rows = spark.range(10, numPartitions=partitions).selectExpr("array(CAST(id AS DOUBLE), id * 0.5D, 1D) AS numbers")
+
+    assert means_of(rows, "numbers").tolist() == [4.5, 2.25, 1.0]

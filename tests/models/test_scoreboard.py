@@ -15,7 +15,7 @@ import pytest
 from otklik.lake.tables import SCOREBOARD
 from otklik.models.scoreboard import Terms, rows_of
 from otklik.models.split import Plan
-from otklik.models.training import Contender, Judgement, Labelled, Predicted
+from otklik.models.training import Contender, InnerPredictions, Judgement, Labelled, Predicted
 
 NO_FILTER: Any = None
 TERMS = Terms(cost=1.0, value=5.0, replicates=200, salt="salt", by_moment_always=False, label_window=timedelta())
@@ -40,7 +40,7 @@ def judgement(split: str, places: np.ndarray[Any, Any], probability: Any, model:
     raw = np.asarray(probability, dtype=np.float64)
     tested = Predicted(places, raw - 0.5, None if model == "linear_svc" else raw)
     plan = Plan(split, (), (), NO_FILTER)
-    return Judgement(Contender(model, "features", ()), plan, tested, raw, places, tested, {}, {}, {})
+    return Judgement(Contender(model, "features", ()), plan, tested, raw, places, InnerPredictions(()), {}, {}, {})
 
 
 def both_splits(answers: str, test_days: int, model: str = "decision_tree") -> tuple[Labelled, list[Judgement]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,9 +118,9 @@ def test_what_a_killed_training_left_is_not_taken_for_the_new_model(lake: Lake, 
 
 def test_a_model_that_would_score_otherwise_than_it_was_judged_is_no_champion(spark: SparkSession) -> None:
     half = LinearModel(Slots(("age",), ("age",)), np.array([0.0]), 0.0, np.array([0.0]))
-    numbers = np.array([[7.0], [8.0]])
-    said = "row_hash BIGINT, raw DOUBLE"
+    said = "raw DOUBLE, numbers ARRAY<DOUBLE>"
 
-    require_same_answers(spark.createDataFrame([(1, 0.5), (2, 0.5)], said), half, numbers)
-    with pytest.raises(DamagedError, match="differs from MLlib"):
-        require_same_answers(spark.createDataFrame([(1, 0.5), (2, 0.6)], said), half, numbers)
+    require_same_answers(spark.createDataFrame([(0.5, [7.0]), (0.5, [8.0])], said), half)
+    for other in (0.6, math.nan):
+        with pytest.raises(DamagedError, match="differs from MLlib"):
+            require_same_answers(spark.createDataFrame([(0.5, [7.0]), (other, [8.0])], said), half)

@@ -9,7 +9,7 @@ training had them; a missing number becomes the training median, with a slot tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -184,6 +184,19 @@ def sample(rows: DataFrame, columns: Sequence[Column], limit: int, count: int, s
     drawn = F.xxhash64("key", "as_of", F.lit(salt))
     kept = F.pmod(drawn, F.lit(1_000_000)) < int(share * 1_000_000)
     return rows.where(kept).select(drawn.alias("_drawn"), *columns).toPandas().sort_values("_drawn", kind="stable")
+
+
+def means_of(rows: DataFrame, column: str) -> np.ndarray:
+    """(slots,) mean of each number in a column of arrays: added up where the rows are, for they need not fit here."""
+
+    def added(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            if len(batch):
+                yield pd.DataFrame({"rows": [len(batch)], "total": [matrix(batch, column).sum(axis=0)]})
+
+    sums = rows.select(column).mapInPandas(added, "rows BIGINT, total ARRAY<DOUBLE>").toPandas()
+    means: np.ndarray = matrix(sums, "total").sum(axis=0) / sums["rows"].sum()
+    return means
 
 
 def matrix(frame: pd.DataFrame, column: str) -> np.ndarray:

@@ -68,6 +68,23 @@ class Predicted:
 
 
 @dataclass(frozen=True, eq=False)
+class InnerPredictions:
+    """What inner fits said of the rows that they judge.
+
+    Put together only when asked: folds share them, and a copy for each fold of each contender would fill gigabytes.
+
+    Attributes:
+        parts: what a fit said, and which of all labelled rows count of it.
+    """
+
+    parts: tuple[tuple[Predicted, npt.NDArray[np.bool_]], ...]
+
+    def together(self) -> Predicted:
+        """One after the other; a row comes once for each fold that it is judged for."""
+        return _together([_only(predicted, judged[predicted.places]) for predicted, judged in self.parts])
+
+
+@dataclass(frozen=True, eq=False)
 class Judgement:
     """A contender on one plan.
 
@@ -88,7 +105,7 @@ class Judgement:
     tested: Predicted
     calibrated: Floats
     fold: npt.NDArray[np.int64]
-    inner: Predicted
+    inner: InnerPredictions
     settings: Mapping[int, Setting]
     calibrators: Mapping[int, Calibrator]
     fitted: Mapping[int, Model]
@@ -315,19 +332,21 @@ def _choose(
     inner: Mapping[tuple[str, str, int, str], Predicted],
     masks: Mapping[tuple[int, int], npt.NDArray[np.bool_]],
     metric: Metric,
-) -> tuple[int, Predicted]:
+) -> tuple[int, InnerPredictions]:
     """The setting with the best out-of-fold value, the first of equals, and its inner predictions for this fold."""
-    candidates = []
-    for setting in range(len(contender.settings)):
-        parts = []
-        for i, name in enumerate(fold.inner):
-            predicted = inner[contender.model, contender.vector, setting, name]
-            parts.append(_only(predicted, masks[fold.number, i][predicted.places]))
-        candidates.append(_together(parts))
+    candidates = [
+        InnerPredictions(
+            tuple(
+                (inner[contender.model, contender.vector, setting, name], masks[fold.number, i])
+                for i, name in enumerate(fold.inner)
+            )
+        )
+        for setting in range(len(contender.settings))
+    ]
     if len(candidates) == 1:
         return 0, candidates[0]
     by = "auc" if contender.model == "linear_svc" and metric == "log_loss" else metric
-    best = max(range(len(candidates)), key=lambda i: (measure(labelled, candidates[i], by), -i))
+    best = max(range(len(candidates)), key=lambda i: (measure(labelled, candidates[i].together(), by), -i))
     return best, candidates[best]
 
 
@@ -335,18 +354,20 @@ def _judgement(
     labelled: Labelled,
     contender: Contender,
     plan: Plan,
-    chosen: Mapping[tuple[str, str, int], tuple[int, Predicted]],
+    chosen: Mapping[tuple[str, str, int], tuple[int, InnerPredictions]],
     outer: Mapping[tuple[str, str, int], tuple[Model, Predicted]],
     calibration: calibrate.Wanted,
 ) -> Judgement:
-    tested, inner, calibrated, folds = [], [], [], []
+    tested, calibrated, folds = [], [], []
+    inner: list[tuple[Predicted, npt.NDArray[np.bool_]]] = []
     settings, calibrators, fitted = {}, {}, {}
     for fold in plan.folds:
-        setting, seen = chosen[contender.model, contender.vector, fold.number]
+        setting, judged = chosen[contender.model, contender.vector, fold.number]
         model, predicted = outer[contender.model, contender.vector, fold.number]
+        seen = judged.together()
         calibrator = calibrate.fit(calibration, seen.margin, labelled.label[seen.places], contender.scale)
         tested.append(predicted)
-        inner.append(seen)
+        inner += judged.parts
         calibrated.append(calibrator.apply(predicted.margin))
         folds.append(np.full(len(predicted.places), fold.number, dtype=np.int64))
         settings[fold.number], calibrators[fold.number] = contender.settings[setting], calibrator
@@ -357,7 +378,7 @@ def _judgement(
         _together(tested),
         np.concatenate(calibrated),
         np.concatenate(folds),
-        _together(inner),
+        InnerPredictions(tuple(inner)),
         settings,
         calibrators,
         fitted,

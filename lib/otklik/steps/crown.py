@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -30,7 +30,7 @@ from otklik.models.calibrate import Calibrator
 from otklik.models.drift import SCORE, Bins, bins_of, counts_in
 from otklik.models.evaluate import auc
 from otklik.models.portable import PortableModel, Predict, Slots, permutation_importance
-from otklik.models.prepare import Slot, matrix, sample
+from otklik.models.prepare import Slot, matrix, means_of, sample
 from otklik.models.split import TIME_TEST
 from otklik.models.training import (
     WITHOUT,
@@ -71,7 +71,8 @@ class Finals:
         value: its out-of-fold value inside the training part.
         fitted: candidate → MLlib model.
         slots: the places of the vector.
-        numbers: (rows, slots) all labelled rows' numbers, for means and samples.
+        means: (slots,) mean of each number over all labelled rows.
+        sampled: (rows, slots) the numbers of some labelled rows.
         champion: the chosen model's portable form.
         folds: fold → portable form of the chosen model's fold models (random split).
         past: portable form of the chosen model that learnt from the past only, where there is a time split.
@@ -81,7 +82,8 @@ class Finals:
     value: float
     fitted: Mapping[str, Model]
     slots: tuple[Slot, ...]
-    numbers: Floats
+    means: Floats
+    sampled: Floats
     champion: PortableModel
     folds: Mapping[int, PortableModel]
     past: PortableModel | None
@@ -146,7 +148,10 @@ def _setting(contest: Contest, model: str) -> Setting:
 def _finals(job: Job, question: Question, contest: Contest, folder: str, executor: Executor) -> Finals:
     task, spark = question.task, job.lake.spark
     names: list[str] = [n for n in task.champion.candidates if getattr(task.models, n) is not None]
-    values = {name: measure(contest.labelled, _decisive(contest, name).inner, task.champion.metric) for name in names}
+    values = {
+        name: measure(contest.labelled, _decisive(contest, name).inner.together(), task.champion.metric)
+        for name in names
+    }
     chosen = max(names, key=lambda name: values[name])
     if values[chosen] == -np.inf:
         raise RefusedError(
@@ -160,10 +165,9 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
         lambda name: fit_on_all(prepared, _contender(contest, name), _setting(contest, name), task.models.seed), names
     )
     models = dict(zip(names, fitted, strict=True))
-    drawn = prepared.select("row_hash", vector_to_array(F.col(WITHOUT)).alias("numbers")).toPandas()
-    drawn = drawn.sort_values("row_hash", ignore_index=True)
-    numbers = matrix(drawn, "numbers")
-    means = numbers.mean(axis=0)
+    numbers = vector_to_array(F.col(WITHOUT)).alias("numbers")
+    means = means_of(prepared.select(numbers), "numbers")
+    sampled = sample(prepared, [numbers], _EXPLAINED_ROWS, len(contest.labelled.label), "dependence")
 
     def form(model: Model, of: Sequence[Slot], name: str) -> PortableModel:
         return registry.portable_form(spark, model, chosen, of, list(means[: len(of)]), name)
@@ -187,27 +191,40 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     # What stays in the folder is in its manifest.
     Folder(job.lake.folder(folder)).delete(_SCRATCH)
     champion = form(models[chosen], slots, job.lake.folder(folder, registry.SPARK_MODEL))
-    require_same_answers(with_prediction(prepared, models[chosen], chosen), champion, numbers)
+    require_same_answers(with_prediction(prepared, models[chosen], chosen).select("raw", numbers), champion)
     return Finals(
         chosen,
         values[chosen],
         models,
         slots,
-        numbers,
+        means,
+        matrix(sampled, "numbers"),
         champion,
         folds,
         past,
     )
 
 
-def require_same_answers(rows: DataFrame, champion: PortableModel, numbers: Floats) -> None:
+def require_same_answers(rows: DataFrame, champion: PortableModel) -> None:
     """What will score must say what MLlib says.
+
+    Args:
+        rows: raw (MLlib's probability) and numbers (the vector, an array).
+        champion: what will score.
 
     Raises:
         DamagedError: if a probability differs by more than 1e-9.
     """
-    said = rows.select("row_hash", "raw").toPandas().sort_values("row_hash")["raw"].to_numpy(np.float64)
-    gap = float(np.abs(said - champion.probability(numbers)).max())
+
+    def gaps(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            if len(batch):
+                gap = np.abs(batch["raw"].to_numpy(np.float64) - champion.probability(matrix(batch, "numbers")))
+                # A number that is none would travel as null, and null is no gap.
+                yield pd.DataFrame({"gap": [np.nan_to_num(gap, nan=np.inf).max()]})
+
+    # On the executors: a million rows' numbers would need gigabytes here.
+    gap = rows.mapInPandas(gaps, "gap DOUBLE").agg(F.max("gap")).collect()[0][0]
     if gap > _SAME:
         raise DamagedError(
             f"the portable form of the model differs from MLlib's by {gap:.2g}", where="champion", cure="report this"
@@ -232,11 +249,10 @@ def _explanations(question: Question, contest: Contest, finals: Finals, executor
     permuted = _permutation(question, contest, finals)
     found.append(permuted.assign(model=finals.chosen, kind="permutation", level="", reference="", note=""))
     strongest = list(permuted.sort_values(["value", "feature"], ascending=[False, True])["feature"])
-    sampled = finals.numbers[:: max(1, len(finals.numbers) // _EXPLAINED_ROWS)]
     shown = explain.dependence(
         finals.champion.probability,
         finals.slots,
-        sampled,
+        finals.sampled,
         strongest[:_EXPLAINED_FEATURES],
         frozenset(question.task.preparation.log_scale),
     )
@@ -263,7 +279,7 @@ def _odds_ratios(question: Question, contest: Contest, finals: Finals, executor:
         finals.slots,
         finals.fitted[name].coefficients.toArray(),  # type: ignore[attr-defined]
         np.vstack(list(draws)),
-        shares=finals.numbers.mean(axis=0),
+        shares=finals.means,
         units=task.evaluation.units,
         references=task.evaluation.references,
         log_scale=frozenset(task.preparation.log_scale),
@@ -341,8 +357,9 @@ def _calibrator(contest: Contest, finals: Finals, method: calibrate.Wanted) -> C
     judgement = _decisive(contest, finals.chosen)
     places, margins = judgement.tested.places, judgement.tested.margin
     if judgement.plan.split == "time":
-        places = np.concatenate([judgement.inner.places, places])
-        margins = np.concatenate([judgement.inner.margin, margins])
+        inner = judgement.inner.together()
+        places = np.concatenate([inner.places, places])
+        margins = np.concatenate([inner.margin, margins])
     return calibrate.fit(
         method,
         margins,

@@ -181,14 +181,15 @@ def _growth(boards: Sequence[Board]) -> Iterator[str]:
     yield "Each size once, cold, with Spark's event log on."
     names = list(dict.fromkeys(name for _, figure in measured for name in figure.parts))
     rows = [
-        [f"{b.rows:,}", *(_seconds(f.parts.get(name)) for name in names), _seconds(f.decisive)] for b, f in measured
+        [f"{b.rows:,}", *(_seconds(f.parts.get(name)) for name in names), _seconds(f.decisive), *_memory(f)]
+        for b, f in measured
     ]
     if len(measured) > 1:
         small, large = measured[-2][0], measured[-1][0]
         exponents = [exponent(small, large, name) for name in [*names, None]]
-        rows.append(["exponent of the last two", *("" if e is None else f"{e:.2f}" for e in exponents)])
+        rows.append(["exponent of the last two", *("" if e is None else f"{e:.2f}" for e in exponents), "", ""])
     if rows:
-        yield _table(["customers", *(f"{name}, s" for name in names), "all, s"], rows)
+        yield _table(["customers", *(f"{name}, s" for name in names), "all, s", "Java, MiB", "Python, MiB"], rows)
     faults = [
         f"{board.rows:,} customers: {figure.fault}" for board in boards for figure in board.figures if figure.fault
     ]
@@ -250,10 +251,17 @@ def _row(figure: Figure, ours: Figure | None) -> list[str]:
         _seconds(figure.warm),
         "" if ratio is None else f"{ratio:.2f}",
         _seconds(figure.session),
-        "" if figure.java is None or not figure.java.median else f"{figure.java.median:,.0f}",
-        "" if figure.python is None else f"{figure.python.median:,.0f}",
+        *_memory(figure),
         gate.replace("|", "/"),
     ]
+
+
+def _memory(figure: Figure) -> tuple[str, str]:
+    """Of Java and of Python."""
+    return (
+        "" if figure.java is None or not figure.java.median else f"{figure.java.median:,.0f}",
+        "" if figure.python is None else f"{figure.python.median:,.0f}",
+    )
 
 
 def _seconds(spread: Spread | None) -> str:

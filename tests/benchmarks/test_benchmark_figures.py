@@ -25,6 +25,7 @@ from tests.conftest import PROJECT
 from tests.faults.harness import environment
 
 SOUND = Evidence({"silver": "10 00ff"}, {"logistic_regression": 0.75, "linear_svc": 0.6}, 100_000, 10_000)
+SETTING = page.Setting({}, "2026-01-01", "0", 2, "2g", "./scripts/benchmark")
 
 
 def result(start: plan.Start, seconds: list[float], evidence: Evidence = SOUND, **parts: float) -> figures.Result:
@@ -77,6 +78,16 @@ def test_the_exponent_of_growth() -> None:
     assert figures.exponent(small, large) == pytest.approx(1.0)
     assert figures.exponent(small, large, "work") == pytest.approx(1.0)
     assert figures.exponent(small, large, "other") is None
+
+
+def test_growth_stands_with_the_memory_that_it_took() -> None:
+    boards = [board("growth", rows, **{OURS: [seconds]}) for rows, seconds in ((300, 30.0), (100, 10.0))]
+
+    lines = page.page(boards, [], SETTING, None).splitlines()
+
+    assert "| customers | work, s | all, s | Java, MiB | Python, MiB |" in lines
+    assert "| 300 | 30.00 | 30.00 | 300 | 100 |" in lines
+    assert "| exponent of the last two | 1.00 | 1.00 |  |  |" in lines
 
 
 def test_promises_are_held_against_the_largest_size_and_overhead_against_a_million_rows() -> None:
@@ -206,9 +217,7 @@ def test_a_faster_forest_that_ranks_worse_does_not_pass() -> None:
     start = plan.Start(plan.Entry("faster_forest", 1_000_000, (TRIALS,), 1, 0), TRIALS, 0)
     evidence = Evidence({}, {"half_the_time": 0.757, "no_time": 0.750, "usual": 0.760}, 100_000, 10_000)
     made = [result(start, [16.0], evidence, half_the_time=5.0, no_time=1.0, usual=10.0)]
-    setting = page.Setting({}, "2026-01-01", "0", 2, "2g", "./scripts/benchmark")
-
-    lines = page.page(figures.boards([start.entry], made, {}), [], setting, None).splitlines()
+    lines = page.page(figures.boards([start.entry], made, {}), [], SETTING, None).splitlines()
 
     assert "| half the time | 5.00 | 0.50 | 0.7570 | passed |" in lines
     assert "| no time | 1.00 | 0.10 | 0.7500 | AUC -0.0100 |" in lines

@@ -30,7 +30,8 @@ _LAST_LINES = 3
 class Memory:
     """The most that was resident at once, in MiB: of Java, of all Python processes, and of both together.
 
-    Pages that processes share count in each of them.
+    Pages that processes share count in each of them. A process counts from the second look on that finds it: one that
+    was just forked is a copy of its parent, whole memory and all, until it becomes the program that it is to be.
     """
 
     java: float
@@ -90,7 +91,7 @@ def run(order: Order, patience: float) -> Done:
     return Done(None, watch.memory, fault, watch.others)
 
 
-class _Watch:
+class Watch:
     """Looks at a process and all it starts, until it ends."""
 
     def __init__(self, pid: int) -> None:
@@ -98,6 +99,8 @@ class _Watch:
         self._begun, self._busy_before = time.monotonic(), _busy()
         #: Number of a process → seconds that it has had on a processor.
         self._own: dict[int, float] = {}
+        #: The processes that the last look found.
+        self._known: set[int] = set()
         self.memory = Memory(0.0, 0.0, 0.0)
         self.was_patient = True
         self.others = 0.0
@@ -105,15 +108,20 @@ class _Watch:
     def look(self) -> None:
         """Note peaks and processor time as they are now."""
         java = python = 0.0
+        found: set[int] = set()
         with contextlib.suppress(psutil.Error):
             for process in (self._tree, *self._tree.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     times, resident = process.cpu_times(), process.memory_info().rss / 2**20
                     self._own[process.pid] = times.user + times.system
+                    found.add(process.pid)
+                    if process.pid not in self._known:
+                        continue
                     if "java" in process.name():
                         java += resident
                     else:
                         python += resident
+        self._known = found
         before = self.memory
         self.memory = Memory(max(before.java, java), max(before.python, python), max(before.together, java + python))
 
@@ -123,9 +131,9 @@ class _Watch:
         self.others = max(0.0, _busy() - self._busy_before - sum(self._own.values())) / of_all
 
 
-def _watch(started: subprocess.Popen[bytes], patience: float) -> _Watch:
+def _watch(started: subprocess.Popen[bytes], patience: float) -> Watch:
     """What was seen until the process ended, or patience did."""
-    watch = _Watch(started.pid)
+    watch = Watch(started.pid)
     deadline = time.monotonic() + patience
     while started.poll() is None:
         if time.monotonic() > deadline:

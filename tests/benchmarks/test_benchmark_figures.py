@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -222,6 +223,24 @@ def test_a_faster_forest_that_ranks_worse_does_not_pass() -> None:
     assert "| half the time | 5.00 | 0.50 | 0.7570 | passed |" in lines
     assert "| no time | 1.00 | 0.10 | 0.7500 | AUC -0.0100 |" in lines
     assert "| usual | 10.00 | 1.00 | 0.7600 | passed |" in lines
+
+
+def test_a_process_that_was_just_forked_is_not_counted_as_a_second_parent() -> None:
+    watch = process.Watch(os.getpid())
+    watch.look()
+    watch.look()
+    alone = watch.memory.python
+    holds = "held = b'1' * 2**28; print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        watch.look()
+        at_first = watch.memory.python
+        watch.look()
+        child.kill()
+
+    assert at_first < alone + 128
+    assert watch.memory.python > alone + 256
 
 
 def test_the_same_rows_in_another_order_other_files_and_other_types_are_the_same_content(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ def judged_file(spark, file: Path, name: str):
     contract = load(Contract, FOLDER / f"{name}.toml")
     check_rules(spark, contract)
     records = read_records(spark, f"file://{file}", contract)
-    checked = checks.with_reasons(with_fields(records, contract), contract)
+    # Kept, as the step keeps them: else each look at them would check them anew.
+    checked = checks.with_reasons(with_fields(records, contract), contract).persist()
     return contract, checks.with_duplicates(checked, contract)
 
 

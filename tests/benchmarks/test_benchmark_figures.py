@@ -218,6 +218,7 @@ def test_a_faster_forest_that_ranks_worse_does_not_pass() -> None:
     start = plan.Start(plan.Entry("faster_forest", 1_000_000, (TRIALS,), 1, 0), TRIALS, 0)
     evidence = Evidence({}, {"half_the_time": 0.757, "no_time": 0.750, "usual": 0.760}, 100_000, 10_000)
     made = [result(start, [16.0], evidence, half_the_time=5.0, no_time=1.0, usual=10.0)]
+
     lines = page.page(figures.boards([start.entry], made, {}), [], SETTING, None).splitlines()
 
     assert "| half the time | 5.00 | 0.50 | 0.7570 | passed |" in lines

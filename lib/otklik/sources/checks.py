@@ -362,24 +362,18 @@ def _with_repeated(rows: DataFrame, name: str, key: list[str], is_out: Column, o
 
     Most files repeat few keys or none: only the rows of hashes that come more than once are sorted and compared.
     """
-    hash_of_key = F.xxhash64(*(F.col(column) for column in key))
-    per_hash = rows.where(~is_out).groupBy(hash_of_key.alias("_hash")).count()
+    hashed = rows.withColumn("_hash", F.xxhash64(*(F.col(column) for column in key)))
+    per_hash = hashed.where(~is_out).groupBy("_hash").count()
     # Not toPandas: where a row rule fails it repeats Spark's message, which quotes the row, as a warning on stderr.
     found = per_hash.where("count > 1").select("_hash").limit(_MOST_HASHES + 1).collect()
     if not found:
         return rows.withColumn(name, F.lit(False))
-    is_repeated = _is_repeated(key, is_out, order)
+    # The hash stands first so that sorting compares one number instead of all key columns.
+    same = Window.partitionBy("_hash", F.when(is_out, F.col("_record_no")), *(F.col(column) for column in key))
+    is_repeated = ~is_out & (F.row_number().over(same.orderBy(*order)) > 1)
     if len(found) > _MOST_HASHES:
-        return rows.withColumn(name, is_repeated)
+        return hashed.withColumn(name, is_repeated).drop("_hash")
     hashes = F.broadcast(rows.sparkSession.createDataFrame(found, "_hash BIGINT"))
-    hashed = rows.withColumn("_hash", hash_of_key)
     alone = hashed.join(hashes, "_hash", "left_anti").withColumn(name, F.lit(False))
     together = hashed.join(hashes, "_hash", "left_semi").withColumn(name, is_repeated)
     return alone.unionByName(together).drop("_hash")
-
-
-def _is_repeated(key: list[str], is_out: Column, order: list[Column]) -> Column:
-    # The hash stands first so that sorting compares one number instead of all key columns.
-    place = F.xxhash64(*(F.col(name) for name in key))
-    same = Window.partitionBy(place, F.when(is_out, F.col("_record_no")), *(F.col(name) for name in key))
-    return ~is_out & (F.row_number().over(same.orderBy(*order)) > 1)

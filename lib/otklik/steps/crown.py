@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from pyspark.ml import Model
 from pyspark.ml.functions import vector_to_array
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, RefusedError
@@ -165,7 +165,7 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
         lambda name: fit_on_all(prepared, _contender(contest, name), _setting(contest, name), task.models.seed), names
     )
     models = dict(zip(names, fitted, strict=True))
-    numbers = vector_to_array(F.col(WITHOUT)).alias("numbers")
+    numbers = _numbers()
     means = means_of(prepared.select(numbers), "numbers")
     sampled = sample(prepared, [numbers], _EXPLAINED_ROWS, len(contest.labelled.label), "dependence")
 
@@ -229,6 +229,11 @@ def require_same_answers(rows: DataFrame, champion: PortableModel) -> None:
         raise DamagedError(
             f"the portable form of the model differs from MLlib's by {gap:.2g}", where="champion", cure="report this"
         )
+
+
+def _numbers() -> Column:
+    """The vector without leaks as an array."""
+    return vector_to_array(F.col(WITHOUT)).alias("numbers")
 
 
 def _contender(contest: Contest, model: str) -> Contender:
@@ -300,7 +305,7 @@ def _permutation(question: Question, contest: Contest, finals: Finals) -> pd.Dat
     slots = preparation.only(with_leaks=False)
     model = finals.folds[fold.number] if finals.past is None else finals.past
     tested = contest.prepared[split].where(fold.outer.predicts)
-    columns = [F.col("row_hash"), F.col("label"), vector_to_array(F.col(WITHOUT)).alias("numbers")]
+    columns = [F.col("row_hash"), F.col("label"), _numbers()]
     answers = contest.labelled.label[judgement.tested.places[judgement.fold == fold.number]]
     share = min(1.0, _EXPLAINED_ROWS / max(len(answers), 1))
     rows = pd.concat(

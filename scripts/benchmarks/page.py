@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -220,7 +221,7 @@ def _spent(spent: Sequence[Mapping[str, Any]], boards: Sequence[Board]) -> Itera
             f"{each['read_mib']:.0f}",
             f"{each['shuffled_mib']:.0f}",
             f"{each['spilled_mib']:.0f}",
-            "; ".join(each["longest"]),
+            "; ".join(_of_stage(stage) for stage in each["longest"]),
         ]
         for each in spent
     ]
@@ -233,6 +234,11 @@ def _spent(spent: Sequence[Mapping[str, Any]], boards: Sequence[Board]) -> Itera
 def _job(case: str, part: str) -> str:
     whole = TITLES[case].partition(":")[0]
     return whole if part == "all" else f"{whole}: {part.replace('_', ' ')}"
+
+
+def _of_stage(said: str) -> str:
+    """What Spark calls a stage, from the project's folder on, and without the Java that Python comes in by."""
+    return re.sub(r" at NativeMethodAccessorImpl.*", "", re.sub(r" at /\S*/((?:lib|scripts)/\S+)", r" at \1", said))
 
 
 def _distance(spent: Mapping[str, Any], floor: Figure | None) -> str:

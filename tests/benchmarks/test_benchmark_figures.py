@@ -21,7 +21,7 @@ from scripts.benchmarks.child import SAID, Order
 from scripts.benchmarks.contenders import BARE, OURS, TRIALS
 from scripts.benchmarks.content import content_of, live_files
 from scripts.benchmarks.evidence import Evidence, evidence_of
-from scripts.benchmarks.stages import spent_between
+from scripts.benchmarks.stages import Spent, spent_between
 from tests.conftest import PROJECT
 from tests.faults.harness import environment
 
@@ -281,6 +281,16 @@ def test_a_process_that_fails_says_why_and_one_without_end_is_given_up(tmp_path:
     assert "nobody" in failed.fault
     assert failed.memory.python > 1
     assert slow.fault == "given up after 0 s"
+
+
+def test_the_page_says_where_the_time_went_without_the_folder_in_which_it_was_measured() -> None:
+    longest = ["9.5: collect at /home/somebody/otklik/lib/otklik/sources/checks.py:368"]
+    longest.append("6.1: append at NativeMethodAccessorImpl.java:0")
+    of_a_part = {**Spent(1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, ()).to_dict(), "longest": longest}
+    lines = page.page([], [{"case": "ingest", "rows": 9, "part": "all", **of_a_part}], SETTING, None).splitlines()
+
+    named = next(line for line in lines if "checks.py" in line)
+    assert named.endswith("| 9.5: collect at lib/otklik/sources/checks.py:368; 6.1: append |")
 
 
 def test_the_process_of_a_peer_holds_the_peer_only() -> None:

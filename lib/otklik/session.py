@@ -6,15 +6,19 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
+import pyarrow as pa
 from pyspark import accumulators
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 from pyspark.util import inheritable_thread_target
 
 #: What every session needs, wherever it runs: Delta, one time zone, and errors instead of silent nulls.
@@ -226,6 +230,25 @@ def kept(rows: DataFrame) -> Iterator[DataFrame]:
         yield rows
     finally:
         rows.unpersist()
+
+
+def frame_of(spark: SparkSession, rows: Sequence[Sequence[Any]], columns: str) -> DataFrame:
+    """Some rows of the driver as a frame that Spark has at hand.
+
+    They travel as an Arrow table. A Python worker would have to unpack a list of rows each time the frame is read,
+    which takes longer than writing a table of a few rows.
+
+    Args:
+        spark: the session.
+        rows: their values in the order of the columns; a moment without a zone is UTC.
+        columns: names and types as DDL.
+    """
+    struct = cast("StructType", StructType.fromDDL(columns))
+    schema = to_arrow_schema(struct)
+    by_column = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    arrays = [pa.array(values, kind.type) for values, kind in zip(by_column, schema, strict=True)]
+    frame: DataFrame = spark.createDataFrame(pa.Table.from_arrays(arrays, schema=schema), struct)
+    return frame
 
 
 def without_plan(rows: DataFrame) -> DataFrame:

@@ -13,19 +13,12 @@ from typing import Any
 
 from pyspark.sql import Column, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import (
-    LongType,
-    MapType,
-    StringType,
-    StructField,
-    StructType,
-    TimestampType,
-)
 
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.identity import hash_of
 from otklik.lake.store import NOTHING, Lake
-from otklik.lake.tables import FILES, RUNS, Table
+from otklik.lake.tables import FILES, RUNS
+from otklik.session import frame_of
 
 
 @dataclass(frozen=True)
@@ -125,7 +118,7 @@ def _good_runs(lake: Lake, job: str, which: Column) -> list[Run]:
 def record_run(lake: Lake, run: Run) -> None:
     """Write one start of a step into ops.runs."""
     row = {**asdict(run), "inputs": dict(run.inputs), "outputs": dict(run.outputs)}
-    rows = lake.spark.createDataFrame([tuple(row[f.name] for f in _RUN_ROW.fields)], _RUN_ROW)
+    rows = frame_of(lake.spark, [[row[column.name] for column in RUNS.columns]], RUNS.ddl)
     lake.add(RUNS, rows, f"run {run.run_id} {run.job} {hash_of(row)[:16]}")
 
 
@@ -142,7 +135,7 @@ class FileLedger:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         files = lake.find(FILES.name)
-        columns = _FILE_ROW.fieldNames()
+        columns = [column.name for column in FILES.columns]
         missing = [] if files is None else sorted({*columns} - {*files.columns})
         if missing:
             raise DamagedError(
@@ -208,7 +201,7 @@ class FileLedger:
     def record(self, entry: FileEntry, instead_of: FileEntry | None = None) -> None:
         """Write a file's row in one commit with that of the file it replaces; a content has one row, the latest."""
         entries = [entry] if instead_of is None else [entry, replace(instead_of, status="replaced")]
-        rows = self._lake.spark.createDataFrame([_file_row(each) for each in entries], _FILE_ROW)
+        rows = frame_of(self._lake.spark, [_file_row(each) for each in entries], FILES.ddl)
         label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
         if not {each.content for each in entries} & {each.content for each in self._entries}:
             self._lake.add(FILES, rows, label)
@@ -248,7 +241,7 @@ def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None
 def _file_row(entry: FileEntry) -> tuple[Any, ...]:
     values = asdict(entry)
     values["_batch"] = values.pop("batch")
-    return tuple(values[field.name] for field in _FILE_ROW.fields)
+    return tuple(values[column.name] for column in FILES.columns)
 
 
 def _file_entry(row: Row) -> FileEntry:
@@ -262,18 +255,3 @@ def _values(row: Row) -> dict[str, Any]:
     return {
         name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.asDict().items()
     }
-
-
-def _row_type(table: Table) -> StructType:
-    kinds = {
-        "STRING": StringType(),
-        "BIGINT": LongType(),
-        "TIMESTAMP": TimestampType(),
-        "MAP<STRING,BIGINT>": MapType(StringType(), LongType()),
-        "MAP<STRING,STRING>": MapType(StringType(), StringType()),
-    }
-    return StructType([StructField(column.name, kinds[column.type]) for column in table.columns])
-
-
-_RUN_ROW = _row_type(RUNS)
-_FILE_ROW = _row_type(FILES)

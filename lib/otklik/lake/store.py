@@ -179,7 +179,7 @@ class Lake:
         if commits is None:
             self.make(table)
             return None
-        self._check_columns(table)
+        _check_columns(table, self.read(table.name))
         return _labelled(commits, label)
 
     def commits(self, table: str, after: int = NOTHING, label: str | None = None) -> list[Commit] | None:
@@ -225,18 +225,17 @@ class Lake:
         writer.append()
         return self._written(table.name, label, after, rows)
 
-    def add(self, table: Table, rows: DataFrame, label: str) -> Commit:
-        """Add rows under a label that no other write can have; for it Delta need not know who wrote before.
+    def add(self, table: Table, rows: DataFrame, label: str) -> None:
+        """Add rows under a label that no other write can have.
 
-        Raises:
-            DamagedError: if Delta did not make the commit.
+        Without a transaction id Delta skips no write: what did not fail is there.
         """
-        if self.exists(table.name):
-            self._check_columns(table)
-        else:
+        there = self.find(table.name)
+        if there is None:
             self.make(table)
+        else:
+            _check_columns(table, there)
         _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).append()
-        return self._written(table.name, label, NOTHING, rows)
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""
@@ -244,10 +243,10 @@ class Lake:
         if before is None:
             self.make(table)
             before = NOTHING
-        elif self._has_other_columns(table):
+        elif _has_other_columns(table, there := self.read(table.name)):
             if where is None:
                 return self._replace_with_other_columns(table, rows, label, before)
-            self._check_columns(table)
+            _check_columns(table, there)
         condition = F.lit(True)
         for column, value in (where or {}).items():
             condition = condition & (F.col(column) == F.lit(value))
@@ -386,25 +385,13 @@ class Lake:
             raise _not_written(table, label)
         return found or Commit(commits[-1].version if commits else max(after, 0), {})
 
-    def _columns(self, table: str) -> list[tuple[str, str]]:
-        return [(name, kind) for name, kind in self.read(table).dtypes]
-
-    def _has_other_columns(self, table: Table) -> bool:
-        wanted = [(column.name, plain_type(column.type)) for column in table.columns]
-        return self._columns(table.name) != wanted
-
-    def _check_columns(self, table: Table) -> None:
-        if self._has_other_columns(table):
-            there = ", ".join(f"{name} {kind}" for name, kind in self._columns(table.name))
-            raise DamagedError(
-                f"its columns are not those of its definition; it has: {there}",
-                where=table.name,
-                cure="use a fresh lake, or bring the table to its definition",
-            )
-
     def _replace_with_other_columns(self, table: Table, rows: DataFrame, label: str, before: int) -> Commit:
         """A table that is replaced as a whole may change its columns with its task; old versions stay readable."""
-        writer = _in_order(rows, table).write.format("delta").mode("overwrite")
+        commented = {column.name: {"comment": column.meaning} for column in table.columns}
+        named = _in_order(rows, table).select(
+            *(F.col(f"`{n}`").alias(n, metadata=about) for n, about in commented.items())
+        )
+        writer = named.write.format("delta").mode("overwrite")
         writer = writer.option("overwriteSchema", "true").option("userMetadata", label)
         if self.catalog is not None:
             writer.saveAsTable(self.reference(table.name))
@@ -474,13 +461,21 @@ def _reach(table: Table, rows: DataFrame) -> tuple[list[str], dict[str, Any]]:
     return conditions, ends
 
 
-def _in_order(rows: DataFrame, table: Table) -> DataFrame:
-    return rows.select(
-        *(
-            F.col(f"`{column.name}`").cast(column.type).alias(column.name, metadata={"comment": column.meaning})
-            for column in table.columns
+def _has_other_columns(table: Table, there: DataFrame) -> bool:
+    return there.dtypes != [(column.name, plain_type(column.type)) for column in table.columns]
+
+
+def _check_columns(table: Table, there: DataFrame) -> None:
+    if _has_other_columns(table, there):
+        raise DamagedError(
+            f"its columns are not those of its definition; it has: {', '.join(map(' '.join, there.dtypes))}",
+            where=table.name,
+            cure="use a fresh lake, or bring the table to its definition",
         )
-    )
+
+
+def _in_order(rows: DataFrame, table: Table) -> DataFrame:
+    return rows.selectExpr(*(f"CAST(`{column.name}` AS {column.type}) AS `{column.name}`" for column in table.columns))
 
 
 def _column_clause(column: Column) -> str:

@@ -34,6 +34,11 @@ class Table:
     constraints: dict[str, str] = field(default_factory=dict)
 
     @property
+    def ddl(self) -> str:
+        """Names and types of its columns, as Spark reads a schema."""
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+    @property
     def counted(self) -> tuple[str, ...]:
         """The columns named as those of which Delta keeps the least and the greatest value in each file."""
         names = self.properties.get("delta.dataSkippingStatsColumns", "").split(",")

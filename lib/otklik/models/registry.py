@@ -28,6 +28,7 @@ from otklik.models.drift import Bins
 from otklik.models.portable import PortableModel, Slots
 from otklik.models.prepare import Preparation, Slot
 from otklik.models.zoo import TREES
+from otklik.session import frame_of
 
 MANIFEST, SERVING, SPARK_MODEL = "manifest.json", "serving.json", "spark"
 
@@ -278,9 +279,8 @@ def register_again(lake: Lake, row: Mapping[str, Any], label: str) -> int:
 
 def _as_frame(lake: Lake, row: Mapping[str, Any]) -> DataFrame:
     kinds = {"STRING": str, "DOUBLE": float, "BOOLEAN": bool, "BIGINT": int}
-    schema = ", ".join(f"{column.name} {column.type}" for column in MODEL_RUNS.columns)
     values = tuple(
         row[c.name] if row[c.name] is None or c.type == "TIMESTAMP" else kinds[c.type](row[c.name])
         for c in MODEL_RUNS.columns
     )
-    return lake.spark.createDataFrame([values], schema)
+    return frame_of(lake.spark, [values], MODEL_RUNS.ddl)

@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
+from otklik.session import frame_of
 
 #: Fewer bytes can be guessed; 32 are what the hash can use.
 SHORTEST_KEY = 16
@@ -70,7 +71,7 @@ def with_pseudonyms(rows: DataFrame, columns: Sequence[str], key: bytes) -> Data
         return rows
     block = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
     pads = (bytes(byte ^ _INNER for byte in block), bytes(byte ^ _OUTER for byte in block))
-    keys = rows.sparkSession.createDataFrame([tuple(map(bytearray, pads))], "_inner BINARY, _outer BINARY")
+    keys = frame_of(rows.sparkSession, [pads], "_inner BINARY, _outer BINARY")
     keyed = rows.crossJoin(F.broadcast(keys))
     replaced = [_pseudonym(F.col(name)).alias(name) if name in columns else F.col(name) for name in rows.columns]
     return keyed.select(*replaced)

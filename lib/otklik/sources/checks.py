@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from otklik.errors import InputError
+from otklik.session import frame_of
 from otklik.sources import contract as contracts
 from otklik.sources.contract import Contract, Format
 from otklik.sources.reader import quote_count, quoted_text
@@ -373,7 +374,7 @@ def _with_repeated(rows: DataFrame, name: str, key: list[str], is_out: Column, o
     is_repeated = ~is_out & (F.row_number().over(same.orderBy(*order)) > 1)
     if len(found) > _MOST_HASHES:
         return hashed.withColumn(name, is_repeated).drop("_hash")
-    hashes = F.broadcast(rows.sparkSession.createDataFrame(found, "_hash BIGINT"))
+    hashes = F.broadcast(frame_of(rows.sparkSession, found, "_hash BIGINT"))
     alone = hashed.join(hashes, "_hash", "left_anti").withColumn(name, F.lit(False))
     together = hashed.join(hashes, "_hash", "left_semi").withColumn(name, is_repeated)
     return alone.unionByName(together).drop("_hash")

@@ -15,6 +15,8 @@ from itertools import accumulate
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from otklik.session import frame_of
+
 #: The block of the file that a line was read from; `reader` adds them to every line.
 BLOCK_START, BLOCK_LENGTH = "_block_start", "_block_length"
 
@@ -54,7 +56,7 @@ def positioned(lines: DataFrame) -> Positioned:
         (row[BLOCK_START], row[BLOCK_LENGTH], before - row["first_id"])
         for row, before in zip(counted, lines_before, strict=False)
     ]
-    blocks = lines.sparkSession.createDataFrame(offsets, f"{BLOCK_START} BIGINT, {BLOCK_LENGTH} BIGINT, _offset BIGINT")
+    blocks = frame_of(lines.sparkSession, offsets, f"{BLOCK_START} BIGINT, {BLOCK_LENGTH} BIGINT, _offset BIGINT")
     changed = F.raise_error(F.lit("the file was cut into other blocks than when its lines were counted")).cast("bigint")
     numbered = (
         with_ids.join(F.broadcast(blocks), on=block, how="left")

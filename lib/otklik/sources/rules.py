@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
+from otklik.session import frame_of
 from otklik.sources.contract import Contract, Rule
 from otklik.sources.values import spark_type
 
@@ -44,7 +45,7 @@ def check_rules(spark: SparkSession, contract: Contract) -> None:
             stands in any column.
     """
     schema = ", ".join(f"`{name}` {spark_type(column.type)}" for name, column in contract.columns.items())
-    empty = spark.createDataFrame([], schema)
+    empty = frame_of(spark, [], schema)
     # What is a number or a date by now holds no text.
     texts = [name for name, column in contract.columns.items() if column.type == "string"]
     guarded = texts if contract.personal_columns else []

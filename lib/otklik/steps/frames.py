@@ -16,9 +16,8 @@ def replace_rows(
 ) -> dict[str, int]:
     """Put rows of the driver in place of all rows, or of those that `where` names; returns table → version."""
     names = [column.name for column in table.columns]
-    schema = ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
     # Through Arrow a missing number (NaN) becomes null, and times are UTC as the session is.
-    frame = lake.spark.createDataFrame(rows.reindex(columns=names), schema)
+    frame = lake.spark.createDataFrame(rows.reindex(columns=names), table.ddl)
     return {table.name: lake.replace(table, frame, label, where=where).version}
 
 

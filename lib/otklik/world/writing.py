@@ -9,7 +9,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.session import kept, threads
+from otklik.session import frame_of, kept, threads
 from otklik.world import campaigns, deliveries, engagement, people
 from otklik.world.draws import Draws
 
@@ -200,7 +200,7 @@ def _facts_rows(spark: SparkSession, facts: WorldFacts) -> DataFrame:
          source.rejected, source.duplicates, dict(source.defects))
         for name, source in facts.sources.items()
     ]  # fmt: skip
-    return spark.createDataFrame(rows, _FACTS_SCHEMA).coalesce(1)
+    return frame_of(spark, rows, _FACTS_SCHEMA).coalesce(1)
 
 
 def _exists(spark: SparkSession, path: str) -> bool:

@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from otklik.errors import InputError
+from otklik.lake.store import sql_text
 from otklik.session import frame_of
 from otklik.sources import contract as contracts
 from otklik.sources.contract import Contract, Format
@@ -21,6 +22,9 @@ _REASONS_SHOWN = 3
 _EXACT_IN_DOUBLE = 2**53
 #: So many hashes of repeated keys are sent to all; where there are more, all rows are sorted.
 _MOST_HASHES = 200_000
+
+#: A text that is not there, as SQL.
+_NO_TEXT = "CAST(NULL AS STRING)"
 
 #: A condition, where null means no, and the reason it stands for: reason, column, rule.
 Fault = tuple[Column, tuple[str, str | None, str | None]]
@@ -81,12 +85,12 @@ def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
     noted = [rule for rule in contract.rules if rule.severity != "reject"]
     broken = F.array_compact(F.array(*(F.when(_is_broken(rule), F.lit(rule.name)) for rule in noted)))
     judged = flagged.withColumn("_is_bad", is_bad)
-    meanings = F.array(*(_reason(*reason) for _, reason in faults))
+    meanings = [_reason(what, _literal(column), _literal(rule)) for _, (what, column, rule) in faults]
     found = F.concat(
-        F.when(F.col("_has_long_field"), F.array(_long_field_reason(contract))).otherwise(F.array()),
-        F.filter(meanings, lambda _, place: F.col("_flags")[place]),
+        F.when(F.col("_has_long_field"), _array_of(_long_field_reason(contract))).otherwise(F.array()),
+        F.filter(_array_of(*meanings), lambda _, place: F.col("_flags")[place]),
     )
-    reasons = F.when(is_apart, F.array(_structural_reason(contract.format))).otherwise(found)
+    reasons = F.when(is_apart, _array_of(_structural_reason(contract.format))).otherwise(found)
     return judged.select(
         F.when(F.col("_is_bad"), F.col("_record")).alias("_record"),
         "_record_no",
@@ -235,28 +239,38 @@ def _is_broken(rule: contracts.Rule) -> Column:
     return ~F.coalesce(F.expr(rule.holds), F.lit(True))
 
 
-def _reason(reason: str, column: str | Column | None = None, rule: str | Column | None = None) -> Column:
-    place = column if isinstance(column, Column) else F.lit(column).cast("string")
-    text = rule if isinstance(rule, Column) else F.lit(rule).cast("string")
-    return F.struct(F.lit(reason).alias("reason"), place.alias("column"), text.alias("rule"))
+def _reason(reason: str, column: str = _NO_TEXT, rule: str = _NO_TEXT) -> str:
+    """A reason as SQL; column and rule are SQL, too.
+
+    Put together in Python each would be a dozen calls to Java; there is one for each possible fault of each column.
+    """
+    return f"named_struct('reason', '{reason}', 'column', {column}, 'rule', {rule})"
+
+
+def _literal(text: str | None) -> str:
+    return _NO_TEXT if text is None else sql_text(text)
+
+
+def _array_of(*values: str) -> Column:
+    """An array of SQL expressions."""
+    return F.expr(f"array({', '.join(values)})")
 
 
 def _has_quotes(format_: Format) -> bool:
     return format_.is_delimited and bool(format_.quote)
 
 
-def _structural_reason(format_: Format) -> Column:
+def _structural_reason(format_: Format) -> str:
     if not format_.is_delimited:
-        return _reason("broken_json", rule="one JSON object per line")
-    fields, expected = _field_count(F.col("_record"), format_), F.col("_expected_fields")
-    found = F.format_string("%d fields, %d expected", fields, expected)
-    by_count = F.when(fields < expected, _reason("too_few_fields", rule=found)).otherwise(
-        _reason("too_many_fields", rule=found)
-    )
+        return _reason("broken_json", rule=_literal("one JSON object per line"))
+    fields = _field_count(format_)
+    found = f"format_string('%d fields, %d expected', {fields}, _expected_fields)"
+    few, many = _reason("too_few_fields", rule=found), _reason("too_many_fields", rule=found)
+    by_count = f"CASE WHEN {fields} < _expected_fields THEN {few} ELSE {many} END"
     if not _has_quotes(format_):
         return by_count
-    where = F.format_string("opened in record %d", F.col("_record_no"))
-    return F.when(F.col("_is_unclosed"), _reason("unclosed_quote", rule=where)).otherwise(by_count)
+    unclosed = _reason("unclosed_quote", rule="format_string('opened in record %d', _record_no)")
+    return f"CASE WHEN _is_unclosed THEN {unclosed} ELSE {by_count} END"
 
 
 def _record_faults(format_: Format) -> list[Fault]:
@@ -277,16 +291,18 @@ def _has_long_field(contract: Contract) -> Column:
     return is_long_record & F.exists("_text", lambda text: F.coalesce(F.char_length(text) > limit, F.lit(False)))
 
 
-def _long_field_reason(contract: Contract) -> Column:
+def _long_field_reason(contract: Contract) -> str:
     limit = contract.format.maximum_field_length
-    first = F.coalesce(
-        *(F.when(F.char_length(_text_of(name, contract)) > limit, F.lit(name)) for name in contract.columns)
-    )
-    return _reason("field_too_long", first, f"at most {limit:,} characters")
+    names = [
+        f"CASE WHEN char_length({_text_of(name, contract)}) > {limit} THEN {_literal(name)} END"
+        for name in contract.columns
+    ]
+    return _reason("field_too_long", f"coalesce({', '.join(names)})", _literal(f"at most {limit:,} characters"))
 
 
-def _text_of(name: str, contract: Contract) -> Column:
-    return F.col("_text")[list(contract.columns).index(name)]
+def _text_of(name: str, contract: Contract) -> str:
+    """A field as it was cut from the record, as SQL."""
+    return f"_text[{list(contract.columns).index(name)}]"
 
 
 def _column_faults(contract: Contract) -> list[Fault]:
@@ -296,19 +312,20 @@ def _column_faults(contract: Contract) -> list[Fault]:
 
 def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
     column = contract.columns[name]
-    text, value = _text_of(name, contract), F.col(name)
+    text, value = _text_of(name, contract), f"`{name}`"
     faults: list[Fault] = []
     if column.required:
-        faults.append((text.isNull(), ("required", name, None)))
+        faults.append((F.expr(f"{text} IS NULL"), ("required", name, None)))
     if column.type != "string":
         words = _type_in_words(column.type, contract.format)
-        faults.append((text.isNotNull() & value.isNull(), ("type", name, words)))
+        faults.append((F.expr(f"{text} IS NOT NULL AND {value} IS NULL"), ("type", name, words)))
     if column.allowed is not None:
-        faults.append((~value.isin(column.allowed), ("allowed", name, "one of " + ", ".join(column.allowed))))
+        allowed = ", ".join(sql_text(each) for each in column.allowed)
+        faults.append((F.expr(f"{value} NOT IN ({allowed})"), ("allowed", name, "one of " + ", ".join(column.allowed))))
     low, high = _bound(column.minimum), _bound(column.maximum)
     if low is not None or high is not None:
-        outside = [value < low] if low is not None else []
-        outside += [value > high] if high is not None else []
+        outside = [F.col(name) < low] if low is not None else []
+        outside += [F.col(name) > high] if high is not None else []
         bounds = f"{'' if low is None else low}..{'' if high is None else high}"
         faults.append((reduce(or_, outside), ("range", name, bounds)))
     return faults
@@ -353,9 +370,10 @@ def _holds_records(format_: Format) -> Column:
     )
 
 
-def _field_count(record: Column, format_: Format) -> Column:
-    bare = F.regexp_replace(record, quoted_text(format_), "") if _has_quotes(format_) else record
-    return F.size(F.split(bare, re.escape(format_.field_delimiter)))
+def _field_count(format_: Format) -> str:
+    """The number of a record's fields, as SQL."""
+    bare = f"regexp_replace(_record, {sql_text(quoted_text(format_))}, '')" if _has_quotes(format_) else "_record"
+    return f"size(split({bare}, {sql_text(re.escape(format_.field_delimiter))}))"
 
 
 def _with_repeated(rows: DataFrame, name: str, key: list[str], is_out: Column, order: list[Column]) -> DataFrame:

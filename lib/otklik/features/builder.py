@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from types import MappingProxyType
 
 from pyspark.errors import AnalysisException
@@ -54,9 +55,9 @@ def only_known(rows: DataFrame, as_of: datetime) -> DataFrame:
 
 def latest_known(inputs: Sequence[DataFrame]) -> datetime | None:
     """The latest moment at which anything in the inputs became known; None where all are untimed."""
-    moments = [with_known_at(rows).agg(F.max("known_at").alias("latest")).collect()[0].latest for rows in inputs]
-    known = [moment.astimezone(UTC) for moment in moments if moment is not None]
-    return max(known, default=None)
+    known = reduce(DataFrame.union, [with_known_at(rows).select("known_at") for rows in inputs])
+    latest = known.agg(F.max("known_at")).collect()[0][0]
+    return None if latest is None else latest.astimezone(UTC)
 
 
 def rows_of_task(

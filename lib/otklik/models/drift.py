@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
+from otklik.lake.store import sql_text
 
 MISSING, OTHER = "(missing)", "(other)"
 #: What the model's own score is called among the features.
@@ -54,18 +55,17 @@ class Bins:
 
     def bin_of(self) -> Column:
         """Index of a row's bin in `names`; NaN counts as missing."""
-        value = F.col(f"`{self.feature}`")
+        # As a text it is one call to Java; as columns three for each bin of each feature.
         missing = len(self.names) - 1
         if self.levels is not None:
-            place = F.when(value.isNull(), missing)
-            for index, level in enumerate(self.levels):
-                place = place.when(value == level, index)
-            return place.otherwise(len(self.levels))
-        number = value.cast("double")
-        place = F.when(number.isNull() | F.isnan(number), missing)
-        for index, edge in enumerate(self.edges):
-            place = place.when(number <= edge, index)
-        return place.otherwise(len(self.edges))
+            value = f"`{self.feature}`"
+            is_missing = f"{value} IS NULL"
+            places = [f"WHEN {value} = {sql_text(level)} THEN {index}" for index, level in enumerate(self.levels)]
+        else:
+            value = f"CAST(`{self.feature}` AS DOUBLE)"
+            is_missing = f"{value} IS NULL OR isnan({value})"
+            places = [f"WHEN {value} <= DOUBLE('{edge!r}') THEN {index}" for index, edge in enumerate(self.edges)]
+        return F.expr(f"CASE WHEN {is_missing} THEN {missing} {' '.join(places)} ELSE {len(places)} END")
 
     def to_dict(self) -> dict[str, Any]:
         """The bins as JSON values."""

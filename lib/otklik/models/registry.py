@@ -129,6 +129,11 @@ class Champion:
     refused: tuple[str, ...]
 
 
+def save_spark_model(fitted: Model, folder: str) -> None:
+    """Save an MLlib model in place of what is there."""
+    fitted.write().overwrite().save(folder)  # type: ignore[attr-defined]
+
+
 def portable_form(
     spark: SparkSession, fitted: Model, model: str, slots: Sequence[Slot], means: Sequence[float], folder: str
 ) -> PortableModel:
@@ -140,10 +145,9 @@ def portable_form(
         model: its name.
         slots: the places of its vector.
         means: training mean of each slot.
-        folder: where the MLlib model is saved; it stays there.
+        folder: where trees were saved.
     """
     places = Slots(tuple(slot.name for slot in slots), tuple(slot.source for slot in slots))
-    fitted.write().overwrite().save(folder)  # type: ignore[attr-defined]
     if model in TREES:
         return portable.from_spark_trees(places, spark.read.parquet(f"{folder}/data").toPandas())
     return portable.from_logistic(places, fitted.coefficients.toArray(), fitted.intercept, np.asarray(means))  # type: ignore[attr-defined]

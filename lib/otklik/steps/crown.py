@@ -169,28 +169,28 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     means = means_of(prepared.select(numbers), "numbers")
     sampled = sample(prepared, [numbers], _EXPLAINED_ROWS, len(contest.labelled.label), "dependence")
 
-    def form(model: Model, of: Sequence[Slot], name: str) -> PortableModel:
-        return registry.portable_form(spark, model, chosen, of, list(means[: len(of)]), name)
+    def form(model: Model, of: Sequence[Slot], mean: Sequence[float], place: str) -> PortableModel:
+        if chosen in TREES:
+            registry.save_spark_model(model, place)
+        return registry.portable_form(spark, model, chosen, of, mean, place)
 
     # In the lake, which every machine of a cluster reaches: nodes of trees are read back from where Spark saved them.
     scratch = job.lake.folder(folder, _SCRATCH)
     folds = {
-        fold: form(model, slots, f"{scratch}/fold_{fold}") for fold, model in _on_random(contest, chosen).fitted.items()
+        fold: form(model, slots, list(means), f"{scratch}/fold_{fold}")
+        for fold, model in _on_random(contest, chosen).fitted.items()
     }
     past = None
     if "time" in contest.preparations:
         past_slots = contest.preparations["time"].only(with_leaks=False)
-        past = registry.portable_form(
-            spark,
-            _decisive(contest, chosen).fitted[TIME_TEST],
-            chosen,
-            past_slots,
-            [0.0] * len(past_slots),
-            f"{scratch}/past",
-        )
+        of_past = _decisive(contest, chosen).fitted[TIME_TEST]
+        past = form(of_past, past_slots, [0.0] * len(past_slots), f"{scratch}/past")
     # What stays in the folder is in its manifest.
     Folder(job.lake.folder(folder)).delete(_SCRATCH)
-    champion = form(models[chosen], slots, job.lake.folder(folder, registry.SPARK_MODEL))
+    its_place = job.lake.folder(folder, registry.SPARK_MODEL)
+    champion = form(models[chosen], slots, list(means), its_place)
+    if chosen not in TREES:
+        registry.save_spark_model(models[chosen], its_place)
     require_same_answers(with_prediction(prepared, models[chosen], chosen).select("raw", numbers), champion)
     return Finals(
         chosen,

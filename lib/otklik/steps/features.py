@@ -13,7 +13,7 @@ from otklik.lake.ledger import record_run
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
 from otklik.session import kept
 from otklik.steps.context import Job
-from otklik.steps.question import Question, answered_before, asked, known_inputs
+from otklik.steps.question import Question, answered_before, asked
 from otklik.steps.starts import noted
 
 #: The columns of a table by mark, as `Lake.marked_columns` gives them.
@@ -32,7 +32,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
             return 0
         marks = {table: job.lake.marked_columns(table) for table in question.versions}
         _refuse_marked(question, marks)
-        inputs = _without_personal(job, question, marks)
+        inputs = _without_personal(question, marks)
         rows = rows_of_task(
             job.lake.spark,
             question.rows_select,
@@ -97,9 +97,9 @@ def _refuse_marked(question: Question, marks: Mapping[str, Marks]) -> None:
         )
 
 
-def _without_personal(job: Job, question: Question, marks: Mapping[str, Marks]) -> dict[str, DataFrame]:
+def _without_personal(question: Question, marks: Mapping[str, Marks]) -> dict[str, DataFrame]:
     """The input frames as SQL sees them: a personal column is not there under any other name either."""
-    inputs = known_inputs(job.lake, question.task, question.versions, question.as_of)
+    inputs = question.inputs.known_at(question.as_of)
     return {name: inputs[name].drop(*marks[table].get("personal", [])) for name, table in question.task.inputs.items()}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -23,16 +25,39 @@ from otklik.task import Task
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """The inputs of a task: frame name → table, and the version of each table."""
+
+    lake: Lake
+    tables: Mapping[str, str]
+    versions: Mapping[str, int]
+
+    @cached_property
+    def _rows(self) -> dict[str, DataFrame]:
+        """Found once: which version is read is asked of each table's history."""
+        return {name: rows_at(self.lake, table, self.versions[table]) for name, table in self.tables.items()}
+
+    def known_at(self, moment: datetime) -> dict[str, DataFrame]:
+        """The frames without what was not known at the moment."""
+        return {name: only_known(rows, moment) for name, rows in self._rows.items()}
+
+
+@dataclass(frozen=True)
 class Question:
     """A task with everything that decides its result."""
 
     task: Task
     rows_select: Select
     feature_selects: tuple[tuple[Select, tuple[str, ...]], ...]
-    versions: dict[str, int]
+    inputs: Inputs
     as_of: datetime
     run_id: str
     settings_hash: str
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The version of each input table."""
+        return self.inputs.versions
 
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:
@@ -73,10 +98,11 @@ def ask(job: Job) -> Question:
     selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
     task.check_feature_names({column.name for select, _ in selects for column in select.columns})
     versions = _versions(job, task)
-    as_of = job.options.as_of or _latest_moment(job.lake, task, rows_select, versions)
+    inputs = Inputs(job.lake, task.inputs, versions)
+    as_of = job.options.as_of or _latest_moment(inputs, task, rows_select)
     settings = {**task.model_dump(mode="json"), "sql": [s.text for s in (rows_select, *(s for s, _ in selects))]}
     name = run_id(task.name, as_of, settings, versions, code_version())
-    return Question(task, rows_select, selects, versions, as_of, name, hash_of(settings))
+    return Question(task, rows_select, selects, inputs, as_of, name, hash_of(settings))
 
 
 def asked(job: Job, step: str) -> Question:
@@ -118,11 +144,6 @@ def _versions(job: Job, task: Task) -> dict[str, int]:
     return versions
 
 
-def known_inputs(lake: Lake, task: Task, versions: dict[str, int], as_of: datetime) -> dict[str, DataFrame]:
-    """The task's input frames at their pinned versions, without what was not known at the moment."""
-    return {name: only_known(rows_at(lake, table, versions[table]), as_of) for name, table in task.inputs.items()}
-
-
 def answered_before(job: Job, run: Run) -> Run | None:
     """If an earlier start gave this result, note that this one reuses it.
 
@@ -160,14 +181,16 @@ def features_run(job: Job, question: Question) -> Run:
     return found
 
 
-def _latest_moment(lake: Lake, task: Task, rows_select: Select, versions: dict[str, int]) -> datetime:
+def _latest_moment(inputs: Inputs, task: Task, rows_select: Select) -> datetime:
     """The latest known moment in the inputs; for history without times of its own, the latest decision moment."""
-    inputs = known_inputs(lake, task, versions, END_OF_TIME)
-    latest = latest_known([inputs[name] for name in inputs])
+    frames = inputs.known_at(END_OF_TIME)
+    latest = latest_known([*frames.values()])
     if latest is not None:
         return latest
     with clear_sql(f"{rows_select.name}.sql"):
-        rows = rows_of_task(lake.spark, rows_select, inputs, as_of=END_OF_TIME, label_window=task.rows.label_window)
+        rows = rows_of_task(
+            inputs.lake.spark, rows_select, frames, as_of=END_OF_TIME, label_window=task.rows.label_window
+        )
         moment = rows.agg({"moment": "max"}).collect()[0][0]
     return END_OF_TIME if moment is None else _utc(moment)
 

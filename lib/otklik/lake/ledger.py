@@ -6,7 +6,7 @@ step before it wrote down, never "the newest".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -108,11 +108,12 @@ def _good_runs(lake: Lake, job: str, which: Column) -> list[Run]:
     runs = lake.find(RUNS.name)
     if runs is None:
         return []
-    good = runs.where(which & (F.col("job") == job) & (F.col("status") == "done")).orderBy(F.desc("ended_at"))
-    return [
+    good = runs.where(which & (F.col("job") == job) & (F.col("status") == "done"))
+    found = [
         Run(**{**_values(row), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
         for row in good.collect()
     ]
+    return sorted(found, key=lambda run: run.ended_at or run.started_at, reverse=True)
 
 
 def record_run(lake: Lake, run: Run) -> None:
@@ -143,8 +144,8 @@ class FileLedger:
                 where=FILES.name,
                 cure="bring the table back to its last good version with RESTORE TABLE, or ingest into a fresh lake",
             )
-        rows = [] if files is None else files.select(*columns).orderBy("started_at").collect()
-        self._entries = [_file_entry(row) for row in rows]
+        rows = [] if files is None else files.select(*columns).collect()
+        self._entries = _by_arrival(_file_entry(row) for row in rows)
 
     @property
     def entries(self) -> Sequence[FileEntry]:
@@ -208,7 +209,7 @@ class FileLedger:
         else:
             self._lake.merge(FILES, rows, label, update_when="true")
         others = [each for each in self._entries if each.content not in {new.content for new in entries}]
-        self._entries = sorted([*others, *entries], key=lambda each: each.started_at)
+        self._entries = _by_arrival([*others, *entries])
 
 
 def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None) -> dict[str, int]:
@@ -236,6 +237,10 @@ def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None
         return known
     timed = [table for table in tables if "_known_at" in lake.read(table).columns]
     return known | ledger.versions(timed, by)
+
+
+def _by_arrival(entries: Iterable[FileEntry]) -> list[FileEntry]:
+    return sorted(entries, key=lambda entry: entry.started_at)
 
 
 def _file_row(entry: FileEntry) -> tuple[Any, ...]:

@@ -64,7 +64,9 @@ class Bins:
         else:
             value = f"CAST(`{self.feature}` AS DOUBLE)"
             is_missing = f"{value} IS NULL OR isnan({value})"
-            places = [f"WHEN {value} <= DOUBLE('{edge!r}') THEN {index}" for index, edge in enumerate(self.edges)]
+            places = [
+                f"WHEN {value} <= DOUBLE('{float(edge)!r}') THEN {index}" for index, edge in enumerate(self.edges)
+            ]
         return F.expr(f"CASE WHEN {is_missing} THEN {missing} {' '.join(places)} ELSE {len(places)} END")
 
     def to_dict(self) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def load(lake: Lake, folder: str, manifest_hash: str) -> ServingModel:
 def tasks(lake: Lake) -> list[str]:
     """The tasks that have a model."""
     runs = lake.find(MODEL_RUNS.name)
-    return [] if runs is None else [row.task for row in runs.select("task").distinct().orderBy("task").collect()]
+    return [] if runs is None else sorted(row.task for row in runs.select("task").distinct().collect())
 
 
 def history(lake: Lake, task: str) -> pd.DataFrame:
@@ -208,8 +208,8 @@ def history(lake: Lake, task: str) -> pd.DataFrame:
     runs = lake.find(MODEL_RUNS.name)
     if runs is None:
         return pd.DataFrame(columns=[column.name for column in MODEL_RUNS.columns])
-    rows: DataFrame = runs.where(F.col("task") == task).orderBy(F.desc("sequence"))
-    return rows.toPandas()
+    rows: pd.DataFrame = runs.where(F.col("task") == task).toPandas()
+    return rows.sort_values("sequence", ascending=False, ignore_index=True)
 
 
 def load_champion(lake: Lake, task: str, besides: str | None = None) -> Champion:

@@ -1,9 +1,9 @@
 """Where tables live: a folder (path store) or a catalog (catalog.schema.table), behind one object.
 
 Every write carries a label. A label that is already in a table's history is not written again: a step that was
-interrupted and runs again continues where it stopped. Where the writer says after which version it writes, Delta
-itself also refuses a second write of that label (a transaction id of its own, version 1), and afterwards the label is
-looked for in the history: a write that was skipped in silence would be noticed.
+interrupted and runs again continues where it stopped. Where the writer says after which version it writes, and others
+may write at the same time, Delta itself also refuses a second write of that label (a transaction id of its own, version
+1). Afterwards the label is looked for in the history: a write that was skipped in silence would be noticed.
 """
 
 from __future__ import annotations
@@ -202,7 +202,14 @@ class Lake:
         return [_commit(row) for row in reversed(rows) if row.version > after]
 
     def append(
-        self, table: Table, rows: DataFrame, label: str, after: int = NOTHING, *, is_new: bool = False
+        self,
+        table: Table,
+        rows: DataFrame,
+        label: str,
+        after: int = NOTHING,
+        *,
+        is_new: bool = False,
+        is_alone: bool = False,
     ) -> Commit:
         """Add rows once; a second call with the same label adds nothing.
 
@@ -212,6 +219,8 @@ class Lake:
             label: of this write.
             after: the version behind which the label counts.
             is_new: whether the caller knows that no commit behind that version has the label.
+            is_alone: whether nobody else can write: Delta looks through all that it knows of a table for the
+                transaction ids of others, which takes longer than a small write.
 
         Raises:
             DamagedError: if Delta did not make the commit.
@@ -220,7 +229,7 @@ class Lake:
         if done is not None:
             return done
         writer = _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label)
-        if after > NOTHING:
+        if after > NOTHING and not is_alone:
             writer = writer.option("txnAppId", _transaction(label, after)).option("txnVersion", "1")
         writer.append()
         return self._written(table.name, label, after, rows)
@@ -263,6 +272,7 @@ class Lake:
         delete_when: str | None = None,
         after: int = NOTHING,
         is_new: bool = False,
+        is_alone: bool = False,
     ) -> Commit:
         """Insert rows with new keys and, where `update_when` holds, replace rows whose key is known.
 
@@ -274,6 +284,7 @@ class Lake:
             delete_when: SQL over `t`; rows that are there, do not come and fulfil it go. None keeps them all.
             after: the version behind which the label counts.
             is_new: whether the caller knows that no commit behind that version has the label.
+            is_alone: as in `append`.
 
         Raises:
             DamagedError: if Delta made no commit, and something had to be changed.
@@ -287,7 +298,7 @@ class Lake:
         # Where frames go by name, braces in the lake's path would be taken for one.
         target = self.reference(table.name).replace("{", "{{").replace("}", "}}")
         reach, ends = _reach(table, rows)
-        with self._marked(label, after):
+        with self._marked(label, NOTHING if is_alone else after):
             self.spark.sql(
                 f"MERGE INTO {target} AS t USING {{rows}} AS s ON {' AND '.join([match, *reach])} "
                 f"{update}WHEN NOT MATCHED THEN INSERT *{delete}",
@@ -301,8 +312,8 @@ class Lake:
             left.append(there.join(_in_order(rows, table).alias("s"), F.expr(match), "anti").where(delete_when))
         return self._written_or_unchanged(table.name, label, after, left)
 
-    def delete(self, table: str, where: str, label: str, after: int) -> Commit:
-        """Remove the rows that fulfil a SQL predicate, once.
+    def delete(self, table: str, where: str, label: str, after: int, *, is_alone: bool = False) -> Commit:
+        """Remove the rows that fulfil a SQL predicate, once; `is_alone` as in `append`.
 
         Raises:
             DamagedError: if Delta made no commit, and such rows are there.
@@ -310,7 +321,7 @@ class Lake:
         done = _labelled(self.commits(table, after, label) or [], label)
         if done is not None:
             return done
-        with self._marked(label, after):
+        with self._marked(label, NOTHING if is_alone else after):
             self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
         return self._written_or_unchanged(table, label, after, [self.read(table).where(where)])
 

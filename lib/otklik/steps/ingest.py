@@ -171,8 +171,8 @@ class _Batch:
         return label_of(self.arrival.batch)
 
     def append(self, table: Table, rows: DataFrame) -> Commit:
-        base = self.after[table.name]
-        return self.job.lake.append(table, rows, self.label, base.version, is_new=not base.is_begun)
+        base, is_alone = self.after[table.name], self.job.is_alone
+        return self.job.lake.append(table, rows, self.label, base.version, is_new=not base.is_begun, is_alone=is_alone)
 
     def without_old(self, table: str) -> Commit | None:
         """Take the records of the replaced file out of a table of records."""
@@ -180,7 +180,8 @@ class _Batch:
         if old is None or self.after[table].version == NOTHING:
             return None
         label = f"{self.label} instead of {old.batch}"
-        return self.job.lake.delete(table, f"_batch = '{old.batch}'", label, self.after[table].version)
+        after, is_alone = self.after[table].version, self.job.is_alone
+        return self.job.lake.delete(table, f"_batch = '{old.batch}'", label, after, is_alone=is_alone)
 
 
 def _settled_versions(job: Job, ledger: FileLedger, arrival: Arrival) -> dict[str, Base]:
@@ -376,6 +377,7 @@ def _write_silver(batch: _Batch, judged: DataFrame, accepted_count: int, key: by
         delete_when=is_old,
         after=base.version,
         is_new=not base.is_begun,
+        is_alone=batch.job.is_alone,
     )
     # Where nothing had to be changed Delta makes no commit and counts nothing: the store has seen to it that it is so.
     if commit.metrics:

@@ -169,8 +169,10 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     means = means_of(prepared.select(numbers), "numbers")
     sampled = sample(prepared, [numbers], _EXPLAINED_ROWS, len(contest.labelled.label), "dependence")
 
+    is_tree = chosen in TREES
+
     def form(model: Model, of: Sequence[Slot], mean: Sequence[float], place: str) -> PortableModel:
-        if chosen in TREES:
+        if is_tree:
             registry.save_spark_model(model, place)
         return registry.portable_form(spark, model, chosen, of, mean, place)
 
@@ -185,11 +187,12 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
         past_slots = contest.preparations["time"].only(with_leaks=False)
         of_past = _decisive(contest, chosen).fitted[TIME_TEST]
         past = form(of_past, past_slots, [0.0] * len(past_slots), f"{scratch}/past")
-    # What stays in the folder is in its manifest.
-    Folder(job.lake.folder(folder)).delete(_SCRATCH)
+    if is_tree:
+        # What stays in the folder is in its manifest.
+        Folder(job.lake.folder(folder)).delete(_SCRATCH)
     its_place = job.lake.folder(folder, registry.SPARK_MODEL)
     champion = form(models[chosen], slots, list(means), its_place)
-    if chosen not in TREES:
+    if not is_tree:
         registry.save_spark_model(models[chosen], its_place)
     require_same_answers(with_prediction(prepared, models[chosen], chosen).select("raw", numbers), champion)
     return Finals(

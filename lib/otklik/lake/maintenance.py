@@ -13,7 +13,7 @@ from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at, unknown_commits
-from otklik.lake.store import NOTHING, Lake, plain_type, says_vacuumed
+from otklik.lake.store import NOTHING, Lake, says_vacuumed
 from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
 from otklik.session import with_property
 
@@ -103,12 +103,12 @@ def definition_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
         MissingResultError: if the table is not there.
     """
     definition = expected.definition
-    there, defined = lake.read(definition.name).dtypes, [(c.name, plain_type(c.type)) for c in definition.columns]
+    there, defined = lake.read(definition.name).dtypes, definition.dtypes
     types = dict(there)
     wrong = [
         f"{column.name} {column.type} ({types.get(column.name, 'missing')})"
         for column in definition.columns
-        if types.get(column.name) != plain_type(column.type)
+        if column.dtype not in there
     ]
     if expected.is_whole:
         wrong += [f"{name} {kind} (not defined)" for name, kind in there if name not in dict(defined)]

@@ -398,11 +398,10 @@ class Lake:
 
     def _replace_with_other_columns(self, table: Table, rows: DataFrame, label: str, before: int) -> Commit:
         """A table that is replaced as a whole may change its columns with its task; old versions stay readable."""
-        commented = {column.name: {"comment": column.meaning} for column in table.columns}
-        named = _in_order(rows, table).select(
-            *(F.col(f"`{n}`").alias(n, metadata=about) for n, about in commented.items())
+        commented = _in_order(rows, table).select(
+            *(F.col(f"`{c.name}`").alias(c.name, metadata={"comment": c.meaning}) for c in table.columns)
         )
-        writer = named.write.format("delta").mode("overwrite")
+        writer = commented.write.format("delta").mode("overwrite")
         writer = writer.option("overwriteSchema", "true").option("userMetadata", label)
         if self.catalog is not None:
             writer.saveAsTable(self.reference(table.name))
@@ -473,7 +472,7 @@ def _reach(table: Table, rows: DataFrame) -> tuple[list[str], dict[str, Any]]:
 
 
 def _has_other_columns(table: Table, there: DataFrame) -> bool:
-    return there.dtypes != [(column.name, plain_type(column.type)) for column in table.columns]
+    return there.dtypes != table.dtypes
 
 
 def _check_columns(table: Table, there: DataFrame) -> None:
@@ -494,15 +493,15 @@ def _column_clause(column: Column) -> str:
     return f"`{column.name}` {column.type}{comment}"
 
 
-def plain_type(type_: str) -> str:
-    """A type of a definition as Spark names the type of a column."""
-    return type_.lower().replace(", ", ",")
-
-
 def sql_text(text: str) -> str:
     """A text as a SQL literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def sql_double(number: float) -> str:
+    """A number as a SQL literal of double precision, all digits and infinities kept."""
+    return f"DOUBLE('{float(number)!r}')"
 
 
 def _says_missing(fault: AnalysisException) -> bool:

@@ -18,6 +18,11 @@ class Column:
     type: str
     meaning: str = ""
 
+    @property
+    def dtype(self) -> tuple[str, str]:
+        """Its name and type as `DataFrame.dtypes` says them."""
+        return self.name, self.type.lower().replace(", ", ",")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -32,6 +37,11 @@ class Table:
     key: tuple[str, ...] = ()
     properties: dict[str, str] = field(default_factory=dict)
     constraints: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def dtypes(self) -> list[tuple[str, str]]:
+        """Its columns as `DataFrame.dtypes` says them."""
+        return [column.dtype for column in self.columns]
 
     @property
     def ddl(self) -> str:

@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
-from otklik.lake.store import sql_text
+from otklik.lake.store import sql_double, sql_text
 
 MISSING, OTHER = "(missing)", "(other)"
 #: What the model's own score is called among the features.
@@ -64,9 +64,7 @@ class Bins:
         else:
             value = f"CAST(`{self.feature}` AS DOUBLE)"
             is_missing = f"{value} IS NULL OR isnan({value})"
-            places = [
-                f"WHEN {value} <= DOUBLE('{float(edge)!r}') THEN {index}" for index, edge in enumerate(self.edges)
-            ]
+            places = [f"WHEN {value} <= {sql_double(edge)} THEN {index}" for index, edge in enumerate(self.edges)]
         return F.expr(f"CASE WHEN {is_missing} THEN {missing} {' '.join(places)} ELSE {len(places)} END")
 
     def to_dict(self) -> dict[str, Any]:

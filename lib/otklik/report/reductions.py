@@ -18,6 +18,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
+from otklik.lake.store import sql_double
 from otklik.report.facts import records
 from otklik.settings import Text
 
@@ -244,7 +245,7 @@ def _band_of(name: str, cuts: Iterable[float]) -> Column:
     """The number of cut points at or below the value, as text; null for a missing value or NaN."""
     value = f"CAST(`{name}` AS DOUBLE)"
     # As a text it is one call to Java; as columns four for each cut point of each attribute.
-    places = [f"int({value} >= DOUBLE('{float(cut)!r}'))" for cut in cuts]
+    places = [f"int({value} >= {sql_double(cut)})" for cut in cuts]
     index = f"CAST({' + '.join(['0', *places])} AS STRING)"
     return F.expr(f"CASE WHEN {value} IS NOT NULL AND NOT isnan({value}) THEN {index} END")
 

@@ -15,7 +15,7 @@ from otklik.lake.identity import code_version, hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.maintenance import whole_ledger
 from otklik.lake.recovery import Base, label_of, settle
-from otklik.lake.store import NOTHING, Commit, Lake, plain_type, says_vacuumed
+from otklik.lake.store import NOTHING, Commit, Lake, says_vacuumed
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
 from otklik.settings import load
@@ -244,9 +244,8 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
     """
     silver = silver_table(contract)
     cure = "ingest into a fresh lake, or undo the change of the contract"
-    wanted = [(column.name, plain_type(column.type)) for column in silver.columns]
-    if lake.exists(silver.name) and (there := lake.read(silver.name).dtypes) != wanted:
-        changed = sorted({name for name, _ in {*there} ^ {*wanted}})
+    if lake.exists(silver.name) and (there := lake.read(silver.name).dtypes) != silver.dtypes:
+        changed = sorted({name for name, _ in {*there} ^ {*silver.dtypes}})
         raise ConfigurationError(
             f"its columns are not those of the contract: {', '.join(changed) or 'they stand in another order'}",
             where=silver.name,

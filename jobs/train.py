@@ -11,7 +11,7 @@ from otklik.steps.train import train_models
 def main(job: Job) -> int:
     """Returns the exit code."""
     code = train_models(job)
-    publish(job)
+    publish(job, others_follow=True)
     return code
 
 

@@ -101,6 +101,7 @@ def test_every_command_has_help_with_an_example(command, capsys: pytest.CaptureF
         (["train", "bank_full", "--env", "moon"], "moon: unknown; known here: "),
         (["train", "bank_full", "--lake", "ftp://host/lake"], "unknown scheme"),
         (["check", "no/such.toml"], "no/such.toml: no such file"),
+        (["check", "conf/tasks/bank_full.toml", "--set", "splits.fold=4"], "splits.fold: unknown key, did you mean"),
     ],
 )
 def test_a_wrong_argument_is_one_line_before_spark_starts(

@@ -388,10 +388,12 @@ def _fail(fault: OtklikError, progress: Progress, debug: bool) -> int:
 
 def _run_offline(given: argparse.Namespace, progress: Progress) -> int:
     from otklik.home import find_home  # noqa: PLC0415
+    from otklik.settings import parse_override  # noqa: PLC0415
     from otklik.steps import offline  # noqa: PLC0415
 
     if given.command == "check":
-        _print_result(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME"))))
+        overrides = dict(parse_override(text) for text in given.set)
+        _print_result(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME")), overrides))
     elif given.command == "draft":
         _print_result(offline.draft(given.file))
     elif given.command == "package":

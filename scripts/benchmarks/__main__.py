@@ -206,8 +206,7 @@ def main() -> int:
         if not given.quick:
             bench.look_into(plan.looked_into(entries))
     boards = figures.boards(entries, bench.results, left_out)
-    days = sorted({result["day"] for result in bench.results if "day" in result})
-    return _write(folder, given, boards, bench.spent(entries), days)
+    return _write(folder, given, boards, bench.spent(entries), bench.results)
 
 
 def _refuse(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
@@ -223,8 +222,9 @@ def _refuse(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
 
 
 def _write(
-    folder: Path, given: argparse.Namespace, boards: list[Board], spent: list[dict[str, Any]], days: list[str]
+    folder: Path, given: argparse.Namespace, boards: list[Board], spent: list[dict[str, Any]], results: list[Result]
 ) -> int:
+    days = sorted({result["day"] for result in results if "day" in result})
     setting = page.Setting(
         machine.description(),
         " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "",
@@ -236,12 +236,11 @@ def _write(
     found = {"setting": asdict(setting), "boards": [asdict(board) for board in boards], "spent": spent}
     found["promises"] = [{**asdict(verdict), "holds": verdict.holds} for verdict in bars.verdicts(boards)]
     (folder / "results.json").write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
-    targets = [(folder / "performance.md", folder / "performance.svg")]
-    if given.docs:
-        targets.append((PROJECT / "docs" / "performance.md", PROJECT / "docs" / "performance.svg"))
-    for text, picture in targets:
+    for place in [folder, *([PROJECT / "docs"] if given.docs else [])]:
+        text, picture, raw = (place / f"performance.{kind}" for kind in ("md", "svg", "jsonl"))
         name = picture.name if plot.draw(boards, picture) else None
-        text.write_text(page.page(boards, spent, setting, name), encoding="utf-8")
+        raw.write_text("".join(f"{json.dumps(result, ensure_ascii=False)}\n" for result in results), encoding="utf-8")
+        text.write_text(page.page(boards, spent, setting, name, raw.name), encoding="utf-8")
         _say(f"written: {text}")
     differing = [f for board in boards for f in board.figures if f.is_measured and f.fault]
     for figure in differing:

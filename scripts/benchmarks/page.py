@@ -37,7 +37,9 @@ class Setting:
     command: str
 
 
-def page(boards: Sequence[Board], spent: Sequence[Mapping[str, Any]], setting: Setting, picture: str | None) -> str:
+def page(
+    boards: Sequence[Board], spent: Sequence[Mapping[str, Any]], setting: Setting, picture: str | None, raw: str
+) -> str:
     """The whole page.
 
     Args:
@@ -45,6 +47,7 @@ def page(boards: Sequence[Board], spent: Sequence[Mapping[str, Any]], setting: S
         spent: where the time goes: case, rows, and the values of `stages.Spent`.
         setting: see `Setting`.
         picture: the file of the plot beside the page, where there is one.
+        raw: the file beside the page that says what each process took.
     """
     parts = [
         "# How fast it is, beside what a user would pick instead",
@@ -59,7 +62,9 @@ def page(boards: Sequence[Board], spent: Sequence[Mapping[str, Any]], setting: S
         *_growth([board for board in boards if board.case == "growth"]),
         *_spent(spent, boards),
         "## How it was measured",
-        _METHOD.format(cores=setting.cores, heap=setting.heap, tolerance=AUC_TOLERANCE, others=_others(boards)),
+        _METHOD.format(
+            cores=setting.cores, heap=setting.heap, tolerance=AUC_TOLERANCE, others=_others(boards), raw=raw
+        ),
         "## Versions",
         _table(["", ""], [[name, value] for name, value in setting.machine.items()] + [["Otklik", setting.code]]),
     ]
@@ -95,6 +100,7 @@ _METHOD = """- Each contender runs in a process of its own, all on the same {cor
   features is a customer.
 - Before a warm repetition memory is tidied up, outside the clock: a command has a process of its own.
 - While it was measured others took at most {others:.0%} of the machine's processors, the watching itself among them.
+- What each process took, left and said stands in [{raw}]({raw}), a line each.
 - The data is made up, from numbers and salts: `scripts/benchmarks/inputs`.
 - The gate: numbers to six decimals; AUC ± {tolerance}, or two standard errors where few rows are held out (of the
   difference, where the rows are the same).

@@ -84,7 +84,7 @@ def test_the_exponent_of_growth() -> None:
 def test_growth_stands_with_the_memory_that_it_took() -> None:
     boards = [board("growth", rows, **{OURS: [seconds]}) for rows, seconds in ((300, 30.0), (100, 10.0))]
 
-    lines = page.page(boards, [], SETTING, None).splitlines()
+    lines = page.page(boards, [], SETTING, None, "results.jsonl").splitlines()
 
     assert "| customers | work, s | all, s | Java, MiB | Python, MiB |" in lines
     assert "| 300 | 30.00 | 30.00 | 300 | 100 |" in lines
@@ -219,7 +219,7 @@ def test_a_faster_forest_that_ranks_worse_does_not_pass() -> None:
     evidence = Evidence({}, {"half_the_time": 0.757, "no_time": 0.750, "usual": 0.760}, 100_000, 10_000)
     made = [result(start, [16.0], evidence, half_the_time=5.0, no_time=1.0, usual=10.0)]
 
-    lines = page.page(figures.boards([start.entry], made, {}), [], SETTING, None).splitlines()
+    lines = page.page(figures.boards([start.entry], made, {}), [], SETTING, None, "results.jsonl").splitlines()
 
     assert "| half the time | 5.00 | 0.50 | 0.7570 | passed |" in lines
     assert "| no time | 1.00 | 0.10 | 0.7500 | AUC -0.0100 |" in lines
@@ -287,7 +287,9 @@ def test_the_page_says_where_the_time_went_without_the_folder_in_which_it_was_me
     longest = ["9.5: collect at /opt/marketing/lib/otklik/sources/checks.py:368"]
     longest.append("6.1: append at NativeMethodAccessorImpl.java:0")
     of_a_part = {**Spent(1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, ()).to_dict(), "longest": longest}
-    lines = page.page([], [{"case": "ingest", "rows": 9, "part": "all", **of_a_part}], SETTING, None).splitlines()
+    lines = page.page(
+        [], [{"case": "ingest", "rows": 9, "part": "all", **of_a_part}], SETTING, None, "results.jsonl"
+    ).splitlines()
 
     named = next(line for line in lines if "checks.py" in line)
     assert named.endswith("| 9.5: collect at lib/otklik/sources/checks.py:368; 6.1: append |")

@@ -91,7 +91,7 @@ def test_a_promise_has_a_value_where_its_cases_were_measured(boards: list[figure
 
 def test_the_page_has_a_table_per_case_and_the_picture_is_drawn(boards: list[figures.Board], tmp_path: Path) -> None:
     picture = tmp_path / "performance.svg"
-    text = page.page(boards, [], SETTING, picture.name)
+    text = page.page(boards, [], SETTING, picture.name, "results.jsonl")
 
     assert plot.draw(boards, picture)
     assert picture.stat().st_size > 1_000

@@ -140,6 +140,7 @@ HEADER = "-- column n: a number | число\n"
         (HEADER + "SELECT key, moment, label_state AS n FROM {rows}", "`label_state`"),
         (HEADER + "SELECT r.key, r.moment, 1 AS n FROM {rows} r, {calls} c", "there is no input frame 'calls'"),
         ("-- column unit: who | кто\nSELECT key, moment, unit FROM {rows}", "columns that are already there: unit"),
+        ("-- column fold: n | н\nSELECT key, moment, 1 AS fold FROM {rows}", "columns that are already there: fold"),
     ],
 )
 def test_a_select_gives_what_its_header_says_and_never_sees_the_label(

@@ -63,7 +63,7 @@ def moment_of(row: Row) -> datetime:
 
 @pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
 def test_a_shipped_task_passes_the_check(path: Path) -> None:
-    assert "a task" in check([str(path)], Home(PROJECT))
+    assert "a task" in check([str(path)], Home(PROJECT), {})
 
 
 @pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)

@@ -81,17 +81,12 @@ def test_every_exit_code_has_its_advice() -> None:
 class Operator:
     """Stands for Airflow's: keeps what it is given, and ends as spark-submit would."""
 
-    made: list[Operator] = []
     code = 0
 
     def __init__(self, **given: Any) -> None:
         self.given = given
         self.log = self
         self.warnings: list[str] = []
-        Operator.made.append(self)
-
-    def __rshift__(self, other: Operator) -> Operator:
-        return other
 
     def warning(self, text: str) -> None:
         self.warnings.append(text)
@@ -120,30 +115,31 @@ class Dag:
 
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Operator]:
-    """The tasks of the page's DAG, with Airflow's classes stood for."""
+    """The tasks of the page's DAG, one after another, with Airflow's classes stood for."""
+    chained: list[Operator] = []
+
+    def chain(*tasks: Operator) -> None:
+        chained.extend(tasks)
+
     stand_ins: dict[str, dict[str, Any]] = {
         "airflow.exceptions": {"AirflowException": RuntimeError, "AirflowFailException": FailError},
         "airflow.providers.apache.spark.operators.spark_submit": {"SparkSubmitOperator": Operator},
-        "airflow.sdk": {"DAG": Dag},
+        "airflow.sdk": {"DAG": Dag, "chain": chain},
     }
     for name, content in stand_ins.items():
         module = ModuleType(name)
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(Operator, "made", [])
     [dag] = blocks("python")
     exec(compile(dag, "running.md", "exec"), {})
-    return Operator.made
+    return chained
 
 
 def test_the_dag_submits_what_the_package_holds(tasks: list[Operator]) -> None:
     installed = sorted(jar.name for jar in (Path(pyspark.__file__).parent / "jars").glob("delta-*.jar"))
-    assert [Path(task.given["application"]).stem for task in tasks] == [
-        "ingest",
-        "features",
-        "train",
-        "score",
-        "report",
+    assert [(Path(task.given["application"]).stem, task.given["application_args"][0]) for task in tasks] == [
+        *(("ingest", source) for source in ("customers", "contacts", "engagements")),
+        *((step, "campaign_response") for step in ("features", "train", "score", "report")),
     ]
     for task in tasks:
         given = parser().parse_args([Path(task.given["application"]).stem, *task.given["application_args"]])

@@ -132,6 +132,27 @@ def test_features_are_one_row_per_contact_and_an_answer_still_open_is_no_label(l
     assert features.where("label_state = 'immature' AND label IS NOT NULL").count() == 0
 
 
+def test_the_ledger_says_what_each_step_read_and_wrote(lake: Lake, planted: WorldFacts) -> None:
+    runs = lake.read("ops.runs").where("status = 'done'").toPandas()
+    of_task = runs[runs["task"] == TASK].drop_duplicates("job").set_index("job")
+    features, labelled, scored = (
+        lake.read(f"gold.{TASK}_features").count(),
+        lake.read(f"gold.{TASK}_features").where("label IS NOT NULL").count(),
+        lake.read(f"gold.{TASK}_scores").count(),
+    )
+    assert of_task.loc[["features", "train", "score", "report"], "rows_in"].tolist() == [features] * 4
+    assert of_task.loc[["features", "train", "score", "report"], "rows_out"].tolist() == [features, labelled, scored, 1]
+    assert {*of_task["outputs"]["train"]} >= {"gold.scoreboard", "gold.model_runs", f"gold.{TASK}_predictions"}
+    for outputs in of_task["outputs"]:
+        assert all((lake.version(table) or 0) >= version for table, version in outputs.items())
+    assert {*of_task["inputs"]["features"]} == {f"silver.{source}" for source in planted.sources}
+    assert of_task[["run_id", "settings_hash", "code_version"]].nunique().tolist() == [1, 1, 1]
+    of_sources = runs[runs["job"] == "ingest"].drop_duplicates("task").set_index("task")
+    for source, facts in planted.sources.items():
+        assert (of_sources.loc[source, "rows_in"], of_sources.loc[source, "rows_out"]) == (facts.rows, facts.accepted)
+    assert (runs["started_at"] <= runs["ended_at"]).all()
+
+
 def test_scoreboard_has_every_row_and_column(lake: Lake) -> None:
     board = lake.read("gold.scoreboard").toPandas()
     assert list(board.columns) == [column.name for column in SCOREBOARD.columns]
@@ -461,6 +482,18 @@ def test_an_mlflow_that_cannot_be_reached_is_named_without_its_password(
         tracking.publish(unreachable)
     assert "http://127.0.0.1:9" in fault.value.line()
     assert "secret" not in fault.value.line()
+
+    said = io.StringIO()
+    warned = replace(unreachable, progress=Progress(said, lambda: 0.0, is_live=False))
+    tracking.publish(warned, others_follow=True)
+    assert "MLflow could not be told" in said.getvalue()
+
+
+def test_in_unity_catalog_a_model_of_a_folder_has_no_name(tracked_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlflow.get_registry_uri", lambda: "databricks-uc")
+    in_catalog = replace(tracked_job, lake=Lake(tracked_job.lake.spark, tracked_job.lake.root, "marketing"))
+    assert tracking._registered_name(tracked_job, TASK) is None
+    assert tracking._registered_name(in_catalog, TASK) == f"marketing.gold.otklik_{TASK}"
 
 
 def test_without_mlflow_nothing_is_missed(tracked_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

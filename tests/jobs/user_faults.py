@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 
 from otklik import errors
 
+PROJECT = Path(__file__).resolve().parents[2]
+
 #: Stands in every record; no command may say it.
 PERSONAL = "anna.canary@example.kz"
 CONTRACT = """
@@ -492,23 +494,27 @@ CONFIGURATION = (
     ),
 )
 
-_SOURCES = "bank_full, contacts, customers, engagements, facebook_live, higgs_activity, marketing_campaign"
-_TASKS = "bank_full, campaign_response, facebook_live_reach, higgs_return, marketing_campaign"
+
+def _names_in(folder: str) -> str:
+    return ", ".join(sorted(file.stem for file in (PROJECT / "conf" / folder).glob("*.toml")))
+
+
+SOURCES, TASKS, ENVIRONMENTS = _names_in("sources"), _names_in("tasks"), _names_in("env")
 _A_NAME = " → give one of them or a path to a .toml file"
 _SHOW = ("show", "ops.files")
 OPTIONS = (
-    given("an unknown source", f"visitors: unknown; known here: {_SOURCES}{_A_NAME}", "ingest", "visitors", "x.csv"),
+    given("an unknown source", f"visitors: unknown; known here: {SOURCES}{_A_NAME}", "ingest", "visitors", "x.csv"),
     given(
         "a name that is a path",
-        f"../../etc/passwd: unknown; known here: {_SOURCES}{_A_NAME}",
+        f"../../etc/passwd: unknown; known here: {SOURCES}{_A_NAME}",
         "ingest",
         "../../etc/passwd",
         "x.csv",
     ),
-    given("an unknown task", f"who_comes: unknown; known here: {_TASKS}{_A_NAME}", "train", "who_comes"),
+    given("an unknown task", f"who_comes: unknown; known here: {TASKS}{_A_NAME}", "train", "who_comes"),
     given(
         "an unknown environment",
-        f"moon: unknown; known here: connect, databricks, kubernetes, local, standalone, yarn{_A_NAME}",
+        f"moon: unknown; known here: {ENVIRONMENTS}{_A_NAME}",
         "train",
         "bank_full",
         "--env",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otklik.errors import MissingResultError, SurroundingsError
-from otklik.lake.folder import Folder
+from otklik.lake.folder import Folder, in_arrow
 
 
 @pytest.fixture
@@ -56,6 +56,12 @@ def test_deleting_folders_leaves_files_beside_them_and_may_be_repeated(folder: F
     assert list(folder.hashes()) == ["kept"]
 
 
-def test_a_file_system_nobody_knows_is_refused() -> None:
+@pytest.mark.parametrize("uri", ["moon://base/lake", "wasb://box@account/lake"])
+def test_a_file_system_that_arrow_does_not_know_is_refused(uri: str) -> None:
     with pytest.raises(SurroundingsError, match="its files cannot be reached"):
-        Folder("moon://base/lake")
+        Folder(uri)
+
+
+def test_what_hadoop_calls_s3a_is_s3_to_arrow() -> None:
+    assert in_arrow("s3a://box/lake") == "s3://box/lake"
+    assert in_arrow("hdfs:///s3a/lake") == "hdfs:///s3a/lake"

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from otklik.models import prepare
 from otklik.models.prepare import (
     MISSING,
     OTHER,
@@ -21,6 +23,7 @@ from otklik.models.prepare import (
     findings_of,
     fit_preparation,
     means_of,
+    sample,
     slot_array,
 )
 
@@ -183,6 +186,36 @@ def test_copies_of_texts_and_booleans_are_found_under_any_names(spark: SparkSess
         ("duplicate", "years", "with age", "dropped"),
     }
     assert {slot.source for slot in fitted.slots} == {"job", "is_new", "age", "tone"}
+
+
+def test_what_a_sample_cannot_know_is_asked_of_all_rows(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside the sample a flag is set, an age is another and a level goes with two of another feature."""
+    monkeypatch.setattr(prepare, "SAMPLE_ROWS", 60)
+    keys = spark.range(300).select(
+        F.col("id").cast("string").alias("key"), F.lit(None).cast("timestamp").alias("as_of")
+    )
+    drawn = set(sample(keys, [F.col("key")], 60, 300, "redundant")["key"])
+    assert 0 < len(drawn) < 300
+    rows = spark.createDataFrame(
+        [
+            (key, None, 1, key not in drawn, age := int(key) % 7, age, age + (key not in drawn), job, f"{job}!", tone)
+            for key in map(str, range(300))
+            for job in ["cook" if int(key) % 2 else "pilot"]
+            for tone in [job if key in drawn else "cook"]
+        ],
+        "key STRING, as_of TIMESTAMP, same INT, flag BOOLEAN, age INT, years INT, nearly INT, job STRING, post STRING, "
+        "tone STRING",
+    )
+    features = features_of(rows, dict.fromkeys(rows.columns[2:], False))
+    rules = Rules(0.0, 50, 2.0, ("constant", "duplicate"), frozenset(), frozenset(), {})
+
+    fitted = fit_preparation(rows, features, rules)
+
+    assert [(f.kind, f.feature, f.action) for f in fitted.findings] == [
+        ("constant", "same", "dropped"),
+        ("duplicate", "post", "dropped"),
+        ("duplicate", "years", "dropped"),
+    ]
 
 
 def test_a_preparation_is_plain_data_and_hides_leaks(fitted: Preparation) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyspark
 import pytest
 from pyspark.ml.functions import array_to_vector
 from pyspark.sql import SparkSession
@@ -21,7 +23,15 @@ from otklik.lake.folder import Folder
 from otklik.lake.store import Lake
 from otklik.models.portable import LinearModel, Slots
 from otklik.models.training import WITHOUT
-from otklik.steps.crown import _calibrator, _free_folder, _permutation, require_same_answers, serves_from_now_on
+from otklik.steps import crown
+from otklik.steps.crown import (
+    _calibrator,
+    _free_folder,
+    _permutation,
+    library_version,
+    require_same_answers,
+    serves_from_now_on,
+)
 from otklik.task import Champion
 
 
@@ -38,9 +48,28 @@ def test_a_new_model_serves_only_where_it_is_better_by_the_margin(value: float, 
     )
 
 
+@pytest.mark.parametrize(("value", "serves"), [(0.37, True), (0.41, False), (0.43, False)])
+def test_of_log_loss_less_is_better(value: float, serves: bool) -> None:
+    settings = Champion(metric="log_loss", margin=0.02)
+
+    assert serves_from_now_on(settings, value, {"metric": "log_loss", "value": 0.42})[0] == serves
+
+
+def test_a_library_that_the_cluster_brings_has_no_package_that_says_its_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_package(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(crown, "installed_version", no_package)
+
+    assert library_version("pyspark") == pyspark.__version__
+    assert library_version("delta-spark") == "the cluster's own"
+
+
 def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
     assert serves_from_now_on(Champion(), 0.4, None) == (True, "no sound champion before it")
-    assert serves_from_now_on(Champion(metric="log_loss"), -0.4, {"metric": "auc", "value": 0.7}) == (
+    assert serves_from_now_on(Champion(metric="log_loss"), 0.4, {"metric": "auc", "value": 0.7}) == (
         True,
         "the champion was judged by auc",
     )

@@ -25,8 +25,19 @@ def test_what_a_demo_made_is_removed(lake: Lake, tmp_path: Path) -> None:
     assert not [path for path in Path(lake.root).iterdir() if path.is_dir()]
 
 
+def test_a_world_of_ones_own_is_left_alone_though_a_demo_has_the_same_tables(lake: Lake, tmp_path: Path) -> None:
+    lake.make(RUNS)
+    Path(lake.folder("report")).mkdir()
+
+    with pytest.raises(ConfigurationError, match="what no demo made: ops, report"):
+        fresh_folder(job_on(lake, tmp_path))
+
+    assert lake.exists(RUNS.name)
+
+
 def test_a_lake_with_other_tables_is_left_alone(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a")
+    Path(lake.folder("world")).mkdir()
 
     with pytest.raises(ConfigurationError, match=r"what no demo made: bronze\.calls, silver\.calls"):
         fresh_folder(job_on(lake, tmp_path))
@@ -37,6 +48,7 @@ def test_a_lake_with_other_tables_is_left_alone(lake: Lake, take_in: TakeIn, tmp
 @pytest.mark.parametrize("folder", ["photos", ".venv", "models/churn"])
 def test_any_other_folder_is_left_alone(lake: Lake, tmp_path: Path, folder: str) -> None:
     Path(lake.folder(folder)).mkdir(parents=True)
+    Path(lake.folder("world")).mkdir()
 
     with pytest.raises(ConfigurationError, match=f"what no demo made: {folder}"):
         fresh_folder(job_on(lake, tmp_path))
@@ -53,6 +65,7 @@ def test_settings_are_laid_over_the_task_and_not_over_the_sources(lake: Lake, tm
 
 def test_a_wrong_setting_is_refused_before_the_lake_is_emptied(lake: Lake, tmp_path: Path) -> None:
     lake.make(RUNS)
+    Path(lake.folder("world")).mkdir()
 
     with pytest.raises(ConfigurationError, match=r"splits\.fold: unknown key, did you mean 'folds'"):
         fresh_folder(job_on(lake, tmp_path, {"splits.fold": 4}))

@@ -103,6 +103,26 @@ def test_sql_that_fails_on_a_row_is_named_without_the_row(
     assert "try_cast" in caught.value.line()
 
 
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ('[report]\nremarks = [{ en = "{rate: no_such > 1}", ru = "" }]\n', r"report\.remarks: 'no_such > 1' is not a"),
+        ('[score]\nwhere = "no_such > 1"\n', r"score\.where: is no condition on the task's features"),
+    ],
+)
+def test_what_later_steps_ask_of_the_features_is_tried_before_any_model(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, more: str, fault: str
+) -> None:
+    take_in("june.csv", "1,a")
+    task = tmp_path / "task.toml"
+    task.write_text(TASK + more, encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=fault):
+        build_features(job_on(lake, tmp_path, task=str(task)))
+
+    assert not lake.exists("gold.calls_features")
+
+
 def test_a_question_that_cannot_be_asked_leaves_its_row_too(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a")
     task = tmp_path / "who_posts.toml"

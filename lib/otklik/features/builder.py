@@ -23,6 +23,8 @@ from otklik.features.catalogue import Select
 #: Before the latest known moment is found, nothing is cut off.
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 _ROW_COLUMNS = {"key", "moment", "label", "unit", "position"}
+#: What a feature table and its training call their own columns.
+_OWN_NAMES = {"as_of", "fold", "row_hash", "features", "features_with_leaks"}
 #: A label that is neither yes nor no.
 _ODD = 2
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
@@ -170,10 +172,10 @@ def with_features(
         found = _run(spark, select, {**seen, "rows": blind}, as_of, hidden)
         _check_header(select, found)
         wanted = [c.name for c in select.columns if c.name not in left_out]
-        doubled = set(wanted) & set(joined.columns)
-        if doubled:
+        taken = set(wanted) & {*joined.columns, *_OWN_NAMES}
+        if taken:
             raise ConfigurationError(
-                f"gives columns that are already there: {_listed(doubled)}",
+                f"gives columns that are already there: {_listed(taken)}",
                 where=f"{select.name}.sql",
                 cure="name them otherwise in one of the files, or leave them out there (leave_out)",
             )

@@ -13,22 +13,30 @@ from otklik.errors import MissingResultError, SurroundingsError
 _PARTIAL = ".partial"
 
 
+def in_arrow(uri: str) -> str:
+    """An address of Hadoop's as Arrow knows it: both call the same store of S3 by names of their own."""
+    return uri.replace("s3a://", "s3://", 1) if uri.startswith("s3a://") else uri
+
+
 class Folder:
     """A folder of the lake.
 
     Args:
         uri: absolute path or URI.
+
+    Raises:
+        SurroundingsError: if it is on a file system that Arrow does not reach.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         try:
-            found = arrow_fs.FileSystem.from_uri(uri) if "://" in uri else (arrow_fs.LocalFileSystem(), uri)
+            found = arrow_fs.FileSystem.from_uri(in_arrow(uri)) if "://" in uri else (arrow_fs.LocalFileSystem(), uri)
         except (OSError, ValueError) as fault:
             raise SurroundingsError(
                 f"its files cannot be reached: {fault}",
                 where=uri,
-                cure="use a folder, file:, hdfs:, s3:, gs: or abfss:",
+                cure="put the lake where Arrow reaches it, too: a folder, hdfs, s3, s3a, gs, abfs or abfss",
             ) from fault
         self._files: Any = found[0]
         self._path: str = found[1]

@@ -6,14 +6,15 @@ SQL turns its score into the calibrated probability, as `otklik score` gives it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from pyspark.ml import Model, Pipeline
 from pyspark.ml.classification import LogisticRegressionModel
 from pyspark.ml.feature import SQLTransformer, VectorAssembler
 from pyspark.ml.regression import DecisionTreeRegressionModel, RandomForestRegressionModel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -67,7 +68,7 @@ def champion_pipeline(serving: ServingModel, folder: str, rows: DataFrame) -> Mo
 
 
 def typical_row(spark: SparkSession, serving: ServingModel, schema: StructType) -> DataFrame:
-    """One row of the features' most usual values in training: an example that is no person's.
+    """One row of the features' commonest names and middle numbers in training: an example that is no person's.
 
     Args:
         spark: the session.
@@ -78,15 +79,21 @@ def typical_row(spark: SparkSession, serving: ServingModel, schema: StructType) 
         One row of the champion's source columns, with the types of the feature table.
     """
     bins = {each.feature: each for each in serving.bins}
-    columns = [
-        F.lit(_usual(bins[name], serving.expected[name])).cast(schema[name].dataType).alias(name)
-        for name in serving.champion.slots.columns
-    ]
-    return spark.range(1).select(*columns)
+    types = {field.name: field.dataType for field in schema}
+
+    def example(name: str) -> Column:
+        value = F.lit(_usual(bins[name], serving.expected[name]))
+        # The task may have dropped the feature since.
+        return (value.cast(types[name]) if name in types else value).alias(name)
+
+    return spark.range(1).select(*(example(name) for name in serving.champion.slots.columns))
 
 
-def _usual(bins: Bins, counts: Any) -> str | float:
+def _usual(bins: Bins, counts: Sequence[int]) -> str | float:
+    """The commonest level of a name; of a number the end of the bin in which half of the rows are reached."""
     if bins.levels is None:
-        return bins.edges[len(bins.edges) // 2] if bins.edges else 0.0
+        known = counts[:-1]
+        place = next(p for p, so_far in enumerate(accumulate(known)) if 2 * so_far >= sum(known))
+        return bins.edges[min(place, len(bins.edges) - 1)] if bins.edges else 0.0
     met = {name: count for name, count in zip(bins.names, counts, strict=True) if name not in (OTHER, MISSING)}
     return max(met, key=lambda name: met[name], default="")

@@ -21,7 +21,7 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from otklik.lake.store import sql_text
+from otklik.lake.store import sql_double, sql_text
 
 OTHER, MISSING = "(other)", "(missing)"
 #: Rows of the training part, drawn by key, on which correlations are measured.
@@ -299,13 +299,19 @@ def _slot(feature: Feature, level: str | None, expression: str) -> Slot:
 def _without_redundant(
     train: DataFrame, slots: tuple[Slot, ...], findings: tuple[Finding, ...], rules: Rules
 ) -> Preparation:
-    """Find constant, doubled and highly correlated features on a sample of the training part, and drop as declared.
+    """Find constant, doubled and highly correlated features of the training part, and drop as declared.
 
-    A number (or boolean) doubles another whose values it has, a text whose levels always come with its own, whatever
-    they are called. Of two the later one goes, but a feature known only after the decision never drives out another.
+    Correlations are those of a sample; that a feature has one value, or those of another, holds for every row. A number
+    (or boolean) doubles another whose values it has, a text whose levels always come with its own, whatever they are
+    called. Of two the later one goes, but a feature known only after the decision never drives out another.
     """
-    frame = sample(train, [slot_array(slots).alias("slots")], SAMPLE_ROWS, train.count(), "redundant")
-    numbers = matrix(frame, "slots")
+    rows = train.count()
+    frame = sample(train, [slot_array(slots).alias("slots")], SAMPLE_ROWS, rows, "redundant")
+    # Adding zero turns −0.0 into 0.0.
+    numbers: npt.NDArray[np.float64] = np.add(matrix(frame, "slots"), 0.0)
+    twins, has_one_value = _alike(numbers, slots)
+    if len(numbers) < rows:
+        twins, has_one_value = _alike_everywhere(train, slots, numbers, twins, has_one_value)
     found: list[Finding] = []
     dropped: set[str] = set()
 
@@ -320,14 +326,14 @@ def _without_redundant(
     for position, slot in enumerate(slots):
         by_source.setdefault(slot.source, []).append(position)
     for source, positions in by_source.items():
-        if np.all(deviations[positions] == 0):
+        if all(has_one_value[position] for position in positions):
             note("constant", positions, f"{source} has one value in training", 1.0)
-    for source, double in _doubled_levels(numbers, slots, by_source, deviations):
+    for source, double in _doubled_levels(slots, by_source, twins, has_one_value):
         note("duplicate", by_source[double], f"with {source}", 1.0)
     main = [p for p, s in enumerate(slots) if s.level is None and deviations[p] > 0]
     main.sort(key=lambda p: slots[p].is_known_after)
     if len(main) > 1:
-        correlation = np.corrcoef(numbers[:, main], rowvar=False)
+        correlation = np.atleast_2d(np.corrcoef(numbers[:, main], rowvar=False))
         for i, first in enumerate(main):
             for j in range(i + 1, len(main)):
                 second = main[j]
@@ -335,44 +341,63 @@ def _without_redundant(
                     continue
                 strength = float(abs(correlation[i, j]))
                 pair = f"with {slots[first].source}"
-                if np.array_equal(numbers[:, first], numbers[:, second]):
-                    note("duplicate", _same_places(numbers, by_source, slots[first], slots[second]), pair, 1.0)
+                if twins[first] == twins[second]:
+                    note("duplicate", _same_places(twins, by_source, slots[first], slots[second]), pair, 1.0)
                 elif strength > rules.maximum_correlation:
                     note("correlated", [second], pair, strength)
     kept = tuple(slot for slot in slots if slot.name not in dropped)
     return Preparation(kept, (*findings, *found))
 
 
-def _same_places(
-    numbers: npt.NDArray[np.float64], by_source: Mapping[str, Sequence[int]], first: Slot, second: Slot
-) -> list[int]:
+def _alike(numbers: npt.NDArray[np.float64], slots: Sequence[Slot]) -> tuple[list[int], list[bool]]:
+    """Of each slot the first one that has the same values, and whether it has one value, in these rows."""
+    if not len(numbers):
+        return list(range(len(slots))), [True] * len(slots)
+    firsts: dict[bytes, int] = {}
+    twins = [firsts.setdefault(numbers[:, place].tobytes(), place) for place in range(len(slots))]
+    return twins, [bool(one) for one in np.ptp(numbers, axis=0) == 0]
+
+
+def _alike_everywhere(
+    train: DataFrame,
+    slots: Sequence[Slot],
+    numbers: npt.NDArray[np.float64],
+    twins: Sequence[int],
+    has_one_value: Sequence[bool],
+) -> tuple[list[int], list[bool]]:
+    """What `_alike` says of a sample, as far as it holds for all rows: one more pass, if there is anything to ask."""
+    claims = {p: sql_double(numbers[0, p]) for p, is_one in enumerate(has_one_value) if is_one}
+    claims |= {p: slots[twin].expression for p, twin in enumerate(twins) if twin != p and p not in claims}
+    if not claims:
+        return list(twins), list(has_one_value)
+    asked = [F.expr(f"bool_and(({slots[p].expression}) = ({other}))").alias(str(p)) for p, other in claims.items()]
+    holds = train.agg(*asked).collect()[0].asDict()
+    fails = {place for place in claims if not holds[str(place)]}
+    return (
+        [place if fails & {place, twin} else twin for place, twin in enumerate(twins)],
+        [is_one and place not in fails for place, is_one in enumerate(has_one_value)],
+    )
+
+
+def _same_places(twins: Sequence[int], by_source: Mapping[str, Sequence[int]], first: Slot, second: Slot) -> list[int]:
     """The places of a doubled number that say what one of the first says: its value, and that it is missing."""
-    return [
-        place
-        for place in by_source[second.source]
-        if any(np.array_equal(numbers[:, place], numbers[:, other]) for other in by_source[first.source])
-    ]
+    said = {twins[place] for place in by_source[first.source]}
+    return [place for place in by_source[second.source] if twins[place] in said]
 
 
 def _doubled_levels(
-    numbers: npt.NDArray[np.float64],
     slots: Sequence[Slot],
     by_source: Mapping[str, Sequence[int]],
-    deviations: npt.NDArray[np.float64],
+    twins: Sequence[int],
+    has_one_value: Sequence[bool],
 ) -> list[tuple[str, str]]:
     """Pairs of features of levels whose levels always come together: the first, and the one that doubles it."""
-    texts = [
-        source
+    told = {
+        source: frozenset(twins[p] for p in places if not has_one_value[p])
         for source, places in by_source.items()
-        if all(slots[p].level is not None for p in places) and np.any(deviations[list(places)] > 0)
-    ]
-    texts.sort(key=lambda source: slots[by_source[source][0]].is_known_after)
-    firsts: dict[bytes, str] = {}
-    found = []
-    for source in texts:
-        # Levels numbered in the order in which the rows show them are the same numbers under any other names.
-        level_of_row, _ = pd.factorize(numbers[:, by_source[source]].argmax(axis=1))
-        first = firsts.setdefault(level_of_row.tobytes(), source)
-        if first != source:
-            found.append((first, source))
-    return found
+        if all(slots[p].level is not None for p in places)
+    }
+    texts = sorted((s for s, those in told.items() if those), key=lambda s: slots[by_source[s][0]].is_known_after)
+    firsts: dict[frozenset[int], str] = {}
+    doubled = ((firsts.setdefault(told[source], source), source) for source in texts)
+    return [(first, source) for first, source in doubled if first != source]

@@ -5,9 +5,10 @@ Everything here gives the same answer on any layout of the rows: sums of whole n
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,23 +125,42 @@ def remark_counts(features: DataFrame, remarks: Sequence[Text]) -> pd.DataFrame:
     Raises:
         ConfigurationError: if a predicate is not SQL over these columns.
     """
-    predicates = dict.fromkeys(["true", *(p for remark in remarks for p in predicates_in(remark.en, remark.ru))])
-    labelled = features.where(F.col("label").isNotNull())
     rows = []
-    for predicate in predicates:
-        try:
-            counted = labelled.where(F.expr(predicate)).agg(
-                F.count("*").alias("rows"), F.sum("label").alias("positives")
-            )
-            row = counted.first()
-        except PySparkException as fault:
-            raise ConfigurationError(
-                f"{predicate!r} is not a condition over the task's features ({fault.getCondition() or 'syntax'})",
-                where="report.remarks",
-                cure="use column names of the feature table, like {rate: age >= 60}",
-            ) from None
+    for predicate, found in _rows_of_remarks(features.where(F.col("label").isNotNull()), remarks):
+        with _clear(predicate):
+            row = found.agg(F.count("*").alias("rows"), F.sum("label").alias("positives")).first()
         rows.append((predicate, row["rows"] if row else 0, (row["positives"] if row else 0) or 0))
     return pd.DataFrame(rows, columns=["predicate", "rows", "positives"])
+
+
+def refuse_odd_remarks(features: DataFrame, remarks: Sequence[Text]) -> None:
+    """Try the predicates in a task's remarks without reading a row: before models are fitted, not after.
+
+    Raises:
+        ConfigurationError: if a predicate is not SQL over these columns.
+    """
+    for _ in _rows_of_remarks(features, remarks):
+        pass
+
+
+def _rows_of_remarks(rows: DataFrame, remarks: Sequence[Text]) -> Iterator[tuple[str, DataFrame]]:
+    """Each predicate once, "true" first, and the rows that fulfil it."""
+    for predicate in dict.fromkeys(["true", *(p for remark in remarks for p in predicates_in(remark.en, remark.ru))]):
+        with _clear(predicate):
+            found = rows.where(F.expr(predicate))
+        yield predicate, found
+
+
+@contextlib.contextmanager
+def _clear(predicate: str) -> Iterator[None]:
+    try:
+        yield
+    except PySparkException as fault:
+        raise ConfigurationError(
+            f"{predicate!r} is not a condition over the task's features ({fault.getCondition() or 'syntax'})",
+            where="report.remarks",
+            cure="use column names of the feature table, like {rate: age >= 60}",
+        ) from None
 
 
 def predicates_in(*texts: str) -> list[str]:

@@ -11,11 +11,13 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyspark
 from pyspark.ml import Model
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
@@ -68,7 +70,7 @@ class Finals:
 
     Attributes:
         chosen: name of the best candidate.
-        value: its out-of-fold value inside the training part.
+        value: its out-of-fold value inside the training part, as the metric names it.
         fitted: candidate → MLlib model.
         slots: the places of the vector.
         means: (slots,) mean of each number over all labelled rows.
@@ -145,6 +147,11 @@ def _setting(contest: Contest, model: str) -> Setting:
     return chosen
 
 
+def _named(metric: str, goodness: float) -> float:
+    """What `measure` says, greater for better, as the metric names it: of log loss less is better. Its own inverse."""
+    return -goodness if metric == "log_loss" else goodness
+
+
 def _finals(job: Job, question: Question, contest: Contest, folder: str, executor: Executor) -> Finals:
     task, spark = question.task, job.lake.spark
     names: list[str] = [n for n in task.champion.candidates if getattr(task.models, n) is not None]
@@ -197,7 +204,7 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     require_same_answers(with_prediction(prepared, models[chosen], chosen).select("raw", numbers), champion)
     return Finals(
         chosen,
-        values[chosen],
+        _named(task.champion.metric, values[chosen]),
         models,
         slots,
         means,
@@ -391,9 +398,17 @@ def _about(question: Question, contest: Contest, finals: Finals) -> dict[str, An
         "rows": len(contest.labelled.label),
         "positives": int(contest.labelled.label.sum()),
         "code_version": code_version(),
-        "libraries": {name: installed_version(name) for name in _LIBRARIES},
+        "libraries": {name: library_version(name) for name in _LIBRARIES},
         "python": platform.python_version(),
     }
+
+
+def library_version(name: str) -> str:
+    """The version of a library, also where a cluster brings Spark and Delta and no package says so."""
+    try:
+        return installed_version(name)
+    except PackageNotFoundError:
+        return pyspark.__version__ if name == "pyspark" else "the cluster's own"
 
 
 def _pointer(
@@ -432,14 +447,14 @@ def serves_from_now_on(settings: Champion, value: float, before: Mapping[str, An
 
     Args:
         settings: by what models are compared, and how much better the new one must be.
-        value: of the new model.
+        value: of the new model, as the metric names it.
         before: the pointer row of the champion, if there is one that can be trusted.
     """
     if before is None:
         return True, "no sound champion before it"
     if before["metric"] != settings.metric:
         return True, f"the champion was judged by {before['metric']}"
-    gain = value - before["value"]
+    gain = _named(settings.metric, value - before["value"])
     if gain > 0 and gain >= settings.margin:
         return True, f"better than the champion by {gain:.4f}"
     return False, f"not better than the champion by {settings.margin}: {value:.4f} against {before['value']:.4f}"

@@ -20,17 +20,22 @@ from otklik.task import Task
 CUSTOMERS, SEED = 20_000, 7
 SOURCES = ("customers", "contacts", "engagements")
 TASK = "campaign_response"
+_WORLD = "world"
 
 
 def fresh_folder(job: Job) -> str:
     """Empty the demo's lake; returns where its world goes.
 
     Raises:
-        ConfigurationError: if the folder holds anything that a demo does not make, or the task cannot be as --set says.
+        ConfigurationError: if the folder is not empty and no demo filled it, or it holds anything that a demo does not
+            make, or the task cannot be as --set says.
     """
     _task(job)
     lake = Folder(job.lake.root)
-    foreign = sorted({*lake.folders()} - {*LAYERS, "models", "report", "world"})
+    folders = {*lake.folders()}
+    # A demo begins by writing its world there, and deletes it last. Who took in a world of one's own has all the same
+    # tables, but not that folder.
+    foreign = sorted(folders - {*LAYERS, "models", "report", _WORLD} if _WORLD in folders else folders)
     foreign += [table for table in table_names(job.lake) if not _is_of_demo(table)]
     foreign += [f"models/{task}" for task in Folder(job.lake.folder("models")).folders() if task != TASK]
     if foreign:
@@ -40,7 +45,7 @@ def fresh_folder(job: Job) -> str:
             cure="give the demo a folder of its own: `otklik demo --lake demo_lake`",
         )
     lake.delete_folders()
-    return job.lake.folder("world")
+    return job.lake.folder(_WORLD)
 
 
 def _is_of_demo(table: str) -> bool:

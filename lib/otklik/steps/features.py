@@ -11,9 +11,11 @@ from otklik.errors import ConfigurationError, RefusedError
 from otklik.features.builder import count_rows, rows_of_task, with_features
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
+from otklik.report.reductions import refuse_odd_remarks
 from otklik.session import kept
 from otklik.steps.context import Job
 from otklik.steps.question import Question, answered_before, asked
+from otklik.steps.score import only_to_score
 from otklik.steps.starts import noted
 
 #: The columns of a table by mark, as `Lake.marked_columns` gives them.
@@ -51,6 +53,9 @@ def build_features(job: Job, question: Question | None = None) -> int:
             table = features_table(question, features)
             label = f"features {question.run_id}"
             named = features.withColumnRenamed("moment", "as_of").withColumn("_run_id", F.lit(question.run_id))
+            # What later steps ask of the table is tried now: a slip should not cost a training.
+            only_to_score(named, question.task)
+            refuse_odd_remarks(named, [*question.task.report.remarks, *question.task.rows.caveats])
             commit = job.lake.replace(table, named, label)
         written = commit.count("numOutputRows")
         if written != counts.rows:

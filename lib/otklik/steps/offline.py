@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from otklik.environment import Environment
 from otklik.errors import ConfigurationError, SeveralFilesError
@@ -16,8 +17,13 @@ from otklik.sources.contract import Contract
 from otklik.task import Task
 
 
-def check(files: Sequence[str], home: Home) -> str:
+def check(files: Sequence[str], home: Home, overrides: dict[str, Any]) -> str:
     """Validate TOML files; returns a line per file.
+
+    Args:
+        files: contracts, tasks and environments.
+        home: where the SQL files of the features lie.
+        overrides: dotted key → value, laid over each file as the steps lay it over theirs.
 
     Raises:
         ConfigurationError: with every fault of every file.
@@ -25,7 +31,7 @@ def check(files: Sequence[str], home: Home) -> str:
     lines, faults = [], []
     for file in files:
         try:
-            lines.append(f"{file}: {_check(Path(file), home)}")
+            lines.append(f"{file}: {_check(Path(file), home, overrides)}")
         except ConfigurationError as fault:
             faults.append(fault)
     if faults:
@@ -33,16 +39,16 @@ def check(files: Sequence[str], home: Home) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check(path: Path, home: Home) -> str:
+def _check(path: Path, home: Home, overrides: dict[str, Any]) -> str:
     """What a file is, by the tables that only one kind has, and that it is fine."""
     values, where = read_toml(path), str(path)
     if {"columns", "format"} & set(values):
-        contract = validate(Contract, values, where)
+        contract = validate(Contract, values, where, overrides)
         return f"a contract, {len(contract.columns)} columns, fine"
     if {"rows", "inputs", "features", "question", "kind"} & set(values):
-        features = _checked_features(validate(Task, values, where), home.sql_folders(path))
+        features = _checked_features(validate(Task, values, where, overrides), home.sql_folders(path))
         return f"a task, {features} features, fine"
-    validate(Environment, values, where)
+    validate(Environment, values, where, overrides)
     return "an environment, fine"
 
 

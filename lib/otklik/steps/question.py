@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from otklik.errors import MissingResultError, OtklikError
 from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_of_task
 from otklik.features.catalogue import FeatureColumn, Select, read_select
+from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version, hash_of, run_id
 from otklik.lake.ledger import Run, find_answer, find_run, input_versions, record_run
 from otklik.lake.recovery import bring_back, rows_at
@@ -90,7 +91,10 @@ def ask(job: Job) -> Question:
     Raises:
         ConfigurationError: if the task or its SQL is wrong.
         MissingResultError: if an input has not been ingested.
+        SurroundingsError: if the lake has no room for models and reports.
     """
+    # They are no tables: better found out now than after hours of fitting.
+    Folder(job.lake.folder("models"))
     path = job.home.task(job.options["task"])
     task = load(Task, path, dict(job.options.overrides))
     folders = job.home.sql_folders(path)

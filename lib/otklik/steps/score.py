@@ -25,6 +25,7 @@ from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
 from otklik.steps.question import Question, answered_before, asked, features_run
 from otklik.steps.starts import noted
+from otklik.task import Task
 
 _DRIFTED = "inputs have drifted"
 #: What the value of a finding of drift is.
@@ -100,15 +101,24 @@ def _chosen_rows(features: DataFrame, question: Question, serving: ServingModel)
         raise MissingResultError(
             f"the champion cannot score these rows: {misfit}", where=name, cure=f"run `otklik train {name}` first"
         )
+    chosen = only_to_score(features, question.task)
+    return with_fold(chosen, serving.fold_count, serving.fold_salt)
+
+
+def only_to_score(features: DataFrame, task: Task) -> DataFrame:
+    """The rows that the task wants scored.
+
+    Raises:
+        ConfigurationError: if score.where is no condition on them.
+    """
     try:
-        chosen = features.where(question.task.score.where)
+        return features.where(task.score.where)
     except AnalysisException as fault:
         raise ConfigurationError(
             f"is no condition on the task's features: {str(fault).splitlines()[0]}",
             where="score.where",
             cure="use columns of the task's feature table",
         ) from None
-    return with_fold(chosen, serving.fold_count, serving.fold_salt)
 
 
 def _scores(rows: DataFrame, question: Question, champion: Champion) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Every start of a step leaves a row in ops.runs, also one that fails."""
+"""Every start of a step that comes to its work leaves a row in ops.runs, also one that fails."""
 
 from __future__ import annotations
 

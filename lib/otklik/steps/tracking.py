@@ -47,19 +47,33 @@ _METRICS_AT_ONCE = 1_000
 _WHICH_ROW = ("task", "run_id", "model", "leaks", "split", "calibration")
 
 
-def publish(job: Job) -> None:
+def publish(job: Job, *, others_follow: bool = False) -> None:
     """Log the newest run and the champion of the job's task, or of every task that has one.
 
+    Args:
+        job: what is running.
+        others_follow: whether a scheduler has steps to come that need this one's success: then a warning says that
+            MLflow could not be told, and the next command tells it.
+
     Raises:
-        SurroundingsError: if MLflow cannot be told.
+        SurroundingsError: if MLflow cannot be told, and nothing follows.
     """
     if job.tracking is None:
         return
+    try:
+        _publish(job, job.tracking)
+    except SurroundingsError as fault:
+        if not others_follow:
+            raise
+        job.progress.warn(fault.line())
+
+
+def _publish(job: Job, tracking: Tracking) -> None:
     if importlib.util.find_spec("mlflow") is None:
         job.progress.warn("a tracking URI is set and mlflow is not installed here: MLflow is told nothing")
         return
-    with job.progress.step("tell MLflow") as step, _quiet(), _clear(job.tracking):
-        told = sum(_publish_task(job, job.tracking, task) for task in _tasks(job))
+    with job.progress.step("tell MLflow") as step, _quiet(), _clear(tracking):
+        told = sum(_publish_task(job, tracking, task) for task in _tasks(job))
         step.rows(told, "runs that it did not know")
 
 
@@ -89,7 +103,11 @@ def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
                 continue
             _log_model(job, client, logged, row)
         if champion is not None and run_id == champion["run_id"]:
-            _let_serve(client, _registered_name(job, task), logged)
+            name = _registered_name(job, task)
+            if name is None:
+                job.progress.warn("MLflow registers models in Unity Catalog, and the lake is in no --catalog: none is")
+                continue
+            _let_serve(client, name, logged)
     return new
 
 
@@ -199,12 +217,13 @@ def _log_report(job: Job, client: MlflowClient, run: Run, task: str) -> None:
                 return
 
 
-def _registered_name(job: Job, task: str) -> str:
-    """The model's name; Unity Catalog wants all three parts of it."""
+def _registered_name(job: Job, task: str) -> str | None:
+    """The model's name. Unity Catalog wants all three parts of it, and of a lake in a folder there is none."""
     import mlflow  # noqa: PLC0415
 
-    is_in_unity_catalog = mlflow.get_registry_uri().startswith("databricks-uc")
-    return f"{job.lake.catalog}.gold.otklik_{task}" if is_in_unity_catalog else f"otklik_{task}"
+    if not mlflow.get_registry_uri().startswith("databricks-uc"):
+        return f"otklik_{task}"
+    return None if job.lake.catalog is None else f"{job.lake.catalog}.gold.otklik_{task}"
 
 
 def _let_serve(client: MlflowClient, name: str, run: Run) -> None:

@@ -199,7 +199,7 @@ def _figure(name: str, results: Sequence[Result], reference: Evidence | None, le
         fault = left_out or next((result["fault"] for result in of_one), "not measured yet")
         return Figure(name, is_tried=bool(of_one), fault=fault)
     evidence = [Evidence(**result["evidence"]) for result in good]
-    faults = [] if reference is None else [gate.fault(each, reference) for each in evidence]
+    faults = [] if reference is None or name == FLOOR else [gate.fault(each, reference) for each in evidence]
     warm = [seconds for result in good for seconds in result["seconds"][1:]]
     parts: dict[str, list[float]] = {}
     for result in good:

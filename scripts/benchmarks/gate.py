@@ -18,7 +18,9 @@ _CORRELATION = 0.9
 
 def fault(evidence: Evidence, reference: Evidence) -> str:
     """What differs from the reference, in words; empty where nothing does."""
-    faults = [
+    made = {*evidence.contents, *evidence.auc}
+    faults = [f"{name}: is not there" for name in (*reference.contents, *reference.auc) if name not in made]
+    faults += [
         f"{name}: {_rows(found)} rows, not the same as {_rows(reference.contents[name])}"
         for name, found in evidence.contents.items()
         if name in reference.contents and found != reference.contents[name]

@@ -102,8 +102,9 @@ _METHOD = """- Each contender runs in a process of its own, all on the same {cor
 - While it was measured others took at most {others:.0%} of the machine's processors, the watching itself among them.
 - What each process took, left and said stands in [{raw}]({raw}), a line each.
 - The data is made up, from numbers and salts: `scripts/benchmarks/inputs`.
-- The gate: numbers to six decimals; AUC ± {tolerance}, or two standard errors where few rows are held out (of the
-  difference, where the rows are the same).
+- The gate: numbers to six decimals (of a million rows one or two can differ there for a quotient that a library rounds
+  otherwise in its last bit, and that counts as not the same); AUC ± {tolerance}, or two standard errors where few rows
+  are held out (of the difference, where the rows are the same).
 - Memory is the most that was resident at once, looked at ten times a second, all processes of a contender together."""
 
 
@@ -227,7 +228,7 @@ def _spent(spent: Sequence[Mapping[str, Any]], boards: Sequence[Board]) -> Itera
             f"{each['read_mib']:.0f}",
             f"{each['shuffled_mib']:.0f}",
             f"{each['spilled_mib']:.0f}",
-            "; ".join(_of_stage(stage) for stage in each["longest"]),
+            "; ".join(each["longest"]),
         ]
         for each in spent
     ]
@@ -242,8 +243,12 @@ def _job(case: str, part: str) -> str:
     return whole if part == "all" else f"{whole}: {part.replace('_', ' ')}"
 
 
+def without_places(spent: Mapping[str, Any]) -> dict[str, Any]:
+    """What a part took, its stages named from the project's folder on, and without the Java that Python comes in by."""
+    return {**spent, "longest": [_of_stage(stage) for stage in spent["longest"]]}
+
+
 def _of_stage(said: str) -> str:
-    """What Spark calls a stage, from the project's folder on, and without the Java that Python comes in by."""
     return re.sub(r" at NativeMethodAccessorImpl.*", "", re.sub(r" at /\S*/((?:lib|scripts)/\S+)", r" at \1", said))
 
 

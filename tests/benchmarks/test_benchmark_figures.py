@@ -295,7 +295,8 @@ def test_a_process_that_fails_says_why_and_one_without_end_is_given_up(tmp_path:
 def test_the_page_says_where_the_time_went_without_the_folder_in_which_it_was_measured() -> None:
     longest = ["9.5: collect at /opt/marketing/lib/otklik/sources/checks.py:368"]
     longest.append("6.1: append at NativeMethodAccessorImpl.java:0")
-    of_a_part = {**Spent(1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, ()).to_dict(), "longest": longest}
+    spent = {**Spent(1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, ()).to_dict(), "longest": longest}
+    of_a_part = page.without_places(spent)
     lines = page.page(
         [], [{"case": "ingest", "rows": 9, "part": "all", **of_a_part}], SETTING, None, "results.jsonl"
     ).splitlines()

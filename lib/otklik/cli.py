@@ -386,14 +386,19 @@ def _fail(fault: OtklikError, progress: Progress, debug: bool) -> int:
     return fault.exit_code
 
 
+def _overrides(given: argparse.Namespace) -> dict[str, Any]:
+    """Dotted key → value of every --set."""
+    from otklik.settings import parse_override  # noqa: PLC0415
+
+    return dict(parse_override(text) for text in given.set)
+
+
 def _run_offline(given: argparse.Namespace, progress: Progress) -> int:
     from otklik.home import find_home  # noqa: PLC0415
-    from otklik.settings import parse_override  # noqa: PLC0415
     from otklik.steps import offline  # noqa: PLC0415
 
     if given.command == "check":
-        overrides = dict(parse_override(text) for text in given.set)
-        _print_result(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME")), overrides))
+        _print_result(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME")), _overrides(given)))
     elif given.command == "draft":
         _print_result(offline.draft(given.file))
     elif given.command == "package":
@@ -425,10 +430,9 @@ def _package_for(given: argparse.Namespace, home: Home, progress: Progress) -> s
 
 def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> int:
     from otklik.home import find_home  # noqa: PLC0415
-    from otklik.settings import parse_override  # noqa: PLC0415
 
     as_of = parse_moment(given.as_of) if given.as_of is not None else None
-    overrides = dict(parse_override(text) for text in given.set)
+    overrides = _overrides(given)
     home = find_home(os.environ.get("OTKLIK_HOME"))
     script = home.job(given.command)
     if not script.is_file():

@@ -66,13 +66,7 @@ class Bench:
     @property
     def results(self) -> list[Result]:
         """All that was measured under these conditions, and the last failure of what could not be."""
-        found = [*self._done.values(), *self._failed.values()]
-        return [
-            {**result, "spent": [page.without_places(part) for part in result["spent"]]}
-            if "spent" in result
-            else result
-            for result in found
-        ]
+        return [*self._done.values(), *self._failed.values()]
 
     def measure(self, entries: list[Entry], left_out: Collection[str]) -> None:
         """Run the processes that are not among the results yet; what failed is tried again."""
@@ -110,7 +104,7 @@ class Bench:
         """Where the time of these cases went, part by part."""
         names = {f"{entry.case} {entry.rows} stages" for entry in entries}
         names |= {start.name for start in plan.starts(entries) if start.is_logged}
-        found = [result for result in self.results if result["name"] in names and "spent" in result]
+        found = [result for name, result in self._done.items() if name in names and "spent" in result]
         return [{"case": r["case"], "rows": r["rows"], **part} for r in found for part in r["spent"]]
 
     def _make_inputs(self, case: str, rows: int) -> bool:
@@ -146,7 +140,8 @@ class Bench:
         events = Path(order.folder) / "events"
         return {
             "spent": [
-                {"part": part, **spent_between(events, *span).to_dict()} for part, span in result["spans"].items()
+                {"part": part, **page.without_places(spent_between(events, *span).to_dict())}
+                for part, span in result["spans"].items()
             ]
         }
 

@@ -181,14 +181,8 @@ def test_what_others_take_of_the_processors_is_seen(tmp_path: Path) -> None:
     ("other", "says"),
     [
         (replace(SOUND, contents={"silver": "10 0f0f"}), "silver: 10 rows, not the same as 10"),
-        (
-            replace(SOUND, auc=SOUND.auc | {"logistic_regression": 0.757}),
-            "logistic_regression: AUC 0.7570 against 0.7500",
-        ),
-        (
-            replace(SOUND, auc=SOUND.auc | {"logistic_regression": float("nan")}),
-            "logistic_regression: AUC nan against 0.7500",
-        ),
+        (replace(SOUND, auc=SOUND.auc | {LR: 0.757}), f"{LR}: AUC 0.7570 against 0.7500"),
+        (replace(SOUND, auc=SOUND.auc | {LR: float("nan")}), f"{LR}: AUC nan against 0.7500"),
         (replace(SOUND, auc=SOUND.auc | {LR: 0.754}), ""),
         (replace(SOUND, contents={}), "silver: is not there"),
         (replace(SOUND, auc={"linear_svc": 0.6}), f"{LR}: is not there"),

@@ -133,7 +133,7 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
             made, found = _number_slots(feature, medians[feature.name], rules), []
         slots += made
         findings += found
-    return _without_redundant(train, tuple(slots), tuple(findings), rules)
+    return _without_redundant(train, rows, tuple(slots), tuple(findings), rules)
 
 
 def findings_of(preparations: Mapping[str, Preparation]) -> tuple[Finding, ...]:
@@ -297,7 +297,7 @@ def _slot(feature: Feature, level: str | None, expression: str) -> Slot:
 
 
 def _without_redundant(
-    train: DataFrame, slots: tuple[Slot, ...], findings: tuple[Finding, ...], rules: Rules
+    train: DataFrame, rows: int, slots: tuple[Slot, ...], findings: tuple[Finding, ...], rules: Rules
 ) -> Preparation:
     """Find constant, doubled and highly correlated features of the training part, and drop as declared.
 
@@ -305,7 +305,6 @@ def _without_redundant(
     (or boolean) doubles another whose values it has, a text whose levels always come with its own, whatever they are
     called. Of two the later one goes, but a feature known only after the decision never drives out another.
     """
-    rows = train.count()
     frame = sample(train, [slot_array(slots).alias("slots")], SAMPLE_ROWS, rows, "redundant")
     # Adding zero turns −0.0 into 0.0.
     numbers: npt.NDArray[np.float64] = np.add(matrix(frame, "slots"), 0.0)

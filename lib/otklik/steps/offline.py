@@ -23,7 +23,7 @@ def check(files: Sequence[str], home: Home, overrides: dict[str, Any]) -> str:
     Args:
         files: contracts, tasks and environments.
         home: where the SQL files of the features lie.
-        overrides: dotted key → value, laid over each file as the steps lay it over theirs.
+        overrides: dotted key → value, laid over contracts and tasks as the steps do it.
 
     Raises:
         ConfigurationError: with every fault of every file.
@@ -48,7 +48,7 @@ def _check(path: Path, home: Home, overrides: dict[str, Any]) -> str:
     if {"rows", "inputs", "features", "question", "kind"} & set(values):
         features = _checked_features(validate(Task, values, where, overrides), home.sql_folders(path))
         return f"a task, {features} features, fine"
-    validate(Environment, values, where, overrides)
+    validate(Environment, values, where)
     return "an environment, fine"
 
 

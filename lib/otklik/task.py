@@ -102,6 +102,11 @@ class Preparation(Strict):
     drop: list[Literal["constant", "duplicate", "correlated"]] = ["constant", "duplicate"]
     log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
     categorical: list[Name] = Field(default_factory=list, description="whole numbers that are names of levels")
+    filled: list[Name] = Field(
+        default_factory=list,
+        description="features whose missing values leave no mark: they are empty where a later version of the record "
+        "has overwritten what was known, and that there is one tells of the future",
+    )
     bands: dict[Name, list[float]] = Field(default_factory=dict, description="cut points; bands beside the number")
     partitions: int = Field(2, ge=1, le=10_000)
 
@@ -221,6 +226,7 @@ class Task(Strict):
             **{f"features.{group}.leave_out": settings.leave_out for group, settings in self.features.items()},
             "preparation.log_scale": self.preparation.log_scale,
             "preparation.categorical": self.preparation.categorical,
+            "preparation.filled": self.preparation.filled,
             "preparation.bands": self.preparation.bands,
             "evaluation.units": self.evaluation.units,
             "evaluation.references": self.evaluation.references,

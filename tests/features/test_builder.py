@@ -97,7 +97,23 @@ def test_a_label_counts_when_its_window_is_over(spark: SparkSession, tmp_path: P
         "now": (None, "immature"),
     }
     counts = count_rows(rows, "mine.sql")
-    assert counts == RowCounts(rows=5, labelled=2, positives=1, immature=2, unlabelled=1)
+    assert counts == RowCounts(rows=5, labelled=2, positives=1, immature=2, unlabelled=1, only_yes_after=None)
+
+
+def test_answers_that_are_all_yes_from_a_day_on_are_noticed(spark: SparkSession) -> None:
+    """Whoever said yes was written down when the file was drawn; who might still say it had no answer."""
+    answers = [("yes", 1), ("no", 1), ("unlabelled", 1), ("yes", 2), ("unlabelled", 3)]
+    rows = spark.createDataFrame(
+        [
+            (f"c{i}", MOMENT + day * DAY, "u", {"yes": 1, "no": 0}.get(state), state)
+            for i, (state, day) in enumerate(answers)
+        ],
+        "key STRING, moment TIMESTAMP, unit STRING, label INT, label_state STRING",
+    )
+
+    assert count_rows(rows, "mine.sql").only_yes_after == MOMENT + DAY
+    assert count_rows(rows.where("key <> 'c4'"), "mine.sql").only_yes_after is None
+    assert count_rows(rows.where("key <> 'c3'"), "mine.sql").only_yes_after is None
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,28 @@ def test_merge_finds_keys_that_are_null(lake: Lake, spark: SparkSession) -> None
     assert {(row.id, row.text) for row in lake.read(POSTS.name).collect()} == {(1, "A"), (None, "NN")}
 
 
+def test_merge_finds_moments_that_the_machine_s_own_zone_knows_twice_or_not_at_all(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On 27 October 2024 the hour from 00:00 to 02:00 UTC was 2 o'clock twice in Berlin; 9999 ends an hour early."""
+    calls = Table("silver.calls", "calls", (Column("at", "TIMESTAMP", "when"), Column("text", "STRING")), key=("at",))
+    counted = replace(calls, properties={"delta.dataSkippingStatsColumns": "at"})
+    moments = [f"TIMESTAMP '{at} UTC'" for at in ("2024-10-27 00:30:00", "2024-10-27 01:30:00", "9999-12-31 23:59:59")]
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        lake = Lake(spark, str(tmp_path / "lake"))
+        for text in ("a", "b"):
+            for at in moments:
+                lake.merge(
+                    counted, spark.sql(f"SELECT {at} AS at, '{text}' AS text"), f"{text} {at}", update_when="true"
+                )
+        assert [row.text for row in lake.read("silver.calls").select("text").collect()] == ["b"] * 3
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_a_version_that_is_not_there_is_named(lake: Lake, spark: SparkSession) -> None:
     lake.append(POSTS, posts(spark, (1, "a")), "one")
 

@@ -195,6 +195,14 @@ def test_one_class_has_no_ranking_and_no_interval_of_it() -> None:
     assert found["accuracy"] == 1.0
 
 
+def test_rows_of_one_unit_have_no_interval() -> None:
+    found = figures([(1, 0.9, 0, 7), (0, 0.2, 0, 7), (1, 0.4, 0, 7)])
+    assert found["auc"] == 1.0
+    assert {
+        name: value for name, value in found.items() if name.endswith(("_low", "_high")) and value is not None
+    } == {}
+
+
 def test_equal_to_the_threshold_is_not_worth_a_contact() -> None:
     assert is_worthwhile(np.array([3 / 11, 0.28]), 3.0, 11.0).tolist() == [False, True]
 

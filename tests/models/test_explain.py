@@ -104,6 +104,23 @@ def test_dependence_moves_a_number_along_its_quantiles_and_levels_one_by_one() -
     assert (job["value"] - job["value"].iloc[0]).to_numpy() == pytest.approx([0, 0.5, 1.0])
 
 
+def test_dependence_is_of_known_numbers_even_where_most_are_missing() -> None:
+    """Nine of ten rows are filled with 50; along the grid nobody is missing any more."""
+    is_missing = np.arange(100) % 10 > 0
+    numbers = np.column_stack([np.where(is_missing, 50.0, np.arange(100.0)), is_missing]).astype(float)
+
+    found = dependence(lambda rows: rows[:, 0] + 1000 * rows[:, 1], SLOTS[:2], numbers, ["age"], frozenset())
+
+    assert found["level"].tolist() == [str(tens) for tens in range(0, 100, 10)]
+    assert found["value"].tolist() == [float(tens) for tens in range(0, 100, 10)]
+
+
+def test_a_number_that_nobody_has_has_no_dependence() -> None:
+    numbers = np.column_stack([np.zeros(5), np.ones(5)])
+
+    assert dependence(lambda rows: rows[:, 0], SLOTS[:2], numbers, ["age"], frozenset()).empty
+
+
 def test_a_logarithm_is_shown_as_the_number_that_everybody_knows() -> None:
     known = np.array([-1000.0, -10.0, 0.0, 250.0, 12_500.0])
     numbers = (np.sign(known) * np.log1p(np.abs(known)))[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from otklik.models.leaks import single_feature_auc, suspected_leaks
@@ -33,10 +34,11 @@ def test_levels_are_judged_together_by_their_response_rates() -> None:
     assert found == {"job": pytest.approx((7 + 2 / 2) / 9)}
 
 
-def test_that_a_number_is_missing_may_tell_more_than_the_number() -> None:
+@pytest.mark.parametrize("label", [LABEL, 1 - LABEL], ids=["missing for yes", "missing for no"])
+def test_that_a_number_is_missing_may_tell_more_than_the_number(label: npt.NDArray[np.int_]) -> None:
     numbers = np.array([[5.0, 1], [5, 1], [5, 1], [4, 0], [5, 0], [6, 0]])
 
-    found = single_feature_auc(numbers, LABEL, [slot("paid"), slot("paid", MISSING)])
+    found = single_feature_auc(numbers, label, [slot("paid"), slot("paid", MISSING)])
 
     assert found == {"paid": 1.0}
 

@@ -116,6 +116,35 @@ def test_unseen_and_missing_levels_have_their_place(seen: list[dict[str, float]]
     assert (nothing["city=(missing)"], nothing["note=(missing)"], nothing["job=(other)"]) == (1, 1, 1)
 
 
+def test_a_filled_feature_does_not_say_that_it_was_missing(spark: SparkSession) -> None:
+    rows = rows_of(spark, [training_row(i) for i in range(10)]).cache()
+    rules = replace(RULES, filled=frozenset({"city", "age"}))
+
+    fitted = fit_preparation(rows, features_of(rows, KNOWN_AFTER), rules)
+
+    assert not [slot.name for slot in fitted.slots if slot.source in ("city", "age") and slot.level == MISSING]
+    told = rows_of(spark, [{}, {"city": "Алматы", "age": 37}]).select(slot_array(fitted.slots).alias("slots")).collect()
+    of_nothing, of_the_commonest = (
+        {
+            slot.name: value
+            for slot, value in zip(fitted.slots, row.slots, strict=True)
+            if slot.source in ("city", "age")
+        }
+        for row in told
+    )
+    assert of_nothing == of_the_commonest
+
+
+def test_of_a_level_per_row_only_some_are_named(spark: SparkSession) -> None:
+    rows = rows_of(spark, [{"job": f"j{i:03}"} for i in range(200)]).cache()
+
+    fitted = fit_preparation(rows, features_of(rows, {"job": False}), replace(RULES, rare_level_share=0.0, drop=()))
+
+    assert len([slot for slot in fitted.slots if slot.level not in (OTHER, None)]) == RULES.maximum_levels
+    [rare] = of_kind(fitted, "rare_levels")
+    assert (rare.value, rare.detail) == (150, "150 levels: j050, j051, j052, j053, j054 …")
+
+
 def test_a_missing_number_is_the_median_with_a_slot_that_says_so(seen: list[dict[str, float]]) -> None:
     known, unseen, nothing = seen
 

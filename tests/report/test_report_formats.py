@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,3 +50,11 @@ def test_integers_read_back(value: int, language: Language) -> None:
 )
 def test_russian_plurals(count: int, form: str) -> None:
     assert Formats("ru").plural(count, "файл", "файла", "файлов") == form
+
+
+@pytest.mark.parametrize(
+    ("language", "grain", "tick"),
+    [("en", "6h", "11 May 06:00"), ("ru", "6h", "11 мая 06:00"), ("ru", "day", "11 мая"), ("ru", "month", "май 2012")],
+)
+def test_a_tick_names_as_much_of_a_moment_as_its_grain_needs(language: Language, grain: str, tick: str) -> None:
+    assert Formats(language).period(pd.Timestamp("2012-05-11 06:00"), grain) == tick

@@ -196,14 +196,19 @@ def test_a_task_of_which_nothing_is_known_yet_still_has_a_page(empty_facts: Repo
 
 @pytest.mark.parametrize(
     ("serves", "language", "said"),
-    [(False, "en", "the older model serves"), (True, "ru", "Его отозвали вручную"), (None, "en", "Champion: ")],
+    [
+        (False, "en", "the older model serves"),
+        (True, "ru", "Оценки дала другая модель"),
+        (None, "en", "Champion: "),
+    ],
 )
 def test_what_became_of_a_later_training_is_said(
     make_facts: MakeFacts, serves: bool | None, language: Language, said: str
 ) -> None:
     facts = make_facts()
     assert facts.champion is not None
-    later = None if serves is None else {**facts.champion, "model": "random_forest", "value": 0.7, "serves": serves}
+    its_own = {"model": "random_forest", "value": 0.7, "serves": serves, "trained_at": pd.Timestamp("2024-04-30")}
+    later = None if serves is None else {**facts.champion, **its_own}
 
     text = Seen(render(replace(facts, challenger=later), language)).text
 
@@ -229,7 +234,7 @@ def test_a_task_without_time_order_or_decision_says_so(make_facts: MakeFacts) ->
     )
     text = re.sub(r"\s+", " ", Seen(page).text)
     assert "This data has no order in time" in text
-    assert "among the customers of one decision moment" not in text
+    assert "of one decision moment" not in text
     assert "AUC within one moment" not in text
     assert "The best tenth responds" in text
     assert "There is no list" in text

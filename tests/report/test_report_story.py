@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,9 @@ def test_a_gain_says_how_good_which_day_and_what_it_brings(make_facts: MakeFacts
     ("changes", "verdict"),
     [
         ({"auc_low": 0.49}, "nothing"),
+        ({"auc": 0.43, "auc_low": 0.4, "auc_high": 0.46}, "nothing"),
+        ({"auc_low": None, "auc_high": None}, "too_few"),
+        ({"auc_low": 0.71, "auc_high": 0.71}, "too_few"),
         ({"auc_within_low": 0.497}, "day_only"),
         ({"auc_within": None, "auc_within_low": None, "auc_within_high": None}, "gain"),
     ],
@@ -51,7 +55,8 @@ def test_a_verdict_may_be_nothing_to_gain(
     ("of_list", "verdict", "words"),
     [
         ({"low": -4.0}, "unsure", "includes zero"),
-        ({"customers": 0}, "unsure", "The list is empty"),
+        ({"out_of_fold_profit": -500.0, "low": -900.0, "high": -300.0}, "loses", "The list loses money"),
+        ({"customers": 0}, "empty", "no customer's expected value covers"),
         ({"out_of_fold_profit": -900.0}, "everybody", "Choosing does not pay"),
         ({"out_of_fold_profit": None, "low": None, "high": None}, "gain", "is expected to bring 480"),
     ],
@@ -62,6 +67,38 @@ def test_the_list_s_verdict(
     answer = told(make_facts(action_value=action_values(**of_list)))
     assert answer.verdict == verdict
     assert words in answer.sentences[2]
+
+
+def test_where_a_budget_limits_the_list_nobody_is_told_to_contact_everybody(
+    make_facts: MakeFacts, action_values: Callable[..., pd.DataFrame]
+) -> None:
+    decision = {"cost": 3.0, "value": 11.0, "budget": 600.0}
+    values = action_values(out_of_fold_profit=-900.0)
+
+    assert told(make_facts(action_value=values)).verdict == "everybody"
+    assert told(make_facts(action_value=values, task={"decision": decision})).verdict == "gain"
+    unpaid = make_facts(action_value=action_values(customers=0), task={"decision": {**decision, "budget": 2.0}})
+    assert "the budget of 2 pays for no contact" in told(unpaid).sentences[2]
+
+
+@pytest.mark.parametrize(
+    ("within", "said"),
+    [(0.6, "Part of this is knowing which day is good"), (0.72, "Among the rows of one decision moment (contact day)")],
+)
+def test_only_what_is_lost_within_a_moment_is_knowing_the_day(
+    make_facts: MakeFacts, board_row: Row, within: float, said: str
+) -> None:
+    answer = told(make_facts(scoreboard=pd.DataFrame([board_row(auc_within=within)])))
+
+    assert answer.sentences[1].startswith(said)
+
+
+def test_the_share_that_was_tested_is_that_of_the_rows_and_not_of_the_settings(
+    make_facts: MakeFacts, board_row: Row
+) -> None:
+    facts = make_facts(scoreboard=pd.DataFrame([board_row(rows=330)]))
+
+    assert "the last 33% in time" in told(facts).sentences[0]
 
 
 def test_without_cost_and_value_there_is_no_list_to_speak_of(make_facts: MakeFacts) -> None:
@@ -92,6 +129,10 @@ def test_what_a_table_of_accuracies_hides(make_facts: MakeFacts) -> None:
     assert "always" in text.lower() and "80.0%" in text and "decision tree (without leaks) 78.0%" in text
     assert "Length of the call (duration)" in text and "0.900 instead of 0.710" in text
     assert "11.0% → " in text
+    steady = facts.rates_over_time.assign(positives=20)
+    assert "The response rate moves" not in " ".join(
+        story.hidden(replace(facts, rates_over_time=steady), board.read(facts), Voice("en"))
+    )
     assert sentences[-1] == "Under 30 10.0%, always no 80.0%."
 
 
@@ -99,6 +140,14 @@ def test_without_a_champion_the_best_model_of_the_run_is_told(make_facts: MakeFa
     rows = pd.DataFrame([board_row("decision_tree", auc=0.6), board_row("random_forest", auc=0.7)])
     read = board.read(make_facts(champion=None, scoreboard=rows))
     assert read.champion == "random_forest"
+
+
+def test_where_no_feature_leaks_no_row_is_called_unusable(make_facts: MakeFacts) -> None:
+    facts = make_facts()
+    honest = replace(facts, features=[doc for doc in facts.features if not doc.is_known_after])
+
+    assert set(board.read(facts).rows["leaks"]) == {"with", "without"}
+    assert set(board.read(honest).rows["leaks"]) == {"without"}
 
 
 def test_a_task_without_time_is_judged_shuffled(make_facts: MakeFacts, board_row: Row) -> None:

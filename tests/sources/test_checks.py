@@ -65,6 +65,20 @@ def test_a_field_of_ten_megabytes_rejects_its_own_record(judge, make_contract) -
     assert [row.id for row in checks.only_accepted(judged, make_contract()).orderBy("id").collect()] == [1, 3]
 
 
+def test_a_record_of_endless_fields_is_rejected_alone(judge, make_contract) -> None:
+    judged = judge(f'id,note\n1,a\n2{",x" * 30_000}\n3,"{"," * 30_000}"\n', make_contract())
+
+    assert reasons_by_record(judged) == {2: [("too_many_fields", None)]}
+
+
+def test_rows_without_any_key_are_warned_of(judge, make_contract) -> None:
+    contract = make_contract(key={"columns": ["id"]})
+
+    counts = checks.balance(judge("id,note\n,a\n,b\n3,c\n", contract), contract)
+
+    assert (counts.accepted, counts.duplicates, counts.warnings) == (2, 1, {"without_key": 2})
+
+
 def test_a_quote_inside_an_unquoted_field_is_a_character(judge, make_contract) -> None:
     judged = judge('id,note\n1,5" pipe\n2,"5"" pipe"\n', make_contract())
 

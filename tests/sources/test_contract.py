@@ -120,10 +120,16 @@ def test_a_row_is_not_known_before_it_can_be(make_contract, column, delay, fault
 
 @pytest.mark.parametrize(
     "pattern",
-    ["dd.MM.yyyy", "d MMMM yyyy 'г.'", "yyyy-MM-dd['T'][ ]HH:mm[:ss[.SSSSSS]][XXX]", "hh 'o''clock' a, VV", "yy/D"],
+    ["dd.MM.yyyy", "d MMMM yyyy 'г.'", "yyyy-MM-dd['T'][ ]HH:mm[:ss[.SSSSSS]]XXX", "hh 'o''clock' a, VV", "yy/D"],
 )
 def test_a_pattern_that_dates_are_read_by_is_taken(make_contract, pattern: str) -> None:
     assert make_contract(format_={"timestamp_formats": [pattern]}).format.timestamp_formats == [pattern]
+
+
+@pytest.mark.parametrize("pattern", ["yyyy-MM-dd HH:mm[XXX]", "yyyy-MM-dd HH:mm[:ss[.SSS] z]"])
+def test_a_zone_that_may_be_left_out_needs_a_pattern_of_its_own(make_contract, pattern: str) -> None:
+    with pytest.raises(ConfigurationError, match="has a zone in brackets"):
+        make_contract(format_={"timestamp_formats": [pattern]})
 
 
 @pytest.mark.parametrize("kind", ["json_lines", "parquet"])

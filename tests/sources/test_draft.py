@@ -71,6 +71,29 @@ def test_json_lines_null_tokens_and_ambiguous_dates(tmp_path) -> None:
     assert '# or "MM/dd/yyyy"? both read every value' in draft(str(tmp_path / "b.csv"))
 
 
+def test_account_numbers_stay_text_and_a_comma_that_may_be_of_thousands_is_asked_about(tmp_path) -> None:
+    lines = [f'408178100999100043{n:02d};"1,{n:03d}"' for n in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["account;sum", *lines, ""]))
+
+    contract = drafted(tmp_path / "a.csv")
+
+    types = {name: column.type for name, column in contract.columns.items()}
+    assert types == {"account": "string", "sum": "double"}
+    assert '# or thousands_separator = ","?' in draft(str(tmp_path / "a.csv"))
+
+
+def test_a_level_that_stands_for_nothing_elsewhere_is_not_required(tmp_path) -> None:
+    lines = [f"{n};{'-' if n == 3 else n * 2};{'-' if n == 5 else 'a'}" for n in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["id;score;grade", *lines, ""]))
+
+    contract = drafted(tmp_path / "a.csv")
+
+    assert contract.format.null_tokens == ["", "-"]
+    assert {name: column.required for name, column in contract.columns.items()} == {
+        "id": True, "score": False, "grade": False,
+    }  # fmt: skip
+
+
 def test_a_parquet_file_is_drafted_from_its_schema_and_read_by_it(spark, tmp_path) -> None:
     count = 60
     rows = pa.table(

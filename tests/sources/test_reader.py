@@ -123,16 +123,18 @@ def test_parquet_rows_keep_their_values_and_names(spark, tmp_path, make_contract
     columns = {
         "id": {"type": "integer", "source": "Код.1"},
         "paid": {"type": "decimal(30,10)"},
+        "rate": {"type": "decimal(12,10)"},
         "at": {"type": "timestamp"},
         "note": {"type": "string"},
     }
-    row = (2**60, Decimal("12345678901234567890.0123456789"), datetime(2024, 2, 29, 1, 2, 3, 4567), None)
-    schema = "`Код.1` BIGINT, paid DECIMAL(30,10), at TIMESTAMP, note STRING"
+    paid, rate = Decimal("12345678901234567890.0123456789"), Decimal("0.0000001234")
+    row = (2**60, paid, rate, datetime(2024, 2, 29, 1, 2, 3, 4567), None)
+    schema = "`Код.1` BIGINT, paid DECIMAL(30,10), rate DECIMAL(12,10), at TIMESTAMP, note STRING"
     spark.createDataFrame([row], schema).coalesce(1).write.parquet(str(tmp_path / "out"))
     [path] = expand(spark, str(tmp_path / "out"))
     contract = make_contract(columns, {"kind": "parquet"})
 
-    fields = with_fields(read_records(spark, path, contract), contract).select("id", "paid", "at", "note").collect()
+    fields = with_fields(read_records(spark, path, contract), contract).select(*columns).collect()
 
     assert [tuple(found) for found in fields] == [row]
 

@@ -41,6 +41,12 @@ def test_a_decimal_that_would_lose_digits_is_none(spark) -> None:
     assert found == [None if text is None else Decimal(text) for text in expected]
 
 
+def test_a_decimal_without_digits_after_the_point_rounds_nothing(spark) -> None:
+    texts = [".5", "0.5", "5.0", "5.", "-7"]
+
+    assert read_all(spark, texts, "decimal(10,0)") == [None, None, Decimal(5), Decimal(5), Decimal(-7)]
+
+
 def test_decimal_comma_and_thousands_in_groups_of_three(spark) -> None:
     texts = ["1\u00a0234,5", "1 234 567", "12 34", "1.5", "1234,5", "1 234,567"]
 

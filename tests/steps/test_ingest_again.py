@@ -177,6 +177,7 @@ def test_a_loaded_content_under_a_name_that_has_another_one_follows_the_contract
             'text = { type = "string", personal = true }',
             "was made when the contract marked other columns as personal: text",
         ),
+        pytest.param('["id"] }', '"all" }', "was made when the contract's key was id", marks=pytest.mark.long),
     ],
 )
 def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
@@ -190,6 +191,35 @@ def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
         take_in("july.csv", "2,b", contract=CALLS.replace(old, new))
 
     assert {table: lake.version(table) for table in before} == before
+
+
+def test_a_column_that_turns_out_to_be_known_only_afterwards_must_be_marked_in_the_table(
+    lake: Lake, take_in: TakeIn
+) -> None:
+    take_in("june.csv", "1,a")
+    late = CALLS.replace('text = { type = "string" }', 'text = { type = "string", known = "after_decision" }')
+
+    with pytest.raises(ConfigurationError, match="only after the decision: of none → where the contract is") as caught:
+        take_in("july.csv", "2,b", contract=late)
+    lake.spark.sql(caught.value.line().partition("right now: ")[2].partition(";")[0])
+    take_in("july.csv", "2,b", contract=late)
+
+    assert lake.marked_columns("silver.calls")["after_decision"] == ["text"]
+    assert silver(lake) == {1: "a", 2: "b"}
+
+
+def test_a_run_counts_what_it_took_in_and_not_what_was_there(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    (tmp_path / "july.csv").write_text("id,text\n3,c\n", encoding="utf-8")
+    source, paths = str(tmp_path / "calls.toml"), [str(tmp_path / name) for name in ("july.csv", "june.csv")]
+
+    ingest.ingest_files(job_on(lake, tmp_path, source=source, paths=paths))
+
+    newest = lake.read("ops.runs").orderBy(F.col("ended_at").desc()).first()
+    assert newest is not None
+    assert (newest.rows_in, newest.rows_out) == (1, 1)
+    assert newest.outputs["silver.calls"] == lake.version("silver.calls")
+    assert newest.message == "1 files taken in, 1 were there"
 
 
 def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(lake: Lake, take_in: TakeIn) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,18 @@ def test_a_row_is_scored_by_the_model_that_had_not_seen_it_whatever_the_task_say
     score(lake, folder, another)
 
     assert content_hash(lake.read("gold.calls_scores").drop("run_id")) == before
+
+
+def test_a_model_that_was_trained_later_does_not_answer_an_earlier_question(lake: Lake, folder: Path) -> None:
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+    register_model(lake, "calls", 30, BINS, AS_TRAINED, ROWS_HASH)
+    register_model(lake, "calls", 31, BINS, AS_TRAINED, ROWS_HASH, trained_at=later)
+
+    _, said = score(lake, folder)
+
+    [of_age_nine] = lake.read("gold.calls_scores").where("key = '9'").collect()
+    assert of_age_nine.raw_score % 100 == 9 + 30
+    assert "later than this question's moment" not in said
 
 
 def test_a_champion_of_other_rows_scores_nothing(lake: Lake, folder: Path) -> None:

@@ -101,11 +101,11 @@ def test_a_suspected_leak_is_only_warned_of_where_the_task_says_so(tried: DataFr
     ]
 
 
-def board_with(auc_low: float) -> pd.DataFrame:
+def board_with(auc_low: float | None) -> pd.DataFrame:
     """A decisive row of a candidate, and rows that would be better but do not count."""
     row = {
         "model": "logistic_regression", "leaks": "without", "split": "random", "calibration": "calibrated",
-        "auc": 0.55, "auc_low": auc_low, "auc_high": 0.6, "majority_accuracy": 0.85,
+        "auc": 0.55, "auc_low": auc_low, "auc_high": 0.6, "majority_accuracy": 0.85, "rows": 10,
     }  # fmt: skip
     others = [{"leaks": "with"}, {"calibration": "raw"}, {"split": "time"}, {"model": "linear_svc"}]
     return pd.DataFrame([row, *({**row, "auc": 0.9, "auc_low": 0.8, **other} for other in others)])
@@ -121,6 +121,9 @@ def test_where_no_candidate_is_better_than_the_base_line_training_stops() -> Non
 def test_nothing_to_gain_is_only_said_where_the_task_warns() -> None:
     assert verdict_on(task_with(checks__on_nothing_to_gain="warn"), board_with(auc_low=0.5)).startswith(
         "nothing to gain here"
+    )
+    assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=None)).startswith(
+        "how good it is cannot be told"
     )
     assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.501)).startswith(
         "best without leaks, random split: logistic_regression: AUC 0.550"

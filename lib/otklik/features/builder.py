@@ -39,6 +39,7 @@ class RowCounts:
     positives: int
     immature: int
     unlabelled: int
+    only_yes_after: datetime | None
 
 
 def with_known_at(rows: DataFrame) -> DataFrame:
@@ -124,9 +125,15 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         "unlabelled": F.count_if(F.col("label_state") == "unlabelled"),
     }
     per_row = rows.groupBy("key", "moment").agg(*(count.alias(name) for name, count in counted.items()))
+    newest = {
+        "yes": F.col("positives") > 0,
+        "no": F.col("labelled") > F.col("positives"),
+        "open": F.col("unlabelled") > 0,
+    }
     counts = per_row.agg(
         *(F.sum(name).alias(name) for name in counted),
         F.count_if(F.col("rows") > 1).alias("doubled"),
+        *(F.max(F.when(holds, F.col("moment"))).alias(f"newest_{answer}") for answer, holds in newest.items()),
     ).collect()[0]
     cure = "correct the SELECT; no row is dropped in silence"
     if counts.doubled:
@@ -139,7 +146,16 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         raise RefusedError(
             "there are no rows up to the as-of moment", where=where, cure="look at --as-of and the inputs"
         )
-    return RowCounts(counts.rows, counts.labelled, counts.positives, counts.immature, counts.unlabelled)
+    no = counts.newest_no
+    is_behind = no is not None and all(one is not None and one > no for one in (counts.newest_yes, counts.newest_open))
+    return RowCounts(
+        counts.rows,
+        counts.labelled,
+        counts.positives,
+        counts.immature,
+        counts.unlabelled,
+        no.astimezone(UTC) if is_behind else None,
+    )
 
 
 def with_features(

@@ -462,12 +462,21 @@ def _reach(table: Table, rows: DataFrame) -> tuple[list[str], dict[str, Any]]:
     names = [name for name in table.key if name in table.counted]
     if not names:
         return [], {}
-    least = [F.min(f"`{name}`").alias(f"least_{name}") for name in names]
-    greatest = [F.max(f"`{name}`").alias(f"greatest_{name}") for name in names]
+    # Moments as numbers: Python would take them through the machine's own zone, in which an hour of autumn comes twice
+    # and the last years have no room.
+    moments = {column.name for column in table.columns if column.type == "TIMESTAMP"}
+    ends_of = {name: F.unix_micros(f"`{name}`") if name in moments else F.col(f"`{name}`") for name in names}
+    least = [F.min(end).alias(f"least_{name}") for name, end in ends_of.items()]
+    greatest = [F.max(end).alias(f"greatest_{name}") for name, end in ends_of.items()]
     ends = rows.agg(*least, *greatest).collect()[0].asDict()
     # Where all are null, a comparison would be unknown, and true of no row.
     bounded = [name for name in names if ends[f"least_{name}"] is not None]
-    conditions = [f"(t.`{name}` BETWEEN :least_{name} AND :greatest_{name} OR t.`{name}` IS NULL)" for name in bounded]
+    conditions = []
+    for name in bounded:
+        low, high = (
+            f"timestamp_micros(:{end}_{name})" if name in moments else f":{end}_{name}" for end in ("least", "greatest")
+        )
+        conditions.append(f"(t.`{name}` BETWEEN {low} AND {high} OR t.`{name}` IS NULL)")
     return conditions, ends
 
 

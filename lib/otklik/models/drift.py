@@ -13,7 +13,7 @@ from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
@@ -212,10 +212,11 @@ def _bins_of_names(rows: DataFrame, categorical: Sequence[str], maximum_levels: 
     counted = (
         rows.select(pairs.alias("pair")).where("pair.level IS NOT NULL").groupBy("pair.feature", "pair.level").count()
     )
-    by_feature: dict[int, list[tuple[int, str]]] = {}
-    for row in counted.collect():
-        by_feature.setdefault(row["feature"], []).append((-row["count"], row["level"]))
+    # A feature may have a level per row: only the commonest come here.
+    rank = F.row_number().over(Window.partitionBy("feature").orderBy(F.desc("count"), "level"))
+    commonest = counted.withColumn("rank", rank).where(F.col("rank") <= maximum_levels).collect()
+    ranked = sorted((row["feature"], row["rank"], row["level"]) for row in commonest)
     return [
-        Bins(name, levels=tuple(level for _, level in sorted(by_feature.get(i, []))[:maximum_levels]))
+        Bins(name, levels=tuple(level for feature, _, level in ranked if feature == i))
         for i, name in enumerate(categorical)
     ]

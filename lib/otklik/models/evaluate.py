@@ -100,8 +100,11 @@ def evaluate(
         draws["profit"] = profit_draws(
             sums["hits"], sums["contacts"], sums["rows"], cost=cost, value=value, rows=rows.count
         )
+    # One unit, drawn more or less often, is always the same rows.
+    can_differ = len(resampling.seeds) > 1
     for name in WITH_INTERVALS:
-        low, high = interval(draws[name]) if name in draws and found[name] is not None else (None, None)
+        has_draws = can_differ and name in draws and found[name] is not None
+        low, high = interval(draws[name]) if has_draws else (None, None)
         found |= {f"{name}_low": low, f"{name}_high": high}
     return found
 

@@ -136,11 +136,13 @@ def dependence(
         if number is None:
             points = {str(slots[i].level): {j: float(i == j) for j in places} for i in places}
         else:
-            # Bands beside the number would have to move with it; the number's rows are taken as they are.
-            moved = [number] if all(slots[i].level in (None, MISSING) for i in places) else places
+            # Its bands move with the number, and it is not missing any more: all its slots are those of a row that
+            # has it.
+            missing = [i for i in places if slots[i].level == MISSING]
+            known = numbers[(numbers[:, missing] == 0).all(axis=1)]
             points = {
-                _as_known(row[number], source in log_scale): {i: float(row[i]) for i in moved}
-                for row in _rows_on_grid(numbers, number)
+                _as_known(row[number], source in log_scale): {i: float(row[i]) for i in places}
+                for row in _rows_on_grid(known, number)
             }
         means = partial_dependence(predict, numbers, list(points.values()))
         found += [(source, level, float(mean)) for level, mean in zip(points, means, strict=True)]
@@ -148,8 +150,10 @@ def dependence(
 
 
 def _rows_on_grid(numbers: Floats, place: int) -> list[Floats]:
-    """For each quantile of one number a row that has it."""
+    """For each quantile of one number a row that has it; none where there are no rows."""
     values = numbers[:, place]
+    if not len(values):
+        return []
     grid = sorted({float(value) for value in np.quantile(values, _GRID, method="nearest")})
     return [numbers[np.flatnonzero(values == value)[0]] for value in grid]
 

@@ -32,6 +32,8 @@ def single_feature_auc(
     for source in dict.fromkeys(slot.source for slot in slots if slot.level is not None):
         places = [i for i, slot in enumerate(slots) if slot.source == source and slot.level is not None]
         levels = numbers[:, places]
+        # A known number has no level: that it is known is one more.
+        levels = np.column_stack([levels, levels.sum(axis=1) == 0])
         counts = levels.sum(axis=0)
         rates = (levels * np.asarray(label)[:, None]).sum(axis=0) / np.maximum(counts, 1)
         found[source] = max(found.get(source, 0.5), _either_way(auc(label, levels @ rates)))

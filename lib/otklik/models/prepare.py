@@ -4,7 +4,8 @@ A preparation is plain data: a list of slots, each a SQL expression over the fea
 SQL, saved as JSON, and never loads a class. On the time split the training part is the past. On the random split it is
 all labelled rows, for each fold is trained on by the others: no label is looked at, but how common a level is in a fold
 is known when that fold is predicted. Unseen and rare levels go to (other), missing ones to (missing) where
-training had them; a missing number becomes the training median, with a slot that says so.
+training had them; a missing number becomes the training median, with a slot that says so. A feature that is empty for
+a reason that lies in the future is filled with the training's median or commonest level, and nothing says so.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pyspark.ml.feature import VectorAssembler
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from otklik.lake.store import sql_double, sql_text
@@ -26,6 +27,8 @@ from otklik.lake.store import sql_double, sql_text
 OTHER, MISSING = "(other)", "(missing)"
 #: Rows of the training part, drawn by key, on which correlations are measured.
 SAMPLE_ROWS = 50_000
+#: Rare levels that a finding names.
+_RARE_NAMED = 5
 _SLOT = "slot "
 
 DropRule = Literal["constant", "duplicate", "correlated"]
@@ -102,6 +105,7 @@ class Rules:
     log_scale: frozenset[str]
     categorical: frozenset[str]
     bands: Mapping[str, Sequence[float]]
+    filled: frozenset[str] = frozenset()
 
 
 def features_of(rows: DataFrame, known_after: Mapping[str, bool]) -> tuple[Feature, ...]:
@@ -123,12 +127,12 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
     texts = [f for f in features if _is_levels(f, rules)]
     numbers = [f for f in features if not _is_levels(f, rules)]
     rows, medians = _count_and_medians(train, numbers)
-    levels = _levels(train, texts)
+    levels = _levels(train, texts, rules.maximum_levels + _RARE_NAMED)
     slots: list[Slot] = []
     findings: list[Finding] = []
     for feature in features:
         if feature in texts:
-            made, found = _level_slots(feature, levels.get(feature.name, {}), rows, rules)
+            made, found = _level_slots(feature, levels.get(feature.name, _Levels()), rows, rules)
         else:
             made, found = _number_slots(feature, medians[feature.name], rules), []
         slots += made
@@ -220,31 +224,64 @@ def _count_and_medians(train: DataFrame, numbers: Sequence[Feature]) -> tuple[in
     return total, medians
 
 
-def _levels(train: DataFrame, texts: Sequence[Feature]) -> dict[str, dict[str | None, int]]:
-    """For each text feature, its levels and their rows; one pass over the data."""
+@dataclass(frozen=True)
+class _Levels:
+    """What is known of a text's levels.
+
+    Attributes:
+        commonest: (level, rows) of some, the commonest first, ties by name.
+        count: how many levels there are in all.
+        known: rows with a level.
+        missing: rows without one.
+    """
+
+    commonest: tuple[tuple[str, int], ...] = ()
+    count: int = 0
+    known: int = 0
+    missing: int = 0
+
+
+def _levels(train: DataFrame, texts: Sequence[Feature], wanted: int) -> dict[str, _Levels]:
+    """For each text feature its commonest levels; one pass over the data, and never a level per row comes here."""
     if not texts:
         return {}
     pairs = F.array(
         *(F.struct(F.lit(f.name).alias("feature"), F.col(f"`{f.name}`").cast("string").alias("level")) for f in texts)
     )
-    counted = train.select(F.explode(pairs).alias("pair")).groupBy("pair.feature", "pair.level").count().collect()
-    found: dict[str, dict[str | None, int]] = {}
-    for row in counted:
-        found.setdefault(row["feature"], {})[row["level"]] = row["count"]
-    return found
-
-
-def _level_slots(
-    feature: Feature, levels: Mapping[str | None, int], rows: int, rules: Rules
-) -> tuple[list[Slot], list[Finding]]:
-    named = sorted(
-        ((count, level) for level, count in levels.items() if level is not None), key=lambda p: (-p[0], p[1])
+    counted = train.select(F.explode(pairs).alias("pair")).groupBy("pair.feature", "pair.level").count()
+    of_feature, is_missing, rows = Window.partitionBy("feature"), F.col("level").isNull(), F.col("count")
+    ranked = counted.select(
+        "feature",
+        "level",
+        rows,
+        F.row_number().over(of_feature.orderBy(is_missing, rows.desc(), "level")).alias("rank"),
+        F.count("level").over(of_feature).alias("levels"),
+        F.sum(F.when(~is_missing, rows).otherwise(0)).over(of_feature).alias("known"),
+        F.sum(F.when(is_missing, rows).otherwise(0)).over(of_feature).alias("missing"),
     )
-    kept = [level for count, level in named if count >= rules.rare_level_share * rows][: rules.maximum_levels]
-    rare = [(count, level) for count, level in named if level not in kept]
+    collected = sorted(ranked.where(F.col("rank") <= wanted).collect(), key=lambda row: row["rank"])
+    return {
+        name: _Levels(
+            tuple((row["level"], row["count"]) for row in those if row["level"] is not None),
+            those[0]["levels"],
+            those[0]["known"],
+            those[0]["missing"],
+        )
+        for name in (feature.name for feature in texts)
+        if (those := [row for row in collected if row["feature"] == name])
+    }
+
+
+def _level_slots(feature: Feature, levels: _Levels, rows: int, rules: Rules) -> tuple[list[Slot], list[Finding]]:
+    least = rules.rare_level_share * rows
+    kept = [level for level, count in levels.commonest if count >= least][: rules.maximum_levels]
+    rare = levels.count - len(kept)
     text = f"CAST(`{feature.name}` AS STRING)"
+    is_filled = feature.name in rules.filled and bool(levels.commonest)
+    if is_filled:
+        text = f"coalesce({text}, {sql_text(levels.commonest[0][0])})"
     is_kept = f"coalesce({text} IN ({', '.join(map(sql_text, kept))}), false)" if kept else "false"
-    has_missing = levels.get(None, 0) > 0
+    has_missing = levels.missing > 0 and not is_filled
     slots = [
         _slot(feature, level, f"CAST(coalesce({text} = {sql_text(level)}, false) AS DOUBLE)") for level in sorted(kept)
     ]
@@ -254,20 +291,24 @@ def _level_slots(
     slots.append(_slot(feature, OTHER, f"CAST({other} AS DOUBLE)"))
     findings = []
     if rare:
-        merged = sum(count for count, _ in rare)
-        names = ", ".join(level for _, level in rare[:5]) + (" …" if len(rare) > 5 else "")
-        findings.append(Finding("rare_levels", feature.name, f"{len(rare)} levels: {names}", merged, "merged"))
+        merged = levels.known - sum(count for _, count in levels.commonest[: len(kept)])
+        some = [level for level, _ in levels.commonest[len(kept) :][:_RARE_NAMED]]
+        names = ", ".join(some) + (" …" if rare > len(some) else "")
+        findings.append(Finding("rare_levels", feature.name, f"{rare} levels: {names}", merged, "merged"))
     return slots, findings
 
 
 def _number_slots(feature: Feature, median: tuple[float, int], rules: Rules) -> list[Slot]:
     fill, missing = median
     number = f"CAST(`{feature.name}` AS DOUBLE)"
+    is_filled = feature.name in rules.filled
+    if is_filled:
+        number = f"coalesce({number}, {fill!r}D)"
     value = f"coalesce({number}, {fill!r}D)"
     if feature.name in rules.log_scale:
         value = f"signum({value}) * ln(1 + abs({value}))"
     slots = [_slot(feature, None, value)]
-    if missing:
+    if missing and not is_filled:
         slots.append(_slot(feature, MISSING, f"CAST({number} IS NULL AS DOUBLE)"))
     cuts = [-float("inf"), *rules.bands.get(feature.name, ()), float("inf")]
     if len(cuts) > 2:

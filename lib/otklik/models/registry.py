@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -203,28 +204,37 @@ def tasks(lake: Lake) -> list[str]:
     return [] if runs is None else sorted(row.task for row in runs.select("task").distinct().collect())
 
 
-def history(lake: Lake, task: str) -> pd.DataFrame:
-    """All pointer rows of a task, newest first; empty where there is none."""
+def history(lake: Lake, task: str, trained_by: datetime | None = None) -> pd.DataFrame:
+    """All pointer rows of a task, newest first; empty where there is none.
+
+    Args:
+        lake: the lake.
+        task: name of the task.
+        trained_by: trained as of this moment or an earlier one, UTC.
+    """
     runs = lake.find(MODEL_RUNS.name)
     if runs is None:
         return pd.DataFrame(columns=[column.name for column in MODEL_RUNS.columns])
+    if trained_by is not None:
+        runs = runs.where(F.col("trained_at") <= F.lit(trained_by))
     rows: pd.DataFrame = runs.where(F.col("task") == task).toPandas()
     return rows.sort_values("sequence", ascending=False, ignore_index=True)
 
 
-def load_champion(lake: Lake, task: str, besides: str | None = None) -> Champion:
+def load_champion(lake: Lake, task: str, besides: str | None = None, trained_by: datetime | None = None) -> Champion:
     """The serving model of a task; where its folder is damaged, the one that served before it.
 
     Args:
         lake: the lake.
         task: name of the task.
         besides: a run whose model does not count.
+        trained_by: models trained as of a later moment do not count either, UTC.
 
     Raises:
-        MissingResultError: if no model was ever registered.
+        MissingResultError: if no model was ever registered, or none by then.
         DamagedError: if none of the registered folders can be trusted.
     """
-    runs = history(lake, task)
+    runs = history(lake, task, trained_by)
     refused: list[str] = []
     for row in records(runs[runs["serves"].astype(bool) & (runs["run_id"] != besides)]):
         try:

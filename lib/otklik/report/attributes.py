@@ -93,8 +93,16 @@ def _ordered(rates: pd.DataFrame) -> pd.DataFrame:
     return rated.assign(_place=place, _within=within).sort_values(["_place", "_within", "position"], ignore_index=True)
 
 
+def _marked(rates: pd.DataFrame, overall: float) -> pd.DataFrame:
+    """With is_above and is_below: levels of which it may be said that they differ reliably from the average."""
+    speaks = (rates["rows"] >= ROWS_TO_SPEAK) & (rates["kind"] != "other")
+    return rates.assign(
+        is_above=speaks & (rates["rate_low"] > overall), is_below=speaks & (rates["rate_high"] < overall)
+    )
+
+
 def _figure(facts: ReportFacts, voice: Voice, name: str, overall: float) -> Figure:
-    rates = _ordered(facts.attribute_rates[facts.attribute_rates["attribute"] == name])
+    rates = _marked(_ordered(facts.attribute_rates[facts.attribute_rates["attribute"] == name]), overall)
     percent = voice.formats.percent
     total = rates["rows"].sum()
     labels = [level_label(record, voice) for record in records(rates)]
@@ -107,6 +115,7 @@ def _figure(facts: ReportFacts, voice: Voice, name: str, overall: float) -> Figu
             high=float(record.rate_high),
             share_text=percent(record.rows / total, 0 if record.rows / total >= 0.01 else 1),
             rate_text=percent(record.rate),
+            stands_out=bool(record.is_above or record.is_below),
         )
         for label, record in zip(labels, records(rates), strict=True)
     ]
@@ -129,9 +138,8 @@ def _takeaway(voice: Voice, rates: pd.DataFrame, labels: list[str], overall: flo
     if coarse is not None:
         return _coarse_sentence(voice, coarse, bool(rates["whole"].iloc[0]), overall)
     named = rates.assign(label=labels)
-    named = named[(named["rows"] >= ROWS_TO_SPEAK) & ~named["kind"].isin(["other"])]
-    above = named[named["rate_low"] > overall].sort_values("rate", ascending=False)
-    below = named[named["rate_high"] < overall].sort_values("rate")
+    above = named[named["is_above"]].sort_values("rate", ascending=False)
+    below = named[named["is_below"]].sort_values("rate")
     if above.empty and below.empty:
         return words("who.takeaway_none", overall=percent(overall))
     best = "" if above.empty else _quoted(above.iloc[0], words)

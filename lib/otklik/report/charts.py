@@ -154,7 +154,10 @@ def _bare(axes: Axes) -> None:
 
 @dataclass(frozen=True)
 class LevelRow:
-    """One level of an attribute: its label, its share of the rows, its response rate with interval."""
+    """One level of an attribute: its label, its share of the rows, its response rate with interval.
+
+    `stands_out`: something may be said of it, so it is drawn in colour and bold.
+    """
 
     label: str
     share: float
@@ -163,6 +166,7 @@ class LevelRow:
     high: float
     share_text: str
     rate_text: str
+    stands_out: bool
 
 
 def attribute(
@@ -210,13 +214,12 @@ def attribute(
         plot.axvline(0, color=LINE, linewidth=1)
         plot.axvline(overall, color=MUTED, linewidth=1, dashes=(3, 3))
         for row, level in enumerate(levels):
-            stands_out = level.low > overall or level.high < overall
-            color = ACCENT if stands_out else MUTED
+            color = ACCENT if level.stands_out else MUTED
             plot.plot([level.low, min(level.high, reach)], [row, row], color=color, linewidth=2)
             plot.plot([min(level.rate, reach)], [row], "o", color=color, markersize=6.5, clip_on=False)
             figure.text(
                 1, 1 - (head + step * (row + 0.5)) / height, level.rate_text, ha="right", va="center_baseline",
-                fontsize=_SIZE, fontweight="bold" if stands_out else "normal",
+                fontsize=_SIZE, fontweight="bold" if level.stands_out else "normal",
             )  # fmt: skip
         figure.text(label_width / width, 1 - 8 / height, heads[0], fontsize=_SMALL, color=MUTED, va="center_baseline")
         figure.text(1, 1 - 8 / height, heads[1], ha="right", fontsize=_SMALL, color=MUTED, va="center_baseline")

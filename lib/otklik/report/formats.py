@@ -105,9 +105,9 @@ class Formats:
         month = _MONTHS[self.language][start.month - 1]
         if grain in ("month", "quarter"):
             return f"{month} {start.year}"
-        if grain == "hour":
-            return f"{start.day} {month} {start.hour:02d}:00"
-        return f"{start.day} {month}"
+        # Short for both cases of a month but in Russian May, which has no short form.
+        day = f"{start.day} {'мая' if month == 'май' else month}"
+        return f"{day} {start.hour:02d}:00" if grain in ("hour", "6h") else day
 
     def plural(self, count: int, one: str, few: str, many: str) -> str:
         """The form that goes with a count: English one/many; Russian 1, 21 … / 2–4, 22–24 … / the rest."""

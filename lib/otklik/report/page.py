@@ -33,7 +33,7 @@ from otklik.report.blocks import (
 from otklik.report.board import Board
 from otklik.report.facts import Language, ReportFacts, records
 from otklik.report.formats import NOTHING, is_number
-from otklik.report.rates import fifths, per_period
+from otklik.report.rates import fifths, is_apart, per_period
 from otklik.report.reductions import probability_of_bin
 from otklik.report.texts import Voice
 
@@ -113,11 +113,10 @@ def _when(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
     periods, grain = per_period(facts.rates_over_time)
     parts = fifths(facts.rates_over_time)
     first, last = parts.iloc[0], parts.iloc[-1]
-    is_apart = bool(first["rate_high"] < last["rate_low"] or last["rate_high"] < first["rate_low"])
     overall = float(parts["positives"].sum() / parts["rows"].sum())
     word = words(f"when.grain_{grain}")
     takeaway = words(
-        "when.rate_takeaway" if is_apart else "when.rate_steady",
+        "when.rate_takeaway" if is_apart(parts.iloc[[0, -1]]) else "when.rate_steady",
         first=formats.percent(first["rate"]),
         last=formats.percent(last["rate"]),
     )
@@ -297,10 +296,13 @@ def _reasons(facts: ReportFacts, reasons: Any, voice: Voice) -> str:
 
 
 def _value(value: Any, voice: Voice) -> str:
-    """A value as it stands in the scores; a fraction in few digits, a level or a whole number as it is."""
+    """A value as it stands in the scores; a fraction in few digits, yes or no in words, all else as it is."""
     if value is None:
         return NOTHING
-    return voice.formats.short(float(value)) if _FRACTION.fullmatch(str(value)) else str(value)
+    text = str(value)
+    if text in ("True", "False"):
+        return voice.words.level(text.lower())
+    return voice.formats.short(float(text)) if _FRACTION.fullmatch(text) else text
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -400,8 +402,8 @@ def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
         for record in files.sort_values(["source", "file"]).to_dict("records")
     ]
     uneven = ", ".join(files.loc[~is_even, "file"].astype(str))
-    # Silver does not consist of files that others have replaced.
-    in_silver = files[files["status"] != "replaced"]
+    # Silver does not consist of files that others have replaced, nor of those that were refused.
+    in_silver = files[files["status"] == "loaded"]
     takeaway = words(
         "quality.takeaway",
         files=formats.integer(len(in_silver)),
@@ -412,8 +414,9 @@ def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
             for column in ("rows", "accepted", "rejected", "duplicates")
         },
     )
-    if len(in_silver) < len(files):
-        takeaway += words("quality.replaced", n=formats.integer(len(files) - len(in_silver)))
+    for status, key in (("replaced", "quality.replaced"), ("rejected", "quality.refused")):
+        left_out = int((files["status"] == status).sum())
+        takeaway += words(key, n=formats.integer(left_out)) if left_out else ""
     titles = [
         Cell(words("quality.file")),
         *(number(words(f"quality.{column}")) for column in counts),

@@ -91,7 +91,7 @@ def coarse_band(counts: pd.DataFrame) -> CoarseBand | None:
 
 
 #: Grains from fine to coarse; the first that gives at most PERIODS_SHOWN periods is used.
-_GRAINS = (("hour", "h"), ("hour", "6h"), ("day", "D"), ("week", "W-MON"), ("month", "MS"), ("quarter", "QS"))
+_GRAINS = (("hour", "h"), ("6h", "6h"), ("day", "D"), ("week", "W-MON"), ("month", "MS"), ("quarter", "QS"))
 PERIODS_SHOWN = 40
 
 
@@ -100,7 +100,7 @@ def per_period(counts: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
     Returns:
         period, rows, positives, rate, rate_low, rate_high of periods that have rows; and
-        hour | day | week | month | quarter.
+        hour | 6h | day | week | month | quarter.
     """
     times = pd.to_datetime(counts["period"])
     frame = counts.assign(period=times)[["period", "rows", "positives"]].set_index("period")
@@ -122,6 +122,11 @@ def fifths(counts: pd.DataFrame) -> pd.DataFrame:
     middle = (np.cumsum(rows) - rows / 2) / max(rows.sum(), 1)
     part = np.minimum((middle * 5).astype(int), 4)
     return with_rates(ordered.assign(part=part).groupby("part", as_index=False)[["rows", "positives"]].sum())
+
+
+def is_apart(parts: pd.DataFrame) -> bool:
+    """Whether the intervals of any two parts do not meet (rate_low, rate_high)."""
+    return bool(parts["rate_low"].max() > parts["rate_high"].min())
 
 
 @dataclass(frozen=True)

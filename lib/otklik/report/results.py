@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from otklik.report.facts import ReportFacts
 from otklik.report.formats import is_number
 from otklik.report.rates import Floats, Ranking, ranking, with_rates
 from otklik.report.reductions import probability_of_bin
-from otklik.report.story import moment_in_brackets
+from otklik.report.story import moment_in_brackets, share_tested
 from otklik.report.texts import Voice
 
 
@@ -36,14 +36,20 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
     words, formats, told = voice.words, voice.formats, board.told
     if told is None:
         return [Paragraph(words("answer.no_model"), "note")]
-    folds, share = facts.task.splits.folds, formats.percent(facts.task.splits.time_test_share, 0)
+    folds, share = facts.task.splits.folds, formats.percent(share_tested(facts, board), 0)
     lead = "models.lead" if board.split == "time" else "models.lead_random"
     blocks: list[Block] = [
         Paragraph(words(lead, share=share, folds=folds)),
         _main_table(facts, board, told, voice),
     ]
-    if board.has("with", board.split) or board.split == "time":
-        blocks.append(_ways_table(board, voice))
+    ways = [
+        (split, leaks)
+        for leaks in ("without", "with")
+        for split in ("time", "random")
+        if board.has(leaks, split) and board.split in (split, "time")
+    ]
+    if len(ways) > 1:
+        blocks.append(_ways_table(board, ways, voice))
     blocks.append(Paragraph(_champion_sentence(facts, voice), "note"))
     blocks.append(Details(words("models.full", n=len(board.rows)), [_full_table(facts, board, voice)]))
     counts = facts.score_counts
@@ -82,12 +88,13 @@ def day_and_customer(facts: ReportFacts, board: Board, voice: Voice) -> Figure |
         words("when.split_alt", models=listed),
         lambda value: formats.decimal(value, 2),
     )
-    takeaway = words(
-        "when.split_takeaway",
-        above=formats.decimal(told["auc"] - 0.5),
-        within=formats.decimal(told["auc_within"] - 0.5),
-        model=words(f"model.{told['model']}"),
-    )
+    overall, within, name = told["auc"], told["auc_within"], words(f"model.{told['model']}")
+    if 0.5 < within < overall:
+        above, remains = formats.decimal(overall - 0.5), formats.decimal(within - 0.5)
+        takeaway = words("when.split_takeaway", above=above, within=remains, model=name)
+    else:
+        both = {"auc": formats.decimal(overall), "auc_within": formats.decimal(within)}
+        takeaway = words("when.split_takeaway_plain", model=name, guess=formats.decimal(0.5, 1), **both)
     title = words("when.split_title", moment=moment_in_brackets(facts, voice))
     return Figure(title, takeaway, picture)
 
@@ -165,11 +172,9 @@ def _accuracy_cell(row: Row, voice: Voice) -> Cell:
     )
 
 
-def _ways_table(board: Board, voice: Voice) -> Table:
-    """AUC and accuracy of every model in each way of counting, unusable ones marked."""
+def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> Table:
+    """AUC and accuracy of every model in each way of counting (split, leaks), unusable ones marked."""
     words, formats = voice.words, voice.formats
-    splits = ("time", "random") if board.split == "time" else ("random",)
-    ways = [(split, leaks) for leaks in ("without", "with") for split in splits if board.has(leaks, split)]
     names = [row["model"] for row in board.models("without", board.split)]
     titles = [Cell(words("models.model"))]
     for split, leaks in ways:
@@ -189,7 +194,8 @@ def _ways_table(board: Board, voice: Voice) -> Table:
                 number(formats.decimal(row["auc"]), accuracy, words("models.below") if is_below_majority(row) else "")
             )
         rows.append(cells)
-    caption = "models.ways_caption" if len(ways) == 4 else "models.ways_caption_two"
+    by_splits, by_leaks = (len({way[place] for way in ways}) > 1 for place in (0, 1))
+    caption = "models.ways_caption" + ("" if by_splits and by_leaks else "_splits" if by_splits else "_leaks")
     return Table(
         f"{words(caption)}: {words('models.auc')}, {words('models.accuracy').lower()}",
         titles,
@@ -252,7 +258,8 @@ def _champion_sentence(facts: ReportFacts, voice: Voice) -> str:
     challenger = facts.challenger
     if challenger is None:
         return said
-    fate = "models.challenger_withdrawn" if challenger["serves"] else "models.challenger_lost"
+    has_lost = not challenger["serves"] and challenger["trained_at"] > champion["trained_at"]
+    fate = "models.challenger_lost" if has_lost else "models.challenger_other"
     margin = voice.formats.decimal(facts.task.champion.margin)
     return f"{said} {voice.words(fate, margin=margin, **_model_in_words(challenger, voice))}"
 
@@ -337,19 +344,19 @@ def _calibration(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) ->
     words, formats = voice.words, voice.formats
     mine = counts[counts["model"] == board.champion]
     bins = _tenths(mine[mine["calibration"] == "calibrated"])
-    raw = mine[mine["calibration"] == "raw"]
+    raw = mine[(mine["calibration"] == "raw") & (mine["model"] != "linear_svc")]
     key = "curve.calibration_moved" if board.has_moved(told) else "curve.calibration_takeaway"
     sentence = words(key, promised=formats.percent(told["mean_probability"]), came=formats.percent(observed_rate(told)))
     title = words("curve.calibration")
     picture = charts.calibration(
         "curve-calibration",
         bins,
-        None if raw.empty or board.champion == "linear_svc" else _tenths(raw),
+        None if raw.empty else _tenths(raw),
         (words("curve.calibration_x"), words("curve.calibration_y")),
         lambda value: formats.percent(value, 0),
         words("curve.alt", title=title, takeaway=sentence),
     )
-    return Figure(title, sentence, picture, "" if raw.empty else words("curve.calibration_note"))
+    return Figure(title, sentence, picture, words("curve.calibration_note" + ("" if raw.empty else "_raw")))
 
 
 def _tenths(counts: pd.DataFrame) -> pd.DataFrame:

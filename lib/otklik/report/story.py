@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from otklik.report.board import Board, Row, beats_guessing, is_below_majority, observed_rate
+from otklik.report.board import Board, Row, beats_guessing, has_interval, is_below_majority, observed_rate
 from otklik.report.facts import ReportFacts, records
 from otklik.report.formats import NOTHING, is_number
-from otklik.report.rates import fifths, wilson
+from otklik.report.rates import fifths, is_apart, wilson
 from otklik.report.texts import Voice
+from otklik.task import Decision
 
 _QUOTED = re.compile(r"\{(rate|share|rows): ([^{}]+)\}")
 
@@ -32,7 +33,7 @@ class Answer:
     """What the director reads first.
 
     Attributes:
-        verdict: gain | day_only | unsure | everybody | nothing | no_model.
+        verdict: gain | day_only | too_few | unsure | loses | empty | everybody | nothing | no_model.
         sentences: three of them.
         figures: the key figures.
         warnings: what must be said beside the answer.
@@ -48,7 +49,7 @@ def answer(facts: ReportFacts, board: Board, voice: Voice) -> Answer:
     """The verdict and what stands beside it; every number comes from the facts."""
     told = board.told
     policies = policies_of(facts)
-    verdict = _verdict(told, policies)
+    verdict = _verdict(told, policies, facts.task.decision)
     return Answer(
         verdict,
         (
@@ -81,6 +82,13 @@ def moment_in_brackets(facts: ReportFacts, voice: Voice) -> str:
     return "" if moment is None else f" ({moment[voice.language]})"
 
 
+def share_tested(facts: ReportFacts, board: Board) -> float | None:
+    """The share of the labelled rows that are the test part in time; None where nothing was judged on time."""
+    rows, _ = response_rate(facts)
+    judged = board.models("without", "time")
+    return float(judged[0]["rows"]) / rows if judged and rows else None
+
+
 def response_rate(facts: ReportFacts) -> tuple[int, int]:
     """Labelled rows, and those among them with label 1."""
     states = dict(zip(facts.label_states["label_state"], facts.label_states["rows"], strict=True))
@@ -93,12 +101,13 @@ def hidden(facts: ReportFacts, board: Board, voice: Voice) -> list[str]:
     sentences = [*_below_majority(board, voice), *_leak_sentences(facts, board, voice)]
     if facts.has_time:
         parts = fifths(facts.rates_over_time)
-        listed = " → ".join(voice.formats.percent(rate) for rate in parts["rate"])
-        sentences.append(voice.words("hidden.rate", fifths=listed))
+        if is_apart(parts):
+            listed = " → ".join(voice.formats.percent(rate) for rate in parts["rate"])
+            sentences.append(voice.words("hidden.rate", fifths=listed))
     told = board.told
     shuffled = None if board.champion is None else board.row(board.champion, "without", "random")
     if told is not None and shuffled is not None and board.split == "time":
-        key = "hidden.split" if shuffled["auc"] > told["auc"] else "hidden.split_easier"
+        key = "hidden.split_harder" if _is_below(told, shuffled, "auc") else "hidden.split"
         sentences.append(
             voice.words(
                 key,
@@ -136,27 +145,39 @@ def _remarks(facts: ReportFacts) -> list[Any]:
     return list(facts.task.report.remarks)
 
 
-def _verdict(told: Row | None, policies: Mapping[str, Row]) -> str:
+def _is_below(row: Row, other: Row, measure: str) -> bool:
+    """Whether a measure's interval lies wholly below that of another row."""
+    high, low = row[f"{measure}_high"], other[f"{measure}_low"]
+    return is_number(high) and is_number(low) and bool(high < low)
+
+
+def _verdict(told: Row | None, policies: Mapping[str, Row], decision: Decision | None) -> str:
     if told is None:
         return "no_model"
+    if is_number(told["auc"]) and told["auc"] > 0.5 and not has_interval(told):
+        return "too_few"
     if not beats_guessing(told):
         return "nothing"
     if is_number(told["auc_within"]) and not beats_guessing(told, "auc_within"):
         return "day_only"
-    return _verdict_on_list(policies) if "list" in policies else "gain"
+    return "gain" if decision is None or "list" not in policies else _verdict_on_list(policies, decision)
 
 
-def _verdict_on_list(policies: Mapping[str, Row]) -> str:
+def _verdict_on_list(policies: Mapping[str, Row], decision: Decision) -> str:
     listed = policies["list"]
-    if not listed["customers"] or (is_number(listed["low"]) and listed["low"] <= 0):
+    if not listed["customers"]:
+        return "empty"
+    if is_number(listed["high"]) and listed["high"] < 0:
+        return "loses"
+    if is_number(listed["low"]) and listed["low"] <= 0:
         return "unsure"
-    return "everybody" if _all_pays_as_well(policies) else "gain"
+    return "everybody" if _all_pays_as_well(policies, decision) else "gain"
 
 
-def _all_pays_as_well(policies: Mapping[str, Row]) -> bool:
-    """Whether contacting everybody brings at least what the list brings."""
+def _all_pays_as_well(policies: Mapping[str, Row], decision: Decision) -> bool:
+    """Whether contacting everybody brings at least what the list brings, and no budget forbids it."""
     profit, of_all = profit_of(policies["list"]), profit_of(policies["all"]) if "all" in policies else None
-    return profit is not None and of_all is not None and of_all >= profit
+    return decision.budget is None and profit is not None and of_all is not None and of_all >= profit
 
 
 def _sentence_on_ranking(facts: ReportFacts, board: Board, told: Row | None, verdict: str, voice: Voice) -> str:
@@ -166,11 +187,11 @@ def _sentence_on_ranking(facts: ReportFacts, board: Board, told: Row | None, ver
     values = {
         "model": words(f"model.{told['model']}"),
         "auc": formats.decimal(told["auc"]),
-        "interval": formats.interval(told["auc_low"], told["auc_high"], formats.decimal),
+        "interval": formats.interval(told["auc_low"], told["auc_high"], formats.decimal) or NOTHING,
     }
-    if verdict == "nothing":
-        return words("answer.nothing", **values)
-    share = formats.percent(facts.task.splits.time_test_share, 0)
+    if verdict in ("nothing", "too_few"):
+        return words(f"answer.{verdict}", **values)
+    share = formats.percent(share_tested(facts, board), 0)
     later = words("answer.later", share=share) if board.split == "time" else ""
     return words("answer.ranks", later=later, pairs=_pairs(told["auc"]), **values)
 
@@ -179,23 +200,24 @@ def _sentence_on_whom(facts: ReportFacts, told: Row | None, verdict: str, voice:
     words, formats = voice.words, voice.formats
     rows, yes = response_rate(facts)
     low, high = wilson([yes], [rows])
-    rate = formats.percent(yes / rows if rows else None)
-    if told is None or verdict == "nothing":
+    if told is None or verdict in ("nothing", "too_few"):
+        rate = formats.percent(yes / rows if rows else None)
         return words("answer.overall_only", rate=rate, interval=formats.percent_interval(float(low[0]), float(high[0])))
     if is_number(told["auc_within"]):
-        key = "answer.within" if beats_guessing(told, "auc_within") else "answer.day_only"
+        helps = "answer.within" if told["auc_within"] < told["auc"] else "answer.within_all"
         return words(
-            key,
+            helps if beats_guessing(told, "auc_within") else "answer.day_only",
             moment=moment_in_brackets(facts, voice),
             pairs=_pairs(told["auc_within"]),
             auc=formats.decimal(told["auc_within"]),
-            interval=formats.interval(told["auc_within_low"], told["auc_within_high"], formats.decimal),
+            interval=formats.interval(told["auc_within_low"], told["auc_within_high"], formats.decimal) or NOTHING,
         )
     return words(
         "answer.best_tenth",
         lift=formats.decimal(told["lift_10"], 1),
-        rate=rate,
-        interval=formats.interval(told["lift_10_low"], told["lift_10_high"], lambda x: formats.decimal(x, 1)),
+        rate=formats.percent(observed_rate(told)),
+        interval=formats.interval(told["lift_10_low"], told["lift_10_high"], lambda x: formats.decimal(x, 1))
+        or NOTHING,
         gain=formats.percent(told["gain_50"], 0),
     )
 
@@ -209,14 +231,15 @@ def _sentence_on_list(
     if "list" not in policies:
         return words("list.not_yet")
     listed, everybody = policies["list"], policies.get("all")
-    if not listed["customers"]:
-        return words("answer.list_empty")
-    of_all = None if everybody is None else profit_of(everybody)
-    profit = profit_of(listed)
 
     def money(amount: float | None) -> str:
         return formats.money(amount, decision.currency[voice.language])
 
+    if not listed["customers"]:
+        is_unpaid = decision.budget is not None and decision.budget < decision.cost
+        return words("answer.list_unpaid", budget=money(decision.budget)) if is_unpaid else words("answer.list_empty")
+    of_all = None if everybody is None else profit_of(everybody)
+    profit = profit_of(listed)
     values = {
         "customers": formats.integer(listed["customers"]),
         "everybody": NOTHING if everybody is None else formats.integer(everybody["customers"]),
@@ -225,11 +248,10 @@ def _sentence_on_list(
         "interval": formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money),
         "moved": words("answer.moved") if told is not None and board.has_moved(told) else "",
     }
-    if is_number(listed["low"]) and listed["low"] <= 0:
-        return words("answer.list_unsure", **values)
-    if _all_pays_as_well(policies):
-        return words("answer.list_everybody", **values)
-    return words("answer.list" if is_number(listed["out_of_fold_profit"]) else "answer.list_expected", **values)
+    verdict = _verdict_on_list(policies, decision)
+    if verdict == "gain":
+        return words("answer.list" if is_number(listed["out_of_fold_profit"]) else "answer.list_expected", **values)
+    return words(f"answer.list_{verdict}", **values)
 
 
 def _key_figures(
@@ -285,10 +307,13 @@ def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) 
                 came=formats.percent(observed_rate(told)),
             )
         )
-    arms = dict(zip(facts.action_arms["arm"], facts.action_arms["rows"], strict=True))
-    held = int(arms.get("control", 0))
-    control = words("warn.control", rows=formats.integer(held)) if held else ""
-    warnings.append(words("warn.response", control=control))
+    if facts.task.decision is None:
+        warnings.append(words("warn.response_only"))
+    else:
+        arms = dict(zip(facts.action_arms["arm"], facts.action_arms["rows"], strict=True))
+        held = int(arms.get("control", 0))
+        control = words("warn.control", rows=formats.integer(held)) if held else ""
+        warnings.append(words("warn.response", control=control))
     leaking = _known_after(facts, voice)
     if leaking:
         warnings.append(words("warn.leaks", features=leaking))

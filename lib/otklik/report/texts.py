@@ -65,8 +65,14 @@ TEXTS: dict[str, Text] = _texts(
     calibration__calibrated=("calibrated", "с калибровкой"),
     # --- answer -------------------------------------------------------------------------------------------------------
     verdict__gain=("Worth using", "Стоит применять"),
-    verdict__day_only=("It knows the day, not the customer", "Модель знает день, но не клиента"),
+    verdict__day_only=(
+        "It knows good days; that it knows whom to choose is not proven",
+        "Модель знает удачные дни; что она знает, кого выбрать, не доказано",
+    ),
+    verdict__too_few=("Not proven: too little to judge by", "Не доказано: для проверки мало данных"),
     verdict__unsure=("Promising, but not proven to pay", "Многообещающе, но окупаемость не доказана"),
+    verdict__loses=("Good at ordering, but the list loses money", "Порядок хорош, но список убыточен"),
+    verdict__empty=("The list is empty", "Список пуст"),
     verdict__everybody=("Contact everybody: choosing does not pay", "Обращаться ко всем: отбор не окупается"),
     verdict__nothing=("Nothing to gain here", "Выигрыша здесь нет"),
     verdict__no_model=("No model yet", "Модели пока нет"),
@@ -74,47 +80,59 @@ TEXTS: dict[str, Text] = _texts(
         "On rows that it had not seen{later}, the chosen model ({model}) puts the “yes” above the “no” in {pairs} "
         "of 100 such pairs (AUC {auc}, 95% {interval}), where guessing gives 50.",
         "На строках, которых она не видела{later}, выбранная модель ({model}) ставит «да» выше «нет» в {pairs} из "
-        "100 таких пар (AUC {auc}, 95 %: {interval}); угадывание даёт 50.",
+        "100 таких пар (AUC {auc}, 95\u00a0%: {interval}); угадывание даёт 50.",
     ),
     answer__later=(" (the last {share} in time)", " (последние {share} по времени)"),
     answer__nothing=(
-        "Nothing to gain here: the chosen model ({model}) is not reliably better than always giving the commoner "
-        "answer (AUC {auc}, 95% {interval}, which includes the 0.5 of guessing).",
-        "Выигрыша здесь нет: выбранная модель ({model}) не лучше, чем всегда давать более частый ответ (AUC {auc}, "
-        "95 %: {interval} — сюда входят 0,5 угадывания).",
+        "Nothing to gain here: it is not proven that the chosen model ({model}) is better than always giving the "
+        "commoner answer (AUC {auc}, 95% {interval}; guessing gives 0.5).",
+        "Выигрыша здесь нет: не доказано, что выбранная модель ({model}) лучше, чем всегда давать более частый ответ "
+        "(AUC {auc}, 95\u00a0%: {interval}; угадывание даёт 0,5).",
+    ),
+    answer__too_few=(
+        "On the rows that it was judged on, the chosen model ({model}) has AUC {auc}; how sure this is cannot be said: "
+        "they have too few decision moments or answers for an interval.",
+        "На строках, на которых проверена выбранная модель ({model}), её AUC — {auc}; насколько это надёжно, сказать "
+        "нельзя: для интервала мало моментов решения или ответов.",
     ),
     answer__no_model=(
         "No model has been scored for this question yet.",
         "Ни одна модель для этого вопроса ещё не оценена.",
     ),
     answer__within=(
-        "Part of this is knowing which day is good; among the customers of one decision moment{moment} it is right "
-        "in {pairs} of 100 pairs ({auc}, 95% {interval}), and only this part helps to choose whom to contact today.",
-        "Часть этого — знание, какой день удачен; среди клиентов одного момента решения{moment} модель права в "
-        "{pairs} из 100 пар ({auc}, 95 %: {interval}), и только эта часть помогает выбрать, к кому обратиться "
-        "сегодня.",
+        "Part of this is knowing which day is good; among the rows of one decision moment{moment} it is right in "
+        "{pairs} of 100 pairs ({auc}, 95% {interval}), and only this part helps to choose within one moment.",
+        "Часть этого — знание, какой день удачен; среди строк одного момента решения{moment} модель права в {pairs} "
+        "из 100 пар ({auc}, 95\u00a0%: {interval}), и только эта часть помогает выбирать внутри одного момента.",
+    ),
+    answer__within_all=(
+        "Among the rows of one decision moment{moment} it is right in {pairs} of 100 pairs ({auc}, 95% {interval}): "
+        "this is what helps to choose within one moment.",
+        "Среди строк одного момента решения{moment} модель права в {pairs} из 100 пар ({auc}, 95\u00a0%: {interval}): "
+        "именно это помогает выбирать внутри одного момента.",
     ),
     answer__day_only=(
-        "All of this is knowing which day is good: among the customers of one decision moment{moment} the model "
-        "does not reliably tell “yes” from “no” ({auc}, 95% {interval}), so it cannot say whom to contact today.",
-        "Всё это — знание, какой день удачен: среди клиентов одного момента решения{moment} модель не отличает "
-        "надёжно «да» от «нет» ({auc}, 95 %: {interval}) и не скажет, к кому обратиться сегодня.",
+        "It is not proven that it knows more than which day is good: among the rows of one decision moment{moment} "
+        "the model does not reliably tell “yes” from “no” ({auc}, 95% {interval}), so it does not help to choose "
+        "within one moment.",
+        "Не доказано, что модель знает что-то кроме удачных дней: среди строк одного момента решения{moment} она не "
+        "отличает надёжно «да» от «нет» ({auc}, 95\u00a0%: {interval}) и выбирать внутри одного момента не помогает.",
     ),
     answer__best_tenth=(
-        "The best tenth responds {lift} times as often as the average of {rate} (95% {interval}), and the best "
-        "half holds {gain} of all responses.",
-        "Лучшая десятая часть откликается в {lift} раза чаще среднего ({rate}; 95 %: {interval}), а в лучшей "
-        "половине — {gain} всех откликов.",
+        "The best tenth responds {lift} times (95% {interval}) as often as the average of {rate}, and the best half "
+        "holds {gain} of all responses.",
+        "Лучшая десятая часть откликается чаще среднего в {lift} раза (95\u00a0%: {interval}; среднее — {rate}), а на "
+        "лучшую половину приходится {gain} всех откликов.",
     ),
     answer__overall_only=(
         "The response rate over all rows is {rate} (95% {interval}).",
-        "Доля отклика по всем строкам — {rate} (95 %: {interval}).",
+        "Доля отклика по всем строкам — {rate} (95\u00a0%: {interval}).",
     ),
     answer__list=(
         "Contacting the {customers} customers of the list would have brought {profit} on past answers (95% "
         "{interval}), against {all} for contacting all {everybody}{moved}; this is response, not effect, until a "
         "control group has been measured.",
-        "Обращение к клиентам из списка (их {customers}) на прошлых ответах приносит {profit} (95 %: {interval}) "
+        "Обращение к клиентам из списка (их {customers}) на прошлых ответах приносит {profit} (95\u00a0%: {interval}) "
         "против {all} при обращении ко всем ({everybody}){moved}; это отклик, а не эффект, пока не измерена "
         "контрольная группа.",
     ),
@@ -128,7 +146,13 @@ TEXTS: dict[str, Text] = _texts(
         "It is not proven that a list pays: contacting its {customers} customers brings {profit} on past answers, "
         "but the 95% interval {interval} includes zero; contacting all {everybody} would bring {all}.",
         "Окупаемость списка не доказана: обращение к его клиентам ({customers}) на прошлых ответах приносит "
-        "{profit}, но интервал 95 % {interval} включает ноль; обращение ко всем ({everybody}) принесло бы {all}.",
+        "{profit}, но интервал 95\u00a0% {interval} включает ноль; обращение ко всем ({everybody}) принесло бы {all}.",
+    ),
+    answer__list_loses=(
+        "The list loses money: contacting its {customers} customers brings {profit} on past answers (95% "
+        "{interval}); contacting all {everybody} would bring {all}.",
+        "Список убыточен: обращение к его клиентам ({customers}) на прошлых ответах приносит {profit} (95\u00a0%: "
+        "{interval}); обращение ко всем ({everybody}) принесло бы {all}.",
     ),
     answer__list_everybody=(
         "Choosing does not pay at this cost and value: contacting all {everybody} brings {all}, the list of "
@@ -140,6 +164,10 @@ TEXTS: dict[str, Text] = _texts(
         "The list is empty: no customer's expected value covers the cost of a contact.",
         "Список пуст: ни у одного клиента ожидаемая ценность не покрывает цену обращения.",
     ),
+    answer__list_unpaid=(
+        "The list is empty: the budget of {budget} pays for no contact.",
+        "Список пуст: бюджета {budget} не хватает ни на одно обращение.",
+    ),
     answer__moved=(
         ", though the rate has moved, so the amounts are rough",
         ", но доля отклика сместилась, и суммы приблизительны",
@@ -150,15 +178,15 @@ TEXTS: dict[str, Text] = _texts(
         "В задаче не указаны цена обращения и ценность отклика, поэтому списка и прибыли здесь нет.",
     ),
     figure__rate=("response rate", "доля отклика"),
-    figure__rate_note=("95%: {interval}", "95 %: {interval}"),
+    figure__rate_note=("95%: {interval}", "95\u00a0%: {interval}"),
     figure__auc=("AUC, {split}", "AUC, {split}"),
-    figure__auc_note=("95%: {interval}\nguessing 0.5", "95 %: {interval}\nугадывание 0,5"),
+    figure__auc_note=("95%: {interval}\nguessing 0.5", "95\u00a0%: {interval}\nугадывание 0,5"),
     figure__within=("AUC within one moment", "AUC внутри момента"),
-    figure__within_note=("95%: {interval}\nwhich customer", "95 %: {interval}\nкакой клиент"),
+    figure__within_note=("95%: {interval}\nwhich customer", "95\u00a0%: {interval}\nкакой клиент"),
     figure__lift=("lift of the best tenth", "лифт лучшей десятой"),
-    figure__lift_note=("95%: {interval}\naverage 1", "95 %: {interval}\nв среднем 1"),
+    figure__lift_note=("95%: {interval}\naverage 1", "95\u00a0%: {interval}\nв среднем 1"),
     figure__profit=("profit of the list", "прибыль списка"),
-    figure__profit_note=("95%: {interval}\non past answers", "95 %: {interval}\nна прошлых ответах"),
+    figure__profit_note=("95%: {interval}\non past answers", "95\u00a0%: {interval}\nна прошлых ответах"),
     figure__profit_expected=("expected, not yet observed", "ожидаемая, ещё не наблюдалась"),
     warn__moved=(
         "Not calibrated: the rate has moved. On the test part the model promises {promised} on average and {came} "
@@ -172,9 +200,13 @@ TEXTS: dict[str, Text] = _texts(
         "Отклик, а не эффект. Отчёт показывает, кто откликается, а не кто откликается благодаря обращению. "
         "Различить это может только контрольная группа{control}.",
     ),
+    warn__response_only=(
+        "Response, not effect. The report shows where the answer is “yes”, not what would change it.",
+        "Отклик, а не эффект. Отчёт показывает, где ответ «да», а не что его изменит.",
+    ),
     warn__control=(
-        ": {rows} customers of the list are held back for it",
-        ": для неё из списка отложено клиентов — {rows}",
+        "; held back for it from the list: {rows}",
+        "; для неё из списка отложено клиентов: {rows}",
     ),
     warn__leaks=(
         "Not usable for choosing: {features} — known only after the decision. Rows “with leaks” show what cheating "
@@ -185,11 +217,13 @@ TEXTS: dict[str, Text] = _texts(
     # --- attributes ---------------------------------------------------------------------------------------------------
     who__lead=(
         "Bars: share of the rows. Dots: response rate with its 95% interval (Wilson); the dashed line is the "
-        "average, {overall}. Coloured and bold: reliably different from the average. Each scale starts at zero. "
-        "These are differences between groups as they are, not effects of the attribute.",
+        "average, {overall}. Coloured and bold: reliably different from the average; nothing is said of levels with "
+        "fewer than 50 rows. Each scale starts at zero. These are differences between groups as they are, not effects "
+        "of the attribute.",
         "Полосы: доля строк. Точки: доля отклика с 95-процентным интервалом (Уилсон); пунктир — среднее, "
-        "{overall}. Цветом и жирным: надёжно отличается от среднего. Каждая шкала начинается с нуля. Это различия "
-        "между группами как они есть, а не влияние признака.",
+        "{overall}. Цветом и жирным: надёжно отличается от среднего; о значениях, у которых меньше 50 строк, не "
+        "говорится ничего. Каждая шкала начинается с нуля. Это различия между группами как они есть, а не влияние "
+        "признака.",
     ),
     who__quoted=("“{level}”", "«{level}»"),
     who__share=("share", "доля"),
@@ -226,7 +260,7 @@ TEXTS: dict[str, Text] = _texts(
     who__level=("Level", "Значение"),
     who__rows=("Rows", "Строк"),
     who__positives=("Responses", "Откликов"),
-    who__interval=("95% interval", "95 % интервал"),
+    who__interval=("95% interval", "95\u00a0% интервал"),
     who__none=("No attributes were counted.", "Признаки не подсчитаны."),
     level__missing=("(missing)", "(нет данных)"),
     level__other=("(other)", "(прочие)"),
@@ -245,20 +279,22 @@ TEXTS: dict[str, Text] = _texts(
         "Доля отклика меняется от {first} в первой пятой части строк до {last} в последней.",
     ),
     when__rate_steady=(
-        "The response rate holds: {first} in the first fifth of the rows, {last} in the last.",
-        "Доля отклика устойчива: {first} в первой пятой части строк, {last} в последней.",
+        "No reliable difference between the response rate of the first fifth of the rows ({first}) and the last "
+        "({last}).",
+        "Надёжной разницы между долей отклика в первой пятой части строк ({first}) и в последней ({last}) нет.",
     ),
     when__rate_alt=(
         "Response rate per {grain} from {start} to {end}: by fifths of the rows {fifths}.",
         "Доля отклика по времени ({grain}) с {start} по {end}: по пятым частям строк {fifths}.",
     ),
     when__grain_hour=("hour", "час"),
+    when__grain_6h=("6 hours", "6 часов"),
     when__grain_day=("day", "день"),
     when__grain_week=("week", "неделя"),
     when__grain_month=("month", "месяц"),
     when__grain_quarter=("quarter", "квартал"),
     when__average=("average {overall}", "среднее {overall}"),
-    when__axis_rate=("response rate per {grain}, with 95% interval", "доля отклика ({grain}), интервал 95 %"),
+    when__axis_rate=("response rate per {grain}, with 95% interval", "доля отклика ({grain}), интервал 95\u00a0%"),
     when__axis_rows=("rows", "строк"),
     when__no_time=(
         "This data has no order in time, so nothing can be said about days: the models are judged on shuffled "
@@ -271,11 +307,11 @@ TEXTS: dict[str, Text] = _texts(
         "У всех строк один момент, поэтому о времени сказать нечего.",
     ),
     when__lead=(
-        "A good number over all days can come from knowing which day is good. Who must choose customers today "
-        "gains only from telling customers of the same day apart{moment}. So every model is judged both ways.",
-        "Хорошее число по всем дням может прийти от знания, какой день удачен. Тому, кто выбирает клиентов "
-        "сегодня, помогает лишь умение различать клиентов одного дня{moment}. Поэтому каждая модель проверена "
-        "обоими способами.",
+        "A good number over all moments can come from knowing which of them is good. Who must choose today gains "
+        "only from telling the rows of one moment{moment} apart. So every model is judged both ways.",
+        "Хорошее число по всем моментам может объясняться знанием, какой из них удачен. Тому, кто выбирает сегодня, "
+        "помогает лишь умение различать строки одного момента{moment}. Поэтому каждая модель проверена обоими "
+        "способами.",
     ),
     when__split_title=(
         "Everything together, and within one decision moment{moment}",
@@ -286,6 +322,10 @@ TEXTS: dict[str, Text] = _texts(
         "customer, the rest is which day.",
         "Из {above} сверх угадывания ({model}) внутри одного момента остаётся {within}: это «какой клиент», "
         "остальное — «какой день».",
+    ),
+    when__split_takeaway_plain=(
+        "AUC of {model}: {auc} over everything, {auc_within} within one moment; guessing gives {guess}.",
+        "AUC ({model}): {auc} по всему, {auc_within} внутри одного момента; угадывание даёт {guess}.",
     ),
     when__split_alt=(
         "AUC over all pairs and within one decision moment: {models}.",
@@ -351,17 +391,17 @@ TEXTS: dict[str, Text] = _texts(
     ),
     # --- models -------------------------------------------------------------------------------------------------------
     models__lead=(
-        "Each model answered for rows whose answers it had not seen. “Later in time” is the last {share} in time, "
+        "Each model was asked about rows whose answers it had not seen. “Later in time” is the last {share} in time, "
         "as it would be in use; “shuffled” is {folds}-fold cross-validation. Intervals are 95%, by bootstrap.",
-        "Каждая модель отвечала за строки, ответов которых не видела. «Позже по времени» — последние {share} по "
-        "времени, как было бы на деле; «вперемешку» — перекрёстная проверка на {folds} частях. Интервалы — 95 %, "
+        "Каждая модель предсказывала строки, ответов которых не видела. «Позже по времени» — последние {share} по "
+        "времени, как было бы на деле; «вперемешку» — перекрёстная проверка на {folds} частях. Интервалы — 95\u00a0%, "
         "бутстреп.",
     ),
     models__lead_random=(
-        "Each model answered for rows whose answers it had not seen, by {folds}-fold cross-validation on shuffled "
+        "Each model was asked about rows whose answers it had not seen, by {folds}-fold cross-validation on shuffled "
         "rows. Intervals are 95%, by bootstrap.",
-        "Каждая модель отвечала за строки, ответов которых не видела: перекрёстная проверка на {folds} частях "
-        "вперемешку. Интервалы — 95 %, бутстреп.",
+        "Каждая модель предсказывала строки, ответов которых не видела: перекрёстная проверка на {folds} частях "
+        "вперемешку. Интервалы — 95\u00a0%, бутстреп.",
     ),
     models__main_caption=(
         "Scoreboard: {split}, without leaks, calibrated",
@@ -374,7 +414,11 @@ TEXTS: dict[str, Text] = _texts(
         "{accuracy}; важен порядок, AUC {auc}.",
     ),
     models__ways_caption=("The same models, counted four ways", "Те же модели, посчитанные четырьмя способами"),
-    models__ways_caption_two=("The same models with and without leaks", "Те же модели с утечкой и без"),
+    models__ways_caption_leaks=("The same models with and without leaks", "Те же модели с утечкой и без"),
+    models__ways_caption_splits=(
+        "The same models on later rows and on shuffled rows",
+        "Те же модели на более поздних и на перемешанных строках",
+    ),
     models__cannot=("cannot be used", "применять нельзя"),
     models__usable=("usable", "применимо"),
     models__leaks_with=("with leaks", "с утечкой"),
@@ -405,11 +449,11 @@ TEXTS: dict[str, Text] = _texts(
     ),
     models__champion=("champion", "чемпион"),
     metric__auc=("AUC", "AUC"),
-    metric__auc_within=("AUC within", "AUC внутри"),
-    metric__log_loss=("log loss", "лог-потерям"),
+    metric__auc_within=("AUC within a moment", "AUC внутри момента"),
+    metric__log_loss=("log loss", "лог-потери"),
     models__champion_text=(
-        "Champion: {model}, chosen by {metric} inside the training part ({value}); trained as of {moment}.",
-        "Чемпион: {model}; выбран по {metric} внутри обучающей части ({value}); обучен по состоянию на {moment}.",
+        "Champion: {model}, chosen by {metric} ({value} on the training part); trained as of {moment}.",
+        "Чемпион: {model}; мера выбора — {metric}, в обучающей части {value}; обучен по состоянию на {moment}.",
     ),
     models__challenger_lost=(
         "A later training, as of {moment}, chose {model} ({metric} {value}). It is not better by {margin}, so the "
@@ -417,11 +461,11 @@ TEXTS: dict[str, Text] = _texts(
         "Более позднее обучение, по состоянию на {moment}, выбрало: {model} ({metric} {value}). Оно не лучше на "
         "{margin}, поэтому работает прежняя модель, и на этой странице — её проверка.",
     ),
-    models__challenger_withdrawn=(
-        "A later training, as of {moment}, chose {model} ({metric} {value}). It was withdrawn by hand, so another "
-        "model serves, and this page shows that model's test.",
-        "Более позднее обучение, по состоянию на {moment}, выбрало: {model} ({metric} {value}). Его отозвали "
-        "вручную, поэтому работает другая модель, и на этой странице — её проверка.",
+    models__challenger_other=(
+        "The training of this run, as of {moment}, chose {model} ({metric} {value}). Another model gave the scores, "
+        "and this page shows that model's test.",
+        "Обучение этого запуска, по состоянию на {moment}, выбрало: {model} ({metric} {value}). Оценки дала другая "
+        "модель, и на этой странице — её проверка.",
     ),
     models__no_curves=(
         "The curves of this model cannot be drawn any more: its predictions were replaced by later "
@@ -455,7 +499,7 @@ TEXTS: dict[str, Text] = _texts(
     curve__lift=("Lift", "Лифт"),
     curve__lift_takeaway=(
         "The best tenth responds {lift} times as often as the average.",
-        "Лучшая десятая откликается чаще среднего в {lift} раза.",
+        "Лучшая десятая часть откликается чаще среднего в {lift} раза.",
     ),
     curve__lift_x=("share contacted, best first", "доля обращений, лучшие первыми"),
     curve__lift_y=("times the average rate", "во сколько раз чаще среднего"),
@@ -468,14 +512,17 @@ TEXTS: dict[str, Text] = _texts(
         "Not calibrated: the rate has moved. Promised {promised}, came {came}.",
         "Не откалибровано: доля отклика сместилась. Обещано {promised}, пришло {came}.",
     ),
-    curve__calibration_note=("Grey: before calibration.", "Серым: до калибровки."),
+    curve__calibration_note=("Dashed: what was promised comes exactly.", "Пунктиром: обещанное сбывается точно."),
+    curve__calibration_note_raw=(
+        "Dashed: what was promised comes exactly. Grey: before calibration.",
+        "Пунктиром: обещанное сбывается точно. Серым: до калибровки.",
+    ),
     curve__calibration_x=("promised probability", "обещанная вероятность"),
-    curve__calibration_y=("share that came (95% interval)", "доля пришедших (интервал 95 %)"),
+    curve__calibration_y=("share that came (95% interval)", "доля пришедших (интервал 95\u00a0%)"),
     curve__alt=("{title}: {takeaway}", "{title}: {takeaway}"),
     confusion__title=("Right and wrong at the threshold", "Верно и неверно при пороге"),
     confusion__takeaway=(
-        "Above a probability of {threshold}, {taken} rows are chosen; {hit} of them are “yes”, and {missed} “yes” "
-        "are missed.",
+        "Rows chosen above a probability of {threshold}: {taken}; “yes” among them: {hit}; “yes” missed: {missed}.",
         "При вероятности выше {threshold} выбрано строк: {taken}; из них «да» — {hit}, упущено «да» — {missed}.",
     ),
     confusion__caption=("Threshold {threshold}: {origin}", "Порог {threshold}: {origin}"),
@@ -494,11 +541,13 @@ TEXTS: dict[str, Text] = _texts(
     ),
     why__odds_note=(
         "Everything else equal, by how much the odds of a “yes” are multiplied: per declared unit of a number, or "
-        "against the named level. Shrunken: regularisation pulls them towards 1, so the true ones are likely "
-        "stronger and intervals are no classical confidence intervals. Associations, not causes.",
+        "against the named level; “× e” is a number whose size, plus one, grows 2.7 times. Shrunken: regularisation "
+        "pulls them towards 1, so the true ones are likely stronger and intervals are no classical confidence "
+        "intervals. Associations, not causes.",
         "При прочих равных — во сколько раз умножаются шансы «да»: на указанную единицу числа или против "
-        "названного значения. Сжаты: регуляризация тянет их к 1, истинные, вероятно, сильнее, а интервалы — не "
-        "классические доверительные. Это связи, а не причины.",
+        "названного значения; «× e» — величина, увеличенная на единицу, растёт в 2,7 раза. Сжаты: регуляризация "
+        "тянет их к 1, истинные, вероятно, сильнее, а интервалы — не классические доверительные. Это связи, а не "
+        "причины.",
     ),
     why__odds_lower=("← less likely", "← реже"),
     why__odds_higher=("more likely →", "чаще →"),
@@ -515,14 +564,16 @@ TEXTS: dict[str, Text] = _texts(
     ),
     why__permutation=("Permutation importance ({model})", "Важность перестановкой ({model})"),
     why__permutation_takeaway=(
-        "Shuffling “{feature}” costs the model most. The lines reach from the least to the greatest of five shuffles.",
-        "Дороже всего модели обходится перемешивание признака «{feature}». Отрезки — от наименьшего до наибольшего из "
-        "пяти перемешиваний.",
+        "Shuffling “{feature}” costs the model most. Numbers: by how much the AUC falls; the lines reach from the "
+        "least to the greatest of five shuffles.",
+        "Дороже всего модели обходится перемешивание признака «{feature}». Числа — на сколько падает AUC; отрезки — от "
+        "наименьшего до наибольшего из пяти перемешиваний.",
     ),
     why__impurity=("Impurity importance ({model})", "Важность по неоднородности ({model})"),
     why__impurity_takeaway=(
-        "The trees split most on “{feature}”; this measure favours features with many values.",
-        "Деревья чаще делят по признаку «{feature}»; эта мера завышает признаки с многими значениями.",
+        "Inside the trees “{feature}” separates the answers most; this measure favours features with many values.",
+        "Внутри деревьев лучше всего разделяет ответы признак «{feature}»; эта мера завышает признаки с многими "
+        "значениями.",
     ),
     why__importance_alt=("{title}: {weights}.", "{title}: {weights}."),
     why__dependence=("Partial dependence ({model})", "Частная зависимость ({model})"),
@@ -531,8 +582,8 @@ TEXTS: dict[str, Text] = _texts(
         "Больше всего при {highest}: {high}; меньше всего при {lowest}: {low}.",
     ),
     why__dependence_note=(
-        "The mean probability if everybody had this value and all else stayed as it is.",
-        "Средняя вероятность, если бы у всех было это значение, а остальное не менялось.",
+        "The mean probability, before calibration, if everybody had this value and all else stayed as it is.",
+        "Средняя вероятность (до калибровки), если бы у всех было это значение, а остальное не менялось.",
     ),
     # --- hidden -------------------------------------------------------------------------------------------------------
     hidden__majority=(
@@ -549,15 +600,15 @@ TEXTS: dict[str, Text] = _texts(
     hidden__rate=(
         "The response rate moves: {fifths} in the five fifths of the rows in order of time. A shuffled split hides "
         "this.",
-        "Доля отклика движется: {fifths} в пяти пятых частях строк по порядку времени. Перемешивание это скрывает.",
+        "Доля отклика движется: {fifths} по пятым частям строк в порядке времени. Перемешивание это скрывает.",
     ),
-    hidden__split=(
+    hidden__split_harder=(
         "On shuffled rows the AUC of {model} is {random}, on later rows {time}: what comes later is harder than "
         "what is mixed in.",
         "На перемешанных строках AUC модели «{model}» — {random}, на более поздних — {time}: будущее труднее, чем "
         "перемешанное прошлое.",
     ),
-    hidden__split_easier=(
+    hidden__split=(
         "On shuffled rows the AUC of {model} is {random}, on later rows {time}.",
         "На перемешанных строках AUC модели «{model}» — {random}, на более поздних — {time}.",
     ),
@@ -569,7 +620,7 @@ TEXTS: dict[str, Text] = _texts(
     found__value=("Value", "Значение"),
     found__action=("Done", "Сделано"),
     found__none=("Nothing was noticed.", "Ничего не замечено."),
-    found__takeaway=("{n} findings: {kinds}.", "Замечаний: {n} ({kinds})."),
+    found__takeaway=("Findings: {n} ({kinds}).", "Замечаний: {n} ({kinds})."),
     found__caption=("Findings", "Замечания"),
     found__psi_takeaway=(
         "{n} of {all} features have drifted past the limit of {limit} (PSI); most: {feature}, {value}.",
@@ -622,6 +673,10 @@ TEXTS: dict[str, Text] = _texts(
     quality__replaced=(
         " Not counted are files that later ones of the same name have replaced: {n}.",
         " Не учтены файлы, которые заменены более поздними того же имени: {n}.",
+    ),
+    quality__refused=(
+        " Refused as a whole, their records not counted: {n}.",
+        " Отклонено файлов целиком (их записи не подсчитаны): {n}.",
     ),
     quality__balanced=("every file balances exactly", "по каждому файлу баланс сходится точно"),
     quality__unbalanced=("files that do not balance: {files}", "не сходится баланс файлов: {files}"),
@@ -688,13 +743,14 @@ TEXTS: dict[str, Text] = _texts(
     ),
     term__pr=("PR-AUC", "PR-AUC"),
     explain__pr=(
-        "The mean share of “yes” among those taken, over all lengths of the list. Guessing gives the response rate.",
-        "Средняя доля «да» среди взятых по всем длинам списка. Угадывание даёт долю отклика.",
+        "The share of “yes” among those taken, averaged over the places in the order at which a “yes” stands. Guessing "
+        "gives the response rate.",
+        "Доля «да» среди взятых, усреднённая по тем местам в порядке, где стоит «да». Угадывание даёт долю отклика.",
     ),
-    term__lift=("Lift 10%, gain 50%", "Лифт 10 %, охват 50 %"),
+    term__lift=("Lift 10%, gain 50%", "Лифт 10\u00a0%, охват 50\u00a0%"),
     explain__lift=(
         "How many times as often the best tenth responds; which share of all responses the best half holds.",
-        "Во сколько раз чаще откликается лучшая десятая; какую долю всех откликов держит лучшая половина.",
+        "Во сколько раз чаще откликается лучшая десятая часть; какая доля всех откликов приходится на лучшую половину.",
     ),
     term__brier=("Brier, log loss, ECE", "Брайер, лог-потери, ECE"),
     explain__brier=(
@@ -703,12 +759,12 @@ TEXTS: dict[str, Text] = _texts(
         "Насколько вероятности далеки от случившегося: в среднем в квадрате, в логарифме и по модулю в десяти "
         "группах. Меньше — лучше.",
     ),
-    term__interval=("95% interval", "95 % интервал"),
+    term__interval=("95% interval", "95\u00a0% интервал"),
     explain__interval=(
-        "Where the number would lie in 95 of 100 repetitions on other rows of the same kind. It knows nothing of "
-        "changes to come.",
-        "Где оказалось бы число в 95 из 100 повторений на других строках того же рода. О будущих переменах он не "
-        "знает.",
+        "Made so that in 95 of 100 repetitions on other rows of the same kind it would hold the true number. It knows "
+        "nothing of changes to come.",
+        "Построен так, что в 95 случаях из 100 на других строках того же рода накрыл бы истинное число. О будущих "
+        "переменах он не знает.",
     ),
     term__profit=("Profit", "Прибыль"),
     explain__profit=(

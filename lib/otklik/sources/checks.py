@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -15,7 +15,7 @@ from otklik.lake.store import sql_text
 from otklik.session import frame_of
 from otklik.sources import contract as contracts
 from otklik.sources.contract import Contract, Format
-from otklik.sources.reader import quote_count, quoted_text
+from otklik.sources.reader import field_count, quote_count, quoted_text
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
 _REASONS_SHOWN = 3
@@ -151,12 +151,14 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
     is_rejected = F.size("_reasons") > 0
     is_in_quotes = ~is_rejected & F.col("_holds_records")
     noted = [rule for rule in contract.rules if rule.severity != "reject"]
+    is_nameless = ~is_rejected & reduce(and_, (F.col(name).isNull() for name in contract.key_columns))
     counts = judged.agg(
         F.count("*").alias("rows"),
         F.count_if(is_rejected).alias("rejected"),
         F.count_if("_is_duplicate").alias("duplicates"),
         F.count_if("_is_lookalike").alias("lookalikes"),
         F.count_if(is_in_quotes).alias("records_in_quotes"),
+        F.count_if(is_nameless).alias("without_key"),
         F.min(F.when(is_in_quotes, F.col("_record_no"))).alias("first_in_quotes"),
         *(
             F.count_if(~is_rejected & F.array_contains("_broken", rule.name)).alias(f"rule_{n}")
@@ -166,7 +168,7 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
     broken = {rule.name: counts[f"rule_{n}"] for n, rule in enumerate(noted) if counts[f"rule_{n}"]}
     severities = {rule.name: rule.severity for rule in noted}
     warnings = {name: rows for name, rows in broken.items() if severities[name] == "warn"}
-    warnings |= {name: counts[name] for name in ("lookalikes", "records_in_quotes") if counts[name]}
+    warnings |= {name: counts[name] for name in ("lookalikes", "records_in_quotes", "without_key") if counts[name]}
     return Balance(
         rows=counts.rows,
         accepted=counts.rows - counts.rejected - counts.duplicates,
@@ -263,7 +265,7 @@ def _has_quotes(format_: Format) -> bool:
 def _structural_reason(format_: Format) -> str:
     if not format_.is_delimited:
         return _reason("broken_json", rule=_literal("one JSON object per line"))
-    fields = _field_count(format_)
+    fields = field_count(format_)
     found = f"format_string('%d fields, %d expected', {fields}, _expected_fields)"
     few, many = _reason("too_few_fields", rule=found), _reason("too_many_fields", rule=found)
     by_count = f"CASE WHEN {fields} < _expected_fields THEN {few} ELSE {many} END"
@@ -368,12 +370,6 @@ def _holds_records(format_: Format) -> Column:
         & (F.contains(record, F.lit("\n")) | F.contains(record, F.lit("\r")))
         & F.forall(lines, lambda line: F.size(F.split(line, delimiter)) == expected)
     )
-
-
-def _field_count(format_: Format) -> str:
-    """The number of a record's fields, as SQL."""
-    bare = f"regexp_replace(_record, {sql_text(quoted_text(format_))}, '')" if _has_quotes(format_) else "_record"
-    return f"size(split({bare}, {sql_text(re.escape(format_.field_delimiter))}))"
 
 
 def _with_repeated(rows: DataFrame, name: str, key: list[str], is_out: Column, order: list[Column]) -> DataFrame:

@@ -66,6 +66,8 @@ _PATTERN_LETTERS: dict[str, Collection[int]] = (
     | {"y": range(1, 7), "D": range(1, 4), "S": range(1, 10), "a": (1,), "V": (2,), "O": (1, 4)}
 )
 
+#: Letters of a pattern that stand for a zone.
+ZONE_LETTERS = "VzOXxZ"
 _DECIMAL = re.compile(r"^decimal\(([1-9]|[12]\d|3[0-8]),\s?(\d|[12]\d|3[0-8])\)$")
 _DURATION = re.compile(r"^(\d{1,10})(s|min|h|d)$")
 _LONGEST = timedelta(days=100_000)
@@ -100,13 +102,15 @@ def _pattern_fault(pattern: str) -> str | None:
     runs = [match[0] for match in re.finditer(r"([A-Za-z])\1*", bare)]
     unknown = sorted({run[0] for run in runs} - set(_PATTERN_LETTERS))
     odd = sorted({run for run in runs if len(run) not in _PATTERN_LETTERS.get(run[0], ())})
-    depths = list(accumulate(1 if mark == "[" else -1 for mark in bare if mark in "[]"))
+    depths = list(accumulate((mark == "[") - (mark == "]") for mark in bare))
     faults = {
         "has a quote that is not closed": "'" in bare,
         f"has letters that no date is read by: {', '.join(unknown)} (as in dd.MM.yyyy HH:mm:ss)": bool(unknown),
         f"has more or fewer letters in a row than a date is read by: {', '.join(odd)}": bool(odd),
         "has brackets [ ] that do not match": min(depths, default=0) < 0 or bool(depths and depths[-1]),
         "has {, } or #, which must stand in quotes": bool(re.search(r"[{}#]", bare)),
+        "has a zone in brackets [ ]: where it is left out, time_zone would not hold; write one pattern with the zone "
+        "and one without": any(mark in ZONE_LETTERS and depth for mark, depth in zip(bare, depths, strict=True)),
         "is no date pattern": not runs,
     }
     return next((f"{pattern!r} {fault}" for fault, holds in faults.items() if holds), None)

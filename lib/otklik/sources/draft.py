@@ -17,6 +17,7 @@ from otklik.sources.sniff_parquet import is_parquet, read_parquet_sample
 _SAMPLE_BYTES = 4_000_000
 _MOST_LEVELS = 12
 _KEY_NAME = re.compile(r"(?:^|_)(?:id|key|code|no|nr|num|number|kod|nomer|uuid|guid)(?:_|$)")
+_MAY_BE_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2},\d{3}$")
 _LATIN = {
     **dict(zip("абвгдеёзийклмнопрстуфыэғқңөұүһіә", "abvgdeeziyklmnoprstufyegqnouuhia", strict=True)),
     **{"ж": "zh", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"},
@@ -46,19 +47,20 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
         guesses = [_as_declared(*column) for column in zip(guesses, sample.types, strict=True)]
     stem = re.sub(r"\.(?:csv|tsv|txt|jsonl?|ndjson|parquet|gz)\b", "", file.name, flags=re.IGNORECASE)
     extent = "the whole file" if sample.is_whole else f"the first {len(sample.rows):,} rows"
+    nulls = _null_tokens(guesses)
     lines = [
         f"# Drafted from {extent} of {_comment(file.name)}. Every line is a guess: read it, then delete this comment.",
         f"name = {_text(our_names([stem], TAKEN_SOURCE)[0])}",
         'meaning = ""',
         "",
-        *_format_lines(sample, guesses),
+        *_format_lines(sample, guesses, nulls),
         "",
         *_time_lines(names, guesses),
         "",
         *_key_lines(sample, names, guesses),
         "",
         "[columns]",
-        *(_column_line(*column, sample) for column in zip(names, sample.names, guesses, strict=True)),
+        *(_column_line(*column, sample, nulls) for column in zip(names, sample.names, guesses, strict=True)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -86,7 +88,12 @@ def our_names(names: Sequence[str], taken: str = "") -> list[str]:
     return ours
 
 
-def _format_lines(sample: Sample, guesses: list[Guess]) -> list[str]:
+def _null_tokens(guesses: list[Guess]) -> frozenset[str]:
+    """What stands for nothing in any column does so in every column."""
+    return frozenset(token for guess in guesses for token in guess.nulls)
+
+
+def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str]) -> list[str]:
     lines = ["[format]", f"kind = {_text(sample.kind)}"]
     if sample.kind == "csv":
         lines.append(f"delimiter = {_text(sample.delimiter)}")
@@ -99,11 +106,10 @@ def _format_lines(sample: Sample, guesses: list[Guess]) -> list[str]:
             lines.append("multiline = true")
     if sample.encoding != "utf-8":
         lines.append(f"encoding = {_text(sample.encoding)}")
-    nulls = sorted({token for guess in guesses for token in guess.nulls})
     if nulls:
-        lines.append(f"null_tokens = {_texts(['', *nulls])}")
+        lines.append(f"null_tokens = {_texts(['', *sorted(nulls)])}")
     if any(guess.has_decimal_comma for guess in guesses):
-        lines.append("decimal_comma = true")
+        lines.append(f"decimal_comma = true{_or_thousands(guesses)}")
     if any(guess.has_blank_groups for guess in guesses):
         lines.append('thousands_separator = " "')
     for type_, key in (("date", "date_formats"), ("timestamp", "timestamp_formats")):
@@ -113,6 +119,13 @@ def _format_lines(sample: Sample, guesses: list[Guess]) -> list[str]:
     if any(guess.type == "timestamp" and not any("epoch" in p for p in guess.patterns) for guess in guesses):
         lines.append('time_zone = "UTC"  # which zone are the times in?')
     return lines
+
+
+def _or_thousands(guesses: list[Guess]) -> str:
+    commas = [text for guess in guesses if guess.has_decimal_comma for text in guess.distinct if "," in text]
+    if all(_MAY_BE_THOUSANDS.match(text) for text in commas):
+        return '  # or thousands_separator = ","? every comma stands before three digits'
+    return ""
 
 
 def _ambiguity(patterns: list[str], guesses: list[Guess]) -> str:
@@ -158,13 +171,13 @@ def _candidate_keys(sample: Sample, names: list[str], guesses: list[Guess]) -> l
     ]
 
 
-def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample) -> str:
+def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample, nulls: frozenset[str]) -> str:
     parts = []
     if theirs.strip() != ours:
         parts.append(f"source = {_text(theirs.strip())}")
     parts.append(f"type = {_text(guess.type)}")
     remark = ""
-    if sample.is_whole and not guess.has_empty:
+    if sample.is_whole and not guess.has_empty and not nulls & guess.distinct:
         parts.append("required = true")
     if guess.is_personal:
         parts.append("personal = true")

@@ -11,10 +11,12 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from otklik.sources.contract import BLANKS, Contract, Format
 from otklik.sources.header import Header
-from otklik.sources.reader import Records
+from otklik.sources.reader import Records, field_count
 from otklik.sources.values import cleaned, typed
 
 _BAD = "_bad"
+#: How many fields more than twice as many as there are names a record is still cut into.
+_SPARE_FIELDS = 20_480
 
 
 def with_fields(records: Records, contract: Contract) -> DataFrame:
@@ -75,6 +77,9 @@ def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> D
     """Add `_fields`, a struct of texts f0, f1 … in the file's order, and `_is_malformed`."""
     names = [f"f{n}" for n in range(len(header.names))]
     schema = StructType([StructField(name, StringType()) for name in [*names, _BAD]])
+    most = 2 * len(names) + _SPARE_FIELDS
+    # Of a record with more fields from_csv makes an error that stops the file and quotes the record.
+    is_endless = F.when(F.octet_length("_record") > most, F.expr(field_count(format_)) > most).otherwise(F.lit(False))
     options = {
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": _BAD,
@@ -83,11 +88,12 @@ def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> D
         "escape": format_.escape or format_.quote or "\\",
         "ignoreLeadingWhiteSpace": "true",
         "ignoreTrailingWhiteSpace": "true",
-        "maxColumns": str(2 * len(names) + 20_480),
+        "maxColumns": str(most),
         "maxCharsPerColumn": "-1",
     }
-    fields = F.from_csv("_record", F.lit(schema.simpleString()), options)
-    return raw.withColumn("_fields", fields).withColumn("_is_malformed", F.col("_fields").getField(_BAD).isNotNull())
+    fields = F.from_csv(F.when(~is_endless, F.col("_record")), F.lit(schema.simpleString()), options)
+    is_malformed = is_endless | F.col("_fields").getField(_BAD).isNotNull()
+    return raw.withColumn("_fields", fields).withColumn("_is_malformed", is_malformed)
 
 
 def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> DataFrame:

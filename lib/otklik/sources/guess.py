@@ -180,8 +180,9 @@ def _type_of(name: str, values: frozenset[str], comma_is_free: bool, is_sorted: 
 
 
 def _are_codes(values: Iterable[str]) -> bool:
-    """Whether some whole number starts with a zero (codes and postal codes do), so that it must stay text."""
-    return any(re.match(r"^0\d+$", text) for text in values)
+    """Whether some whole number must stay text: it starts with a zero (codes and postal codes do), or a number would
+    lose its last digits (account numbers)."""
+    return any(re.match(r"^0\d+$|^[+-]?\d{19,}$", text) for text in values)
 
 
 def _epoch(name: str, values: Iterable[str], is_sorted: bool) -> str | None:

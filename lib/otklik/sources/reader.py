@@ -17,8 +17,10 @@ from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import DecimalType
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
+from otklik.lake.store import sql_text
 from otklik.row_faults import fails_on_a_row
 from otklik.sources.contract import CHARSETS, Contract, Format
 from otklik.sources.header import Header, given_header, match_header, split_header
@@ -27,6 +29,8 @@ from otklik.surroundings import surroundings_fault
 
 _MOST_JSON_KEYS = 20_000
 _LINES_TRIED = 100
+#: Down to this many digits after the point Java writes a decimal without an exponent, whatever it is.
+_PLAIN_SCALE = 6
 #: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
 PARQUET_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 PARQUET_LOCAL_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
@@ -153,8 +157,15 @@ def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str
         "timestampFormat": PARQUET_TIME_PATTERN,
         "timestampNTZFormat": PARQUET_LOCAL_TIME_PATTERN,
     }
+    # Small fractions would be written with an exponent, which no decimal is read from.
+    fields = [
+        F.col(f"`{field.name}`").cast("string").alias(field.name)
+        if isinstance(field.dataType, DecimalType) and field.dataType.scale > _PLAIN_SCALE
+        else F.col(f"`{field.name}`")
+        for field in rows.schema
+    ]
     lines = rows.select(
-        F.to_json(F.struct("*"), options).alias("record"),
+        F.to_json(F.struct(*fields), options).alias("record"),
         F.lit(False).alias("has_invalid_bytes"),
         F.col("_metadata.file_block_start").alias(BLOCK_START),
         F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
@@ -350,6 +361,12 @@ def quoted_text(format_: Format) -> str:
         return f"{quote}(?:[^{quote}]++|{quote}{quote})*+{quote}"
     escape = re.escape(format_.escape)
     return f"{quote}(?:[^{quote}{escape}]++|{escape}(?s:.)|{quote}{quote})*+{quote}"
+
+
+def field_count(format_: Format) -> str:
+    """The number of fields of the delimited `_record`, as SQL."""
+    bare = f"regexp_replace(_record, {sql_text(quoted_text(format_))}, '')" if format_.quote else "_record"
+    return f"size(split({bare}, {sql_text(re.escape(format_.field_delimiter))}))"
 
 
 def _well_formed(format_: Format) -> str:

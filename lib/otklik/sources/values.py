@@ -7,7 +7,7 @@ import re
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from otklik.sources.contract import BLANKS, Format
+from otklik.sources.contract import BLANKS, ZONE_LETTERS, Format
 from otklik.sources.reader import PARQUET_LOCAL_TIME_PATTERN, PARQUET_TIME_PATTERN
 
 #: Read as boolean, in any case.
@@ -96,7 +96,8 @@ def _number(number: Column, type_: str) -> Column:
         value = number.try_cast("double")
         return F.when(is_decimal & (F.abs(value) < float("inf")), value)
     scale = int(type_.rstrip(")").partition(",")[2])
-    keeps_digits = F.rlike(number, F.lit(rf"^[+-]?(?:\d++(?:\.\d{{0,{scale}}}0*)?|\.\d{{1,{scale or 1}}}0*)$"))
+    begins_with_point = rf"|\.\d{{1,{scale}}}0*" if scale else ""
+    keeps_digits = F.rlike(number, F.lit(rf"^[+-]?(?:\d++(?:\.\d{{0,{scale}}}0*)?{begins_with_point})$"))
     return F.when(keeps_digits, number.try_cast(spark_type(type_)))
 
 
@@ -125,4 +126,4 @@ def _timestamp(text: Column, pattern: str, time_zone: str) -> Column:
 
 def _names_zone(pattern: str) -> bool:
     bare = re.sub(r"'(?:[^']|'')*'", "", pattern)
-    return any(letter in bare for letter in "VzOXxZ")
+    return any(letter in bare for letter in ZONE_LETTERS)

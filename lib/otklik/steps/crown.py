@@ -32,7 +32,7 @@ from otklik.models.calibrate import Calibrator
 from otklik.models.drift import SCORE, Bins, bins_of, counts_in
 from otklik.models.evaluate import auc
 from otklik.models.portable import PortableModel, Predict, Slots, permutation_importance
-from otklik.models.prepare import Slot, matrix, means_of, sample
+from otklik.models.prepare import SAMPLE_ROWS, Slot, matrix, means_of, sample
 from otklik.models.split import TIME_TEST
 from otklik.models.training import (
     WITHOUT,
@@ -348,7 +348,7 @@ def _serving(question: Question, contest: Contest, finals: Finals) -> registry.S
     )
     expected = counts_in(rows, bins)
     # Not the probability: on a time split another calibrator serves than the one of the folds.
-    scores = np.sort(judgement.tested.margin)
+    scores = np.sort(judgement.tested.margin if finals.chosen != "decision_tree" else _leaves(contest, finals))
     cuts = sorted({float(x) for x in np.quantile(scores, np.arange(1, 10) / 10, method="nearest")})
     of_scores = Bins(SCORE, edges=tuple(cuts))
     counts = np.bincount(np.searchsorted(cuts, scores, side="left"), minlength=len(of_scores.names))
@@ -365,6 +365,12 @@ def _serving(question: Question, contest: Contest, finals: Finals) -> registry.S
         [*bins, of_scores],
         {**expected, SCORE: [int(count) for count in counts]},
     )
+
+
+def _leaves(contest: Contest, finals: Finals) -> Floats:
+    """What one tree says of rows that it was fitted on: it has a value per leaf, and those of fold trees are others."""
+    rows = sample(contest.prepared["random"], [_numbers()], SAMPLE_ROWS, len(contest.labelled.label), "leaves")
+    return finals.champion.raw_score(matrix(rows, "numbers"))
 
 
 def _calibrator(contest: Contest, finals: Finals, method: calibrate.Wanted) -> Calibrator:

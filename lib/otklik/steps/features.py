@@ -76,6 +76,11 @@ def build_features(job: Job, question: Question | None = None) -> int:
         step.rows(counts.positives, "positive")
         step.rows(counts.immature, "immature")
         step.rows(counts.unlabelled, "unlabelled")
+    if counts.only_yes_after is not None:
+        job.progress.warn(
+            f"after {counts.only_yes_after:%Y-%m-%d %H:%M} every answer is a yes, and other rows have none yet: the "
+            "file with the answers is older than the moment asked about; give --as-of the moment it was drawn"
+        )
     return 0
 
 

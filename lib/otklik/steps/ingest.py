@@ -32,6 +32,10 @@ from otklik.steps.starts import noted, start_of
 _STATISTICS = 32
 #: Property of a silver table with personal columns: the fingerprint of the key that made its pseudonyms.
 _KEY_OF_THEN = "pseudonyms.key_fingerprint"
+#: Under which property a silver table keeps its columns that are known only after the decision.
+_LATE = "otklik.after_decision"
+#: Under which property a silver table keeps the columns that named its rows when it was made.
+_ROWS_NAMED_BY = "rows.named_by"
 #: The balance of a file that was refused as a whole.
 _NO_ROWS = checks.Balance(0, 0, 0, 0, {}, {})
 
@@ -86,9 +90,12 @@ def ingest_files(job: Job) -> int:
             facts = files.describe(job.lake.spark, path)
             arrival = Arrival(contract, contract_hash, path, facts, job.clock(), given_hash)
             entries.append(_ingest(job, ledger, arrival, key, bases))
-    versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
-    rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
-    record_run(job.lake, run.done(job.clock(), versions, rows, accepted, f"{len(entries)} files"))
+    # What was loaded before was not read again, and its versions are not what this run wrote.
+    taken = [entry for entry in entries if entry.started_at >= run.started_at]
+    versions = {table: version for entry in taken for table, version in entry.table_versions.items()}
+    rows, accepted = sum(entry.rows for entry in taken), sum(entry.accepted for entry in taken)
+    message = f"{len(taken)} files taken in, {len(entries) - len(taken)} were there"
+    record_run(job.lake, run.done(job.clock(), versions, rows, accepted, message))
     return 0
 
 
@@ -239,8 +246,9 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
     """See that the tables of a source fit its contract before anything is written.
 
     Raises:
-        ConfigurationError: if other columns were declared, or marked as personal, when they were made. What they hold
-            would stay as it is: raw values of a column that is personal only from now on, for everybody to read.
+        ConfigurationError: if other columns were declared, or marked as personal or as known only after the decision,
+            or named a row, when they were made. What they hold would stay as it is: raw values of a column that is
+            personal only from now on, for everybody to read; a leak that no model is kept from; a key several times.
     """
     silver = silver_table(contract)
     cure = "ingest into a fresh lake, or undo the change of the contract"
@@ -250,6 +258,19 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
             f"its columns are not those of the contract: {', '.join(changed) or 'they stand in another order'}",
             where=silver.name,
             cure=cure,
+        )
+    properties = lake.properties(silver.name)
+    named_by = properties.get(_ROWS_NAMED_BY, silver.properties[_ROWS_NAMED_BY])
+    if named_by != silver.properties[_ROWS_NAMED_BY]:
+        raise ConfigurationError(f"was made when the contract's key was {named_by}", where=silver.name, cure=cure)
+    late, late_then = silver.properties.get(_LATE, ""), properties.get(_LATE, "")
+    if properties and late != late_then:
+        raise ConfigurationError(
+            "was made when the contract said of other columns that they are known only after the decision: "
+            f"{late_then or 'of none'}",
+            where=silver.name,
+            cure=f"where the contract is right now: ALTER TABLE {lake.reference(silver.name)} SET TBLPROPERTIES "
+            f"('{_LATE}' = '{late}'); else undo its change",
         )
     in_bronze = ["record"] if contract.personal_columns else []
     for table, personal in ((silver.name, contract.personal_columns), (f"bronze.{contract.name}", in_bronze)):
@@ -404,12 +425,16 @@ def silver_table(contract: Contract) -> Table:
     elif contract.time.known == "arrival":
         columns.append(Column("_known_at", "TIMESTAMP", "when the fact became known: when its file arrived"))
     counted = [c.name for c in columns if c.name not in contract.personal_columns][:_STATISTICS]
-    properties = {**SILVER.properties, "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in counted)}
+    properties = {
+        **SILVER.properties,
+        "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in counted),
+        _ROWS_NAMED_BY: ",".join(contract.key_columns),
+    }
     if contract.personal_columns:
         properties["otklik.personal"] = ",".join(contract.personal_columns)
     late = [name for name, column in contract.columns.items() if column.known == "after_decision"]
     if late:
-        properties["otklik.after_decision"] = ",".join(late)
+        properties[_LATE] = ",".join(late)
     return SILVER.of(contract.name, tuple(columns), key=tuple(contract.key_columns), properties=properties)
 
 

@@ -37,7 +37,7 @@ def score_rows(job: Job, question: Question | None = None) -> int:
     question = question or asked(job, "score")
     with noted(job, question.start(job, "score", {})):
         before = features_run(job, question)
-        champion = load_champion(job.lake, question.task.name)
+        champion = _champion(job, question)
     for refusal in champion.refused:
         job.progress.warn(f"{refusal}; the champion before it serves")
     table = f"gold.{question.task.name}_features"
@@ -65,6 +65,20 @@ def score_rows(job: Job, question: Question | None = None) -> int:
     message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
     return _warned(job, question, champion, message)
+
+
+def _champion(job: Job, question: Question) -> Champion:
+    """The model that served at the moment; a later one may have learnt from the very answers that are asked for."""
+    name = question.task.name
+    try:
+        return load_champion(job.lake, name, trained_by=question.as_of)
+    except MissingResultError:
+        champion = load_champion(job.lake, name)
+    job.progress.warn(
+        f"the champion was trained as of {champion.row['trained_at']:%Y-%m-%d}, later than this question's moment: it "
+        "may have learnt from the answers of rows that have none here"
+    )
+    return champion
 
 
 def _warned(job: Job, question: Question, champion: Champion, message: str) -> int:

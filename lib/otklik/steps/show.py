@@ -7,11 +7,12 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import Row
+from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
 from otklik.steps.context import Job
@@ -26,11 +27,23 @@ def show_table(job: Job) -> int:
     if job.options["limit"] < 0:
         raise ConfigurationError("a number of rows is not negative", where="--limit", cure="give 0 or more")
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
+    # Moments come as numbers: as Python has them they would pass through the machine's own zone, in which the first and
+    # the last years have no room.
+    moments = {name for name, kind in rows.dtypes if kind == "timestamp"}
+    columns = [F.unix_micros(f"`{name}`") if name in moments else F.col(f"`{name}`") for name in rows.columns]
     with clear_conditions():
-        found = [[plain(value) for value in row] for row in rows.limit(job.options["limit"]).collect()]
+        collected = rows.select(*columns).limit(job.options["limit"]).collect()
+    found = [
+        [plain(_moment(value) if name in moments else value) for name, value in zip(rows.columns, row, strict=True)]
+        for row in collected
+    ]
     form = {"json": as_json, "csv": as_csv, "table": as_table}[job.options["format"]]
     job.print_result(form(rows.columns, found))
     return 0
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
 
 
 def plain(value: Any) -> Any:

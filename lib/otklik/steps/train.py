@@ -187,6 +187,7 @@ def _rules(task: Task) -> Rules:
         frozenset(settings.log_scale),
         frozenset(settings.categorical),
         settings.bands,
+        frozenset(settings.filled),
     )
 
 
@@ -268,6 +269,11 @@ def verdict_on(task: Task, board: pd.DataFrame) -> str:
     """
     rows = decisive(board, time_ordered=task.rows.time_ordered)
     best = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False).iloc[0]
+    if pd.isna(best["auc_low"]):
+        return (
+            f"how good it is cannot be told: {best['model']}: AUC {best['auc']:.3f} on {best['rows']} rows, too few "
+            "decision moments or answers for an interval"
+        )
     numbers = f"{best['model']}: AUC {best['auc']:.3f} [{best['auc_low']:.3f}, {best['auc_high']:.3f}]"
     if best["auc_low"] > 0.5:
         return (

@@ -16,5 +16,5 @@ LEFT JOIN {contacts} AS planned ON planned.contact_id = r.key
 LEFT JOIN {contacts} AS earlier
     ON earlier.customer_id = r.unit
     AND earlier.contacted_at < r.moment
-    AND earlier.known_at <= r.moment
+    AND (earlier.known_at <= r.moment OR earlier.known_at IS NULL)
 GROUP BY r.key, r.moment

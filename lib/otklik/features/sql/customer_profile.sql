@@ -1,6 +1,7 @@
 -- Who the customer is, as known at the moment. Nothing personal: names, addresses and numbers stay out.
 -- Silver keeps the newest version of a customer. What may have been otherwise before that version was made is empty at
--- earlier moments: today's income is not what was known then.
+-- earlier moments: today's income is not what was known then. Name these columns in preparation.filled: that a customer
+-- was changed later, by saying yes perhaps, must not tell a model anything.
 -- column age: age, full years | возраст, полных лет
 -- column sex: sex | пол
 -- column city: city | город
@@ -27,4 +28,4 @@ SELECT
 FROM {rows} AS r
 LEFT JOIN {customers} AS c
     ON c.customer_id = r.unit
-    AND c.known_at <= r.moment
+    AND (c.known_at <= r.moment OR c.known_at IS NULL)

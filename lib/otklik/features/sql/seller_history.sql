@@ -4,7 +4,8 @@
   Setting: windows, in days of 24 hours; 365 is always looked at.
 #}
 {% set windows = windows | map('whole') | list %}
--- column days_since_last_post: days from the seller's last post to the moment, at most 365, empty without one | дней от последней записи продавца, не больше 365, пусто, если её нет
+{% set longest = ([365] + windows) | max %}
+-- column days_since_last_post: days from the seller's last post to the moment, at most {{ longest }}, empty without one | дней от последней записи продавца, не больше {{ longest }}, пусто, если её нет
 -- column top_quarter_begins: 75th percentile of the shares of the seller's posts of the last 365 days | 75-й процентиль числа репостов у записей продавца за последние 365 дн.
 -- column same_type_posts_365d: posts of the planned type in the last 365 days | записей того же вида за последние 365 дн.
 -- column same_type_mean_shares_365d: mean shares of those posts, empty without any | среднее число репостов у этих записей, пусто, если их нет
@@ -39,7 +40,7 @@ earlier AS (
     INNER JOIN posts AS before
         ON before.seller = planned.seller
         AND before.published_at < r.moment
-        AND before.published_at > r.moment - INTERVAL '8760' HOUR
+        AND before.published_at > r.moment - INTERVAL '{{ longest * 24 }}' HOUR
         AND (before.known_at <= r.moment OR before.known_at IS NULL)
 ),
 
@@ -56,7 +57,7 @@ in_windows AS (
         percentile(num_{{ measure }}, 0.5) {{ within(days) }} AS median_{{ measure }}_{{ days }}d,
 {% endfor %}
 {% endfor %}
-        percentile(num_shares, 0.75) AS top_quarter_begins
+        percentile(num_shares, 0.75) {{ within(365) }} AS top_quarter_begins
     FROM earlier
     GROUP BY key, moment
 ),
@@ -70,7 +71,7 @@ of_the_type AS (
         avg(CAST(earlier.num_shares > in_windows.top_quarter_begins AS INT)) AS same_type_top_share_365d
     FROM earlier
     INNER JOIN in_windows ON in_windows.key = earlier.key AND in_windows.moment = earlier.moment
-    WHERE earlier.is_same_type
+    WHERE earlier.is_same_type AND earlier.us_before < 365 * 86400000000
     GROUP BY earlier.key, earlier.moment
 )
 

@@ -109,6 +109,7 @@ def register_model(
     bins: Sequence[Bins] = (),
     expected: Mapping[str, Sequence[int]] | None = None,
     rows_hash: str = "",
+    name: str = "logistic_regression",
     **changes: Any,
 ) -> Path:
     """Register a logistic regression on `age` that was never fitted, as run `run_<sequence>`; returns its folder.
@@ -120,13 +121,14 @@ def register_model(
         bins: how training counted.
         expected: what it counted.
         rows_hash: of the SELECT that gave the training's rows.
+        name: what the model is called.
         changes: to the pointer row.
     """
     model = LinearModel(Slots(("age",), ("age",)), np.array([1.0]), float(sequence), np.array([0.0]))
     slot = Slot("age", "age", None, "coalesce(CAST(`age` AS DOUBLE), 0.0D)", False)
     as_it_is, folds = Calibrator("identity", "log_odds"), range(4)
     serving = registry.ServingModel(
-        "logistic_regression",
+        name,
         Preparation((slot,), ()),
         model,
         as_it_is,

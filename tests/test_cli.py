@@ -270,6 +270,10 @@ def test_a_fitting_java_on_the_path_is_taken(prints: str, tmp_path: Path, monkey
     _require_java()
 
 
-def test_debug_shows_the_failure_itself() -> None:
-    with pytest.raises(ConfigurationError):
-        main(["check", "no/such.toml", "--debug"])
+def test_debug_shows_the_failure_itself_before_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["check", "no/such.toml", "--debug"])
+
+    said = capsys.readouterr().err
+    assert code == ConfigurationError.exit_code
+    assert said.startswith("Traceback (most recent call last):")
+    assert said.splitlines()[-1].startswith("otklik: no/such.toml: ")

@@ -14,9 +14,9 @@ from otklik.errors import ConfigurationError
 
 def test_a_line_is_a_key_and_a_value_with_blanks_in_it(tmp_path: Path) -> None:
     file = tmp_path / "mine.conf"
-    file.write_text("# why\n\n spark.a   1 2\nspark.b true\n", encoding="utf-8")
+    file.write_text("# why\n\n spark.a   1 2\nspark.b=true\nspark.c = -Dd=e:f\nspark.g\th\n", encoding="utf-8")
 
-    assert read_properties(file) == {"spark.a": "1 2", "spark.b": "true"}
+    assert read_properties(file) == {"spark.a": "1 2", "spark.b": "true", "spark.c": "-Dd=e:f", "spark.g": "h"}
 
 
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:

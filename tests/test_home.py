@@ -31,3 +31,4 @@ def test_what_was_installed_is_found_beside_the_package(
 def test_a_checkout_comes_before_what_is_installed_and_a_chosen_home_before_both(tmp_path: Path) -> None:
     assert find_home(None).path == PROJECT
     assert find_home(str(tmp_path)).path == tmp_path
+    assert find_home(".").path == Path.cwd()

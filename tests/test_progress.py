@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
@@ -55,6 +56,24 @@ def test_a_terminal_sees_the_step_that_runs_and_then_its_line() -> None:
     running, _, done = said.getvalue().rpartition("\r\x1b[2K")
     assert running.startswith("\r\x1b[2K… train")
     assert done.split() == ["train", "7", "rows", done.split()[-2], "s"]
+
+
+def test_the_running_step_fits_into_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    said = io.StringIO()
+
+    with Progress(said, seconds_since_start(), is_live=True).step("train"):
+        while "train" not in said.getvalue():
+            sleep(0.01)
+
+    assert all(len(line) < 60 for line in said.getvalue().split("\r\x1b[2K")[:-1])
+
+
+def test_where_nobody_reads_any_more_the_work_goes_on() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
+        work(Progress(stream, seconds_since_start(), is_live=False))
 
 
 def test_a_machine_reads_one_object_per_line() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import io
 import logging
 import os
 import re
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -266,6 +268,9 @@ def _common(sub: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    # In a locale without our letters a result is better spelt than not printed.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = parser().parse_args(arguments)
     command = next(c for c in COMMANDS if c.name == given.command)
     if not given.debug:
@@ -280,8 +285,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if stop is not None:
             progress.fail(f"stopped by {stop.by}; {command.how_again(given)}", stop.exit_code)
             return stop.exit_code
+        if given.debug:
+            traceback.print_exception(fault)
         clear = fault if isinstance(fault, OtklikError) else surroundings_fault(fault, command.name)
-        return _fail(clear or _unforeseen(fault, command.name), progress, given.debug)
+        said = clear or _unforeseen(fault, command.name)
+        progress.fail(said.line(), said.exit_code)
+        return said.exit_code
 
 
 def _progress(given: argparse.Namespace) -> Progress:
@@ -377,13 +386,6 @@ def run_job(name: str) -> None:
 def entry_point() -> None:
     """The command `otklik`."""
     sys.exit(main())
-
-
-def _fail(fault: OtklikError, progress: Progress, debug: bool) -> int:
-    if debug:
-        raise fault
-    progress.fail(fault.line(), fault.exit_code)
-    return fault.exit_code
 
 
 def _overrides(given: argparse.Namespace) -> dict[str, Any]:

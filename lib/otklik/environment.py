@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ class Environment(Strict):
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """Read a Spark properties file: `key value` per line, # for comments.
+    """Read a Spark properties file: `key value` or `key=value` per line, # for comments, as Spark reads it.
 
     Raises:
         ConfigurationError: if the file is missing or a line has no value.
@@ -34,10 +35,10 @@ def read_properties(path: Path) -> dict[str, str]:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        key, _, value = text.partition(" ")
-        if not value.strip():
+        key, value = [*re.split(r"\s*[=:]\s*|\s+", text, maxsplit=1), ""][:2]
+        if not value:
             raise ConfigurationError(
                 f"line {number}: {key} has no value", where=str(path), cure="write the key, a blank and the value"
             )
-        properties[key] = value.strip()
+        properties[key] = value
     return properties

@@ -63,7 +63,7 @@ def find_home(chosen: str | None) -> Home:
     package elsewhere (--target, the libraries of a Databricks cluster), of that place.
     """
     if chosen:
-        return Home(Path(chosen))
+        return Home(Path(chosen).expanduser().absolute())
     above = Path(otklik.__file__).parents[1:]
     for place in (above[1], *(folder / "share" / "otklik" for folder in above)):
         if (place / "conf").is_dir() and (place / "jobs").is_dir():

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TextIO
+
+#: Puts a terminal's cursor at the beginning of its line and clears it.
+_CLEARED = "\r\x1b[2K"
 
 
 @dataclass
@@ -51,8 +56,7 @@ class Progress:
 
     def line(self, text: str) -> None:
         """One line of its own."""
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        self._write_out(f"{_CLEARED if self._is_live else ''}{text}\n")
 
     def warn(self, text: str) -> None:
         """One line about what the user should look into."""
@@ -77,8 +81,7 @@ class Progress:
             done.set()
             if self._is_live:
                 ticker.join()
-                self._stream.write("\r\x1b[2K")
-                self._stream.flush()
+                self._write_out(_CLEARED)
         self._done(step, self._seconds() - start)
 
     def _done(self, step: Step, seconds: float) -> None:
@@ -87,8 +90,18 @@ class Progress:
 
     def _tick(self, step: Step, start: float, done: threading.Event) -> None:
         while not done.wait(0.5):
-            self._stream.write(f"\r\x1b[2K… {step.name:<34} {step.now:<44} {self._seconds() - start:6.0f} s")
+            now = f"… {step.name:<34} {step.now:<44} {self._seconds() - start:6.0f} s"
+            # A line that wraps could not be cleared.
+            self._write_out(f"{_CLEARED}{now[: shutil.get_terminal_size().columns - 1]}")
+
+    def _write_out(self, text: str) -> None:
+        """Where nobody reads any more, the work goes on without a word."""
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except BrokenPipeError:
+            # What is left in the buffer would be tried once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 class JsonProgress(Progress):

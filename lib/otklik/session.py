@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import psutil
 import pyarrow as pa
+import pyspark
 from pyspark import accumulators
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -108,6 +109,7 @@ def start(
     needed = {**REQUIRED_PROPERTIES, **properties}
     if not submitted:
         needed |= _with_class_archive(needed)
+        _use_own_spark()
         # Spark starts its Python workers with `python3` from PATH otherwise, and they miss our packages.
         os.environ["PYSPARK_PYTHON"] = sys.executable
     for key, value in needed.items():
@@ -116,6 +118,14 @@ def start(
     with _output_to(jvm_log), _without_warnings():
         spark = builder.getOrCreate()
     return Session(spark, is_ours=True, refused=_set_runtime_properties(spark))
+
+
+def _use_own_spark() -> None:
+    """Start the Spark that is installed with us, with our properties, and not the one that the shell speaks of."""
+    own = Path(pyspark.__file__).parent
+    if (own / "bin" / "spark-submit").is_file():
+        os.environ["SPARK_HOME"] = str(own)
+        os.environ.pop("SPARK_CONF_DIR", None)
 
 
 @contextlib.contextmanager

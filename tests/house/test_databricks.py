@@ -183,7 +183,7 @@ class Bundle(Part):
     bundle: dict[Literal["name"], str]
     variables: dict[str, Variable]
     artifacts: dict[str, Artifact]
-    sync: dict[Literal["exclude"], list[str]]
+    sync: dict[Literal["paths"], list[str]]
     resources: Resources
     targets: dict[str, Target]
 
@@ -193,9 +193,9 @@ def values(target: str) -> dict[str, str]:
     given = {name: variable["default"] for name, variable in BUNDLE["variables"].items() if "default" in variable}
     given |= BUNDLE["targets"][target]["variables"]
     given |= {name: f"{name}-of-user" for name in ASKED[target]}
-    return {"bundle.name": BUNDLE["bundle"]["name"], "bundle.target": target} | {
-        f"var.{k}": v for k, v in given.items()
-    }
+    of_the_platform = {"bundle.name": BUNDLE["bundle"]["name"], "bundle.target": target}
+    of_the_platform["workspace.current_user.userName"] = "deployer@example.kz"
+    return of_the_platform | {f"var.{k}": v for k, v in given.items()}
 
 
 def resolved(part: Any, meanings: Mapping[str, str]) -> Any:
@@ -274,6 +274,7 @@ def test_one_target_is_for_trying_and_one_for_work() -> None:
     assert (prod.mode, prod.default) == ("production", False)
     assert prod.run_as is not None, "what a person started must not stop when the person leaves"
     assert prod.workspace is not None
+    assert prod.workspace.root_path.startswith("/Workspace/Users/"), "everybody could change what runs with the key"
     for target in (dev, prod):
         assert target.variables["lake"].startswith(f"/Volumes/{target.variables['catalog']}/")
         assert target.variables["landing"].startswith(f"/Volumes/{target.variables['catalog']}/")

@@ -77,6 +77,8 @@ def test_where_a_budget_limits_the_list_nobody_is_told_to_contact_everybody(
 
     assert told(make_facts(action_value=values)).verdict == "everybody"
     assert told(make_facts(action_value=values, task={"decision": decision})).verdict == "gain"
+    ample = {**decision, "budget": 3000.0}
+    assert told(make_facts(action_value=values, task={"decision": ample})).verdict == "everybody"
     unpaid = make_facts(action_value=action_values(customers=0), task={"decision": {**decision, "budget": 2.0}})
     assert "the budget of 2 pays for no contact" in told(unpaid).sentences[2]
 
@@ -96,9 +98,10 @@ def test_only_what_is_lost_within_a_moment_is_knowing_the_day(
 def test_the_share_that_was_tested_is_that_of_the_rows_and_not_of_the_settings(
     make_facts: MakeFacts, board_row: Row
 ) -> None:
-    facts = make_facts(scoreboard=pd.DataFrame([board_row(rows=330)]))
+    """What is labelled today says nothing of a test that was made before."""
+    rows = pd.DataFrame([board_row(rows=330), board_row(rows=990, split="random")])
 
-    assert "the last 33% in time" in told(facts).sentences[0]
+    assert "the last 33% in time" in told(make_facts(scoreboard=rows)).sentences[0]
 
 
 def test_without_cost_and_value_there_is_no_list_to_speak_of(make_facts: MakeFacts) -> None:

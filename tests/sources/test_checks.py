@@ -66,9 +66,10 @@ def test_a_field_of_ten_megabytes_rejects_its_own_record(judge, make_contract) -
 
 
 def test_a_record_of_endless_fields_is_rejected_alone(judge, make_contract) -> None:
-    judged = judge(f'id,note\n1,a\n2{",x" * 30_000}\n3,"{"," * 30_000}"\n', make_contract())
+    fields = ",x" * 30_000
+    judged = judge(f'id,note\n1,a\n2{fields}\n3,"{fields}"\n4,5"{fields},6"\n', make_contract())
 
-    assert reasons_by_record(judged) == {2: [("too_many_fields", None)]}
+    assert reasons_by_record(judged) == {2: [("too_many_fields", None)], 4: [("too_many_fields", None)]}
 
 
 def test_rows_without_any_key_are_warned_of(judge, make_contract) -> None:

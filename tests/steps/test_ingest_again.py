@@ -177,7 +177,7 @@ def test_a_loaded_content_under_a_name_that_has_another_one_follows_the_contract
             'text = { type = "string", personal = true }',
             "was made when the contract marked other columns as personal: text",
         ),
-        pytest.param('["id"] }', '"all" }', "was made when the contract's key was id", marks=pytest.mark.long),
+        pytest.param('["id"] }', '"all" }', "was made when a row was named by id", marks=pytest.mark.long),
     ],
 )
 def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
@@ -199,19 +199,34 @@ def test_a_column_that_turns_out_to_be_known_only_afterwards_must_be_marked_in_t
     take_in("june.csv", "1,a")
     late = CALLS.replace('text = { type = "string" }', 'text = { type = "string", known = "after_decision" }')
 
-    with pytest.raises(ConfigurationError, match="only after the decision: of none → where the contract is") as caught:
+    with pytest.raises(ConfigurationError, match="only after the decision: of none → if the contract is") as caught:
         take_in("july.csv", "2,b", contract=late)
-    lake.spark.sql(caught.value.line().partition("right now: ")[2].partition(";")[0])
+    lake.spark.sql(caught.value.line().partition("as it stands: ")[2].partition(";")[0])
     take_in("july.csv", "2,b", contract=late)
 
     assert lake.marked_columns("silver.calls")["after_decision"] == ["text"]
     assert silver(lake) == {1: "a", 2: "b"}
 
 
+def test_marks_and_keys_that_are_called_like_secrets_are_known(lake: Lake, take_in: TakeIn) -> None:
+    contract = CALLS.replace(
+        'text = { type = "string" }', 'page_url = { source = "text", type = "string", known = "after_decision" }'
+    )
+    contract = contract.replace('columns = ["id"]', 'columns = "all"')
+
+    take_in("june.csv", "1,a", contract=contract)
+    take_in("july.csv", "2,b", contract=contract)
+
+    assert lake.marked_columns("silver.calls")["after_decision"] == ["page_url"]
+    assert lake.read("silver.calls").count() == 2
+
+
 def test_a_run_counts_what_it_took_in_and_not_what_was_there(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a", "2,b")
-    (tmp_path / "july.csv").write_text("id,text\n3,c\n", encoding="utf-8")
-    source, paths = str(tmp_path / "calls.toml"), [str(tmp_path / name) for name in ("july.csv", "june.csv")]
+    for name in ("july.csv", "july again.csv"):
+        (tmp_path / name).write_text("id,text\n3,c\n", encoding="utf-8")
+    source = str(tmp_path / "calls.toml")
+    paths = [str(tmp_path / name) for name in ("july.csv", "july again.csv", "june.csv")]
 
     ingest.ingest_files(job_on(lake, tmp_path, source=source, paths=paths))
 
@@ -219,7 +234,7 @@ def test_a_run_counts_what_it_took_in_and_not_what_was_there(lake: Lake, take_in
     assert newest is not None
     assert (newest.rows_in, newest.rows_out) == (1, 1)
     assert newest.outputs["silver.calls"] == lake.version("silver.calls")
-    assert newest.message == "1 files taken in, 1 were there"
+    assert newest.message == "files taken in: 1, there before: 2"
 
 
 def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(lake: Lake, take_in: TakeIn) -> None:

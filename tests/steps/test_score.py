@@ -30,6 +30,7 @@ from otklik.lake.identity import hash_of
 from otklik.lake.maintenance import vacuum
 from otklik.lake.store import Lake
 from otklik.lake.tables import FINDINGS
+from otklik.models import registry
 from otklik.models.drift import SCORE, Bins
 from otklik.models.scoreboard import moved
 from otklik.progress import Progress
@@ -141,18 +142,6 @@ def test_a_row_is_scored_by_the_model_that_had_not_seen_it_whatever_the_task_say
     assert content_hash(lake.read("gold.calls_scores").drop("run_id")) == before
 
 
-def test_a_model_that_was_trained_later_does_not_answer_an_earlier_question(lake: Lake, folder: Path) -> None:
-    later = datetime(2999, 1, 1, tzinfo=UTC)
-    register_model(lake, "calls", 30, BINS, AS_TRAINED, ROWS_HASH)
-    register_model(lake, "calls", 31, BINS, AS_TRAINED, ROWS_HASH, trained_at=later)
-
-    _, said = score(lake, folder)
-
-    [of_age_nine] = lake.read("gold.calls_scores").where("key = '9'").collect()
-    assert of_age_nine.raw_score % 100 == 9 + 30
-    assert "later than this question's moment" not in said
-
-
 def test_a_champion_of_other_rows_scores_nothing(lake: Lake, folder: Path) -> None:
     register_model(lake, "calls", 8, BINS, AS_TRAINED, "other rows")
 
@@ -226,3 +215,42 @@ def test_a_rate_that_stayed_or_moved_for_others_is_not_spoken_of(
     assert code == 0
     assert "score calls" in said
     assert "not calibrated" not in said
+
+
+def test_a_model_that_was_trained_later_does_not_answer_an_earlier_question(lake: Lake, folder: Path) -> None:
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+    register_model(lake, "calls", 40, BINS, AS_TRAINED, ROWS_HASH)
+    register_model(lake, "calls", 41, BINS, AS_TRAINED, ROWS_HASH, trained_at=later)
+
+    _, said = score(lake, folder)
+
+    [of_age_nine] = lake.read("gold.calls_scores").where("key = '9'").collect()
+    assert of_age_nine.raw_score % 100 == 9 + 40
+    assert "the newest champion was trained as of 2999-01-01 00:00, later than this question's moment" in said
+
+
+def test_where_all_models_were_trained_later_the_newest_answers_with_a_warning(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_model(lake, "calls", 42, BINS, AS_TRAINED, ROWS_HASH, trained_at=datetime(2999, 1, 1, tzinfo=UTC))
+    everything = registry.history
+
+    def only_the_newest(lake: Lake, task: str, trained_by: datetime | None = None) -> pd.DataFrame:
+        return everything(lake, task).head(1 if trained_by is None else 0)
+
+    monkeypatch.setattr(registry, "history", only_the_newest)
+
+    _, said = score(lake, folder)
+
+    assert "warning: the champion was trained as of 2999-01-01 00:00, later than this question's moment" in said
+
+
+def test_the_score_of_one_tree_is_compared_with_its_own_leaves_only(lake: Lake, folder: Path) -> None:
+    """All forty rows are labelled, so that trees of the folds score them: nothing of its own is there to compare."""
+    register_model(lake, "calls", 43, BINS, AS_TRAINED | {SCORE: [40, 0, 0]}, ROWS_HASH, name="decision_tree")
+
+    code, _ = score(lake, folder)
+
+    assert code == 0
+    drift = lake.read("gold.findings").where(F.col("kind") == "drift").collect()
+    assert {row.feature: row.value is None for row in drift} == {"age": False, SCORE: True}

@@ -123,7 +123,7 @@ def test_nothing_to_gain_is_only_said_where_the_task_warns() -> None:
         "nothing to gain here"
     )
     assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=None)).startswith(
-        "how good it is cannot be told"
+        "how good it is cannot be told: logistic_regression: AUC 0.550; too few"
     )
     assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.501)).startswith(
         "best without leaks, random split: logistic_regression: AUC 0.550"

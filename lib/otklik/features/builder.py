@@ -25,6 +25,8 @@ END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 _ROW_COLUMNS = {"key", "moment", "label", "unit", "position"}
 #: What a feature table and its training call their own columns.
 _OWN_NAMES = {"as_of", "fold", "row_hash", "features", "features_with_leaks"}
+#: How seldom the last answers may all be yes by chance.
+_BY_CHANCE = 0.001
 #: A label that is neither yes nor no.
 _ODD = 2
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
@@ -32,7 +34,11 @@ _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 @dataclass(frozen=True)
 class RowCounts:
-    """What became of the task's rows."""
+    """What became of the task's rows.
+
+    `only_yes_after`: the moment of the last no, where so many rows after it say yes, and others have no answer, that it
+    is no chance: the answers were written down before they had all come.
+    """
 
     rows: int
     labelled: int
@@ -148,6 +154,9 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         )
     no = counts.newest_no
     is_behind = no is not None and all(one is not None and one > no for one in (counts.newest_yes, counts.newest_open))
+    if is_behind:
+        only_yes = rows.where((F.col("label") == 1) & (F.col("moment") > F.lit(no.astimezone(UTC)))).count()
+        is_behind = (counts.positives / counts.labelled) ** only_yes < _BY_CHANCE
     return RowCounts(
         counts.rows,
         counts.labelled,

@@ -53,6 +53,8 @@ RESTORE = "RESTORE"
 _MARK = "otklik."
 #: Properties of a table that hold its rows to a predicate.
 _CONSTRAINT = "delta.constraints."
+#: What Spark shows instead of a property that may hold a secret.
+_HIDDEN = "*********(redacted)"
 #: Before the first version of a table.
 NOTHING = -1
 
@@ -370,7 +372,12 @@ class Lake:
             if _says_missing(fault):
                 return {}
             raise
-        return {row.key: row.value for row in found}
+        properties = {row.key: row.value for row in found}
+        if _HIDDEN in properties.values():
+            # Names of columns may hold words such as url or token, at which Spark hides the value.
+            [detail] = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").select("properties").collect()
+            properties |= detail.properties
+        return properties
 
     def folder(self, *parts: str) -> str:
         """A place for files of the lake that are no tables: models, reports."""

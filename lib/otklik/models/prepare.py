@@ -249,26 +249,23 @@ def _levels(train: DataFrame, texts: Sequence[Feature], wanted: int) -> dict[str
         *(F.struct(F.lit(f.name).alias("feature"), F.col(f"`{f.name}`").cast("string").alias("level")) for f in texts)
     )
     counted = train.select(F.explode(pairs).alias("pair")).groupBy("pair.feature", "pair.level").count()
-    of_feature, is_missing, rows = Window.partitionBy("feature"), F.col("level").isNull(), F.col("count")
+    of_feature, is_missing, found = Window.partitionBy("feature"), F.col("level").isNull(), F.col("count")
     ranked = counted.select(
         "feature",
         "level",
-        rows,
-        F.row_number().over(of_feature.orderBy(is_missing, rows.desc(), "level")).alias("rank"),
+        found,
+        F.row_number().over(of_feature.orderBy(is_missing, found.desc(), "level")).alias("rank"),
         F.count("level").over(of_feature).alias("levels"),
-        F.sum(F.when(~is_missing, rows).otherwise(0)).over(of_feature).alias("known"),
-        F.sum(F.when(is_missing, rows).otherwise(0)).over(of_feature).alias("missing"),
+        F.sum(F.when(~is_missing, found).otherwise(0)).over(of_feature).alias("known"),
+        F.sum(F.when(is_missing, found).otherwise(0)).over(of_feature).alias("missing"),
     )
-    collected = sorted(ranked.where(F.col("rank") <= wanted).collect(), key=lambda row: row["rank"])
+    commonest = ranked.where(F.col("rank") <= wanted).toPandas().sort_values(["feature", "rank"])
     return {
-        name: _Levels(
-            tuple((row["level"], row["count"]) for row in those if row["level"] is not None),
-            those[0]["levels"],
-            those[0]["known"],
-            those[0]["missing"],
+        str(name): _Levels(
+            tuple(those.loc[those["level"].notna(), ["level", "count"]].itertuples(index=False, name=None)),
+            *(int(those[total].iloc[0]) for total in ("levels", "known", "missing")),
         )
-        for name in (feature.name for feature in texts)
-        if (those := [row for row in collected if row["feature"] == name])
+        for name, those in commonest.groupby("feature")
     }
 
 

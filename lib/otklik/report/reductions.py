@@ -148,6 +148,8 @@ def _rows_of_remarks(rows: DataFrame, remarks: Sequence[Text]) -> Iterator[tuple
     for predicate in dict.fromkeys(["true", *(p for remark in remarks for p in predicates_in(remark.en, remark.ru))]):
         with _clear(predicate):
             found = rows.where(F.expr(predicate))
+            # Spark Connect looks at a condition only when its schema is asked for.
+            _ = found.schema
         yield predicate, found
 
 

@@ -36,7 +36,7 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
     words, formats, told = voice.words, voice.formats, board.told
     if told is None:
         return [Paragraph(words("answer.no_model"), "note")]
-    folds, share = facts.task.splits.folds, formats.percent(share_tested(facts, board), 0)
+    folds, share = facts.task.splits.folds, formats.percent(share_tested(board), 0)
     lead = "models.lead" if board.split == "time" else "models.lead_random"
     blocks: list[Block] = [
         Paragraph(words(lead, share=share, folds=folds)),

@@ -53,7 +53,7 @@ def answer(facts: ReportFacts, board: Board, voice: Voice) -> Answer:
     return Answer(
         verdict,
         (
-            _sentence_on_ranking(facts, board, told, verdict, voice),
+            _sentence_on_ranking(board, told, verdict, voice),
             _sentence_on_whom(facts, told, verdict, voice),
             _sentence_on_list(facts, board, told, policies, voice),
         ),
@@ -82,11 +82,10 @@ def moment_in_brackets(facts: ReportFacts, voice: Voice) -> str:
     return "" if moment is None else f" ({moment[voice.language]})"
 
 
-def share_tested(facts: ReportFacts, board: Board) -> float | None:
-    """The share of the labelled rows that are the test part in time; None where nothing was judged on time."""
-    rows, _ = response_rate(facts)
-    judged = board.models("without", "time")
-    return float(judged[0]["rows"]) / rows if judged and rows else None
+def share_tested(board: Board) -> float | None:
+    """The share of the labelled rows that were the test part in time; None where nothing was judged on time."""
+    later, all_rows = board.models("without", "time"), board.models("without", "random")
+    return float(later[0]["rows"]) / float(all_rows[0]["rows"]) if later and all_rows else None
 
 
 def response_rate(facts: ReportFacts) -> tuple[int, int]:
@@ -175,12 +174,15 @@ def _verdict_on_list(policies: Mapping[str, Row], decision: Decision) -> str:
 
 
 def _all_pays_as_well(policies: Mapping[str, Row], decision: Decision) -> bool:
-    """Whether contacting everybody brings at least what the list brings, and no budget forbids it."""
-    profit, of_all = profit_of(policies["list"]), profit_of(policies["all"]) if "all" in policies else None
-    return decision.budget is None and profit is not None and of_all is not None and of_all >= profit
+    """Whether contacting everybody brings at least what the list brings, and the budget pays for it."""
+    if "all" not in policies:
+        return False
+    profit, of_all = profit_of(policies["list"]), profit_of(policies["all"])
+    is_paid = decision.budget is None or decision.budget >= decision.cost * policies["all"]["customers"]
+    return is_paid and profit is not None and of_all is not None and of_all >= profit
 
 
-def _sentence_on_ranking(facts: ReportFacts, board: Board, told: Row | None, verdict: str, voice: Voice) -> str:
+def _sentence_on_ranking(board: Board, told: Row | None, verdict: str, voice: Voice) -> str:
     words, formats = voice.words, voice.formats
     if told is None:
         return words("answer.no_model")
@@ -191,7 +193,7 @@ def _sentence_on_ranking(facts: ReportFacts, board: Board, told: Row | None, ver
     }
     if verdict in ("nothing", "too_few"):
         return words(f"answer.{verdict}", **values)
-    share = formats.percent(share_tested(facts, board), 0)
+    share = formats.percent(share_tested(board), 0)
     later = words("answer.later", share=share) if board.split == "time" else ""
     return words("answer.ranks", later=later, pairs=_pairs(told["auc"]), **values)
 

@@ -217,13 +217,13 @@ TEXTS: dict[str, Text] = _texts(
     # --- attributes ---------------------------------------------------------------------------------------------------
     who__lead=(
         "Bars: share of the rows. Dots: response rate with its 95% interval (Wilson); the dashed line is the "
-        "average, {overall}. Coloured and bold: reliably different from the average; nothing is said of levels with "
-        "fewer than 50 rows. Each scale starts at zero. These are differences between groups as they are, not effects "
-        "of the attribute.",
+        "average, {overall}. Coloured and bold: reliably different from the average; nothing is said of the rest "
+        "together, nor of levels with fewer than 50 rows. Each scale starts at zero. These are differences between "
+        "groups as they are, not effects of the attribute.",
         "Полосы: доля строк. Точки: доля отклика с 95-процентным интервалом (Уилсон); пунктир — среднее, "
-        "{overall}. Цветом и жирным: надёжно отличается от среднего; о значениях, у которых меньше 50 строк, не "
-        "говорится ничего. Каждая шкала начинается с нуля. Это различия между группами как они есть, а не влияние "
-        "признака.",
+        "{overall}. Цветом и жирным: надёжно отличается от среднего; о прочих вместе и о значениях, у "
+        "которых меньше 50 строк, не говорится ничего. Каждая шкала начинается с нуля. Это различия между группами "
+        "как они есть, а не влияние признака.",
     ),
     who__quoted=("“{level}”", "«{level}»"),
     who__share=("share", "доля"),
@@ -393,14 +393,14 @@ TEXTS: dict[str, Text] = _texts(
     models__lead=(
         "Each model was asked about rows whose answers it had not seen. “Later in time” is the last {share} in time, "
         "as it would be in use; “shuffled” is {folds}-fold cross-validation. Intervals are 95%, by bootstrap.",
-        "Каждая модель предсказывала строки, ответов которых не видела. «Позже по времени» — последние {share} по "
+        "Каждая модель предсказывала ответы, которых не видела. «Позже по времени» — последние {share} по "
         "времени, как было бы на деле; «вперемешку» — перекрёстная проверка на {folds} частях. Интервалы — 95\u00a0%, "
         "бутстреп.",
     ),
     models__lead_random=(
         "Each model was asked about rows whose answers it had not seen, by {folds}-fold cross-validation on shuffled "
         "rows. Intervals are 95%, by bootstrap.",
-        "Каждая модель предсказывала строки, ответов которых не видела: перекрёстная проверка на {folds} частях "
+        "Каждая модель предсказывала ответы, которых не видела: перекрёстная проверка на {folds} частях "
         "вперемешку. Интервалы — 95\u00a0%, бутстреп.",
     ),
     models__main_caption=(

@@ -159,10 +159,11 @@ def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str
     }
     # Small fractions would be written with an exponent, which no decimal is read from.
     fields = [
-        F.col(f"`{field.name}`").cast("string").alias(field.name)
+        column.cast("string").alias(field.name)
         if isinstance(field.dataType, DecimalType) and field.dataType.scale > _PLAIN_SCALE
-        else F.col(f"`{field.name}`")
+        else column
         for field in rows.schema
+        for column in [F.col("`{}`".format(field.name.replace("`", "``")))]
     ]
     lines = rows.select(
         F.to_json(F.struct(*fields), options).alias("record"),
@@ -364,9 +365,12 @@ def quoted_text(format_: Format) -> str:
 
 
 def field_count(format_: Format) -> str:
-    """The number of fields of the delimited `_record`, as SQL."""
-    bare = f"regexp_replace(_record, {sql_text(quoted_text(format_))}, '')" if format_.quote else "_record"
-    return f"size(split({bare}, {sql_text(re.escape(format_.field_delimiter))}))"
+    """The number of fields of the delimited `_record`, as SQL; a quote inside an unquoted field is just a character."""
+    delimiter = re.escape(format_.field_delimiter)
+    blanks = "" if format_.field_delimiter == " " else " *+"
+    quoted = sql_text(f"(^|{delimiter}){blanks}{quoted_text(format_)}")
+    bare = f"regexp_replace(_record, {quoted}, '$1')" if format_.quote else "_record"
+    return f"size(split({bare}, {sql_text(delimiter)}))"
 
 
 def _well_formed(format_: Format) -> str:

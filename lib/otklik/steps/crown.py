@@ -348,7 +348,7 @@ def _serving(question: Question, contest: Contest, finals: Finals) -> registry.S
     )
     expected = counts_in(rows, bins)
     # Not the probability: on a time split another calibrator serves than the one of the folds.
-    scores = np.sort(judgement.tested.margin if finals.chosen != "decision_tree" else _leaves(contest, finals))
+    scores = np.sort(_leaves(contest, finals) if finals.chosen == "decision_tree" else judgement.tested.margin)
     cuts = sorted({float(x) for x in np.quantile(scores, np.arange(1, 10) / 10, method="nearest")})
     of_scores = Bins(SCORE, edges=tuple(cuts))
     counts = np.bincount(np.searchsorted(cuts, scores, side="left"), minlength=len(of_scores.names))

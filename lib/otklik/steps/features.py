@@ -79,7 +79,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
     if counts.only_yes_after is not None:
         job.progress.warn(
             f"after {counts.only_yes_after:%Y-%m-%d %H:%M} every answer is a yes, and other rows have none yet: the "
-            "file with the answers is older than the moment asked about; give --as-of the moment it was drawn"
+            "file with the answers seems older than the moment asked about; give --as-of the moment it was drawn"
         )
     return 0
 

@@ -89,12 +89,11 @@ def ingest_files(job: Job) -> int:
         for path in paths:
             facts = files.describe(job.lake.spark, path)
             arrival = Arrival(contract, contract_hash, path, facts, job.clock(), given_hash)
-            entries.append(_ingest(job, ledger, arrival, key, bases))
-    # What was loaded before was not read again, and its versions are not what this run wrote.
-    taken = [entry for entry in entries if entry.started_at >= run.started_at]
-    versions = {table: version for entry in taken for table, version in entry.table_versions.items()}
-    rows, accepted = sum(entry.rows for entry in taken), sum(entry.accepted for entry in taken)
-    message = f"{len(taken)} files taken in, {len(entries) - len(taken)} were there"
+            entry = _ingest(job, ledger, arrival, key, bases)
+            entries += [] if entry is None else [entry]
+    versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
+    rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
+    message = f"files taken in: {len(entries)}, there before: {len(paths) - len(entries)}"
     record_run(job.lake, run.done(job.clock(), versions, rows, accepted, message))
     return 0
 
@@ -107,8 +106,8 @@ def hash_of_contract(contract: Contract) -> str:
     return hash_of(facts)
 
 
-def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: dict[str, Base]) -> FileEntry:
-    """Returns the file's row of the ledger, old or new.
+def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: dict[str, Base]) -> FileEntry | None:
+    """Returns the file's new row of the ledger; None where its content was there before.
 
     `bases` says behind what the next file of this command writes, if this one was written.
     """
@@ -122,7 +121,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: d
             step.say("this content is loaded already")
             if known.contract_hash != arrival.contract_hash:
                 step.say("under an earlier version of the contract: a fresh lake reads it anew")
-            return known
+            return None
         try:
             files.check_whole(facts, contract, arrival.given_hash)
             arrival = replace(arrival, instead_of=_old_content(contract, facts, loaded))
@@ -262,15 +261,15 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
     properties = lake.properties(silver.name)
     named_by = properties.get(_ROWS_NAMED_BY, silver.properties[_ROWS_NAMED_BY])
     if named_by != silver.properties[_ROWS_NAMED_BY]:
-        raise ConfigurationError(f"was made when the contract's key was {named_by}", where=silver.name, cure=cure)
+        raise ConfigurationError(f"was made when a row was named by {named_by}", where=silver.name, cure=cure)
     late, late_then = silver.properties.get(_LATE, ""), properties.get(_LATE, "")
     if properties and late != late_then:
         raise ConfigurationError(
             "was made when the contract said of other columns that they are known only after the decision: "
             f"{late_then or 'of none'}",
             where=silver.name,
-            cure=f"where the contract is right now: ALTER TABLE {lake.reference(silver.name)} SET TBLPROPERTIES "
-            f"('{_LATE}' = '{late}'); else undo its change",
+            cure=f"if the contract is correct as it stands: ALTER TABLE {lake.reference(silver.name)} SET "
+            f"TBLPROPERTIES ('{_LATE}' = '{late}'); else undo its change",
         )
     in_bronze = ["record"] if contract.personal_columns else []
     for table, personal in ((silver.name, contract.personal_columns), (f"bronze.{contract.name}", in_bronze)):
@@ -428,7 +427,7 @@ def silver_table(contract: Contract) -> Table:
     properties = {
         **SILVER.properties,
         "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in counted),
-        _ROWS_NAMED_BY: ",".join(contract.key_columns),
+        _ROWS_NAMED_BY: ",".join(sorted(contract.key_columns)),
     }
     if contract.personal_columns:
         properties["otklik.personal"] = ",".join(contract.personal_columns)

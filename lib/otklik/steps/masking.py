@@ -53,8 +53,11 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
     cure = f"columns: {', '.join(rows.columns)}"
     try:
         # Spark allows no subquery inside a lambda: through one, a condition could ask unmasked tables.
-        rows.select(F.exists(F.array(F.lit(1)), lambda _: F.expr(where)))
-        return rows.where(where)
+        # Spark Connect looks at a condition only when its schema is asked for.
+        _ = rows.select(F.exists(F.array(F.lit(1)), lambda _: F.expr(where))).schema
+        chosen = rows.where(where)
+        _ = chosen.schema
+        return chosen
     except ParseException:
         # What the parser says is a picture of several lines.
         raise ConfigurationError("is not valid SQL", where="--where", cure=cure) from None

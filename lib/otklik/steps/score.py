@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.decisions.audience import action_values, audience, with_rank
-from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, MissingResultError, RefusedError
+from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, MissingResultError, RefusedError
 from otklik.lake.ledger import record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
@@ -68,16 +69,18 @@ def score_rows(job: Job, question: Question | None = None) -> int:
 
 
 def _champion(job: Job, question: Question) -> Champion:
-    """The model that served at the moment; a later one may have learnt from the very answers that are asked for."""
+    """The last that serves of those trained by the moment: a later one may have learnt the answers asked for."""
     name = question.task.name
+    newest = load_champion(job.lake, name)
+    if question.as_of >= newest.row["trained_at"].tz_localize(UTC):
+        return newest
+    later = f"trained as of {newest.row['trained_at']:%Y-%m-%d %H:%M}, later than this question's moment"
     try:
-        return load_champion(job.lake, name, trained_by=question.as_of)
-    except MissingResultError:
-        champion = load_champion(job.lake, name)
-    job.progress.warn(
-        f"the champion was trained as of {champion.row['trained_at']:%Y-%m-%d}, later than this question's moment: it "
-        "may have learnt from the answers of rows that have none here"
-    )
+        champion = load_champion(job.lake, name, trained_by=question.as_of)
+    except (MissingResultError, DamagedError):
+        job.progress.warn(f"the champion was {later}: it may have learnt from the answers of rows that have none here")
+        return newest
+    job.progress.line(f"  the newest champion was {later}; the one before it scores")
     return champion
 
 
@@ -126,7 +129,10 @@ def only_to_score(features: DataFrame, task: Task) -> DataFrame:
         ConfigurationError: if score.where is no condition on them.
     """
     try:
-        return features.where(task.score.where)
+        chosen = features.where(task.score.where)
+        # Spark Connect looks at a condition only when its schema is asked for.
+        _ = chosen.schema
+        return chosen
     except AnalysisException as fault:
         raise ConfigurationError(
             f"is no condition on the task's features: {str(fault).splitlines()[0]}",
@@ -158,7 +164,10 @@ def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, sc
     # A feature that the model does not use may have been left out of the task since.
     of_features = [bins for bins in champion.serving.bins if bins.feature in rows.columns]
     of_scores = [bins for bins in champion.serving.bins if bins.feature == SCORE]
-    actual = {**counts_in(rows, of_features), **counts_in(scores, of_scores)}
+    # A tree has a value per leaf, and the trees of the folds have others: only its own can be compared.
+    is_one_tree = champion.serving.model == "decision_tree"
+    compared = scores.where(~F.col("is_out_of_fold")) if is_one_tree else scores
+    actual = {**counts_in(rows, of_features), **counts_in(compared, of_scores)}
     moved = drift_of(champion.serving.expected, actual, question.task.checks.psi_warning)
     findings = pd.DataFrame(
         {

@@ -119,7 +119,12 @@ def _client(tracking: Tracking, task: str) -> tuple[MlflowClient, str]:
     name = tracking.experiment or f"otklik_{task}"
     client = mlflow.MlflowClient()
     found = client.get_experiment_by_name(name)
-    return client, client.create_experiment(name) if found is None else found.experiment_id
+    if found is None:
+        return client, client.create_experiment(name)
+    if found.lifecycle_stage == "deleted":
+        # Its name stays taken, and nothing can be told to it.
+        client.restore_experiment(found.experiment_id)
+    return client, found.experiment_id
 
 
 def _known_run(client: MlflowClient, experiment: str, row: Mapping[str, Any]) -> Run | None:

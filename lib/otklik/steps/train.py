@@ -269,12 +269,12 @@ def verdict_on(task: Task, board: pd.DataFrame) -> str:
     """
     rows = decisive(board, time_ordered=task.rows.time_ordered)
     best = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False).iloc[0]
+    numbers = f"{best['model']}: AUC {best['auc']:.3f}"
     if pd.isna(best["auc_low"]):
-        return (
-            f"how good it is cannot be told: {best['model']}: AUC {best['auc']:.3f} on {best['rows']} rows, too few "
-            "decision moments or answers for an interval"
-        )
-    numbers = f"{best['model']}: AUC {best['auc']:.3f} [{best['auc_low']:.3f}, {best['auc_high']:.3f}]"
+        if best["auc"] > 0.5:
+            return f"how good it is cannot be told: {numbers}; too few decision moments or answers for an interval"
+    else:
+        numbers += f" [{best['auc_low']:.3f}, {best['auc_high']:.3f}]"
     if best["auc_low"] > 0.5:
         return (
             f"best without leaks, {best['split']} split: {numbers}; always-no is right {best['majority_accuracy']:.1%}"

@@ -206,7 +206,8 @@ def _facts_rows(spark: SparkSession, facts: WorldFacts) -> DataFrame:
 def _exists(spark: SparkSession, path: str) -> bool:
     """Whether there is a file or folder at the path, in any Hadoop scheme."""
     try:
-        spark.read.text(path)
+        # Spark Connect looks only when it is asked for something.
+        _ = spark.read.text(path).schema
     except AnalysisException as fault:
         if fault.getCondition() != "PATH_NOT_FOUND":
             raise

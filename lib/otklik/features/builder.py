@@ -156,7 +156,8 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
     is_behind = no is not None and all(one is not None and one > no for one in (counts.newest_yes, counts.newest_open))
     if is_behind:
         only_yes = rows.where((F.col("label") == 1) & (F.col("moment") > F.lit(no.astimezone(UTC)))).count()
-        is_behind = (counts.positives / counts.labelled) ** only_yes < _BY_CHANCE
+        rate_before = (counts.positives - only_yes) / (counts.labelled - only_yes)
+        is_behind = rate_before**only_yes < _BY_CHANCE
     return RowCounts(
         counts.rows,
         counts.labelled,

@@ -548,12 +548,13 @@ _COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "newest"
 
 def _print_result(text: str) -> None:
     """To stdout; who reads it may have seen enough (`| head`), and that ends the command quietly."""
+    from otklik.progress import give_up  # noqa: PLC0415
+
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is left in the buffer would be tried once more at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         sys.exit(READER_IS_GONE)
 
 

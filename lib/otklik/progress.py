@@ -20,6 +20,11 @@ from typing import TextIO
 _CLEARED = "\r\x1b[2K"
 
 
+def give_up(stream: TextIO) -> None:
+    """Let what is written to a stream from now on go nowhere; what is in its buffer would be tried again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 @dataclass
 class Step:
     """A step under way; the work may note what it did."""
@@ -100,8 +105,7 @@ class Progress:
             self._stream.write(text)
             self._stream.flush()
         except BrokenPipeError:
-            # What is left in the buffer would be tried once more at the end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            give_up(self._stream)
 
 
 class JsonProgress(Progress):

@@ -242,6 +242,16 @@ def kept(rows: DataFrame) -> Iterator[DataFrame]:
         rows.unpersist()
 
 
+def analysed(rows: DataFrame) -> DataFrame:
+    """The same rows, once Spark has looked at how they are asked for; Spark Connect would look only when they come.
+
+    Raises:
+        AnalysisException: if they cannot be asked for like this.
+    """
+    _ = rows.schema
+    return rows
+
+
 def frame_of(spark: SparkSession, rows: Sequence[Sequence[Any]], columns: str) -> DataFrame:
     """Some rows of the driver as a frame that Spark has at hand.
 

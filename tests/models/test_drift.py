@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import DamagedError
 from otklik.models import drift
-from otklik.models.drift import MISSING, OTHER, Bins, bins_of, counts_in, drift_of, psi, psi_of_chance
+from otklik.models.drift import Bins, bins_of, counts_in, drift_of, psi, psi_of_chance
+from otklik.models.prepare import MISSING, OTHER
 
 
 def customers(spark: SparkSession, rows: list[tuple[object, object]]) -> DataFrame:

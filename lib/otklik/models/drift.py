@@ -13,13 +13,13 @@ from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
 from otklik.lake.store import sql_double, sql_text
+from otklik.models.prepare import MISSING, OTHER, levels_of
 
-MISSING, OTHER = "(missing)", "(other)"
 #: What the model's own score is called among the features.
 SCORE = "raw_score"
 #: Shares of training rows at which the bins of a number are cut.
@@ -202,21 +202,6 @@ def _bins_of_numbers(rows: DataFrame, numeric: Sequence[str], key: Sequence[str]
 
 
 def _bins_of_names(rows: DataFrame, categorical: Sequence[str], maximum_levels: int) -> list[Bins]:
-    if not categorical:
-        return []
-    pairs = F.explode(
-        F.array(
-            *[F.struct(F.lit(i).alias("feature"), F.col(f"`{n}`").alias("level")) for i, n in enumerate(categorical)]
-        )
-    )
-    counted = (
-        rows.select(pairs.alias("pair")).where("pair.level IS NOT NULL").groupBy("pair.feature", "pair.level").count()
-    )
-    # A feature may have a level per row: only the commonest come here.
-    rank = F.row_number().over(Window.partitionBy("feature").orderBy(F.desc("count"), "level"))
-    commonest = counted.withColumn("rank", rank).where(F.col("rank") <= maximum_levels).collect()
-    ranked = sorted((row["feature"], row["rank"], row["level"]) for row in commonest)
-    return [
-        Bins(name, levels=tuple(level for feature, _, level in ranked if feature == i))
-        for i, name in enumerate(categorical)
-    ]
+    found = levels_of(rows, categorical, maximum_levels)
+    commonest = {name: tuple(level for level, _ in levels.commonest) for name, levels in found.items()}
+    return [Bins(name, levels=commonest.get(name, ())) for name in categorical]

@@ -18,7 +18,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from otklik.models.drift import MISSING, OTHER, Bins
+from otklik.models.drift import Bins
+from otklik.models.prepare import MISSING, OTHER
 from otklik.models.registry import ServingModel
 from otklik.models.zoo import TREES
 

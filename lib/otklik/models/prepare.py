@@ -127,12 +127,12 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
     texts = [f for f in features if _is_levels(f, rules)]
     numbers = [f for f in features if not _is_levels(f, rules)]
     rows, medians = _count_and_medians(train, numbers)
-    levels = _levels(train, texts, rules.maximum_levels + _RARE_NAMED)
+    levels = levels_of(train, [text.name for text in texts], rules.maximum_levels + _RARE_NAMED)
     slots: list[Slot] = []
     findings: list[Finding] = []
     for feature in features:
         if feature in texts:
-            made, found = _level_slots(feature, levels.get(feature.name, _Levels()), rows, rules)
+            made, found = _level_slots(feature, levels.get(feature.name, Levels()), rows, rules)
         else:
             made, found = _number_slots(feature, medians[feature.name], rules), []
         slots += made
@@ -225,8 +225,8 @@ def _count_and_medians(train: DataFrame, numbers: Sequence[Feature]) -> tuple[in
 
 
 @dataclass(frozen=True)
-class _Levels:
-    """What is known of a text's levels.
+class Levels:
+    """What is known of the levels of a column.
 
     Attributes:
         commonest: (level, rows) of some, the commonest first, ties by name.
@@ -241,14 +241,17 @@ class _Levels:
     missing: int = 0
 
 
-def _levels(train: DataFrame, texts: Sequence[Feature], wanted: int) -> dict[str, _Levels]:
-    """For each text feature its commonest levels; one pass over the data, and never a level per row comes here."""
-    if not texts:
+def levels_of(rows: DataFrame, names: Sequence[str], wanted: int) -> dict[str, Levels]:
+    """For each column so many of its commonest levels, and how much there is in all; nothing where there are no rows.
+
+    One pass over the data. A column may have a level per row, and then these do not all come here.
+    """
+    if not names:
         return {}
     pairs = F.array(
-        *(F.struct(F.lit(f.name).alias("feature"), F.col(f"`{f.name}`").cast("string").alias("level")) for f in texts)
+        *(F.struct(F.lit(n).alias("feature"), F.col(f"`{n}`").cast("string").alias("level")) for n in names)
     )
-    counted = train.select(F.explode(pairs).alias("pair")).groupBy("pair.feature", "pair.level").count()
+    counted = rows.select(F.explode(pairs).alias("pair")).groupBy("pair.feature", "pair.level").count()
     of_feature, is_missing, found = Window.partitionBy("feature"), F.col("level").isNull(), F.col("count")
     ranked = counted.select(
         "feature",
@@ -261,7 +264,7 @@ def _levels(train: DataFrame, texts: Sequence[Feature], wanted: int) -> dict[str
     )
     commonest = ranked.where(F.col("rank") <= wanted).toPandas().sort_values(["feature", "rank"])
     return {
-        str(name): _Levels(
+        str(name): Levels(
             tuple(those.loc[those["level"].notna(), ["level", "count"]].itertuples(index=False, name=None)),
             *(int(those[total].iloc[0]) for total in ("levels", "known", "missing")),
         )
@@ -269,7 +272,7 @@ def _levels(train: DataFrame, texts: Sequence[Feature], wanted: int) -> dict[str
     }
 
 
-def _level_slots(feature: Feature, levels: _Levels, rows: int, rules: Rules) -> tuple[list[Slot], list[Finding]]:
+def _level_slots(feature: Feature, levels: Levels, rows: int, rules: Rules) -> tuple[list[Slot], list[Finding]]:
     least = rules.rare_level_share * rows
     kept = [level for level, count in levels.commonest if count >= least][: rules.maximum_levels]
     rare = levels.count - len(kept)
@@ -298,14 +301,13 @@ def _level_slots(feature: Feature, levels: _Levels, rows: int, rules: Rules) -> 
 def _number_slots(feature: Feature, median: tuple[float, int], rules: Rules) -> list[Slot]:
     fill, missing = median
     number = f"CAST(`{feature.name}` AS DOUBLE)"
-    is_filled = feature.name in rules.filled
-    if is_filled:
-        number = f"coalesce({number}, {fill!r}D)"
     value = f"coalesce({number}, {fill!r}D)"
+    if feature.name in rules.filled:
+        number, missing = value, 0
     if feature.name in rules.log_scale:
         value = f"signum({value}) * ln(1 + abs({value}))"
     slots = [_slot(feature, None, value)]
-    if missing and not is_filled:
+    if missing:
         slots.append(_slot(feature, MISSING, f"CAST({number} IS NULL AS DOUBLE)"))
     cuts = [-float("inf"), *rules.bands.get(feature.name, ()), float("inf")]
     if len(cuts) > 2:

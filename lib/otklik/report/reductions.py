@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from otklik.errors import ConfigurationError
 from otklik.lake.store import sql_double
 from otklik.report.facts import records
+from otklik.session import analysed
 from otklik.settings import Text
 
 #: Scores are counted on a grid of log-odds: this many bins per unit, from −LIMIT to LIMIT. Fine enough for every curve
@@ -147,9 +148,7 @@ def _rows_of_remarks(rows: DataFrame, remarks: Sequence[Text]) -> Iterator[tuple
     """Each predicate once, "true" first, and the rows that fulfil it."""
     for predicate in dict.fromkeys(["true", *(p for remark in remarks for p in predicates_in(remark.en, remark.ru))]):
         with _clear(predicate):
-            found = rows.where(F.expr(predicate))
-            # Spark Connect looks at a condition only when its schema is asked for.
-            _ = found.schema
+            found = analysed(rows.where(F.expr(predicate)))
         yield predicate, found
 
 

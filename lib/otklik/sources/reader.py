@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType
+from pyspark.sql.types import DecimalType, StructField
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.lake.store import sql_text
@@ -157,16 +157,8 @@ def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str
         "timestampFormat": PARQUET_TIME_PATTERN,
         "timestampNTZFormat": PARQUET_LOCAL_TIME_PATTERN,
     }
-    # Small fractions would be written with an exponent, which no decimal is read from.
-    fields = [
-        column.cast("string").alias(field.name)
-        if isinstance(field.dataType, DecimalType) and field.dataType.scale > _PLAIN_SCALE
-        else column
-        for field in rows.schema
-        for column in [F.col("`{}`".format(field.name.replace("`", "``")))]
-    ]
     lines = rows.select(
-        F.to_json(F.struct(*fields), options).alias("record"),
+        F.to_json(F.struct(*map(_written_plainly, rows.schema)), options).alias("record"),
         F.lit(False).alias("has_invalid_bytes"),
         F.col("_metadata.file_block_start").alias(BLOCK_START),
         F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
@@ -175,6 +167,14 @@ def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str
     if not records.count:
         raise InputError("holds no records", where=where, cure="fetch the file again")
     return Records(header, _numbered_from(records, 1), where)
+
+
+def _written_plainly(field: StructField) -> Column:
+    """A column of Parquet such that small fractions have no exponent, from which no decimal is read."""
+    column = F.col("`{}`".format(field.name.replace("`", "``")))
+    if isinstance(field.dataType, DecimalType) and field.dataType.scale > _PLAIN_SCALE:
+        return column.cast("string").alias(field.name)
+    return column
 
 
 def _numbered_from(records: Positioned, first: int) -> DataFrame:

@@ -22,6 +22,7 @@ from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import REJECTED
+from otklik.session import analysed
 from otklik.settings import NAME_PATTERN
 
 MASK = "***"
@@ -53,11 +54,8 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
     cure = f"columns: {', '.join(rows.columns)}"
     try:
         # Spark allows no subquery inside a lambda: through one, a condition could ask unmasked tables.
-        # Spark Connect looks at a condition only when its schema is asked for.
-        _ = rows.select(F.exists(F.array(F.lit(1)), lambda _: F.expr(where))).schema
-        chosen = rows.where(where)
-        _ = chosen.schema
-        return chosen
+        analysed(rows.select(F.exists(F.array(F.lit(1)), lambda _: F.expr(where))))
+        return analysed(rows.where(where))
     except ParseException:
         # What the parser says is a picture of several lines.
         raise ConfigurationError("is not valid SQL", where="--where", cure=cure) from None

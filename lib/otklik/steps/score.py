@@ -21,7 +21,7 @@ from otklik.models.registry import Champion, ServingModel, load_champion
 from otklik.models.scoreboard import moved_detail
 from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
-from otklik.session import kept
+from otklik.session import analysed, kept
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
 from otklik.steps.question import Question, answered_before, asked, features_run
@@ -129,10 +129,7 @@ def only_to_score(features: DataFrame, task: Task) -> DataFrame:
         ConfigurationError: if score.where is no condition on them.
     """
     try:
-        chosen = features.where(task.score.where)
-        # Spark Connect looks at a condition only when its schema is asked for.
-        _ = chosen.schema
-        return chosen
+        return analysed(features.where(task.score.where))
     except AnalysisException as fault:
         raise ConfigurationError(
             f"is no condition on the task's features: {str(fault).splitlines()[0]}",

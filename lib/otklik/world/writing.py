@@ -9,7 +9,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.session import frame_of, kept, threads
+from otklik.session import analysed, frame_of, kept, threads
 from otklik.world import campaigns, deliveries, engagement, people
 from otklik.world.draws import Draws
 
@@ -206,8 +206,7 @@ def _facts_rows(spark: SparkSession, facts: WorldFacts) -> DataFrame:
 def _exists(spark: SparkSession, path: str) -> bool:
     """Whether there is a file or folder at the path, in any Hadoop scheme."""
     try:
-        # Spark Connect looks only when it is asked for something.
-        _ = spark.read.text(path).schema
+        analysed(spark.read.text(path))
     except AnalysisException as fault:
         if fault.getCondition() != "PATH_NOT_FOUND":
             raise

@@ -91,6 +91,22 @@ def test_quoted_line_breaks_stay_as_received_however_the_file_is_cut(read, make_
     assert read(content, make_contract(format_={"multiline": True})) == list(enumerate(expected, start=1))
 
 
+@pytest.mark.parametrize("multiline", [False, True])
+def test_rows_kept_of_a_file_are_not_taken_for_those_of_what_it_holds_now(
+    read, spark, tmp_path, make_contract, multiline
+) -> None:
+    """A run that was killed lets go of nothing, and other runs of the same session come after it."""
+    contract = make_contract(format_={"multiline": multiline})
+    (tmp_path / "file.csv").write_bytes(b"id,note\n1,a\n")
+    of_a_killed_run = read_records(spark, f"file://{tmp_path / 'file.csv'}", contract).frame.persist()
+    assert of_a_killed_run.count() == 1
+
+    records = read(b"id,note\n2,b\n", contract)
+
+    of_a_killed_run.unpersist()
+    assert records == [(1, "2,b")]
+
+
 def test_a_quote_that_never_closes_does_not_eat_the_rows_after_it(read, make_contract) -> None:
     content = b'id,note\n1,"a\nb"\n2,"open\n3,c\n\n4,"d"\n'
 

@@ -118,6 +118,17 @@ def test_a_file_that_is_refused_again_changes_no_table(lake: Lake, take_in: Take
     assert ledger(lake) == {("empty.csv", "rejected"): (0, 0, 0, 0, 0, 0)}
 
 
+def test_a_refused_file_that_is_put_right_is_read_anew(lake: Lake, take_in: TakeIn) -> None:
+    """By the same session, and as long as it was: Spark knows it by name and lengths."""
+    strict = CALLS.replace("rejected_share = 1.0", "rejected_share = 0.0")
+    with pytest.raises(InputError, match="1 of 2 records are rejected"):
+        take_in("june.csv", "1,a", "x,b", contract=strict)
+
+    take_in("june.csv", "1,a", "2,b", contract=strict)
+
+    assert silver(lake) == {1: "a", 2: "b"}
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [("fail", {1: "a"}), pytest.param("add", {1: "a", 2: "b"}, marks=pytest.mark.long)],

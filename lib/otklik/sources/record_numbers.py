@@ -5,10 +5,14 @@ task. But monotonically_increasing_id(), evaluated straight on the scan, counts 
 file; so the number of a line is (lines in all blocks before its own) + (its id − the first id of its block). This holds
 only as long as nothing but row-by-row work (filter, project, explode) stands between the scan and the numbering, and
 as long as the file is cut into the same blocks when the plan runs; the second is checked by each row, see below.
+
+Spark takes rows that it keeps for those of any plan that looks the same, and a file that was put right in place looks
+the same as before, if it is as long. So every reading has a mark of its own in its plan.
 """
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -52,16 +56,18 @@ def positioned(lines: DataFrame) -> Positioned:
     counted = with_ids.groupBy(*block).agg(F.min("_id").alias("first_id"), F.count("*").alias("lines")).collect()
     counted.sort(key=lambda row: row[BLOCK_START])
     lines_before = accumulate((row["lines"] for row in counted), initial=0)
+    reading = uuid.uuid4().hex
     offsets = [
-        (row[BLOCK_START], row[BLOCK_LENGTH], before - row["first_id"])
+        (row[BLOCK_START], row[BLOCK_LENGTH], before - row["first_id"], reading)
         for row, before in zip(counted, lines_before, strict=False)
     ]
-    blocks = frame_of(lines.sparkSession, offsets, f"{BLOCK_START} BIGINT, {BLOCK_LENGTH} BIGINT, _offset BIGINT")
+    columns = f"{BLOCK_START} BIGINT, {BLOCK_LENGTH} BIGINT, _offset BIGINT, _reading STRING"
+    blocks = frame_of(lines.sparkSession, offsets, columns)
     changed = F.raise_error(F.lit("the file was cut into other blocks than when its lines were counted")).cast("bigint")
     numbered = (
         with_ids.join(F.broadcast(blocks), on=block, how="left")
         .withColumn("_position", F.coalesce(F.col("_id") + F.col("_offset"), changed))
-        .drop("_id", "_offset", *block)
+        .drop("_id", "_offset", "_reading", *block)
     )
     # Not part of the count: an aggregate that carries text is sorted, and would sort the whole file.
     first = lines.where(F.col(BLOCK_START) == counted[0][BLOCK_START]).take(1)[0] if counted else None

@@ -18,6 +18,7 @@ from otklik.lake.recovery import Base, label_of, settle
 from otklik.lake.store import NOTHING, Commit, Lake, says_vacuumed
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
+from otklik.session import kept
 from otklik.settings import load
 from otklik.sources import checks, files
 from otklik.sources.contract import Contract, parse_duration
@@ -112,7 +113,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: d
     `bases` says behind what the next file of this command writes, if this one was written.
     """
     contract, facts = arrival.contract, arrival.facts
-    with job.progress.step(f"ingest {facts.name}") as step:
+    with job.progress.step(f"ingest {facts.name}") as step, contextlib.ExitStack() as while_needed:
         loaded = ledger.loaded(contract.name)
         known = next((entry for entry in loaded if entry.content_hash == facts.content_hash), None)
         if known is not None and files.has_named_hash(facts, contract, arrival.given_hash):
@@ -127,7 +128,9 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: d
             arrival = replace(arrival, instead_of=_old_content(contract, facts, loaded))
             with clear_faults(facts.name):
                 records = read_records(job.lake.spark, arrival.path, contract)
-                checked = checks.with_reasons(with_fields(records, contract), contract).persist()
+                checked = while_needed.enter_context(
+                    kept(checks.with_reasons(with_fields(records, contract), contract))
+                )
                 judged = checks.with_duplicates(checked, contract)
                 counts = checks.balance(judged, contract)
                 checks.refuse_past_thresholds(counts, judged, contract, facts.name)
@@ -142,7 +145,6 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: d
             versions = _write_bronze(batch, records, judged, counts)
             inserted, updated, version = _write_silver(batch, judged, counts.accepted, key)
         versions[f"silver.{contract.name}"] = version
-        checked.unpersist()
         _refuse_disturbed(job, ledger, arrival)
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
         ledger.record(entry, instead_of=old)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,16 @@ def test_all_that_does_not_go_together_is_listed() -> None:
         (["champion", "candidates"], [], "champion.candidates: list should have at least 1 item"),
         (["rows", "label_window_hours"], 99_999_999_999, "rows.label_window_hours: input should be less than"),
         (["preparation", "bands"], {"age": [60.0, 30.0]}, "preparation: bands.age: cut points must rise"),
+        (
+            ["preparation", "bands"],
+            {"age": [30.0, math.inf]},
+            "preparation.bands.age.1: input should be a finite number",
+        ),
+        (
+            ["rows", "settings"],
+            {"moment": date(2020, 3, 31)},
+            "1 fault: rows.settings.moment: neither a text, a number",
+        ),
     ],
 )
 def test_what_training_could_not_do_is_said_before_it_begins(place: list[str], value: Any, fault: str) -> None:

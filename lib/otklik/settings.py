@@ -37,7 +37,7 @@ class _ImpossibleError(ValueError):
 class Strict(BaseModel):
     """A frozen settings table: no unknown keys, no silent conversions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=20_000)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=20_000, allow_inf_nan=False)
 
     def impossible(self) -> list[str]:
         """All that does not go together in it, asked once each value by itself is right; each fault names its keys."""

@@ -5,16 +5,38 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from otklik.errors import ConfigurationError
 from otklik.settings import NAME_PATTERN, Strict, Text
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 TableName = Annotated[str, Field(pattern=r"^silver\.[a-z][a-z0-9_]*$")]
-TemplateValue = str | int | float | bool | list[str] | list[int] | dict[str, str]
+
+
+def _for_templates(value: Any) -> Any:
+    """A value that a template can take; of a union of types each would complain by itself.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    inner = value if isinstance(value, list) else [*value.values()] if isinstance(value, dict) else []
+    kinds = {type(one) for one in inner}
+    is_plain = isinstance(value, str | int | float)
+    is_of_texts = isinstance(value, list | dict) and kinds <= {str}
+    if not (is_plain or is_of_texts or (isinstance(value, list) and kinds == {int})):
+        raise ValueError(
+            "neither a text, a number, true or false, nor a list of texts or whole numbers, nor a table of texts; "
+            "a date stands in quotes"
+        )
+    return value
+
+
+TemplateValue = Annotated[
+    str | int | float | bool | list[str] | list[int] | dict[str, str], BeforeValidator(_for_templates)
+]
 
 ModelName = Literal["logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc"]
 #: The models that explain each of their scores, so that one of them can become champion.
@@ -40,6 +62,11 @@ class Rows(Strict):
     def label_window(self) -> timedelta:
         """How long after the moment the label becomes final."""
         return timedelta(hours=self.label_window_hours)
+
+    @property
+    def template_values(self) -> dict[str, TemplateValue]:
+        """What its SELECT is filled with: its settings, and `label_window_hours`."""
+        return {**self.settings, "label_window_hours": self.label_window_hours}
 
 
 class FeatureGroup(Strict):
@@ -138,7 +165,10 @@ class ModelSettings(Strict):
 
 
 class Models(Strict):
-    """The models of a task and the values to try with each. An empty table: the defaults, one setting."""
+    """The models of a task and the values to try with each.
+
+    A model without a table has the values here. A table, also an empty one, begins from those of `ModelSettings`.
+    """
 
     logistic_regression: ModelSettings | None = ModelSettings()
     decision_tree: ModelSettings | None = ModelSettings()

@@ -156,6 +156,7 @@ HEADER = "-- column n: a number | число\n"
         (HEADER + "SELECT key, moment, label AS n FROM {rows}", "`label`"),
         (HEADER + "SELECT key, moment, label_state AS n FROM {rows}", "`label_state`"),
         (HEADER + "SELECT r.key, r.moment, 1 AS n FROM {rows} r, {calls} c", "there is no input frame 'calls'"),
+        (HEADER + "SELECT key, moment, 1 AS n, 2 AS n FROM {rows}", "gives columns more than once: n"),
         ("-- column unit: who | кто\nSELECT key, moment, unit FROM {rows}", "columns that are already there: unit"),
         ("-- column fold: n | н\nSELECT key, moment, 1 AS fold FROM {rows}", "columns that are already there: fold"),
     ],
@@ -168,6 +169,22 @@ def test_a_select_gives_what_its_header_says_and_never_sees_the_label(
 
     assert fault in caught.value.line()
     assert "mine" in caught.value.where
+
+
+def test_braces_of_patterns_and_texts_are_no_frames(spark: SparkSession, tmp_path: Path) -> None:
+    tests = [
+        r"'ab77' RLIKE '^[a-z]{2}[0-9]{1,3}$'",
+        r"'Я' RLIKE '\\p{L}'",
+        """from_json('{"a":{"b":7}}', 'a STRUCT<b:INT>').a.b = 7""",
+        "{{ value | literal }} = concat(chr(123), 'rows', chr(125), chr(92), 'n')",
+    ]
+    (tmp_path / "mine.sql").write_text(
+        f"{HEADER}SELECT key, moment, {' + '.join(f'int({test})' for test in tests)} AS n FROM {{rows}}",
+        encoding="utf-8",
+    )
+    select = read_select("mine", {"value": "{rows}\\n"}, [tmp_path])
+
+    assert with_features(spark, row_of(spark), [(select, [])], {}, MOMENT).collect()[0].n == len(tests)
 
 
 READS = "-- reads [after] duration, said: of earlier calls only\n"

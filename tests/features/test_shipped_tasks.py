@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
 from otklik.features.builder import rows_of_task, with_features
@@ -34,7 +35,7 @@ def table_of(
     spark: SparkSession, task: Task, inputs: dict[str, DataFrame], *, as_of: datetime = END, **settings: Any
 ) -> dict[str, Row]:
     """The task's feature table by `key` or, where a key has several moments, `key at moment`."""
-    rows_select = read_select(task.rows.sql, {**task.rows.settings, **settings}, [])
+    rows_select = read_select(task.rows.sql, {**task.rows.template_values, **settings}, [])
     groups = [(read_select(g.sql, g.settings, []), g.leave_out) for g in task.features.values()]
     rows = rows_of_task(spark, rows_select, inputs, as_of=as_of, label_window=task.rows.label_window)
     features = with_features(spark, rows, groups, inputs, as_of, known_after(task))
@@ -127,6 +128,25 @@ def test_calls_of_two_files_are_told_apart(spark: SparkSession) -> None:
 
 
 # campaign_response
+
+
+def test_a_yes_counts_within_the_window_of_the_label(spark: SparkSession) -> None:
+    at = datetime(2025, 6, 1, tzinfo=UTC)
+    contacts = spark.createDataFrame(
+        [
+            ("in time", at, "yes", at + 7 * DAY),
+            ("too late", at, "yes", at + 7 * DAY + TICK),
+            ("no", at, "no", None),
+            ("open", at, None, None),
+        ],
+        "contact_id STRING, contacted_at TIMESTAMP, responded STRING, responded_at TIMESTAMP",
+    ).withColumn("customer_id", F.col("contact_id"))
+    task = shipped("campaign_response")
+    select = read_select(task.rows.sql, task.rows.template_values, [])
+
+    rows = rows_of_task(spark, select, {"contacts": contacts}, as_of=END, label_window=task.rows.label_window)
+
+    assert {row.key: row.label for row in rows.collect()} == {"in time": 1, "too late": 0, "no": 0, "open": None}
 
 
 def test_what_a_customer_became_later_was_not_known_before(spark: SparkSession) -> None:

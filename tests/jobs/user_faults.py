@@ -594,7 +594,7 @@ OPTIONS = (
     ),
     given(
         "an unknown table",
-        "gold.nothing: there is no such table → `otklik tables` lists what fills each table",
+        "gold.nothing: there is no such table → `otklik tables` lists those that there can be",
         "show",
         "gold.nothing",
         code=errors.MissingResultError.exit_code,

@@ -208,6 +208,8 @@ def test_content_hash_knows_neither_order_nor_layout_nor_run_columns(spark: Spar
     assert content_hash(rows) == content_hash(shuffled) == content_hash(nudged)
     assert content_hash(rows) != content_hash(rows.dropDuplicates())
     assert content_hash(rows) != content_hash(rows.withColumn("share", F.col("share") + F.lit(1e-4)))
+    moments = [rows.withColumn("moment", F.timestamp_micros(F.lit(micros))) for micros in (1, 2)]
+    assert content_hash(moments[0]) != content_hash(moments[1])
 
 
 def test_a_table_whose_first_commit_was_never_made_can_be_made(spark: SparkSession, tmp_path: Path) -> None:

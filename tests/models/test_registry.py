@@ -103,12 +103,15 @@ def test_a_run_that_is_trained_anew_has_one_pointer_to_its_new_folder(lake: Lake
     assert load_champion(lake, "calls", besides="run_2").run_id == "run_1"
 
 
-def test_a_champion_that_asks_for_features_that_are_gone_says_so(lake: Lake) -> None:
+def test_a_champion_that_asks_for_what_it_should_not_have_says_so(lake: Lake) -> None:
     serving = load_champion(lake, "calls").serving
 
-    assert serving.misfit({"key", "age"}, serving.rows_hash) is None
-    assert serving.misfit({"key", "city"}, serving.rows_hash) == "it asks for features that are not built any more: age"
-    assert "another SELECT" in str(serving.misfit({"age"}, "of others"))
+    assert serving.misfit({"key", "age"}, {"talk"}, serving.rows_hash) is None
+    gone = serving.misfit({"key", "city"}, {"talk"}, serving.rows_hash)
+    assert gone == "it asks for features that are not built any more: age"
+    leak = serving.misfit({"key", "age"}, {"age"}, serving.rows_hash)
+    assert leak == "it asks for features that are marked as known only after the decision: age"
+    assert "another SELECT" in str(serving.misfit({"age"}, set(), "of others"))
 
 
 @pytest.mark.parametrize("values", [{}, {"model": "logistic_regression", "preparation": 7}])

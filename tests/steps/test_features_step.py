@@ -12,6 +12,7 @@ from otklik.errors import ConfigurationError, MissingResultError, RefusedError
 from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
 from otklik.steps.features import build_features
+from otklik.steps.question import ask
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,34 @@ def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: P
 
     assert not lake.exists("gold.calls_features")
     assert [row.status for row in lake.read("ops.runs").where("job = 'features'").collect()] == ["failed"]
+
+
+def test_what_is_marked_after_the_features_were_built_is_asked_anew(
+    lake: Lake, take_in: TakeIn, tmp_path: Path
+) -> None:
+    """As ingest says how: the marks are the table's, and no version of it changes by them."""
+    take_in("june.csv", "1,a", "2,b")
+    task = tmp_path / "task.toml"
+    task.write_text(TASK, encoding="utf-8")
+    job = job_on(lake, tmp_path, task=str(task))
+    build_features(job)
+    lake.spark.sql(f"ALTER TABLE {lake.reference('silver.calls')} SET TBLPROPERTIES ('otklik.after_decision' = 'text')")
+
+    with pytest.raises(ConfigurationError, match=r"lacks \[after\]"):
+        build_features(job)
+
+
+def test_a_header_that_says_otherwise_asks_another_question(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    task, select = tmp_path / "task.toml", tmp_path / "mine.sql"
+    task.write_text(TASK.replace('sql = "record_columns"', 'sql = "mine"'), encoding="utf-8")
+    text = "c.text || '' AS text FROM {rows} r JOIN {calls} c ON c.id = r.key"
+    asked = []
+    for mark in ("", " [after]"):
+        select.write_text(f"-- column text{mark}: said | сказано\nSELECT r.key, r.moment, {text}", encoding="utf-8")
+        asked.append(ask(job_on(lake, tmp_path, task=str(task))).run_id)
+
+    assert len({*asked}) == 2
 
 
 @pytest.mark.parametrize(

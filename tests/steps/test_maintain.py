@@ -239,6 +239,40 @@ def test_what_no_killed_run_can_have_left_is_named_and_stays(
     assert lake.read("silver.calls").count() == 2
 
 
+def test_tables_of_others_are_left_alone(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a catalog the schemas silver and gold may be a whole company's."""
+    take_in("june.csv", "1,a")
+    others = ["gold.sales_features", "silver.crm"]
+    for table in others:
+        for rows in ("SELECT 1 AS id", "SELECT 2 AS id"):
+            lake.spark.sql(f"CREATE OR REPLACE TABLE {lake.reference(table)} USING DELTA AS {rows}")
+
+    assert maintain(lake, tmp_path, take_back_all=True) == 0
+
+    said = capsys.readouterr()
+    assert "not made by Otklik, and left alone: gold.sales_features, silver.crm" in said.err
+    assert all(table not in said.out for table in others)
+    assert [lake.version(table) for table in others] == [1, 1]
+
+
+@pytest.mark.long
+def test_rows_that_were_restored_away_by_hand_are_missed(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_in("june.csv", "1,a")
+    before = lake.version("silver.calls")
+    take_in("july.csv", "2,b")
+    lake.spark.sql(f"RESTORE TABLE {lake.reference('silver.calls')} TO VERSION AS OF {before}")
+
+    with pytest.raises(DamagedError, match=r"silver\.calls: 1 commits that the ledger does not know"):
+        take_in("august.csv", "3,c")
+    assert maintain(lake, tmp_path, check_only=True) == 1
+    assert maintain(lake, tmp_path, take_back_all=True) == 0
+    assert sorted(row.id for row in lake.read("silver.calls").collect()) == [1, 2]
+
+
 @pytest.mark.long
 def test_a_table_whose_files_are_gone_is_named(
     lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -33,6 +33,18 @@ def test_rejected_records_are_masked_source_by_source(people_lake: Lake) -> None
     assert {row.source: row.record for row in rows} == {"people": MASK, "posts": "x;y"}
 
 
+@pytest.mark.long
+def test_rejected_records_stay_masked_where_no_table_says_any_more_what_is_personal(
+    people_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists = people_lake.exists
+    monkeypatch.setattr(Lake, "exists", lambda _, table: table != "bronze.posts" and exists(table))
+
+    rows = masked_rows(people_lake, "bronze.rejected", None).collect()
+
+    assert [row.record for row in rows] == [MASK, MASK]
+
+
 def test_a_condition_cannot_probe_what_is_masked(people_lake: Lake) -> None:
     assert values_of(people_lake, "silver.people", "id", "name LIKE 'abc%'") == []
     assert values_of(people_lake, "bronze.rejected", "source", "record LIKE '%Борис'") == []

@@ -38,7 +38,7 @@ def contacts(spark: SparkSession, world, silver, task: Task) -> pd.DataFrame:
     """One row per contact: the shipped task's features and label, and the true probability."""
     as_of = DELIVERED_AT
     rows = rows_of_task(
-        spark, read_select(task.rows.sql, task.rows.settings, []), silver, as_of=as_of,
+        spark, read_select(task.rows.sql, task.rows.template_values, []), silver, as_of=as_of,
         label_window=task.rows.label_window,
     )  # fmt: skip
     selects = [(read_select(group.sql, group.settings, []), group.leave_out) for group in task.features.values()]

@@ -231,6 +231,11 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
 def _check_header(select: Select, found: DataFrame) -> None:
     given = set(found.columns) - {"key", "moment"}
     documented = {column.name for column in select.columns}
+    twice = {name for name in found.columns if found.columns.count(name) > 1}
+    if twice:
+        raise ConfigurationError(
+            f"gives columns more than once: {_listed(twice)}", where=f"{select.name}.sql", cure="name them otherwise"
+        )
     if given != documented or not {"key", "moment"} <= set(found.columns):
         raise ConfigurationError(
             f"its columns are not those of its header; only in the header: {_listed(documented - given)}, "

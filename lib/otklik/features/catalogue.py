@@ -35,6 +35,7 @@ _NAME = re.compile(NAME_PATTERN)
 _COLUMN = re.compile(
     r"^--\s*column\s+(?P<name>\S+)(?P<after>\s+\[after\])?\s*:\s*(?P<en>[^|]+?)\s*\|\s*(?P<ru>.+?)\s*$"
 )
+_BRACES = re.compile(r"(?P<frame>\{[a-z][a-z0-9_]*\})|[{}]")
 _READS_LINE = re.compile(r"^--\s*reads\s*\[")
 _READS = re.compile(r"^--\s*reads\s+\[after\]\s+(?P<names>\w+(?:\s*,\s*\w+)*)\s*:\s*\S")
 
@@ -60,7 +61,17 @@ class Select:
     @property
     def may_read(self) -> frozenset[str]:
         """The columns known only after the decision that the header answers for."""
-        return self.reads | {column.name for column in self.columns if column.is_known_after}
+        return self.reads | self.known_after
+
+    @property
+    def known_after(self) -> frozenset[str]:
+        """The columns that it gives out as known only after the decision."""
+        return frozenset(column.name for column in self.columns if column.is_known_after)
+
+    @property
+    def decisive(self) -> list[Any]:
+        """All of it that decides a result, as JSON values: comments do not, but for what they say of both clocks."""
+        return [self.text, sorted(self.known_after), sorted(self.reads)]
 
 
 def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path]) -> Select:
@@ -81,6 +92,7 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
         literal=_literal,
         name=_checked_name,
         whole=_whole,
+        divisor_of=_divisor_of,
         in_english=_in_english,
         in_russian=_in_russian,
         meanings_of=_meanings_of,
@@ -92,7 +104,7 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
             f"its template cannot be filled: {fault}", where=f"{name}.sql", cure="set the value in the task's settings"
         ) from fault
     columns = tuple(_documented(name, line) for line in _column_lines(text))
-    return Select(name, _without_comments(text), columns, _read_after(name, text))
+    return Select(name, _with_own_braces(_without_comments(text)), columns, _read_after(name, text))
 
 
 def _find(name: str, folders: Sequence[Path]) -> str:
@@ -152,13 +164,18 @@ def _without_comments(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip()
 
 
+def _with_own_braces(text: str) -> str:
+    """The text such that Spark takes only a name in braces for a frame; patterns and JSON have braces of their own."""
+    return _BRACES.sub(lambda found: found[0] if found["frame"] else found[0] * 2, text)
+
+
 def _literal(value: object) -> str:
     """A value as a SQL literal; the only way for free text into a statement."""
     if isinstance(value, bool | int | float):
         return str(value).lower()
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    # Braces would be read as the name of a frame.
-    return "'" + escaped.replace("{", "{{").replace("}", "}}") + "'"
+    # A name in braces would be read as that of a frame.
+    return "'" + escaped.replace("{", "\\u007b") + "'"
 
 
 def _in_english(window: object) -> str:
@@ -200,6 +217,14 @@ def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{value!r} is no whole number")
     return value
+
+
+def _divisor_of(value: object, whole: int) -> int:
+    """A value as a whole number that divides another one."""
+    divisor = _whole(value)
+    if divisor < 1 or whole % divisor:
+        raise ValueError(f"{divisor} does not divide {whole}")
+    return divisor
 
 
 def _checked_name(value: object) -> str:

@@ -9,6 +9,11 @@ from pyspark.sql import functions as F
 
 #: Decimals that floating-point columns are rounded to before hashing.
 DECIMALS = 6
+#: No digit of a moment is lost.
+_MOMENTS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
 #: The one nested type of the house that holds doubles.
 REASONS = "array<struct<feature:string,value:string,contribution:double>>"
 
@@ -16,13 +21,14 @@ REASONS = "array<struct<feature:string,value:string,contribution:double>>"
 def content_hash(rows: DataFrame) -> str:
     """Hash of all rows as a multiset; columns that start with `_` are left out, doubles rounded to 6 decimals.
 
-    The rows' 64-bit hashes are added up twice with different seeds: a sum does not know the order of its terms.
+    Two 64-bit hashes of each row are added up: a sum does not know the order of its terms.
     """
     columns = sorted((name, kind) for name, kind in rows.dtypes if not name.startswith("_"))
     as_text = F.to_json(
-        F.struct(*(_rounded(name, kind).alias(name) for name, kind in columns)), {"ignoreNullFields": "false"}
+        F.struct(*(_rounded(name, kind).alias(name) for name, kind in columns)),
+        {"ignoreNullFields": "false", **_MOMENTS},
     )
-    hashed = rows.select(F.xxhash64(as_text).alias("one"), F.xxhash64(as_text, F.lit("two")).alias("two"))
+    hashed = rows.select(F.xxhash64(as_text).alias("one"), F.xxhash64(F.lit("two"), as_text).alias("two"))
     wide = "decimal(38,0)"
     total = hashed.agg(
         F.count("*").alias("rows"),

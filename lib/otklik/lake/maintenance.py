@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at, unknown_commits
 from otklik.lake.store import NOTHING, Lake, says_vacuumed
-from otklik.lake.tables import BRONZE, FILES, REJECTED, RUNS, SILVER, Table
+from otklik.lake.tables import ALL_TABLES, BRONZE, FILES, REJECTED, RUNS, SILVER, Table
 from otklik.session import with_property
 
 LAYERS = ("bronze", "silver", "gold", "ops")
@@ -52,7 +53,7 @@ class Expected:
 
 
 def table_names(lake: Lake) -> list[str]:
-    """The tables of the lake, sorted."""
+    """The tables in the schemas of the house, sorted; somebody else's may be among them."""
     if lake.catalog is None:
         return sorted(
             f"{layer}.{name}"
@@ -67,6 +68,38 @@ def table_names(lake: Lake) -> list[str]:
             shown = lake.spark.sql(f"SHOW TABLES IN `{lake.catalog}`.`{layer}`").collect()
             names += [f"{layer}.{row.tableName}" for row in shown if not row.isTemporary]
     return sorted(names)
+
+
+def of_the_house(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> list[str]:
+    """Those of the tables that Otklik made: a ledger names them, or they look like those of a run that was killed.
+
+    Others may lie in the same schemas of a catalog. They are not ours to repair, compact or vacuum.
+    """
+    sources, runs = {entry.source for entry in ledger.entries}, lake.find(RUNS.name)
+    tasks = set() if runs is None else {row.task for row in runs.select("task").distinct().collect()}
+    fixed = {table.name for table in ALL_TABLES}
+
+    def is_ours(table: str) -> bool:
+        if table in fixed or lake.has_log_without_versions(table):
+            return True
+        family = family_of(table)
+        if family is None:
+            return False
+        definition, member = family
+        if member in (tasks if definition.layer == "gold" else sources):
+            return True
+        return {column.name for column in definition.columns} <= {*lake.read(table).columns}
+
+    return [table for table in tables if is_ours(table)]
+
+
+def family_of(table: str) -> tuple[Table, str] | None:
+    """The definition of the family (`<source>`, `<task>`) of which a table can be a member, and the member's name."""
+    for family in (known for known in ALL_TABLES if "<" in known.name):
+        start, end = re.split("<.*>", family.name)
+        if table.startswith(start) and table.endswith(end) and len(table) > len(start) + len(end):
+            return family, table[len(start) : len(table) - len(end)]
+    return None
 
 
 @contextlib.contextmanager

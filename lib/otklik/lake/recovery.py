@@ -41,12 +41,34 @@ _OF_BATCHES = "ingest"
 def unknown_commits(commits: list[Commit], known: int) -> tuple[int, list[Commit]]:
     """The version that stands for what the ledger knows, and the commits behind it that changed rows.
 
+    What was taken back stands for it, too. To restore an older version is to change rows, whoever does it.
+
     Args:
         commits: of one table, those after `known`, oldest first.
         known: the version that the ledger knows.
     """
-    base = max((commit.version for commit in commits if commit.operation == RESTORE), default=known)
+    rows_of = _origins(commits, known)
+    restored = (commit.version for commit in commits if commit.operation == RESTORE)
+    base = max((version for version in restored if rows_of.get(version) == known), default=known)
     return base, [commit for commit in commits if commit.version > base and commit.operation not in _SAME_ROWS]
+
+
+def _origins(commits: list[Commit], version: int) -> dict[int, int]:
+    """Version → the version that brought its rows, from this version on.
+
+    Args:
+        commits: of one table, oldest first, all those after the version among them.
+        version: where to begin.
+    """
+    origins = {version: version}
+    rows = version
+    for commit in (commit for commit in commits if commit.version > version):
+        if commit.restored is not None:
+            rows = origins.get(commit.restored, commit.restored)
+        elif commit.operation not in _SAME_ROWS:
+            rows = commit.version
+        origins[commit.version] = rows
+    return origins
 
 
 def label_of(batch: str) -> str:
@@ -164,16 +186,8 @@ def take_back(lake: Lake, table: str, left: Sequence[Commit], say: Callable[[str
 
 def with_same_rows(lake: Lake, table: str, version: int) -> int:
     """The newest version that holds the same rows as this one: compacting makes such versions, and bringing back."""
-    # Version → the version that brought its rows.
-    origin = {version: version}
-    rows = version
-    for commit in lake.commits(table, version) or []:
-        if commit.restored is not None:
-            rows = origin.get(commit.restored, commit.restored)
-        elif commit.operation not in _SAME_ROWS:
-            rows = commit.version
-        origin[commit.version] = rows
-    return max(each for each, rows in origin.items() if rows == version)
+    origins = _origins(lake.commits(table, version) or [], version)
+    return max(each for each, rows in origins.items() if rows == version)
 
 
 def rows_at(lake: Lake, table: str, version: int | None) -> DataFrame:

@@ -139,7 +139,7 @@ class Lake:
                     cure="ask without --as-of or with --newest, or restore the lake from a backup",
                 ) from fault
             raise MissingResultError(
-                "there is no such table", where=table, cure="`otklik tables` lists what fills each table"
+                "there is no such table", where=table, cure="`otklik tables` lists those that there can be"
             ) from fault
 
     def make(self, table: Table) -> None:

@@ -146,7 +146,7 @@ FILES = Table(
         "started_at TIMESTAMP start of the ingest",
         "ended_at TIMESTAMP end of the ingest",
         "status STRING loaded | rejected | replaced (by a file of the same name)",
-        "warnings MAP<STRING,BIGINT> rows per broken rule of severity warn",
+        "warnings MAP<STRING,BIGINT> rows per broken rule of severity warn, lookalikes, records_in_quotes, without_key",
         "_batch STRING the ingest of one file content",
     ),
     key=("source", "content_hash"),

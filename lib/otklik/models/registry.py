@@ -64,17 +64,21 @@ class ServingModel:
     bins: Sequence[Bins]
     expected: Mapping[str, Sequence[int]]
 
-    def misfit(self, columns: Collection[str], rows_hash: str) -> str | None:
+    def misfit(self, columns: Collection[str], known_after: Collection[str], rows_hash: str) -> str | None:
         """Why it cannot score a feature table as it is built now; None where it can.
 
         Args:
             columns: of the feature table.
+            known_after: those of them that become known only after the decision, as their SQL says now.
             rows_hash: of the SELECT that gives its rows.
         """
         needed = {slot.source for slot in self.preparation.only(with_leaks=False)}
         missing = sorted(needed.difference(columns))
         if missing:
             return f"it asks for features that are not built any more: {', '.join(missing)}"
+        leaks = sorted(needed.intersection(known_after))
+        if leaks:
+            return f"it asks for features that are marked as known only after the decision: {', '.join(leaks)}"
         if self.rows_hash != rows_hash:
             return "it was trained on rows of another SELECT, and nobody knows which of its folds saw these"
         return None

@@ -41,7 +41,7 @@ class Balance:
         duplicates: rows that another row of the file replaces, being the same under the key.
         warnings: rows per rule of severity warn that they break; `lookalikes`: rows equal to an earlier one in all
             but the columns the contract names; `records_in_quotes`: rows of several lines of which each looks like a
-            record, as if a quote too many had eaten them.
+            record, as if a quote too many had eaten them; `without_key`: rows in which the whole key is empty.
         failures: rows per rule of severity fail that they break.
         first_in_quotes: the first record of those that `records_in_quotes` counts.
     """

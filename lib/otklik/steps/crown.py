@@ -426,7 +426,9 @@ def _pointer(
     others = runs[runs["run_id"] != question.run_id]
     champion = registry.find_champion(job.lake, task.name, besides=question.run_id)
     before = None if champion is None else champion.row
-    misfit = None if champion is None else champion.serving.misfit(contest.labelled_rows.columns, question.rows_hash)
+    misfit = None
+    if champion is not None:
+        misfit = champion.serving.misfit(contest.labelled_rows.columns, question.known_after, question.rows_hash)
     if misfit is None:
         serves, reason = serves_from_now_on(task.champion, finals.value, before)
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -18,9 +16,6 @@ from otklik.steps.question import Question, answered_before, asked
 from otklik.steps.score import only_to_score
 from otklik.steps.starts import noted
 
-#: The columns of a table by mark, as `Lake.marked_columns` gives them.
-Marks = Mapping[str, list[str]]
-
 
 def build_features(job: Job, question: Question | None = None) -> int:
     """Write gold.<task>_features; returns the exit code."""
@@ -32,9 +27,8 @@ def build_features(job: Job, question: Question | None = None) -> int:
             step.rows(earlier.rows_out)
             step.say("reused")
             return 0
-        marks = {table: job.lake.marked_columns(table) for table in question.versions}
-        _refuse_marked(question, marks)
-        inputs = _without_personal(question, marks)
+        _refuse_marked(question)
+        inputs = _without_personal(question)
         rows = rows_of_task(
             job.lake.spark,
             question.rows_select,
@@ -46,6 +40,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
         # frame kept by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
         with kept(rows.repartition("key")) as rows:
             counts = count_rows(rows, f"{question.rows_select.name}.sql")
+            marks = question.inputs.marks
             known_after = {name: marks[table].get("after_decision", []) for name, table in question.task.inputs.items()}
             features = with_features(
                 job.lake.spark, rows, question.feature_selects, inputs, question.as_of, known_after
@@ -84,7 +79,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
     return 0
 
 
-def _refuse_marked(question: Question, marks: Mapping[str, Marks]) -> None:
+def _refuse_marked(question: Question) -> None:
     """Columns that a contract marks as personal are no features, and those known only afterwards say so.
 
     Raises:
@@ -92,7 +87,7 @@ def _refuse_marked(question: Question, marks: Mapping[str, Marks]) -> None:
     """
     known_after = {column.name: column.is_known_after for column in question.columns}
     faults = []
-    for table, marked in marks.items():
+    for table, marked in question.inputs.marks.items():
         faults += [f"{name} of {table} is personal" for name in marked.get("personal", []) if name in known_after]
         faults += [
             f"{name} of {table} is known only after the decision, and its SQL header lacks [after]"
@@ -107,9 +102,9 @@ def _refuse_marked(question: Question, marks: Mapping[str, Marks]) -> None:
         )
 
 
-def _without_personal(question: Question, marks: Mapping[str, Marks]) -> dict[str, DataFrame]:
+def _without_personal(question: Question) -> dict[str, DataFrame]:
     """The input frames as SQL sees them: a personal column is not there under any other name either."""
-    inputs = question.inputs.known_at(question.as_of)
+    inputs, marks = question.inputs.known_at(question.as_of), question.inputs.marks
     return {name: inputs[name].drop(*marks[table].get("personal", [])) for name, table in question.task.inputs.items()}
 
 

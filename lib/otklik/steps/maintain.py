@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from otklik.errors import ConfigurationError, DamagedError
 from otklik.lake import lease, maintenance
 from otklik.lake.folder import Folder
@@ -36,8 +34,8 @@ def maintain_lake(job: Job) -> int:
             where=f"--keep-days {days}",
             cure=f"give {_SAFE_DAYS} or more, or --force when nothing else runs on the lake",
         )
-    tables = maintenance.table_names(job.lake)
-    if not tables:
+    there = maintenance.table_names(job.lake)
+    if not there:
         raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
     only_checks = job.options["check_only"]
     writer = _writer(job)
@@ -48,6 +46,10 @@ def maintain_lake(job: Job) -> int:
         # Nothing is judged without it, and above all nothing taken back.
         job.print_result(f"wrong: {fault.line()}\n")
         return 1
+    tables = maintenance.of_the_house(job.lake, ledger, there)
+    foreign = sorted({*there} - {*tables})
+    if foreign:
+        job.progress.line(f"  not made by Otklik, and left alone: {', '.join(foreign)}")
     stuck: list[DamagedError] = []
     if not only_checks:
         with job.progress.step("repair") as step:
@@ -56,7 +58,8 @@ def maintain_lake(job: Job) -> int:
                 step.say(f"{_take_back(job, ledger, tables, stuck)} tables brought back, {removed} leftovers removed")
             else:
                 step.say("left out: no lease shows whether somebody else writes; --force repairs")
-        tables = maintenance.table_names(job.lake)
+        still_there = {*maintenance.table_names(job.lake)}
+        tables = [table for table in tables if table in still_there]
     with job.progress.step("check") as step:
         leftovers = stuck + _leftovers(job, ledger, tables)
         # One that began meanwhile is no killed run either.
@@ -209,7 +212,7 @@ def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError
 
 
 def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
-    """What a table should look like; None for a table that is not of the house."""
+    """What a table should look like; None where no definition says so."""
     layer, _, name = table.partition(".")
     fixed = next((known for known in ALL_TABLES if known.name == table), None)
     if fixed is not None:
@@ -228,14 +231,12 @@ def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
 
 
 def _expected_of_task(table: str) -> Expected | None:
-    for family in (known for known in ALL_TABLES if "<" in known.name):
-        start, end = re.split("<.*>", family.name)
-        if table.startswith(start) and table.endswith(end):
-            member = table[len(start) : len(table) - len(end)]
-            if family is FEATURES:
-                return Expected(FEATURES.of(member, FEATURE_KEYS), is_whole=False, personal=None)
-            return Expected(family.of(member))
-    return None
+    family = maintenance.family_of(table)
+    if family is None:
+        return None
+    definition, task = family
+    is_whole = definition is not FEATURES
+    return Expected(definition.of(task, () if is_whole else FEATURE_KEYS), is_whole, personal=() if is_whole else None)
 
 
 def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:

@@ -21,7 +21,7 @@ from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
-from otklik.lake.tables import REJECTED
+from otklik.lake.tables import BRONZE, REJECTED
 from otklik.session import analysed
 from otklik.settings import NAME_PATTERN
 
@@ -40,7 +40,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         raise ConfigurationError("not the name of a table", where=table, cure="write layer.name, like gold.scoreboard")
     if not lake.exists(table):
         raise MissingResultError(
-            "there is no such table", where=table, cure="`otklik tables` lists what fills each table"
+            "there is no such table", where=table, cure="`otklik tables` lists those that there can be"
         )
     # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
     version = FileLedger(lake).versions([table]).get(table, 0) if layer in ("bronze", "silver") else None
@@ -83,7 +83,8 @@ def clear_conditions() -> Iterator[None]:
 
 
 def _without_personal_records(lake: Lake, rejected: DataFrame) -> DataFrame:
-    """A rejected record holds personal data where its source does."""
+    """A rejected record holds personal data where its source does; where no table says so any more, it may."""
     sources = [row.source for row in rejected.select("source").distinct().collect()]
-    personal = [source for source in sources if lake.personal_columns(f"bronze.{source}")]
+    bronze = {source: BRONZE.of(source).name for source in sources}
+    personal = [source for source, table in bronze.items() if lake.personal_columns(table) or not lake.exists(table)]
     return rejected.withColumn("record", F.when(F.col("source").isin(personal), F.lit(MASK)).otherwise(F.col("record")))

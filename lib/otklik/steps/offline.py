@@ -54,7 +54,7 @@ def _check(path: Path, home: Home, overrides: dict[str, Any]) -> str:
 
 def _checked_features(task: Task, folders: Sequence[Path]) -> int:
     """How many features a task has, once its SQL files are read and the names it uses are found there."""
-    read_select(task.rows.sql, task.rows.settings, folders)
+    read_select(task.rows.sql, task.rows.template_values, folders)
     selects = [read_select(group.sql, group.settings, folders) for group in task.features.values()]
     task.check_feature_names({column.name for select in selects for column in select.columns})
     return sum(len(select.columns) for select in selects)

@@ -34,6 +34,11 @@ class Inputs:
     versions: Mapping[str, int]
 
     @cached_property
+    def marks(self) -> dict[str, dict[str, list[str]]]:
+        """Table → its columns by mark, as the contracts under which it came in say: personal, after_decision."""
+        return {table: self.lake.marked_columns(table) for table in sorted(self.versions)}
+
+    @cached_property
     def _rows(self) -> dict[str, DataFrame]:
         """Found once: which version is read is asked of each table's history."""
         return {name: rows_at(self.lake, table, self.versions[table]) for name, table in self.tables.items()}
@@ -64,6 +69,11 @@ class Question:
     def columns(self) -> tuple[FeatureColumn, ...]:
         """The documented feature columns that the task uses."""
         return tuple(c for select, left_out in self.feature_selects for c in select.columns if c.name not in left_out)
+
+    @property
+    def known_after(self) -> frozenset[str]:
+        """The feature columns that become known only after the decision."""
+        return frozenset(column.name for column in self.columns if column.is_known_after)
 
     @property
     def rows_hash(self) -> str:
@@ -98,13 +108,18 @@ def ask(job: Job) -> Question:
     path = job.home.task(job.options["task"])
     task = load(Task, path, dict(job.options.overrides))
     folders = job.home.sql_folders(path)
-    rows_select = read_select(task.rows.sql, task.rows.settings, folders)
+    rows_select = read_select(task.rows.sql, task.rows.template_values, folders)
     selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
     task.check_feature_names({column.name for select, _ in selects for column in select.columns})
     versions = _versions(job, task)
     inputs = Inputs(job.lake, task.inputs, versions)
     as_of = job.options.as_of or _latest_moment(inputs, task, rows_select)
-    settings = {**task.model_dump(mode="json"), "sql": [s.text for s in (rows_select, *(s for s, _ in selects))]}
+    # Columns are marked in SQL headers and tables, and whoever marks one wants another answer.
+    settings = {
+        **task.model_dump(mode="json"),
+        "sql": [select.decisive for select in (rows_select, *(select for select, _ in selects))],
+        "marks": inputs.marks,
+    }
     name = run_id(task.name, as_of, settings, versions, code_version())
     return Question(task, rows_select, selects, inputs, as_of, name, hash_of(settings))
 

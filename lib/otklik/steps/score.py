@@ -112,7 +112,7 @@ def _chosen_rows(features: DataFrame, question: Question, serving: ServingModel)
         MissingResultError: if the champion does not fit the features as they are built now.
         ConfigurationError: if score.where is no condition on them.
     """
-    misfit = serving.misfit(features.columns, question.rows_hash)
+    misfit = serving.misfit(features.columns, question.known_after, question.rows_hash)
     if misfit is not None:
         name = question.task.name
         raise MissingResultError(

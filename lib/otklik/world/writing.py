@@ -23,6 +23,8 @@ CUSTOMERS_PER_ENGAGEMENT_FILE = 10_000
 VERSION = 1
 
 _FACTS = "defects.json"
+#: A seed is a BIGINT.
+_SEEDS = 2**63
 _FOLDERS = ("customers", "contacts", "engagements", "truth.parquet", _FACTS)
 _FACTS_SCHEMA = (
     "version INT, customers BIGINT, seed BIGINT, source STRING, rows BIGINT, accepted BIGINT, inserted BIGINT, "
@@ -77,7 +79,7 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
         out: a folder, or a URI of a Hadoop scheme.
 
     Raises:
-        ConfigurationError: if there are too few or too many customers.
+        ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
         RefusedError: if something else stands at OUT.
     """
     if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
@@ -86,6 +88,8 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
             where="--customers",
             cure="give a number between these",
         )
+    if not -_SEEDS <= seed < _SEEDS:
+        raise ConfigurationError("the seed has more than 64 bits", where="--seed", cure="give a smaller number")
     standing = read_facts(spark, out)
     if standing is not None:
         if (standing.customers, standing.seed) == (customers, seed):

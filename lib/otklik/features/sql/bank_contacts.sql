@@ -24,7 +24,8 @@ with_years AS (
 
 SELECT
     CAST(record_no AS STRING) AS key,
-    CAST(make_date(year_no, month_no, day) AS TIMESTAMP) AS moment,
+    -- None for a day that its year does not have: the 29th of February.
+    try_to_timestamp(concat_ws('-', year_no, month_no, day), 'y-M-d') AS moment,
     CASE y WHEN 'yes' THEN 1 WHEN 'no' THEN 0 END AS label,
     record_no AS position
 FROM with_years

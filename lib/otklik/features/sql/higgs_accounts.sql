@@ -7,7 +7,7 @@
     every_hours      hours from one moment to the next; divides 24
     one_account_in   only one account in n, drawn by the hash of its number, so that the table stays small
 #}
-{% set step = (every_hours | whole) * 3600000000 %}
+{% set step = (every_hours | divisor_of(24)) * 3600000000 %}
 {% set day = 24 * 3600000000 %}
 WITH acts AS (
     SELECT CAST(actor AS STRING) AS account, unix_micros(happened_at) AS at_us

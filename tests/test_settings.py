@@ -122,6 +122,8 @@ def test_all_that_does_not_go_together_is_listed() -> None:
             {"age": [30.0, math.inf]},
             "preparation.bands.age.1: input should be a finite number",
         ),
+        (["rows", "settings"], {"share": math.inf}, "1 fault: rows.settings.share: neither a text, a number"),
+        (["rows", "settings"], {"label_window_hours": 7}, "rows: settings.label_window_hours: is a key of [rows]"),
         (
             ["rows", "settings"],
             {"moment": date(2020, 3, 31)},

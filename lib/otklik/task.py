@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -24,7 +25,7 @@ def _for_templates(value: Any) -> Any:
     """
     inner = value if isinstance(value, list) else [*value.values()] if isinstance(value, dict) else []
     kinds = {type(one) for one in inner}
-    is_plain = isinstance(value, str | int | float)
+    is_plain = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
     is_of_texts = isinstance(value, list | dict) and kinds <= {str}
     if not (is_plain or is_of_texts or (isinstance(value, list) and kinds == {int})):
         raise ValueError(
@@ -62,6 +63,11 @@ class Rows(Strict):
     def label_window(self) -> timedelta:
         """How long after the moment the label becomes final."""
         return timedelta(hours=self.label_window_hours)
+
+    def impossible(self) -> list[str]:
+        """A setting of a name that its template has otherwise."""
+        is_taken = "label_window_hours" in self.settings
+        return ["settings.label_window_hours: is a key of [rows] itself"] if is_taken else []
 
     @property
     def template_values(self) -> dict[str, TemplateValue]:

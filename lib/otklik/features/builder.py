@@ -253,8 +253,10 @@ def _run(
     hidden: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> DataFrame:
     named = {name: frame for name, frame in frames.items() if f"{{{name}}}" in select.text}
+    # Only where frames are named are doubled braces taken for one.
+    text = select.text if named else select.text.replace("{{", "{").replace("}}", "}")
     try:
-        return spark.sql(select.text, args={"as_of": as_of}, **named)
+        return spark.sql(text, args={"as_of": as_of}, **named)
     except KeyError as fault:
         raise ConfigurationError(
             f"there is no input frame {fault}", where=f"{select.name}.sql", cure="name it in the task's [inputs]"

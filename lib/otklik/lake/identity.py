@@ -27,7 +27,7 @@ def run_id(
     Args:
         task: its name.
         as_of: the moment it looks from, UTC.
-        settings: the whole task as plain values, its SQL texts among them.
+        settings: the whole task as plain values, its SQL texts and the marks of its inputs' columns among them.
         inputs: versions of the silver tables it reads.
         code_version: see `code_version`.
     """

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -15,7 +16,7 @@ from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at, unknown_commits
 from otklik.lake.store import NOTHING, Lake, says_vacuumed
-from otklik.lake.tables import ALL_TABLES, BRONZE, FILES, REJECTED, RUNS, SILVER, Table
+from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURE_KEYS, FEATURES, FILES, REJECTED, RUNS, SILVER, Table
 from otklik.session import with_property
 
 LAYERS = ("bronze", "silver", "gold", "ops")
@@ -75,22 +76,24 @@ def of_the_house(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> list[
 
     Others may lie in the same schemas of a catalog. They are not ours to repair, compact or vacuum.
     """
-    sources, runs = {entry.source for entry in ledger.entries}, lake.find(RUNS.name)
-    tasks = set() if runs is None else {row.task for row in runs.select("task").distinct().collect()}
-    fixed = {table.name for table in ALL_TABLES}
+    known = {table.name for table in ALL_TABLES}
+    known |= {table for entry in ledger.entries for table in entry.table_versions}
+    runs = lake.find(RUNS.name)
+    if runs is not None and "outputs" in runs.columns:
+        known |= {row.table for row in runs.select(F.explode("outputs").alias("table", "_")).distinct().collect()}
+    return [table for table in tables if table in known or lake.has_log_without_versions(table) or _fits(lake, table)]
 
-    def is_ours(table: str) -> bool:
-        if table in fixed or lake.has_log_without_versions(table):
-            return True
-        family = family_of(table)
-        if family is None:
-            return False
-        definition, member = family
-        if member in (tasks if definition.layer == "gold" else sources):
-            return True
-        return {column.name for column in definition.columns} <= {*lake.read(table).columns}
 
-    return [table for table in tables if is_ours(table)]
+def _fits(lake: Lake, table: str) -> bool:
+    """Whether a table has all that its definition asks for. What cannot be read has not."""
+    family = family_of(table)
+    if family is None:
+        return False
+    definition, member = family
+    keys = FEATURE_KEYS if definition is FEATURES else ()
+    with contextlib.suppress(MissingResultError, PySparkException):
+        return {column.dtype for column in definition.of(member, keys).columns} <= {*lake.read(table).dtypes}
+    return False
 
 
 def family_of(table: str) -> tuple[Table, str] | None:

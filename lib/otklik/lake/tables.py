@@ -162,7 +162,7 @@ RUNS = Table(
     "ops.runs",
     "the ledger of steps: one row per start of a step",
     _columns(
-        "run_id STRING hash of task, as-of, settings, input versions and code",
+        "run_id STRING hash of task, as-of, settings, marks of the inputs, input versions and code",
         "job STRING the step",
         "task STRING the task or source",
         "as_of TIMESTAMP the moment it looks from",

@@ -35,8 +35,6 @@ def maintain_lake(job: Job) -> int:
             cure=f"give {_SAFE_DAYS} or more, or --force when nothing else runs on the lake",
         )
     there = maintenance.table_names(job.lake)
-    if not there:
-        raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
     only_checks = job.options["check_only"]
     writer = _writer(job)
     run = start_of(job, "maintain", "", hash_of([days, only_checks]))
@@ -47,9 +45,11 @@ def maintain_lake(job: Job) -> int:
         job.print_result(f"wrong: {fault.line()}\n")
         return 1
     tables = maintenance.of_the_house(job.lake, ledger, there)
+    if not tables:
+        raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
     foreign = sorted({*there} - {*tables})
     if foreign:
-        job.progress.line(f"  not made by Otklik, and left alone: {', '.join(foreign)}")
+        job.print_result(f"left alone: {', '.join(foreign)}: Otklik did not make them\n")
     stuck: list[DamagedError] = []
     if not only_checks:
         with job.progress.step("repair") as step:

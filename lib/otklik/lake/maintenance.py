@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -91,9 +90,12 @@ def _fits(lake: Lake, table: str) -> bool:
         return False
     definition, member = family
     keys = FEATURE_KEYS if definition is FEATURES else ()
-    with contextlib.suppress(MissingResultError, PySparkException):
-        return {column.dtype for column in definition.of(member, keys).columns} <= {*lake.read(table).dtypes}
-    return False
+    try:
+        there = lake.read(table).dtypes
+    except Exception:
+        # Spark's own faults come as its exceptions or, from inside a read, as the gateway's.
+        return False
+    return {column.dtype for column in definition.of(member, keys).columns} <= {*there}
 
 
 def family_of(table: str) -> tuple[Table, str] | None:

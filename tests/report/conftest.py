@@ -157,6 +157,7 @@ def _small_facts(task: dict[str, Any]) -> ReportFacts:
         champion={
             "model": "logistic_regression", "metric": "auc", "value": 0.72, "folder": "models/calls/x",
             "settings": '{"reg_param": 0.001}', "trained_at": pd.Timestamp("2024-03-31"),
+            "sequence": 1,
         },
         challenger=None,
         balances=pd.DataFrame(

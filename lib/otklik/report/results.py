@@ -258,7 +258,9 @@ def _champion_sentence(facts: ReportFacts, voice: Voice) -> str:
     challenger = facts.challenger
     if challenger is None:
         return said
-    has_lost = not challenger["serves"] and challenger["trained_at"] > champion["trained_at"]
+    # Two trainings may look from the same moment: then the second one is the later.
+    of_champion, of_challenger = ((row["trained_at"], row["sequence"]) for row in (champion, challenger))
+    has_lost = not challenger["serves"] and of_challenger > of_champion
     fate = "models.challenger_lost" if has_lost else "models.challenger_other"
     margin = voice.formats.decimal(facts.task.champion.margin)
     return f"{said} {voice.words(fate, margin=margin, **_model_in_words(challenger, voice))}"

@@ -32,8 +32,8 @@ RUNTIME_PROPERTIES = {
     "spark.sql.session.timeZone": "UTC",
     # Frames travel to and from Python in columns.
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # More of them stay packed until a task reads them: below this Spark unpacks them on the driver's heap, where a
-    # million predictions of 44 MB take more than a gigabyte.
+    # Frames above this size stay packed until a task reads them. Smaller ones Spark unpacks on the driver's heap, where
+    # a million predictions of 44 MB took more than a gigabyte.
     "spark.sql.execution.arrow.localRelationThreshold": "4MB",
     "spark.sql.ansi.enabled": "true",
     # A date that does not exist is a fault, not the next month's second day.

@@ -7,6 +7,7 @@ own moment.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ _OWN_NAMES = {"as_of", "fold", "row_hash", "features", "features_with_leaks"}
 _BY_CHANCE = 0.001
 #: A label that is neither yes nor no.
 _ODD = 2
+_BRACES = re.compile(r"(?P<frame>\{[a-z][a-z0-9_]*\})|[{}]")
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 
@@ -253,8 +255,8 @@ def _run(
     hidden: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> DataFrame:
     named = {name: frame for name, frame in frames.items() if f"{{{name}}}" in select.text}
-    # Only where frames are named are doubled braces taken for one.
-    text = select.text if named else select.text.replace("{{", "{").replace("}}", "}")
+    # Only where frames are named Spark looks for them, and takes doubled braces for one.
+    text = _with_own_braces(select.text) if named else select.text
     try:
         return spark.sql(text, args={"as_of": as_of}, **named)
     except KeyError as fault:
@@ -275,6 +277,11 @@ def _run(
             where=f"{select.name}.sql",
             cure="correct it; personal columns of the inputs are not there for it",
         ) from fault
+
+
+def _with_own_braces(text: str) -> str:
+    """The text such that Spark takes only a name in braces for a frame; patterns and JSON have braces of their own."""
+    return _BRACES.sub(lambda found: found[0] if found["frame"] else found[0] * 2, text)
 
 
 def _unresolved(fault: Exception) -> str | None:

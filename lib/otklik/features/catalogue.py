@@ -35,7 +35,6 @@ _NAME = re.compile(NAME_PATTERN)
 _COLUMN = re.compile(
     r"^--\s*column\s+(?P<name>\S+)(?P<after>\s+\[after\])?\s*:\s*(?P<en>[^|]+?)\s*\|\s*(?P<ru>.+?)\s*$"
 )
-_BRACES = re.compile(r"(?P<frame>\{[a-z][a-z0-9_]*\})|[{}]")
 _READS_LINE = re.compile(r"^--\s*reads\s*\[")
 _READS = re.compile(r"^--\s*reads\s+\[after\]\s+(?P<names>\w+(?:\s*,\s*\w+)*)\s*:\s*\S")
 
@@ -104,7 +103,7 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
             f"its template cannot be filled: {fault}", where=f"{name}.sql", cure="set the value in the task's settings"
         ) from fault
     columns = tuple(_documented(name, line) for line in _column_lines(text))
-    return Select(name, _with_own_braces(_without_comments(text)), columns, _read_after(name, text))
+    return Select(name, _without_comments(text), columns, _read_after(name, text))
 
 
 def _find(name: str, folders: Sequence[Path]) -> str:
@@ -162,11 +161,6 @@ def _read_after(select: str, text: str) -> frozenset[str]:
 
 def _without_comments(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip()
-
-
-def _with_own_braces(text: str) -> str:
-    """The text such that Spark takes only a name in braces for a frame; patterns and JSON have braces of their own."""
-    return _BRACES.sub(lambda found: found[0] if found["frame"] else found[0] * 2, text)
 
 
 def _literal(value: object) -> str:

@@ -7,13 +7,10 @@ import hashlib
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from otklik.lake.store import MOMENTS_AS_TEXT
+
 #: Decimals that floating-point columns are rounded to before hashing.
 DECIMALS = 6
-#: No digit of a moment is lost.
-_MOMENTS = {
-    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
-    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
-}
 #: The one nested type of the house that holds doubles.
 REASONS = "array<struct<feature:string,value:string,contribution:double>>"
 
@@ -26,7 +23,7 @@ def content_hash(rows: DataFrame) -> str:
     columns = sorted((name, kind) for name, kind in rows.dtypes if not name.startswith("_"))
     as_text = F.to_json(
         F.struct(*(_rounded(name, kind).alias(name) for name, kind in columns)),
-        {"ignoreNullFields": "false", **_MOMENTS},
+        {"ignoreNullFields": "false", **MOMENTS_AS_TEXT},
     )
     hashed = rows.select(F.xxhash64(as_text).alias("one"), F.xxhash64(F.lit("two"), as_text).alias("two"))
     wide = "decimal(38,0)"

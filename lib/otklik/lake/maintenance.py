@@ -85,25 +85,25 @@ def of_the_house(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> list[
 
 def _fits(lake: Lake, table: str) -> bool:
     """Whether a table has all that its definition asks for. What cannot be read has not."""
-    family = family_of(table)
-    if family is None:
+    found = family_of(table)
+    if found is None:
         return False
-    definition, member = family
-    keys = FEATURE_KEYS if definition is FEATURES else ()
     try:
         there = lake.read(table).dtypes
     except Exception:
         # Spark's own faults come as its exceptions or, from inside a read, as the gateway's.
         return False
-    return {column.dtype for column in definition.of(member, keys).columns} <= {*there}
+    _, definition = found
+    return {*definition.dtypes} <= {*there}
 
 
-def family_of(table: str) -> tuple[Table, str] | None:
-    """The definition of the family (`<source>`, `<task>`) of which a table can be a member, and the member's name."""
+def family_of(table: str) -> tuple[Table, Table] | None:
+    """The family (`<source>`, `<task>`) of which a table can be a member, and its definition: what all members have."""
     for family in (known for known in ALL_TABLES if "<" in known.name):
         start, end = re.split("<.*>", family.name)
         if table.startswith(start) and table.endswith(end) and len(table) > len(start) + len(end):
-            return family, table[len(start) : len(table) - len(end)]
+            keys = FEATURE_KEYS if family is FEATURES else ()
+            return family, family.of(table[len(start) : len(table) - len(end)], keys)
     return None
 
 

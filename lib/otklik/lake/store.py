@@ -32,6 +32,11 @@ _MISSING = {
     "SCHEMA_NOT_FOUND",
     "TABLE_OR_VIEW_NOT_FOUND",
 }
+#: How a moment is written as text: no digit is lost, and its zone is named; a local time has none.
+TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
+LOCAL_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
+#: The same as options of to_json.
+MOMENTS_AS_TEXT = {"timestampFormat": TIME_PATTERN, "timestampNTZFormat": LOCAL_TIME_PATTERN}
 #: How they say that files of an old version are gone.
 _VACUUMED = (
     "DELTA_FILE_NOT_FOUND",

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StructField
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
-from otklik.lake.store import sql_text
+from otklik.lake.store import MOMENTS_AS_TEXT, sql_text
 from otklik.row_faults import fails_on_a_row
 from otklik.sources.contract import CHARSETS, Contract, Format
 from otklik.sources.header import Header, given_header, match_header, split_header
@@ -31,9 +31,6 @@ _MOST_JSON_KEYS = 20_000
 _LINES_TRIED = 100
 #: Down to this many digits after the point Java writes a decimal without an exponent, whatever it is.
 _PLAIN_SCALE = 6
-#: As to_json writes them for Parquet: no digit of a time is lost, and the zone is named.
-PARQUET_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
-PARQUET_LOCAL_TIME_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
 
 
 @dataclass(frozen=True)
@@ -152,11 +149,7 @@ def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: 
 def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
     rows = spark.read.option("parquet.page.verify-checksum.enabled", "true").parquet(literal_path(path))
     header = match_header(rows.columns, contract, where)
-    options = {
-        "ignoreNullFields": "false",
-        "timestampFormat": PARQUET_TIME_PATTERN,
-        "timestampNTZFormat": PARQUET_LOCAL_TIME_PATTERN,
-    }
+    options = {"ignoreNullFields": "false", **MOMENTS_AS_TEXT}
     lines = rows.select(
         F.to_json(F.struct(*map(_written_plainly, rows.schema)), options).alias("record"),
         F.lit(False).alias("has_invalid_bytes"),

@@ -7,8 +7,8 @@ import re
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from otklik.lake.store import LOCAL_TIME_PATTERN, TIME_PATTERN
 from otklik.sources.contract import BLANKS, ZONE_LETTERS, Format
-from otklik.sources.reader import PARQUET_LOCAL_TIME_PATTERN, PARQUET_TIME_PATTERN
 
 #: Read as boolean, in any case.
 TRUE_TOKENS = ("true", "t", "yes", "y", "1", "да")
@@ -71,7 +71,7 @@ def _patterns(patterns: list[str], format_: Format) -> list[str]:
     """The contract's patterns; before them, for Parquet, those that the reader writes real dates and times with."""
     if format_.kind != "parquet":
         return patterns
-    return ["yyyy-MM-dd", PARQUET_TIME_PATTERN, PARQUET_LOCAL_TIME_PATTERN, *patterns]
+    return ["yyyy-MM-dd", TIME_PATTERN, LOCAL_TIME_PATTERN, *patterns]
 
 
 def _plain_number(text: Column, format_: Format) -> Column:

@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, SurroundingsError
+from otklik.lake.store import TIME_PATTERN
 from otklik.steps.context import Job
 from otklik.steps.masking import clear_conditions, masked_rows
 
@@ -60,7 +61,7 @@ def _write(rows: DataFrame, target: Path, ending: str, scratch: Path) -> int:
             escape='"',
             ignoreLeadingWhiteSpace=False,
             ignoreTrailingWhiteSpace=False,
-            timestampFormat="yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+            timestampFormat=TIME_PATTERN,
         )
     else:
         one.write.parquet(folder.as_uri())

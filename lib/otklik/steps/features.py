@@ -40,8 +40,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
         # frame kept by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
         with kept(rows.repartition("key")) as rows:
             counts = count_rows(rows, f"{question.rows_select.name}.sql")
-            marks = question.inputs.marks
-            known_after = {name: marks[table].get("after_decision", []) for name, table in question.task.inputs.items()}
+            known_after = question.inputs.marked("after_decision")
             features = with_features(
                 job.lake.spark, rows, question.feature_selects, inputs, question.as_of, known_after
             )
@@ -104,8 +103,8 @@ def _refuse_marked(question: Question) -> None:
 
 def _without_personal(question: Question) -> dict[str, DataFrame]:
     """The input frames as SQL sees them: a personal column is not there under any other name either."""
-    inputs, marks = question.inputs.known_at(question.as_of), question.inputs.marks
-    return {name: inputs[name].drop(*marks[table].get("personal", [])) for name, table in question.task.inputs.items()}
+    inputs, personal = question.inputs.known_at(question.as_of), question.inputs.marked("personal")
+    return {name: rows.drop(*personal[name]) for name, rows in inputs.items()}
 
 
 def features_table(question: Question, features: DataFrame) -> Table:

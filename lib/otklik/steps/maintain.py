@@ -10,7 +10,7 @@ from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.maintenance import Expected
 from otklik.lake.recovery import judge, take_back
 from otklik.lake.store import Commit, Lake
-from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURE_KEYS, FEATURES, MODEL_RUNS, RUNS, SILVER
+from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
 from otklik.settings import load
 from otklik.sources.contract import Contract
@@ -231,12 +231,12 @@ def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
 
 
 def _expected_of_task(table: str) -> Expected | None:
-    family = maintenance.family_of(table)
-    if family is None:
+    found = maintenance.family_of(table)
+    if found is None:
         return None
-    definition, task = family
-    is_whole = definition is not FEATURES
-    return Expected(definition.of(task, () if is_whole else FEATURE_KEYS), is_whole, personal=() if is_whole else None)
+    family, definition = found
+    is_whole = family is not FEATURES
+    return Expected(definition, is_whole, personal=() if is_whole else None)
 
 
 def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:

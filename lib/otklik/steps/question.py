@@ -38,6 +38,10 @@ class Inputs:
         """Table → its columns by mark, as the contracts under which it came in say: personal, after_decision."""
         return {table: self.lake.marked_columns(table) for table in sorted(self.versions)}
 
+    def marked(self, mark: str) -> dict[str, list[str]]:
+        """Frame name → its columns with this mark."""
+        return {name: self.marks[table].get(mark, []) for name, table in self.tables.items()}
+
     @cached_property
     def _rows(self) -> dict[str, DataFrame]:
         """Found once: which version is read is asked of each table's history."""

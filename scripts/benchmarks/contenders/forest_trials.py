@@ -18,7 +18,7 @@ from otklik.session import without_stage_code
 
 #: On the rows as bare Spark prepares them, with MLlib's own way of passing them through the trees.
 AS_IT_COMES = "with_MLlib's_defaults"
-#: Way → parameters that differ. Otklik's forests cache node ids since this was measured.
+#: Way → parameters that differ. Otklik's forests cache node ids.
 PARAMETERS: dict[str, dict[str, Any]] = {
     AS_IT_COMES: {},
     "node_ids_cached": {"cacheNodeIds": True},

@@ -70,6 +70,8 @@ SMALL_SESSION = {
     "spark.driver.host": "127.0.0.1",
     # Delta keeps what it knows of a table for an hour; of the thousands that the tests make that fills the heap.
     "spark.databricks.delta.delta.log.cacheSize": "10",
+    # So do the plans of the last thousand queries, which Spark keeps for a page that is not there.
+    "spark.sql.ui.retainedExecutions": "10",
     "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

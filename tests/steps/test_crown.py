@@ -18,21 +18,24 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.bench import job_on
 
-from otklik.errors import DamagedError
+from otklik.errors import DamagedError, RefusedError
+from otklik.home import find_home
 from otklik.lake.folder import Folder
 from otklik.lake.store import Lake
 from otklik.models.portable import LinearModel, Slots
-from otklik.models.training import WITHOUT
+from otklik.models.training import WITHOUT, Labelled, Predicted
+from otklik.settings import load
 from otklik.steps import crown
 from otklik.steps.crown import (
     _calibrator,
+    _finals,
     _free_folder,
     _permutation,
     library_version,
     require_same_answers,
     serves_from_now_on,
 )
-from otklik.task import Champion
+from otklik.task import Champion, Task
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,25 @@ def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
         True,
         "the champion was judged by auc",
     )
+
+
+def test_a_champion_cannot_be_chosen_by_pairs_that_the_deciding_rows_do_not_have() -> None:
+    task = load(Task, find_home(None).task("marketing_campaign"), {"champion.metric": "auc_within"})
+    rows = np.arange(4)
+    # Two rows share a moment, and of these one was predicted before the cut.
+    labelled = Labelled(rows, np.array([1, 1, 2, 3]), rows.astype(str), rows % 2)
+    inner = Predicted(rows[1:], np.zeros(3), None)
+    judgements = [
+        SimpleNamespace(contender=SimpleNamespace(model=model), inner=SimpleNamespace(together=lambda: inner))
+        for model in task.champion.candidates
+    ]
+    contest: Any = SimpleNamespace(judged={"without": judgements}, labelled=labelled)
+    job: Any = SimpleNamespace(lake=SimpleNamespace(spark=None))
+    question: Any = SimpleNamespace(task=task)
+    executor: Any = None
+
+    with pytest.raises(RefusedError, match=r"champion\.metric auc_within does not exist for the rows"):
+        _finals(job, question, contest, "models/marketing_campaign/0123", executor)
 
 
 def contest_of(spark: SparkSession, label: npt.NDArray[np.int64], calibration: str = "platt") -> Any:

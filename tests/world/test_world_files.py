@@ -64,6 +64,12 @@ def test_a_world_has_a_thousand_to_a_million_customers(spark: SparkSession, tmp_
         write_world(spark, customers, 1, str(tmp_path))
 
 
+def test_a_seed_has_at_most_64_bits(spark: SparkSession, tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="the seed has more than 64 bits"):
+        write_world(spark, 1_000, 2**63, str(tmp_path))
+    assert read_facts(spark, str(tmp_path)) is None
+
+
 def content(spark: SparkSession, customers: int, seed: int, partitions: int) -> tuple[str, ...]:
     """The sorted records of all deliveries and the truth as hashes, made in so many partitions."""
     draws = Draws(seed)

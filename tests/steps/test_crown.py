@@ -17,14 +17,13 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.bench import job_on
+from tests.steps.test_train import task_with
 
 from otklik.errors import DamagedError, RefusedError
-from otklik.home import find_home
 from otklik.lake.folder import Folder
 from otklik.lake.store import Lake
 from otklik.models.portable import LinearModel, Slots
 from otklik.models.training import WITHOUT, Labelled, Predicted
-from otklik.settings import load
 from otklik.steps import crown
 from otklik.steps.crown import (
     _calibrator,
@@ -35,7 +34,7 @@ from otklik.steps.crown import (
     require_same_answers,
     serves_from_now_on,
 )
-from otklik.task import Champion, Task
+from otklik.task import Champion
 
 
 @pytest.mark.parametrize(
@@ -79,9 +78,9 @@ def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
 
 
 def test_a_champion_cannot_be_chosen_by_pairs_that_the_deciding_rows_do_not_have() -> None:
-    task = load(Task, find_home(None).task("marketing_campaign"), {"champion.metric": "auc_within"})
+    task = task_with(champion__metric="auc_within")
     rows = np.arange(4)
-    # Two rows share a moment, and of these one was predicted before the cut.
+    # Two rows share a moment; the first of them is not among those that models are chosen by.
     labelled = Labelled(rows, np.array([1, 1, 2, 3]), rows.astype(str), rows % 2)
     inner = Predicted(rows[1:], np.zeros(3), None)
     judgements = [

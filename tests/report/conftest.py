@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from otklik.features.catalogue import FeatureColumn
-from otklik.report.facts import LANGUAGES, Language, ReportFacts
+from otklik.page.formats import LANGUAGES, Language
+from otklik.report.facts import ReportFacts
 from otklik.report.page import render
 from otklik.settings import Text
 from otklik.task import Task
@@ -93,6 +94,17 @@ def _majority(**changes: Any) -> dict[str, Any]:
     return _board_row("majority", **{**flat, **ends, **changes})
 
 
+def _measures() -> pd.DataFrame:
+    """What training says of its choice: two windows, in which the tree was better by less than its error."""
+    rows = [
+        ("logistic_regression", "window 1", "auc", 0.61), ("logistic_regression", "window 2", "auc", 0.65),
+        ("decision_tree", "window 1", "auc", 0.58), ("decision_tree", "window 2", "auc", 0.7),
+        ("logistic_regression", "train", "inside", 0.63), ("decision_tree", "train", "inside", 0.64),
+        ("logistic_regression", "time", "regret", 0.0),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["subject", "split", "measure", "value"])
+
+
 def _small_facts(task: dict[str, Any]) -> ReportFacts:
     ways = [(split, leaks) for split in ("time", "random") for leaks in ("without", "with")]
     board = [
@@ -131,6 +143,7 @@ def _small_facts(task: dict[str, Any]) -> ReportFacts:
         ),
         remark_counts=pd.DataFrame({"predicate": ["true"], "rows": [1000], "positives": [200]}),
         scoreboard=pd.DataFrame(board),
+        measures=_measures(),
         score_counts=_score_counts(),
         explanations=_explanations(),
         findings=pd.DataFrame(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.browser import assert_opens_clean, brightness
 
-from otklik.report.facts import LANGUAGES, Language
+from otklik.page.formats import LANGUAGES, Language
 
 pytestmark = pytest.mark.browser
 

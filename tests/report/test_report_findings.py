@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from otklik.models.leaks import suspected_leaks
 from otklik.models.prepare import Finding, Preparation, Rules, features_of, findings_of, fit_preparation
-from otklik.models.scoreboard import moved
+from otklik.models.scoreboard import miscalibrated
 from otklik.report.findings import in_words
 from otklik.report.texts import Voice
 from otklik.steps.score import DRIFT_DETAIL
@@ -42,7 +42,7 @@ def findings(spark: SparkSession) -> dict[str, Finding]:
         columns=["model", "leaks", "split", "calibration", "mean_probability", "rows", "positives"],
     )
     drift = Finding("drift", "age", DRIFT_DETAIL, 0.3, "warned")
-    made = (*prepared.findings, *leaks, *moved(board, 0.2), drift)
+    made = (*prepared.findings, *leaks, *miscalibrated(board, 0.2), drift)
     return {finding.kind: finding for finding in made}
 
 

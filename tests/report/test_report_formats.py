@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otklik.report.facts import LANGUAGES, Language
-from otklik.report.formats import Formats
+from otklik.page.formats import LANGUAGES, Formats, Language
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from otklik.lake.tables import ACTIONS, FILES, FINDINGS, Table
-from otklik.report.facts import LANGUAGES, Language, ReportFacts
+from otklik.page.formats import LANGUAGES, Language
+from otklik.report.facts import ReportFacts
 from otklik.report.page import render
 from otklik.report.texts import Words
 

@@ -9,15 +9,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from otklik.page.formats import LANGUAGES, Language
+from otklik.page.rendering import Answer
 from otklik.report import board, story
-from otklik.report.facts import LANGUAGES, Language, ReportFacts
+from otklik.report.facts import ReportFacts
+from otklik.report.page import render
 from otklik.report.texts import TEXTS, Voice
 
 MakeFacts = Callable[..., ReportFacts]
 Row = Callable[..., dict[str, Any]]
 
 
-def told(facts: ReportFacts, language: Language = "en") -> story.Answer:
+def told(facts: ReportFacts, language: Language = "en") -> Answer:
     return story.answer(facts, board.read(facts), Voice(language))
 
 
@@ -172,3 +175,22 @@ def test_both_languages_fill_the_same_places() -> None:
     }
     assert not {key: both for key, both in places.items() if not both[1] <= both[0]}
     assert all(texts.en.strip() and texts.ru.strip() for texts in TEXTS.values())
+
+
+def test_the_headline_is_what_later_rows_say(make_facts: MakeFacts) -> None:
+    """The rate rises tenfold: out of fold the list wins, on the later rows contacting all does."""
+    later = [("list", 55_300.0, 310), ("random", 34_800.0, 310), ("all", 110_430.0, 985), ("none", 0.0, 0)]
+    profits = pd.DataFrame(
+        [(policy, "time", "profit", value, value - 9, value + 9, contacts) for policy, value, contacts in later],
+        columns=["subject", "split", "measure", "value", "low", "high", "rows"],
+    )
+    facts = make_facts(measures=profits)
+
+    said = told(facts)
+
+    assert said.verdict == "everybody"
+    assert "contacting all 985 brings 110,430" in said.sentences[2] and "55,300" in said.sentences[2]
+    assert "on the last 20% of rows in time" in said.sentences[2]
+    assert [figure.value for figure in said.figures][-1].startswith("55,300")
+    page = render(facts, "en")
+    assert page.index("What each way of choosing would have brought") < page.index("What each way of choosing brings")

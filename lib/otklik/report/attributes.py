@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Paragraph, Table, head, heads, number
+from otklik.page.formats import is_number
 from otklik.report import charts
-from otklik.report.blocks import Block, Cell, Details, Figure, Grid, Paragraph, Table, head, heads, number
 from otklik.report.facts import ReportFacts, records
-from otklik.report.formats import is_number
 from otklik.report.rates import ROWS_TO_SPEAK, CoarseBand, coarse_band, strength, with_rates
 from otklik.report.texts import Voice, Words
 

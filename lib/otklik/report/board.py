@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from otklik.page.formats import is_number
 from otklik.report.facts import ReportFacts
-from otklik.report.formats import is_number
 
 MAJORITY = "majority"
 #: The order of the models wherever they are listed.
@@ -55,7 +55,7 @@ class Board:
         """Whether anything was judged this way."""
         return bool(self.models(leaks, split))
 
-    def has_moved(self, row: Row) -> bool:
+    def is_miscalibrated(self, row: Row) -> bool:
         """Whether the probabilities are off on the whole: promised against observed, beyond the declared limit."""
         promised, observed = row["mean_probability"], observed_rate(row)
         if row["model"] == MAJORITY or not (is_number(promised) and observed):

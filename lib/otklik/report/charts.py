@@ -1,152 +1,37 @@
-"""The pictures: small matplotlib figures that become inline SVG and take their colours and font from the page.
-
-Figures are drawn in placeholder colours which become CSS variables, and texts stay texts: so one picture serves light,
-dark and print, can be searched, and speaks Cyrillic and Kazakh in the reader's own fonts. One unit of a picture is one
-CSS pixel at its natural width; wide pictures exist in a second, narrow version for telephones.
-"""
+"""The pictures that only the page of a yes-or-no question needs."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
+from otklik.page.drawing import (
+    ACCENT,
+    FAINT,
+    INK,
+    LETTER,
+    LINE,
+    MUTED,
+    NARROW,
+    PAPER,
+    SIZE,
+    SMALL,
+    SOFT,
+    WARM,
+    WIDE,
+    Picture,
+    Write,
+    axes_at,
+    clipped,
+    drawn,
+    without_frame,
+)
 from otklik.report.rates import Floats, thinned
-
-#: Placeholder colour → the CSS variable that replaces it.
-_VARIABLES = {
-    "#010203": "var(--ink)",
-    "#020304": "var(--muted)",
-    "#030405": "var(--line)",
-    "#040506": "var(--accent)",
-    "#050607": "var(--warm)",
-    "#060708": "var(--soft)",
-    "#070809": "var(--paper)",
-    "#08090a": "var(--faint)",
-}
-INK, MUTED, LINE, ACCENT, WARM, SOFT, PAPER, FAINT = _VARIABLES
-
-WIDE, NARROW = 720, 352
-_SIZE = 11.0
-_SMALL = 10.0
-#: Average width of a letter at _SIZE, generous: system fonts are narrower than the DejaVu that matplotlib measures.
-_LETTER = 6.2
-
-_SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "otklik",
-    "font.family": "DejaVu Sans",
-    "font.size": _SIZE,
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.linewidth": 1.0,
-    "axes.facecolor": "none",
-    "axes.unicode_minus": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.labelsize": _SMALL,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "xtick.labelsize": _SMALL,
-    "ytick.labelsize": _SMALL,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
-    "xtick.major.pad": 5,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "lines.solid_capstyle": "round",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "path.simplify": True,
-    # A level may hold a dollar sign.
-    "text.parse_math": False,
-}
-
-Write = Callable[[float], str]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture: SVG for wide pages, for narrow ones where that differs, and what it shows, in words."""
-
-    wide: str
-    alt: str
-    narrow: str | None = None
-
-
-def clipped(text: str, pixels: float) -> str:
-    """A label cut to about so many pixels."""
-    letters = max(4, int(pixels / _LETTER))
-    return text if len(text) <= letters else text[: letters - 1].rstrip(" :,(") + "…"
-
-
-def _drawn(name: str, width: float, height: float, alt: str, draw: Callable[[Figure, float, float], None]) -> str:
-    """Draw a figure of so many pixels and write it as inline SVG."""
-    with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        FigureCanvasSVG(figure)
-        draw(figure, width, height)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _inline(buffer.getvalue(), name, width, height, alt)
-
-
-def _inline(svg: str, name: str, width: float, height: float, alt: str) -> str:
-    """matplotlib's file → an element for the page: our colours, ids of its own, an accessible name, no fixed size."""
-    body = svg[svg.index("<svg") :]
-    body = body[body.index(">") + 1 :]
-    # A style sheet inside a picture would hold for the whole page: page.css has its rule.
-    for part in ("metadata", "style"):
-        body = re.sub(rf"<{part}\b.*?</{part}>\s*", "", body, flags=re.DOTALL)
-    body = re.sub(r"<defs>\s*</defs>\s*", "", body)
-    # Groups are named by matplotlib for editors only; ids that are referred to must be unique on the page.
-    referred = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", body))
-    body = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in referred else "", body)
-    body = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", body)
-    body = re.sub(r"font: ([\d.]+px) 'DejaVu Sans'", r"font-size: \1", body)
-    body = re.sub(r"font: (\d+) ([\d.]+px) 'DejaVu Sans'", r"font-weight: \1; font-size: \2", body)
-    body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
-    # Hundredths of a pixel are enough; texts keep their digits.
-    body = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d{2})\d+", r"\1", tag[0]), body)
-    for placeholder, variable in _VARIABLES.items():
-        body = body.replace(placeholder, variable)
-    label = html.escape(alt, quote=True)
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
-        f'aria-label="{label}" viewBox="0 0 {width:g} {height:g}">'
-    )
-    return head + re.sub(r"\n\s*", "\n", body).strip()
-
-
-def _axes(figure: Figure, left: float, top: float, width: float, height: float, page: tuple[float, float]) -> Axes:
-    """Axes at a place given in pixels from the upper left corner."""
-    whole_width, whole_height = page
-    return figure.add_axes(
-        (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
-    )
-
-
-def _bare(axes: Axes) -> None:
-    for side in ("left", "right", "top", "bottom"):
-        axes.spines[side].set_visible(False)
-    axes.xaxis.set_major_locator(NullLocator())
-    axes.yaxis.set_major_locator(NullLocator())
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Attributes
@@ -192,8 +77,8 @@ def attribute(
         rows = np.arange(len(levels), dtype=float)
         body = step * len(levels)
         page = (width, height)
-        shares = _axes(figure, label_width, head, share_width, body, page)
-        _bare(shares)
+        shares = axes_at(figure, label_width, head, share_width, body, page)
+        without_frame(shares)
         most = max(level.share for level in levels)
         shares.set_xlim(0, max(most, 1e-9) / 0.5)
         shares.set_ylim(len(levels) - 0.5, -0.5)
@@ -201,14 +86,14 @@ def attribute(
         for row, level in enumerate(levels):
             shares.annotate(
                 level.share_text, (level.share, row), (4, 0), textcoords="offset points", va="center_baseline",
-                fontsize=_SMALL, color=MUTED,
+                fontsize=SMALL, color=MUTED,
             )  # fmt: skip
             shares.annotate(
                 clipped(level.label, label_width - 6), (0, row), (-6, 0), textcoords="offset points", ha="right",
-                va="center_baseline", fontsize=_SIZE,
+                va="center_baseline", fontsize=SIZE,
             )  # fmt: skip
-        plot = _axes(figure, rate_left, head, rate_width, body, page)
-        _bare(plot)
+        plot = axes_at(figure, rate_left, head, rate_width, body, page)
+        without_frame(plot)
         plot.set_xlim(0, reach)
         plot.set_ylim(len(levels) - 0.5, -0.5)
         plot.axvline(0, color=LINE, linewidth=1)
@@ -219,12 +104,12 @@ def attribute(
             plot.plot([min(level.rate, reach)], [row], "o", color=color, markersize=6.5, clip_on=False)
             figure.text(
                 1, 1 - (head + step * (row + 0.5)) / height, level.rate_text, ha="right", va="center_baseline",
-                fontsize=_SIZE, fontweight="bold" if level.stands_out else "normal",
+                fontsize=SIZE, fontweight="bold" if level.stands_out else "normal",
             )  # fmt: skip
-        figure.text(label_width / width, 1 - 8 / height, heads[0], fontsize=_SMALL, color=MUTED, va="center_baseline")
-        figure.text(1, 1 - 8 / height, heads[1], ha="right", fontsize=_SMALL, color=MUTED, va="center_baseline")
+        figure.text(label_width / width, 1 - 8 / height, heads[0], fontsize=SMALL, color=MUTED, va="center_baseline")
+        figure.text(1, 1 - 8 / height, heads[1], ha="right", fontsize=SMALL, color=MUTED, va="center_baseline")
 
-    return Picture(_drawn(name, NARROW, height, alt, draw), alt)
+    return Picture(drawn(name, NARROW, height, alt, draw), alt)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -251,7 +136,7 @@ def rate_over_time(
         left, right = 46.0, 8.0
         page = (width, height)
         x = np.arange(len(periods), dtype=float)
-        rates = _axes(figure, left, 22, width - left - right, height - 144, page)
+        rates = axes_at(figure, left, 22, width - left - right, height - 144, page)
         rate, low, high = (periods[c].to_numpy(dtype=float) for c in ("rate", "rate_low", "rate_high"))
         rates.set_xlim(-0.6, len(periods) - 0.4)
         rates.set_ylim(0, min(1.0, max(float(np.nanmax(np.where(periods["rows"] >= 20, high, rate))), overall) * 1.08))
@@ -266,10 +151,10 @@ def rate_over_time(
         rates.tick_params(length=0)
         rates.xaxis.set_major_locator(NullLocator())
         rates.annotate(
-            words[0], (-0.5, overall), (2, 4), textcoords="offset points", fontsize=_SMALL, color=MUTED, va="bottom"
+            words[0], (-0.5, overall), (2, 4), textcoords="offset points", fontsize=SMALL, color=MUTED, va="bottom"
         )
-        figure.text(0, 1 - 9 / height, words[1], fontsize=_SMALL, color=MUTED, va="center_baseline")
-        volumes = _axes(figure, left, height - 88, width - left - right, 56, page)
+        figure.text(0, 1 - 9 / height, words[1], fontsize=SMALL, color=MUTED, va="center_baseline")
+        volumes = axes_at(figure, left, height - 88, width - left - right, 56, page)
         volumes.set_xlim(-0.6, len(periods) - 0.4)
         volumes.bar(x, periods["rows"].to_numpy(dtype=float), width=0.72, color=SOFT)
         volumes.spines["left"].set_visible(False)
@@ -278,9 +163,9 @@ def rate_over_time(
         shown = range(0, len(periods), every)
         volumes.xaxis.set_major_locator(FixedLocator([float(place) for place in shown]))
         volumes.set_xticklabels([ticks[place] for place in shown])
-        figure.text(0, (84 + 14) / height, words[2], fontsize=_SMALL, color=MUTED, va="center_baseline")
+        figure.text(0, (84 + 14) / height, words[2], fontsize=SMALL, color=MUTED, va="center_baseline")
 
-    return Picture(_drawn(name, WIDE, 330, alt, draw), alt, _drawn(f"{name}-narrow", NARROW, 290, alt, draw))
+    return Picture(drawn(name, WIDE, 330, alt, draw), alt, drawn(f"{name}-narrow", NARROW, 290, alt, draw))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -327,7 +212,7 @@ def day_and_customer(
         left = 8.0 if stacked else 168.0
         top = 30.0
         step = (height - top - 28) / len(models)
-        plot = _axes(figure, left, top, width - left - 14, step * len(models), (width, height))
+        plot = axes_at(figure, left, top, width - left - 14, step * len(models), (width, height))
         plot.set_xlim(low - 0.005, high + 0.012)
         plot.set_ylim(len(models) - 0.5, -0.5)
         plot.spines["left"].set_visible(False)
@@ -349,7 +234,7 @@ def day_and_customer(
                     )  # fmt: skip
             if stacked:
                 plot.annotate(
-                    model.label, (low, row - 0.42), (0, 0), textcoords="offset points", fontsize=_SMALL,
+                    model.label, (low, row - 0.42), (0, 0), textcoords="offset points", fontsize=SMALL,
                     fontweight=weight, va="center_baseline", bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
                 )  # fmt: skip
             else:
@@ -357,22 +242,22 @@ def day_and_customer(
                     (left - 12) / width, 1 - (top + step * (row + 0.5)) / height, clipped(model.label, left - 12),
                     ha="right", va="center_baseline", fontweight=weight,
                 )  # fmt: skip
-        key = _axes(figure, left, 0, width - left, 24, (width, height))
-        _bare(key)
+        key = axes_at(figure, left, 0, width - left, 24, (width, height))
+        without_frame(key)
         key.set_xlim(0, width - left)
         key.set_ylim(0, 24)
         place = 6.0
         for text, face in ((words[0], INK), (words[1], PAPER)):
             key.plot([place], [12], "o", color=INK, markerfacecolor=face, markersize=7, markeredgewidth=1.6)
-            key.text(place + 10, 12, text, fontsize=_SMALL, color=MUTED, va="center_baseline")
+            key.text(place + 10, 12, text, fontsize=SMALL, color=MUTED, va="center_baseline")
             place += 26 + len(text) * 6.4
         key.plot([place, place], [5, 19], color=INK, linewidth=1, dashes=(3, 3))
-        key.text(place + 7, 12, words[2], fontsize=_SMALL, color=MUTED, va="center_baseline")
+        key.text(place + 7, 12, words[2], fontsize=SMALL, color=MUTED, va="center_baseline")
 
     return Picture(
-        _drawn(name, WIDE, 70 + 38 * len(models), alt, draw),
+        drawn(name, WIDE, 70 + 38 * len(models), alt, draw),
         alt,
-        _drawn(f"{name}-narrow", NARROW, 70 + 50 * len(models), alt, draw),
+        drawn(f"{name}-narrow", NARROW, 70 + 50 * len(models), alt, draw),
     )
 
 
@@ -412,7 +297,7 @@ def curves(
 
     def draw(figure: Figure, width: float, height: float) -> None:
         left, top, bottom = 44.0, 24.0, 40.0
-        plot = _axes(figure, left, top, width - left - 12, height - top - bottom, (width, height))
+        plot = axes_at(figure, left, top, width - left - 12, height - top - bottom, (width, height))
         plot.set_xlim(*limits[0])
         plot.set_ylim(*limits[1])
         plot.grid()
@@ -433,9 +318,9 @@ def curves(
         if mark is not None:
             plot.plot([mark[0]], [mark[1]], "o", color=ACCENT, markersize=8, markeredgecolor=PAPER, clip_on=False)
         plot.set_xlabel(words[0])
-        figure.text(0, 1 - 9 / height, words[1], fontsize=_SMALL, color=MUTED, va="center_baseline")
+        figure.text(0, 1 - 9 / height, words[1], fontsize=SMALL, color=MUTED, va="center_baseline")
 
-    return Picture(_drawn(name, NARROW, 268, alt, draw), alt)
+    return Picture(drawn(name, NARROW, 268, alt, draw), alt)
 
 
 def calibration(
@@ -454,7 +339,7 @@ def calibration(
 
     def draw(figure: Figure, width: float, height: float) -> None:
         left, top, bottom = 44.0, 24.0, 40.0
-        plot = _axes(figure, left, top, width - left - 12, height - top - bottom, (width, height))
+        plot = axes_at(figure, left, top, width - left - 12, height - top - bottom, (width, height))
         ends = [bins["promised"].max(), bins["rate_high"].max()] + ([] if raw is None else [raw["rate"].max()])
         reach = min(1.0, 1.05 * max(float(end) for end in ends))
         plot.set_xlim(0, reach)
@@ -471,9 +356,9 @@ def calibration(
         plot.vlines(bins["promised"], bins["rate_low"], bins["rate_high"], color=ACCENT, linewidth=2, alpha=0.5)
         plot.plot(bins["promised"], bins["rate"], "o-", color=ACCENT, linewidth=1.2, markersize=5)
         plot.set_xlabel(words[0])
-        figure.text(0, 1 - 9 / height, words[1], fontsize=_SMALL, color=MUTED, va="center_baseline")
+        figure.text(0, 1 - 9 / height, words[1], fontsize=SMALL, color=MUTED, va="center_baseline")
 
-    return Picture(_drawn(name, NARROW, 268, alt, draw), alt)
+    return Picture(drawn(name, NARROW, 268, alt, draw), alt)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -499,7 +384,7 @@ def profit(
 
     def draw(figure: Figure, width: float, height: float) -> None:
         left, top, bottom = 62.0, 44.0, 40.0
-        plot = _axes(figure, left, top, width - left - 16, height - top - bottom, (width, height))
+        plot = axes_at(figure, left, top, width - left - 16, height - top - bottom, (width, height))
         plot.grid(axis="y")
         plot.spines["left"].set_visible(False)
         plot.tick_params(length=0)
@@ -522,9 +407,9 @@ def profit(
         plot.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write[0](value)))
         plot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write[1](value)))
         plot.set_xlabel(words[0])
-        figure.text(0, 1 - 32 / height, words[1], fontsize=_SMALL, color=MUTED, va="center_baseline")
-        key = _axes(figure, 0, 0, width, 22, (width, height))
-        _bare(key)
+        figure.text(0, 1 - 32 / height, words[1], fontsize=SMALL, color=MUTED, va="center_baseline")
+        key = axes_at(figure, 0, 0, width, 22, (width, height))
+        without_frame(key)
         key.set_xlim(0, width)
         key.set_ylim(0, 22)
         place = 2.0
@@ -533,10 +418,10 @@ def profit(
         ]  # fmt: skip
         for label, color, thickness, dashes in drawn:
             key.plot([place, place + 22], [11, 11], color=color, linewidth=thickness, dashes=dashes)
-            key.text(place + 28, 11, label, fontsize=_SMALL, color=MUTED, va="center_baseline")
-            place += 44 + len(label) * _LETTER
+            key.text(place + 28, 11, label, fontsize=SMALL, color=MUTED, va="center_baseline")
+            place += 44 + len(label) * LETTER
 
-    return Picture(_drawn(name, WIDE, 330, alt, draw), alt, _drawn(f"{name}-narrow", NARROW, 300, alt, draw))
+    return Picture(drawn(name, WIDE, 330, alt, draw), alt, drawn(f"{name}-narrow", NARROW, 300, alt, draw))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -561,7 +446,7 @@ def odds_ratios(name: str, weights: Sequence[Weight], words: tuple[str, str], al
         stacked = width < WIDE
         left = 8.0 if stacked else 320.0
         top, step = 26.0, (height - 26 - 26) / len(weights)
-        plot = _axes(figure, left, top, width - left - 54, step * len(weights), (width, height))
+        plot = axes_at(figure, left, top, width - left - 54, step * len(weights), (width, height))
         plot.set_xlim(-reach, reach)
         plot.set_ylim(len(weights) - 0.5, -0.5)
         plot.spines["left"].set_visible(False)
@@ -589,22 +474,20 @@ def odds_ratios(name: str, weights: Sequence[Weight], words: tuple[str, str], al
                 0 if stacked else (left - 12) / width,
                 1 - (top + step * (row + (0.3 if stacked else 0.5))) / height,
                 clipped(weight.label, width if stacked else left - 14),
-                ha="left" if stacked else "right", va="center_baseline", fontsize=_SMALL if stacked else _SIZE,
+                ha="left" if stacked else "right", va="center_baseline", fontsize=SMALL if stacked else SIZE,
                 transform=figure.transFigure,
                 bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1} if stacked else None,
             )  # fmt: skip
         plot.annotate(
-            words[0], (0, -0.5), (-8, 6), textcoords="offset points", fontsize=_SMALL, color=MUTED, ha="right",
+            words[0], (0, -0.5), (-8, 6), textcoords="offset points", fontsize=SMALL, color=MUTED, ha="right",
             va="bottom",
         )  # fmt: skip
-        plot.annotate(
-            words[1], (0, -0.5), (8, 6), textcoords="offset points", fontsize=_SMALL, color=MUTED, va="bottom"
-        )
+        plot.annotate(words[1], (0, -0.5), (8, 6), textcoords="offset points", fontsize=SMALL, color=MUTED, va="bottom")
 
     return Picture(
-        _drawn(name, WIDE, 52 + 24 * len(weights), alt, draw),
+        drawn(name, WIDE, 52 + 24 * len(weights), alt, draw),
         alt,
-        _drawn(f"{name}-narrow", NARROW, 52 + 38 * len(weights), alt, draw),
+        drawn(f"{name}-narrow", NARROW, 52 + 38 * len(weights), alt, draw),
     )
 
 
@@ -614,8 +497,8 @@ def importances(name: str, weights: Sequence[Weight], alt: str) -> Picture:
 
     def draw(figure: Figure, width: float, height: float) -> None:
         left = 176.0
-        plot = _axes(figure, left, 2, width - left - 54, step * len(weights), (width, height))
-        _bare(plot)
+        plot = axes_at(figure, left, 2, width - left - 54, step * len(weights), (width, height))
+        without_frame(plot)
         top = max(max(_ends(weight.estimate)) for weight in weights)
         low = min(0.0, *(min(_ends(weight.estimate)) for weight in weights))
         plot.set_xlim(low, max(top, 1e-9))
@@ -627,10 +510,10 @@ def importances(name: str, weights: Sequence[Weight], alt: str) -> Picture:
                 plot.plot([estimate.low, estimate.high], [row, row], color=INK, linewidth=1.4)
             place = 1 - (2 + step * (row + 0.5)) / height
             figure.text((left - 8) / width, place, clipped(weight.label, left - 8), ha="right", va="center_baseline")
-            figure.text(1, place, estimate.text, ha="right", va="center_baseline", fontsize=_SMALL, color=MUTED)
+            figure.text(1, place, estimate.text, ha="right", va="center_baseline", fontsize=SMALL, color=MUTED)
         plot.axvline(0, color=LINE, linewidth=1)
 
-    return Picture(_drawn(name, NARROW, step * len(weights) + 4, alt, draw), alt)
+    return Picture(drawn(name, NARROW, step * len(weights) + 4, alt, draw), alt)
 
 
 def partial_dependence(
@@ -649,11 +532,11 @@ def partial_dependence(
     """
     values = np.array([value for _, value in points], dtype=float)
     if positions is None:
-        return Picture(_drawn(name, NARROW, 22.0 * len(points) + 28, alt, _levels(points, reach, write[1])), alt)
+        return Picture(drawn(name, NARROW, 22.0 * len(points) + 28, alt, _levels(points, reach, write[1])), alt)
 
     def draw(figure: Figure, width: float, height: float) -> None:
         left, top, bottom = 44.0, 8.0, 24.0
-        plot = _axes(figure, left, top, width - left - 16, height - top - bottom, (width, height))
+        plot = axes_at(figure, left, top, width - left - 16, height - top - bottom, (width, height))
         plot.set_ylim(*reach)
         plot.grid(axis="y")
         plot.spines["left"].set_visible(False)
@@ -664,7 +547,7 @@ def partial_dependence(
         plot.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write[0](value)))
         plot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write[1](value)))
 
-    return Picture(_drawn(name, NARROW, 170, alt, draw), alt)
+    return Picture(drawn(name, NARROW, 170, alt, draw), alt)
 
 
 def _levels(
@@ -672,7 +555,7 @@ def _levels(
 ) -> Callable[[Figure, float, float], None]:
     def draw(figure: Figure, width: float, height: float) -> None:
         left, step = 130.0, 22.0
-        plot = _axes(figure, left, 2, width - left - 16, step * len(points), (width, height))
+        plot = axes_at(figure, left, 2, width - left - 16, step * len(points), (width, height))
         plot.set_xlim(*reach)
         plot.set_ylim(len(points) - 0.5, -0.5)
         plot.spines["left"].set_visible(False)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Heading, Paragraph, Table, head, number
+from otklik.page.formats import is_number
 from otklik.report import charts
-from otklik.report.blocks import Block, Cell, Details, Figure, Grid, Heading, Paragraph, Table, head, number
 from otklik.report.board import Board
 from otklik.report.facts import ReportFacts, records
-from otklik.report.formats import is_number
 from otklik.report.texts import Voice
 
 ODDS_DRAWN = 16

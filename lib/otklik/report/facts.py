@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from otklik.features.catalogue import FeatureColumn
+from otklik.page.formats import Language
 from otklik.task import Task
-
-Language = Literal["ru", "en"]
-LANGUAGES: tuple[Language, ...] = ("ru", "en")
 
 
 def records(frame: pd.DataFrame) -> Iterator[Any]:
@@ -44,6 +42,7 @@ class ReportFacts:
         rates_over_time: `reductions.rates_over_time`: period (start, UTC), rows, positives; by hour or by day.
         remark_counts: `reductions.remark_counts`: predicate, rows, positives; for the numbers inside remarks.
         scoreboard: the training's rows of gold.scoreboard.
+        measures: the training's rows of gold.measures.
         score_counts: `reductions.score_counts` of gold.<task>_predictions: model, leaks, split, calibration, bin,
             is_chosen, rows, positives; a bin is a log-odds, see `reductions.BINS_PER_UNIT`. None where that training's
             predictions are not kept any more.
@@ -70,6 +69,7 @@ class ReportFacts:
     rates_over_time: pd.DataFrame
     remark_counts: pd.DataFrame
     scoreboard: pd.DataFrame
+    measures: pd.DataFrame
     score_counts: pd.DataFrame | None
     explanations: pd.DataFrame
     findings: pd.DataFrame

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
-import jinja2
-import markupsafe
 import numpy as np
 import pandas as pd
 
 from otklik.models.drift import SCORE
-from otklik.report import attributes, board, charts, explanations, findings, results, story
-from otklik.report.blocks import (
+from otklik.page import provenance, rendering
+from otklik.page.blocks import (
     Block,
     Bullets,
     Cell,
@@ -30,12 +27,16 @@ from otklik.report.blocks import (
     heads,
     number,
 )  # fmt: skip
+from otklik.page.formats import NOTHING, Language, is_number
+from otklik.page.rendering import Page
+from otklik.report import attributes, board, charts, explanations, findings, results, story
 from otklik.report.board import Board
-from otklik.report.facts import Language, ReportFacts, records
-from otklik.report.formats import NOTHING, is_number
+from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import fifths, is_apart, per_period
 from otklik.report.reductions import probability_of_bin
-from otklik.report.texts import Voice
+from otklik.report.texts import TEXTS, Voice
+
+__all__ = ["TEXTS", "render"]
 
 _FRACTION = re.compile(r"-?\d+\.\d+")
 _TERMS = ("auc", "within", "accuracy", "pr", "lift", "brier", "interval", "profit", "psi", "leak")
@@ -54,7 +55,7 @@ def render(facts: ReportFacts, language: Language) -> str:
     answer = story.answer(facts, read, voice)
     parts: list[tuple[str, list[Block]]] = [
         ("when", _when(facts, read, voice)),
-        ("list", _list(facts, voice)),
+        ("list", _list(facts, read, voice)),
         ("who", attributes.section(facts, voice)),
         ("models", results.section(facts, read, voice)),
         ("why", explanations.section(facts, read, voice)),
@@ -65,39 +66,18 @@ def render(facts: ReportFacts, language: Language) -> str:
         ("terms", [Terms([(words(f"term.{term}"), words(f"explain.{term}")) for term in _TERMS])]),
     ]
     rows, _ = story.response_rate(facts)
-    page = _template().render(
-        language=language,
-        words=words,
+    page = Page(
         title=facts.task.title[language],
         question=facts.task.question[language],
+        answer=answer,
+        sections=[Section(anchor, words(f"section.{anchor}"), blocks) for anchor, blocks in parts],
         stamp=[
             words("head.as_of", moment=voice.formats.moment(facts.as_of)),
             words("head.rows", rows=voice.formats.integer(rows)),
             words("head.run", run=facts.run_id[:12]),
         ],
-        answer=answer,
-        verdict=words(f"verdict.{answer.verdict}"),
-        sections=[Section(anchor, words(f"section.{anchor}"), blocks) for anchor, blocks in parts],
-        style=resources.files("otklik.report").joinpath("page.css").read_text(encoding="utf-8"),
     )
-    return page.lstrip()
-
-
-def _template() -> jinja2.Template:
-    surroundings = jinja2.Environment(
-        loader=jinja2.PackageLoader("otklik.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    surroundings.filters["with_code"] = _with_code
-    return surroundings.get_template("page.html")
-
-
-def _with_code(text: str) -> markupsafe.Markup:
-    """A sentence with `names` between backticks set as code; everything else escaped."""
-    return markupsafe.Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(text))))
+    return rendering.render(page, voice)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -153,7 +133,7 @@ def _when(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
 # The list
 
 
-def _list(facts: ReportFacts, voice: Voice) -> list[Block]:
+def _list(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
     words, formats, decision = voice.words, voice.formats, facts.task.decision
     if decision is None:
         return [Paragraph(words("list.none"))]
@@ -173,9 +153,12 @@ def _list(facts: ReportFacts, voice: Voice) -> list[Block]:
     policies = story.policies_of(facts)
     if not policies:
         return [*blocks, Paragraph(words("list.not_yet"), "note")]
-    curve = _profit_curve(facts, policies, voice)
+    later = story.later_policies(facts)
+    curve = _profit_curve(facts, read, later or policies, voice)
     if curve is not None:
         blocks.append(curve)
+    if later:
+        blocks.append(_later_table(later, read, money, voice))
     blocks.append(_policy_table(policies, money, voice))
     arms = dict(zip(facts.action_arms["arm"], facts.action_arms["rows"], strict=True))
     if arms:
@@ -186,9 +169,19 @@ def _list(facts: ReportFacts, voice: Voice) -> list[Block]:
     return blocks
 
 
-def _profit_curve(facts: ReportFacts, policies: Mapping[str, board.Row], voice: Voice) -> Figure | None:
+def _curve_counts(facts: ReportFacts, read: Board) -> pd.DataFrame:
+    """The rows by probability: the later ones where there are such, else those that were scored."""
+    counts = facts.score_counts
+    if counts is None or not story.later_policies(facts):
+        return facts.scored_counts
+    is_told = (counts["model"] == read.champion) & (counts["leaks"] == "without") & (counts["split"] == "time")
+    later = counts[is_told & (counts["calibration"] == "calibrated")].groupby("bin", as_index=False)
+    return later[["rows", "positives"]].sum().assign(labelled=lambda frame: frame["rows"])
+
+
+def _profit_curve(facts: ReportFacts, read: Board, policies: Mapping[str, board.Row], voice: Voice) -> Figure | None:
     words, formats, decision = voice.words, voice.formats, facts.task.decision
-    counts = facts.scored_counts.sort_values("bin", ascending=False)
+    counts = _curve_counts(facts, read).sort_values("bin", ascending=False)
     if decision is None or counts.empty or "list" not in policies:
         return None
     rows = counts["rows"].to_numpy(dtype=float)
@@ -235,6 +228,27 @@ def _profit_curve(facts: ReportFacts, policies: Mapping[str, board.Row], voice: 
     )
     takeaway = words("list.curve_takeaway", best=formats.integer(best), n=formats.integer(n))
     return Figure(words("models.profit"), takeaway, picture)
+
+
+def _later_table(policies: Mapping[str, board.Row], read: Board, money: Any, voice: Voice) -> Table:
+    words, formats = voice.words, voice.formats
+    names = [name for name in ("list", "random", "all", "none", "oracle") if name in policies]
+    rows = [
+        [
+            head(words(f"policy.{name}")),
+            number(formats.integer(policies[name]["customers"])),
+            number(
+                money(policies[name]["out_of_fold_profit"]),
+                formats.interval(policies[name]["low"], policies[name]["high"], formats.money),
+            ),
+        ]
+        for name in names
+    ]
+    share = formats.percent(story.share_tested(read), 0)
+    titles = heads(words("list.policy"), words("list.contacts"), words("list.later_profit"))
+    return Table(
+        words("list.later_caption", share=share), titles, rows, note=words("list.later_note"), emphasised=frozenset({0})
+    )
 
 
 def _policy_table(policies: Mapping[str, board.Row], money: Any, voice: Voice) -> Table:
@@ -377,7 +391,7 @@ def _text(value: Any) -> str:
 
 
 def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
-    words, formats, files = voice.words, voice.formats, facts.balances
+    words, formats = voice.words, voice.formats
     states = Table(
         words("quality.states"),
         heads(words("quality.state"), words("quality.rows")),
@@ -386,51 +400,7 @@ def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
             for record in records(facts.label_states)
         ],
     )
-    if files.empty:
-        return [Paragraph(words("quality.none")), states]
-    is_even = (files["rows"] == files["accepted"] + files["rejected"] + files["duplicates"]) & (
-        files["accepted"] == files["inserted"] + files["updated"]
-    )
-    counts = ["rows", "accepted", "inserted", "updated", "rejected", "duplicates"]
-    rows = [
-        [
-            head(str(record["file"]), str(record["source"])),
-            *(number(formats.integer(record[column])) for column in counts),
-            Cell(words.known("status", str(record["status"]))),
-            Cell(_warnings(record.get("warnings"), voice)),
-        ]
-        for record in files.sort_values(["source", "file"]).to_dict("records")
-    ]
-    uneven = ", ".join(files.loc[~is_even, "file"].astype(str))
-    # Silver does not consist of files that others have replaced, nor of those that were refused.
-    in_silver = files[files["status"] == "loaded"]
-    takeaway = words(
-        "quality.takeaway",
-        files=formats.integer(len(in_silver)),
-        files_word=formats.plural(len(in_silver), "file", "files", "files"),
-        balance=words("quality.unbalanced", files=uneven) if uneven else words("quality.balanced"),
-        **{
-            column: formats.integer(in_silver[column].sum())
-            for column in ("rows", "accepted", "rejected", "duplicates")
-        },
-    )
-    for status, key in (("replaced", "quality.replaced"), ("rejected", "quality.refused")):
-        left_out = int((files["status"] == status).sum())
-        takeaway += words(key, n=formats.integer(left_out)) if left_out else ""
-    titles = [
-        Cell(words("quality.file")),
-        *(number(words(f"quality.{column}")) for column in counts),
-        Cell(words("quality.status")),
-        Cell(words("quality.warnings")),
-    ]
-    table = Table(words("quality.caption"), titles, rows)
-    folded: Block = table if len(rows) <= 12 else Details(f"{words('quality.caption')} ({len(rows)})", [table])
-    return [Paragraph(takeaway, "takeaway"), folded, states]
-
-
-def _warnings(warnings: Any, voice: Voice) -> str:
-    pairs = dict(warnings) if warnings is not None and not isinstance(warnings, float) else {}
-    return ", ".join(f"{name} {voice.formats.integer(rows)}" for name, rows in sorted(pairs.items()))
+    return [*provenance.files(facts.balances, voice), states]
 
 
 def _origin(facts: ReportFacts, voice: Voice) -> list[Block]:
@@ -444,12 +414,7 @@ def _origin(facts: ReportFacts, voice: Voice) -> list[Block]:
     ]
     if champion is not None:
         pairs += [("origin.model", str(champion["folder"])), ("origin.settings", _settings(champion["settings"]))]
-    run = Table(words("origin.caption"), [], [[head(words(key)), Cell(text, "key")] for key, text in pairs])
-    tables = Table(
-        words("origin.tables"),
-        heads(words("origin.table"), words("origin.version")),
-        [[head(name), number(str(version))] for name, version in sorted(facts.table_versions.items())],
-    )
+    tables = provenance.run(pairs, facts.table_versions, voice)
     features = Table(
         words("origin.features"),
         [Cell(words(f"origin.{title}")) for title in ("feature", "meaning", "known")],
@@ -462,7 +427,7 @@ def _origin(facts: ReportFacts, voice: Voice) -> list[Block]:
             for doc in facts.features
         ],
     )
-    return [run, tables, Details(f"{words('origin.features')} ({len(features.rows)})", [features])]
+    return [*tables, Details(f"{words('origin.features')} ({len(features.rows)})", [features])]
 
 
 def _settings(settings: Any) -> str:

@@ -160,7 +160,7 @@ def _clear(predicate: str) -> Iterator[None]:
         raise ConfigurationError(
             f"{predicate!r} is not a condition over the task's features ({fault.getCondition() or 'syntax'})",
             where="report.remarks",
-            cure="use column names of the feature table, like {rate: age >= 60}",
+            hint="use column names of the feature table, like {rate: age >= 60}",
         ) from None
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from otklik.report import charts
-from otklik.report.blocks import (
+from otklik.page.blocks import (
     Block,
     Cell,
     Details,
@@ -22,9 +21,11 @@ from otklik.report.blocks import (
     heads,
     number,
 )  # fmt: skip
+from otklik.page.drawing import Write
+from otklik.page.formats import NOTHING, is_number
+from otklik.report import charts
 from otklik.report.board import MAJORITY, Board, Row, is_below_majority, observed_rate
-from otklik.report.facts import ReportFacts
-from otklik.report.formats import is_number
+from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import Floats, Ranking, ranking, with_rates
 from otklik.report.reductions import probability_of_bin
 from otklik.report.story import moment_in_brackets, share_tested
@@ -51,6 +52,9 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
     if len(ways) > 1:
         blocks.append(_ways_table(board, ways, voice))
     blocks.append(Paragraph(_champion_sentence(facts, voice), "note"))
+    choice = _choice_table(facts, board, voice)
+    if choice is not None:
+        blocks.append(choice)
     blocks.append(Details(words("models.full", n=len(board.rows)), [_full_table(facts, board, voice)]))
     counts = facts.score_counts
     if counts is None:
@@ -62,6 +66,36 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
         blocks.append(Paragraph(words("models.curves_lead", model=words(f"model.{board.champion}"), split=split)))
         blocks.append(Grid([*_curves(board, told, mine, voice), _confusion(facts, mine, board, voice)]))
     return blocks
+
+
+def _choice_table(facts: ReportFacts, board: Board, voice: Voice) -> Table | None:
+    """What each candidate reached inside the training part, window by window, beside what came later."""
+    words, formats, measures = voice.words, voice.formats, facts.measures
+    inside = measures[measures["measure"] == "inside"].sort_values("value", ascending=False)
+    regret = measures[measures["measure"] == "regret"]
+    if inside.empty or regret.empty or board.split != "time":
+        return None
+    of_windows = measures[measures["split"].str.startswith("window ")]
+    splits = sorted(of_windows["split"].unique(), key=lambda split: int(split.split()[1]))
+    metric, chosen = str(of_windows["measure"].iloc[0]), str(regret["subject"].iloc[0])
+    rows = []
+    for record in records(inside):
+        windows = of_windows[of_windows["subject"] == record.subject].set_index("split")["value"]
+        later = board.row(record.subject, "without", "time")
+        rows.append(
+            [
+                head(words(f"model.{record.subject}")),
+                *(number(formats.decimal(windows.get(split))) for split in splits),
+                number(formats.decimal(record.value)),
+                number(NOTHING if later is None else formats.decimal(later[metric])),
+            ]
+        )
+    titles = [Cell(words("models.model"))]
+    titles += [number(words("models.window", n=split.split()[1])) for split in splits]
+    titles += [number(words("models.inside")), number(words("models.later"))]
+    said = words("models.choice", regret=formats.decimal(float(regret["value"].iloc[0])))
+    emphasised = [*inside["subject"]].index(chosen)
+    return Table(words("models.choice_caption"), titles, rows, takeaway=said, emphasised=frozenset({emphasised}))
 
 
 def day_and_customer(facts: ReportFacts, board: Board, voice: Voice) -> Figure | None:
@@ -124,7 +158,7 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Ta
         heads(*(words(f"models.{title}") for title in titles)),
         [_main_cells(board, row, facts.has_time, has_profit, voice) for row in rows],
         takeaway=takeaway,
-        note=words("models.moved_note") if any(board.has_moved(row) for row in rows) else "",
+        note=words("models.moved_note") if any(board.is_miscalibrated(row) for row in rows) else "",
         emphasised=frozenset(n for n, row in enumerate(rows) if row["model"] == board.champion),
         faded=frozenset(n for n, row in enumerate(rows) if row["model"] == MAJORITY),
     )
@@ -134,7 +168,7 @@ def _main_cells(board: Board, row: Row, has_time: bool, has_profit: bool, voice:
     words, formats = voice.words, voice.formats
     decimal, percent = formats.decimal, formats.percent
     name = head(words(f"model.{row['model']}"), mark=words("models.champion") if row["model"] == board.champion else "")
-    moved = words("models.moved_mark") if board.has_moved(row) else ""
+    moved = words("models.moved_mark") if board.is_miscalibrated(row) else ""
     cells = [
         name,
         number(decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], decimal)),
@@ -236,7 +270,7 @@ def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> Table:
             number(formats.decimal(row["ece"])),
             number(
                 formats.percent(row["mean_probability"]),
-                mark=words("models.moved_mark") if board.has_moved(row) else "",
+                mark=words("models.moved_mark") if board.is_miscalibrated(row) else "",
             ),
             number(formats.percent(observed_rate(row))),
             number(formats.decimal(row["lift_10"], 2)),
@@ -326,7 +360,7 @@ def _lift(one: Ranking) -> tuple[Floats, Floats]:
 
 
 def _curve(
-    name: str, lines: list[charts.Line], takeaway: dict[str, str], write: tuple[charts.Write, charts.Write],
+    name: str, lines: list[charts.Line], takeaway: dict[str, str], write: tuple[Write, Write],
     limits: tuple[tuple[float, float], tuple[float, float]], voice: Voice,
 ) -> Figure:  # fmt: skip
     words = voice.words
@@ -347,7 +381,7 @@ def _calibration(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) ->
     mine = counts[counts["model"] == board.champion]
     bins = _tenths(mine[mine["calibration"] == "calibrated"])
     raw = mine[(mine["calibration"] == "raw") & (mine["model"] != "linear_svc")]
-    key = "curve.calibration_moved" if board.has_moved(told) else "curve.calibration_takeaway"
+    key = "curve.calibration_moved" if board.is_miscalibrated(told) else "curve.calibration_takeaway"
     sentence = words(key, promised=formats.percent(told["mean_probability"]), came=formats.percent(observed_rate(told)))
     title = words("curve.calibration")
     picture = charts.calibration(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from otklik.kind import Finding, Measure, Verdict, VerdictCode
+from otklik.page.formats import NOTHING, is_number
+from otklik.page.rendering import Answer, KeyFigure
 from otklik.report.board import Board, Row, beats_guessing, has_interval, is_below_majority, observed_rate
+from otklik.report.board import read as board_of
 from otklik.report.facts import ReportFacts, records
-from otklik.report.formats import NOTHING, is_number
 from otklik.report.rates import fifths, is_apart, wilson
 from otklik.report.texts import Voice
 from otklik.task import Decision
@@ -19,39 +21,14 @@ from otklik.task import Decision
 _QUOTED = re.compile(r"\{(rate|share|rows): ([^{}]+)\}")
 
 
-@dataclass(frozen=True)
-class KeyFigure:
-    """One of the few numbers at the top: what it is, the number, its interval."""
-
-    label: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the director reads first.
-
-    Attributes:
-        verdict: gain | day_only | too_few | unsure | loses | empty | everybody | nothing | no_model.
-        sentences: three of them.
-        figures: the key figures.
-        warnings: what must be said beside the answer.
-    """
-
-    verdict: str
-    sentences: tuple[str, str, str]
-    figures: tuple[KeyFigure, ...]
-    warnings: tuple[str, ...]
-
-
 def answer(facts: ReportFacts, board: Board, voice: Voice) -> Answer:
     """The verdict and what stands beside it; every number comes from the facts."""
     told = board.told
-    policies = policies_of(facts)
+    policies = deciding_policies(facts)
     verdict = _verdict(told, policies, facts.task.decision)
     return Answer(
         verdict,
+        voice.words(f"verdict.{verdict}"),
         (
             _sentence_on_ranking(board, told, verdict, voice),
             _sentence_on_whom(facts, told, verdict, voice),
@@ -62,12 +39,49 @@ def answer(facts: ReportFacts, board: Board, voice: Voice) -> Answer:
     )
 
 
+#: What a yes-or-no answer comes to → what that is in the words of all kinds.
+_OF_ALL_KINDS: dict[str, VerdictCode] = {"gain": "gain", "too_few": "too_little_data", "no_model": "too_little_data"}
+
+
+def verdict_of(facts: ReportFacts) -> Verdict:
+    """The verdict as gold.verdicts has it: in the words of all kinds, and as the reason in those of this one."""
+    read = board_of(facts)
+    told, own = read.told, _verdict(read.told, deciding_policies(facts), facts.task.decision)
+    key = None
+    if told is not None:
+        low, high = _number(told["auc_low"]), _number(told["auc_high"])
+        key = Measure("auc", _number(told["auc"]), "", read.split, low, high, 0.5, int(told["rows"]))
+    return Verdict(_OF_ALL_KINDS.get(own, "no_gain"), [Finding(own)], key)
+
+
 def policies_of(facts: ReportFacts) -> dict[str, Row]:
     """gold.action_value by policy; empty where the task declares no cost and value."""
     if facts.task.decision is None or facts.action_value.empty:
         return {}
     rows = facts.action_value.to_dict("records")
     return {str(row["policy"]): {str(name): value for name, value in row.items()} for row in rows}
+
+
+def later_policies(facts: ReportFacts) -> dict[str, Row]:
+    """The same on the later rows, by a list that the model of the past would have drawn up; empty without time."""
+    found = facts.measures[(facts.measures["measure"] == "profit") & (facts.measures["split"] == "time")]
+    if facts.task.decision is None or facts.action_value.empty:
+        return {}
+    return {
+        str(row["subject"]): {
+            "customers": row["rows"],
+            "expected_profit": None,
+            "out_of_fold_profit": row["value"],
+            "low": row["low"],
+            "high": row["high"],
+        }
+        for row in found.to_dict("records")
+    }
+
+
+def deciding_policies(facts: ReportFacts) -> dict[str, Row]:
+    """By which the verdict is found: the later rows where there are such, else past answers out of fold."""
+    return later_policies(facts) or policies_of(facts)
 
 
 def profit_of(policy: Row) -> float | None:
@@ -248,12 +262,23 @@ def _sentence_on_list(
         "profit": money(profit),
         "all": money(of_all),
         "interval": formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money),
-        "moved": words("answer.moved") if told is not None and board.has_moved(told) else "",
+        "moved": words("answer.moved") if told is not None and board.is_miscalibrated(told) else "",
+        "on": _rows_told(facts, board, voice),
+        "random": "",
     }
+    if "random" in policies:
+        values["random"] = words("answer.random", random=money(profit_of(policies["random"])))
     verdict = _verdict_on_list(policies, decision)
     if verdict == "gain":
         return words("answer.list" if is_number(listed["out_of_fold_profit"]) else "answer.list_expected", **values)
     return words(f"answer.list_{verdict}", **values)
+
+
+def _rows_told(facts: ReportFacts, board: Board, voice: Voice) -> str:
+    """On which rows amounts are told."""
+    if not later_policies(facts):
+        return voice.words("answer.on_past")
+    return voice.words("answer.on_later", share=voice.formats.percent(share_tested(board), 0))
 
 
 def _key_figures(
@@ -281,7 +306,7 @@ def _key_figures(
         note = words("figure.profit_expected")
         if is_number(listed["out_of_fold_profit"]):
             amounts = formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money)
-            note = words("figure.profit_note", interval=amounts or NOTHING)
+            note = words("figure.profit_note", interval=amounts or NOTHING, on=_rows_told(facts, board, voice))
         figures.append(KeyFigure(words("figure.profit"), formats.money(profit_of(listed), currency), note))
     return tuple(figures)
 
@@ -301,7 +326,7 @@ def _measured(told: Row, measure: str, label: str, digits: int, voice: Voice) ->
 def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) -> tuple[str, ...]:
     words, formats = voice.words, voice.formats
     warnings = []
-    if told is not None and board.has_moved(told):
+    if told is not None and board.is_miscalibrated(told):
         warnings.append(
             words(
                 "warn.moved",

@@ -1,47 +1,13 @@
-"""Every word of the page that does not come from the task, in both languages."""
+"""Every word of a yes-or-no question's page that does not come from the task, in both languages."""
 
 from __future__ import annotations
 
-from otklik.report.facts import Language
-from otklik.report.formats import Formats
-from otklik.settings import Text
+from otklik.page import words as page_words
+from otklik.page.formats import Language
 
-
-class Words:
-    """The texts in one language: `words("key", name=value)`."""
-
-    def __init__(self, language: Language) -> None:
-        self.language = language
-
-    def __call__(self, key: str, **values: object) -> str:
-        """The text under a key, with its placeholders filled."""
-        return TEXTS[key][self.language].format(**values)
-
-    def level(self, level: str) -> str:
-        """A level as the models name it: their own names for missing and rare values are words of ours."""
-        ours = {"(missing)": "missing", "(other)": "other", "true": "true", "false": "false"}
-        return self(f"level.{ours[level]}") if level in ours else level
-
-    def known(self, prefix: str, key: str) -> str:
-        """The text under `prefix.key`, or the key itself where there is none (a kind added elsewhere)."""
-        text = TEXTS.get(f"{prefix}.{key.replace(' ', '_')}")
-        return key if text is None else text[self.language]
-
-
-def _texts(**pairs: tuple[str, str]) -> dict[str, Text]:
-    """`section__key=(English, Russian)` → `section.key`."""
-    return {key.replace("__", "."): Text(en=en, ru=ru) for key, (en, ru) in pairs.items()}
-
-
-TEXTS: dict[str, Text] = _texts(
+_OWN = page_words.texts(
     # --- frame --------------------------------------------------------------------------------------------------------
-    head__report=("Report", "Отчёт"),
-    head__as_of=("As of {moment}", "По состоянию на {moment}"),
     head__rows=("{rows} rows with a known answer", "строк с известным ответом: {rows}"),
-    head__run=("run {run}", "запуск {run}"),
-    toc=("Contents", "Содержание"),
-    toc__skip=("Skip to the answer", "Сразу к ответу"),
-    section__answer=("The answer", "Ответ"),
     section__when=("Which day, which customer", "Какой день и какой клиент"),
     section__list=("The list to act on", "Список для действий"),
     section__who=("Who responds", "Кто откликается"),
@@ -49,8 +15,6 @@ TEXTS: dict[str, Text] = _texts(
     section__why=("What the models go by", "На что опираются модели"),
     section__hidden=("What a table of accuracies hides", "Что скрывает таблица точности"),
     section__found=("What was noticed in the data", "Что замечено в данных"),
-    section__quality=("Data quality", "Качество данных"),
-    section__origin=("Where every number comes from", "Откуда взято каждое число"),
     section__terms=("What the measures mean", "Что значат показатели"),
     # --- models -------------------------------------------------------------------------------------------------------
     model__majority=("always the commoner answer", "всегда частый ответ"),
@@ -129,11 +93,11 @@ TEXTS: dict[str, Text] = _texts(
         "Доля отклика по всем строкам — {rate} (95\u00a0%: {interval}).",
     ),
     answer__list=(
-        "Contacting the {customers} customers of the list would have brought {profit} on past answers (95% "
-        "{interval}), against {all} for contacting all {everybody}{moved}; this is response, not effect, until a "
+        "Contacting the {customers} customers of the list would have brought {profit} {on} (95% {interval}), "
+        "against {all} for contacting all {everybody}{random}{moved}; this is response, not effect, until a "
         "control group has been measured.",
-        "Обращение к клиентам из списка (их {customers}) на прошлых ответах приносит {profit} (95\u00a0%: {interval}) "
-        "против {all} при обращении ко всем ({everybody}){moved}; это отклик, а не эффект, пока не измерена "
+        "Обращение к клиентам из списка (их {customers}) {on} принесло бы {profit} (95\u00a0%: {interval}) "
+        "против {all} при обращении ко всем ({everybody}){random}{moved}; это отклик, а не эффект, пока не измерена "
         "контрольная группа.",
     ),
     answer__list_expected=(
@@ -143,22 +107,22 @@ TEXTS: dict[str, Text] = _texts(
         "всем{moved}; это отклик, а не эффект, пока не измерена контрольная группа.",
     ),
     answer__list_unsure=(
-        "It is not proven that a list pays: contacting its {customers} customers brings {profit} on past answers, "
+        "It is not proven that a list pays: contacting its {customers} customers brings {profit} {on}, "
         "but the 95% interval {interval} includes zero; contacting all {everybody} would bring {all}.",
-        "Окупаемость списка не доказана: обращение к его клиентам ({customers}) на прошлых ответах приносит "
+        "Окупаемость списка не доказана: обращение к его клиентам ({customers}) {on} приносит "
         "{profit}, но интервал 95\u00a0% {interval} включает ноль; обращение ко всем ({everybody}) принесло бы {all}.",
     ),
     answer__list_loses=(
-        "The list loses money: contacting its {customers} customers brings {profit} on past answers (95% "
+        "The list loses money: contacting its {customers} customers brings {profit} {on} (95% "
         "{interval}); contacting all {everybody} would bring {all}.",
-        "Список убыточен: обращение к его клиентам ({customers}) на прошлых ответах приносит {profit} (95\u00a0%: "
+        "Список убыточен: обращение к его клиентам ({customers}) {on} приносит {profit} (95\u00a0%: "
         "{interval}); обращение ко всем ({everybody}) принесло бы {all}.",
     ),
     answer__list_everybody=(
         "Choosing does not pay at this cost and value: contacting all {everybody} brings {all}, the list of "
-        "{customers} brings {profit}; this is response, not effect, until a control group has been measured.",
+        "{customers} brings {profit} {on}; this is response, not effect, until a control group has been measured.",
         "При такой цене и ценности отбор не окупается: обращение ко всем ({everybody}) приносит {all}, список из "
-        "{customers} — {profit}; это отклик, а не эффект, пока не измерена контрольная группа.",
+        "{customers} — {profit} {on}; это отклик, а не эффект, пока не измерена контрольная группа.",
     ),
     answer__list_empty=(
         "The list is empty: no customer's expected value covers the cost of a contact.",
@@ -168,6 +132,9 @@ TEXTS: dict[str, Text] = _texts(
         "The list is empty: the budget of {budget} pays for no contact.",
         "Список пуст: бюджета {budget} не хватает ни на одно обращение.",
     ),
+    answer__on_past=("on past answers", "на прошлых ответах"),
+    answer__on_later=("on the last {share} of rows in time", "на последних по времени строках ({share})"),
+    answer__random=(" and {random} for as many drawn at random", " и {random} при стольких же случайных"),
     answer__moved=(
         ", though the rate has moved, so the amounts are rough",
         ", но доля отклика сместилась, и суммы приблизительны",
@@ -186,7 +153,7 @@ TEXTS: dict[str, Text] = _texts(
     figure__lift=("lift of the best tenth", "лифт лучшей десятой"),
     figure__lift_note=("95%: {interval}\naverage 1", "95\u00a0%: {interval}\nв среднем 1"),
     figure__profit=("profit of the list", "прибыль списка"),
-    figure__profit_note=("95%: {interval}\non past answers", "95\u00a0%: {interval}\nна прошлых ответах"),
+    figure__profit_note=("95%: {interval}\n{on}", "95\u00a0%: {interval}\n{on}"),
     figure__profit_expected=("expected, not yet observed", "ожидаемая, ещё не наблюдалась"),
     warn__moved=(
         "Not calibrated: the rate has moved. On the test part the model promises {promised} on average and {came} "
@@ -372,6 +339,18 @@ TEXTS: dict[str, Text] = _texts(
         "«На прошлых ответах»: отбор по вероятностям моделей, не видевших ответа этой строки. Значения даны до "
         "выделения контрольной группы; последний столбец — во что, по ожиданию, она обойдётся.",
     ),
+    list__later_caption=(
+        "What each way of choosing would have brought on the last {share} of rows in time",
+        "Что принёс бы каждый способ выбора на последних по времени строках ({share})",
+    ),
+    list__later_profit=("Profit", "Прибыль"),
+    list__later_note=(
+        "Chosen by the model that had learnt from earlier rows only. The next table is about the list as it stands, "
+        "with past answers out of fold.",
+        "Отбор по модели, обученной только на более ранних строках. Следующая таблица — о нынешнем списке, с прошлыми "
+        "ответами вне обучения.",
+    ),
+    policy__random=("as many drawn at random", "столько же случайных"),
     policy__list=("the list", "список"),
     policy__all=("contact all", "обратиться ко всем"),
     policy__none=("contact nobody", "ни к кому"),
@@ -390,6 +369,16 @@ TEXTS: dict[str, Text] = _texts(
         "К обращению: {contact}. Отложено в контроль: {control}.",
     ),
     # --- models -------------------------------------------------------------------------------------------------------
+    models__window=("window {n}", "окно {n}"),
+    models__inside=("mean of the windows", "среднее по окнам"),
+    models__later=("later rows", "более поздние строки"),
+    models__choice_caption=("How the model was chosen", "Как выбрана модель"),
+    models__choice=(
+        "The model is chosen by windows inside the training part, each judged by itself; of models within one standard "
+        "error the steadiest is taken. On the later rows the best candidate was better by {regret}.",
+        "Модель выбрана по окнам внутри обучающей части, каждое оценено отдельно; из моделей в пределах одной "
+        "стандартной ошибки берётся самая устойчивая. На более поздних строках лучшая из них была лучше на {regret}.",
+    ),
     models__lead=(
         "Each model was asked about rows whose answers it had not seen. “Later in time” is the last {share} in time, "
         "as it would be in use; “shuffled” is {folds}-fold cross-validation. Intervals are 95%, by bootstrap.",
@@ -664,37 +653,6 @@ TEXTS: dict[str, Text] = _texts(
     action__warned=("warned", "предупреждение"),
     action__left_out=("left out", "не используется"),
     # --- quality ------------------------------------------------------------------------------------------------------
-    quality__takeaway=(
-        "{rows} records came in {files} {files_word}: {accepted} accepted, {rejected} rejected, {duplicates} "
-        "duplicates; {balance}.",
-        "Поступило записей: {rows}, файлов: {files}. Принято {accepted}, отклонено {rejected}, дублей "
-        "{duplicates}; {balance}.",
-    ),
-    quality__replaced=(
-        " Not counted are files that later ones of the same name have replaced: {n}.",
-        " Не учтены файлы, которые заменены более поздними того же имени: {n}.",
-    ),
-    quality__refused=(
-        " Refused as a whole, their records not counted: {n}.",
-        " Отклонено файлов целиком (их записи не подсчитаны): {n}.",
-    ),
-    quality__balanced=("every file balances exactly", "по каждому файлу баланс сходится точно"),
-    quality__unbalanced=("files that do not balance: {files}", "не сходится баланс файлов: {files}"),
-    quality__caption=("Balance of every file", "Баланс каждого файла"),
-    quality__none=("No files are in the ledger.", "В журнале нет файлов."),
-    quality__source=("Source", "Источник"),
-    quality__file=("File", "Файл"),
-    quality__rows=("Records", "Записей"),
-    quality__accepted=("Accepted", "Принято"),
-    quality__inserted=("New", "Новых"),
-    quality__updated=("Updated", "Обновлено"),
-    quality__rejected=("Rejected", "Отклонено"),
-    quality__duplicates=("Duplicates", "Дублей"),
-    quality__status=("Status", "Статус"),
-    quality__warnings=("Warnings", "Предупреждения"),
-    status__loaded=("loaded", "загружен"),
-    status__rejected=("refused", "отклонён"),
-    status__replaced=("replaced", "заменён"),
     quality__states=("Rows of the question by answer", "Строки вопроса по ответу"),
     quality__state=("Answer", "Ответ"),
     state__yes=("yes", "да"),
@@ -702,15 +660,7 @@ TEXTS: dict[str, Text] = _texts(
     state__immature=("not final yet (left out)", "ещё не окончателен (не учтены)"),
     state__unlabelled=("no answer known (left out)", "ответ не известен (не учтены)"),
     # --- origin -------------------------------------------------------------------------------------------------------
-    origin__caption=("The run", "Запуск"),
-    origin__tables=("Tables and their versions", "Таблицы и их версии"),
-    origin__table=("Table", "Таблица"),
-    origin__version=("Version", "Версия"),
-    origin__run=("Run", "Запуск"),
     origin__training=("Run that trained the models", "Запуск, обучивший модели"),
-    origin__task=("Task", "Задача"),
-    origin__as_of=("As of", "По состоянию на"),
-    origin__code=("Code", "Код"),
     origin__model=("Model folder", "Папка модели"),
     origin__settings=("Settings of the champion", "Настройки чемпиона"),
     origin__features=("Features and when they become known", "Признаки и когда они становятся известны"),
@@ -719,10 +669,6 @@ TEXTS: dict[str, Text] = _texts(
     origin__known=("Known", "Известен"),
     known__before=("before the decision", "до решения"),
     known__after=("only after the decision", "лишь после решения"),
-    footer=(
-        "Made by Otklik. The same inputs give the same page.",
-        "Составлено программой «Отклик». Одинаковые данные дают одинаковую страницу.",
-    ),
     # --- terms --------------------------------------------------------------------------------------------------------
     term__auc=("AUC", "AUC"),
     explain__auc=(
@@ -783,17 +729,27 @@ TEXTS: dict[str, Text] = _texts(
     ),
 )
 
+#: A verdict of this kind is the reason of one in the words of all kinds.
+TEXTS = _OWN | {f"reason.{key.partition('.')[2]}": text for key, text in _OWN.items() if key.startswith("verdict.")}
 
-class Voice:
-    """One language: its words and how it writes numbers."""
+
+class Words(page_words.Words):
+    """The texts in one language: `words("key", name=value)`."""
 
     def __init__(self, language: Language) -> None:
-        self.language = language
-        self.words = Words(language)
-        self.formats = Formats(language)
+        super().__init__(language, TEXTS)
 
-    def estimate(self, value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
-        """A number with its interval in brackets, where it has one."""
-        text = self.formats.decimal(value, digits)
-        interval = self.formats.interval(low, high, lambda x: self.formats.decimal(x, digits))
-        return f"{text} [{interval}]" if interval else text
+    def level(self, level: str) -> str:
+        """A level as the models name it: their own names for missing and rare values are words of ours."""
+        ours = {"(missing)": "missing", "(other)": "other", "true": "true", "false": "false"}
+        return self(f"level.{ours[level]}") if level in ours else level
+
+
+class Voice(page_words.Voice):
+    """One language: its words and how it writes numbers."""
+
+    words: Words
+
+    def __init__(self, language: Language) -> None:
+        super().__init__(language, TEXTS)
+        self.words = Words(language)

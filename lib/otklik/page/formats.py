@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from otklik.report.facts import Language
+Language = Literal["ru", "en"]
+LANGUAGES: tuple[Language, ...] = ("ru", "en")
 
 #: Stands where there is no number.
 NOTHING = "—"
@@ -76,6 +78,13 @@ class Formats:
             if abs(value - round(value, digits)) < 1e-9:
                 return self.decimal(value, digits)
         return self.decimal(value, max(0, 2 - int(np.floor(np.log10(abs(value))))))
+
+    def short_decimal(self, value: float | None) -> str:
+        """A number with so many digits as people read: 2,096,180, 47.3, 0.752."""
+        if value is None or not is_number(value):
+            return NOTHING
+        size = abs(value)
+        return self.decimal(value, 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 3)
 
     def interval(self, low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
         """`low–high`, with an ellipsis where a minus sign would run into the dash; empty where there is no interval."""

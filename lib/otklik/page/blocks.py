@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from otklik.report.charts import Picture
+from otklik.page.drawing import Picture
 
 
 @dataclass(frozen=True)

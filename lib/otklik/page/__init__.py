@@ -1,0 +1,1 @@
+"""What every page of the report is made of: blocks, generic figures, words and numbers in each language."""

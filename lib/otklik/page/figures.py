@@ -1,0 +1,322 @@
+"""The figures that any kind of question can use: dots with intervals, bars, lines with bands, heat maps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from otklik.page.drawing import (
+    ACCENT,
+    FAINT,
+    INK,
+    LETTER,
+    MUTED,
+    NARROW,
+    PAPER,
+    SIZE,
+    SMALL,
+    SOFT,
+    WIDE,
+    Picture,
+    Write,
+    axes_at,
+    clipped,
+    drawn,
+    without_frame,
+)
+
+Floats = npt.NDArray[np.float64]
+_STEP = 30.0
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A number with its 95 % interval and, as a hollow dot, what the baseline reaches; NaN where there is none."""
+
+    label: str
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    baseline: float = math.nan
+    text: str = ""
+    is_emphasised: bool = False
+
+
+def dots(
+    name: str, rows: Sequence[Dot], alt: str, write: Write, *,
+    words: tuple[str, str] = ("", ""), reference: tuple[float, str] | None = None,
+) -> Picture:  # fmt: skip
+    """One dot with its interval per row, first on top.
+
+    Args:
+        name: unique on the page.
+        rows: what to draw; `text` stands at the right end.
+        alt: what the picture shows.
+        write: writes a number of the axis.
+        words: the key of the filled dot and of the hollow one; without both there is no key.
+        reference: where a dashed line stands, and its name in the key.
+    """
+    ends = [end for row in rows for end in (row.value, row.low, row.high, row.baseline) if math.isfinite(end)]
+    ends += [reference[0]] if reference is not None else []
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    margin = 0.04 * (high - low) or 0.5
+    has_key = bool(words[0] or words[1] or reference)
+    has_text = any(row.text for row in rows)
+    top = 30.0 if has_key else 6.0
+
+    def draw(figure: Figure, width: float, height: float) -> None:
+        is_stacked = width < WIDE
+        left = 8.0 if is_stacked else 210.0
+        right = (96.0 if is_stacked else 150.0) if has_text else 16.0
+        step = (height - top - 28) / max(len(rows), 1)
+        plot = axes_at(figure, left, top, width - left - right, step * len(rows), (width, height))
+        plot.set_xlim(low - margin, high + margin)
+        plot.set_ylim(len(rows) - 0.5, -0.5)
+        plot.spines["left"].set_visible(False)
+        plot.yaxis.set_major_locator(NullLocator())
+        _number_axis(plot.xaxis, write, 4 if is_stacked else 6)
+        plot.grid(axis="x")
+        if reference is not None:
+            plot.axvline(reference[0], color=INK, linewidth=1, dashes=(3, 3))
+        for place, row in enumerate(rows):
+            color = ACCENT if row.is_emphasised else MUTED
+            weight = "bold" if row.is_emphasised else "normal"
+            at = place + 0.2 if is_stacked else float(place)
+            plot.plot([row.low, row.high], [at, at], color=color, linewidth=2, alpha=0.7)
+            plot.plot(
+                [row.baseline], [at], "o", color=MUTED, markerfacecolor=PAPER, markersize=6.5, markeredgewidth=1.4
+            )
+            plot.plot([row.value], [at], "o", color=color, markersize=6.5)
+            from_top = top + step * (place + 0.5)
+            if is_stacked:
+                plot.annotate(
+                    clipped(row.label, width - right), (low - margin, place - 0.3), (0, 0), textcoords="offset points",
+                    fontsize=SMALL, fontweight=weight, va="center_baseline",
+                )  # fmt: skip
+            else:
+                figure.text(
+                    (left - 12) / width, 1 - from_top / height, clipped(row.label, left - 12), ha="right",
+                    va="center_baseline", fontweight=weight,
+                )  # fmt: skip
+            if row.text:
+                size = SMALL if is_stacked else SIZE
+                figure.text(
+                    1,
+                    1 - from_top / height,
+                    row.text,
+                    ha="right",
+                    va="center_baseline",
+                    fontsize=size,
+                    fontweight=weight,
+                )
+        if has_key:
+            marks: list[_Mark] = [("dot", words[0]), ("hollow", words[1])]
+            marks += [("dashes", reference[1])] if reference is not None else []
+            _key(figure, left, width, height, marks)
+
+    stacked_height = top + 28 + (_STEP + 10) * len(rows)
+    return Picture(
+        drawn(name, WIDE, top + 28 + _STEP * len(rows), alt, draw),
+        alt,
+        drawn(f"{name}-narrow", NARROW, stacked_height, alt, draw),
+    )
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A number as a bar; `text` stands behind it."""
+
+    label: str
+    value: float
+    text: str
+    is_emphasised: bool = False
+
+
+def bars(name: str, rows: Sequence[Bar], alt: str) -> Picture:
+    """One bar per row, first on top; negative ones go to the left.
+
+    Args:
+        name: unique on the page.
+        rows: what to draw.
+        alt: what the picture shows.
+    """
+    values = [row.value for row in rows if math.isfinite(row.value)]
+    low, high = min([0.0, *values]), max([0.0, *values])
+    reach = (high - low) or 1.0
+
+    def draw(figure: Figure, width: float, height: float) -> None:
+        left = 128.0 if width < WIDE else 230.0
+        room = 1.35 if width < WIDE else 1.2
+        plot = axes_at(figure, left, 4, width - left, height - 8, (width, height))
+        without_frame(plot)
+        plot.set_xlim(low * room, low + reach * room)
+        plot.set_ylim(len(rows) - 0.5, -0.5)
+        for place, row in enumerate(rows):
+            weight = "bold" if row.is_emphasised else "normal"
+            plot.barh([place], [row.value], height=0.62, color=ACCENT if row.is_emphasised else SOFT)
+            plot.annotate(
+                row.text, (max(row.value, 0.0), place), (5, 0), textcoords="offset points", va="center_baseline",
+                fontsize=SMALL, color=INK, fontweight=weight,
+            )  # fmt: skip
+            figure.text(
+                (left - 10) / width, 1 - (4 + (height - 8) * (place + 0.5) / len(rows)) / height,
+                clipped(row.label, left - 12), ha="right", va="center_baseline", fontweight=weight,
+            )  # fmt: skip
+
+    height = 8 + 25.0 * len(rows)
+    return Picture(drawn(name, WIDE, height, alt, draw), alt, drawn(f"{name}-narrow", NARROW, height, alt, draw))
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line, with a band where `low` and `high` are given; the main one is highlighted, a baseline is dashed."""
+
+    label: str
+    x: Floats
+    y: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+    role: Literal["main", "other", "baseline"] = "other"
+
+
+def lines(
+    name: str, series: Sequence[Series], alt: str, write: tuple[Write, Write], words: tuple[str, str], *,
+    ticks: Sequence[tuple[float, str]] | None = None, mark: tuple[float, str] | None = None,
+) -> Picture:  # fmt: skip
+    """Lines over a common axis, with a key where there are several.
+
+    Args:
+        name: unique on the page.
+        series: what to draw, the main one last to lie on top.
+        alt: what the picture shows.
+        write: how numbers of the two axes are written.
+        words: what stands at the two axes.
+        ticks: places and labels of the horizontal axis, where it has no numbers (weeks, hours).
+        mark: a vertical line with its name: the end of the training period, an event.
+    """
+    has_key = sum(bool(one.label) for one in series) > 1 or mark is not None
+
+    def draw(figure: Figure, width: float, height: float) -> None:
+        left, top, bottom = 52.0, 46.0 if has_key else 24.0, 40.0
+        plot = axes_at(figure, left, top, width - left - 14, height - top - bottom, (width, height))
+        plot.grid(axis="y")
+        plot.spines["left"].set_visible(False)
+        plot.tick_params(length=0)
+        for one in series:
+            color = {"main": ACCENT, "other": MUTED, "baseline": INK}[one.role]
+            if one.low is not None and one.high is not None:
+                plot.fill_between(
+                    one.x, one.low, one.high, color=SOFT if one.role == "main" else FAINT, alpha=0.5, lw=0
+                )
+            dashes = (3, 3) if one.role == "baseline" else (None, None)
+            plot.plot(one.x, one.y, color=color, linewidth=2.2 if one.role == "main" else 1.2, dashes=dashes)
+        if mark is not None:
+            plot.axvline(mark[0], color=MUTED, linewidth=1, dashes=(1, 2))
+        _number_axis(plot.yaxis, write[1], 5)
+        if ticks is None:
+            _number_axis(plot.xaxis, write[0], 4 if width < WIDE else 8)
+        else:
+            letters = max((len(label) for _, label in ticks), default=1)
+            every = max(1, math.ceil(len(ticks) * (letters * LETTER + 12) / (width - left)))
+            plot.xaxis.set_major_locator(FixedLocator([place for place, _ in ticks[::every]]))
+            plot.set_xticklabels([label for _, label in ticks[::every]])
+        figure.text(0, 1 - (top - 13) / height, words[1], fontsize=SMALL, color=MUTED, va="center_baseline")
+        figure.text(1, 8 / height, words[0], fontsize=SMALL, color=MUTED, ha="right", va="center_baseline")
+        if has_key:
+            marks: list[_Mark] = [(one.role, one.label) for one in series if one.label]
+            marks += [("dots", mark[1])] if mark is not None else []
+            _key(figure, 0, width, height, marks)
+
+    return Picture(drawn(name, WIDE, 320, alt, draw), alt, drawn(f"{name}-narrow", NARROW, 300, alt, draw))
+
+
+def heat_map(
+    name: str, values: Floats, labels: tuple[Sequence[str], Sequence[str]], alt: str, write: Write, *,
+    words: tuple[str, str] = ("", ""),
+) -> Picture:  # fmt: skip
+    """A number per row and column, the darker the farther from 0; a negative one stands on a grey ground.
+
+    Args:
+        name: unique on the page.
+        values: rows × columns; NaN stays empty.
+        labels: of the rows and of the columns.
+        alt: what the picture shows.
+        write: writes a number of a cell.
+        words: what the rows and the columns are.
+    """
+    count, across = values.shape
+    with np.errstate(invalid="ignore"):
+        most = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
+
+    def draw(figure: Figure, width: float, height: float) -> None:
+        left, top = (92.0 if width < WIDE else 190.0), 56.0
+        plot = axes_at(figure, left, top, width - left, height - top, (width, height))
+        without_frame(plot)
+        plot.set_xlim(-0.5, across - 0.5)
+        plot.set_ylim(count - 0.5, -0.5)
+        cell = (width - left) / across
+        for i, j in np.ndindex(count, across):
+            value = float(values[i, j])
+            if not math.isfinite(value):
+                continue
+            strength = abs(value) / (most or 1.0)
+            color = ACCENT if value >= 0 else MUTED
+            plot.fill_between([j - 0.47, j + 0.47], i - 0.46, i + 0.46, color=color, alpha=0.06 + 0.55 * strength, lw=0)
+            text = write(value)
+            if len(text) * LETTER < cell:
+                plot.text(j, i, text, ha="center", va="center_baseline", fontsize=SMALL)
+        for i, label in enumerate(labels[0]):
+            figure.text(
+                (left - 8) / width, 1 - (top + (height - top) * (i + 0.5) / count) / height, clipped(label, left - 10),
+                ha="right", va="center_baseline", fontsize=SMALL,
+            )  # fmt: skip
+        for j, label in enumerate(labels[1]):
+            figure.text(
+                (left + cell * (j + 0.5)) / width, 1 - 42 / height, clipped(label, max(cell - 4, 30)), ha="center",
+                va="center_baseline", fontsize=SMALL,
+            )  # fmt: skip
+        figure.text(0, 1 - 42 / height, words[0], fontsize=SMALL, color=MUTED, va="center_baseline")
+        figure.text(1, 1 - 12 / height, words[1], fontsize=SMALL, color=MUTED, ha="right", va="center_baseline")
+
+    height = 60 + 30.0 * count
+    return Picture(drawn(name, WIDE, height, alt, draw), alt, drawn(f"{name}-narrow", NARROW, height, alt, draw))
+
+
+#: How something is drawn, and its name.
+_Mark = tuple[str, str]
+
+
+def _number_axis(axis: object, write: Write, most: int) -> None:
+    axis.set_major_locator(MaxNLocator(most))  # type: ignore[attr-defined]
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))  # type: ignore[attr-defined]
+
+
+def _key(figure: Figure, left: float, width: float, height: float, marks: Sequence[_Mark]) -> None:
+    """What each mark means, in lines above the figure."""
+    key: Axes = axes_at(figure, left, 0, width - left, 24, (width, height))
+    without_frame(key)
+    key.set_xlim(0, width - left)
+    key.set_ylim(0, 24)
+    place = 6.0
+    for shape, text in marks:
+        if not text:
+            continue
+        if shape in ("dot", "hollow"):
+            face = INK if shape == "dot" else PAPER
+            key.plot([place], [12], "o", color=INK, markerfacecolor=face, markersize=6.5, markeredgewidth=1.4)
+            place += 10
+        else:
+            color = {"main": ACCENT, "other": MUTED}.get(shape, INK)
+            dashes = {"baseline": (3, 3), "dashes": (3, 3), "dots": (1, 2)}.get(shape, (None, None))
+            key.plot([place, place + 18], [12, 12], color=color, linewidth=2 if shape == "main" else 1.3, dashes=dashes)
+            place += 24
+        key.text(place, 12, text, fontsize=SMALL, color=MUTED, va="center_baseline")
+        place += 16 + len(text) * LETTER

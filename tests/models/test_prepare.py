@@ -275,3 +275,15 @@ def test_means_are_those_of_all_rows_however_they_lie(spark: SparkSession, parti
     rows = spark.range(10, numPartitions=partitions).selectExpr("array(CAST(id AS DOUBLE), id * 0.5D, 1D) AS numbers")
 
     assert means_of(rows, "numbers").tolist() == [4.5, 2.25, 1.0]
+
+
+def test_a_level_that_is_spelt_like_a_name_of_the_house_stands_in_quotes(spark: SparkSession) -> None:
+    levels = ["(other)"] * 5 + ["(missing)"] * 3 + ["rare", "odd"]
+    rows = rows_of(spark, [{**training_row(i), "job": levels[i]} for i in range(10)])
+
+    slots = [s for s in fit_preparation(rows, features_of(rows, KNOWN_AFTER), RULES).slots if s.source == "job"]
+
+    assert [slot.name for slot in slots] == ['job="(missing)"', 'job="(other)"', "job=(other)"]
+    of_each = rows.select("job", slot_array(slots).alias("slots")).collect()
+    assert {tuple(row.slots) for row in of_each if row.job == "(other)"} == {(0.0, 1.0, 0.0)}
+    assert {tuple(row.slots) for row in of_each if row.job == "rare"} == {(0.0, 0.0, 1.0)}

@@ -15,7 +15,7 @@ import pytest
 from otklik.lake.tables import SCOREBOARD
 from otklik.models.scoreboard import Terms, rows_of
 from otklik.models.split import Plan
-from otklik.models.training import Contender, InnerPredictions, Judgement, Labelled, Predicted
+from otklik.models.training import Candidate, CrossValidation, InnerPredictions, Labelled, Predicted
 
 NO_FILTER: Any = None
 TERMS = Terms(cost=1.0, value=5.0, replicates=200, salt="salt", by_moment_always=False, label_window=timedelta())
@@ -35,15 +35,19 @@ def labelled(answers: str) -> Labelled:
     return Labelled(np.arange(len(rows)), as_of, who.astype(str), label)
 
 
-def judgement(split: str, places: np.ndarray[Any, Any], probability: Any, model: str = "decision_tree") -> Judgement:
+def judgement(
+    split: str, places: np.ndarray[Any, Any], probability: Any, model: str = "decision_tree"
+) -> CrossValidation:
     """What a model said of the rows at these places; the linear SVC gives a margin only."""
     raw = np.asarray(probability, dtype=np.float64)
     tested = Predicted(places, raw - 0.5, None if model == "linear_svc" else raw)
     plan = Plan(split, (), (), NO_FILTER)
-    return Judgement(Contender(model, "features", ()), plan, tested, raw, places, InnerPredictions(()), {}, {}, {})
+    return CrossValidation(
+        Candidate(model, "features", ()), plan, tested, raw, places, InnerPredictions(()), {}, {}, {}
+    )
 
 
-def both_splits(answers: str, test_days: int, model: str = "decision_tree") -> tuple[Labelled, list[Judgement]]:
+def both_splits(answers: str, test_days: int, model: str = "decision_tree") -> tuple[Labelled, list[CrossValidation]]:
     """The same doubtful probabilities of all rows on the random split, and of the last days' rows on time."""
     rows = labelled(answers)
     said = np.resize([0.1, 0.7, 0.4, 0.6], len(rows.label))
@@ -52,7 +56,7 @@ def both_splits(answers: str, test_days: int, model: str = "decision_tree") -> t
     return rows, [judgement("random", everywhere, said, model), judgement("time", late, said[late], model)]
 
 
-def board_of(rows: Labelled, judged: dict[str, list[Judgement]], terms: Terms) -> pd.DataFrame:
+def board_of(rows: Labelled, judged: dict[str, list[CrossValidation]], terms: Terms) -> pd.DataFrame:
     with ThreadPoolExecutor(2) as executor:
         return rows_of(rows, judged, terms, executor)
 

@@ -47,7 +47,7 @@ def test_a_part_without_both_answers_is_refused(spark: SparkSession, split: str,
             frame,
             collect_labelled(frame),
             plan_of(split),
-            contenders=[],
+            candidates=[],
             metric="auc",
             calibration="platt",
             seed=1,
@@ -83,3 +83,17 @@ def test_two_rows_of_one_hash_are_refused(spark: SparkSession) -> None:
 
     with pytest.raises(RefusedError, match="key and as_of: two rows share a 64-bit hash"):
         collect_labelled(rows)
+
+
+def test_a_task_whose_features_all_have_one_value_is_refused(spark: SparkSession) -> None:
+    rows = [(f"c{n}", START, n % 2, 3, "all", None, n % 2) for n in range(40)]
+    columns = "key STRING, as_of TIMESTAMP, label INT, cost INT, segment STRING, empty DOUBLE, told INT"
+    frame = spark.createDataFrame(rows, columns)
+    features = features_of(frame, {"cost": False, "segment": False, "empty": False, "told": True})
+    rules = Rules(0.01, 50, 0.98, ("constant", "duplicate"), frozenset(), frozenset(), {})
+
+    said = "no feature is left to learn from: of 4, 3 have one value in all rows, and 1 are known only after"
+    with pytest.raises(RefusedError, match=said) as refused:
+        preparation_of(plan_of("random"), frame, features, rules)
+
+    assert refused.value.exit_code == 4

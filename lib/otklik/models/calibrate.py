@@ -115,7 +115,7 @@ class Calibrator:
                 **{**values, "scores": tuple(values["scores"]), "probabilities": tuple(values["probabilities"])}
             )
         except (KeyError, TypeError):
-            raise DamagedError("the calibrator is not readable", cure="train again, or roll back") from None
+            raise DamagedError("the calibrator is not readable", hint="train again, or roll back") from None
         numbers = [found.slope, found.intercept, found.clip, *found.scores, *found.probabilities]
         sound = (
             found.method in ("platt", "isotonic", "identity")
@@ -125,7 +125,7 @@ class Calibrator:
             and (found.method != "isotonic" or len(found.scores) > 0)
         )
         if not sound:
-            raise DamagedError("the calibrator holds impossible values", cure="train again, or roll back")
+            raise DamagedError("the calibrator holds impossible values", hint="train again, or roll back")
         return found
 
 

@@ -87,7 +87,7 @@ class Bins:
             edges = tuple(float(edge) for edge in values["edges"])
             return cls(str(values["feature"]), edges, None if levels is None else tuple(map(str, levels)))
         except (KeyError, TypeError, ValueError):
-            raise DamagedError("the bins of a feature are not readable", cure="train again, or roll back") from None
+            raise DamagedError("the bins of a feature are not readable", hint="train again, or roll back") from None
 
 
 def bins_of(

@@ -19,7 +19,6 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from otklik.models.drift import Bins
-from otklik.models.prepare import MISSING, OTHER
 from otklik.models.registry import ServingModel
 from otklik.models.zoo import TREES
 
@@ -69,7 +68,7 @@ def champion_pipeline(serving: ServingModel, folder: str, rows: DataFrame) -> Mo
 
 
 def typical_row(spark: SparkSession, serving: ServingModel, schema: StructType) -> DataFrame:
-    """One row of the features' commonest names and middle numbers in training: an example that is no person's.
+    """One row of the features' commonest names and middle numbers in training: an example that is not a person's.
 
     Args:
         spark: the session.
@@ -96,5 +95,5 @@ def _usual(bins: Bins, counts: Sequence[int]) -> str | float:
         known = counts[:-1]
         place = next(p for p, so_far in enumerate(accumulate(known)) if 2 * so_far >= sum(known))
         return bins.edges[min(place, len(bins.edges) - 1)] if bins.edges else 0.0
-    met = {name: count for name, count in zip(bins.names, counts, strict=True) if name not in (OTHER, MISSING)}
+    met = dict(zip(bins.levels, counts, strict=False))
     return max(met, key=lambda name: met[name], default="")

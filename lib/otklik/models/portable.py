@@ -252,9 +252,9 @@ def from_dict(values: Mapping[str, Any]) -> PortableModel:
     try:
         model = _linear(values) if values["kind"] == "logistic_regression" else _trees(values)
     except (KeyError, TypeError, ValueError, IndexError):
-        raise DamagedError("the model is not readable", cure="train again, or roll back") from None
+        raise DamagedError("the model is not readable", hint="train again, or roll back") from None
     if not _is_sound(model):
-        raise DamagedError("the model holds impossible values", cure="train again, or roll back")
+        raise DamagedError("the model holds impossible values", hint="train again, or roll back")
     return model
 
 
@@ -267,7 +267,7 @@ def top_reasons(
         columns: names of the source columns, one per column of the contributions.
         contributions: (rows, columns).
         values: (rows) the source columns as a person knows them, in the same order of rows.
-        count: how many reasons a row has at most; a contribution of 0 is no reason.
+        count: how many reasons a row has at most; a contribution of 0 is not a reason.
 
     Returns:
         For each row its (column, value as text, contribution), strongest first, ties by name; and (rows,) the sum of

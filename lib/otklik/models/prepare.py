@@ -41,7 +41,8 @@ class Slot:
     Args:
         name: as it is shown, e.g. `job=student` or `age`.
         source: the feature column it comes from.
-        level: the level, band or (missing); None for the number itself.
+        level: the level, band, (other) or (missing); None for the number itself. A level of the data that is spelt like
+            the last two stands in quotes.
         expression: Spark SQL over the feature columns; a double, never null.
         reach: `before` or `after` the decision.
     """
@@ -283,7 +284,8 @@ def _level_slots(feature: Feature, levels: Levels, rows: int, rules: Rules) -> t
     is_kept = f"coalesce({text} IN ({', '.join(map(sql_text, kept))}), false)" if kept else "false"
     has_missing = levels.missing > 0 and not is_filled
     slots = [
-        _slot(feature, level, f"CAST(coalesce({text} = {sql_text(level)}, false) AS DOUBLE)") for level in sorted(kept)
+        _slot(feature, _named(level), f"CAST(coalesce({text} = {sql_text(level)}, false) AS DOUBLE)")
+        for level in sorted(kept)
     ]
     if has_missing:
         slots.append(_slot(feature, MISSING, f"CAST({text} IS NULL AS DOUBLE)"))
@@ -296,6 +298,11 @@ def _level_slots(feature: Feature, levels: Levels, rows: int, rules: Rules) -> t
         names = ", ".join(some) + (" …" if rare > len(some) else "")
         findings.append(Finding("rare_levels", feature.name, f"{rare} levels: {names}", merged, "merged"))
     return slots, findings
+
+
+def _named(level: str) -> str:
+    """How a level is called: one that is spelt like the house's own names stands in quotes."""
+    return f'"{level}"' if level in (OTHER, MISSING) else level
 
 
 def _number_slots(feature: Feature, median: tuple[float, int], rules: Rules) -> list[Slot]:

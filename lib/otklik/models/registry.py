@@ -121,7 +121,7 @@ class ServingModel:
                 expected=values["expected"],
             )
         except (KeyError, TypeError, ValueError) as fault:
-            raise DamagedError("the serving model is not readable", cure="train again, or roll back") from fault
+            raise DamagedError("the serving model is not readable", hint="train again, or roll back") from fault
 
 
 @dataclass(frozen=True)
@@ -188,16 +188,16 @@ def load(lake: Lake, folder: str, manifest_hash: str) -> ServingModel:
     try:
         content = files.read(MANIFEST)
     except MissingResultError:
-        raise DamagedError("it has no manifest", where=folder, cure="train again, or roll back") from None
+        raise DamagedError("it has no manifest", where=folder, hint="train again, or roll back") from None
     if hashlib.sha256(content).hexdigest() != manifest_hash:
-        raise DamagedError("its manifest is not the registered one", where=folder, cure="train again, or roll back")
+        raise DamagedError("its manifest is not the registered one", where=folder, hint="train again, or roll back")
     named, there = json.loads(content)["files"], files.hashes(frozenset({MANIFEST}))
     changed = sorted(name for name in {*named, *there} if named.get(name) != there.get(name))
     if changed:
         raise DamagedError(
             f"files were changed, added or removed: {', '.join(changed[:3])}",
             where=folder,
-            cure="train again, or roll back",
+            hint="train again, or roll back",
         )
     return ServingModel.from_dict(json.loads(files.read(SERVING)))
 
@@ -246,8 +246,8 @@ def load_champion(lake: Lake, task: str, besides: str | None = None, trained_by:
         except DamagedError as fault:
             refused.append(fault.line())
     if refused:
-        raise DamagedError(f"no champion can be trusted: {'; '.join(refused)}", where=task, cure="train again")
-    raise MissingResultError("there is no champion yet", where=task, cure=f"run `otklik train {task}` first")
+        raise DamagedError(f"no champion can be trusted: {'; '.join(refused)}", where=task, hint="train again")
+    raise MissingResultError("there is no champion yet", where=task, hint=f"run `otklik train {task}` first")
 
 
 def find_champion(lake: Lake, task: str, besides: str | None = None) -> Champion | None:

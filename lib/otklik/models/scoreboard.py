@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from otklik.kind import Measure
 from otklik.models.evaluate import evaluate
 from otklik.models.prepare import Finding
-from otklik.models.training import Judgement, Labelled
+from otklik.models.training import CrossValidation, Labelled, Metric
 from otklik.models.zoo import MAJORITY
 
 _NOT_CALIBRATED = "not calibrated: the rate has moved"
@@ -32,7 +33,7 @@ class Terms:
 
 
 def rows_of(
-    labelled: Labelled, judged: Mapping[str, Sequence[Judgement]], terms: Terms, executor: Executor
+    labelled: Labelled, judged: Mapping[str, Sequence[CrossValidation]], terms: Terms, executor: Executor
 ) -> pd.DataFrame:
     """The rows of gold.scoreboard without task and run_id.
 
@@ -55,7 +56,7 @@ def rows_of(
                 for judgement in of_split:
                     tested = judgement.tested
                     probability = tested.raw if calibration == "raw" else judgement.calibrated
-                    asked.append((judgement.contender.model, tested.places, probability, tested.margin))
+                    asked.append((judgement.candidate.model, tested.places, probability, tested.margin))
                 for model, of_rows, probability, margin in asked:
                     names.append({"model": model, "leaks": leaks, "split": split, "calibration": calibration})
                     evaluation = executor.submit(_figures, labelled, split, of_rows, probability, margin, rate, terms)
@@ -63,7 +64,7 @@ def rows_of(
     return pd.DataFrame([{**name, **found.result()} for name, found in zip(names, figures, strict=True)])
 
 
-def _training_rate(labelled: Labelled, judgement: Judgement, label_window: timedelta) -> float:
+def _training_rate(labelled: Labelled, judgement: CrossValidation, label_window: timedelta) -> float:
     """Share of yes in the training part: all rows on a random split, those with final labels before a cut in time."""
     if judgement.plan.split == "random":
         return float(labelled.label.mean())
@@ -94,7 +95,50 @@ def _figures(
     return {"rows": len(label), "positives": int(label.sum()), **figures}
 
 
-def moved(board: pd.DataFrame, limit: float) -> list[Finding]:
+def measures_of(
+    board: pd.DataFrame, inside: Mapping[str, Sequence[float]], metric: Metric, split: str, chosen: str
+) -> list[Measure]:
+    """What gold.measures has of a training.
+
+    Args:
+        board: rows of gold.scoreboard; those without leaks and calibrated are told.
+        inside: candidate → its values inside the training part, one per window on a time split.
+        metric: what `inside` is of.
+        split: the split that decides.
+        chosen: the candidate that was chosen by `inside`.
+
+    Returns:
+        Each model's figures beside guessing or the commoner answer; each candidate's values inside the training part
+        (splits `window 1` …) and their mean (measure `inside`, split `train`); and `regret`: how much better the best
+        candidate was on the rows that decide than the chosen one.
+    """
+    rows = board[(board["leaks"] == "without") & (board["calibration"] == "calibrated")]
+    plain = {row["split"]: row for row in rows[rows["model"] == MAJORITY].to_dict("records")}
+    measures = []
+    for row in rows[rows["model"] != MAJORITY].to_dict("records"):
+        without = plain[row["split"]]
+        for name, baseline in (
+            ("auc", 0.5),
+            ("auc_within", 0.5),
+            ("accuracy", without["accuracy"]),
+            ("brier", without["brier"]),
+        ):
+            low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+            measures.append(Measure(name, row[name], row["model"], row["split"], low, high, baseline, row["rows"]))
+    of_split = rows[rows["split"] == split].set_index("model")[metric]
+    later = {name: float(of_split[name]) for name in inside if not pd.isna(of_split[name])}
+    sign = -1.0 if metric == "log_loss" else 1.0
+    for name, values in inside.items():
+        measures.append(Measure("inside", sign * float(np.mean(values)), name, "train", baseline=None))
+        if split == "time":
+            measures += [Measure(metric, sign * v, name, f"window {place}") for place, v in enumerate(values, start=1)]
+    if chosen in later:
+        regret = max(sign * value for value in later.values()) - sign * later[chosen]
+        measures.append(Measure("regret", regret, chosen, split))
+    return measures
+
+
+def miscalibrated(board: pd.DataFrame, limit: float) -> list[Finding]:
     """The models whose mean probability on the test part is far from the observed rate.
 
     Args:
@@ -109,11 +153,11 @@ def moved(board: pd.DataFrame, limit: float) -> list[Finding]:
         if gap > limit:
             means = f"mean probability {row['mean_probability']:.3f}, observed {observed:.3f}"
             found.append(
-                Finding("rate_moved", "", f"{moved_detail(row['model'], row['split'])} {means}", gap, "warned")
+                Finding("rate_moved", "", f"{miscalibrated_detail(row['model'], row['split'])} {means}", gap, "warned")
             )
     return found
 
 
-def moved_detail(model: str, split: str) -> str:
+def miscalibrated_detail(model: str, split: str) -> str:
     """How the detail of such a finding begins."""
     return f"{_NOT_CALIBRATED}: {model}, {split} split:"

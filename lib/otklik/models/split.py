@@ -114,7 +114,7 @@ def time_plan(
         raise RefusedError(
             f"{len(ordered)} decision moments cannot be cut into {windows} expanding windows and a test part",
             where="splits",
-            cure="set splits.time_windows lower, or rows.time_ordered = false",
+            hint="set splits.time_windows lower, or rows.time_ordered = false",
         )
     inner = tuple(
         Fit(f"window {i}", _ends_before(start, label_window), F.col("as_of").between(start, end))

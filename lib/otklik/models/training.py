@@ -20,9 +20,9 @@ from otklik.models import calibrate
 from otklik.models.calibrate import Calibrator, Scale
 from otklik.models.evaluate import auc, auc_within, log_loss
 from otklik.models.prepare import Feature, Finding, Preparation, Rules, fit_preparation, with_vectors
-from otklik.models.split import Fit, Fold, Plan
+from otklik.models.split import TIME_TEST, Fit, Fold, Plan
 from otklik.models.zoo import TREES, Setting, estimator, with_prediction
-from otklik.session import without_plan
+from otklik.session import checkpointed
 
 Floats = npt.NDArray[np.float64]
 Metric = Literal["auc", "auc_within", "log_loss"]
@@ -45,7 +45,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """A model with its settings, on one vector of features."""
 
     model: str
@@ -81,11 +81,15 @@ class InnerPredictions:
 
     def together(self) -> Predicted:
         """One after the other; a row comes once for each fold that it is judged for."""
-        return _together([_only(predicted, judged[predicted.places]) for predicted, judged in self.parts])
+        return _together(self.by_fit())
+
+    def by_fit(self) -> list[Predicted]:
+        """What each fit said of the rows that count of it."""
+        return [_only(predicted, judged[predicted.places]) for predicted, judged in self.parts]
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class CrossValidation:
     """A contender on one plan.
 
     Attributes:
@@ -100,7 +104,7 @@ class Judgement:
         fitted: the outer model of each fold.
     """
 
-    contender: Contender
+    candidate: Candidate
     plan: Plan
     tested: Predicted
     calibrated: Floats
@@ -112,7 +116,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
+class Training:
     """All that was learnt about the contenders of a task."""
 
     labelled: Labelled
@@ -120,7 +124,7 @@ class Contest:
     features: tuple[Feature, ...]
     preparations: dict[str, Preparation]
     prepared: dict[str, DataFrame]
-    judged: dict[str, list[Judgement]]
+    judged: dict[str, list[CrossValidation]]
     findings: tuple[Finding, ...]
 
 
@@ -137,8 +141,20 @@ def preparation_of(plan: Plan, rows: DataFrame, features: Sequence[Feature], rul
         rows: all labelled rows.
         features: the columns to use.
         rules: what to do with them.
+
+    Raises:
+        RefusedError: if nothing is left that a model could see.
     """
-    return fit_preparation(rows.where(plan.training_part), features, rules)
+    preparation = fit_preparation(rows.where(plan.training_part), features, rules)
+    if not preparation.only(with_leaks=False):
+        dropped = [finding.kind for finding in preparation.findings if finding.action == "dropped"]
+        raise RefusedError(
+            f"no feature is left to learn from: of {len(features)}, {dropped.count('constant')} have one value in all "
+            f"rows, and {sum(each.is_known_after for each in features)} are known only after the decision",
+            where=f"split {plan.split}",
+            hint="give the task features that differ from row to row ([features] in its file)",
+        )
+    return preparation
 
 
 def laid_out(rows: DataFrame, preparation: Preparation, partitions: int, *, with_leaks: bool) -> DataFrame:
@@ -154,7 +170,7 @@ def laid_out(rows: DataFrame, preparation: Preparation, partitions: int, *, with
     )
     ordered = seen.repartition(partitions, "key").sortWithinPartitions("key", "as_of")
     # A checkpoint, not a cache: each of a fit's many small jobs would carry the whole plan of the features with it.
-    return without_plan(ordered)
+    return checkpointed(ordered)
 
 
 def collect_labelled(rows: DataFrame) -> Labelled:
@@ -166,7 +182,7 @@ def collect_labelled(rows: DataFrame) -> Labelled:
     frame = rows.select("row_hash", "as_of", "unit", "label").toPandas()
     frame = frame.sort_values("row_hash", ignore_index=True)
     if frame["row_hash"].duplicated().any():
-        raise RefusedError("two rows share a 64-bit hash", where="key and as_of", cure="change one of the two keys")
+        raise RefusedError("two rows share a 64-bit hash", where="key and as_of", hint="change one of the two keys")
     label = frame["label"].to_numpy().astype(np.int64)
     return Labelled(frame["row_hash"].to_numpy(), frame["as_of"].to_numpy(), frame["unit"].to_numpy(), label)
 
@@ -175,14 +191,14 @@ def judge(
     prepared: DataFrame,
     labelled: Labelled,
     plan: Plan,
-    contenders: Sequence[Contender],
+    candidates: Sequence[Candidate],
     *,
     metric: Metric,
     calibration: calibrate.Wanted,
     seed: int,
     executor: Executor,
     say: Callable[[int, int], None],
-) -> list[Judgement]:
+) -> list[CrossValidation]:
     """Run a plan for all contenders.
 
     Args:
@@ -200,8 +216,8 @@ def judge(
         RefusedError: if a part to learn from holds one class only, or one to test on no positive.
     """
     _require_both_classes(prepared, plan)
-    inner_work = [(c, s, fit) for c in contenders for s in range(len(c.settings)) for fit in plan.inner_fits]
-    outer_work = [(c, fold) for c in contenders for fold in plan.folds]
+    inner_work = [(c, s, fit) for c in candidates for s in range(len(c.settings)) for fit in plan.inner_fits]
+    outer_work = [(c, fold) for c in candidates for fold in plan.folds]
     total, done = len(inner_work) + len(outer_work), 0
 
     def counted(results: Any) -> Any:
@@ -211,9 +227,9 @@ def judge(
             say(done, total)
             yield result
 
-    def fit_inner(work: tuple[Contender, int, Fit]) -> Predicted:
-        contender, setting, fit = work
-        return _fit(prepared, labelled, contender, contender.settings[setting], fit, seed)[1]
+    def fit_inner(work: tuple[Candidate, int, Fit]) -> Predicted:
+        candidate, setting, fit = work
+        return _fit(prepared, labelled, candidate, candidate.settings[setting], fit, seed)[1]
 
     inner = dict(
         zip(
@@ -225,14 +241,14 @@ def judge(
     masks = _judged_places(prepared, labelled, plan)
     chosen = {
         (c.model, c.vector, fold.number): _choose(labelled, c, fold, inner, masks, metric)
-        for c in contenders
+        for c in candidates
         for fold in plan.folds
     }
 
-    def fit_outer(work: tuple[Contender, Fold]) -> tuple[Model, Predicted]:
-        contender, fold = work
-        setting, _ = chosen[contender.model, contender.vector, fold.number]
-        return _fit(prepared, labelled, contender, contender.settings[setting], fold.outer, seed)
+    def fit_outer(work: tuple[Candidate, Fold]) -> tuple[Model, Predicted]:
+        candidate, fold = work
+        setting, _ = chosen[candidate.model, candidate.vector, fold.number]
+        return _fit(prepared, labelled, candidate, candidate.settings[setting], fold.outer, seed)
 
     outer = dict(
         zip(
@@ -241,7 +257,7 @@ def judge(
             strict=True,
         )
     )
-    return [_judgement(labelled, c, plan, chosen, outer, calibration) for c in contenders]
+    return [_judgement(labelled, c, plan, chosen, outer, calibration) for c in candidates]
 
 
 def measure(labelled: Labelled, predicted: Predicted, metric: Metric) -> float:
@@ -254,13 +270,29 @@ def measure(labelled: Labelled, predicted: Predicted, metric: Metric) -> float:
     return -np.inf if value is None else value
 
 
+def values_inside(labelled: Labelled, judgement: CrossValidation, metric: Metric) -> list[float]:
+    """A contender's values inside the training part, greater for better.
+
+    On a time split one per expanding window: over windows with different rates a pooled value rewards a model for
+    knowing the window. On the random split one over all folds. Where a window has one answer only it has no value.
+    """
+    if judgement.plan.split == "time":
+        return _by_window(labelled, judgement.inner, metric)
+    return [measure(labelled, judgement.inner.together(), metric)]
+
+
+def _by_window(labelled: Labelled, inner: InnerPredictions, metric: Metric) -> list[float]:
+    values = [measure(labelled, part, metric) for part in inner.by_fit()]
+    return [value for value in values if value > -np.inf] or [-np.inf]
+
+
 def fit_on_all(
-    prepared: DataFrame, contender: Contender, setting: Setting, seed: int, weight: Column | None = None
+    prepared: DataFrame, candidate: Candidate, setting: Setting, seed: int, weight: Column | None = None
 ) -> Model:
     """Fit a model on all rows, or on rows weighted by a column (rows of weight 0 are left out)."""
     rows = prepared if weight is None else prepared.withColumn("weight", weight).where(F.col("weight") > 0)
     weights = None if weight is None else "weight"
-    fitted: Model = estimator(contender.model, setting, seed, contender.vector, weights).fit(rows)
+    fitted: Model = estimator(candidate.model, setting, seed, candidate.vector, weights).fit(rows)
     return fitted
 
 
@@ -275,14 +307,14 @@ def poisson_weight(replicate: int, salt: str) -> Column:
 
 
 def _fit(
-    prepared: DataFrame, labelled: Labelled, contender: Contender, setting: Setting, fit: Fit, seed: int
+    prepared: DataFrame, labelled: Labelled, candidate: Candidate, setting: Setting, fit: Fit, seed: int
 ) -> tuple[Model, Predicted]:
-    fitted = estimator(contender.model, setting, seed, contender.vector).fit(prepared.where(fit.learns_from))
-    said = with_prediction(prepared.where(fit.predicts), fitted, contender.model).select("row_hash", "margin", "raw")
+    fitted = estimator(candidate.model, setting, seed, candidate.vector).fit(prepared.where(fit.learns_from))
+    said = with_prediction(prepared.where(fit.predicts), fitted, candidate.model).select("row_hash", "margin", "raw")
     frame = said.toPandas()
     places = labelled.place(frame["row_hash"].to_numpy())
     order = np.argsort(places)
-    raw = None if contender.model == "linear_svc" else frame["raw"].to_numpy(dtype=np.float64)[order]
+    raw = None if candidate.model == "linear_svc" else frame["raw"].to_numpy(dtype=np.float64)[order]
     return fitted, Predicted(places[order], frame["margin"].to_numpy(dtype=np.float64)[order], raw)
 
 
@@ -299,14 +331,14 @@ def _require_both_classes(prepared: DataFrame, plan: Plan) -> None:
             raise RefusedError(
                 f"{fit.name} would be tested on rows without any yes",
                 where=f"split {plan.split}",
-                cure="more data, fewer folds (splits.folds), or a larger splits.time_test_share",
+                hint="more data, fewer folds (splits.folds), or a larger splits.time_test_share",
             )
     for i, fit in enumerate(fits):
         if not counts[f"yes {i}"] or not counts[f"no {i}"]:
             raise RefusedError(
                 f"{fit.name} would learn from {counts[f'yes {i}']} yes and {counts[f'no {i}']} no",
                 where=f"split {plan.split}",
-                cure="more data, fewer folds (splits.folds), or fewer windows (splits.time_windows)",
+                hint="more data, fewer folds (splits.folds), or fewer windows (splits.time_windows)",
             )
 
 
@@ -327,53 +359,59 @@ def _judged_places(prepared: DataFrame, labelled: Labelled, plan: Plan) -> dict[
 
 def _choose(
     labelled: Labelled,
-    contender: Contender,
+    candidate: Candidate,
     fold: Fold,
     inner: Mapping[tuple[str, str, int, str], Predicted],
     masks: Mapping[tuple[int, int], npt.NDArray[np.bool_]],
     metric: Metric,
 ) -> tuple[int, InnerPredictions]:
-    """The setting with the best out-of-fold value, the first of equals, and its inner predictions for this fold."""
+    """The setting with the best value inside the training part, the first of equals, and its inner predictions."""
     candidates = [
         InnerPredictions(
             tuple(
-                (inner[contender.model, contender.vector, setting, name], masks[fold.number, i])
+                (inner[candidate.model, candidate.vector, setting, name], masks[fold.number, i])
                 for i, name in enumerate(fold.inner)
             )
         )
-        for setting in range(len(contender.settings))
+        for setting in range(len(candidate.settings))
     ]
     if len(candidates) == 1:
         return 0, candidates[0]
-    by = "auc" if contender.model == "linear_svc" and metric == "log_loss" else metric
-    best = max(range(len(candidates)), key=lambda i: (measure(labelled, candidates[i].together(), by), -i))
+    by: Metric = "auc" if candidate.model == "linear_svc" and metric == "log_loss" else metric
+
+    def value(inner: InnerPredictions) -> float:
+        if fold.number == TIME_TEST:
+            return float(np.mean(_by_window(labelled, inner, by)))
+        return measure(labelled, inner.together(), by)
+
+    best = max(range(len(candidates)), key=lambda i: (value(candidates[i]), -i))
     return best, candidates[best]
 
 
 def _judgement(
     labelled: Labelled,
-    contender: Contender,
+    candidate: Candidate,
     plan: Plan,
     chosen: Mapping[tuple[str, str, int], tuple[int, InnerPredictions]],
     outer: Mapping[tuple[str, str, int], tuple[Model, Predicted]],
     calibration: calibrate.Wanted,
-) -> Judgement:
+) -> CrossValidation:
     tested, calibrated, folds = [], [], []
     inner: list[tuple[Predicted, npt.NDArray[np.bool_]]] = []
     settings, calibrators, fitted = {}, {}, {}
     for fold in plan.folds:
-        setting, judged = chosen[contender.model, contender.vector, fold.number]
-        model, predicted = outer[contender.model, contender.vector, fold.number]
+        setting, judged = chosen[candidate.model, candidate.vector, fold.number]
+        model, predicted = outer[candidate.model, candidate.vector, fold.number]
         seen = judged.together()
-        calibrator = calibrate.fit(calibration, seen.margin, labelled.label[seen.places], contender.scale)
+        calibrator = calibrate.fit(calibration, seen.margin, labelled.label[seen.places], candidate.scale)
         tested.append(predicted)
         inner += judged.parts
         calibrated.append(calibrator.apply(predicted.margin))
         folds.append(np.full(len(predicted.places), fold.number, dtype=np.int64))
-        settings[fold.number], calibrators[fold.number] = contender.settings[setting], calibrator
+        settings[fold.number], calibrators[fold.number] = candidate.settings[setting], calibrator
         fitted[fold.number] = model
-    return Judgement(
-        contender,
+    return CrossValidation(
+        candidate,
         plan,
         _together(tested),
         np.concatenate(calibrated),
@@ -399,7 +437,7 @@ def _together(parts: Sequence[Predicted]) -> Predicted:
     )
 
 
-def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tuple[str, Judgement]]) -> DataFrame:
+def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tuple[str, CrossValidation]]) -> DataFrame:
     """What contenders said of rows that they had not seen, beside these rows.
 
     Args:
@@ -412,7 +450,7 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
         calibrated.
     """
     numbers = [
-        _numbers_said(labelled, judgement).assign(contender=np.int16(number))
+        _numbers_said(labelled, judgement).assign(candidate=np.int16(number))
         for number, (_, judgement) in enumerate(judged)
     ]
     # Through Arrow a missing number (NaN) becomes null.
@@ -423,7 +461,7 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
     names = F.array(
         *(
             F.struct(
-                F.lit(judgement.contender.model).alias("model"),
+                F.lit(judgement.candidate.model).alias("model"),
                 F.lit(leaks).alias("leaks"),
                 F.lit(judgement.plan.split).alias("split"),
             )
@@ -436,7 +474,7 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
     return named.join(beside.hint("shuffle_hash"), "row_hash").drop("row_hash")
 
 
-def _numbers_said(labelled: Labelled, judgement: Judgement) -> pd.DataFrame:
+def _numbers_said(labelled: Labelled, judgement: CrossValidation) -> pd.DataFrame:
     """What alone travels from the driver: keys and moments of a million rows, once per contender, would not fit."""
     tested = judgement.tested
     return pd.DataFrame(

@@ -1,0 +1,26 @@
+"""The kind `classify`: yes or no. Its stages are commands of their own, so it has a runner of its own."""
+
+from __future__ import annotations
+
+from otklik.kind import Kind, Stage
+from otklik.lake.tables import ACTIONS, FEATURES, PREDICTIONS, SCORES
+from otklik.settings import Text
+from otklik.task import Task
+
+KIND = Kind(
+    name="classify",
+    title=Text(en="yes or no", ru="да или нет"),
+    summary=Text(
+        en="Who will respond, leave, buy: a probability for each row, and the list of those whom it pays to contact.",
+        ru="Кто откликнется, уйдёт, купит: вероятность для каждой строки и список тех, к кому выгодно обратиться.",
+    ),
+    task=Task,
+    stages=(
+        Stage("features", "otklik.steps.features:build_features", (), (FEATURES,)),
+        Stage("train", "otklik.steps.train:train_models", (), (PREDICTIONS,)),
+        Stage("score", "otklik.steps.score:score_rows", (), (SCORES, ACTIONS)),
+    ),
+    section="otklik.report.page:render",
+    runner="otklik.steps.run:run_yes_or_no",
+    reporter="otklik.steps.report:write_report_of",
+)

@@ -40,7 +40,7 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         ("format", {"timestamp_formats": ["yyyy-MM-dd {HH}"]}, "which must stand in quotes"),
         ("format", {"date_formats": ["[yyyy"]}, "brackets [ ] that do not match"),
         ("format", {"date_formats": ["]yyyy["]}, "brackets [ ] that do not match"),
-        ("format", {"date_formats": ["--"]}, "'--' is no date pattern"),
+        ("format", {"date_formats": ["--"]}, "'--' is not a valid date pattern"),
         ("name", "rejected", "name: rejected is taken"),
         ("lookalikes", ["note", "id"], "lookalikes names every column"),
         ("columns", {"known_at": {"type": "timestamp"}}, "columns.known_at: the name is taken"),

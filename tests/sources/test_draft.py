@@ -6,6 +6,7 @@ import tomllib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otklik.errors import InputError
-from otklik.session import kept
+from otklik.session import cached
 from otklik.settings import validate
 from otklik.sources import checks
 from otklik.sources.contract import Contract
@@ -138,7 +139,7 @@ def test_a_parquet_file_is_drafted_from_its_schema_and_read_by_it(spark, tmp_pat
 def test_a_parquet_file_that_is_cut_is_refused(tmp_path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1" + b"\0" * 20)
 
-    with pytest.raises(InputError, match="is no whole Parquet file"):
+    with pytest.raises(InputError, match="truncated or corrupt Parquet file"):
         draft(str(tmp_path / "a.parquet"))
 
 
@@ -232,7 +233,7 @@ def test_a_drafted_contract_takes_in_a_public_data_set_as_it_stands(spark, share
 
     records = read_records(spark, f"file://{shared_data / file}", contract)
     # Kept, as ingest does: otherwise each question plans the fields of all columns anew, which takes a gigabyte.
-    with kept(checks.with_reasons(with_fields(records, contract), contract)) as checked:
+    with cached(checks.with_reasons(with_fields(records, contract), contract)) as checked:
         judged = checks.with_duplicates(checked, contract)
         counts = checks.balance(judged, contract)
 
@@ -248,3 +249,83 @@ def test_a_gzipped_file_is_drafted_from_its_beginning(tmp_path) -> None:
 
     assert "# Drafted from the first" in text
     assert "required" not in text
+
+
+REAL: dict[str, tuple[str, dict[str, Any]]] = {
+    "preamble.csv": ("Отчёт\nза май\nКампания;Клики\nВесна;20\nЛето;30\nИтого;50\n", {"skip_lines": 2, "footer": 1}),
+    "excel.csv": ("sep=;\nКод;Сумма;;\n1;2,5;;\n2;3,5;;\n;;;\n", {"delimiter": ";", "decimal_comma": True}),
+    "again.csv": ("id,x\n1,a\nid,x\n2,b\n", {}),
+    "born.csv": ("id,born\n1,15.03.58\n2,01.12.61\n", {}),
+    "empty_date.csv": (
+        "id,at\n1,05.03.2024 10:00:00\n2,01.01.0001 0:00:00\n",
+        {"placeholders": ["0001-01-01"]},
+    ),
+    "namibia.csv": ("id,country,age\n1,NA,2\n2,KZ,NA\n3,NA,4\n", {"null_tokens": [""]}),
+    "faults.csv": ("id;x;y\n1;#Н/Д;1\n2;a;#Н/Д\n", {"null_tokens": ["", "#Н/Д"]}),
+    "truth.csv": ("id;x\n1;ИСТИНА\n2;ЛОЖЬ\n", {}),
+    "epoch.csv": ("id,at\n1,1709629200\n2,1709629200123\n", {"timestamp_formats": ["epoch_seconds", "epoch_millis"]}),
+    "words.csv": ("id;day\n1;5 марта 2024 г.\n2;7 мая 2024 г.\n", {"date_formats": ["d MMMM yyyy 'г.'"]}),
+    "separator.jsonl": ('{"id":1,"t":"a\u2028b"}\n{"id":2,"t":"c\x85d"}\n', {"kind": "json_lines"}),
+    "latin.jsonl": ('{"id":1,"t":"\\u00d0\\u00b0\\u00d0\\u00b1"}\n', {"utf8_as_latin1": True}),
+    "ragged.csv": ("id,x,y\n1,a,b\n2,c\n3,d,e,f\n", {}),
+    "pandas.csv": (",id,x\n0,7,a\n1,8,b\n", {}),
+    "doubled.csv": ("id,Сумма,Сумма\n1,2,3\n2,3,4\n", {}),
+    "equal.csv": ("r,a\nR1,b\nR1,b\nR1,c\n", {}),
+}
+
+
+def test_a_draft_takes_in_the_file_it_was_made_from(judge, tmp_path) -> None:
+    for name, (content, format_) in REAL.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        text = draft(str(tmp_path / name))
+        contract = validate(Contract, tomllib.loads(text), name)
+        assert {key: getattr(contract.format, key) for key in format_} == format_, text
+
+        judged = judge(content, contract, name)
+        counts = checks.balance(judged, contract)
+
+        assert counts.accepted + counts.duplicates > 0, text
+        assert not counts.rejected or "are rejected" in text, (text, checks.commonest_reasons(judged))
+        checks.refuse_past_thresholds(counts, judged, contract, name)
+
+
+def test_a_draft_says_what_it_doubts(tmp_path) -> None:
+    phones = "".join(f"77000000{n:03d},{'7.7E+10' if n == 5 else n}\n" for n in range(60))
+    doubts = {
+        "two digits of a year mean 19": REAL["born.csv"][0],
+        "1 of 3 rows are identical to another one, and are taken only once": REAL["equal.csv"][0],
+        "NA stands for nothing here, and is a value elsewhere": REAL["namibia.csv"][0],
+        "1 values like 7.7E+10: a spreadsheet has rounded them": f"phone,x\n{phones}",
+        "1 values have fewer than the usual 11 digits": f"phone,x\n{phones}7700000000,1\n",
+        "2 lines are not utf-8": "id;x\n" + "".join(f"{n};Ёж\n" for n in range(9)),
+    }
+    for doubt, content in doubts.items():
+        foreign = "8;ёж\n9;ёж\n".encode("cp1251") if "utf-8" in doubt else b""
+        (tmp_path / "a.csv").write_bytes(content.encode() + foreign)
+
+        assert doubt in draft(str(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b'[{"id":1}]', "is one JSON array"),
+        (b'[\n{"id":1},\n{"id":2}\n]', "is one JSON array"),
+        (b"<html><table><tr><td>1", "is an HTML page"),
+    ],
+)
+def test_what_is_no_table_is_called_by_its_name(tmp_path, content, fault) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+
+    with pytest.raises(InputError, match=fault):
+        draft(str(tmp_path / "a.csv"))
+
+
+def test_lines_of_any_length_are_drafted_as_lists(tmp_path) -> None:
+    lines = [",".join(["milk", "bread", "tea", "jam"][: n % 4 + 1]) for n in range(20)]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+
+    contract = drafted(tmp_path / "a.csv")
+
+    assert contract.format.kind == "list"
+    assert list(contract.columns) == ["line", "place", "value"]

@@ -69,7 +69,7 @@ def test_paths_that_stand_for_nothing_are_refused(spark, tmp_path, path) -> None
         ("a.csv", b"PK\x03\x04rest", "Excel workbook"),
         ("a.csv", b"PAR1rest", "is a Parquet file, not csv"),
         ("a.csv", PACKED, "is gzip but not named .gz"),
-        ("a.csv.gz", b"id\n1\n", "is no gzip though"),
+        ("a.csv.gz", b"id\n1\n", "is not gzip though"),
         ("a.csv.gz", gzip.compress(b"", mtime=0), "is empty inside"),
         ("a.csv.gz", PACKED[:-1], "cut short or damaged"),
         ("a.csv.gz", PACKED[:20], "cut short or damaged"),
@@ -89,7 +89,7 @@ def test_a_file_that_is_not_whole_or_something_else_is_refused(
 def test_a_parquet_file_needs_its_footer(spark, tmp_path, make_contract) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1" + bytes(100))
 
-    with pytest.raises(InputError, match="no whole Parquet file"):
+    with pytest.raises(InputError, match="truncated or corrupt Parquet file"):
         check_whole(describe(spark, f"file://{tmp_path / 'a.parquet'}"), make_contract(format_={"kind": "parquet"}))
 
 

@@ -101,3 +101,79 @@ def test_no_text_makes_the_types_fail(spark, texts: list[str]) -> None:
     counted = rows.select(*(typed(cleaned(F.col("text"), format_), type_, format_).alias(type_) for type_ in types))
 
     assert len(counted.collect()) == len(texts)
+
+
+def test_a_zone_in_quotes_is_a_zone_and_every_way_of_writing_an_offset_is_read(spark) -> None:
+    patterns = ["yyyy-MM-dd'T'HH:mm:ss'Z'", "dd.MM.yyyy HH:mm' UTC'", "yyyy-MM-dd HH:mm:ssZ"]
+    texts = ["2024-03-05T10:00:00Z", "05.03.2024 10:00 UTC", "2024-03-05 15:00:00+0500", "2024-03-05 15:00:00+05:00"]
+
+    found = read_all(spark, texts, "timestamp", timestamp_formats=patterns, time_zone="Asia/Almaty")
+
+    assert found == [datetime(2024, 3, 5, 10)] * 4
+
+
+def test_times_that_a_clock_skips_or_that_lie_outside_our_years_are_none(spark) -> None:
+    patterns = ["yyyy-MM-dd HH:mm:ss"]
+    texts = ["2024-03-31 02:30:00", "2024-10-27 02:30:00", "0001-01-01 00:00:00", "9999-12-31 23:59:59"]
+
+    found = read_all(spark, texts, "timestamp", timestamp_formats=patterns, time_zone="Europe/Berlin")
+
+    # Of the hour that comes twice the first one is taken.
+    assert found == [None, datetime(2024, 10, 27, 0, 30), None, datetime(9999, 12, 31, 22, 59, 59)]
+    assert read_all(spark, ["0000-01-01", "0001-01-01"], "date") == [None, date(1, 1, 1)]
+
+
+def test_units_of_epoch_numbers_are_told_apart_by_their_size_or_refused(spark) -> None:
+    texts = ["1709629200", "1709629200123", "1709629200123456", "0", "-86400"]
+    units = ["epoch_seconds", "epoch_millis", "epoch_micros"]
+    at = datetime(2024, 3, 5, 9)
+    start, before = datetime(1970, 1, 1), datetime(1969, 12, 31)
+
+    both = [at, at.replace(microsecond=123_000), None, start, before]
+    for formats in (units[:2], units[1::-1]):
+        assert read_all(spark, texts, "timestamp", timestamp_formats=formats) == both
+    all_three = read_all(spark, texts, "timestamp", timestamp_formats=units[::-1])
+    assert all_three == [*both[:2], at.replace(microsecond=123_456), start, before]
+    assert read_all(spark, texts, "timestamp", timestamp_formats=units[1:2]) == [None, both[1], None, start, None]
+
+
+def test_months_and_days_of_the_week_are_read_in_three_languages(spark) -> None:
+    patterns = [
+        "d MMMM yyyy[ 'г.']",
+        "d MMM yyyy",
+        "EEE, d MMM yyyy HH:mm:ss z",
+        "EEE MMM dd HH:mm:ss Z yyyy",
+        "ddMMMyyyy",
+    ]
+    texts = [
+        "5 марта 2024 г.", "29 февраля 2024", "31 мая 2024", "7 Jun 2024", "1 СЕНТ. 2024", "5 наурыз 2024",
+        "Tue, 5 Mar 2024 10:00:00 GMT", "Ср мар 06 12:00:00 +0500 2024", "08мар2024", "5 03 2024", "31 апреля 2024",
+        "5 мартобря 2024",
+    ]  # fmt: skip
+
+    found = read_all(spark, texts, "date", date_formats=patterns)
+
+    days = [(3, 5), (2, 29), (5, 31), (6, 7), (9, 1), (3, 5), (3, 5), (3, 6), (3, 8)]
+    assert found == [*(date(2024, month, day) for month, day in days), None, None, None]
+
+
+def test_two_digits_of_a_year_mean_the_century_that_the_contract_says(spark) -> None:
+    texts = ["15.03.58", "01.01.27", "01.01.28", "29.02.00", "29.02.28"]
+    formats = {"date_formats": ["dd.MM.yy", "dd.MM.yyyy"]}
+
+    assert read_all(spark, texts, "date", **formats)[:2] == [date(2058, 3, 15), date(2027, 1, 1)]
+    pivoted = read_all(spark, [*texts, "01.01.2058"], "date", two_digit_years_from=1928, **formats)
+    assert pivoted == [
+        date(1958, 3, 15), date(2027, 1, 1), date(1928, 1, 1), date(2000, 2, 29), date(1928, 2, 29), date(2058, 1, 1),
+    ]  # fmt: skip
+    assert read_all(spark, ["29.02.00"], "date", two_digit_years_from=1900, **formats) == [None]
+
+
+def test_truth_is_read_in_the_languages_of_spreadsheets(spark) -> None:
+    assert read_all(spark, ["ИСТИНА", "Ложь", "АҚИҚАТ", "FALSCH", "vrai"], "boolean") == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]

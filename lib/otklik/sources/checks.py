@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import and_, or_
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from otklik.errors import InputError
 from otklik.lake.store import sql_text
 from otklik.session import frame_of
 from otklik.sources import contract as contracts
+from otklik.sources.characters import is_misread, is_misread_json
 from otklik.sources.contract import Contract, Format
 from otklik.sources.reader import field_count, quote_count, quoted_text
+from otklik.sources.values import has_two_digit_years, names_zone
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
 _REASONS_SHOWN = 3
 _EXACT_IN_DOUBLE = 2**53
 #: So many hashes of repeated keys are sent to all; where there are more, all rows are sorted.
 _MOST_HASHES = 200_000
+
+#: What is counted of accepted rows beside the rules of severity warn → what it means and what helps.
+ODDITIES = {
+    "far_times": "a date before 1902 or after 2089; name in format.placeholders the days that stand for no date",
+    "future_times": "an event later than its file's arrival; a clock is wrong, or the time zone or unit of format is",
+    "misread_texts": (
+        "texts that look like utf-8 read in another encoding; look at how the file was exported, and at "
+        "format.encoding or, in exports of Facebook and Instagram, format.utf8_as_latin1"
+    ),
+    "repeated_times": "a local time that the clock of format.time_zone shows twice; the first is taken",
+    "rounded_numbers": "texts like 7.7E+10: a spreadsheet has rounded a long number",
+    "totals": "a name such as Total or Итого: a sum among the rows? format.footer leaves out lines at the end",
+    "two_digit_years": (
+        "two digits of a year that give a date in the future; format.two_digit_years_from says which century is meant"
+    ),
+    "unnamed_values": "values in columns without a name, which are not read",
+}
+#: Years between which dates are taken as meant.
+_FIRST_YEAR, _LAST_YEAR = 1902, 2089
+#: How a spreadsheet shows a long number in a narrow column, and saves it.
+_ROUNDED = r"^[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}$"
+_TOTAL = r"(?iu)^(?:итого|всего|(?:grand |sub)?total|барлығы|жиыны)(?!\p{L})"
 
 #: A text that is not there, as SQL.
 _NO_TEXT = "CAST(NULL AS STRING)"
@@ -41,7 +67,8 @@ class Balance:
         duplicates: rows that another row of the file replaces, being the same under the key.
         warnings: rows per rule of severity warn that they break; `lookalikes`: rows equal to an earlier one in all
             but the columns the contract names; `records_in_quotes`: rows of several lines of which each looks like a
-            record, as if a quote too many had eaten them; `without_key`: rows in which the whole key is empty.
+            record, as if a quote too many had eaten them; `without_key`: rows in which the whole key is empty; and the
+            ODDITIES.
         failures: rows per rule of severity fail that they break.
         first_in_quotes: the first record of those that `records_in_quotes` counts.
     """
@@ -55,23 +82,26 @@ class Balance:
     first_in_quotes: int | None = None
 
 
-def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
+def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | None = None) -> DataFrame:
     """Say of each row what breaks the contract.
 
     Args:
         rows: from `fields.with_fields`.
         contract: what the rows must obey.
+        arrived_at: after which no event can lie; None asks nothing of that.
 
     Returns:
         _record (null for a good row: bronze has it), _record_no, the contract's columns, _reasons (array of reason,
         column, rule; empty for a good row), _broken ARRAY<STRING>, the names of broken rules of severity warn and
-        fail, and _holds_records BOOLEAN (see `Balance.warnings`). `_reasons` never holds a value:
-        - too_few_fields, too_many_fields, unclosed_quote, broken_json: the record falls apart, nothing else is said;
-        - invalid_bytes, nul_byte, field_too_long;
+        fail and of ODDITIES, and _holds_records BOOLEAN (see `Balance.warnings`). `_reasons` never holds a value:
+        - too_few_fields, too_many_fields, unclosed_quote, broken_json, repeated_header: the record falls apart, or is
+          none, and nothing else is said;
+        - invalid_bytes, nul_byte, field_too_long, two_names (JSON: a column's value stands under two of its names);
         - required, type, allowed, range: with the column and what was asked of it;
+        - rounded: an identifier that a spreadsheet has rounded;
         - rule: with the rule's name.
     """
-    is_apart = F.col("_is_malformed")
+    is_apart = F.col("_is_malformed") | F.col("_is_header")
     if _has_quotes(contract.format):
         rows = rows.withColumn("_is_unclosed", _is_unclosed(F.col("_record"), contract.format))
         is_apart = is_apart | F.col("_is_unclosed")
@@ -82,8 +112,14 @@ def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
         "_has_long_field", _has_long_field(contract)
     )
     is_bad = is_apart | F.col("_has_long_field") | F.coalesce(F.array_contains("_flags", True), F.lit(False))
-    noted = [rule for rule in contract.rules if rule.severity != "reject"]
-    broken = F.array_compact(F.array(*(F.when(_is_broken(rule), F.lit(rule.name)) for rule in noted)))
+    record_failure = [rule for rule in contract.rules if rule.severity != "reject"]
+    odd = _oddities(contract, arrived_at)
+    broken = F.array_compact(
+        F.array(
+            *(F.when(_is_broken(rule), F.lit(rule.name)) for rule in record_failure),
+            *(F.when(is_odd, F.lit(name)) for name, is_odd in odd.items()),
+        )
+    )
     judged = flagged.withColumn("_is_bad", is_bad)
     meanings = [_reason(what, _literal(column), _literal(rule)) for _, (what, column, rule) in faults]
     found = F.concat(
@@ -96,7 +132,7 @@ def with_reasons(rows: DataFrame, contract: Contract) -> DataFrame:
         "_record_no",
         *(F.col(name) for name in contract.columns),
         F.when(F.col("_is_bad"), reasons).otherwise(F.array()).cast(REASONS_TYPE).alias("_reasons"),
-        (broken if noted else F.array()).cast("array<string>").alias("_broken"),
+        broken.cast("array<string>").alias("_broken"),
         _holds_records(contract.format).alias("_holds_records"),
     )
 
@@ -120,7 +156,9 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
         order = [position.desc()]
     else:
         order = [F.col(contract.key.newest_by).desc_nulls_last(), position.desc()]
-    marked = _with_repeated(checked, "_is_duplicate", contract.key_columns, is_rejected, order)
+    if contract.key.position_within is not None:
+        checked = _with_position(checked, contract.key.position_within, is_rejected)
+    marked = _with_repeated(checked, "_is_duplicate", contract.whole_key, is_rejected, order)
     if contract.lookalikes is None:
         return marked.withColumn("_is_lookalike", F.lit(False))
     others = [name for name in contract.columns if name not in contract.lookalikes]
@@ -129,9 +167,9 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
 
 
 def only_accepted(judged: DataFrame, contract: Contract) -> DataFrame:
-    """The rows for silver: _record_no and the contract's columns."""
+    """The rows for silver: _record_no and the contract's columns, and the count of key.position_within."""
     good = judged.where((F.size("_reasons") == 0) & ~F.col("_is_duplicate"))
-    return good.select("_record_no", *(F.col(name) for name in contract.columns))
+    return good.select("_record_no", *(F.col(name) for name in dict.fromkeys([*contract.columns, *contract.whole_key])))
 
 
 def only_rejected(judged: DataFrame) -> DataFrame:
@@ -150,9 +188,10 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
     """
     is_rejected = F.size("_reasons") > 0
     is_in_quotes = ~is_rejected & F.col("_holds_records")
-    noted = [rule for rule in contract.rules if rule.severity != "reject"]
+    record_failure = [rule for rule in contract.rules if rule.severity != "reject"]
     is_nameless = ~is_rejected & reduce(and_, (F.col(name).isNull() for name in contract.key_columns))
     counts = judged.agg(
+        *(F.count_if(~is_rejected & F.array_contains("_broken", name)).alias(name) for name in ODDITIES),
         F.count("*").alias("rows"),
         F.count_if(is_rejected).alias("rejected"),
         F.count_if("_is_duplicate").alias("duplicates"),
@@ -162,13 +201,14 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
         F.min(F.when(is_in_quotes, F.col("_record_no"))).alias("first_in_quotes"),
         *(
             F.count_if(~is_rejected & F.array_contains("_broken", rule.name)).alias(f"rule_{n}")
-            for n, rule in enumerate(noted)
+            for n, rule in enumerate(record_failure)
         ),
     ).collect()[0]
-    broken = {rule.name: counts[f"rule_{n}"] for n, rule in enumerate(noted) if counts[f"rule_{n}"]}
-    severities = {rule.name: rule.severity for rule in noted}
+    broken = {rule.name: counts[f"rule_{n}"] for n, rule in enumerate(record_failure) if counts[f"rule_{n}"]}
+    severities = {rule.name: rule.severity for rule in record_failure}
     warnings = {name: rows for name, rows in broken.items() if severities[name] == "warn"}
-    warnings |= {name: counts[name] for name in ("lookalikes", "records_in_quotes", "without_key") if counts[name]}
+    of_all = ("lookalikes", "records_in_quotes", "without_key", *ODDITIES)
+    warnings |= {name: counts[name] for name in of_all if counts[name]}
     return Balance(
         rows=counts.rows,
         accepted=counts.rows - counts.rejected - counts.duplicates,
@@ -207,18 +247,51 @@ def refuse_past_thresholds(counts: Balance, judged: DataFrame, contract: Contrac
         )
     if not faults:
         return
-    commonest = f"; commonest reasons: {commonest_reasons(judged)}" if counts.rejected else ""
+    reasons = _commonest(judged) if counts.rejected else []
+    commonest = f"; commonest reasons: {_in_words(reasons)}" if reasons else ""
+    settings = list(dict.fromkeys(hint for row in reasons if (hint := _setting(row, contract)))) or ["format", "rules"]
     raise InputError(
         "; ".join(faults) + commonest,
         where=where,
-        cure=f"mend the file, or the contract {contract.name} (format, rules, thresholds)",
+        hint=f"mend the file, or the contract {contract.name} ({', '.join([*settings, 'thresholds'])})",
     )
+
+
+def _setting(reason: Row, contract: Contract) -> str:
+    """The setting of the contract that may be at fault where rows are rejected for a reason; nothing if none is."""
+    format_ = contract.format
+    type_ = contract.columns[reason.place].type if reason.place in contract.columns else ""
+    by_type = {
+        "date": "format.date_formats",
+        "timestamp": "format.timestamp_formats",
+        "boolean": "format.null_tokens",
+        "integer": "format.null_tokens, format.thousands_separator",
+    }
+    number = "format.null_tokens" if format_.decimal_comma else "format.null_tokens, format.decimal_comma"
+    by_reason = {
+        "invalid_bytes": "format.encoding",
+        "type": by_type.get(type_, number),
+        "too_few_fields": "format.delimiter, format.quote",
+        "too_many_fields": "format.delimiter, format.quote",
+        "unclosed_quote": "format.quote, format.escape" if format_.multiline else "format.multiline",
+        "field_too_long": "format.maximum_field_length",
+        "required": f"columns.{reason.place}.required",
+        "allowed": f"columns.{reason.place}.allowed",
+        "range": f"columns.{reason.place}.minimum and maximum",
+        "rule": f"rules.{reason.rule}",
+    }
+    return by_reason.get(reason.what, "")
 
 
 def commonest_reasons(judged: DataFrame) -> str:
     """The most frequent reasons for rejection, e.g. `type in age (12,040, integer; first in record 3)`."""
+    return _in_words(_commonest(judged))
+
+
+def _commonest(judged: DataFrame) -> list[Row]:
+    """The most frequent reasons: what, place, rule, rows, first."""
     reason = F.col("reason")
-    top = (
+    return (
         only_rejected(judged)
         .select("record_no", F.explode("reasons").alias("reason"))
         .groupBy(reason["reason"].alias("what"), reason["column"].alias("place"), reason["rule"].alias("rule"))
@@ -227,13 +300,16 @@ def commonest_reasons(judged: DataFrame) -> str:
         .limit(_REASONS_SHOWN)
         .collect()
     )
+
+
+def _in_words(reasons: Sequence[Row]) -> str:
     return ", ".join(
         row.what
         + (f" in {row.place}" if row.place else "")
         + f" ({row.rows:,}"
         + (f", {row.rule}" if row.rule else "")
         + f"; first in record {row.first:,})"
-        for row in top
+        for row in reasons
     )
 
 
@@ -265,6 +341,11 @@ def _has_quotes(format_: Format) -> bool:
 def _structural_reason(format_: Format) -> str:
     if not format_.is_delimited:
         return _reason("broken_json", rule=_literal("one JSON object per line"))
+    header = _reason("repeated_header", rule=_literal("the header stands here once more"))
+    return f"CASE WHEN _is_header THEN {header} ELSE {_falls_apart(format_)} END"
+
+
+def _falls_apart(format_: Format) -> str:
     fields = field_count(format_)
     found = f"format_string('%d fields, %d expected', {fields}, _expected_fields)"
     few, many = _reason("too_few_fields", rule=found), _reason("too_many_fields", rule=found)
@@ -284,6 +365,7 @@ def _record_faults(format_: Format) -> list[Fault]:
     return [
         (F.col("_has_invalid_bytes"), ("invalid_bytes", None, format_.encoding)),
         (holds_nul, ("nul_byte", None, None)),
+        (F.col("_has_two_names"), ("two_names", None, "one name of a column in a record")),
     ]
 
 
@@ -324,6 +406,8 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
     if column.allowed is not None:
         allowed = ", ".join(sql_text(each) for each in column.allowed)
         faults.append((F.expr(f"{value} NOT IN ({allowed})"), ("allowed", name, "one of " + ", ".join(column.allowed))))
+    if name in contract.identifiers:
+        faults.append((F.rlike(F.col(name), F.lit(_ROUNDED)), ("rounded", name, "a spreadsheet has rounded it")))
     low, high = _bound(column.minimum), _bound(column.maximum)
     if low is not None or high is not None:
         outside = [F.col(name) < low] if low is not None else []
@@ -331,6 +415,43 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
         bounds = f"{'' if low is None else low}..{'' if high is None else high}"
         faults.append((reduce(or_, outside), ("range", name, bounds)))
     return faults
+
+
+def _oddities(contract: Contract, arrived_at: datetime | None) -> dict[str, Column]:
+    """What may be odd in a row of this contract without being wrong; see ODDITIES."""
+    record, format_ = F.col("_record"), contract.format
+    by_type = {
+        type_: [name for name, column in contract.columns.items() if column.type == type_]
+        for type_ in ("string", "date", "timestamp")
+    }
+    times = by_type["date"] + by_type["timestamp"]
+    found: dict[str, list[Column]] = {name: [] for name in ODDITIES}
+    found["far_times"] = [~F.year(name).between(_FIRST_YEAR, _LAST_YEAR) for name in times]
+    zone, patterns_of_times = format_.time_zone, format_.timestamp_formats
+    if zone != "UTC" and not any(names_zone(pattern) for pattern in patterns_of_times):
+        later = F.expr("INTERVAL '1' HOUR")
+        found["repeated_times"] = [
+            F.from_utc_timestamp(F.col(name), zone) == F.from_utc_timestamp(F.col(name) + later, zone)
+            for name in by_type["timestamp"]
+        ]
+    if arrived_at is not None:
+        latest = F.lit(arrived_at + timedelta(days=1))
+        found["future_times"] = [F.col(contract.time.event) > latest] if contract.time.event else []
+        found["two_digit_years"] = [
+            F.col(name) > latest
+            for type_, patterns in (("date", format_.date_formats), ("timestamp", format_.timestamp_formats))
+            if format_.two_digit_years_from is None and any(has_two_digit_years(pattern) for pattern in patterns)
+            for name in by_type[type_]
+        ]
+    if not format_.utf8_as_latin1:
+        found["misread_texts"] = [is_misread(record) if format_.kind != "json_lines" else is_misread_json(record)]
+    texts = [F.col(name) for name in by_type["string"]]
+    others = [F.col(name) for name in by_type["string"] if name not in contract.identifiers]
+    has_power = F.contains(record, F.lit("E+")) | F.contains(record, F.lit("e+"))
+    found["rounded_numbers"] = [has_power & F.rlike(text, F.lit(_ROUNDED)) for text in others]
+    found["totals"] = [F.rlike(text, F.lit(_TOTAL)) for text in texts[:1]]
+    found["unnamed_values"] = [F.col("_has_unnamed")]
+    return {name: F.coalesce(reduce(or_, those), F.lit(False)) for name, those in found.items() if those}
 
 
 def _bound(bound: float | None) -> float | int | None:
@@ -370,6 +491,12 @@ def _holds_records(format_: Format) -> Column:
         & (F.contains(record, F.lit("\n")) | F.contains(record, F.lit("\r")))
         & F.forall(lines, lambda line: F.size(F.split(line, delimiter)) == expected)
     )
+
+
+def _with_position(rows: DataFrame, within: list[str], is_out: Column) -> DataFrame:
+    """Add position_within BIGINT: which of the rows that are equal in these columns a row is, from 1."""
+    same = Window.partitionBy(is_out, *(F.col(column) for column in within)).orderBy("_record_no")
+    return rows.withColumn(contracts.POSITION, F.row_number().over(same).cast("bigint"))
 
 
 def _with_repeated(rows: DataFrame, name: str, key: list[str], is_out: Column, order: list[Column]) -> DataFrame:

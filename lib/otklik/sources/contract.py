@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Collection
 from datetime import timedelta
 from itertools import accumulate
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from otklik.settings import NAME_PATTERN, Strict
 
@@ -23,9 +24,14 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]
 
 #: bronze.rejected holds the bad rows of all sources; known_at in silver says when a row became known.
 TAKEN_SOURCE, TAKEN_COLUMN = "rejected", "known_at"
+#: The column of silver that tells equal rows apart, where key.position_within is declared.
+POSITION = "position_within"
 
-#: Date formats that are not patterns: numbers of seconds or milliseconds since 1970-01-01 UTC.
-EPOCH_FORMATS = ("epoch_seconds", "epoch_millis")
+#: The columns that a file of lists has: numbers of the line and of the value in it, both from 1, and the value.
+LIST_COLUMNS = ("line", "place", "value")
+
+#: Date formats that are not patterns: numbers of seconds, milliseconds or microseconds since 1970-01-01 UTC.
+EPOCH_FORMATS = ("epoch_seconds", "epoch_millis", "epoch_micros")
 
 #: Encodings that are read: Python's name → Java's. All but utf-16 keep ASCII as it is, so that lines can be told apart
 #: in the bytes; utf-16 has a way of its own in the reader.
@@ -54,21 +60,32 @@ CHARSETS = {
     "euc_kr": "EUC-KR",
 }
 
-#: Blanks that are trimmed off a value: the blank, tab, line ends, no-break and narrow no-break blanks, BOM.
-BLANKS = " \t\r\n\u00a0\u2007\u202f\ufeff"
+#: Characters that nobody sees and that mean nothing inside a text: soft hyphen, zero-width blank, marks of direction,
+#: word joiner, byte-order mark. The joiners U+200C and U+200D hold letters and emoji together and stay inside.
+INVISIBLE = "\u00ad\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+
+#: Blanks that are trimmed off a value: the blank, tab, line ends, the end of file of old programs (Ctrl-Z), blanks of
+#: Unicode, and what is invisible.
+BLANKS = (
+    " \t\r\n\x0b\x0c\x1a\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200c\u200d"
+    "\u2028\u2029\u202f\u205f\u3000" + INVISIBLE
+)
 
 #: Letters that mean something when a date is read, and how often each may stand in a row:
 #: https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html
 _PATTERN_LETTERS: dict[str, Collection[int]] = (
     {letter: range(1, 3) for letter in "dHhKkms"}
-    | {letter: range(1, 5) for letter in "MLz"}
+    | {letter: range(1, 5) for letter in "MLzE"}
     | {letter: range(1, 6) for letter in "XxZ"}
     | {"y": range(1, 7), "D": range(1, 4), "S": range(1, 10), "a": (1,), "V": (2,), "O": (1, 4)}
 )
 
 #: Letters of a pattern that stand for a zone.
 ZONE_LETTERS = "VzOXxZ"
+#: A zone that a pattern quotes as if it were any letter: times that name their zone would be read as local ones.
+_QUOTED_ZONE = re.compile(r"'( ?)(Z|UTC|GMT|[+-]\d\d:?\d\d)'")
 _DECIMAL = re.compile(r"^decimal\(([1-9]|[12]\d|3[0-8]),\s?(\d|[12]\d|3[0-8])\)$")
+_DAY = re.compile(r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$")
 _DURATION = re.compile(r"^(\d{1,10})(s|min|h|d)$")
 _LONGEST = timedelta(days=100_000)
 _DURATION_UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
@@ -90,15 +107,27 @@ def parse_duration(text: str) -> timedelta:
 
 
 def fold_name(name: str) -> str:
-    """A column's name as names are compared: without case, outer blanks, byte-order mark or kinds of blank."""
-    return " ".join(name.replace("\ufeff", "").split()).casefold()
+    """A column's name as names are compared: without case, outer blanks, kinds of blank and invisible characters."""
+    seen = unicodedata.normalize("NFC", name.translate(dict.fromkeys(map(ord, INVISIBLE))))
+    return " ".join(seen.strip(BLANKS).split()).casefold()
+
+
+def without_quoted(pattern: str) -> str:
+    """A date pattern with a blank in place of each quoted text."""
+    return re.sub(r"'(?:[^']|'')*'", " ", pattern)
+
+
+def _with_zone(pattern: str) -> str:
+    """The pattern with its zone read as a zone, where it stands in quotes: `'Z'` is `XXX`, `'UTC'` is `VV`."""
+    letters = {"Z": "XXX", "UTC": "VV", "GMT": "VV"}
+    return _QUOTED_ZONE.sub(lambda zone: zone[1] + letters.get(zone[2], "XXX" if ":" in zone[2] else "XX"), pattern)
 
 
 def _pattern_fault(pattern: str) -> str | None:
     """Why a date pattern cannot be used for reading, or None."""
     if pattern in EPOCH_FORMATS:
         return None
-    bare = re.sub(r"'(?:[^']|'')*'", " ", pattern)
+    bare = without_quoted(pattern)
     runs = [match[0] for match in re.finditer(r"([A-Za-z])\1*", bare)]
     unknown = sorted({run[0] for run in runs} - set(_PATTERN_LETTERS))
     odd = sorted({run for run in runs if len(run) not in _PATTERN_LETTERS.get(run[0], ())})
@@ -111,7 +140,7 @@ def _pattern_fault(pattern: str) -> str | None:
         "has {, } or #, which must stand in quotes": bool(re.search(r"[{}#]", bare)),
         "has a zone in brackets [ ]: where it is left out, time_zone would not hold; write one pattern with the zone "
         "and one without": any(mark in ZONE_LETTERS and depth for mark, depth in zip(bare, depths, strict=True)),
-        "is no date pattern": not runs,
+        "is not a valid date pattern": not runs,
     }
     return next((f"{pattern!r} {fault}" for fault, holds in faults.items() if holds), None)
 
@@ -119,11 +148,19 @@ def _pattern_fault(pattern: str) -> str | None:
 class Format(Strict):
     """How the bytes of a file become records and fields. gzip is recognised by the ending .gz."""
 
-    kind: Literal["csv", "tsv", "json_lines", "parquet"]
+    kind: Literal["csv", "tsv", "list", "json_lines", "parquet"] = Field(
+        description="list: each line is a list of any length, and each of its values a row: line, place, value; "
+        "json_lines: one object per line, into which columns may lead by paths with points, like user.name"
+    )
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     quote: str | None = Field('"', max_length=1, description="empty: no quoting")
     escape: str | None = Field(None, max_length=1, description="default: the quote doubled")
     header: bool = True
+    header_lines: int = Field(
+        1, ge=1, le=5, description="lines of the header: names of several are put together with a blank"
+    )
+    skip_lines: int = Field(0, ge=0, le=1000, description="lines above the header, blank ones not counted")
+    footer: int = Field(0, ge=0, le=1000, description="lines at the end that are no records, blank ones not counted")
     multiline: bool = Field(False, description="quoted fields may hold line breaks")
     encoding: str = "utf-8"
     null_tokens: list[str] = Field(default_factory=lambda: [""])
@@ -132,6 +169,18 @@ class Format(Strict):
     date_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd"])
     timestamp_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd HH:mm:ss"])
     time_zone: str = Field("UTC", description="zone of times that name none")
+    two_digit_years_from: int | None = Field(
+        None,
+        ge=1800,
+        le=2000,
+        description="first of the hundred years that two digits may mean: 1930 for 1930 to 2029; default: 2000",
+    )
+    placeholders: list[str] = Field(
+        default_factory=list, description="days that stand for no date, like 0001-01-01 or 1900-01-01: read as null"
+    )
+    utf8_as_latin1: bool = Field(
+        False, description="the texts are UTF-8 that was read as Latin-1 (exports of Facebook and Instagram): put right"
+    )
     maximum_field_length: int = Field(1_000_000, ge=1, description="characters; longer fields reject their record")
 
     @field_validator("encoding")
@@ -148,12 +197,26 @@ class Format(Strict):
     @field_validator("date_formats", "timestamp_formats")
     @classmethod
     def _known_patterns(cls, patterns: list[str]) -> list[str]:
-        faults = [fault for fault in map(_pattern_fault, patterns) if fault]
+        faults = [fault for pattern in patterns if (fault := _pattern_fault(_with_zone(pattern)))]
         if not patterns:
             raise ValueError("needs at least one pattern")
         if faults:
             raise ValueError("; ".join(faults))
-        return patterns
+        return [_with_zone(pattern) for pattern in patterns]
+
+    @field_validator("placeholders")
+    @classmethod
+    def _days(cls, days: list[str]) -> list[str]:
+        wrong = [day for day in days if not _DAY.match(day)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not a day; write it like '1900-01-01'")
+        return days
+
+    @field_validator("escape")
+    @classmethod
+    def _own_escape(cls, escape: str | None, info: ValidationInfo) -> str | None:
+        """RFC 4180 doubles the quote, which is the default; that the quote escapes itself says the same."""
+        return None if escape == info.data.get("quote") else escape
 
     @field_validator("time_zone")
     @classmethod
@@ -166,7 +229,7 @@ class Format(Strict):
         return zone
 
     def impossible(self) -> list[str]:
-        """Marks that cannot be told apart, and settings of another kind of file."""
+        """Marks that are the same, and settings of another kind of file."""
         has_delimiter, of_records = self.delimiter is not None, self.kind in ("json_lines", "parquet")
         faults = {
             "thousands_separator is also the decimal mark": (
@@ -177,10 +240,15 @@ class Format(Strict):
             ),
             f"delimiter: a {self.kind} file has no delimiter": of_records and has_delimiter,
             f"multiline and header = false are for csv and tsv, not {self.kind}": (
-                of_records and (self.multiline or not self.header)
+                not self.is_delimited and (self.multiline or not self.header)
             ),
+            f"skip_lines, footer and header_lines are for csv and tsv, not {self.kind}": (
+                not self.is_delimited and (self.skip_lines > 0 or self.footer > 0 or self.header_lines > 1)
+            ),
+            "header_lines needs header = true": self.header_lines > 1 and not self.header,
         }
-        return [fault for fault, holds in faults.items() if holds] + (self._unfit_marks() if self.is_delimited else [])
+        has_marks = self.is_delimited or self.kind == "list"
+        return [fault for fault, holds in faults.items() if holds] + (self._unfit_marks() if has_marks else [])
 
     def _unfit_marks(self) -> list[str]:
         marks = {"delimiter": self.field_delimiter, "quote": self.quote, "escape": self.escape}
@@ -198,7 +266,7 @@ class Format(Strict):
 
     @property
     def field_delimiter(self) -> str:
-        """The character between two fields of a csv or tsv record."""
+        """The character between two fields of a csv or tsv record, or two values of a list."""
         return self.delimiter or ("\t" if self.kind == "tsv" else ",")
 
     @property
@@ -215,10 +283,17 @@ class Column(Strict):
     type: str
     required: bool = False
     allowed: list[str] | None = None
+    null_tokens: list[str] | None = Field(
+        None, description="texts that stand for nothing in this column; default: format.null_tokens"
+    )
     minimum: float | None = Field(None, allow_inf_nan=False)
     maximum: float | None = Field(None, allow_inf_nan=False)
     personal: bool = False
-    missing: Literal["fail", "null"] = Field("fail", description="what to do with a file that lacks the column")
+    missing: Literal["fail", "null", "clear"] = Field(
+        "fail",
+        description="a file that lacks the column is refused, or its new rows have null in it: rows that are known "
+        "keep what they have (null), or lose it (clear)",
+    )
     known: Literal["with_row", "after_decision"] = "with_row"
     meaning: str = ""
 
@@ -248,7 +323,7 @@ class Column(Strict):
             "a personal column is kept as a pseudonym and must have type = 'string'": (
                 self.personal and self.type != "string"
             ),
-            "a required column cannot be missing from the file": self.required and self.missing == "null",
+            "a required column cannot be missing from the file": self.required and self.missing != "fail",
         }
         return [fault for fault, holds in faults.items() if holds]
 
@@ -257,6 +332,12 @@ class Key(Strict):
     """What makes two rows the same thing, and which of two versions wins."""
 
     columns: Annotated[list[Name], Field(min_length=1)] | Literal["all"]
+    position_within: list[Name] | None = Field(
+        None,
+        min_length=1,
+        description="columns within which equal keys are counted from 1 in the order of the file: equal lines of one "
+        "receipt are several purchases. The count is part of the key, silver has it as position_within",
+    )
     keep: Literal["first", "last", "newest"] = "last"
     newest_by: Name | None = None
 
@@ -346,6 +427,12 @@ class Contract(Strict):
             "columns.known_at: the name is taken, silver says in it when a row became known": (
                 TAKEN_COLUMN in self.columns
             ),
+            f"columns.{POSITION}: the name is taken by key.position_within": (
+                self.key.position_within is not None and POSITION in self.columns
+            ),
+            f"columns: a file of lists has the columns {', '.join(LIST_COLUMNS)}; name one of them under source": (
+                self.format.kind == "list" and not set(map(self.name_in_file, self.columns)) <= set(LIST_COLUMNS)
+            ),
             "lookalikes names every column, and no other is left to be equal in": (
                 self.lookalikes is not None and set(self.columns) <= set(self.lookalikes)
             ),
@@ -354,13 +441,14 @@ class Contract(Strict):
 
     def _unknown_columns(self) -> list[str]:
         named = {
-            "key.columns": self.key_columns,
+            "key.columns": self.key.columns if isinstance(self.key.columns, list) else [],
+            "key.position_within": self.key.position_within or [],
             "key.newest_by": [self.key.newest_by] if self.key.newest_by else [],
             "time.event": [self.time.event] if self.time.event else [],
             "lookalikes": self.lookalikes or [],
         }
         return [
-            f"{place} names {column!r}, which is no column of the contract"
+            f"{place} names {column!r}, which is not a column of the contract"
             for place, columns in named.items()
             for column in columns
             if column not in self.columns
@@ -401,8 +489,20 @@ class Contract(Strict):
 
     @property
     def key_columns(self) -> list[str]:
-        """Our names of the columns that make the key."""
+        """Our names of the columns that make the key, without the count of key.position_within."""
         return list(self.columns) if self.key.columns == "all" else list(self.key.columns)
+
+    @property
+    def whole_key(self) -> list[str]:
+        """The columns of silver that make the key."""
+        return [*self.key_columns, *([POSITION] if self.key.position_within is not None else [])]
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Our names of the columns of text that name something: of the key, and personal ones."""
+        of_key = [] if self.key.columns == "all" else self.key_columns
+        named = {*of_key, *self.personal_columns}
+        return [name for name, column in self.columns.items() if name in named and column.type == "string"]
 
     @property
     def personal_columns(self) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from otklik.sources.sniff import Sample, read_sample
 from otklik.sources.sniff_parquet import is_parquet, read_parquet_sample
 
 _SAMPLE_BYTES = 4_000_000
+#: More rejected rows than this share stop a file, unless the contract says otherwise.
+_USUAL_SHARE = 0.1
+_TWO_DIGITS = re.compile(r"(?<!y)yy(?!y)")
 _MOST_LEVELS = 12
 _KEY_NAME = re.compile(r"(?:^|_)(?:id|key|code|no|nr|num|number|kod|nomer|uuid|guid)(?:_|$)")
 _MAY_BE_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2},\d{3}$")
@@ -48,16 +53,20 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     stem = re.sub(r"\.(?:csv|tsv|txt|jsonl?|ndjson|parquet|gz)\b", "", file.name, flags=re.IGNORECASE)
     extent = "the whole file" if sample.is_whole else f"the first {len(sample.rows):,} rows"
     nulls = _null_tokens(guesses)
+    if _is_misread(sample):
+        sample = replace(sample, remarks=(*sample.remarks, "texts are UTF-8 that was read as Latin-1; put right below"))
     lines = [
         f"# Drafted from {extent} of {_comment(file.name)}. Every line is a guess: read it, then delete this comment.",
+        *(f"# {_comment(remark)}" for remark in sample.remarks),
         f"name = {_text(our_names([stem], TAKEN_SOURCE)[0])}",
         'meaning = ""',
         "",
-        *_format_lines(sample, guesses, nulls),
+        *_format_lines(sample, guesses, nulls, written_in=datetime.fromtimestamp(file.stat().st_mtime, UTC).year),
         "",
         *_time_lines(names, guesses),
         "",
         *_key_lines(sample, names, guesses),
+        *_threshold_lines(sample),
         "",
         "[columns]",
         *(_column_line(*column, sample, nulls) for column in zip(names, sample.names, guesses, strict=True)),
@@ -89,33 +98,64 @@ def our_names(names: Sequence[str], taken: str = "") -> list[str]:
 
 
 def _null_tokens(guesses: list[Guess]) -> frozenset[str]:
-    """What stands for nothing in any column does so in every column."""
-    return frozenset(token for guess in guesses for token in guess.nulls)
+    """What stands for nothing in any column does so in every column, but words that are values of another one."""
+    found = frozenset(token for guess in guesses for token in guess.nulls)
+    return frozenset(token for token in found if not (token.isalpha() and _columns_with(token, guesses)))
 
 
-def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str]) -> list[str]:
-    lines = ["[format]", f"kind = {_text(sample.kind)}"]
-    if sample.kind == "csv":
-        lines.append(f"delimiter = {_text(sample.delimiter)}")
-    if sample.kind in ("csv", "tsv"):
-        if not sample.has_quotes and not sample.is_whole:
-            lines.append('# no quotes so far; if none ever stand in the file: quote = ""')
-        if not sample.has_header:
-            lines.append("header = false")
-        if sample.is_multiline:
-            lines.append("multiline = true")
-    if sample.encoding != "utf-8":
-        lines.append(f"encoding = {_text(sample.encoding)}")
-    if nulls:
-        lines.append(f"null_tokens = {_texts(['', *sorted(nulls)])}")
-    if any(guess.has_decimal_comma for guess in guesses):
-        lines.append(f"decimal_comma = true{_or_thousands(guesses)}")
-    if any(guess.has_blank_groups for guess in guesses):
-        lines.append('thousands_separator = " "')
-    for type_, key in (("date", "date_formats"), ("timestamp", "timestamp_formats")):
-        patterns = list(dict.fromkeys(p for guess in guesses if guess.type == type_ for p in guess.patterns))
+def _columns_with(token: str, guesses: list[Guess]) -> list[Guess]:
+    """The columns in which a text is a value."""
+    return [guess for guess in guesses if token in guess.distinct]
+
+
+def _is_misread(sample: Sample) -> bool:
+    """Whether texts hold the bytes of UTF-8 as characters, as exports of Facebook and Instagram have them."""
+    texts = (text for row in sample.rows for text in row if text and not text.isascii())
+    return any(map(_reads_as_utf8, texts))
+
+
+def _reads_as_utf8(text: str) -> bool:
+    try:
+        return len(text.encode("latin-1").decode("utf-8")) < len(text)
+    except UnicodeError:
+        return False
+
+
+def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str], written_in: int) -> list[str]:
+    is_delimited = sample.kind in ("csv", "tsv")
+    may_have_quotes = is_delimited and not sample.has_quotes and not sample.is_whole
+    settings = {
+        f"skip_lines = {sample.skip_lines}": sample.skip_lines > 0,
+        f"footer = {sample.footer}": sample.footer > 0,
+        "utf8_as_latin1 = true": _is_misread(sample),
+        f"delimiter = {_text(sample.delimiter)}": sample.kind in ("csv", "list"),
+        '# no quotes so far; if none ever stand in the file: quote = ""': may_have_quotes,
+        "header = false": is_delimited and not sample.has_header,
+        "multiline = true": is_delimited and sample.is_multiline,
+        f"encoding = {_text(sample.encoding)}": sample.encoding != "utf-8",
+        f"null_tokens = {_texts(['', *sorted(nulls)])}": bool(nulls),
+        f"decimal_comma = true{_or_thousands(guesses)}": any(guess.has_decimal_comma for guess in guesses),
+        'thousands_separator = " "': any(guess.has_blank_groups for guess in guesses),
+    }
+    lines = [line for line, holds in settings.items() if holds]
+    return ["[format]", f"kind = {_text(sample.kind)}", *lines, *_date_lines(guesses, written_in)]
+
+
+def _date_lines(guesses: list[Guess], written_in: int) -> list[str]:
+    lines = []
+    patterns_of = {
+        type_: list(dict.fromkeys(p for guess in guesses if guess.type == type_ for p in guess.patterns))
+        for type_ in ("date", "timestamp")
+    }
+    if any(_TWO_DIGITS.search(pattern) for patterns in patterns_of.values() for pattern in patterns):
+        first = written_in - 98
+        remark = f"two digits of a year mean {first} to {first + 99}: which century is meant?"
+        lines.append(f"two_digit_years_from = {first}  # {remark}")
+    for type_, patterns in patterns_of.items():
         if patterns:
-            lines.append(f"{key} = {_texts(patterns)}{_ambiguity(patterns, guesses)}")
+            lines.append(f"{type_}_formats = {_texts(patterns)}{_ambiguity(patterns, guesses)}")
+    if placeholders := sorted({day for guess in guesses for day in guess.placeholders}):
+        lines.append(f"placeholders = {_texts(placeholders)}  # days that seem to stand for no date")
     if any(guess.type == "timestamp" and not any("epoch" in p for p in guess.patterns) for guess in guesses):
         lines.append('time_zone = "UTC"  # which zone are the times in?')
     return lines
@@ -147,9 +187,29 @@ def _time_lines(names: list[str], guesses: list[Guess]) -> list[str]:
 def _key_lines(sample: Sample, names: list[str], guesses: list[Guess]) -> list[str]:
     candidates = _candidate_keys(sample, names, guesses)
     if not candidates:
-        return ["# no one or two columns tell the rows apart", "[key]", 'columns = "all"']
+        return [*_equal_rows(sample, names), "[key]", 'columns = "all"']
     others = f"  # or {', '.join(_texts(key) for key in candidates[1:4])}" if len(candidates) > 1 else ""
     return ["[key]", f"columns = {_texts(candidates[0])}{others}"]
+
+
+def _equal_rows(sample: Sample, names: list[str]) -> list[str]:
+    """What is said where no one or two columns tell the rows apart."""
+    equal = len(sample.rows) - len(set(map(tuple, sample.rows)))
+    lines = ["# no one or two columns tell the rows apart"]
+    if equal:
+        lines += [
+            f"# {equal:,} of {len(sample.rows):,} rows are identical to another one, and are taken only once; if each",
+            f"# counts, as equal lines of one receipt do: position_within = {_texts(names)}",
+        ]
+    return lines
+
+
+def _threshold_lines(sample: Sample) -> list[str]:
+    """How many rows may be rejected, where more than a tenth of those seen are."""
+    share = sample.rejected / max(sample.records, 1)
+    if share <= _USUAL_SHARE:
+        return []
+    return ["", "[thresholds]", f"rejected_share = {math.ceil(share * 20) / 20:g}  # so many rows of the sample are"]
 
 
 def _candidate_keys(sample: Sample, names: list[str], guesses: list[Guess]) -> list[list[str]]:
@@ -176,8 +236,11 @@ def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample, nulls: fr
     if theirs.strip() != ours:
         parts.append(f"source = {_text(theirs.strip())}")
     parts.append(f"type = {_text(guess.type)}")
+    own = sorted(set(guess.nulls) - nulls)
+    if own:
+        parts.append(f"null_tokens = {_texts(['', *sorted({*nulls, *guess.nulls})])}")
     remark = ""
-    if sample.is_whole and not guess.has_empty and not nulls & guess.distinct:
+    if sample.is_whole and not guess.has_empty and not nulls & guess.distinct and not sample.rejected:
         parts.append("required = true")
     if guess.is_personal:
         parts.append("personal = true")
@@ -186,6 +249,10 @@ def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample, nulls: fr
         remark = "  # empty in all rows seen"
     elif guess.type == "string" and len(guess.distinct) <= _MOST_LEVELS and guess.rows_with_value >= 50:
         remark = f"  # levels seen: {_comment(', '.join(sorted(guess.distinct)))}"
+    if own:
+        remark = f"  # {', '.join(own)} stands for nothing here, and is a value elsewhere"
+    for doubt in guess.remarks:
+        remark = f"{remark}; {doubt}" if remark else f"  # {doubt}"
     return f"{ours} = {{ {', '.join(parts)} }}{remark}"
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from otklik.sources.contract import BLANKS, Contract, Format
+from otklik.sources.characters import has_rare_characters, read_as_utf8, tidied, without_invisible
+from otklik.sources.contract import BLANKS, Contract, Format, fold_name
 from otklik.sources.header import Header
 from otklik.sources.reader import Records, field_count
-from otklik.sources.values import cleaned, typed
+from otklik.sources.values import cleaned, is_placeholder, typed
 
 _BAD = "_bad"
 #: How many fields more than twice as many as there are names a record is still cut into.
@@ -24,49 +26,139 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
 
     Returns:
         _record STRING, _record_no BIGINT, _has_invalid_bytes BOOLEAN, _is_malformed BOOLEAN (the number of fields is
-        wrong, or the JSON is broken), _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the
-        contract in its order; null for null tokens and for columns the file lacks), and one typed column per column of
-        the contract, null where the text does not parse.
+        wrong, or the JSON is broken), _is_header BOOLEAN (it is the header once more), _has_two_names BOOLEAN (a value
+        stands under several names of one column), _has_unnamed BOOLEAN (a value stands in a column without a name),
+        _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the contract in its order; null
+        for null tokens and for columns the file lacks), and one typed column per column of the contract, null where the
+        text does not parse or is a placeholder.
     """
+    record = F.col("record")
     raw = records.frame.select(
-        F.col("record").alias("_record"),
+        record.alias("_record"),
         F.col("record_no").alias("_record_no"),
         F.col("has_invalid_bytes").alias("_has_invalid_bytes"),
+        # Where characters are bytes of letters, none of them is without meaning.
+        (record if contract.format.utf8_as_latin1 else tidied(record)).alias("_line"),
     )
-    format_ = contract.format
+    format_, header = contract.format, records.header
     if format_.is_delimited:
-        cut = _with_delimited_fields(raw, records.header, format_)
+        cut = _with_delimited_fields(raw, header, format_)
     else:
-        cut = _with_json_fields(raw, records.header, contract)
-    texts = F.array(*_field_of_column(records.header, contract))
+        cut = _with_json_fields(raw, header, contract)
+    texts = F.array(*_field_of_column(header, contract))
     # One array instead of an expression per column: generated code for many columns grows past what the JVM compiles,
     # and then reading takes five times as long. Most rows need no cleaning: from_csv has trimmed them.
-    cleaned_texts = F.transform(texts, lambda text: cleaned(text, format_))
-    is_clean = ~_needs_cleaning(format_)
+    is_clean = ~_needs_cleaning(contract)
     texts_of_row = cut.select(
         "_record",
         "_record_no",
         "_has_invalid_bytes",
         "_is_malformed",
-        F.lit(len(records.header.names)).alias("_expected_fields"),
-        F.when(is_clean, texts).otherwise(cleaned_texts).alias("_text"),
+        _is_header(header, contract).alias("_is_header"),
+        _has_two_names(header).alias("_has_two_names"),
+        _has_unnamed(header, format_).alias("_has_unnamed"),
+        F.lit(len(header.names)).alias("_expected_fields"),
+        F.when(is_clean, texts).otherwise(_cleaned_texts(texts, contract)).alias("_text"),
     )
     values = [
         typed(F.col("_text")[place], column.type, format_).alias(name)
         for place, (name, column) in enumerate(contract.columns.items())
     ]
-    return texts_of_row.select("*", *values)
+    return _without_placeholders(texts_of_row.select("*", *values), contract)
 
 
-def _needs_cleaning(format_: Format) -> Column:
+def _cleaned_texts(texts: Column, contract: Contract) -> Column:
+    """Each text cleaned, by the null tokens of its column."""
+    format_ = contract.format
+
+    def in_order(text: Column) -> Column:
+        if format_.utf8_as_latin1:
+            return without_invisible(read_as_utf8(text))
+        # In JSON characters may have been escaped until now.
+        return without_invisible(text) if format_.kind == "json_lines" else text
+
+    own = [column.null_tokens for column in contract.columns.values()]
+    if all(tokens is None for tokens in own):
+        return F.transform(texts, lambda text: cleaned(in_order(text), format_))
+    tokens = [format_.null_tokens if mine is None else mine for mine in own]
+    of_column = F.array(*(F.lit(mine) for mine in tokens)).cast("array<array<string>>")
+    return F.transform(texts, lambda text, place: cleaned(in_order(text), format_, F.get(of_column, place)))
+
+
+def _without_placeholders(rows: DataFrame, contract: Contract) -> DataFrame:
+    """Days that stand for no date are no dates, and nothing was written there."""
+    dated = [(place, name) for place, (name, column) in enumerate(contract.columns.items()) if _is_time(column.type)]
+    if not contract.format.placeholders or not dated:
+        return rows
+    types = {name: contract.columns[name].type for _, name in dated}
+    flagged = rows.withColumn(
+        "_placeholders",
+        F.array(*(is_placeholder(F.col(name), types[name], contract.format) for _, name in dated)),
+    )
+    is_none = {name: F.col("_placeholders")[n] for n, (_, name) in enumerate(dated)}
+    texts = [
+        F.when(~is_none[name], F.col("_text")[place]) if name in is_none else F.col("_text")[place]
+        for place, name in enumerate(contract.columns)
+    ]
+    values = {name: F.when(~is_none[name], F.col(name)) for name in is_none}
+    return flagged.withColumns({**values, "_text": F.array(*texts)}).drop("_placeholders")
+
+
+def _is_time(type_: str) -> bool:
+    return type_ in ("date", "timestamp")
+
+
+def _is_header(header: Header, contract: Contract) -> Column:
+    """Whether a record is the header once more, as in files that were put together."""
+    named = [
+        (name, our) for name, our in zip(header.names, header.columns, strict=True) if our is not None and name.strip()
+    ]
+    if not contract.format.is_delimited or not named:
+        return F.lit(False)
+    fields = [(F.col("_fields")[f"f{header.columns.index(our)}"], fold_name(name)) for name, our in named]
+    # The first field decides for nearly every record.
+    same = (F.lower(F.btrim(field, F.lit(BLANKS))) == F.lit(name) for field, name in fields)
+    return F.coalesce(reduce(and_, same), F.lit(False))
+
+
+def _has_two_names(header: Header) -> Column:
+    """Whether a record of JSON has values under several names of one column."""
+    doubled = {our for our in header.columns if our is not None and header.columns.count(our) > 1}
+    several = [
+        sum((F.col("_fields")[f"f{place}"].isNotNull().cast("int") for place in _places(header, our)), F.lit(0)) > 1
+        for our in sorted(doubled)
+    ]
+    return reduce(or_, several, F.lit(False))
+
+
+def _has_unnamed(header: Header, format_: Format) -> Column:
+    """Whether something stands in a column whose name is empty, and which the contract does not name."""
+    unnamed = [
+        place
+        for place, (name, our) in enumerate(zip(header.names, header.columns, strict=True))
+        if our is None and not fold_name(name)
+    ]
+    if not format_.is_delimited:
+        return F.lit(False)
+    return reduce(or_, (F.col("_fields")[f"f{place}"].isNotNull() for place in unnamed), F.lit(False))
+
+
+def _places(header: Header, our: str) -> list[int]:
+    return [place for place, name in enumerate(header.columns) if name == our]
+
+
+def _needs_cleaning(contract: Contract) -> Column:
     """Whether fields of the record may have blanks or null tokens that from_csv has left."""
-    if not format_.is_delimited or format_.null_tokens != [""]:
+    format_ = contract.format
+    has_own_tokens = any(column.null_tokens is not None for column in contract.columns.values())
+    if not format_.is_delimited or format_.null_tokens != [""] or has_own_tokens or format_.utf8_as_latin1:
         return F.lit(True)
-    record = F.col("_record")
-    rare = [blank for blank in BLANKS if not blank.isascii()]
-    is_rare = (F.octet_length(record) != F.char_length(record)) & _holds_any(record, rare)
-    beside_quotes = ["\t", "\r", "\n", f"{format_.quote} ", f" {format_.quote}"] if format_.quote else []
-    return is_rare | _holds_any(record, [text for text in beside_quotes if text != format_.field_delimiter])
+    line = F.col("_line")
+    # In quotes the quotes of a formula are doubled.
+    beside_quotes = ["\t", "\r", "\n", f"{format_.quote} ", f" {format_.quote}", '="'] if format_.quote else ['="']
+    return has_rare_characters(line) | _holds_any(
+        line, [text for text in beside_quotes if text != format_.field_delimiter]
+    )
 
 
 def _holds_any(record: Column, texts: list[str]) -> Column:
@@ -79,7 +171,9 @@ def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> D
     schema = StructType([StructField(name, StringType()) for name in [*names, _BAD]])
     most = 2 * len(names) + _SPARE_FIELDS
     # Of a record with more fields from_csv makes an error that stops the file and quotes the record.
-    is_endless = F.when(F.octet_length("_record") > most, F.expr(field_count(format_)) > most).otherwise(F.lit(False))
+    is_endless = F.when(F.octet_length("_line") > most, F.expr(field_count(format_, "_line")) > most).otherwise(
+        F.lit(False)
+    )
     options = {
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": _BAD,
@@ -91,38 +185,77 @@ def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> D
         "maxColumns": str(most),
         "maxCharsPerColumn": "-1",
     }
-    fields = F.from_csv(F.when(~is_endless, F.col("_record")), F.lit(schema.simpleString()), options)
-    is_malformed = is_endless | F.col("_fields").getField(_BAD).isNotNull()
-    return raw.withColumn("_fields", fields).withColumn("_is_malformed", is_malformed)
+
+    def fields_of(line: Column) -> Column:
+        return F.from_csv(line, F.lit(schema.simpleString()), options)
+
+    first = raw.withColumn("_first", fields_of(F.when(~is_endless, F.col("_line")))).withColumn(
+        "_is_endless", is_endless
+    )
+    # Lines that end with more delimiters than the header: what stands behind its last column is nothing.
+    has_empty_end = F.col("_first")[_BAD].isNotNull() & F.endswith("_line", F.lit(format_.field_delimiter))
+    bare = F.regexp_replace("_line", f"(?:{re.escape(format_.field_delimiter)} *)+$", "")
+    shortened = first.withColumn("_bare", F.when(has_empty_end, bare))
+    lacking = F.expr(f"greatest(0, {len(names)} - {field_count(format_, '_bare')})")
+    filled = F.concat("_bare", F.repeat(F.lit(format_.field_delimiter), lacking))
+    has_more = F.expr(f"_bare IS NOT NULL AND {field_count(format_, '_line')} > {len(names)}")
+    again = F.when(has_more, fields_of(filled)).otherwise(F.col("_first"))
+    is_malformed = F.col("_is_endless") | F.col("_fields")[_BAD].isNotNull()
+    return shortened.withColumn("_fields", again).withColumn("_is_malformed", is_malformed)
 
 
 def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> DataFrame:
-    """Add `_fields`, a struct of texts under the file's names, and `_is_malformed`.
+    """Add `_fields`, a struct of texts f0, f1 … in the order of the header, and `_is_malformed`.
 
     The variant parser is the strict one: it sees what follows the object, and doubled keys. It also keeps all digits of
-    a number, which from_json turns into a double on its way to text: so decimals are taken from it.
+    a number, which from_json turns into a double on its way to text: so decimals are taken from it, and keys that
+    differ from another one by case alone, which from_json does not tell apart. NaN and infinity, which are no JSON and
+    which Python writes all the same, are read as texts.
     """
-    wanted = [(name, our) for name, our in zip(header.names, header.columns, strict=True) if our is not None]
-    schema = StructType([StructField(name, StringType()) for name, _ in wanted])
-    decimals = {
-        our: path
-        for name, our in wanted
-        if contract.columns[our].type.startswith("decimal") and (path := _variant_path(name))
+    wanted = [(place, name, our) for place, (name, our) in enumerate(zip(header.names, header.columns, strict=True))]
+    wanted = [each for each in wanted if each[2] is not None]
+    lower = [name.lower() for _, name, _ in wanted]
+    paths = {
+        name: path
+        for _, name, our in wanted
+        if ((our and contract.columns[our].type.startswith("decimal")) or lower.count(name.lower()) > 1)
+        and (path := _variant_path(name))
     }
-    variant = F.try_parse_json(F.concat(F.lit("["), F.col("_record"), F.lit("]")))
-    parsed = raw.withColumn("_variant", variant).withColumn("_json", F.from_json("_record", schema))
-    fields = [
-        (
-            F.try_variant_get("_variant", decimals[our], "string") if our in decimals else F.col("_json").getField(name)
-        ).alias(f"f{header.names.index(name)}")
-        for name, our in wanted
-    ]
+    nested = {name: path for _, name, _ in wanted if (path := _nested_path(name))}
+    schema = StructType([StructField(name, StringType()) for _, name, _ in wanted if name not in {**paths, **nested}])
+    if not schema.fields:
+        schema = StructType([StructField(_BAD, StringType())])
+    strict = F.try_parse_json(F.concat(F.lit("["), F.col("_line"), F.lit("]")))
+    quoted = F.regexp_replace("_line", r"([:\[,]\s*+)(-?(?:NaN|Infinity))(?=\s*+[,}\]])", '$1"$2"')
+    has_words = _holds_any(F.col("_line"), ["NaN", "Infinity"])
+    tolerant = F.try_parse_json(F.concat(F.lit("["), F.when(has_words, quoted), F.lit("]")))
+    parsed = raw.withColumn("_variant", F.coalesce(strict, tolerant)).withColumn("_json", F.from_json("_line", schema))
+
+    def field(name: str) -> Column:
+        if name in nested:
+            # A key may hold the point itself.
+            literal = _variant_path(name)
+            whole = [F.try_variant_get("_variant", literal, "string")] if literal else []
+            return F.coalesce(*whole, F.try_variant_get("_variant", nested[name], "string"))
+        if name in paths:
+            return F.try_variant_get("_variant", paths[name], "string")
+        return F.col("_json").getField(name)
+
+    fields = [field(name).alias(f"f{place}") for place, name, _ in wanted]
     is_one_object = (
         F.col("_variant").isNotNull()
         & F.try_variant_get("_variant", "$[1]", "variant").isNull()
-        & F.startswith(F.trim("_record"), F.lit("{"))
+        & F.startswith(F.btrim("_line", F.lit(BLANKS)), F.lit("{"))
     )
     return parsed.withColumn("_fields", F.struct(*fields)).withColumn("_is_malformed", ~is_one_object)
+
+
+def _nested_path(name: str) -> str | None:
+    """The path into the objects of a record, where a name is one."""
+    if "." not in name:
+        return None
+    steps = [_variant_path(step) for step in name.split(".")]
+    return None if None in steps else "$[0]" + "".join(step.removeprefix("$[0]") for step in steps if step)
 
 
 def _variant_path(name: str) -> str | None:
@@ -141,7 +274,7 @@ def _field_of_column(header: Header, contract: Contract) -> list[Column]:
         if name not in header.columns:
             texts.append(F.lit(None).cast("string"))
             continue
-        text = F.col("_fields").getField(f"f{header.columns.index(name)}")
+        text = F.coalesce(*(F.col("_fields")[f"f{place}"] for place in _places(header, name)))
         if contract.format.is_delimited and "" not in contract.format.null_tokens:
             # from_csv knows no empty text, only null.
             text = F.coalesce(text, F.lit(""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,21 +19,10 @@ from otklik.errors import InputError
 from otklik.settings import URI_SCHEMES, whole_uri
 from otklik.sources.contract import Contract
 from otklik.sources.reader import clear_faults, literal_path
+from otklik.sources.signatures import HEAD_BYTES, other_kind
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
-#: Beginnings of files that are often named .csv and are not.
-_OTHER_KINDS = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook (xlsx)",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (xls)",
-    b"%PDF": "a PDF",
-    b"PAR1": "a Parquet file",
-    b"ORC": "an ORC file",
-    b"Obj\x01": "an Avro file",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ": "compressed with xz",
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class FileFacts:
         name: its name, without folders.
         size: in bytes, as received.
         content_hash: sha-256 of its bytes as received, hex.
-        head: its first 8 bytes.
+        head: its first bytes, as many as tell what it is.
         tail: its last 4 bytes.
     """
 
@@ -57,7 +47,9 @@ class FileFacts:
 
 
 def expand(spark: SparkSession, path: str) -> list[str]:
-    """The files that a path stands for: itself, or those of a folder that do not start with `_` or `.`, sorted.
+    """The files that a path stands for: itself, or those of a folder that do not start with `_` or `.`, in order.
+
+    The order is that of their names, in which numbers count by their value: part_9 comes before part_10.
 
     Paths are literal, never patterns. Folders inside the folder are not entered.
 
@@ -67,7 +59,7 @@ def expand(spark: SparkSession, path: str) -> list[str]:
     path = whole_uri(path)
     scheme, sign, rest = path.partition("://")
     if sign and scheme not in URI_SCHEMES:
-        raise InputError(f"unknown scheme {scheme}://", where=path, cure=f"known: {', '.join(URI_SCHEMES)}")
+        raise InputError(f"unknown scheme {scheme}://", where=path, hint=f"known: {', '.join(URI_SCHEMES)}")
     if sign and scheme != "file":
         return _expand_uri(spark, path)
     return _expand_local(Path(rest if sign else path))
@@ -93,15 +85,15 @@ def describe(spark: SparkSession, path: str) -> FileFacts:
             for chunk in iter(lambda: content.read(_CHUNK), b""):
                 digest.update(chunk)
                 size += len(chunk)
-                head = head or chunk[:8]
+                head = head or chunk[:HEAD_BYTES]
                 tail = (tail + chunk)[-4:]
     except OSError as fault:
-        raise InputError(f"cannot be read: {fault.strerror}", where=name, cure="check path and permissions") from None
+        raise InputError(f"cannot be read: {fault.strerror}", where=name, hint="check path and permissions") from None
     return FileFacts(path, name, size, digest.hexdigest(), head, tail)
 
 
 def has_named_hash(facts: FileFacts, contract: Contract, given: str | None) -> bool:
-    """Whether a file's bytes are those whose hash was named: by the contract, or by whoever hands the file in."""
+    """Whether a file's bytes are those whose hash was named: by the contract, or by the sender."""
     named = [contract.sha256.get(facts.name), given]
     return all(each is None or each.lower() == facts.content_hash for each in named)
 
@@ -112,7 +104,7 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
     Args:
         facts: from `describe`.
         contract: what is declared of it.
-        given_hash: the sha-256 that whoever hands it in says it has.
+        given_hash: the sha-256 that the person who hands it in says it has.
 
     Raises:
         InputError: if it is empty, cut short, damaged, or something else than the contract says.
@@ -121,11 +113,11 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
         raise InputError(
             f"is not the file whose hash was named: its sha-256 is {facts.content_hash}",
             where=facts.name,
-            cure="fetch the file again, or correct --sha256 or sha256 in the contract",
+            hint="fetch the file again, or correct --sha256 or sha256 in the contract",
         )
     _check_kind(facts, contract.format.kind)
     if facts.path.startswith("file://") and facts.name.endswith(".gz"):
-        _check_gzip(Path(facts.path.removeprefix("file://")), facts.name)
+        _check_gzip(Path(facts.path.removeprefix("file://")), facts.name, contract.format.kind)
 
 
 def _expand_local(path: Path) -> list[str]:
@@ -133,17 +125,23 @@ def _expand_local(path: Path) -> list[str]:
     if path.is_file():
         return [_uri(path)]
     if not path.is_dir():
-        raise InputError("no such file or folder", where=where, cure="check the path")
-    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith(("_", ".")))
+        raise InputError("no such file or folder", where=where, hint="check the path")
+    found = (file for file in path.iterdir() if file.is_file() and not file.name.startswith(("_", ".")))
+    files = sorted(found, key=lambda file: in_natural_order(file.name))
     if not files:
-        raise InputError("a folder without files", where=where, cure="check the path")
+        raise InputError("a folder without files", where=where, hint="check the path")
     home = path.resolve()
     strays = [file.name for file in files if home not in file.resolve().parents]
     if strays:
         raise InputError(
-            f"a link leads out of the folder: {', '.join(strays)}", where=where, cure="copy the files into the folder"
+            f"a link leads out of the folder: {', '.join(strays)}", where=where, hint="copy the files into the folder"
         )
     return [_uri(file) for file in files]
+
+
+def in_natural_order(name: str) -> list[tuple[int, str]]:
+    """By which names are sorted: numbers in them by value, the rest as text."""
+    return [(int(part), part) if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _uri(path: Path) -> str:
@@ -152,7 +150,7 @@ def _uri(path: Path) -> str:
         raise InputError(
             "Spark does not read files whose name starts with _ or . or holds a colon",
             where=path.name,
-            cure="rename the file",
+            hint="rename the file",
         )
     return f"file://{path.absolute()}"
 
@@ -160,9 +158,10 @@ def _uri(path: Path) -> str:
 def _expand_uri(spark: SparkSession, path: str) -> list[str]:
     with clear_faults(path):
         listed = spark.read.format("binaryFile").load(literal_path(path)).select("path").collect()
-    files = sorted(row.path for row in listed if not row.path.rsplit("/", 1)[-1].startswith(("_", ".")))
+    paths = (row.path for row in listed if not row.path.rsplit("/", 1)[-1].startswith(("_", ".")))
+    files = sorted(paths, key=in_natural_order)
     if not files:
-        raise InputError("no such file, or a folder without files", where=path, cure="check the path")
+        raise InputError("no such file, or a folder without files", where=path, hint="check the path")
     return files
 
 
@@ -175,13 +174,13 @@ def _describe_uri(spark: SparkSession, path: str, name: str) -> FileFacts:
             .select(
                 "length",
                 F.sha2(content, 256).alias("hash"),
-                F.substring(content, 1, 8).alias("head"),
+                F.substring(content, 1, HEAD_BYTES).alias("head"),
                 F.expr("substring(content, -4, 4)").alias("tail"),
             )
             .collect()
         )
     if not found:
-        raise InputError("no such file", where=path, cure="check the path")
+        raise InputError("no such file", where=path, hint="check the path")
     row = found[0]
     return FileFacts(path, name, row.length, row.hash, bytes(row.head), bytes(row.tail))
 
@@ -189,28 +188,38 @@ def _describe_uri(spark: SparkSession, path: str, name: str) -> FileFacts:
 def _check_kind(facts: FileFacts, kind: str) -> None:
     name, head = facts.name, facts.head
     if facts.size == 0:
-        raise InputError("is empty", where=name, cure="fetch the file again")
+        raise InputError("is empty", where=name, hint="fetch the file again")
     if kind == "parquet":
         if not (head.startswith(b"PAR1") and facts.tail == b"PAR1"):
-            raise InputError("is no whole Parquet file", where=name, cure="fetch it again, or correct format.kind")
+            raise InputError(
+                "truncated or corrupt Parquet file", where=name, hint="fetch it again, or correct format.kind"
+            )
         return
-    for start, what in _OTHER_KINDS.items():
-        if head.startswith(start):
-            raise InputError(f"is {what}, not {kind}", where=name, cure=f"export it as {kind}, or correct format.kind")
+    _refuse_other_kind(head, kind, name)
     if head.startswith(_GZIP) != name.endswith(".gz"):
-        what = "is no gzip though its name ends in .gz" if name.endswith(".gz") else "is gzip but not named .gz"
-        raise InputError(what, where=name, cure="rename the file, or fetch it again")
+        what = "is not gzip though its name ends in .gz" if name.endswith(".gz") else "is gzip but not named .gz"
+        raise InputError(what, where=name, hint="rename the file, or fetch it again")
 
 
-def _check_gzip(path: Path, name: str) -> None:
+def _refuse_other_kind(head: bytes, kind: str, name: str) -> None:
+    what = other_kind(head)
+    if what is not None:
+        raise InputError(f"is {what}, not {kind}", where=name, hint=f"export it as {kind}, or correct format.kind")
+
+
+def _check_gzip(path: Path, name: str, kind: str) -> None:
     """Unpack once to see that nothing is missing or flipped; Spark would take what it gets, or stop midway."""
+    size = 0
     try:
         with path.open("rb") as packed:
-            size = sum(len(chunk) for chunk in _unpacked(packed))
+            for chunk in _unpacked(packed):
+                if not size:
+                    _refuse_other_kind(chunk[:HEAD_BYTES], kind, name)
+                size += len(chunk)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError("the gzip is cut short or damaged", where=name, cure="fetch the file again") from None
+        raise InputError("the gzip is cut short or damaged", where=name, hint="fetch the file again") from None
     if size == 0:
-        raise InputError("is empty inside", where=name, cure="fetch the file again")
+        raise InputError("is empty inside", where=name, hint="fetch the file again")
 
 
 def _unpacked(packed: BinaryIO) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,21 @@ from itertools import pairwise
 from otklik.sources.contract import BLANKS
 
 #: Texts that often stand for "nothing"; taken as such only where the rest of the column is numbers or dates.
-_NULL_LOOKALIKES = ("NA", "N/A", "n/a", "NULL", "null", "None", "nan", "NaN", "#N/A", "-", "--", "?", "\\N", ".")
+_NULL_LOOKALIKES = (
+    "NA", "N/A", "n/a", "NULL", "null", "None", "nan", "NaN", "-", "--", "—", "?", "\\N", ".", "Н/Д", "н/д",
+)  # fmt: skip
+#: What a spreadsheet writes instead of a value that it could not work out: never a value, in any column.
+_SPREADSHEET_FAULTS = (
+    "#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
+    "#Н/Д", "#ПУСТО!", "#ДЕЛ/0!", "#ЗНАЧ!", "#ССЫЛКА!", "#ИМЯ?", "#ЧИСЛО!",
+)  # fmt: skip
+#: Truth as spreadsheets write it, in English, Russian, Kazakh, German and French.
+_TRUTHS = {"true", "false", "истина", "ложь", "ақиқат", "жалған", "wahr", "falsch", "vrai", "faux"}
+#: Days that programs write where there is no date.
+_PLACEHOLDERS = ("0001-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "2099-12-31", "9999-12-31")
+_ROUNDED = re.compile(r"^[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}$")
+#: From so many digits on a number is an identifier.
+_DIGITS_OF_IDENTIFIER = 8
 _INTEGER = re.compile(r"^[+-]?(?:0|[1-9]\d{0,17})$")
 _POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$")
 _COMMA = re.compile(r"^[+-]?\d+(?:,\d+)?$")
@@ -40,6 +55,14 @@ _DAYS = (
     "d.M.yy",
     "d/M/yy",
     "M/d/yy",
+    "dd.MM.yy",
+    "d MMMM yyyy",
+    "d MMMM yyyy 'г.'",
+    "d MMM yyyy",
+    "d-MMM-yyyy",
+    "d-MMM-yy",
+    "MMM d, yyyy",
+    "EEE, d MMM yyyy",
 )
 _TIMES = (
     " HH:mm:ss",
@@ -54,8 +77,20 @@ _TIMES = (
     "'T'HH:mm:ss.SSSXXX",
     "'T'HH:mm:ss.SSSSSSXXX",
     " HH:mm:ss XX",
+    ", HH:mm",
 )
+_MONTHS = [
+    re.compile(f"^(?:{names})$", re.IGNORECASE)
+    for names in (
+        "jan|янв|қаң", "feb|фев|ақп", "mar|мар|нау", "apr|апр|сәу", "may|ма[йя]|мам", "jun|июн|мау",
+        "jul|июл|шіл", "aug|авг|там", "sep|сен|қыр", "oct|окт|қаз", "nov|ноя|қар", "dec|дек|жел",
+    )
+]  # fmt: skip
 _PIECES = {
+    "MMMM": r"(?P<word>[^\W\d_]{3,})",
+    "MMM": r"(?P<word>[^\W\d_]{3,}\.?)",
+    "EEE": r"[^\W\d_]{2,3}\.?",
+    "'г.'": r"г\.",
     "yyyy": r"(?P<year>\d{4})",
     "yy": r"(?P<short_year>\d{2})",
     "MM": r"(?P<month>\d{2})",
@@ -90,6 +125,8 @@ class Guess:
         has_empty: whether some row lacks it.
         distinct: the different values, none empty.
         rows_with_value: rows that have one.
+        placeholders: days among its dates that seem to stand for no date.
+        remarks: what a person should know of it, none of it personal.
     """
 
     type: str
@@ -101,6 +138,8 @@ class Guess:
     has_empty: bool
     distinct: frozenset[str]
     rows_with_value: int
+    placeholders: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool) -> Guess:
@@ -114,13 +153,15 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
     texts = [text.strip(BLANKS) for text in values if text is not None]
     filled = [text for text in texts if text]
     found = frozenset(filled)
-    nulls = tuple(token for token in _NULL_LOOKALIKES if token in found)
+    faults = tuple(token for token in _SPREADSHEET_FAULTS if token in found)
+    nulls = tuple(token for token in (*_NULL_LOOKALIKES, *_SPREADSHEET_FAULTS) if token in found)
     solid = found - set(nulls)
     is_sorted = all(one <= two for one, two in pairwise(filled))
     type_, patterns = _type_of(name, solid, comma_is_free, is_sorted)
     if type_ == "string":
-        nulls = ()
+        nulls = faults
     is_personal = type_ in ("string", "integer") and _is_personal(name, solid)
+    placeholders = _placeholders(solid, patterns)
     rows_with_value = sum(text not in nulls for text in filled)
     is_number = type_ in ("integer", "double")
     return Guess(
@@ -130,16 +171,38 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
         has_decimal_comma=type_ == "double" and any("," in text for text in solid),
         has_blank_groups=is_number and any(_GROUPED_BY_BLANK.match(text) for text in solid),
         is_personal=is_personal,
-        has_empty=rows_with_value < len(values),
+        has_empty=rows_with_value < len(values) or bool(placeholders),
         distinct=found - set(nulls),
         rows_with_value=rows_with_value,
+        placeholders=placeholders,
+        remarks=_remarks(filled),
     )
+
+
+def _placeholders(values: Iterable[str], patterns: Sequence[str]) -> tuple[str, ...]:
+    """The days among dates that seem to stand for no date."""
+    found = {day.isoformat() for text in values for pattern in patterns if (day := _day(pattern, text))}
+    return tuple(day for day in _PLACEHOLDERS if day in found)
+
+
+def _remarks(texts: Sequence[str]) -> tuple[str, ...]:
+    """What a spreadsheet may have done to long numbers."""
+    rounded = sum(bool(_ROUNDED.match(text)) for text in texts)
+    lengths = Counter(len(text) for text in texts if text.isascii() and text.isdigit())
+    usual = max(lengths, key=lambda length: lengths[length], default=0)
+    short = sum(count for length, count in lengths.items() if usual - 3 <= length < usual)
+    is_identifier = usual >= _DIGITS_OF_IDENTIFIER and usual == max(lengths) and lengths[usual] > 0.8 * len(texts)
+    remarks = {
+        f"{rounded:,} values like 7.7E+10: a spreadsheet has rounded them": rounded > 0,
+        f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": is_identifier and short,
+    }
+    return tuple(remark for remark, holds in remarks.items() if holds)
 
 
 def guess_patterns(values: Iterable[str]) -> tuple[str, ...]:
     """The fewest date patterns, of those in use, that read all values; none if they cannot."""
     left = set(sorted(values)[:_MOST_DISTINCT])
-    if not left or not all(text[0].isdigit() and 6 <= len(text) <= 35 for text in left):
+    if not left or not all(re.search(r"\d", text) and 6 <= len(text) <= 35 for text in left):
         return ()
     chosen: list[str] = []
     while left and len(chosen) < _MOST_PATTERNS:
@@ -168,15 +231,15 @@ def _type_of(name: str, values: frozenset[str], comma_is_free: bool, is_sorted: 
         return "string", ()
     plain = {re.sub(r"[ \u00a0\u202f]", "", text) if _GROUPED_BY_BLANK.match(text) else text for text in values}
     if all(_INTEGER.match(text) for text in plain):
-        epoch = _epoch(name, plain, is_sorted)
-        return ("timestamp", (epoch,)) if epoch else ("integer", ())
+        units = _epoch(name, plain, is_sorted)
+        return ("timestamp", units) if units else ("integer", ())
     decimal_marks = (_POINT, _COMMA) if comma_is_free else (_POINT,)
     if not _are_codes(plain) and any(all(shape.match(text) for text in plain) for shape in decimal_marks):
         return "double", ()
     patterns = guess_patterns(values)
     if patterns:
         return ("timestamp" if any("H" in pattern for pattern in patterns) else "date"), patterns
-    return ("boolean" if {text.lower() for text in values} <= {"true", "false"} else "string"), ()
+    return ("boolean" if {text.lower() for text in values} <= _TRUTHS else "string"), ()
 
 
 def _are_codes(values: Iterable[str]) -> bool:
@@ -185,16 +248,16 @@ def _are_codes(values: Iterable[str]) -> bool:
     return any(re.match(r"^0\d+$|^[+-]?\d{19,}$", text) for text in values)
 
 
-def _epoch(name: str, values: Iterable[str], is_sorted: bool) -> str | None:
-    """Seconds or milliseconds since 1970, if the name says time or the rows stand in their order, and all values lie
-    between 2000 and 2050."""
+def _epoch(name: str, values: Iterable[str], is_sorted: bool) -> tuple[str, ...]:
+    """Seconds, milliseconds or microseconds since 1970, if the name says time or the rows stand in their order, and all
+    values lie between 2000 and 2050."""
     if not (_MOMENT_NAME.search(name) or is_sorted):
-        return None
+        return ()
     numbers = [int(text) for text in values]
     first, last = 946_684_800, 2_524_608_000
-    if all(first <= number < last for number in numbers):
-        return "epoch_seconds"
-    return "epoch_millis" if all(first * 1000 <= number < last * 1000 for number in numbers) else None
+    units = {"epoch_seconds": 1, "epoch_millis": 1_000, "epoch_micros": 1_000_000}
+    read = {unit: sum(first * per <= number < last * per for number in numbers) for unit, per in units.items()}
+    return tuple(unit for unit, count in read.items() if count) if sum(read.values()) == len(numbers) else ()
 
 
 def _is_personal(name: str, values: frozenset[str]) -> bool:
@@ -217,19 +280,32 @@ def _regex_of(pattern: str) -> re.Pattern[str]:
 _READERS = {pattern: _regex_of(pattern) for pattern in (*_DAYS, *(day + time for day in _DAYS for time in _TIMES))}
 
 
+#: Of numbers that are times there is no pattern.
+_NO_READER = re.compile(r"(?!)")
+
+
 def _field_order(pattern: str) -> str:
     """`yMd`, `dMy` or `Mdy`."""
     return "".join(dict.fromkeys(re.findall("[yMd]", pattern)))
 
 
 def _reads(pattern: str, text: str) -> bool:
-    match = _READERS[pattern].match(text)
+    return _day(pattern, text) is not None
+
+
+def _day(pattern: str, text: str) -> date | None:
+    """The day that a pattern reads in a text, or None where it does not."""
+    match = _READERS.get(pattern, _NO_READER).match(text)
     if match is None:
-        return False
+        return None
     groups = match.groupdict()
     year = int(groups["year"]) if groups.get("year") else 2000 + int(groups["short_year"])
     try:
-        date(year, int(groups["month"]), int(groups["day"]))
+        return date(year, int(groups["month"]) if groups.get("month") else _month(groups["word"]), int(groups["day"]))
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _month(word: str) -> int:
+    """The number of a month by its name; 0 where it is none."""
+    return next((n for n, names in enumerate(_MONTHS, start=1) if names.match(word[:3])), 0)

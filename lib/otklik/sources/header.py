@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from otklik.errors import InputError
-from otklik.sources.contract import Contract, Format, fold_name
+from otklik.sources.contract import INVISIBLE, Contract, Format, fold_name
 
 _LISTED = 8
 
@@ -18,7 +19,8 @@ class Header:
 
     Attributes:
         names: the names as they stand in the file, in its order.
-        columns: our name for each of them; None where the contract ignores the column.
+        columns: our name for each of them; None where the contract ignores the column. In JSON several names may be one
+            column's.
     """
 
     names: tuple[str, ...]
@@ -27,6 +29,7 @@ class Header:
 
 def split_header(text: str, format_: Format) -> list[str]:
     """The names in the header line of a delimited file."""
+    text = text.translate(dict.fromkeys(map(ord, INVISIBLE)))
     # Python's reader limits a field; a header is a line that was read already.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     rows = csv.reader(
@@ -48,8 +51,42 @@ def given_header(contract: Contract) -> Header:
     )
 
 
-def match_header(names: Sequence[str], contract: Contract, where: str) -> Header:
+def joined_header(lines: Sequence[Sequence[str]]) -> list[str]:
+    """The names of a header over several lines: each column's, put together with a blank.
+
+    A name of the upper lines holds for the columns behind it that have none there, as spreadsheets merge cells.
+    """
+    width = max(map(len, lines))
+    filled = []
+    for place, line in enumerate(lines):
+        names = [*line, *[""] * (width - len(line))]
+        if place < len(lines) - 1:
+            for column in range(1, width):
+                names[column] = names[column] if names[column].strip() else names[column - 1]
+        filled.append(names)
+    return [" ".join(name.strip() for name in names if name.strip()) for names in zip(*filled, strict=True)]
+
+
+def match_header(
+    names: Sequence[str],
+    contract: Contract,
+    where: str,
+    *,
+    hint: Callable[[], str] = str,
+    is_record_wise: bool = False,
+) -> Header:
     """Find the contract's columns among the names in a file, whatever their order and case.
+
+    A name that stands in the file several times is told apart by its number: `Sum [2]` is the second one called Sum.
+    Columns without a name are passed over, where the contract does not name one `""`.
+
+    Args:
+        names: in the file's order.
+        contract: the columns that are looked for.
+        where: the file, for messages.
+        hint: finds out what to do about a header that does not fit; an empty text where nothing is known.
+        is_record_wise: whether each record has names of its own, as JSON does: then some records may have one name of a
+            column, and some another.
 
     Raises:
         InputError: naming every missing, unknown and doubled column at once; of unknown ones only how many there are,
@@ -60,25 +97,40 @@ def match_header(names: Sequence[str], contract: Contract, where: str) -> Header
         for name, column in contract.columns.items()
         for in_file in (contract.name_in_file(name), *column.aliases)
     }
-    found = [ours.get(fold_name(name)) for name in names]
-    doubled = sorted({name for name in found if name is not None and found.count(name) > 1})
+    found = _found(list(map(fold_name, names)), ours)
+    times = Counter(found)
+    doubled = sorted(name for name in times if name is not None and times[name] > 1)
     missing = [name for name, column in contract.columns.items() if name not in found and column.missing == "fail"]
-    new = [name for name, our in zip(names, found, strict=True) if our is None]
+    new = [name for name, our in zip(names, found, strict=True) if our is None and fold_name(name)]
     faults = []
     if missing:
         faults.append("missing " + _listed(list(map(contract.name_in_file, missing))))
-    if doubled:
+    if doubled and not is_record_wise:
         faults.append("more than once " + _listed(list(map(contract.name_in_file, doubled))))
     if new and contract.new_columns == "fail":
         # Even beside names that are known: a record may hold one of them, and a quote may join records to a header.
         faults.append("not in the contract " + (f"{len(new):,} unknown" if contract.personal_columns else _listed(new)))
     if faults:
+        found_none = all(our is None for our in found)
         raise InputError(
             "the columns do not match the contract: " + "; ".join(faults),
             where=where,
-            cure=_cure(names, contract, found_none=len(new) == len(names)),
+            hint=hint() or _cure(names, contract, found_none=found_none, only_doubled=not missing and not new),
         )
     return Header(tuple(names), tuple(found))
+
+
+def _found(names: Sequence[str], ours: Mapping[str, str]) -> list[str | None]:
+    """Our name for each folded name in a file; `name [2]` is the second of a name, and the bare name the first then."""
+    times, seen = Counter(names), Counter[str]()
+    told_apart = {name for name in times if any(f"{name} [{number}]" in ours for number in range(1, times[name] + 1))}
+    found: list[str | None] = []
+    for name in names:
+        seen[name] += 1
+        numbered = ours.get(f"{name} [{seen[name]}]") if times[name] > 1 else None
+        is_free = seen[name] == 1 or (name != "" and name not in told_apart)
+        found.append(numbered or (ours.get(name) if is_free else None))
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -88,7 +140,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def _cure(names: Sequence[str], contract: Contract, *, found_none: bool) -> str:
+def _cure(names: Sequence[str], contract: Contract, *, found_none: bool, only_doubled: bool) -> str:
     format_ = contract.format
     if format_.is_delimited and len(names) == 1 and len(contract.columns) > 1:
         counts = {mark: names[0].count(mark) for mark in ";,\t|" if mark != format_.field_delimiter}
@@ -97,6 +149,8 @@ def _cure(names: Sequence[str], contract: Contract, *, found_none: bool) -> str:
             return f"is the delimiter {likely!r} rather than {format_.field_delimiter!r}? see format.delimiter"
     if any("\ufffd" in name or "\0" in name for name in names):
         return f"is the encoding {format_.encoding} right? see format.encoding"
+    if only_doubled:
+        return "tell the columns apart: source = 'NAME [1]', 'NAME [2]' … in the order of the file"
     if found_none:
         return "is the first line a header? see format.header, or name the columns under source or aliases"
     return "name it under aliases, allow it with missing = 'null' or new_columns = 'ignore', or mend the file"

@@ -1,8 +1,9 @@
 """From the bytes of one file to its records: text as received, numbered from 1, the header apart.
 
-A record is a line (CR, LF and CRLF, also mixed), several lines where quoted fields may hold line breaks, or, for
-Parquet, a row written as JSON. Blank lines are no records. Spark's own csv reader is not used: it takes columns by
-position, drops what it cannot read, and keeps no record as it was received.
+A record is a line (CR, LF and CRLF, also mixed), several lines where quoted fields may hold line breaks, or a row
+written as JSON: of Parquet, or a value of a line that is a list. Blank lines, delimiters apart, are no records. Spark's
+own csv reader is not used: it takes columns by position, drops what it cannot read, and keeps no record as it was
+received.
 """
 
 from __future__ import annotations
@@ -11,24 +12,35 @@ import codecs
 import contextlib
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, StructField
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.lake.store import MOMENTS_AS_TEXT, sql_text
-from otklik.row_faults import fails_on_a_row
-from otklik.sources.contract import CHARSETS, Contract, Format
-from otklik.sources.header import Header, given_header, match_header, split_header
-from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, Positioned, positioned
-from otklik.surroundings import surroundings_fault
+from otklik.platform_errors import platform_error
+from otklik.sources.characters import tidied
+from otklik.sources.contract import BLANKS, CHARSETS, LIST_COLUMNS, Contract, Format
+from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
+from otklik.sources.nested import nested_names
+from otklik.sources.parquet_facts import ParquetFacts, facts_of
+from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, Positioned, positioned, positioned_parts
+from otklik.sql_errors import fails_on_a_row
 
 _MOST_JSON_KEYS = 20_000
 _LINES_TRIED = 100
+#: So many lines behind the first one are tried as a header, where the first one is none.
+_LINES_TRIED_AS_HEADER = 20
+#: How a spreadsheet is told what stands between fields.
+_TELLS_DELIMITER = re.compile(r'^\ufeff?"?sep=.?"?[;,\t ]*$', re.IGNORECASE)
+#: Encodings in which each byte is a character.
+_ONE_BYTE_EACH = frozenset(CHARSETS) - {
+    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "ascii", "gb18030", "shift_jis", "euc_kr",
+}  # fmt: skip
 #: Down to this many digits after the point Java writes a decimal without an exponent, whatever it is.
 _PLAIN_SCALE = 6
 
@@ -66,6 +78,8 @@ def read_records(spark: SparkSession, path: str, contract: Contract) -> Records:
             return _read_parquet(spark, path, contract, where)
         if contract.format.kind == "json_lines":
             return _read_json_lines(spark, path, contract, where)
+        if contract.format.kind == "list":
+            return _read_lists(spark, path, contract, where)
         return _read_delimited(spark, path, contract, where)
 
 
@@ -81,7 +95,7 @@ def clear_faults(where: str) -> Iterator[None]:
         raise
     except Exception as fault:
         # Spark's own faults come as its exceptions or, from inside a read, as the gateway's.
-        clear = surroundings_fault(fault, where) or _clear_fault(fault, where)
+        clear = platform_error(fault, where) or _clear_fault(fault, where)
         if clear is None:
             raise
         raise clear from None
@@ -99,15 +113,37 @@ def _clear_fault(fault: Exception, where: str) -> OtklikError | None:
         return InputError(
             "cannot be read to its end: damaged, cut short, or not of the declared kind",
             where=where,
-            cure="fetch the file again, and compare format.kind of the contract",
+            hint="fetch the file again, and compare format.kind of the contract",
         )
     if "PATH_NOT_FOUND" in text or "FILE_NOT_EXIST" in text:
-        return InputError("no such file", where=where, cure="check the path")
+        return InputError("no such file", where=where, hint="check the path")
     if fails_on_a_row(fault):
         return ConfigurationError(
             "a row rule of the contract fails on some row instead of answering true or false",
             where=where,
-            cure="use try_cast, try_divide, try_to_timestamp … in rules.holds",
+            hint="use try_cast, try_divide, try_to_timestamp … in rules.holds",
+        )
+    return _unreadable(text, where)
+
+
+def _unreadable(text: str, where: str) -> OtklikError | None:
+    """The clear line for what Spark says of a file whose types or columns it does not take."""
+    if "TIMESTAMP(NANOS" in text:
+        return InputError(
+            "holds times in nanoseconds, which this Spark does not read",
+            where=where,
+            hint="write them in microseconds (pandas: to_parquet(…, coerce_timestamps='us'))",
+        )
+    if "COLUMN_ALREADY_EXISTS" in text or "AMBIGUOUS_REFERENCE" in text:
+        return InputError(
+            "has columns whose names differ in nothing but case", where=where, hint="rename one of them in the file"
+        )
+    condition = re.search(r"\[(_?[A-Z][A-Z0-9_]{3,}(?:\.[A-Z0-9_]+)*)\]", text)
+    if condition and not condition[1].startswith("INTERNAL_ERROR"):
+        return InputError(
+            f"Spark cannot read it: {condition[1]}",
+            where=where,
+            hint="write the file again with plain types (texts, numbers, booleans, dates, times), or as csv",
         )
     return None
 
@@ -115,66 +151,136 @@ def _clear_fault(fault: Exception, where: str) -> OtklikError | None:
 def _read_delimited(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
     format_ = contract.format
     lines = _lines(spark, path, format_, where)
-    records = _assembled(positioned(lines).lines, format_) if format_.multiline else positioned(_not_blank(lines))
+    wanted = format_.skip_lines + format_.header_lines + _LINES_TRIED_AS_HEADER
+    if format_.multiline:
+        records = _assembled(positioned(lines).lines, format_, wanted)
+    else:
+        records = positioned(_not_blank(lines, format_), wanted)
+    # The first line may tell a spreadsheet the delimiter.
+    above = format_.skip_lines + bool(records.top and _TELLS_DELIMITER.match(records.top[0].record))
     if not format_.header:
-        if not records.count:
-            raise InputError("holds no records", where=where, cure="fetch the file again")
-        return Records(given_header(contract), _numbered_from(records, 1), where)
-    if not records.count:
-        raise InputError("holds no header and no records", where=where, cure="fetch the file again")
-    first = records.first
-    if first is None or first.has_invalid_bytes or "\0" in first.record:
+        if records.count <= above + format_.footer:
+            raise InputError("holds no records", where=where, hint="fetch the file again")
+        return Records(given_header(contract), _numbered_from(records, 1 - above, format_.footer), where)
+    header_lines = records.top[above : above + format_.header_lines]
+    if len(header_lines) < format_.header_lines:
+        raise InputError("holds no header and no records", where=where, hint="fetch the file again")
+    if any(line.has_invalid_bytes or "\0" in line.record for line in header_lines):
         raise InputError(
-            f"the header is not text in {format_.encoding}", where=where, cure="correct format.encoding of the contract"
+            f"the header is not text in {format_.encoding}", where=where, hint="correct format.encoding of the contract"
         )
-    header = match_header(split_header(first.record, format_), contract, where)
-    if records.count < 2:
-        raise InputError("holds a header and no records", where=where, cure="fetch the file again")
-    return Records(header, _numbered_from(records, 0), where)
+    names = joined_header([split_header(line.record, format_) for line in header_lines])
+    header = match_header(names, contract, where, hint=lambda: _header_hint(records.top, contract, above))
+    last_above = above + format_.header_lines
+    if records.count <= last_above + format_.footer:
+        raise InputError("holds a header and no records", where=where, hint="fetch the file again")
+    return Records(header, _numbered_from(records, 1 - last_above, format_.footer), where)
+
+
+def _header_hint(top: Sequence[Row], contract: Contract, above: int) -> str:
+    """What to do about a header that does not fit, where the lines behind it tell; else nothing."""
+    format_ = contract.format
+    if format_.quote and not format_.multiline and top[above].record.count(format_.quote) % 2:
+        return "a name in quotes goes on in the next line: set format.multiline = true"
+    for place, line in enumerate(top):
+        with contextlib.suppress(InputError):
+            match_header(split_header(line.record, format_), contract, "")
+            if place > above:
+                return f"the header stands below {place} other lines: set format.skip_lines = {place}"
+            if place < above:
+                return f"the header stands below {place} other lines: set format.skip_lines = {place}, not {above}"
+    return ""
 
 
 def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
-    records = positioned(_not_blank(_lines(spark, path, contract.format, where)))
+    records = positioned(_not_blank(_lines(spark, path, contract.format, where), contract.format))
     if not records.count:
-        raise InputError("holds no records", where=where, cure="fetch the file again")
+        raise InputError("holds no records", where=where, hint="fetch the file again")
     frame = _numbered_from(records, 1)
-    keys = (
-        frame.select(F.explode(F.json_object_keys("record")).alias("key")).distinct().limit(_MOST_JSON_KEYS).collect()
+    if records.top[0].record.strip(BLANKS).startswith("["):
+        raise InputError(
+            "is one JSON array, and not a JSON object per line",
+            where=where,
+            hint="write one object per line (jq -c '.[]' does)",
+        )
+    keys = frame.select(F.explode(F.json_object_keys(tidied(F.col("record")))).alias("key")).distinct()
+    names = sorted(row.key for row in keys.limit(_MOST_JSON_KEYS).collect())
+    if not names:
+        raise InputError("holds no JSON object in any line", where=where, hint="correct format.kind of the contract")
+    nested = nested_names(names, contract)
+    names = [*(name for name in names if name not in nested.values()), *nested]
+    return Records(match_header(names, contract, where, is_record_wise=True), frame, where)
+
+
+def _read_lists(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
+    """Each value of each line is a record, written as JSON with the numbers of its line and of its place in it."""
+    lines = _not_blank(_lines(spark, path, contract.format, where), contract.format)
+    parts, count = positioned_parts(lines, values_of_list(contract.format))
+    if not count:
+        raise InputError("holds no records", where=where, hint="fetch the file again")
+    line, place, value = LIST_COLUMNS
+    record = F.struct((F.col("_line") + 1).alias(line), (F.col("_place") + 1).alias(place), F.col("_part").alias(value))
+    frame = parts.select(
+        F.to_json(record).alias("record"), (F.col("_position") + 1).alias("record_no"), "has_invalid_bytes"
     )
-    if not keys:
-        raise InputError("holds no JSON object in any line", where=where, cure="correct format.kind of the contract")
-    return Records(match_header(sorted(row.key for row in keys), contract, where), frame, where)
+    wanted = [name for name in LIST_COLUMNS if name in map(contract.name_in_file, contract.columns)]
+    return Records(match_header(wanted, contract, where), frame, where)
 
 
 def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
-    rows = spark.read.option("parquet.page.verify-checksum.enabled", "true").parquet(literal_path(path))
+    facts = facts_of(path)
+    calendar = "LEGACY" if facts.has_old_calendar else "CORRECTED"
+    reader = spark.read.option("parquet.page.verify-checksum.enabled", "true")
+    reader = reader.option("datetimeRebaseMode", calendar).option("int96RebaseMode", calendar)
+    rows = reader.parquet(literal_path(path))
     header = match_header(rows.columns, contract, where)
     options = {"ignoreNullFields": "false", **MOMENTS_AS_TEXT}
     lines = rows.select(
-        F.to_json(F.struct(*map(_written_plainly, rows.schema)), options).alias("record"),
+        F.to_json(F.struct(*(_written_plainly(field, facts) for field in rows.schema)), options).alias("record"),
         F.lit(False).alias("has_invalid_bytes"),
         F.col("_metadata.file_block_start").alias(BLOCK_START),
         F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
     )
     records = positioned(lines)
     if not records.count:
-        raise InputError("holds no records", where=where, cure="fetch the file again")
+        raise InputError("holds no records", where=where, hint="fetch the file again")
     return Records(header, _numbered_from(records, 1), where)
 
 
-def _written_plainly(field: StructField) -> Column:
-    """A column of Parquet such that small fractions have no exponent, from which no decimal is read."""
-    column = F.col("`{}`".format(field.name.replace("`", "``")))
+def _with_blocks(text: DataFrame) -> DataFrame:
+    """The values of a text file, and the block that each was read from."""
+    return text.select(
+        "value",
+        F.col("_metadata.file_block_start").alias(BLOCK_START),
+        F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
+    )
+
+
+def _written_plainly(field: StructField, facts: ParquetFacts) -> Column:
+    """A column of Parquet as JSON is to have it.
+
+    Small fractions without an exponent, from which no decimal is read; nanoseconds, which Spark hands out as numbers,
+    as a time of microseconds.
+    """
+    name = "`{}`".format(field.name.replace("`", "``"))
+    column = F.col(name)
     if isinstance(field.dataType, DecimalType) and field.dataType.scale > _PLAIN_SCALE:
         return column.cast("string").alias(field.name)
+    if field.name in facts.nanoseconds:
+        moment = F.expr(f"timestamp_micros(({name} - pmod({name}, 1000L)) div 1000)")
+        is_local = not facts.nanoseconds[field.name]
+        return (moment.cast("timestamp_ntz") if is_local else moment).alias(field.name)
     return column
 
 
-def _numbered_from(records: Positioned, first: int) -> DataFrame:
-    """record, record_no, has_invalid_bytes; the record at position 0 has the number `first`, and 0 is a header."""
-    return records.lines.select("record", (F.col("_position") + first).alias("record_no"), "has_invalid_bytes").where(
-        "record_no > 0"
-    )
+def _numbered_from(records: Positioned, first: int, footer: int = 0) -> DataFrame:
+    """record, record_no, has_invalid_bytes; the record at position 0 has the number `first`, and records from 1 count.
+
+    So many lines at the end as `footer` says are left out.
+    """
+    numbered = records.lines.select("record", (F.col("_position") + first).alias("record_no"), "has_invalid_bytes")
+    rows = numbered.where("record_no > 0")
+    return rows.where(F.col("record_no") < records.count + first - footer) if footer else rows
 
 
 def _lines(spark: SparkSession, path: str, format_: Format, where: str) -> DataFrame:
@@ -188,11 +294,7 @@ def _lines(spark: SparkSession, path: str, format_: Format, where: str) -> DataF
     reader = spark.read
     if is_wide or format_.multiline:
         reader = reader.option("lineSep", "\n").option("encoding", CHARSETS[encoding])
-    text = reader.text(literal_path(path)).select(
-        "value",
-        F.col("_metadata.file_block_start").alias(BLOCK_START),
-        F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
-    )
+    text = _with_blocks(reader.text(literal_path(path)))
     decoded = text.select(*_decoded(encoding), BLOCK_START, BLOCK_LENGTH)
     if not (is_wide or format_.multiline):
         return decoded
@@ -208,6 +310,11 @@ def _decoded(encoding: str) -> list[Column]:
         record = F.when(is_valid, value).otherwise(F.make_valid_utf8(value))
         return [record.alias("record"), (~is_valid).alias("has_invalid_bytes")]
     record = F.decode(value.cast("binary"), CHARSETS[encoding])
+    if encoding in _ONE_BYTE_EACH:
+        # In a code page letters hardly ever stand as utf-8 has them: the line is from a file of another encoding.
+        is_utf8 = F.is_valid_utf8(value) & (F.octet_length(value) != F.char_length(value))
+        has_invalid = is_utf8 | F.contains(record, F.lit("\ufffd"))
+        return [F.when(is_utf8, value).otherwise(record).alias("record"), has_invalid.alias("has_invalid_bytes")]
     if encoding.startswith("utf-16"):
         # A byte-order mark stands at the start of the file; elsewhere at the start of a line U+FEFF means nothing.
         record = F.regexp_replace(record, "^\ufeff", "")
@@ -227,19 +334,19 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
         raise InputError(
             f"is encoded in utf-16, the contract says {format_.encoding}",
             where=where,
-            cure="set format.encoding = 'utf-16'",
+            hint="set format.encoding = 'utf-16'",
         )
     if format_.encoding == "utf-16" and not order and mark:
         raise InputError(
             "is declared as utf-16 but has no byte-order mark",
             where=where,
-            cure="set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
+            hint="set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
         )
     if not format_.encoding.startswith(("utf", "ascii")) and _is_utf8(spark, path):
         raise InputError(
             f"is encoded in utf-8, the contract says {format_.encoding}",
             where=where,
-            cure="set format.encoding = 'utf-8'",
+            hint="set format.encoding = 'utf-8'",
         )
     return order or format_.encoding
 
@@ -280,11 +387,16 @@ def _cut_at_carriage_returns(lines: DataFrame) -> DataFrame:
     )
 
 
-def _not_blank(lines: DataFrame) -> DataFrame:
-    return lines.where(F.trim(F.col("record")) != "")
+def _not_blank(lines: DataFrame, format_: Format) -> DataFrame:
+    return lines.where(~_is_blank(F.col("record"), format_))
 
 
-def _assembled(lines: DataFrame, format_: Format) -> Positioned:
+def _is_blank(record: Column, format_: Format) -> Column:
+    """Whether nothing stands in a line: as a spreadsheet writes rows below the last one, delimiters are nothing."""
+    return F.btrim(record, F.lit(f" \x1a{format_.field_delimiter}" if format_.is_delimited else " \x1a")) == ""
+
+
+def _assembled(lines: DataFrame, format_: Format, wanted: int) -> Positioned:
     """Records from the lines of a file whose quoted fields may hold line breaks, as RFC 4180 has it.
 
     A record ends with the first line at which the number of quotes so far is even. A quote that is still open at the
@@ -296,6 +408,7 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
     Args:
         lines: record, terminator, has_invalid_bytes, _position, all lines of the file.
         format_: for quote and escape.
+        wanted: how many of the first records.
 
     Returns:
         The records: record, has_invalid_bytes, _position (of the record among records).
@@ -304,7 +417,7 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
     before = in_order.rowsBetween(Window.unboundedPreceding, -1)
     whole = Window.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     counted = lines.withColumn("_quotes", quote_count(F.col("record"), format_)).withColumn(
-        "_is_blank", F.trim(F.col("record")) == ""
+        "_is_blank", _is_blank(F.col("record"), format_)
     )
     marked = (
         counted.withColumn("_is_inside", F.coalesce(F.sum("_quotes").over(before), F.lit(0)) % 2 == 1)
@@ -332,7 +445,7 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
         F.exists("parts", lambda part: part.has_invalid_bytes).alias("has_invalid_bytes"),
     )
     lines_of_it = F.transform(
-        F.filter("parts", lambda part: F.trim(part.record) != ""),
+        F.filter("parts", lambda part: ~_is_blank(part.record, format_)),
         lambda part: F.struct(
             part["_position"].alias("_line"),
             part["record"].alias("record"),
@@ -343,9 +456,12 @@ def _assembled(lines: DataFrame, format_: Format) -> Positioned:
     records = per_record.select(F.inline(F.when(is_sound, F.array(as_one)).otherwise(lines_of_it))).select(
         "record", "has_invalid_bytes", position.alias("_position")
     )
+    if format_.footer:
+        top = records.where(F.col("_position") < wanted).orderBy("_position").collect()
+        return Positioned(records, records.count(), top)
     # Whole records are counted as far as anybody asks: is there a header, and a record behind it?
-    begin = records.where("_position < 2").orderBy("_position").collect()
-    return Positioned(records, len(begin), begin[0] if begin else None)
+    top = records.where(F.col("_position") <= wanted).orderBy("_position").collect()
+    return Positioned(records, len(top), top)
 
 
 def quoted_text(format_: Format) -> str:
@@ -357,12 +473,30 @@ def quoted_text(format_: Format) -> str:
     return f"{quote}(?:[^{quote}{escape}]++|{escape}(?s:.)|{quote}{quote})*+{quote}"
 
 
-def field_count(format_: Format) -> str:
-    """The number of fields of the delimited `_record`, as SQL; a quote inside an unquoted field is just a character."""
+def values_of_list(format_: Format) -> Column:
+    """The values in a line `record`: between delimiters, quotes taken off; an empty one at the end is none."""
+    delimiter, quote = re.escape(format_.field_delimiter), format_.quote
+    blanks = "" if format_.field_delimiter == " " else " *+"
+    if not quote:
+        return F.filter(F.split("record", delimiter), lambda value: F.trim(value) != "")
+    value = rf"(?:^|{delimiter}){blanks}({quoted_text(format_)}|[^{delimiter}]*+)"
+    found = F.regexp_extract_all("record", F.lit(value), F.lit(1))
+    bare = F.transform(
+        found,
+        lambda value: F.when(
+            F.startswith(value, F.lit(quote)) & F.endswith(value, F.lit(quote)) & (F.length(value) > 1),
+            F.replace(F.substring(value, F.lit(2), F.length(value) - 2), F.lit(quote * 2), F.lit(quote)),
+        ).otherwise(value),
+    )
+    return F.filter(bare, lambda value: F.trim(value) != "")
+
+
+def field_count(format_: Format, record: str = "_record") -> str:
+    """The number of fields of a delimited record, as SQL; a quote inside an unquoted field is just a character."""
     delimiter = re.escape(format_.field_delimiter)
     blanks = "" if format_.field_delimiter == " " else " *+"
     quoted = sql_text(f"(^|{delimiter}){blanks}{quoted_text(format_)}")
-    bare = f"regexp_replace(_record, {quoted}, '$1')" if format_.quote else "_record"
+    bare = f"regexp_replace({record}, {quoted}, '$1')" if format_.quote else record
     return f"size(split({bare}, {sql_text(delimiter)}))"
 
 

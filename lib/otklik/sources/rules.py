@@ -40,9 +40,9 @@ def check_rules(spark: SparkSession, contract: Contract) -> None:
     """Try the contract's rules on an empty table.
 
     Raises:
-        ConfigurationError: naming every rule that is no predicate over the contract's columns, and every one that may
-            fail on a text of a contract with personal columns: in a record whose fields are shifted, a personal value
-            stands in any column.
+        ConfigurationError: naming every rule that is not a predicate over the contract's columns, and every one that
+            may fail on a text of a contract with personal columns: in a record whose fields are shifted, a personal
+            value stands in any column.
     """
     schema = ", ".join(f"`{name}` {spark_type(column.type)}" for name, column in contract.columns.items())
     empty = frame_of(spark, [], schema)
@@ -56,9 +56,9 @@ def check_rules(spark: SparkSession, contract: Contract) -> None:
     ]
     if faults:
         raise ConfigurationError(
-            f"rules that cannot be asked: {'; '.join(faults)}",
+            f"invalid rules: {'; '.join(faults)}",
             where=f"source {contract.name}",
-            cure="correct rules.holds in the contract: true or false for one row, from its columns alone",
+            hint="correct rules.holds in the contract: true or false for one row, from its columns alone",
         )
 
 
@@ -101,5 +101,5 @@ def _analysed(frame: DataFrame) -> str:
 
 
 def _without_texts(rule: Rule) -> str:
-    """The rule, its quoted texts empty: what stands in them is no SQL."""
+    """The rule, its quoted texts empty: what stands in them is not SQL."""
     return re.sub(r"'(?:[^'\\]|\\.)*'", "''", rule.holds)

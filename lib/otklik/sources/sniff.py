@@ -10,10 +10,12 @@ import json
 import re
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from otklik.errors import InputError
+from otklik.sources.contract import LIST_COLUMNS
+from otklik.sources.signatures import HEAD_BYTES, other_kind
 
 _DELIMITERS = (";", ",", "\t", "|")
 _CYRILLIC_PAGES = ("cp1251", "koi8-r", "cp866")
@@ -59,6 +61,13 @@ _RUSSIAN = dict(
         strict=True,
     )
 )
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+_TELLS_DELIMITER = re.compile(r'^"?sep=(.)"?[;,\t ]*(?:\r\n|\r|\n)', re.IGNORECASE)
+_TOTAL = re.compile(r"^(?:итого|всего|(?:grand |sub)?total|барлығы|жиыны)(?!\w)", re.IGNORECASE)
+#: At most so many lines are taken for a title above the header, or for sums and remarks below the last row.
+_MOST_AROUND = 20
+#: So many lines must differ in length before they are taken for lists, and not for a table with slips.
+_FEWEST_LISTS = 10
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NUMBER_OR_DATE = re.compile(r"^[+-]?[\d][\d\s.,:/-]*$")
 
@@ -68,7 +77,7 @@ class Sample:
     """The beginning of a file as rows of texts.
 
     Attributes:
-        kind: csv, tsv, json_lines or parquet.
+        kind: csv, tsv, list, json_lines or parquet.
         encoding: Python's name of it.
         delimiter: between fields; empty where no mark stands there.
         has_quotes, is_multiline, has_header: how it is written.
@@ -76,6 +85,10 @@ class Sample:
         rows: the fields of each row, as many as there are names; None where a row lacks one.
         is_whole: whether the sample is the whole file.
         types: of the columns, where the file itself declares them; None where it says nothing but text.
+        skip_lines, footer: lines above the header and below the last row that are no rows.
+        records: all that were seen, rejected ones among them; 0 where none are rejected.
+        rejected: rows that ingest will reject: of another number of fields, or in another encoding.
+        remarks: what a person should know of it, none of it personal.
     """
 
     kind: str
@@ -88,13 +101,18 @@ class Sample:
     rows: list[list[str | None]]
     is_whole: bool
     types: tuple[str | None, ...] = ()
+    skip_lines: int = 0
+    footer: int = 0
+    records: int = 0
+    rejected: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def read_sample(path: Path, sample_bytes: int) -> Sample:
     """Read the beginning of a file and guess how it is written.
 
     Raises:
-        InputError: if it cannot be read, is empty, or is no text of rows.
+        InputError: if it cannot be read, is empty, or is not text of rows.
     """
     content, is_whole = _beginning(path, sample_bytes)
     encoding = guess_encoding(content)
@@ -102,11 +120,18 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
     if not is_whole:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
     if len(_CONTROLS.findall(text)) > len(text) / 1000:
-        raise InputError("is no text", where=path.name, cure="export it as csv in utf-8")
+        raise InputError("is not text", where=path.name, hint="export it as csv in utf-8")
     first = text.lstrip()[:1]
     if first == "{":
         return _json_sample(text, encoding, is_whole, path.name)
-    return _delimited_sample(text, encoding, is_whole, path.name)
+    if first == "[" and text.lstrip()[1:].lstrip()[:1] in ("{", "]"):
+        raise InputError("is one JSON array", where=path.name, hint="write one object per line (jq -c '.[]' does)")
+    sample = _delimited_sample(text, encoding, is_whole, path.name)
+    strange = _strange_lines(content, encoding)
+    if not strange:
+        return sample
+    remark = f"{strange:,} lines are not {encoding}: they come from a file of another encoding, and are rejected"
+    return replace(sample, rejected=sample.rejected + strange, remarks=(*sample.remarks, remark))
 
 
 def guess_encoding(content: bytes) -> str:
@@ -121,8 +146,36 @@ def guess_encoding(content: bytes) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(content)
     except UnicodeDecodeError:
-        return _guess_code_page(content)
+        # A few damaged or foreign lines do not make a code page of all others.
+        strange = _lines_of_code_page(content)
+        return "utf-8" if len(strange) * 2 < sum(map(_has_letters, content.split(b"\n"))) else _guess_code_page(content)
     return "utf-8"
+
+
+def _has_letters(line: bytes) -> bool:
+    return not line.isascii()
+
+
+def _lines_of_code_page(content: bytes) -> list[bytes]:
+    """The lines that are no utf-8; the last one, which may be cut, apart."""
+    return [line for line in content.split(b"\n")[:-1] if not line.isascii() and not _is_utf8(line)]
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _strange_lines(content: bytes, encoding: str) -> int:
+    """How many lines are of another encoding: no utf-8 where the file is, or utf-8 among lines of a code page."""
+    if encoding == "utf-8":
+        return len(_lines_of_code_page(content))
+    if encoding.startswith("utf-16"):
+        return 0
+    return sum(not line.isascii() and _is_utf8(line) for line in content.split(b"\n")[:-1])
 
 
 def _guess_code_page(content: bytes) -> str:
@@ -155,34 +208,46 @@ def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
             unpacked = gzip.GzipFile(fileobj=packed) if path.name.endswith(".gz") else packed
             content = unpacked.read(sample_bytes + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError("the gzip is cut short or damaged", where=path.name, cure="fetch the file again") from None
+        raise InputError("the gzip is cut short or damaged", where=path.name, hint="fetch the file again") from None
     except FileNotFoundError:
-        raise InputError("no such file", where=str(path), cure="check the path") from None
+        raise InputError("no such file", where=str(path), hint="check the path") from None
     except OSError as fault:
-        raise InputError(f"cannot be read: {fault.strerror}", where=str(path), cure="give the path of a file") from None
+        raise InputError(f"cannot be read: {fault.strerror}", where=str(path), hint="give the path of a file") from None
     if not content.strip():
-        raise InputError("is empty", where=path.name, cure="fetch the file again")
-    if content.startswith((b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")):
-        raise InputError("is no text file", where=path.name, cure="export it as csv; a Parquet file must not be packed")
+        raise InputError("is empty", where=path.name, hint="fetch the file again")
+    what = other_kind(content[:HEAD_BYTES])
+    if what is not None:
+        raise InputError(
+            f"is {what}, no text of rows", where=path.name, hint="export it as csv; a Parquet file must not be packed"
+        )
     return content[:sample_bytes], len(content) <= sample_bytes
 
 
 def _json_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
     objects = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    broken = 0
+    for number, line in enumerate(_LINE_ENDS.split(text), start=1):
         if not line.strip():
             continue
         try:
-            value = json.loads(line, parse_float=str, parse_int=str)
+            value = json.loads(line.strip("\ufeff"), parse_float=str, parse_int=str)
         except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict):
             objects.append(value)
         elif number == 1:
-            raise InputError("the first line is no whole JSON object", where=where, cure="write one object per line")
+            raise InputError(
+                "the first line is not a complete JSON object", where=where, hint="write one object per line"
+            )
+        else:
+            broken += 1
     names = list(dict.fromkeys(name for value in objects for name in value))
     rows = [[_json_text(value.get(name)) for name in names] for value in objects]
-    return Sample("json_lines", encoding, "", False, False, True, names, rows, is_whole)
+    remarks = (f"{broken:,} lines are no JSON object, and are rejected",) if broken else ()
+    return Sample(
+        "json_lines", encoding, "", False, False, True, names, rows, is_whole,
+        records=len(rows) + broken, rejected=broken, remarks=remarks,
+    )  # fmt: skip
 
 
 def _json_text(value: object) -> str | None:
@@ -192,23 +257,120 @@ def _json_text(value: object) -> str | None:
 
 
 def _delimited_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
-    delimiter = _guess_delimiter(text)
+    told = _TELLS_DELIMITER.match(text)
+    if told is None and (lists := _list_sample(text, encoding, is_whole)):
+        return lists
+    text = text[told.end() :] if told else text
+    delimiter = told[1] if told else _guess_delimiter(text)
     rows = _split(text, delimiter, quoted=True)
     plain = _split(text, delimiter, quoted=False)
     has_quotes = '"' in text and _evenness(rows) >= _evenness(plain)
     rows = rows if has_quotes else plain
     if not rows:
-        raise InputError("holds no rows", where=where, cure="fetch the file again")
+        raise InputError("holds no rows", where=where, hint="fetch the file again")
     width = Counter(map(len, rows)).most_common(1)[0][0]
+    above = _lines_above(rows, width)
+    title, rows = rows[:above], rows[above:]
     has_header = len(rows) > 1 and _is_header(rows[0], rows[1:], width)
+    if not has_header and above:
+        title, rows, above = [], [*title, *rows], 0
     names = rows[0] if has_header else [f"column_{n}" for n in range(1, width + 1)]
-    body = [[*row, *[None] * (len(names) - len(row))][: len(names)] for row in (rows[1:] if has_header else rows)]
+    body = rows[1:] if has_header else rows
     if not is_whole:
         # The last row may be cut.
         body = body[:-1] or body
+    footer = _lines_below(body, width) if is_whole else 0
+    body = body[: len(body) - footer]
+    again = [row for row in body if has_header and row == names]
+    body = [row for row in body if not has_header or row != names]
+    ragged = [row for row in body if len(row) < len(names) or any(field.strip() for field in row[len(names) :])]
+    padded = [[*row, *[None] * (len(names) - len(row))][: len(names)] for row in body]
+    names, padded, unnamed = _without_nameless(names, padded)
     is_multiline = has_quotes and any(re.search(r"[\r\n]", field or "") for row in rows for field in row)
-    kind = "tsv" if delimiter == "\t" else "csv"
-    return Sample(kind, encoding, delimiter, has_quotes, is_multiline, has_header, names, body, is_whole)
+    remarks = {
+        f"{len(title):,} lines above the header are left out: a title?": bool(title),
+        f"{footer:,} lines below the rows are left out: sums or remarks?": footer > 0,
+        f"the header stands again in {len(again):,} rows, which are rejected": bool(again),
+        f"{len(ragged):,} rows have another number of fields than the header, and are rejected": bool(ragged),
+        f"columns with values and without a name are left out: {unnamed}": unnamed > 0,
+    }
+    return Sample(
+        "tsv" if delimiter == "\t" else "csv",
+        encoding,
+        delimiter,
+        has_quotes,
+        is_multiline,
+        has_header,
+        _told_apart(names),
+        padded,
+        is_whole,
+        skip_lines=above,
+        footer=footer,
+        records=len(body) + len(again),
+        rejected=len(again) + len(ragged),
+        remarks=tuple(remark for remark, holds in remarks.items() if holds),
+    )
+
+
+def _list_sample(text: str, encoding: str, is_whole: bool) -> Sample | None:
+    """Lines that are lists of any length: few values that come again and again. None where they are something else."""
+    for delimiter in _DELIMITERS:
+        rows = _split(text, delimiter, quoted=True)
+        values = [value.strip() for row in rows for value in row if value.strip()]
+        _, commonest = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
+        has_lists = sum(len(row) > 1 for row in rows) > len(rows) / 2
+        is_uneven = len(rows) >= _FEWEST_LISTS and commonest < len(rows) / 2
+        if has_lists and is_uneven and len(set(values)) < len(values) / 2:
+            parts: list[list[str | None]] = [
+                [str(line), str(place), value]
+                for line, row in enumerate(rows if is_whole else rows[:-1], start=1)
+                for place, value in enumerate(filter(str.strip, row), start=1)
+            ]
+            return Sample("list", encoding, delimiter, '"' in text, False, False, list(LIST_COLUMNS), parts, is_whole)
+    return None
+
+
+def _lines_above(rows: list[list[str]], width: int) -> int:
+    """How many of the first rows are a title and other prose: of fewer fields than most, or of a single one."""
+    for place, row in enumerate(rows[:_MOST_AROUND]):
+        filled = sum(bool(field.strip()) for field in row)
+        if len(row) == width and (filled > 1 or width == 1):
+            return place if len(rows) - place > 1 else 0
+    return 0
+
+
+def _lines_below(body: list[list[str]], width: int) -> int:
+    """How many of the last rows are sums or remarks."""
+    count = 0
+    while count < min(_MOST_AROUND, len(body) - 1):
+        row = body[-1 - count]
+        first = next(field.strip() for field in row if field.strip())
+        is_remark = len(row) == 1 and width > 2
+        if not (is_remark or (width > 1 and _TOTAL.match(first))):
+            break
+        count += 1
+    return count
+
+
+def _without_nameless(names: list[str], rows: list[list[str | None]]) -> tuple[list[str], list[list[str | None]], int]:
+    """Without columns that have no name, but for a single one that has values; how many of those go that have some."""
+    filled = [
+        place
+        for place, name in enumerate(names)
+        if not name.strip() and any((row[place] or "").strip() for row in rows)
+    ]
+    kept = [place for place, name in enumerate(names) if name.strip() or filled == [place]]
+    gone = 0 if len(filled) == 1 else len(filled)
+    return [names[place] for place in kept], [[row[place] for place in kept] for row in rows], gone
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """The names with a number, [1], [2] …, where one stands several times."""
+    bare = [name.strip() for name in names]
+    return [
+        f"{name} [{bare[: place + 1].count(name)}]" if bare.count(name) > 1 else names[place]
+        for place, name in enumerate(bare)
+    ]
 
 
 def _guess_delimiter(text: str) -> str:
@@ -247,12 +409,17 @@ def _split(text: str, delimiter: str, *, quoted: bool, most: int | None = None) 
 
 
 def _is_header(first: list[str], others: list[list[str]], width: int) -> bool:
-    """Whether a first row is names: none empty, doubled or a number, none a value of its own column."""
+    """Whether a first row is names: none a number or a value of its own column, doubled only above numbers or dates."""
     names = [name.strip() for name in first]
-    if len(names) != width or any(_NUMBER_OR_DATE.match(name) for name in names):
+    if len(names) != width or any(_NUMBER_OR_DATE.match(name) for name in names) or not any(names):
         return False
-    if sum(not name for name in names) > 1 or len(set(names)) < len(names):
+    columns = [[row[place].strip() for row in others[:500] if place < len(row)] for place in range(width)]
+    of_named = [values for name, values in zip(names, columns, strict=True) if name]
+    is_above_numbers = any(all(_NUMBER_OR_DATE.match(text) for text in values if text) for values in of_named)
+    empty = [values for name, values in zip(names, columns, strict=True) if not name]
+    has_odd_names = len(set(filter(None, names))) < len(of_named) or sum(any(values) for values in empty) > 1
+    if has_odd_names and not is_above_numbers:
         return False
-    return not any(
-        row[place].strip() == name for row in others[:500] for place, name in enumerate(names[: len(row)]) if name
-    )
+    # The header may stand again further below.
+    rows = [row for row in others[:500] if row != first]
+    return not any(row[place].strip() == name for row in rows for place, name in enumerate(names[: len(row)]) if name)

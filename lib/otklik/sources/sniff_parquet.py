@@ -35,9 +35,9 @@ def read_parquet_sample(path: Path) -> Sample:
             schema, count = file.schema_arrow, file.metadata.num_rows
             rows = next(file.iter_batches(batch_size=_ROWS), None)
     except (OSError, pa.ArrowException):
-        raise InputError("is no whole Parquet file", where=path.name, cure="fetch it again") from None
+        raise InputError("truncated or corrupt Parquet file", where=path.name, hint="fetch it again") from None
     if rows is None or not rows.num_rows:
-        raise InputError("holds no rows", where=path.name, cure="fetch the file again")
+        raise InputError("holds no rows", where=path.name, hint="fetch the file again")
     columns = [_texts(column) for column in rows.columns]
     return Sample(
         kind="parquet",

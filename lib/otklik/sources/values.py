@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from otklik.lake.store import LOCAL_TIME_PATTERN, TIME_PATTERN
-from otklik.sources.contract import BLANKS, ZONE_LETTERS, Format
+from otklik.sources.contract import BLANKS, EPOCH_FORMATS, ZONE_LETTERS, Format, without_quoted
 
-#: Read as boolean, in any case.
-TRUE_TOKENS = ("true", "t", "yes", "y", "1", "да")
-FALSE_TOKENS = ("false", "f", "no", "n", "0", "нет")
+#: Read as boolean, in any case: words, and what spreadsheets write in English, Russian, Kazakh, German, French,
+#: Spanish, Italian, Portuguese and Turkish.
+TRUE_TOKENS = (
+    "true", "t", "yes", "y", "1", "да", "истина", "иә", "ақиқат", "wahr", "ja", "vrai", "oui", "verdadero", "vero",
+    "verdadeiro", "doğru",
+)  # fmt: skip
+FALSE_TOKENS = (
+    "false", "f", "no", "n", "0", "нет", "ложь", "жоқ", "жалған", "falsch", "nein", "faux", "non", "falso", "yanlış",
+)  # fmt: skip
 
 #: Patterns that the cast reads exactly as the parser does, 10 times faster, where the text has this shape.
 _ISO_SHAPES = {
@@ -24,8 +31,41 @@ _ISO_SHAPES = {
     "yyyy-MM-dd'T'HH:mm:ssXXX": "____-__-__T__:__:__Z",
     "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX": "____-__-__T__:__:__.______Z",
 }
+#: A text as a formula of a spreadsheet.
+_FORMULA = '^="([^"]*)"$'
 #: 0001-01-01 and 9999-12-31 in seconds since 1970: outside, numbers are no times.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+_FIRST_TIME, _LAST_TIME = "TIMESTAMP'0001-01-01 00:00:00'", "TIMESTAMP'9999-12-31 23:59:59.999999'"
+#: Seconds up to the year 2103. What is less is no time in a finer unit (it would lie within some weeks of 1970), and
+#: where a finer unit is declared too, what is more is no time in this one.
+_MOST_SECONDS = 4_200_000_000
+_UNITS = {"epoch_seconds": 1, "epoch_millis": 1_000, "epoch_micros": 1_000_000}
+_FROM_UNIT = {
+    "epoch_seconds": F.timestamp_seconds,
+    "epoch_millis": F.timestamp_millis,
+    "epoch_micros": F.timestamp_micros,
+}
+
+#: Names of the months as texts have them, in English, Russian and Kazakh; Spark reads English ones only.
+_MONTHS = (
+    "jan(?:uary)?|янв(?:ар[ья])?|қаң(?:тар)?",
+    "feb(?:ruary)?|фев(?:р(?:ал[ья])?)?|ақп(?:ан)?",
+    "mar(?:ch)?|мар(?:та?)?|нау(?:рыз)?",
+    "apr(?:il)?|апр(?:ел[ья])?|сәу(?:ір)?",
+    "may|ма[йя]|мам(?:ыр)?",
+    "june?|июн[ья]?|мау(?:сым)?",
+    "july?|июл[ья]?|шіл(?:де)?",
+    "aug(?:ust)?|авг(?:уста?)?|там(?:ыз)?",
+    "sept?(?:ember)?|сен(?:т(?:ябр[ья])?)?|қыр(?:күйек)?",
+    "oct(?:ober)?|окт(?:ябр[ья])?|қаз(?:ан)?",
+    "nov(?:ember)?|ноя(?:б(?:р[ья])?)?|қар(?:аша)?",
+    "dec(?:ember)?|дек(?:абр[ья])?|жел(?:тоқсан)?",
+)
+_WEEKDAYS = (
+    "mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r(?:s(?:day)?)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?"
+    "|пн|пон(?:едельник)?|вт(?:орник)?|ср(?:еда)?|чт|четв(?:ерг)?|пт|пятн(?:ица)?|сб|суб(?:бота)?|вс|воск(?:ресенье)?"
+    "|дс|дүйсенбі|сс|сейсенбі|сәрсенбі|бс|бейсенбі|жм|жұма|сн|сенбі|жс|жексенбі"
+)
 
 
 def spark_type(type_: str) -> str:
@@ -35,9 +75,19 @@ def spark_type(type_: str) -> str:
     return type_.replace(" ", "").upper()
 
 
-def cleaned(text: Column, format_: Format) -> Column:
-    """The text of a field without outer blanks of any kind; null where it is a null token."""
-    trimmed = F.btrim(text, F.lit(BLANKS))
+def cleaned(text: Column, format_: Format, null_tokens: Column | None = None) -> Column:
+    """The text of a field without outer blanks of any kind; null where it is a null token.
+
+    A formula that is a text (`="0012"`) is that text: exports write so what a spreadsheet is not to take for a number.
+
+    Args:
+        text: as it was cut from the record.
+        format_: for the tokens of all columns.
+        null_tokens: ARRAY<STRING>, the tokens of this column in place of those of all.
+    """
+    trimmed = F.regexp_replace(F.btrim(text, F.lit(BLANKS)), _FORMULA, "$1")
+    if null_tokens is not None:
+        return F.when(~F.array_contains(null_tokens, trimmed), trimmed)
     if not format_.null_tokens:
         return trimmed
     return F.when(~trimmed.isin(format_.null_tokens), trimmed)
@@ -50,8 +100,9 @@ def typed(text: Column, type_: str, format_: Format) -> Column:
     - double: decimal notation, also with exponent; NaN, infinity and numbers beyond the range of doubles are none.
     - decimal(p,s): a number that would lose digits is none; zeros at the end of the fraction are no digits.
     - boolean: TRUE_TOKENS and FALSE_TOKENS.
-    - date, timestamp: the first pattern that fits; days that do not exist are none. Times without a zone are in
-      format.time_zone; the result is UTC.
+    - date, timestamp: the first pattern that fits; days that do not exist are none, nor are times outside the years
+      0001 to 9999. Months and days of the week are read in English, Russian and Kazakh. Times without a zone are in
+      format.time_zone; what its clock skips is none, of what it repeats the first is taken. The result is UTC.
     """
     if type_ == "string":
         return text
@@ -59,19 +110,43 @@ def typed(text: Column, type_: str, format_: Format) -> Column:
         lower = F.lower(text)
         return F.when(lower.isin(*TRUE_TOKENS), True).when(lower.isin(*FALSE_TOKENS), False)
     if type_ == "date":
-        return F.coalesce(*(_date(text, pattern) for pattern in _patterns(format_.date_formats, format_)))
+        return F.coalesce(*(_date(text, pattern, format_) for pattern in _patterns(format_.date_formats, format_)))
     if type_ == "timestamp":
-        return F.coalesce(
-            *(_timestamp(text, pattern, format_.time_zone) for pattern in _patterns(format_.timestamp_formats, format_))
-        )
+        patterns = _patterns(format_.timestamp_formats, format_)
+        return F.coalesce(*(_timestamp(text, pattern, format_, format_.time_zone) for pattern in patterns))
     return _number(_plain_number(text, format_), type_)
 
 
+def has_two_digit_years(pattern: str) -> bool:
+    """Whether a date pattern reads two digits of the year."""
+    return bool(re.search(r"(?<!y)yy(?!y)", without_quoted(pattern)))
+
+
+def is_placeholder(value: Column, type_: str, format_: Format) -> Column:
+    """Whether a date or time is a day that stands for none, as it is written: before a zone moves it."""
+    moment = value.cast("timestamp")
+    local = moment if type_ == "date" else F.from_utc_timestamp(moment, format_.time_zone)
+    days = [F.expr(f"DATE'{day}'") for day in format_.placeholders]
+    return F.coalesce(local.cast("date").isin(*days), F.lit(False))
+
+
 def _patterns(patterns: list[str], format_: Format) -> list[str]:
-    """The contract's patterns; before them, for Parquet, those that the reader writes real dates and times with."""
-    if format_.kind != "parquet":
-        return patterns
-    return ["yyyy-MM-dd", TIME_PATTERN, LOCAL_TIME_PATTERN, *patterns]
+    """The contract's patterns; before them, for Parquet, those that the reader writes real dates and times with.
+
+    An offset is written as +0500, +05:00 or Z: a pattern with the letter Z, which reads the first, stands for all.
+    """
+    own = ["yyyy-MM-dd", TIME_PATTERN, LOCAL_TIME_PATTERN] if format_.kind == "parquet" else []
+    with_letter = [pattern for pattern in patterns if pattern not in EPOCH_FORMATS and "Z" in without_quoted(pattern)]
+    offsets = [_replaced(pattern, {"Z+": offset}) for pattern in with_letter for offset in ("XX", "XXX")]
+    return [*own, *patterns, *offsets]
+
+
+def _replaced(pattern: str, letters: Mapping[str, str]) -> str:
+    """A date pattern in which letters are replaced, but not those of quoted texts."""
+    parts = re.split(r"('(?:[^']|'')*')", pattern)
+    for old, new in letters.items():
+        parts = [part if part.startswith("'") else re.sub(old, new, part) for part in parts]
+    return "".join(parts)
 
 
 def _plain_number(text: Column, format_: Format) -> Column:
@@ -101,29 +176,70 @@ def _number(number: Column, type_: str) -> Column:
     return F.when(keeps_digits, number.try_cast(spark_type(type_)))
 
 
-def _date(text: Column, pattern: str) -> Column:
+def _date(text: Column, pattern: str, format_: Format) -> Column:
     if pattern in _ISO_SHAPES and "H" not in pattern:
-        return F.when(F.like(text, F.lit(_ISO_SHAPES[pattern])), text.try_cast("date"))
-    return _timestamp(text, pattern, "UTC").cast("date")
+        is_day = F.like(text, F.lit(_ISO_SHAPES[pattern])) & ~F.startswith(text, F.lit("0000"))
+        return F.when(is_day, text.try_cast("date"))
+    return _timestamp(text, pattern, format_, "UTC").cast("date")
 
 
-def _timestamp(text: Column, pattern: str, time_zone: str) -> Column:
-    if pattern == "epoch_seconds":
-        seconds = text.try_cast("bigint")
-        return F.when(seconds.between(_FIRST_SECOND, _LAST_SECOND), F.timestamp_seconds(seconds))
-    if pattern == "epoch_millis":
-        millis = text.try_cast("bigint")
-        is_time = millis.between(_FIRST_SECOND * 1000, _LAST_SECOND * 1000)
-        return F.when(is_time, F.timestamp_millis(millis))
-    moment = F.try_to_timestamp(text, F.lit(pattern))
+def _timestamp(text: Column, pattern: str, format_: Format, time_zone: str) -> Column:
+    if pattern in EPOCH_FORMATS:
+        return _since_1970(text, pattern, format_)
+    if time_zone == "UTC" or names_zone(pattern):
+        return _in_years(_parsed(text, pattern, format_))
+    local = _parsed(text, pattern, format_)
+    moment = F.to_utc_timestamp(local, time_zone)
+    return _in_years(F.when(F.from_utc_timestamp(moment, time_zone) == local, moment))
+
+
+def _parsed(text: Column, pattern: str, format_: Format) -> Column:
+    """What a pattern reads in a text, in the zone that the text names, else UTC."""
     if pattern in _ISO_SHAPES:
         has_shape = F.like(text, F.lit(_ISO_SHAPES[pattern]))
-        moment = F.when(has_shape, text.try_cast("timestamp")).otherwise(moment)
-    if time_zone == "UTC" or _names_zone(pattern):
-        return moment
-    return F.to_utc_timestamp(moment, time_zone)
+        return F.when(has_shape, text.try_cast("timestamp")).otherwise(F.try_to_timestamp(text, F.lit(pattern)))
+    if re.search(r"E|MMM|LLL", without_quoted(pattern)):
+        text, pattern = _without_words(text, pattern)
+    moment = F.try_to_timestamp(text, F.lit(pattern))
+    if has_two_digit_years(pattern) and format_.two_digit_years_from is not None:
+        is_later = F.year(moment) >= format_.two_digit_years_from + 100
+        earlier = moment - F.expr("INTERVAL '100' YEAR")
+        # Of the last of February of the year 00 only 2000 had a 29th.
+        moment = F.when(~is_later, moment).when(F.dayofmonth(earlier) == F.dayofmonth(moment), earlier)
+    return moment
 
 
-def _names_zone(pattern: str) -> bool:
-    bare = re.sub(r"'(?:[^']|'')*'", "", pattern)
-    return any(letter in bare for letter in ZONE_LETTERS)
+def _without_words(text: Column, pattern: str) -> tuple[Column, str]:
+    """A text with numbers in place of the names of months, and without days of the week; the pattern that reads it."""
+    numbered = text
+    if re.search(r"MMM|LLL", pattern):
+        for number, names in enumerate(_MONTHS, start=1):
+            # A point behind an abbreviation is part of it, unless the pattern writes one.
+            point = "" if re.search(r"MMM+\.|LLL+\.", pattern) else r"\.?"
+            numbered = F.regexp_replace(numbered, rf"(?iu)(?<!\p{{L}})(?:{names})(?!\p{{L}}){point}", f"{number:02d}")
+        # Numbers are not what the pattern asks for.
+        numbered = F.when(numbered != text, numbered)
+    numbered = F.regexp_replace(numbered, rf"(?iu)(?<!\p{{L}})(?:{_WEEKDAYS})(?!\p{{L}})\.?", "")
+    return F.btrim(numbered), _replaced(pattern, {"M{3,}|L{3,}": "MM", "E+": ""}).strip(" ")
+
+
+def _since_1970(text: Column, unit: str, format_: Format) -> Column:
+    """A number of seconds, milliseconds or microseconds; which of them it can be is told by how large it is."""
+    number = text.try_cast("bigint")
+    per_second = _UNITS[unit]
+    has_finer = any(_UNITS.get(other, 0) > per_second for other in (*format_.date_formats, *format_.timestamp_formats))
+    least = 0 if per_second == 1 else _MOST_SECONDS * per_second // 1_000
+    most = _MOST_SECONDS * per_second if has_finer else (_LAST_SECOND + 1) * per_second - 1
+    is_time = number.between(_FIRST_SECOND * per_second, most) & ((F.abs(number) >= least) | (number == 0))
+    return F.when(is_time, _FROM_UNIT[unit](number))
+
+
+def _in_years(moment: Column) -> Column:
+    return F.when(moment.between(F.expr(_FIRST_TIME), F.expr(_LAST_TIME)), moment)
+
+
+def names_zone(pattern: str) -> bool:
+    """Whether a date pattern, or a number since 1970, says itself in which zone a time is."""
+    if pattern in EPOCH_FORMATS:
+        return True
+    return any(letter in without_quoted(pattern) for letter in ZONE_LETTERS)

@@ -1,0 +1,53 @@
+"""What only the footer of a Parquet file tells: which times are in nanoseconds, and which calendar its dates are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+#: Who wrote dates in the Julian calendar up to the year 1582, and says no more of it: Hive, Impala, Spark before 3.0.
+_OLD_WRITERS = ("parquet-mr", "impala")
+#: Spark says its version in the footer from 3.0 on, and whether the calendar is the old one.
+_SPARK_VERSION, _OLD_CALENDARS = b"org.apache.spark.version", (b"org.apache.spark.legacyDateTime",)
+
+
+@dataclass(frozen=True)
+class ParquetFacts:
+    """What the footer tells.
+
+    Attributes:
+        nanoseconds: columns of times in nanoseconds → whether they are of UTC (else local).
+        has_old_calendar: whether dates before 1582 are of the Julian calendar.
+    """
+
+    nanoseconds: Mapping[str, bool] = field(default_factory=dict)
+    has_old_calendar: bool = False
+
+
+def facts_of(path: str) -> ParquetFacts:
+    """Read the footer of a local file; of others, and of damaged ones, which Spark will refuse, nothing is known."""
+    if not path.startswith("file://"):
+        return ParquetFacts()
+    try:
+        metadata = pq.read_metadata(Path(path.removeprefix("file://")))
+        schema = metadata.schema.to_arrow_schema()
+    except (OSError, pa.ArrowException):
+        return ParquetFacts()
+    nanoseconds = {
+        each.name: each.type.tz is not None
+        for each in schema
+        if pa.types.is_timestamp(each.type) and each.type.unit == "ns" and _is_a_number(metadata, each.name)
+    }
+    notes = metadata.metadata or {}
+    is_old = f"{metadata.created_by}".lower().startswith(_OLD_WRITERS) and _SPARK_VERSION not in notes
+    return ParquetFacts(nanoseconds, is_old or any(note in notes for note in _OLD_CALENDARS))
+
+
+def _is_a_number(metadata: pq.FileMetaData, name: str) -> bool:
+    """Whether a column is stored as whole numbers: old ones in nanoseconds have 96 bits, which Spark reads as times."""
+    columns = (metadata.schema.column(place) for place in range(len(metadata.schema)))
+    return any(column.path == name and column.physical_type == "INT64" for column in columns)

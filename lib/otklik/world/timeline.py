@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 #: The company's clocks show Asia/Aqtobe, five hours ahead of UTC all year round on any time zone data after 2005.
 LOCAL_OFFSET = timedelta(hours=5)
@@ -40,3 +40,8 @@ def epoch_microseconds(moment: datetime) -> int:
 def local_text(microseconds_column: str, pattern: str) -> str:
     """SQL: microseconds since 1970 (UTC) as the local clock's text. The session's time zone must be UTC."""
     return f"date_format(timestamp_micros({microseconds_column} + {microseconds(LOCAL_OFFSET)}L), '{pattern}')"
+
+
+def microseconds_of_local_day(day: date) -> int:
+    """The local midnight at which a day begins, in microseconds since 1970-01-01 UTC."""
+    return epoch_microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC) - LOCAL_OFFSET)

@@ -9,7 +9,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.session import analysed, frame_of, kept, threads
+from otklik.session import analysed, cached, frame_of, threads
 from otklik.world import campaigns, deliveries, engagement, people
 from otklik.world.draws import Draws
 
@@ -82,27 +82,22 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
         ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
         RefusedError: if something else stands at OUT.
     """
-    if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
-        raise ConfigurationError(
-            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}",
-            where="--customers",
-            cure="give a number between these",
-        )
-    if not -_SEEDS <= seed < _SEEDS:
-        raise ConfigurationError("the seed has more than 64 bits", where="--seed", cure="give a smaller number")
+    check_size(customers, seed)
     standing = read_facts(spark, out)
     if standing is not None:
         if (standing.customers, standing.seed) == (customers, seed):
             return standing
-        raise _occupied(out)
-    if any(_exists(spark, f"{out}/{name}") for name in _FOLDERS):
-        raise _occupied(out)
+        raise occupied(out)
+    if any(is_there(spark, f"{out}/{name}") for name in _FOLDERS):
+        raise occupied(out)
     draws = Draws(seed)
     in_files = _people(spark, customers, CUSTOMERS_PER_FILE, draws)
     in_small_files = _people(spark, customers, CUSTOMERS_PER_ENGAGEMENT_FILE, draws)
     facts = WorldFacts(customers, seed, _expected(in_files, draws))
     # Kept, because the truth is told about the very same contacts; what memory cannot hold goes to disk.
-    with kept(campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws))) as contacts:
+    with cached(
+        campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws))
+    ) as contacts:
         writes = {
             "engagements": deliveries.engagement_records(
                 engagement.events(engagement.with_events(in_small_files, draws), draws)
@@ -119,6 +114,22 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
     # Written last: a world without it was not finished.
     _facts_rows(spark, facts).write.json(f"{out}/{_FACTS}")
     return facts
+
+
+def check_size(customers: int, seed: int) -> None:
+    """See that a world can have this size and seed.
+
+    Raises:
+        ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
+    """
+    if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
+        raise ConfigurationError(
+            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}",
+            where="--customers",
+            hint="give a number between these",
+        )
+    if not -_SEEDS <= seed < _SEEDS:
+        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="give a smaller number")
 
 
 def read_facts(spark: SparkSession, out: str) -> WorldFacts | None:
@@ -207,7 +218,7 @@ def _facts_rows(spark: SparkSession, facts: WorldFacts) -> DataFrame:
     return frame_of(spark, rows, _FACTS_SCHEMA).coalesce(1)
 
 
-def _exists(spark: SparkSession, path: str) -> bool:
+def is_there(spark: SparkSession, path: str) -> bool:
     """Whether there is a file or folder at the path, in any Hadoop scheme."""
     try:
         analysed(spark.read.text(path))
@@ -218,9 +229,10 @@ def _exists(spark: SparkSession, path: str) -> bool:
     return True
 
 
-def _occupied(out: str) -> RefusedError:
+def occupied(out: str) -> RefusedError:
+    """The refusal to write where something else stands."""
     return RefusedError(
         "something else stands here: another world, an unfinished one, or no world at all",
         where=out,
-        cure="choose an empty folder, or remove this one",
+        hint="choose an empty folder, or remove this one",
     )

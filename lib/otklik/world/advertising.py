@@ -1,0 +1,114 @@
+"""Weekly advertising and revenue of the whole company: what each channel brings, with carry-over and saturation.
+
+A channel's effect in a week is EFFECT · a^shape / (a^shape + half^shape) of the carried-over spend
+a(t) = spend(t) + carry_over · a(t − 1), the form of Jin, Wang, Sun, Chan, Koehler, "Bayesian Methods for Media Mix
+Modeling with Carryover and Shape Effects", 2017.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import expr
+
+from otklik.session import frame_of
+from otklik.world import shop
+from otklik.world.draws import Draws
+
+WEEKS = 156
+#: The Monday on which the first week begins; the last one is the shop's last one.
+FIRST_DAY = shop.FIRST_DAY - timedelta(weeks=WEEKS - shop.WEEKS)
+#: Revenue swings with the year; it is highest in the middle of December.
+WEEKS_TO_DECEMBER = 24
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What is planted about a channel.
+
+    Attributes:
+        name: as the files have it.
+        usual_spend: median spend of a week with advertising, tenge.
+        pause_share: share of the weeks without advertising.
+        carry_over: share of the effective spend that stays for the next week.
+        half: effective spend at which half of the effect is reached, tenge.
+        shape: exponent of the saturation.
+        effect: revenue that the channel can bring in a week at most, tenge.
+    """
+
+    name: str
+    usual_spend: float
+    pause_share: float
+    carry_over: float
+    half: float
+    shape: float
+    effect: float
+
+
+CHANNELS = (
+    Channel("tv", 2_000_000.0, 0.35, 0.6, 4_000_000.0, 2.0, 9_000_000.0),
+    Channel("search", 600_000.0, 0.1, 0.1, 700_000.0, 1.0, 5_000_000.0),
+    Channel("social", 800_000.0, 0.2, 0.3, 1_000_000.0, 1.5, 4_000_000.0),
+    Channel("radio", 700_000.0, 0.4, 0.0, 1_000_000.0, 1.0, 0.0),
+)
+#: Revenue without advertising, its growth in a week, its swing over the year, and the noise's standard deviation.
+BASE, GROWTH, SWING, NOISE = 20_000_000.0, 15_000.0, 2_500_000.0, 600_000.0
+
+
+def media_weeks(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFrame:
+    """One row per week and channel: number (of the channel), week (from 0), channel, spend, effective_spend, effect."""
+    rows = [
+        (
+            place, channel.name, channel.usual_spend, channel.pause_share,
+            0.0 if "carry_over" in without else channel.carry_over, channel.half, channel.shape,
+            0.0 if "advertising" in without else channel.effect,
+        )
+        for place, channel in enumerate(CHANNELS)
+    ]  # fmt: skip
+    columns = (
+        "number BIGINT, channel STRING, usual_spend DOUBLE, pause_share DOUBLE, carry_over DOUBLE, half DOUBLE, "
+        "shape DOUBLE, most DOUBLE"
+    )
+    spend = (
+        f"if({draws.uniform('pause', 'week')} < pause_share, 0D, "
+        f"round(usual_spend * exp(0.5D * {draws.normal('media spend', 'week')})))"
+    )
+    carried = """aggregate(spends, CAST(array() AS ARRAY<DOUBLE>), (done, spend) ->
+        concat(done, array(spend + carry_over * coalesce(try_element_at(done, -1), 0D))))"""
+    # Without saturation: as many tenge for each one spent as there are on the way to half of the effect.
+    effect = (
+        "most * effective_spend / (2D * half)"
+        if "saturation" in without
+        else "most * pow(effective_spend, shape) / (pow(effective_spend, shape) + pow(half, shape))"
+    )
+    return (
+        frame_of(spark, rows, columns)
+        .selectExpr("*", f"transform(sequence(0, {WEEKS - 1}), week -> {spend}) AS spends")
+        .selectExpr("*", f"{carried} AS effective_spends")
+        .selectExpr("number", "channel", "most", "half", "shape", "arrays_zip(spends, effective_spends) AS weeks")
+        .selectExpr("* EXCEPT (weeks)", "posexplode(weeks) AS (week, at)")
+        .selectExpr("*", "at.spends AS spend", "at.effective_spends AS effective_spend")
+        .selectExpr("number", "week", "channel", "spend", "effective_spend", f"{effect} AS effect")
+    )
+
+
+def revenue_weeks(media: DataFrame, draws: Draws) -> DataFrame:
+    """One row per week: week, base (what comes without advertising), effect (of all channels), revenue, in order."""
+    number = "CAST(week AS BIGINT) AS number"
+    base = f"{BASE}D + {GROWTH}D * week + {SWING}D * cos(2D * pi() * (week - {WEEKS_TO_DECEMBER}D) / 52D)"
+    in_order = "sort_array(collect_list(struct(number, effect)))"
+    return (
+        media.groupBy("week")
+        .agg(expr(f"aggregate({in_order}, 0D, (sum, channel) -> sum + channel.effect)").alias("effect"))
+        .selectExpr("week", number, f"{base} AS base", "effect")
+        .selectExpr("week", "base", "effect", f"round(base + effect + {NOISE}D * {draws.normal('revenue')}) AS revenue")
+        .orderBy("week")
+    )
+
+
+def monday_of(week: str) -> str:
+    """SQL: the Monday of a week, as the files have it."""
+    return f"date_format(date_add(DATE'{FIRST_DAY}', CAST(7 * {week} AS INT)), 'yyyy-MM-dd')"

@@ -1,0 +1,103 @@
+"""Two mailings to customers of the shop: one with arms drawn at random, one whose receivers were chosen.
+
+In the first the discount helps those who are about to be lost, disturbs those who have just bought, and does nothing
+for the others; the story does nothing at all. In the second the discount does nothing, but goes mostly to customers who
+would have bought anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame
+
+from otklik.world.draws import Draws, text
+from otklik.world.timeline import local_text, microseconds_of_local_day
+
+#: Mailing → the day on which it goes out, at SENT_HOUR.
+SENT_ON = {"Весна": date(2025, 3, 3), "Возвращение": date(2025, 5, 12)}
+SENT_HOUR = 10
+#: A purchase counts when it comes within this time.
+WINDOW = timedelta(days=14)
+ARMS = ("control", "discount", "story")
+
+#: What the first mailing's discount adds to the probability: days since the last receipt, from and below, and how much.
+UPLIFTS = ((0, 10, -0.04), (10, 30, 0.0), (30, 120, 0.10), (120, 10_000, 0.0))
+#: Probability of a purchase without mail: BASE + RECENT · exp(−days since the last receipt / RECENT_DAYS).
+BASE, RECENT, RECENT_DAYS = 0.06, 0.12, 60
+#: The second mailing goes to so many of those who bought within CHOSEN_DAYS, and of the others.
+CHOSEN_DAYS, CHOSEN_SHARES = 45, (0.8, 0.2)
+
+
+def contacts(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataFrame:
+    """One row per customer and mailing, for customers who had bought before it, in the customers' order.
+
+    Args:
+        customers: from `purchases.with_purchases`.
+        draws: the draws of this world.
+        without: effects that are switched off.
+
+    Returns:
+        number, customer_id, mailing, sent_us, arm, days_since_last, probability_without, uplift (what this arm adds),
+        is_bought, spent (tenge, null where nothing was bought).
+    """
+    sent = ", ".join(
+        f"struct({text(name)} AS mailing, {microseconds_of_local_day(day) + SENT_HOUR * 3_600_000_000}L AS us)"
+        for name, day in SENT_ON.items()
+    )
+    first, _ = SENT_ON
+    by_recency = " ".join(
+        f"WHEN days_since_last < {end} THEN {0.0 if 'uplift' in without else change}D" for _, end, change in UPLIFTS
+    )
+    arm_at_random = draws.one_of(ARMS, "arm", "mailing")
+    chosen, other = CHOSEN_SHARES
+    share = (
+        f"{(chosen + other) / 2}D"
+        if "confounding" in without
+        else (f"if(days_since_last < {CHOSEN_DAYS}, {chosen}D, {other}D)")
+    )
+    arm_by_choice = f"if({draws.uniform('chosen', 'mailing')} < {share}, 'discount', 'control')"
+    return (
+        customers.selectExpr("number", "customer_id", "receipts", f"explode(array({sent})) AS sent")
+        .selectExpr(
+            "number", "customer_id", "sent.mailing AS mailing", "sent.us AS sent_us",
+            "array_max(transform(filter(receipts, each -> each.us < sent.us), each -> each.us)) AS last_us",
+        )
+        .where("last_us IS NOT NULL")
+        .selectExpr("* EXCEPT (last_us)", "CAST((sent_us - last_us) DIV 86400000000 AS INT) AS days_since_last")
+        .selectExpr("*", f"if(mailing = {text(first)}, {arm_at_random}, {arm_by_choice}) AS arm")
+        .selectExpr(
+            "*",
+            f"{BASE}D + {RECENT}D * exp(-days_since_last / {RECENT_DAYS}D) AS probability_without",
+            f"if(mailing = {text(first)} AND arm = 'discount', CASE {by_recency} END, 0D) AS uplift",
+        )
+        .selectExpr(
+            "*", f"{draws.uniform('buys after mail', 'mailing')} < probability_without + uplift AS is_bought",
+        )
+        .selectExpr(
+            "*",
+            f"if(is_bought, round(exp(8.2D + 0.6D * {draws.normal('spent', 'mailing')}), 2), NULL) AS spent",
+        )
+    )  # fmt: skip
+
+
+def records(rows: DataFrame) -> DataFrame:
+    """The contacts as the mailing system exports them: texts, local times."""
+    return rows.selectExpr(
+        f"concat('M', lpad(number, 7, '0'), if(mailing = {text(next(iter(SENT_ON)))}, '1', '2')) AS mail_id",
+        "customer_id",
+        "mailing",
+        f"{local_text('sent_us', 'yyyy-MM-dd HH:mm:ss')} AS sent_at",
+        "arm",
+        "if(is_bought, 'yes', 'no') AS bought",
+        "coalesce(format_string('%.2f', spent), '0') AS spent",
+    )
+
+
+def truth(rows: DataFrame) -> DataFrame:
+    """What nobody knows outside a made world: mail_id, customer_id, mailing, arm, probability_without, uplift."""
+    return rows.selectExpr(
+        f"concat('M', lpad(number, 7, '0'), if(mailing = {text(next(iter(SENT_ON)))}, '1', '2')) AS mail_id",
+        "customer_id", "mailing", "arm", "days_since_last", "probability_without", "uplift",
+    )  # fmt: skip

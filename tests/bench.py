@@ -14,15 +14,17 @@ from typing import Any, Protocol
 
 import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 
-from otklik.home import find_home
+from otklik.kind import StageContext
 from otklik.lake.store import Lake
 from otklik.models import registry
 from otklik.models.calibrate import Calibrator
 from otklik.models.drift import Bins
 from otklik.models.portable import LinearModel, Slots
 from otklik.models.prepare import Preparation, Slot
-from otklik.progress import Progress
+from otklik.progress import Progress, Step
+from otklik.project_files import find_project
 from otklik.steps.context import Job, Options
 from otklik.steps.ingest import ingest_files
 
@@ -82,7 +84,7 @@ def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, *
     return Job(
         options=Options(names, None, overrides or {}, "en"),
         lake=lake,
-        home=find_home(None),
+        home=find_project(None),
         progress=Progress(io.StringIO(), lambda: 0.0, is_live=False),
         clock=lambda: datetime.now(UTC),
         pseudonym_key=lambda: b"0123456789abcdef",
@@ -91,15 +93,28 @@ def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, *
     )
 
 
+def stage_context(
+    spark: SparkSession, folder: Path, as_of: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+) -> StageContext:
+    """What the runner gives a stage, for tests that call a method itself."""
+    return StageContext(spark, as_of, 7, Step("test"), folder, lambda rows: rows.persist())
+
+
 def take_in_calls(
     lake: Lake, folder: Path, name: str, *lines: str, contract: str = CALLS, is_alone: bool = True, **options: Any
 ) -> None:
     """Write a file of calls and its contract into a folder and ingest the file; `is_alone`: with the lease."""
+    file, source = write_calls(folder, name, *lines, contract=contract)
+    job = job_on(lake, folder, source=str(source), paths=[str(file)], **options)
+    ingest_files(replace(job, is_alone=is_alone))
+
+
+def write_calls(folder: Path, name: str, *lines: str, contract: str = CALLS) -> tuple[Path, Path]:
+    """Write a file of calls and its contract into a folder; returns both."""
     file, source = folder / name, folder / "calls.toml"
     file.write_text("\n".join(["id,text", *lines, ""]), encoding="utf-8")
     source.write_text(contract, encoding="utf-8")
-    job = job_on(lake, folder, source=str(source), paths=[str(file)], **options)
-    ingest_files(replace(job, is_alone=is_alone))
+    return file, source
 
 
 def register_model(

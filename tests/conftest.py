@@ -14,7 +14,7 @@ from tests.said import SAID, listen, never_said
 
 from otklik import session
 
-# A busy machine is slow at times, and that is no fault of the code.
+# A busy machine is slow at times, and that is not a fault of the code.
 settings.register_profile("otklik", deadline=None)
 settings.load_profile("otklik")
 
@@ -24,10 +24,61 @@ PROJECT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest first, so that two processes, which take whole files in this order, end together."""
-    with_long_ones = {item.path for item in items if item.get_closest_marker("long")}
+#: The long tests in parts that run alone, and where each part's tests are; a part takes ten minutes at most.
+PARTS = {
+    "kinds": ("insights", "evidence", "steps/test_stages.py"),
+    "faults": ("faults",),
+    "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
+    "models": (
+        "jobs/test_large_world.py", "jobs/test_one_pass.py", "jobs/test_past_run.py", "steps/test_demo.py",
+        "steps/test_train.py",
+    ),
+    "modes": (
+        "jobs/test_any_layout.py", "jobs/test_cluster.py", "jobs/test_other_sessions.py", "steps/test_package.py",
+        "house/test_databricks.py",
+    ),
+    "errors": (
+        "jobs/test_full_disk.py", "jobs/test_handled_input.py", "jobs/test_personal_values.py",
+        "jobs/test_sql_errors.py", "jobs/test_user_faults.py",
+    ),
+    "ingest": (
+        "steps/test_ingest_again.py", "steps/test_ingest_personal.py", "jobs/test_real_files.py", "sources", "world",
+    ),
+    "lake": (
+        "lake", "steps/test_champion.py", "steps/test_features_step.py", "steps/test_maintain.py",
+        "steps/test_masking.py", "steps/test_report_step.py",
+    ),
+    "forecasts": ("forecasts",),
+    "benchmark": ("benchmarks",),
+}  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long PART` for one part of the long tests."""
+    parser.addoption("--long", metavar="PART", choices=PARTS, help=f"a part of the long tests: {', '.join(PARTS)}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the long tests one part, if one is named; the files that take longest first.
+
+    Two processes take whole files in this order, and so end together.
+    """
+    long_ones = {item: _part_of(item.path) for item in items if item.get_closest_marker("long")}
+    if part := config.getoption("--long"):
+        config.hook.pytest_deselected(items=[item for item in items if long_ones.get(item) != part])
+        items[:] = [item for item in items if long_ones.get(item) == part]
+    with_long_ones = {item.path for item in long_ones}
     items.sort(key=lambda item: ("faults" not in item.path.parts, item.path not in with_long_ones))
+
+
+def _part_of(file: Path) -> str:
+    """The part to which the long tests of a file belong."""
+    of_file = [
+        part for part, places in PARTS.items() if any(file.is_relative_to(PROJECT / "tests" / each) for each in places)
+    ]
+    if len(of_file) != 1:
+        raise pytest.UsageError(f"{file}: its long tests belong to {len(of_file)} of the PARTS in tests/conftest.py")
+    return of_file[0]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -54,7 +105,7 @@ def pytest_testnodedown(node: Any) -> None:
 def _ran_everything(config: pytest.Config) -> bool:
     """Whether no test was left out by choice: only then a silence says something."""
     options = config.option
-    chosen = options.keyword or options.markexpr or options.collectonly or options.maxfail
+    chosen = options.keyword or options.markexpr or options.long or options.collectonly or options.maxfail
     return not chosen and config.args_source is pytest.Config.ArgsSource.TESTPATHS
 
 
@@ -62,8 +113,21 @@ def _no_shared_data() -> str:
     return f"the public data sets are not at {SHARED_DATA.parent.name}/{SHARED_DATA.name} beside the project"
 
 
+#: Java for queries of a few rows: code by the first compiler only, with room for all of it (it drops code above 48 MB),
+#: and loggers that are made without a look at the stack.
+JAVA_FOR_FEW_ROWS = (
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m "
+    "-Dlog4j2.contextSelector=org.apache.logging.log4j.core.selector.BasicContextSelector"
+)
+#: To generate code for a query, and to plan it anew after each stage, takes longer than a few rows do.
+PLANS_FOR_FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
 #: Two cores and small settings: what tests read and write is a few files of a few rows.
 SMALL_SESSION = {
+    **PLANS_FOR_FEW_ROWS,
     "spark.master": "local[2]",
     "spark.driver.memory": "2g",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -72,7 +136,7 @@ SMALL_SESSION = {
     "spark.databricks.delta.delta.log.cacheSize": "10",
     # So do the plans of the last thousand queries, which Spark keeps for a page that is not there.
     "spark.sql.ui.retainedExecutions": "10",
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+    "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC {JAVA_FOR_FEW_ROWS}",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "2",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from otklik import cli, session
 from otklik.cli import COMMANDS, READER_IS_GONE, _require_java, absolute, main, parse_moment
-from otklik.errors import BusyError, ConfigurationError, InputError, SurroundingsError
+from otklik.errors import BusyError, ConfigurationError, InputError, PlatformError
 from otklik.lake.lease import held
 from otklik.steps.context import Job
 
@@ -96,7 +96,7 @@ def test_every_command_has_help_with_an_example(command, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train", "bank_full", "--as-of", "yesterday"], "--as-of: 'yesterday' is no ISO-8601 moment"),
+        (["train", "bank_full", "--as-of", "yesterday"], "--as-of: 'yesterday' is not an ISO-8601 moment"),
         (["train", "bank_full", "--set", "splits"], "--set: expected key=value"),
         (["train", "bank_full", "--env", "moon"], "moon: unknown; known here: "),
         (["train", "bank_full", "--lake", "ftp://host/lake"], "unknown scheme"),
@@ -170,7 +170,7 @@ def test_who_only_reads_does_not_wait_for_a_writer(
     assert [(job.is_alone, job.lease_folder) for job in jobs] == ([] if waits else [(False, tmp_path)])
 
 
-def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(
+def test_an_unexpected_failure_is_named_by_its_kind_and_quotes_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def breaks() -> str:
@@ -181,7 +181,7 @@ def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(
     assert main(["tables"]) == 1
 
     told = capsys.readouterr().err
-    assert "tables: an unforeseen failure (RuntimeError) → run again with --debug" in told
+    assert "tables: unexpected error (RuntimeError) → run again with --debug" in told
     assert "Анна" not in told
     assert "Traceback" not in told
 
@@ -189,9 +189,9 @@ def test_an_unforeseen_failure_is_named_by_its_kind_and_quotes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "again"),
     [
-        (["ingest", "bank_full", "x.csv"], "the same command goes on where it was"),
-        (["show", "gold.scoreboard"], "the same command starts anew"),
-        (["demo"], "the same command starts anew"),
+        (["ingest", "bank_full", "x.csv"], "rerun the same command to resume"),
+        (["show", "gold.scoreboard"], "rerun the same command to start over"),
+        (["demo"], "rerun the same command to start over"),
         (
             ["world", "--customers", "1000", "--seed", "7", "--out", "world"],
             "an unfinished world in --out has to be removed before the same command",
@@ -252,7 +252,7 @@ def test_the_java_on_the_path_is_looked_at_before_spark_starts(
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr("sys.prefix", str(tmp_path))
 
-    assert main(["show", "ops.files", "--lake", str(tmp_path)]) == SurroundingsError.exit_code
+    assert main(["show", "ops.files", "--lake", str(tmp_path)]) == PlatformError.exit_code
 
     told = capsys.readouterr().err
     assert says in told

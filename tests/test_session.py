@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from tests.faults.harness import environment
 
 from otklik import session
-from otklik.session import RUNTIME_PROPERTIES, kept, start, threads, with_property, without_plan
+from otklik.session import RUNTIME_PROPERTIES, cached, checkpointed, start, threads, with_property
 
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 SERVERLESS = "[NOT_SUPPORTED_WITH_SERVERLESS] PERSIST TABLE is not supported on serverless compute. SQLSTATE: 0A000"
@@ -184,18 +184,18 @@ def test_java_does_not_read_the_archive_that_it_makes() -> None:
 def test_where_rows_cannot_be_kept_they_are_computed_again() -> None:
     rows: Any = Rows(SERVERLESS)
 
-    with kept(rows) as found:
+    with cached(rows) as found:
         assert found is rows
-    assert without_plan(rows) is rows
+    assert checkpointed(rows) is rows
 
 
 def test_another_failure_to_keep_rows_is_one() -> None:
     rows: Any = Rows("[TABLE_OR_VIEW_NOT_FOUND] no such table")
 
-    with pytest.raises(AnalysisException), kept(rows):
+    with pytest.raises(AnalysisException), cached(rows):
         pass
     with pytest.raises(AnalysisException):
-        without_plan(rows)
+        checkpointed(rows)
 
 
 def test_who_stops_a_command_does_not_wait_for_its_threads(spark: SparkSession) -> None:

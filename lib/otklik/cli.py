@@ -25,15 +25,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from otklik import __version__
-from otklik.errors import ConfigurationError, OtklikError, SurroundingsError
-from otklik.surroundings import surroundings_fault
+from otklik.errors import ConfigurationError, OtklikError, PlatformError, unexpected
+from otklik.platform_errors import platform_error
 
 if TYPE_CHECKING:
-    from otklik.home import Home
     from otklik.progress import Progress
+    from otklik.project_files import ProjectFiles
     from otklik.steps.context import Job, Tracking
 
 #: Those that Spark 4.1 runs on.
@@ -58,6 +58,7 @@ class Command:
 
     Attributes:
         stopped: how it is given again after Ctrl-C; by default one that writes tables goes on, any other starts anew.
+        names: what of its arguments is read before Spark starts, so that a slip is told at once.
     """
 
     name: str
@@ -67,10 +68,11 @@ class Command:
     is_job: bool = True
     writes: Callable[[argparse.Namespace], bool] = _never
     stopped: str = ""
+    names: Literal["", "task", "source"] = ""
 
     def how_again(self, given: argparse.Namespace) -> str:
         """What a person is told who stopped it."""
-        starts = "the same command goes on where it was" if self.writes(given) else "the same command starts anew"
+        starts = "rerun the same command to resume" if self.writes(given) else "rerun the same command to start over"
         return self.stopped or starts
 
 
@@ -84,7 +86,7 @@ def _task(parser: argparse.ArgumentParser) -> None:
 
 def _optional_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "task", metavar="TASK", nargs="?", help="a name in conf/tasks or a path; default: every task with a champion"
+        "task", metavar="TASK", nargs="?", help="a name in conf/tasks or a path; default: every task with an answer"
     )
 
 
@@ -99,7 +101,25 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 
 def _draft(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a data file nobody has described yet")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a data file nobody has described yet; with --task the sources to read"
+    )
+    parser.add_argument("--task", metavar="KIND", help="write a first task of this kind over these sources instead")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", nargs="?", help="a name in conf/tasks or a path to a .toml file")
+    parser.add_argument("--all", action="store_true", help="every task of conf/tasks whose sources have been ingested")
+    parser.add_argument("--stage", metavar="NAME", help="end with this stage, and write no page")
+
+
+def _kinds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", metavar="KIND", nargs="?", help="one kind, with its frames, settings and tables")
+
+
+def _graph(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", nargs="?", help="only this task and those that it reads from")
+    parser.add_argument("--format", choices=("text", "dot", "json"), default="text", help="default: text")
 
 
 def _champion(parser: argparse.ArgumentParser) -> None:
@@ -115,12 +135,25 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a table, e.g. gold.bank_full_actions")
     parser.add_argument("--to", metavar="FILE", required=True, help="a .csv or .parquet file")
     parser.add_argument("--where", metavar="SQL", help="only rows for which this holds")
+    parser.add_argument("--columns", metavar="NAMES", help="only these, in this order: key,rank,probability")
+    parser.add_argument(
+        "--for", dest="reader", choices=("excel",), help="excel: a .csv whose letters Excel reads rightly"
+    )
 
 
 def _world(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--customers", metavar="N", type=int, required=True, help="1,000 to 1,000,000")
     parser.add_argument("--seed", metavar="S", type=int, required=True, help="the same seed gives the same world")
     parser.add_argument("--out", metavar="DIR", required=True, help="where the files go")
+    parser.add_argument(
+        "--only",
+        metavar="PARTS",
+        default="all",
+        help="parts to write: bank, shop, mailings, advertising, subscriptions (comma-separated; default: all)",
+    )
+    parser.add_argument(
+        "--without", metavar="EFFECTS", default="", help="planted effects to switch off; docs/world.md lists them"
+    )
 
 
 def _package(parser: argparse.ArgumentParser) -> None:
@@ -160,8 +193,14 @@ def _unless_it_only_checks(given: argparse.Namespace) -> bool:
 COMMANDS = (
     Command("check", "validate TOML files; starts no Spark", "otklik check conf/tasks/bank_full.toml", _check, False),
     Command(
-        "draft", "write a first contract for an unknown file", "otklik draft new_file.csv > mine.toml", _draft, False
+        "draft",
+        "write a first contract for an unknown file, or a first task over sources",
+        "otklik draft new_file.csv > mine.toml",
+        _draft,
+        False,
     ),
+    Command("kinds", "list the kinds of question", "otklik kinds segment", _kinds, False),
+    Command("graph", "print which task reads from which", "otklik graph --format dot", _graph, False),
     Command("tables", "print the definition of every table", "otklik tables", _no_arguments, False),
     Command(
         "package",
@@ -176,20 +215,48 @@ COMMANDS = (
         "otklik ingest bank_full bank-full.csv.gz",
         _ingest,
         writes=_always,
+        names="source",
     ),
     Command(
-        "features", "build a task's features", "otklik features bank_full --as-of 2010-11-17", _task, writes=_always
+        "features",
+        "build a task's features",
+        "otklik features bank_full --as-of 2010-11-17",
+        _task,
+        writes=_always,
+        names="task",
     ),
-    Command("train", "train, judge and register models", "otklik train bank_full", _task, writes=_always),
-    Command("score", "score rows with the champion, and decide", "otklik score bank_full", _task, writes=_always),
-    Command("report", "write report/index.html", "otklik report bank_full --lang ru", _optional_task, writes=_always),
-    Command("run", "features → train → score → report", "otklik run bank_full", _task, writes=_always),
+    Command("train", "train, judge and register models", "otklik train bank_full", _task, writes=_always, names="task"),
+    Command(
+        "score",
+        "score rows with the champion, and decide",
+        "otklik score bank_full",
+        _task,
+        writes=_always,
+        names="task",
+    ),
+    Command(
+        "report",
+        "write a task's page and the index of all",
+        "otklik report bank_full --lang ru",
+        _optional_task,
+        writes=_always,
+        names="task",
+    ),
+    Command(
+        "run",
+        "a task all the way to its page, behind the tasks it reads from",
+        "otklik run bank_full",
+        _run,
+        writes=_always,
+        names="task",
+    ),
     Command(
         "champion",
         "show a task's champion, or roll back",
         "otklik champion bank_full --run 0f1e2d3c4b5a6978",
         _champion,
         writes=_where_a_run_is_named,
+        names="task",
     ),
     Command(
         "export",
@@ -210,7 +277,7 @@ COMMANDS = (
         "otklik demo",
         _no_arguments,
         writes=_always,
-        stopped="the same command starts anew",
+        stopped="rerun the same command to start over",
     ),
     Command(
         "world",
@@ -287,8 +354,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return stop.exit_code
         if given.debug:
             traceback.print_exception(fault)
-        clear = fault if isinstance(fault, OtklikError) else surroundings_fault(fault, command.name)
-        said = clear or _unforeseen(fault, command.name)
+        clear = fault if isinstance(fault, OtklikError) else platform_error(fault, command.name)
+        said = clear or unexpected(fault, command.name)
         progress.fail(said.line(), said.exit_code)
         return said.exit_code
 
@@ -299,13 +366,6 @@ def _progress(given: argparse.Namespace) -> Progress:
     if given.log_format == "json":
         return JsonProgress(sys.stderr, time.monotonic, lambda: datetime.now(UTC), given.command)
     return Progress(sys.stderr, time.monotonic, is_live=sys.stderr.isatty())
-
-
-def _unforeseen(fault: BaseException, command: str) -> OtklikError:
-    """Messages of Spark quote data, so an unforeseen failure is named by its kind only."""
-    return OtklikError(
-        f"an unforeseen failure ({type(fault).__name__})", where=command, cure="run again with --debug to see it"
-    )
 
 
 class _StoppedError(KeyboardInterrupt):
@@ -396,21 +456,27 @@ def _overrides(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run_offline(given: argparse.Namespace, progress: Progress) -> int:
-    from otklik.home import find_home  # noqa: PLC0415
+    from otklik.project_files import find_project  # noqa: PLC0415
     from otklik.steps import offline  # noqa: PLC0415
 
     if given.command == "check":
-        _print_result(offline.check(given.files, find_home(os.environ.get("OTKLIK_HOME")), _overrides(given)))
+        _print_result(offline.check(given.files, find_project(os.environ.get("OTKLIK_HOME")), _overrides(given)))
     elif given.command == "draft":
-        _print_result(offline.draft(given.file))
+        home = find_project(os.environ.get("OTKLIK_HOME"))
+        _print_result(offline.draft(given.files, given.task, home))
+    elif given.command == "kinds":
+        _print_result(offline.kinds(given.kind))
+    elif given.command == "graph":
+        home = find_project(os.environ.get("OTKLIK_HOME"))
+        _print_result(offline.graph(home, given.task, given.format, _overrides(given)))
     elif given.command == "package":
-        _print_result(_package_for(given, find_home(os.environ.get("OTKLIK_HOME")), progress))
+        _print_result(_package_for(given, find_project(os.environ.get("OTKLIK_HOME")), progress))
     else:
         _print_result(offline.tables())
     return 0
 
 
-def _package_for(given: argparse.Namespace, home: Home, progress: Progress) -> str:
+def _package_for(given: argparse.Namespace, home: ProjectFiles, progress: Progress) -> str:
     """Build the package, unless the command runs on this machine; returns the line that submits the command."""
     from otklik.environment import Environment, read_properties  # noqa: PLC0415
     from otklik.settings import load  # noqa: PLC0415
@@ -420,7 +486,7 @@ def _package_for(given: argparse.Namespace, home: Home, progress: Progress) -> s
     # What is wrong with the command is said here, and not by the cluster.
     submitted = parser().parse_args(command)
     if not home.job(submitted.command).is_file():
-        raise ConfigurationError("is no job", where=submitted.command, cure="give a name of jobs/")
+        raise ConfigurationError("is not a job", where=submitted.command, hint="give a name of jobs/")
     environment = load(Environment, home.environment(submitted.env))
     properties_file = home.spark_properties(environment.spark)
     properties = read_properties(properties_file)
@@ -431,23 +497,24 @@ def _package_for(given: argparse.Namespace, home: Home, progress: Progress) -> s
 
 
 def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> int:
-    from otklik.home import find_home  # noqa: PLC0415
+    from otklik.project_files import find_project  # noqa: PLC0415
 
     as_of = parse_moment(given.as_of) if given.as_of is not None else None
     overrides = _overrides(given)
-    home = find_home(os.environ.get("OTKLIK_HOME"))
+    home = find_project(os.environ.get("OTKLIK_HOME"))
     script = home.job(given.command)
     if not script.is_file():
-        raise ConfigurationError("the job's file is missing", where=str(script), cure="set OTKLIK_HOME to the project")
+        raise ConfigurationError("the job's file is missing", where=str(script), hint="set OTKLIK_HOME to the project")
+    _read_names(given, home, overrides)
 
     from otklik import session  # noqa: PLC0415
     from otklik.environment import Environment, read_properties  # noqa: PLC0415
     from otklik.lake import lease  # noqa: PLC0415
     from otklik.lake.store import Lake  # noqa: PLC0415
     from otklik.privacy.pseudonyms import read_key  # noqa: PLC0415
-    from otklik.scratch import scratch_folder  # noqa: PLC0415
     from otklik.settings import load  # noqa: PLC0415
     from otklik.steps.context import Job, Options  # noqa: PLC0415
+    from otklik.temporary_folder import temporary_folder  # noqa: PLC0415
 
     environment = load(Environment, home.environment(given.env))
     on_databricks = "DATABRICKS_RUNTIME_VERSION" in os.environ
@@ -457,18 +524,18 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
         raise ConfigurationError(
             "lies on a disk that is gone when the compute is",
             where=f"--lake {given.lake}",
-            cure="give a folder of a volume: /Volumes/CATALOG/SCHEMA/VOLUME/lake",
+            hint="give a folder of a volume: /Volumes/CATALOG/SCHEMA/VOLUME/lake",
         )
     if given.catalog is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", given.catalog):
         raise ConfigurationError(
-            f"{given.catalog!r} is no name of a catalog",
+            f"{given.catalog!r} is not a name of a catalog",
             where="--catalog",
-            cure="write a letter, then letters, digits, _ and -, like spark_catalog",
+            hint="write a letter, then letters, digits, _ and -, like spark_catalog",
         )
     with contextlib.ExitStack() as open_until_done:
         if not submitted:
             open_until_done.enter_context(_stopped_by(signal.SIGTERM, _StoppedError("SIGTERM", 143)))
-        scratch = open_until_done.enter_context(scratch_folder())
+        scratch = open_until_done.enter_context(temporary_folder())
         held = None
         folder, now = Path(lake_root), datetime.now(UTC)
         # A lake that is not there is made by the commands that fill one, not by a slip in --lake. A volume looks like a
@@ -522,6 +589,25 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             tracking=_tracking(),
         )
         return _load(script)(job)
+
+
+def _read_names(given: argparse.Namespace, home: ProjectFiles, overrides: Mapping[str, Any]) -> None:
+    """Read the task or contract that is named.
+
+    Raises:
+        ConfigurationError: if it is not there, or wrong.
+    """
+    names = next(command.names for command in COMMANDS if command.name == given.command)
+    if names == "source":
+        from otklik.settings import load  # noqa: PLC0415
+        from otklik.sources.contract import Contract  # noqa: PLC0415
+
+        load(Contract, home.source(given.source), dict(overrides))
+    elif names == "task" and given.task is not None:
+        from otklik.steps.task_files import check_task, read_task  # noqa: PLC0415
+
+        file = read_task(home, given.task, overrides)
+        check_task(file, home.sql_folders(file.path))
 
 
 def _is_remote(settings: Mapping[str, str]) -> bool:
@@ -611,7 +697,7 @@ def parse_moment(text: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ConfigurationError(
-            f"{text!r} is no ISO-8601 moment", where="--as-of", cure="write 2026-03-31 or 2026-03-31T18:00:00+05:00"
+            f"{text!r} is not an ISO-8601 moment", where="--as-of", hint="write 2026-03-31 or 2026-03-31T18:00:00+05:00"
         ) from None
 
 
@@ -627,7 +713,7 @@ def absolute(path: str) -> str:
     scheme, sign, rest = path.partition(":")
     if sign and "/" not in scheme and rest.startswith("/"):
         if scheme not in URI_SCHEMES:
-            raise ConfigurationError(f"unknown scheme {scheme!r}", where=path, cure=f"known: {', '.join(URI_SCHEMES)}")
+            raise ConfigurationError(f"unknown scheme {scheme!r}", where=path, hint=f"known: {', '.join(URI_SCHEMES)}")
         if scheme != "file":
             return path.rstrip("/")
         path = "/" + rest.lstrip("/")
@@ -645,18 +731,18 @@ def _require_java() -> None:
     Raises:
         SurroundingsError: if there is none, or another version.
     """
-    noted = Path(sys.prefix) / "java-home"
-    if "JAVA_HOME" not in os.environ and noted.is_file():
-        os.environ["JAVA_HOME"] = noted.read_text(encoding="utf-8").strip()
+    record_failure = Path(sys.prefix) / "java-home"
+    if "JAVA_HOME" not in os.environ and record_failure.is_file():
+        os.environ["JAVA_HOME"] = record_failure.read_text(encoding="utf-8").strip()
     if "JAVA_HOME" not in os.environ:
         _require_java_on_path()
         return
     release = Path(os.environ["JAVA_HOME"]) / "release"
     if not release.is_file():
-        raise SurroundingsError(
+        raise PlatformError(
             "no Java there",
             where=f"JAVA_HOME={os.environ['JAVA_HOME']}",
-            cure="install Java 17 or 21 and run scripts/setup",
+            hint="install Java 17 or 21 and run scripts/setup",
         )
     stated = [line for line in release.read_text(encoding="utf-8").splitlines() if line.startswith("JAVA_VERSION=")]
     version = stated[0].partition("=")[2].strip('"') if stated else "unknown"
@@ -666,7 +752,7 @@ def _require_java() -> None:
 def _require_java_on_path() -> None:
     java = shutil.which("java")
     if java is None:
-        raise SurroundingsError("no Java there", where="PATH", cure="install Java 17 or 21 and run scripts/setup")
+        raise PlatformError("no Java there", where="PATH", hint="install Java 17 or 21 and run scripts/setup")
     # It may be a link, a script that chooses among several, or one that only says where to get Java.
     said = ""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
@@ -677,8 +763,8 @@ def _require_java_on_path() -> None:
 
 def _refuse_other_java(version: str, where: str) -> None:
     if re.split(r"\D", version)[0] not in JAVA_VERSIONS:
-        raise SurroundingsError(
-            f"Java {version} does not run Spark 4.1", where=where, cure="set JAVA_HOME to Java 17 or 21"
+        raise PlatformError(
+            f"Java {version} does not run Spark 4.1", where=where, hint="set JAVA_HOME to Java 17 or 21"
         )
 
 

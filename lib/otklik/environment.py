@@ -28,7 +28,7 @@ def read_properties(path: Path) -> dict[str, str]:
         raise ConfigurationError(
             "no such file of Spark properties",
             where=str(path),
-            cure="write it, or correct spark in the environment's TOML file",
+            hint="write it, or correct spark in the environment's TOML file",
         )
     properties = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -38,7 +38,7 @@ def read_properties(path: Path) -> dict[str, str]:
         key, value = [*re.split(r"\s*[=:]\s*|\s+", text, maxsplit=1), ""][:2]
         if not value:
             raise ConfigurationError(
-                f"line {number}: {key} has no value", where=str(path), cure="write the key, a blank and the value"
+                f"line {number}: {key} has no value", where=str(path), hint="write the key, a blank and the value"
             )
         properties[key] = value
     return properties

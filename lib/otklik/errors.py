@@ -19,20 +19,27 @@ class OtklikError(Exception):
     Args:
         what: what is wrong, in one sentence.
         where: the file, row, key or table it is about.
-        cure: what to do next.
+        hint: what to do next.
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
-        self.what, self.where, self.cure = what, where, cure
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
         super().__init__(self.line())
 
     def line(self) -> str:
-        """The failure as one line for a person: `where: what → cure`."""
+        """The failure as one line for a person: `where: what → hint`."""
         place = f"{self.where}: " if self.where else ""
-        advice = f" → {self.cure}" if self.cure else ""
+        advice = f" → {self.hint}" if self.hint else ""
         return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], f"{place}{self.what}{advice}")
+
+
+def unexpected(fault: BaseException, where: str) -> OtklikError:
+    """What is said of a failure that nobody foresaw: its type only, for messages of Spark quote data."""
+    return OtklikError(
+        f"unexpected error ({type(fault).__name__})", where=where, hint="run again with --debug to see it"
+    )
 
 
 class ConfigurationError(OtklikError):
@@ -81,7 +88,7 @@ class DamagedError(OtklikError):
     exit_code = 6
 
 
-class SurroundingsError(OtklikError):
+class PlatformError(OtklikError):
     """Java, memory, disk or permissions are not what the step needs."""
 
     exit_code = 7

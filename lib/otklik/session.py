@@ -36,6 +36,8 @@ RUNTIME_PROPERTIES = {
     # a million predictions of 44 MB took more than a gigabyte.
     "spark.sql.execution.arrow.localRelationThreshold": "4MB",
     "spark.sql.ansi.enabled": "true",
+    # Times in nanoseconds come as numbers instead of a failure; the reader of Parquet files makes times of them.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
     # A date that does not exist is a fault, not the next month's second day.
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     # Delta's parser does not pass named parameters (:as_of) on to Spark 4.1's way of replacing them in the text; this
@@ -230,7 +232,7 @@ def _nothing() -> None:
 
 
 @contextlib.contextmanager
-def kept(rows: DataFrame) -> Iterator[DataFrame]:
+def cached(rows: DataFrame) -> Iterator[DataFrame]:
     """While it lasts the rows are kept once they are computed; where that has no place they are computed again."""
     try:
         rows = rows.persist()
@@ -274,7 +276,7 @@ def frame_of(spark: SparkSession, rows: Sequence[Sequence[Any]], columns: str) -
     return frame
 
 
-def without_plan(rows: DataFrame) -> DataFrame:
+def checkpointed(rows: DataFrame) -> DataFrame:
     """The rows themselves, computed and kept, without how they came about; where that has no place, rows as given."""
     try:
         return rows.localCheckpoint()
@@ -324,13 +326,13 @@ def _output_to(log: Path | None) -> Iterator[None]:
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = {number: os.dup(number) for number in (1, 2)}
+    cached = {number: os.dup(number) for number in (1, 2)}
     with log.open("ab") as target:
-        for number in kept:
+        for number in cached:
             os.dup2(target.fileno(), number)
         try:
             yield
         finally:
-            for number, copy in kept.items():
+            for number, copy in cached.items():
                 os.dup2(copy, number)
                 os.close(copy)

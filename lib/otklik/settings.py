@@ -6,13 +6,15 @@ Nothing here knows Spark. A settings class derives from `Strict`; `load` reads a
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 import types
 import typing
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -95,21 +97,21 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as content:
             return tomllib.load(content)
     except FileNotFoundError:
-        raise ConfigurationError("no such file", where=str(path), cure="check the path") from None
+        raise ConfigurationError("no such file", where=str(path), hint="check the path") from None
     except ValueError as fault:
         # Not only TOML's own faults: bytes that are no text, and numbers of thousands of digits.
         raise ConfigurationError(
             f"not valid TOML: {fault}",
             where=str(path),
-            cure="write key = value, each key once and texts in quotes, and save it in utf-8",
+            hint="write key = value, each key once and texts in quotes, and save it in utf-8",
         ) from None
     except RecursionError:
         raise ConfigurationError(
-            "TOML is nested too deeply", where=str(path), cure="write it with fewer lists and tables in one another"
+            "TOML is nested too deeply", where=str(path), hint="write it with fewer lists and tables in one another"
         ) from None
     except OSError as fault:
         raise ConfigurationError(
-            f"cannot be read: {fault.strerror}", where=str(path), cure="give the path of a .toml file that you may read"
+            f"cannot be read: {fault.strerror}", where=str(path), hint="give the path of a .toml file that you may read"
         ) from None
 
 
@@ -131,7 +133,7 @@ def validate(
         raise ConfigurationError(
             f"1 fault: {faults}" if count == 1 else f"{count:,} faults: {faults}",
             where=where,
-            cure="correct the file or --set, and try it with `otklik check`",
+            hint="correct the file or --set, and try it with `otklik check`",
         ) from None
 
 
@@ -145,7 +147,7 @@ def with_override(values: dict[str, Any], keys: list[str], value: Any, where: st
         raise ConfigurationError(
             f"{head} is not a table, so {head}.{'.'.join(rest)} cannot be set",
             where=where,
-            cure=f"give --set a key that the file can have, or all of {head} at once",
+            hint=f"give --set a key that the file can have, or all of {head} at once",
         )
     return {**values, head: with_override(inner, rest, value, where)}
 
@@ -159,12 +161,73 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         raise ConfigurationError(
-            f"expected key=value, got {text!r}", where="--set", cure="write it like --set splits.folds=4"
+            f"expected key=value, got {text!r}", where="--set", hint="write it like --set splits.folds=4"
         )
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key.strip(), value
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key for people: its dotted path, what it takes, its default (None = required), its meaning."""
+
+    path: str
+    takes: str
+    default: str | None
+    meaning: str
+
+
+def keys_of(settings: type[Strict], prefix: str = "") -> list[Key]:
+    """Every key of a settings class and of the tables inside it; `NAME` stands where a name is free.
+
+    Args:
+        settings: the class.
+        prefix: of the paths, with its dot.
+    """
+    found = []
+    for name, field in settings.model_fields.items():
+        path, inner = f"{prefix}{field.alias or name}", _settings_classes(field.annotation)
+        free = _free_names(field.annotation)
+        if inner:
+            for each in inner:
+                found += keys_of(each, f"{path}{free}.")
+            continue
+        default = None if field.is_required() else _as_toml(field.get_default(call_default_factory=True))
+        found.append(Key(f"{path}{free}", _in_words(field.annotation), default, field.description or ""))
+    return list({key.path: key for key in found}.values())
+
+
+def _free_names(annotation: Any) -> str:
+    """`.NAME` for a table whose keys are free, `[]` for a list of tables."""
+    origins = [typing.get_origin(part) for part in (annotation, *typing.get_args(annotation))]
+    return ".NAME" if dict in origins else "[]" if list in origins and _settings_classes(annotation) else ""
+
+
+def _in_words(annotation: Any) -> str:
+    """What a key takes: `text`, `number`, `one of a, b` …"""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return f"one of {', '.join(map(str, parts))}"
+    if origin is Annotated:
+        return _in_words(parts[0])
+    if origin in (list, tuple):
+        return f"list of {_in_words(parts[0])}"
+    if origin is dict:
+        return _in_words(parts[1])
+    if parts:
+        return " or ".join(dict.fromkeys(_in_words(part) for part in parts if part is not types.NoneType))
+    return _TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+_TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+
+
+def _as_toml(value: Any) -> str:
+    if isinstance(value, Strict):
+        value = value.model_dump(mode="json")
+    return "none" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _fault_count(error: Any) -> int:

@@ -14,7 +14,7 @@ from otklik.errors import ConfigurationError
 from otklik.settings import NAME_PATTERN, Strict, Text
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
-TableName = Annotated[str, Field(pattern=r"^silver\.[a-z][a-z0-9_]*$")]
+TableName = Annotated[str, Field(pattern=r"^(silver|gold)\.[a-z][a-z0-9_]*$")]
 
 
 def _for_templates(value: Any) -> Any:
@@ -47,12 +47,14 @@ ChampionName = Literal["logistic_regression", "decision_tree", "random_forest"]
 class Rows(Strict):
     """What one row is: the SELECT that gives key, moment, label and, if they differ from the key, unit."""
 
-    sql: Name
-    settings: dict[Name, TemplateValue] = Field(default_factory=dict)
+    sql: Name = Field(description="the .sql file that gives the rows: beside the task, or one of the package")
+    settings: dict[Name, TemplateValue] = Field(default_factory=dict, description="values for its template")
     unit_of_bootstrap: Literal["customer", "moment"] = Field(
         "customer", description="on random splits; on time splits the unit is always the moment"
     )
-    time_ordered: bool
+    time_ordered: bool = Field(
+        description="whether rows have a past and a future: models are then judged on later rows"
+    )
     label_window_hours: int = Field(
         0, ge=0, le=24 * 36_525, description="hours after the moment until the label is final"
     )
@@ -78,20 +80,20 @@ class Rows(Strict):
 class FeatureGroup(Strict):
     """One .sql file and the values its template takes (windows, kinds …)."""
 
-    sql: Name
-    settings: dict[Name, TemplateValue] = Field(default_factory=dict)
+    sql: Name = Field(description="the .sql file that gives the columns: beside the task, or one of the package")
+    settings: dict[Name, TemplateValue] = Field(default_factory=dict, description="values for its template")
     leave_out: list[Name] = Field(default_factory=list, description="columns of the group this task does not use")
 
 
 class Decision(Strict):
     """What a contact costs and a response is worth; without them there is no threshold and no list."""
 
-    cost: float = Field(gt=0)
-    value: float = Field(gt=0)
+    cost: float = Field(gt=0, description="of one contact")
+    value: float = Field(gt=0, description="of one response, in the same currency")
     currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
-    budget: float | None = Field(None, gt=0)
-    control_share: float = Field(0.1, ge=0, lt=1)
-    campaign: Name = "campaign"
+    budget: float | None = Field(None, gt=0, description="what all contacts together may cost")
+    control_share: float = Field(0.1, ge=0, lt=1, description="share of the list that is held back")
+    campaign: Name = Field("campaign", description="another name holds back other customers")
 
     @property
     def threshold(self) -> float:
@@ -107,14 +109,16 @@ class Decision(Strict):
 class Splits(Strict):
     """How rows are divided; salts are fixed so that the division never moves."""
 
-    folds: int = Field(10, ge=4, le=20)
+    folds: int = Field(10, ge=4, le=20, description="of the random split")
     groups: int = Field(3, ge=2, le=10, description="groups of folds left out together: for settings and calibration")
-    time_test_share: float = Field(0.2, gt=0, lt=0.9)
+    time_test_share: float = Field(
+        0.2, gt=0, lt=0.9, description="share of the rows, the latest, that models are judged on"
+    )
     time_windows: int = Field(3, ge=1, le=10, description="expanding windows inside the training part")
-    fold_salt: str = "fold"
-    bootstrap_salt: str = "bootstrap"
-    control_salt: str = "control"
-    permutation_salt: str = "permutation"
+    fold_salt: str = Field("fold", description="another salt gives other folds")
+    bootstrap_salt: str = Field("bootstrap", description="the same for resampling")
+    control_salt: str = Field("control", description="the same for the control group")
+    permutation_salt: str = Field("permutation", description="the same for permutation importance")
 
     def impossible(self) -> list[str]:
         """Salts that are not different, and more groups than the folds allow."""
@@ -130,9 +134,11 @@ class Preparation(Strict):
     """How features become numbers, fitted on a split's training part only (of the random split: all labelled rows)."""
 
     rare_level_share: float = Field(0.005, ge=0, lt=0.5, description="rarer levels go to (other)")
-    maximum_levels: int = Field(50, ge=2, le=500)
-    maximum_correlation: float = Field(0.98, gt=0, le=1)
-    drop: list[Literal["constant", "duplicate", "correlated"]] = ["constant", "duplicate"]
+    maximum_levels: int = Field(50, ge=2, le=500, description="of a text; the rarest beyond go to (other)")
+    maximum_correlation: float = Field(0.98, gt=0, le=1, description="from which on two numbers count as correlated")
+    drop: list[Literal["constant", "duplicate", "correlated"]] = Field(
+        ["constant", "duplicate"], description="which features do not enter models"
+    )
     log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
     categorical: list[Name] = Field(default_factory=list, description="whole numbers that are names of levels")
     filled: list[Name] = Field(
@@ -141,7 +147,7 @@ class Preparation(Strict):
         "has overwritten what was known, and that there is one tells of the future",
     )
     bands: dict[Name, list[float]] = Field(default_factory=dict, description="cut points; bands beside the number")
-    partitions: int = Field(2, ge=1, le=10_000)
+    partitions: int = Field(2, ge=1, le=10_000, description="of the training rows; trees depend on it, so it is fixed")
 
     def impossible(self) -> list[str]:
         """Bands whose cut points do not rise."""
@@ -159,15 +165,19 @@ _PER_SPLIT = r"^(auto|all|onethird|sqrt|log2|[1-9][0-9]*|0\.[0-9]*[1-9][0-9]*|1\
 class ModelSettings(Strict):
     """Values to try; every combination is one setting, judged out of fold inside the training part."""
 
-    reg_param: list[Annotated[float, Field(ge=0)]] = Field([0.001], min_length=1)
-    elastic_net: list[Annotated[float, Field(ge=0, le=1)]] = Field([0.0], min_length=1)
-    max_iter: int = Field(50, ge=1)
+    reg_param: list[Annotated[float, Field(ge=0)]] = Field([0.001], min_length=1, description="strength of the penalty")
+    elastic_net: list[Annotated[float, Field(ge=0, le=1)]] = Field(
+        [0.0], min_length=1, description="0 = ridge, 1 = lasso"
+    )
+    max_iter: int = Field(50, ge=1, description="iterations at most")
     # MLlib's limit.
-    max_depth: list[Annotated[int, Field(ge=0, le=30)]] = Field([5], min_length=1)
-    min_leaf: list[Annotated[int, Field(ge=1)]] = Field([20], min_length=1)
-    trees: list[Annotated[int, Field(ge=1)]] = Field([50], min_length=1)
-    max_bins: int = Field(64, ge=2)
-    features_per_split: list[Annotated[str, Field(pattern=_PER_SPLIT)]] = Field(["sqrt"], min_length=1)
+    max_depth: list[Annotated[int, Field(ge=0, le=30)]] = Field([5], min_length=1, description="of trees")
+    min_leaf: list[Annotated[int, Field(ge=1)]] = Field([20], min_length=1, description="rows of a leaf at least")
+    trees: list[Annotated[int, Field(ge=1)]] = Field([50], min_length=1, description="of a forest")
+    max_bins: int = Field(64, ge=2, description="into which trees cut a number")
+    features_per_split: list[Annotated[str, Field(pattern=_PER_SPLIT)]] = Field(
+        ["sqrt"], min_length=1, description="that a forest looks at: a name of MLlib, a number or a share"
+    )
 
 
 class Models(Strict):
@@ -181,7 +191,7 @@ class Models(Strict):
     random_forest: ModelSettings | None = ModelSettings(max_depth=[8])
     naive_bayes: ModelSettings | None = ModelSettings()
     linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.01])
-    seed: int = 7
+    seed: int = Field(7, description="of forests")
     parallelism: int = Field(3, ge=1, le=64, description="fits under way at once")
 
 
@@ -189,18 +199,18 @@ class Champion(Strict):
     """Which model may serve, and when a new one replaces it."""
 
     candidates: list[ChampionName] = Field(["logistic_regression", "decision_tree", "random_forest"], min_length=1)
-    metric: Literal["auc", "auc_within", "log_loss"] = "auc"
+    metric: Literal["auc", "auc_within", "log_loss"] = Field("auc", description="by which the champion is chosen")
     margin: float = Field(0.002, ge=0, description="a new champion must be better by this much")
 
 
 class Checks(Strict):
     """When training refuses or warns."""
 
-    minimum_rows: int = Field(200, ge=20)
-    minimum_positives: int = Field(30, ge=1)
+    minimum_rows: int = Field(200, ge=20, description="with fewer labelled rows training refuses")
+    minimum_positives: int = Field(30, ge=1, description="the same for rows whose answer is yes")
     leak_auc: float = Field(0.9, gt=0.5, le=1, description="a single feature that predicts better than this")
-    on_suspected_leak: Literal["stop", "warn"] = "stop"
-    on_nothing_to_gain: Literal["stop", "warn"] = "warn"
+    on_suspected_leak: Literal["stop", "warn"] = Field("stop", description="what training does where it finds one")
+    on_nothing_to_gain: Literal["stop", "warn"] = Field("warn", description="the same where no model beats guessing")
     rate_moved: float = Field(0.2, gt=0, description="relative gap between mean probability and observed rate")
     psi_warning: float = Field(
         0.2, gt=0, description="population stability index of a feature, warned of where chance does not give as much"
@@ -210,10 +220,10 @@ class Checks(Strict):
 class Evaluation(Strict):
     """How sure the numbers are."""
 
-    bootstrap_replicates: int = Field(200, ge=200, le=5000)
-    calibration: Literal["isotonic", "platt"] = "platt"
-    odds_ratio_replicates: int = Field(30, ge=10, le=1000)
-    reasons: int = Field(3, ge=1, le=20)
+    bootstrap_replicates: int = Field(200, ge=200, le=5000, description="behind each interval")
+    calibration: Literal["isotonic", "platt"] = Field("platt", description="how scores become probabilities")
+    odds_ratio_replicates: int = Field(30, ge=10, le=1000, description="behind the intervals of odds ratios")
+    reasons: int = Field(3, ge=1, le=20, description="of each score")
     units: dict[Name, float] = Field(default_factory=dict, description="an odds ratio is per this many units")
     references: dict[Name, str] = Field(default_factory=dict, description="the level odds ratios are against")
 
@@ -221,25 +231,69 @@ class Evaluation(Strict):
 class Score(Strict):
     """Which rows `otklik score` works on: SQL over the feature table's columns."""
 
-    where: str = "true"
+    where: str = Field("true", description="SQL condition over the feature table: the rows to score")
 
 
 class Report(Strict):
     """What the report shows beside what it always shows."""
 
     attributes: list[Name] = Field(default_factory=list, description="order of the attributes; default: all")
-    attribute_bands: dict[Name, list[float]] = Field(default_factory=dict)
-    remarks: list[Text] = Field(default_factory=list)
+    attribute_bands: dict[Name, list[float]] = Field(
+        default_factory=dict, description="cut points of numbers on the page"
+    )
+    remarks: list[Text] = Field(default_factory=list, description="sentences for the page")
 
 
-class Task(Strict):
-    """All of one task; see the classes of its tables."""
+class BaseTask(Strict):
+    """What every task has, whatever its kind."""
 
-    name: Name
+    name: Name = Field(description="of the task, its tables and its page")
+    kind: str = Field(description="how it is answered: `otklik kinds`")
+    title: Text = Field(description="of its page")
+    question: Text = Field(description="below the title")
+    inputs: dict[Name, TableName] = Field(min_length=1, description="name of a frame → table of silver or gold")
+
+    @field_validator("inputs")
+    @classmethod
+    def _free_names(cls, inputs: dict[str, str]) -> dict[str, str]:
+        if "rows" in inputs:
+            raise ValueError("'rows' is the name of the task's own rows; call the input something else")
+        return inputs
+
+
+class FrameSettings(Strict):
+    """The rows of one frame that a kind reads: columns of an input, or a SELECT over several."""
+
+    input: Name | None = Field(None, description="a name of [inputs]; may be left out where there is only one")
+    where: str | None = Field(None, description="SQL condition over the input's columns; other rows are left out")
+    columns: dict[Name, str] = Field(
+        default_factory=dict,
+        description="the kind's column → SQL expression over the input's columns; one of the same name there need "
+        "not be named",
+    )
+    sql: Name | None = Field(None, description="instead of the above: a .sql file beside the task, one SELECT")
+    settings: dict[Name, TemplateValue] = Field(default_factory=dict, description="values for the .sql file's template")
+
+    def impossible(self) -> list[str]:
+        """A SELECT beside what it replaces."""
+        is_both = self.sql is not None and (self.input is not None or self.where is not None or self.columns)
+        return ["sql: stands instead of input, where and columns; give one or the other"] if is_both else []
+
+
+class KindTask(BaseTask):
+    """What a task has whose kind reads frames: all kinds but `classify`."""
+
+    frames: dict[Name, FrameSettings] = Field(
+        default_factory=dict, description="the rows that the kind reads; `otklik kinds NAME` lists frames and columns"
+    )
+    seed: int = Field(7, ge=0, lt=2**31, description="of everything that is drawn")
+    remarks: list[Text] = Field(default_factory=list, description="what the page must say of this data")
+
+
+class Task(BaseTask):
+    """All of one yes-or-no task; see the classes of its tables."""
+
     kind: Literal["classify"]
-    title: Text
-    question: Text
-    inputs: dict[Name, TableName] = Field(min_length=1)
     rows: Rows
     features: dict[Name, FeatureGroup] = Field(min_length=1)
     decision: Decision | None = None
@@ -280,7 +334,7 @@ class Task(Strict):
             raise ConfigurationError(
                 f"{'; '.join(unknown)}: no feature of the task",
                 where=f"task {self.name}",
-                cure="features are the columns documented in the SQL files that [features] names",
+                hint="features are the columns documented in the SQL files that [features] names",
             )
 
     def impossible(self) -> list[str]:
@@ -289,10 +343,3 @@ class Task(Strict):
             f"evaluation.units names {name!r}, which preparation.log_scale takes as its logarithm: it has no unit"
             for name in sorted(set(self.evaluation.units).intersection(self.preparation.log_scale))
         ]
-
-    @field_validator("inputs")
-    @classmethod
-    def _free_names(cls, inputs: dict[str, str]) -> dict[str, str]:
-        if "rows" in inputs:
-            raise ValueError("'rows' is the name of the task's own rows; call the input something else")
-        return inputs

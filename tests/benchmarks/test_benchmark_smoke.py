@@ -15,6 +15,8 @@ from scripts.benchmarks.figures import Result
 from scripts.benchmarks.inputs import kept
 from scripts.benchmarks.plan import Entry, Start, starts
 
+pytestmark = pytest.mark.long
+
 PEERS = ("pandas_sklearn", "with_polars", "with_duckdb")
 ENTRIES = [
     Entry("ingest", 1_000, (OURS, BARE, *PEERS), 1, 0),
@@ -102,7 +104,6 @@ def test_the_page_has_a_table_per_case_and_the_picture_is_drawn(boards: list[fig
     assert len(set(widths)) == 1
 
 
-@pytest.mark.long
 def test_the_cases_that_take_longer_work_too(spark: SparkSession, tmp_path: Path) -> None:
     found = boards_of(spark, tmp_path, LONG_ENTRIES)
 

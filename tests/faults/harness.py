@@ -20,12 +20,12 @@ from typing import Literal
 
 import psutil
 from pyspark.sql import SparkSession
-from tests.conftest import PROJECT
+from tests.conftest import JAVA_FOR_FEW_ROWS, PLANS_FOR_FEW_ROWS, PROJECT
 from tests.faults.small_lake import STAGES, Stage, write_files
 from tests.faults.stop_at import POINTS, java_of
 
 from otklik import cli
-from otklik.errors import SurroundingsError
+from otklik.errors import PlatformError
 from otklik.lake.content import content_hash
 from otklik.lake.identity import code_version
 from otklik.lake.lease import LEASE
@@ -293,7 +293,7 @@ def _without_java(
         return tuple(f"it ended with 0, and {difference}" for difference in bench.differences(lake, stage.name))
     lines = beside_progress(said)
     faults = []
-    if code != SurroundingsError.exit_code:
+    if code != PlatformError.exit_code:
         faults.append(f"without its JVM it ended with {code}")
     if len(lines) != 1 or not lines[0].startswith("otklik: "):
         faults.append(f"without its JVM it said {lines!r}"[:_MOST_OF_IT])
@@ -400,10 +400,13 @@ def wait_for(mark: Path, process: subprocess.Popen[str]) -> bool:
 
 def environment() -> dict[str, str]:
     """What a command started by the harness finds: the project, and options for short runs."""
-    # A command of a few seconds is over before generated code and Java's second compiler pay.
-    quick = "-XX:TieredStopAtLevel=1 -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
-    paths = os.pathsep.join([str(PROJECT / "lib"), str(PROJECT)])
-    return {**os.environ, "JDK_JAVA_OPTIONS": quick, "PYTHONPATH": paths}
+    quick = " ".join([JAVA_FOR_FEW_ROWS, *(f"-D{name}={value}" for name, value in PLANS_FOR_FEW_ROWS.items())])
+    return {**as_users(), "JDK_JAVA_OPTIONS": quick}
+
+
+def as_users() -> dict[str, str]:
+    """The same without those options: Java and Spark as a user's command has them."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT / "lib"), str(PROJECT)])}
 
 
 def fingerprint(spark: SparkSession, root: Path) -> dict[str, str]:

@@ -59,13 +59,13 @@ POINTS = {
     "replaced in silver, not in the ledger": Point("replace august", before="otklik.lake.ledger:FileLedger.record"),
     "before commit of the ledger": Point("replace august", commit_of="ops.files"),
     "features, before ledger": Point("features", before="otklik.steps.features:record_run"),
-    "judged, not crowned": Point("train", before="otklik.steps.train:crown"),
+    "judged, not crowned": Point("train", before="otklik.steps.train:promote"),
     "during model save": Point("train", before="otklik.lake.folder:Folder.write", holding="manifest.json"),
     "model saved, before the pointer": Point("train", before="otklik.models.registry:register"),
     "pointer, before ledger": Point("train", before="otklik.steps.train:record_run"),
     "scores, no list": Point("score", before="otklik.steps.score:_write_list"),
     "before the report is put in place": Point(
-        "report", before="otklik.lake.folder:Folder._put_in_place", holding="report/index.html"
+        "report", before="otklik.lake.folder:Folder._put_in_place", holding="report/calls"
     ),
     "during OPTIMIZE": Point("maintain", commit_of="silver.calls"),
     "between compacting and vacuuming": Point("maintain", before="otklik.lake.maintenance:vacuum", which=2),

@@ -57,7 +57,7 @@ def test_a_stopped_command_ends_soon_and_goes_on_later(
 
     if process.returncode != 0 or moment in (FIRST_COMMIT, FITS):
         assert process.returncode == code
-        assert beside_progress(said) == [f"otklik: stopped by {by}; the same command goes on where it was"]
+        assert beside_progress(said) == [f"otklik: stopped by {by}; rerun the same command to resume"]
     assert not (Path(lake) / "_lease.json").exists()
     assert bench.run(lake, *stage.arguments) == 0
     assert bench.differences(lake, name) == ()

@@ -11,7 +11,15 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.features.builder import RowCounts, count_rows, latest_known, only_known, rows_of_task, with_features
+from otklik.features.builder import (
+    RowCounts,
+    count_rows,
+    latest_known,
+    latest_of,
+    only_known,
+    rows_of_task,
+    with_features,
+)
 from otklik.features.catalogue import read_select
 from otklik.lake.content import content_hash
 
@@ -70,7 +78,9 @@ def test_what_was_not_known_at_the_as_of_moment_is_not_there(spark: SparkSession
     assert {row.id for row in only_known(timed, MOMENT).collect()} == {0, 1, 3}
     assert {row.id for row in only_known(arrived, MOMENT).collect()} == {0, 1, 3}
     assert only_known(timed.select("id"), MOMENT).count() == 4
-    assert latest_known([timed, timed.select("id")]) == MOMENT + TICK
+    latest = latest_known([timed, timed.select("id")])
+    assert latest is not None
+    assert (latest.moment, latest.remark) == (MOMENT + TICK, "")
     assert latest_known([timed.select("id")]) is None
 
 
@@ -216,7 +226,7 @@ def test_what_is_known_only_after_the_decision_is_not_there_under_another_name(
     if caught is not None:
         assert caught.value.line() == (
             "mine.sql: reads duration of calls, which is known only after the decision → leave it out, or say in the "
-            "header why it is no leak: `-- reads [after] duration: why`"
+            "header why it is not a leak: `-- reads [after] duration: why`"
         )
 
 
@@ -283,3 +293,34 @@ def test_a_select_of_rows_gives_the_columns_of_rows(spark: SparkSession, tmp_pat
 
     with pytest.raises(ConfigurationError, match="it must give key and moment"):
         rows_of_task(spark, select, {"asked": contacts(spark)}, as_of=MOMENT, label_window=DAY)
+
+
+def test_the_latest_moment_is_not_that_of_a_wrong_clock(spark: SparkSession) -> None:
+    """Neither a row known after its file came, nor a few behind a long gap, move it; the remark names them."""
+    arrived = MOMENT + 400 * DAY
+    usual = [(MOMENT - n * DAY, arrived) for n in range(120)]
+    cases = {
+        "nothing odd": (usual, MOMENT),
+        "after its file's arrival": ([*usual, (arrived + DAY, arrived)], MOMENT),
+        "behind a long gap": ([*usual, (MOMENT + 399 * DAY, arrived)], MOMENT),
+        "many behind a gap": ([*usual, *[(MOMENT + 399 * DAY, arrived)] * 5], MOMENT + 399 * DAY),
+        "a short gap": ([*usual, (MOMENT + 60 * DAY, arrived)], MOMENT + 60 * DAY),
+    }
+    for what, (rows, moment) in cases.items():
+        found = latest_of(spark.createDataFrame(rows, "moment TIMESTAMP, arrived_at TIMESTAMP"))
+
+        assert found is not None
+        assert (found.moment, bool(found.remark)) == (moment, len(rows) == 121 and moment == MOMENT), what
+        assert found.beyond == bool(found.remark)
+
+
+def test_the_greatest_number_of_a_type_is_a_missing_one(spark: SparkSession, tmp_path: Path) -> None:
+    numbers = [1.7976931348623157e308, -3.4028234663852886e38, 2.5, float("nan")]
+    paid = spark.createDataFrame([(f"c{n}", number) for n, number in enumerate(numbers)], "id STRING, paid DOUBLE")
+    rows = row_of(spark, "c0", "c1", "c2", "c3")
+    text = "-- column paid: paid | платёж\nSELECT r.key, r.moment, paid FROM {rows} r JOIN {paid} ON id = r.key"
+    select = select_of(tmp_path, text)
+
+    found = with_features(spark, rows, [(select, [])], {"paid": paid}, MOMENT)
+
+    assert [row.paid for row in found.orderBy("key").collect()] == [None, None, 2.5, None]

@@ -29,7 +29,9 @@ def test_a_window_is_said_in_words(tmp_path: Path, window: str, english: str, ru
 
 @pytest.mark.parametrize("window", ["30", "4w", "h", "-1d", 30])
 def test_what_is_no_window_is_refused(tmp_path: Path, window: object) -> None:
-    with pytest.raises(ConfigurationError, match=r"mine\.sql: its template cannot be filled: .* is no window; write "):
+    with pytest.raises(
+        ConfigurationError, match=r"mine\.sql: its template cannot be filled: .* is not a window; write "
+    ):
         select_of(tmp_path, window)
 
 
@@ -58,7 +60,7 @@ def test_a_record_column_means_what_the_task_says_or_its_name() -> None:
         ({"city": "home town | "}, "meanings.city is not one line"),
         ({"city": "home | town | город"}, "meanings.city is not one line"),
         ({"city": "home town | город\nDROP TABLE t"}, "meanings.city is not one line"),
-        ("home town | город", "meanings is no table"),
+        ("home town | город", "meanings is not a table"),
     ],
 )
 def test_a_meaning_in_one_language_or_of_no_column_is_refused(meanings: object, fault: str) -> None:

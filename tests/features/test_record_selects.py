@@ -58,5 +58,38 @@ def test_the_moment_may_stand_in_a_column(spark: SparkSession) -> None:
     ],
 )
 def test_a_setting_that_is_to_be_a_number_does_not_become_sql(name: str, settings: dict) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name}\.sql: its template cannot be filled: .* is no whole number"):
+    with pytest.raises(
+        ConfigurationError, match=rf"{name}\.sql: its template cannot be filled: .* is not a whole number"
+    ):
         read_select(name, settings, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "answers"),
+    [
+        ({"yes": "Yes"}, {"Yes": 1, "yes": 1, " YES ": 1, "да": 1, "No": 0, "нет": 0, "unknown": None, "": None}),
+        ({"yes": "да"}, {"true": 1, "false": 0, "maybe": None}),
+        ({"yes": 1}, {"1": 1, "1.0": 1, "0": 0, "2": None}),
+        ({"yes": "bought"}, {"Bought": 1, "returned": 0, "browsed": 0, "N/A": None, "неизвестно": None}),
+        ({"yes": ["bought", "kept"], "no": "returned"}, {"kept": 1, "Returned ": 0, "browsed": None}),
+    ],
+)
+def test_an_answer_that_is_neither_yes_nor_no_is_unlabelled(spark: SparkSession, settings, answers) -> None:
+    calls = spark.createDataFrame(list(enumerate(answers)), "id INT, answer STRING")
+    naming = {"input": "calls", "key": "id", "label": "answer", "moment": "2020-01-01"}
+    select = read_select("record_rows", naming | settings, [])
+
+    rows = rows_of_task(spark, select, {"calls": calls}, as_of=AS_OF, label_window=timedelta())
+
+    assert {row.key: row.label for row in rows.collect()} == {str(n): label for n, label in enumerate(answers.values())}
+
+
+def test_a_boolean_answer_is_compared_with_a_word_in_any_language(spark: SparkSession) -> None:
+    calls = spark.createDataFrame([("a", True), ("b", False), ("c", None)], "id STRING, answer BOOLEAN")
+    naming = {"input": "calls", "key": "id", "label": "answer", "moment": "2020-01-01"}
+    for yes in ("да", True, "1"):
+        select = read_select("record_rows", {**naming, "yes": yes}, [])
+
+        rows = rows_of_task(spark, select, {"calls": calls}, as_of=AS_OF, label_window=timedelta())
+
+        assert {row.key: row.label for row in rows.collect()} == {"a": 1, "b": 0, "c": None}

@@ -23,14 +23,14 @@ from tests.conftest import PROJECT
 from otklik import cli, session
 from otklik.environment import Environment, read_properties
 from otklik.errors import WARNING_EXIT_CODE, ConfigurationError
-from otklik.home import Home
 from otklik.lake import lease
+from otklik.project_files import ProjectFiles
 from otklik.settings import load
 from otklik.sources.contract import Contract
 from otklik.steps.context import Job
 from otklik.task import Task
 
-HOME = Home(PROJECT)
+HOME = ProjectFiles(PROJECT)
 BUNDLE: dict[str, Any] = yaml.safe_load((PROJECT / "databricks.yml").read_text(encoding="utf-8"))
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 #: What nobody but the user can know; given with --var when the bundle is deployed.

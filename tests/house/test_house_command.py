@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from otklik.cli import COMMANDS
 from otklik.errors import ConfigurationError
 
@@ -27,12 +25,12 @@ def otklik(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
-def test_every_command_has_help_with_an_example(command: str) -> None:
-    answer = otklik(command, "--help")
+def test_help_is_said_on_stdout_and_is_no_failure() -> None:
+    """What each command's help says is read in tests/test_cli.py, without a process for each."""
+    answer = otklik("run", "--help")
 
-    assert answer.returncode == 0
-    assert f"example: otklik {command}" in " ".join(answer.stdout.split())
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "example: otklik run" in " ".join(answer.stdout.split())
 
 
 def test_help_and_check_load_neither_spark_nor_pandas() -> None:

@@ -35,7 +35,7 @@ TEXT_SUFFIXES = {
 
 
 def project_files() -> list[Path]:
-    """The files that git knows or would take in; all files where the project is no clone."""
+    """The files that git knows or would take in; all files where the project is not a clone."""
     try:
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],

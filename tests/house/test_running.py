@@ -15,11 +15,11 @@ from tests.conftest import PROJECT
 
 from otklik import errors
 from otklik.cli import parser
-from otklik.home import find_home
+from otklik.project_files import find_project
 from otklik.steps.package import ENVIRONMENT, ZIP
 
 PAGE = (PROJECT / "docs" / "running.md").read_text(encoding="utf-8")
-HOME = find_home(None)
+HOME = find_project(None)
 
 
 def blocks(language: str) -> list[str]:

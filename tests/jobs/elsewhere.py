@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,22 +20,18 @@ KEY = {"OTKLIK_PSEUDONYM_KEY": "00112233445566778899aabbccddeeff" * 2}
 
 
 @dataclass(frozen=True)
-class SmallPass:
-    """One pass of all jobs over some 300 rows in local mode.
+class Pass:
+    """One pass of all jobs in local mode.
 
     Attributes:
-        files: the folder of the small lake's contract, task and files.
-        lake: what the commands made of them here.
+        files: the folder of what it reads.
+        lake: what the commands made of that here.
+        commands: what the pass consists of.
     """
 
     files: Path
     lake: Path
-
-    @property
-    def commands(self) -> tuple[list[str], list[str]]:
-        """What the pass consists of."""
-        ingest = ["ingest", f"{self.files / 'calls.toml'}", f"{self.files / 'june.csv'}"]
-        return ingest, ["run", f"{self.files / 'calls_task.toml'}"]
+    commands: Sequence[Sequence[str]]
 
 
 def run_here(*command: str) -> None:
@@ -46,7 +43,7 @@ def run_here(*command: str) -> None:
 
 
 def assert_same_lakes(spark: SparkSession, here: Path, there: Path) -> None:
-    """Every table has the same rows, floating-point numbers rounded, and every file that is no table is there."""
+    """Every table has the same rows, floating-point numbers rounded, and every file that is not a table is there."""
     assert fingerprint(spark, there) == fingerprint(spark, here)
     order = ["model", "leaks", "split", "calibration"]
     board, board_there = (

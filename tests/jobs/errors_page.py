@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.jobs.user_faults import ENVIRONMENTS, EVERY, SOURCES, TASKS
 
 from otklik import errors
-from otklik.surroundings import SAYINGS
+from otklik.platform_errors import SAYINGS
 
 PACKAGE = Path(errors.__file__).parent
 CLASSES = {
@@ -37,15 +37,15 @@ def page() -> str:
     """The whole page."""
     # The first class of a code is the one that the others are kinds of.
     meanings = {kind.exit_code: (kind.__doc__ or "").splitlines()[0] for kind in reversed(CLASSES.values())}
-    meanings[1] = "An unforeseen failure (`--debug` shows it), or `otklik maintain` found something wrong."
+    meanings[1] = "Unexpected error (`--debug` shows it), or `otklik maintain` found something wrong."
     codes = [f"| {code} | {meanings[code]} |" for code in sorted(meanings)]
     codes += [
         f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted past the declared limit. |",
         "| 141 | Whoever reads the output has seen enough (`\\| head`); nothing is wrong, and nothing is said. |",
-        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the line says whether the same command goes on where it was. |",
+        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the line says how to resume or start over. |",
     ]
     examples = [f"| {fault.code} | {fault.cause} | {_cells(fault.says)} |" for fault in EVERY]
-    lines = sorted({f"| {code} | {_cell(what)} | {_cell(cure)} |" for code, what, cure in messages()})
+    lines = sorted({f"| {code} | {_cell(what)} | {_cell(hint)} |" for code, what, hint in messages()})
     return (
         HEAD
         + "\n".join(codes)
@@ -61,8 +61,8 @@ def _cells(line: str) -> str:
     # The page stays as it is when conf/ gets a file.
     for names in (SOURCES, TASKS, ENVIRONMENTS):
         line = line.replace(names, "…")
-    says, _, cure = line.partition(" → ")
-    return f"{_cell(says)} | {_cell(cure)}"
+    says, _, hint = line.partition(" → ")
+    return f"{_cell(says)} | {_cell(hint)}"
 
 
 def _cell(text: str) -> str:
@@ -76,14 +76,14 @@ class Making:
     place: str
     code: int
     whats: tuple[str, ...]
-    cures: tuple[str, ...]
+    hints: tuple[str, ...]
 
 
 def messages() -> Iterator[tuple[int, str, str]]:
     """Exit code, message and cure of every fault that the package makes."""
-    yield from ((errors.SurroundingsError.exit_code, what, cure) for what, cure in SAYINGS.values())
+    yield from ((errors.PlatformError.exit_code, what, hint) for what, hint in SAYINGS.values())
     for making in makings():
-        yield from ((making.code, what, cure) for what in making.whats for cure in making.cures if says_something(what))
+        yield from ((making.code, what, hint) for what in making.whats for hint in making.hints if says_something(what))
 
 
 def makings() -> Iterator[Making]:
@@ -95,12 +95,12 @@ def makings() -> Iterator[Making]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CLASSES and node.args:
                 around = [f for f in functions if f.lineno <= node.lineno <= (f.end_lineno or 0)]
                 texts = {**_texts_by_name(module.body), **_texts_by_name([n for f in around for n in ast.walk(f)])}
-                cure = next((keyword.value for keyword in node.keywords if keyword.arg == "cure"), ast.Constant(""))
+                hint = next((keyword.value for keyword in node.keywords if keyword.arg == "hint"), ast.Constant(""))
                 yield Making(
                     f"{file.relative_to(PACKAGE)}: {around[-1].name}",
                     CLASSES[node.func.id].exit_code,
                     _templates(node.args[0], texts),
-                    _templates(cure, texts),
+                    _templates(hint, texts),
                 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -17,17 +18,15 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from tests.bench import QUICK_OPTIONS
 from tests.conftest import PROJECT
 from tests.faults.harness import environment
 from tests.faults.small_lake import write_files
-from tests.jobs.elsewhere import KEY, SmallPass, assert_same_lakes, run_here
+from tests.jobs.elsewhere import KEY, Pass, assert_same_lakes
 
 from otklik.cli import main
 from otklik.environment import read_properties
 from otklik.lake.store import Lake
 from otklik.session import CLASS_ARCHIVE
-from otklik.world.writing import write_world
 
 BINARIES = Path(sys.executable).parent
 WORKERS = 2
@@ -154,19 +153,35 @@ class Submitted:
     lake: Path
 
 
+#: Jobs one after the other in one application, for a job leaves a session that it found: executors start only once.
+#: Each job as an application of its own is tried by the long test of the package.
+ONE_APPLICATION = """
+import json, runpy, sys
+from otklik import session
+
+with session.start("jobs", {}, submitted=True):
+    for script, *arguments in json.loads(sys.argv[1]):
+        sys.argv = [script, *arguments]
+        runpy.run_path(script, run_name="__main__")
+"""
+
+
 @pytest.fixture(scope="module")
-def submitted(cluster: Cluster, small_pass: SmallPass, tmp_path_factory: pytest.TempPathFactory) -> Submitted:
-    """Two applications: ingest, and the four steps of a task in one."""
-    there = tmp_path_factory.mktemp("small") / "lake"
+def submitted(cluster: Cluster, small_pass: Pass, tmp_path_factory: pytest.TempPathFactory) -> Submitted:
+    """Ingest, and the four steps of a task."""
+    folder = tmp_path_factory.mktemp("small")
+    script, there = folder / "jobs.py", folder / "lake"
+    script.write_text(ONE_APPLICATION, encoding="utf-8")
     properties = ["--properties-file", f"{PROJECT / 'conf' / 'spark' / 'standalone.conf'}"]
-    for job, *arguments in small_pass.commands:
-        script = PROJECT / "jobs" / f"{job}.py"
-        cluster.submit(properties, script, *arguments, "--lake", f"{there}", variables=outside())
+    jobs = [
+        [f"{PROJECT / 'jobs' / job}.py", *arguments, "--lake", f"{there}"] for job, *arguments in small_pass.commands
+    ]
+    cluster.submit(properties, script, json.dumps(jobs), variables=outside())
     return Submitted(cluster, there)
 
 
 def test_one_pass_of_the_jobs_makes_the_same_tables(
-    spark: SparkSession, submitted: Submitted, small_pass: SmallPass
+    spark: SparkSession, submitted: Submitted, small_pass: Pass
 ) -> None:
     assert_same_lakes(spark, small_pass.lake, submitted.lake)
     assert submitted.cluster.busy_workers() == WORKERS
@@ -197,23 +212,20 @@ def test_the_environments_own_spark_submit_needs_no_options_from_any_folder(
 
 
 @pytest.mark.long
-def test_the_package_brings_all_that_a_cluster_needs(spark: SparkSession, cluster: Cluster, tmp_path: Path) -> None:
+def test_the_package_brings_all_that_a_cluster_needs(
+    spark: SparkSession, cluster: Cluster, world_pass: Pass, tmp_path: Path
+) -> None:
     """Each step an application of its own, by the line that `otklik package` prints, and nothing of the project."""
-    world, here, there = tmp_path / "world", tmp_path / "local", tmp_path / "cluster"
-    facts = write_world(spark, 1_000, 7, str(world))
-    task = ["campaign_response", *QUICK_OPTIONS]
+    there = tmp_path / "cluster"
+    *ingests, (_, *task) = world_pass.commands
     variables = {name: value for name, value in outside().items() if name != "PYTHONPATH"}
-    for job, *arguments in (
-        *(["ingest", source, f"{world / source}"] for source in facts.sources),
-        *([step, *task] for step in ("features", "train", "score", "report")),
-    ):
-        run_here(job, *arguments, "--lake", f"{here}")
+    for job, *arguments in (*ingests, *([step, *task] for step in ("features", "train", "score", "report"))):
         command = [job, *arguments, "--lake", f"{there}", "--env", "standalone"]
         _, *options = packaged(tmp_path / "package", command)
         place = options.index(f"{tmp_path / 'package' / 'jobs' / job}.py")
         cluster.submit(options[:place], Path(options[place]), *options[place + 1 :], variables=variables)
 
-    assert_same_lakes(spark, here, there)
+    assert_same_lakes(spark, world_pass.lake, there)
 
 
 def packaged(folder: Path, command: Sequence[str]) -> list[str]:

@@ -13,13 +13,13 @@ SAID_ELSEWHERE = {
     "sources/checks.py: refuse_past_thresholds": "one fault for each threshold, each in the table by cause",
     "steps/offline.py: check": "the faults of several files, each of them made with words of its own",
     "lake/maintenance.py: noting": "what another message says of one table, as a flaw of that table",
-    "surroundings.py: surroundings_fault": "SAYINGS, which the page lists",
+    "platform_errors.py: platform_error": "SAYINGS, which the page lists",
 }
 #: Functions whose fault has no advice where it is made.
 ADVISED_ELSEWHERE = {
     "sources/header.py: match_header": "the advice depends on the header, and stands in the table by cause",
     "steps/offline.py: check": "the faults of several files, each of them with its own",
-    "surroundings.py: surroundings_fault": "SAYINGS, which the page lists",
+    "platform_errors.py: platform_error": "SAYINGS, which the page lists",
 }
 
 
@@ -28,7 +28,7 @@ def test_every_fault_says_in_words_what_is_wrong() -> None:
 
 
 def test_every_fault_says_in_words_what_to_do() -> None:
-    assert {made.place for made in makings() if not all(map(says_something, made.cures))} == set(ADVISED_ELSEWHERE)
+    assert {made.place for made in makings() if not all(map(says_something, made.hints))} == set(ADVISED_ELSEWHERE)
 
 
 def test_a_text_is_found_under_its_name_and_in_both_branches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,14 +36,14 @@ def test_a_text_is_found_under_its_name_and_in_both_branches(tmp_path: Path, mon
         "CURE = 'do that'\n"
         "def one(x):\n"
         "    what = 'is bad' if x else f'is {x}'\n"
-        "    raise InputError(what, cure=CURE)\n"
+        "    raise InputError(what, hint=CURE)\n"
         "def other(what):\n"
-        "    raise ConfigurationError(what, cure='do ' + what)\n",
+        "    raise ConfigurationError(what, hint='do ' + what)\n",
         encoding="utf-8",
     )
     monkeypatch.setattr(errors_page, "PACKAGE", tmp_path)
 
-    assert [(made.place, made.whats, made.cures) for made in makings()] == [
+    assert [(made.place, made.whats, made.hints) for made in makings()] == [
         ("some.py: one", ("is bad", "is …"), ("do that",)),
         ("some.py: other", ("…",), ("do …",)),
     ]

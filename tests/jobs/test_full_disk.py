@@ -14,7 +14,7 @@ from tests.conftest import PROJECT
 from tests.jobs.user_faults import CONTRACT
 
 from otklik.cli import main
-from otklik.errors import SurroundingsError
+from otklik.errors import PlatformError
 from otklik.lake.store import Lake
 
 pytestmark = pytest.mark.long
@@ -54,7 +54,7 @@ def test_a_full_lake_is_said_and_the_same_command_goes_on(
 ) -> None:
     lake = small_disk("size=1m") / "lake"
 
-    assert main([*arguments, str(lake)]) == SurroundingsError.exit_code
+    assert main([*arguments, str(lake)]) == PlatformError.exit_code
     assert FULL in capsys.readouterr().err
     assert not Lake(spark, str(lake)).exists("ops.files")
 
@@ -70,7 +70,7 @@ def test_a_lake_that_may_not_be_written_is_said(
 ) -> None:
     lake = small_disk("size=1m,ro") / "lake"
 
-    assert main([*arguments, str(lake)]) == SurroundingsError.exit_code
+    assert main([*arguments, str(lake)]) == PlatformError.exit_code
     assert "lake: cannot be written: Read-only file system → check --lake and permissions" in capsys.readouterr().err
 
 
@@ -84,7 +84,7 @@ def test_a_full_temporary_folder_is_said(small_disk, arguments: list[str], tmp_p
         check=False,
     )
 
-    assert done.returncode == SurroundingsError.exit_code, done.stderr
+    assert done.returncode == PlatformError.exit_code, done.stderr
     [said] = [line for line in done.stderr.splitlines() if not line.startswith(("  ", "NOTE: "))]
     assert said.startswith("otklik: ")
     assert said.endswith(f"{FULL}: it goes on where it was")

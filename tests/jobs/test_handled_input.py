@@ -1,4 +1,4 @@
-"""What differs between files of one source and is no fault: the command takes each of them in, and says so with 0."""
+"""What differs between files of one source and is not a fault: the command takes each of them in, with exit code 0."""
 
 from __future__ import annotations
 

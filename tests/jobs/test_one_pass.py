@@ -22,22 +22,23 @@ from tests.bench import QUICK, QUICK_OPTIONS, job_on
 from tests.browser import assert_opens_clean
 
 from otklik.cli import main
-from otklik.errors import DamagedError, MissingResultError, RefusedError, SurroundingsError
-from otklik.home import find_home
+from otklik.errors import DamagedError, MissingResultError, PlatformError, RefusedError
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import FEATURE_KEYS, SCOREBOARD
 from otklik.models import registry
 from otklik.models.explain import SHRUNKEN
 from otklik.models.registry import history, load_champion
+from otklik.page.formats import Language
 from otklik.progress import Progress
-from otklik.report.facts import Language
+from otklik.project_files import find_project
 from otklik.settings import load
 from otklik.steps import report, tracking
 from otklik.steps.champion import show_champion
 from otklik.steps.context import Job, Tracking
 from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
+from otklik.steps.pages import page_name
 from otklik.steps.report import write_report
 from otklik.steps.score import score_rows
 from otklik.steps.train import train_models
@@ -246,7 +247,7 @@ def test_the_list_is_what_pays_and_control_comes_from_it(lake: Lake) -> None:
 
 
 def test_the_report_is_one_page(lake: Lake) -> None:
-    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    page = (Path(lake.root) / "report" / f"{TASK}.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
     assert "Deposit campaign: whom to contact" in page
 
@@ -258,7 +259,7 @@ def test_the_page_of_a_run_opens_clean(lake: Lake, scratch: Path, browser: Any, 
 
     assert write_report(replace(job, options=replace(job.options, language=language))) == 0
 
-    assert_opens_clean(browser, Path(lake.root) / "report" / "index.html", language, 1280, "light")
+    assert_opens_clean(browser, Path(lake.root) / "report" / page_name(TASK, language), language, 1280, "light")
 
 
 def test_running_everything_again_reuses_every_result(lake: Lake, scratch: Path) -> None:
@@ -320,7 +321,7 @@ def test_the_manifest_says_from_what_the_champion_was_learnt(lake: Lake, manifes
     features = lake.read(f"gold.{TASK}_features").dtypes
     assert manifest["features"] == {name: kinds[kind] for name, kind in features if name not in left_out} != {}
     assert manifest["setting"] == json.loads(row["settings"]) != {}
-    assert manifest["seed"] == load(Task, find_home(None).task(TASK), dict(QUICK)).models.seed
+    assert manifest["seed"] == load(Task, find_project(None).task(TASK), dict(QUICK)).models.seed
     assert manifest["metrics"] == {row["metric"]: row["value"]}
     libraries = ("pyspark", "delta-spark", "numpy", "pandas", "scikit-learn")
     assert manifest["libraries"] == {name: installed_version(name) for name in libraries}
@@ -396,7 +397,7 @@ def test_mlflow_is_told_once_of_parameters_metrics_and_report(lake: Lake) -> Non
         name = f"time/leaks_{row['leaks']}/calibrated/{row['model']}"
         assert run.data.metrics[f"{name}/auc"] == pytest.approx(row["auc"])
         assert run.data.metrics[f"{name}/majority_accuracy"] == pytest.approx(row["majority_accuracy"])
-    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    page = (Path(lake.root) / "report" / f"{TASK}.html").read_text(encoding="utf-8")
     assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/report/index.html") == page
 
 
@@ -478,7 +479,7 @@ def test_an_mlflow_that_cannot_be_reached_is_named_without_its_password(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     unreachable = replace(tracked_job, tracking=Tracking("http://somebody:secret@127.0.0.1:9"))
-    with pytest.raises(SurroundingsError, match="MLflow could not be told") as fault:
+    with pytest.raises(PlatformError, match="MLflow could not be told") as fault:
         tracking.publish(unreachable)
     assert "http://127.0.0.1:9" in fault.value.line()
     assert "secret" not in fault.value.line()
@@ -509,7 +510,7 @@ def test_what_was_only_scored_is_reported_with_the_champions_training(lake: Lake
     for step in (build_features, score_rows, write_report):
         step(job)
 
-    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    page = (Path(lake.root) / "report" / f"{TASK}.html").read_text(encoding="utf-8")
     assert load_champion(lake, TASK).run_id in page
     scored = lake.read(f"gold.{TASK}_scores").select("run_id").distinct().collect()
     assert [row.run_id in page for row in scored] == [True]
@@ -523,7 +524,7 @@ def test_where_a_later_training_has_not_won_the_report_shows_the_model_that_serv
     for step in (build_features, train_models, score_rows, write_report):
         step(job_on(lake, scratch, later, task=TASK))
 
-    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    page = (Path(lake.root) / "report" / f"{TASK}.html").read_text(encoding="utf-8")
     newest = history(lake, TASK).iloc[0]
     assert load_champion(lake, TASK).run_id == champion != newest["run_id"]
     assert f"models/{TASK}/{champion}" in page
@@ -545,6 +546,6 @@ def test_a_training_whose_predictions_are_gone_is_reported_without_curves(
 
     write_report(job_on(lake, scratch, QUICK, task=TASK))
 
-    page = (Path(lake.root) / "report" / "index.html").read_text(encoding="utf-8")
+    page = (Path(lake.root) / "report" / f"{TASK}.html").read_text(encoding="utf-8")
     assert "The curves of this model cannot be drawn any more" in page
     assert "Champion: " in page

@@ -114,9 +114,9 @@ def one_fault(cause: str, toml: str, says: str) -> UserFault:
 
 
 def no_toml(cause: str, toml: str | bytes, says: str) -> UserFault:
-    """A file that is no TOML, or cannot be read as it."""
-    cure = "write key = value, each key once and texts in quotes, and save it in utf-8"
-    return checked(cause, toml, f"{_TOML}: not valid TOML: {says} → {cure}")
+    """A file that is not TOML, or cannot be read as it."""
+    hint = "write key = value, each key once and texts in quotes, and save it in utf-8"
+    return checked(cause, toml, f"{_TOML}: not valid TOML: {says} → {hint}")
 
 
 def _written(path: Path, content: bytes) -> list[str]:
@@ -157,6 +157,10 @@ _FLIPPED = WHOLE_PARQUET.replace(b"home", b"hOme", 1)
 _FETCH = " → fetch the file again"
 _HEADER = " → name it under aliases, allow it with missing = 'null' or new_columns = 'ignore', or mend the file"
 _MEND = " → mend the file, or the contract visits (format, rules, thresholds)"
+_ENCODING, _NUMBERS, _QUOTES = (
+    _MEND.replace("format, rules", settings)
+    for settings in ("format.encoding", "format.null_tokens, format.thousands_separator", "format.quote, format.escape")
+)
 _UNREADABLE = (
     "cannot be read to its end: damaged, cut short, or not of the declared kind"
     " → fetch the file again, and compare format.kind of the contract"
@@ -205,7 +209,7 @@ FILES = (
         "cp1251.csv",
         GOOD.replace("home", "дом").encode("cp1251"),
         "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: invalid_bytes "
-        f"(5, utf-8; first in record 1){_MEND}",
+        f"(5, utf-8; first in record 1){_ENCODING}",
     ),
     delivered(
         "utf-16 where the contract says otherwise",
@@ -240,7 +244,7 @@ FILES = (
         "the ending .gz without gzip",
         "plain.csv.gz",
         GOOD,
-        "is no gzip though its name ends in .gz → rename the file, or fetch it again",
+        "is not gzip though its name ends in .gz → rename the file, or fetch it again",
     ),
     delivered(
         "an Excel workbook named .csv",
@@ -253,7 +257,7 @@ FILES = (
         "Parquet without its footer",
         "cut.parquet",
         WHOLE_PARQUET[:-99],
-        "is no whole Parquet file → fetch it again, or correct format.kind",
+        "truncated or corrupt Parquet file → fetch it again, or correct format.kind",
         PARQUET,
     ),
     delivered(
@@ -276,7 +280,7 @@ FILES = (
         "types.parquet",
         parquet(TABLE.set_column(0, "id", TABLE["email"])),
         "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: type in id "
-        f"(5, integer; first in record 1){_MEND}",
+        f"(5, integer; first in record 1){_NUMBERS}",
         PARQUET,
     ),
     delivered("other bytes than --sha256 names", "given.csv", GOOD, _OTHER_HASH, more=("--sha256", "0" * 64)),
@@ -333,7 +337,7 @@ FILES = (
         "quote.csv",
         GOOD.replace(f"3,{PERSONAL}", f'3,"{PERSONAL}'),
         "1 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: unclosed_quote "
-        f"(1, opened in record 3; first in record 3){_MEND}",
+        f"(1, opened in record 3; first in record 3){_QUOTES}",
         contract('"csv"', '"csv", multiline = true'),
     ),
     delivered(
@@ -458,7 +462,7 @@ CONFIGURATION = (
         f"nowhere.sql: no such SQL file → put it into {FOLDER}/sql, {FOLDER}, or correct the name in the task",
     ),
     UserFault(
-        "a SQL file that is no utf-8",
+        "a SQL file that is not UTF-8",
         errors.ConfigurationError.exit_code,
         "mine.sql: is not text in utf-8 → save it in utf-8",
         lambda folder: [
@@ -471,7 +475,7 @@ CONFIGURATION = (
         TASK.replace('sql = "record_rows"', 'sql = "bank_contacts"').replace(
             'settings = { input = "visits", key = "id", label', 'settings = { first_year = "2008; --", label'
         ),
-        "bank_contacts.sql: its template cannot be filled: '2008; --' is no whole number"
+        "bank_contacts.sql: its template cannot be filled: '2008; --' is not a whole number"
         " → set the value in the task's settings",
     ),
     checked(
@@ -481,9 +485,9 @@ CONFIGURATION = (
         " → set the value in the task's settings",
     ),
     one_fault(
-        "an input that is no silver table",
-        TASK.replace("silver.visits", "gold.visits"),
-        "inputs.visits: string should match pattern '^silver\\.[a-z][a-z0-9_]*$'",
+        "an input that is neither a silver nor a gold table",
+        TASK.replace("silver.visits", "bronze.visits"),
+        "inputs.visits: string should match pattern '^(silver|gold)\\.[a-z][a-z0-9_]*$'",
     ),
     given("no such TOML file", f"{FOLDER}/none.toml: no such file → check the path", "check", f"{FOLDER}/none.toml"),
     given(
@@ -522,7 +526,7 @@ OPTIONS = (
     ),
     given(
         "a moment that is none",
-        "--as-of: '2026-02-30' is no ISO-8601 moment → write 2026-03-31 or 2026-03-31T18:00:00+05:00",
+        "--as-of: '2026-02-30' is not an ISO-8601 moment → write 2026-03-31 or 2026-03-31T18:00:00+05:00",
         "train",
         "bank_full",
         "--as-of",
@@ -546,14 +550,14 @@ OPTIONS = (
     ),
     given(
         "a catalog's name that ends its quotes",
-        "--catalog: 'x`.`y' is no name of a catalog"
+        "--catalog: 'x`.`y' is not a name of a catalog"
         " → write a letter, then letters, digits, _ and -, like spark_catalog",
         *_SHOW,
         "--catalog",
         "x`.`y",
     ),
     given(
-        "what is no table's name",
+        "what is not a table's name",
         "gold.`x`: not the name of a table → write layer.name, like gold.scoreboard",
         "show",
         "gold.`x`",
@@ -585,6 +589,33 @@ OPTIONS = (
         f"{FOLDER}/world",
     ),
     given(
+        "a part that a world does not have",
+        "--only: a world has no part weather → known: bank, shop, mailings, advertising, subscriptions",
+        "world",
+        "--customers",
+        "1000",
+        "--seed",
+        "1",
+        "--out",
+        f"{FOLDER}/world",
+        "--only",
+        "weather",
+    ),
+    given(
+        "a planted effect that there is not",
+        "--without: no effect is called luck → known: season, weekday, dropout, spend, elasticity, promotions, rules, "
+        "negative_rules, segments, tastes, uplift, confounding, advertising, saturation, carry_over, churn_causes",
+        "world",
+        "--customers",
+        "1000",
+        "--seed",
+        "1",
+        "--out",
+        f"{FOLDER}/world",
+        "--without",
+        "luck",
+    ),
+    given(
         "old versions kept too shortly",
         "--keep-days 1: under 7 days a reader or a killed run may still need the files"
         " → give 7 or more, or --force when nothing else runs on the lake",
@@ -608,7 +639,7 @@ OPTIONS = (
     ),
     given(
         "no report to write",
-        "report: no task has a champion yet → run `otklik run TASK` first",
+        "report: no task has an answer yet → run `otklik run TASK` first",
         "report",
         code=errors.MissingResultError.exit_code,
     ),
@@ -629,8 +660,11 @@ def surrounded(cause: str, says: str, code: int, lake: str = "", **environment: 
     return UserFault(cause, code, says, command, environment=environment)
 
 
-_KEY = " → make one with `openssl rand -hex 32` and give it in the environment or in a file only you can read"
-_AROUND, _WRONG = errors.SurroundingsError.exit_code, errors.ConfigurationError.exit_code
+_KEY = (
+    " → type `export OTKLIK_PSEUDONYM_KEY=$(openssl rand -hex 32)` and keep that key, or name a file that holds one in "
+    "OTKLIK_PSEUDONYM_KEY_FILE"
+)
+_AROUND, _WRONG = errors.PlatformError.exit_code, errors.ConfigurationError.exit_code
 SURROUNDINGS = (
     surrounded(
         "no Java",
@@ -664,8 +698,8 @@ SURROUNDINGS = (
     ),
     surrounded(
         "another key than the one that made the pseudonyms of the lake",
-        "silver.visits: its pseudonyms were made with another key: nobody in it would be known again → give the key of "
-        "then (OTKLIK_PSEUDONYM_KEY or its file), or ingest all files into a fresh lake",
+        "silver.visits: its pseudonyms were made with another key: nobody in it would be known again → use the "
+        "original key (OTKLIK_PSEUDONYM_KEY or its file), or ingest all files into a fresh lake",
         _WRONG,
         OTKLIK_PSEUDONYM_KEY="fedcba9876543210",
     ),

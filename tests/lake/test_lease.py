@@ -187,7 +187,7 @@ def test_another_machines_lease_is_never_taken(tmp_path: Path) -> None:
     held_by(tmp_path, host="another-machine")
     with pytest.raises(BusyError, match="another-machine") as fault, take(tmp_path):
         pass
-    assert fault.value.cure.endswith(
+    assert fault.value.hint.endswith(
         f"if that machine or container is gone for good, delete the file {tmp_path / LEASE}"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,14 +13,14 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from tests.bench import CALLS, TakeIn, take_in_calls
+from tests.bench import CALLS, TakeIn, take_in_calls, write_calls
 from tests.lake.test_ledger import FILE
 
-from otklik.home import find_home
 from otklik.lake.ledger import FileLedger
 from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column
 from otklik.progress import Progress
+from otklik.project_files import find_project
 from otklik.steps.context import Job, Options
 
 
@@ -65,7 +66,7 @@ def make_job(people_lake: Lake, tmp_path: Path) -> Callable[..., tuple[Job, list
         job = Job(
             options=Options(names, None, {}, "en"),
             lake=people_lake,
-            home=find_home(None),
+            home=find_project(None),
             progress=Progress(io.StringIO(), lambda: 0.0, is_live=False),
             clock=lambda: now,
             pseudonym_key=lambda: b"k" * 16,
@@ -83,11 +84,34 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
     return Lake(spark, str(tmp_path / "lake"))
 
 
+@pytest.fixture(scope="session")
+def lakes_of_one_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[object], Path]:
+    """Where the lake after this one file is kept, once a test has made it."""
+    folder = tmp_path_factory.mktemp("lakes")
+    known: dict[object, Path] = {}
+    return lambda file: known.setdefault(file, folder / f"{len(known)}")
+
+
 @pytest.fixture
-def take_in(lake: Lake, tmp_path: Path) -> TakeIn:
-    """Write a file of calls and ingest it into the lake."""
+def take_in(
+    lake: Lake, tmp_path: Path, request: pytest.FixtureRequest, lakes_of_one_file: Callable[[object], Path]
+) -> TakeIn:
+    """Write a file of calls and ingest it into the lake.
+
+    Many tests begin with the same file: the first of them ingests it, the others get a copy of its lake. A test that
+    may patch something ingests for itself.
+    """
+    may_patch = "monkeypatch" in request.fixturenames
 
     def take(name: str, *lines: str, contract: str = CALLS, **options: Any) -> None:
+        kept = lakes_of_one_file((name, lines, contract, *options.items()))
+        is_first = not (may_patch or Path(lake.root).exists())
+        if is_first and kept.exists():
+            write_calls(tmp_path, name, *lines, contract=contract)
+            shutil.copytree(kept, lake.root)
+            return
         take_in_calls(lake, tmp_path, name, *lines, contract=contract, **options)
+        if is_first:
+            shutil.copytree(lake.root, kept)
 
     return take

@@ -24,8 +24,8 @@ from otklik.lake.folder import Folder
 from otklik.lake.store import Lake
 from otklik.models.portable import LinearModel, Slots
 from otklik.models.training import WITHOUT, Labelled, Predicted
-from otklik.steps import crown
-from otklik.steps.crown import (
+from otklik.steps import promote
+from otklik.steps.promote import (
     _calibrator,
     _finals,
     _free_folder,
@@ -63,7 +63,7 @@ def test_a_library_that_the_cluster_brings_has_no_package_that_says_its_version(
     def no_package(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(crown, "installed_version", no_package)
+    monkeypatch.setattr(promote, "installed_version", no_package)
 
     assert library_version("pyspark") == pyspark.__version__
     assert library_version("delta-spark") == "the cluster's own"
@@ -84,7 +84,11 @@ def test_a_champion_cannot_be_chosen_by_pairs_that_the_deciding_rows_do_not_have
     labelled = Labelled(rows, np.array([1, 1, 2, 3]), rows.astype(str), rows % 2)
     inner = Predicted(rows[1:], np.zeros(3), None)
     judgements = [
-        SimpleNamespace(contender=SimpleNamespace(model=model), inner=SimpleNamespace(together=lambda: inner))
+        SimpleNamespace(
+            candidate=SimpleNamespace(model=model),
+            plan=SimpleNamespace(split="time"),
+            inner=SimpleNamespace(by_fit=lambda: [inner]),
+        )
         for model in task.champion.candidates
     ]
     contest: Any = SimpleNamespace(judged={"without": judgements}, labelled=labelled)
@@ -105,7 +109,7 @@ def contest_of(spark: SparkSession, label: npt.NDArray[np.int64], calibration: s
     vectors = rows.select("*", F.col("as_of").alias("row_hash"), array_to_vector(F.col("numbers")).alias(WITHOUT))
     fold = SimpleNamespace(number=0, outer=SimpleNamespace(predicts=F.lit(True)))
     judgement = SimpleNamespace(
-        contender=SimpleNamespace(model="logistic_regression", scale="log_odds"),
+        candidate=SimpleNamespace(model="logistic_regression", scale="log_odds"),
         plan=SimpleNamespace(split="random", folds=[fold]),
         tested=SimpleNamespace(places=np.arange(len(label)), margin=2.0 * label - 1),
         fold=np.zeros(len(label), dtype=np.int64),

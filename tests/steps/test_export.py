@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from otklik.errors import ConfigurationError, SurroundingsError
+from otklik.errors import ConfigurationError, PlatformError
 from otklik.lake.store import Lake
 from otklik.lake.tables import Column, Table
 from otklik.steps.export import FORMULA_STARTS, export_table, neutralised
@@ -45,6 +45,24 @@ def test_nested_values_become_json_and_null_stays_null(spark: SparkSession) -> N
     assert [tuple(row) for row in neutralised(rows).collect()] == [('[{"f":"a","c":1.5}]', None)]
 
 
+def test_a_list_is_written_from_its_top_with_the_columns_that_were_named(
+    make_job, people_lake: Lake, spark: SparkSession, tmp_path: Path
+) -> None:
+    table = Table("gold.wanted", "list", (Column("key", "STRING"), Column("rank", "BIGINT"), Column("p", "DOUBLE")))
+    rows = spark.range(20).selectExpr("CONCAT('к', id) AS key", "20 - id AS rank", "0.5D AS p").repartition(4)
+    people_lake.replace(table, rows, "list")
+    target = tmp_path / "list.csv"
+
+    export_table(make_job(table=table.name, where=None, to=str(target), columns="p, key", reader="excel")[0])
+
+    assert target.read_bytes().startswith(b"\xef\xbb\xbfp,key\n")
+    assert [row["key"] for row in written(target)] == [f"к{number}" for number in range(19, -1, -1)]
+    with pytest.raises(ConfigurationError, match="no column nobody"):
+        export_table(make_job(table=table.name, where=None, to=str(target), columns="nobody")[0])
+    with pytest.raises(ConfigurationError, match=r"is for \.csv files"):
+        export_table(make_job(table=table.name, where=None, to=str(tmp_path / "a.parquet"), reader="excel")[0])
+
+
 def test_personal_values_do_not_leave(make_job, spark: SparkSession, tmp_path: Path) -> None:
     target = tmp_path / "people.csv"
 
@@ -62,7 +80,7 @@ def test_a_file_of_no_rows_has_its_columns(make_job, spark: SparkSession, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("to", "fault"), [("list.xlsx", ConfigurationError), ("no/such/folder/list.csv", SurroundingsError)]
+    ("to", "fault"), [("list.xlsx", ConfigurationError), ("no/such/folder/list.csv", PlatformError)]
 )
 def test_a_wrong_target_is_refused_and_nothing_is_written(make_job, tmp_path: Path, to: str, fault) -> None:
     with pytest.raises(fault):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from tests.bench import CALLS, TakeIn, job_on
-from tests.steps.test_question import TASK
+from tests.steps.test_resolve_classify import TASK
 
 from otklik.errors import ConfigurationError, MissingResultError, RefusedError
 from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
 from otklik.steps.features import build_features
-from otklik.steps.question import ask
+from otklik.steps.resolve_classify import resolve_classify
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,21 @@ def test_marked_columns_are_no_features(lake: Lake, take_in: TakeIn, tmp_path: P
     assert [row.status for row in lake.read("ops.runs").where("job = 'features'").collect()] == ["failed"]
 
 
+def test_a_personal_key_names_the_rows_by_its_pseudonym(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    columns = 'columns = { id = { type = "string", personal = true }, text = { type = "string" } }'
+    contract = CALLS.replace('columns = { id = { type = "integer" }, text = { type = "string" } }', columns)
+    assert columns in contract
+    take_in("june.csv", "+7 701,a", "+7 702,b", contract=contract)
+    task = tmp_path / "task.toml"
+    task.write_text(TASK, encoding="utf-8")
+
+    build_features(job_on(lake, tmp_path, task=str(task)))
+
+    keys = {row.key for row in lake.read("gold.calls_features").collect()}
+    assert keys == {row.id for row in lake.read("silver.calls").collect()}
+    assert all(len(key) == 64 for key in keys)
+
+
 def test_what_is_marked_after_the_features_were_built_is_asked_anew(
     lake: Lake, take_in: TakeIn, tmp_path: Path
 ) -> None:
@@ -62,7 +77,7 @@ def test_a_header_that_says_otherwise_asks_another_question(lake: Lake, take_in:
     asked = []
     for mark in ("", " [after]"):
         select.write_text(f"-- column text{mark}: said | сказано\nSELECT r.key, r.moment, {text}", encoding="utf-8")
-        asked.append(ask(job_on(lake, tmp_path, task=str(task))).run_id)
+        asked.append(resolve_classify(job_on(lake, tmp_path, task=str(task))).run_id)
 
     assert len({*asked}) == 2
 
@@ -70,7 +85,7 @@ def test_a_header_that_says_otherwise_asks_another_question(lake: Lake, take_in:
 @pytest.mark.parametrize(
     ("mark", "fault"),
     [
-        ("personal = true", r"is no SELECT .*\[UNRESOLVED_COLUMN.*`c`\.`text`"),
+        ("personal = true", r"invalid SELECT: .*\[UNRESOLVED_COLUMN.*`c`\.`text`"),
         pytest.param(
             'known = "after_decision"',
             "reads text of calls, which is known only after the decision",
@@ -136,7 +151,7 @@ def test_sql_that_fails_on_a_row_is_named_without_the_row(
     ("more", "fault"),
     [
         ('[report]\nremarks = [{ en = "{rate: no_such > 1}", ru = "" }]\n', r"report\.remarks: 'no_such > 1' is not a"),
-        ('[score]\nwhere = "no_such > 1"\n', r"score\.where: is no condition on the task's features"),
+        ('[score]\nwhere = "no_such > 1"\n', r"score\.where: is not a condition on the task's features"),
     ],
 )
 def test_what_later_steps_ask_of_the_features_is_tried_before_any_model(

@@ -14,13 +14,13 @@ import pytest
 from tests.bench import CALLS, TakeIn, dying, job_on, register_model
 
 from otklik.errors import ConfigurationError, DamagedError
-from otklik.home import Home
 from otklik.lake.folder import Folder
 from otklik.lake.lease import held
 from otklik.lake.ledger import FileLedger, Run, input_versions, record_run
 from otklik.lake.maintenance import run_flaws
 from otklik.lake.recovery import with_same_rows
 from otklik.lake.store import Lake
+from otklik.project_files import ProjectFiles
 from otklik.steps.maintain import maintain_lake
 
 
@@ -426,7 +426,7 @@ def test_silver_is_compared_with_the_contract_under_which_it_came_in(
     sources = tmp_path / "home" / "conf" / "sources"
     sources.mkdir(parents=True)
     job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True, take_back_all=False)
-    job = replace(job, home=Home(tmp_path / "home"))
+    job = replace(job, home=ProjectFiles(tmp_path / "home"))
 
     (sources / "calls.toml").write_text(CALLS.replace("text =", "said ="), encoding="utf-8")
     assert maintain_lake(job) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.bench import TakeIn, job_on, register_model
-from tests.steps.test_question import TASK
+from tests.steps.test_resolve_classify import TASK
 
 from otklik.errors import MissingResultError
 from otklik.lake.store import Lake

@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from tests.bench import CALLS, job_on, register_model
-from tests.steps.test_question import TASK
+from tests.steps.test_resolve_classify import TASK
 
 from otklik.errors import (
     WARNING_EXIT_CODE,
@@ -32,14 +32,13 @@ from otklik.lake.store import Lake
 from otklik.lake.tables import FINDINGS
 from otklik.models import registry
 from otklik.models.drift import SCORE, Bins
-from otklik.models.scoreboard import moved
+from otklik.models.scoreboard import miscalibrated
 from otklik.progress import Progress
 from otklik.steps.features import build_features
 from otklik.steps.frames import replace_rows
 from otklik.steps.ingest import ingest_files
 from otklik.steps.score import score_rows
 
-pytestmark = pytest.mark.long
 BINS = (Bins("age", edges=(4.0,)), Bins(SCORE, edges=(0.0,)))
 #: Of the SELECT that gives the rows, so that the model fits them.
 ROWS_HASH = hash_of(
@@ -176,7 +175,7 @@ def train_found(lake: Lake, run_id: str, **changes: Any) -> None:
         "model": "logistic_regression", "leaks": "without", "split": "random", "calibration": "calibrated",
         "rows": 100, "positives": 20, "mean_probability": 0.1, **changes,
     }  # fmt: skip
-    findings = pd.DataFrame([vars(finding) for finding in moved(pd.DataFrame([row]), 0.2)])
+    findings = pd.DataFrame([vars(finding) for finding in miscalibrated(pd.DataFrame([row]), 0.2)])
     named = {"task": "calls", "run_id": run_id}
     replace_rows(lake, FINDINGS, findings.assign(**named), f"train {run_id}", named)
 

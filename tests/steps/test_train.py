@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from tests.bench import CALLS, QUICK, dying, job_on
-from tests.steps.test_question import TASK
+from tests.steps.test_resolve_classify import TASK
 
 from otklik.errors import RefusedError
-from otklik.home import find_home
 from otklik.lake.store import Lake
 from otklik.models import registry
 from otklik.models.prepare import Preparation, Slot
 from otklik.models.registry import has_sound_model, history
 from otklik.models.training import Labelled
+from otklik.project_files import find_project
 from otklik.settings import load
 from otklik.steps import train
 from otklik.steps.features import build_features
@@ -31,7 +31,7 @@ from otklik.task import Task
 def task_with(**settings: Any) -> Task:
     """A shipped task with other settings; `checks__x` stands for checks.x."""
     overrides = {name.replace("__", "."): value for name, value in settings.items()}
-    return load(Task, find_home(None).task("marketing_campaign"), overrides)
+    return load(Task, find_project(None).task("marketing_campaign"), overrides)
 
 
 def labelled(rows: int, positives: int) -> Labelled:
@@ -123,7 +123,7 @@ def test_nothing_to_gain_is_only_said_where_the_task_warns() -> None:
         "nothing to gain here"
     )
     assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=None)).startswith(
-        "how good it is cannot be told: logistic_regression: AUC 0.550; too few"
+        "too little data to assess the model: logistic_regression: AUC 0.550; too few"
     )
     assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.501)).startswith(
         "best without leaks, random split: logistic_regression: AUC 0.550"

@@ -15,7 +15,7 @@ from functools import reduce
 from types import MappingProxyType
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, RefusedError
@@ -31,6 +31,13 @@ _BY_CHANCE = 0.001
 #: A label that is neither yes nor no.
 _ODD = 2
 _BRACES = re.compile(r"(?P<frame>\{[a-z][a-z0-9_]*\})|[{}]")
+#: So many of the newest days are looked at for rows that lie far behind all others.
+_DAYS_LOOKED_AT = 1_000
+#: Days without a row from which on a gap may be one.
+_LEAST_GAP, _YEAR = 30, 365
+#: From here on a number is what programs write for a missing one (the greatest double, or the greatest float): no
+#: quantity is so large, and its square, which a model takes, may have no place in a double.
+_TOO_LARGE = 1e38
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 
@@ -64,11 +71,82 @@ def only_known(rows: DataFrame, as_of: datetime) -> DataFrame:
     return with_known_at(rows).where(F.col("known_at").isNull() | (F.col("known_at") <= F.lit(as_of)))
 
 
-def latest_known(inputs: Sequence[DataFrame]) -> datetime | None:
+@dataclass(frozen=True)
+class Latest:
+    """The latest moment of some rows.
+
+    Attributes:
+        moment: the moment.
+        beyond: rows that lie later and do not count: after the arrival of their own file, or far behind all others.
+        farthest: the last moment of those.
+    """
+
+    moment: datetime
+    beyond: int = 0
+    farthest: datetime | None = None
+
+    @property
+    def remark(self) -> str:
+        """What a person should know of the rows that do not count; nothing where there are none."""
+        if self.farthest is None:
+            return ""
+        return (
+            f"the moment is {self.moment:%Y-%m-%d %H:%M}: {self.beyond:,} rows lie later, up to "
+            f"{self.farthest:%Y-%m-%d}, after their file's arrival or far from all others, and do not set it (--as-of)"
+        )
+
+
+def latest_known(inputs: Sequence[DataFrame]) -> Latest | None:
     """The latest moment at which anything in the inputs became known; None where all are untimed."""
-    known = reduce(DataFrame.union, [with_known_at(rows).select("known_at") for rows in inputs])
-    latest = known.agg(F.max("known_at")).collect()[0][0]
-    return None if latest is None else latest.astimezone(UTC)
+    return latest_of(reduce(DataFrame.union, [_known_and_arrived(rows) for rows in inputs]))
+
+
+def latest_of(moments: DataFrame) -> Latest | None:
+    """The latest moment that rows can be taken to have: a clock that is wrong does not move it by years.
+
+    A row is not known before its file has arrived. And where, of the rows of the last days, fewer than one in a hundred
+    lie behind a gap of more than a year, or one longer than all the time before it, they do not count.
+
+    Args:
+        moments: moment TIMESTAMP, arrived_at TIMESTAMP or null.
+
+    Returns:
+        None where no row has a moment.
+    """
+    arrived_first = F.col("arrived_at").isNotNull() & (F.col("moment") > F.col("arrived_at"))
+    days = moments.where("moment IS NOT NULL").groupBy(
+        F.expr("unix_date(to_date(moment))").alias("day"), arrived_first.alias("is_beyond")
+    )
+    counted = days.agg(F.count("*").alias("rows"), F.max(F.unix_micros("moment")).alias("last"))
+    newest = counted.orderBy(F.desc("last")).limit(_DAYS_LOOKED_AT).collect()
+    if not newest:
+        return None
+    possible = [row for row in newest if not row.is_beyond] or newest
+    place = _behind_gap(possible, counted)
+    beyond = [row for row in newest if row["last"] > possible[place]["last"]]
+    moment = _from_micros(possible[place]["last"])
+    farthest = _from_micros(beyond[0]["last"]) if beyond else None
+    return Latest(moment, sum(row.rows for row in beyond), farthest)
+
+
+def _behind_gap(days: Sequence[Row], counted: DataFrame) -> int:
+    """The place, in days from the newest to older ones, of the first that is not far from all others."""
+    gap = next((place for place in range(1, len(days)) if days[place - 1].day - days[place].day > _LEAST_GAP), None)
+    if gap is None:
+        return 0
+    whole = counted.agg(F.sum("rows").alias("rows"), F.min("day").alias("first")).collect()[0]
+    length, before = days[gap - 1].day - days[gap].day, days[gap].day - whole["first"]
+    is_long = length > min(before, _YEAR)
+    return gap if is_long and 100 * sum(day.rows for day in days[:gap]) < whole["rows"] else 0
+
+
+def _known_and_arrived(rows: DataFrame) -> DataFrame:
+    arrived = F.col("_arrived_at") if "_arrived_at" in rows.columns else F.lit(None).cast("timestamp")
+    return with_known_at(rows).select(F.col("known_at").alias("moment"), arrived.alias("arrived_at"))
+
+
+def _from_micros(micros: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
 
 
 def rows_of_task(
@@ -87,14 +165,14 @@ def rows_of_task(
     Raises:
         ConfigurationError: if the SELECT does not run or lacks a column.
     """
-    found = _run(spark, select, inputs, as_of)
+    found = run_select(spark, select, inputs, as_of)
     missing, unknown = {"key", "moment"} - set(found.columns), set(found.columns) - _ROW_COLUMNS
     if missing or unknown:
         raise ConfigurationError(
             f"it must give key and moment, and may give label, unit and position; missing: {_listed(missing)}, "
             f"not wanted: {_listed(unknown)}",
             where=f"{select.name}.sql",
-            cure="features belong into a feature file",
+            hint="features belong into a feature file",
         )
     for column, default in (("unit", F.col("key")), ("label", F.lit(None)), ("position", F.lit(None))):
         if column not in found.columns:
@@ -143,16 +221,16 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         F.count_if(F.col("rows") > 1).alias("doubled"),
         *(F.max(F.when(holds, F.col("moment"))).alias(f"newest_{answer}") for answer, holds in newest.items()),
     ).collect()[0]
-    cure = "correct the SELECT; no row is dropped in silence"
+    hint = "correct the SELECT; no row is dropped in silence"
     if counts.doubled:
-        raise RefusedError(f"{counts.doubled} rows stand twice under one key and moment", where=where, cure=cure)
+        raise RefusedError(f"{counts.doubled} rows stand twice under one key and moment", where=where, hint=hint)
     if counts.nameless:
-        raise RefusedError(f"{counts.nameless} rows have no key, no moment or no unit", where=where, cure=cure)
+        raise RefusedError(f"{counts.nameless} rows have no key, no moment or no unit", where=where, hint=hint)
     if counts.odd:
-        raise RefusedError(f"{counts.odd} labels are neither 0 nor 1", where=where, cure=cure)
+        raise RefusedError(f"{counts.odd} labels are neither 0 nor 1", where=where, hint=hint)
     if not counts.rows:
         raise RefusedError(
-            "there are no rows up to the as-of moment", where=where, cure="look at --as-of and the inputs"
+            "there are no rows up to the as-of moment", where=where, hint="look at --as-of and the inputs"
         )
     no = counts.newest_no
     is_behind = no is not None and all(one is not None and one > no for one in (counts.newest_yes, counts.newest_open))
@@ -197,7 +275,7 @@ def with_features(
     for select, left_out in selects:
         hidden = {frame: [n for n in names if n not in select.may_read] for frame, names in known_after.items()}
         seen = {frame: inputs[frame].drop(*hidden.get(frame, [])) for frame in inputs}
-        found = _run(spark, select, {**seen, "rows": blind}, as_of, hidden)
+        found = run_select(spark, select, {**seen, "rows": blind}, as_of, hidden)
         _check_header(select, found)
         wanted = [c.name for c in select.columns if c.name not in left_out]
         taken = set(wanted) & {*joined.columns, *_OWN_NAMES}
@@ -205,7 +283,7 @@ def with_features(
             raise ConfigurationError(
                 f"gives columns that are already there: {_listed(taken)}",
                 where=f"{select.name}.sql",
-                cure="name them otherwise in one of the files, or leave them out there (leave_out)",
+                hint="name them otherwise in one of the files, or leave them out there (leave_out)",
             )
         typed = found.select("key", "moment", *(_plain(found, select, name) for name in wanted))
         joined = joined.join(typed, on=["key", "moment"], how="left")
@@ -218,7 +296,7 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
     if kind.startswith("decimal") or kind in ("float", "double"):
         # What is not a number, or without end, is a missing one: no median and no model can take it.
         number = column.cast("double")
-        return F.when(F.abs(number) < F.lit(float("inf")), number).alias(name)
+        return F.when(F.abs(number) < F.lit(_TOO_LARGE), number).alias(name)
     if kind in ("tinyint", "smallint", "int"):
         return column.cast("bigint").alias(name)
     if kind in ("string", "boolean", *_NUMBERS):
@@ -226,7 +304,7 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
     raise ConfigurationError(
         f"column {name} is a {kind}; a feature is a number, a text or a boolean",
         where=f"{select.name}.sql",
-        cure="give days since, an hour, or a share",
+        hint="give days since, an hour, or a share",
     )
 
 
@@ -236,24 +314,36 @@ def _check_header(select: Select, found: DataFrame) -> None:
     twice = {name for name in found.columns if found.columns.count(name) > 1}
     if twice:
         raise ConfigurationError(
-            f"gives columns more than once: {_listed(twice)}", where=f"{select.name}.sql", cure="name them otherwise"
+            f"gives columns more than once: {_listed(twice)}", where=f"{select.name}.sql", hint="name them otherwise"
         )
     if given != documented or not {"key", "moment"} <= set(found.columns):
         raise ConfigurationError(
             f"its columns are not those of its header; only in the header: {_listed(documented - given)}, "
             f"only in the SELECT: {_listed(given - documented)}",
             where=f"{select.name}.sql",
-            cure="document every column with `-- column name: meaning | смысл`, and give key and moment",
+            hint="document every column with `-- column name: meaning | смысл`, and give key and moment",
         )
 
 
-def _run(
+def run_select(
     spark: SparkSession,
     select: Select,
     frames: Mapping[str, DataFrame],
     as_of: datetime,
     hidden: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> DataFrame:
+    """The rows of a SELECT over frames by name.
+
+    Args:
+        spark: the session.
+        select: the SELECT.
+        frames: those it may name.
+        as_of: the moment, UTC; the SELECT knows it as :as_of.
+        hidden: frame → columns that it lacks because they are known only after the decision, for the message.
+
+    Raises:
+        ConfigurationError: if Spark cannot run it.
+    """
     named = {name: frame for name, frame in frames.items() if f"{{{name}}}" in select.text}
     # Only where frames are named Spark looks for them, and takes doubled braces for one.
     text = _with_own_braces(select.text) if named else select.text
@@ -261,21 +351,21 @@ def _run(
         return spark.sql(text, args={"as_of": as_of}, **named)
     except KeyError as fault:
         raise ConfigurationError(
-            f"there is no input frame {fault}", where=f"{select.name}.sql", cure="name it in the task's [inputs]"
+            f"there is no input frame {fault}", where=f"{select.name}.sql", hint="name it in the task's [inputs]"
         ) from fault
     except (AnalysisException, ValueError) as fault:
-        asked = _unresolved(fault)
+        asked = unresolved_column(fault)
         frame = next((frame for frame in named if asked in hidden.get(frame, [])), None)
         if frame is not None:
             raise ConfigurationError(
                 f"reads {asked} of {frame}, which is known only after the decision",
                 where=f"{select.name}.sql",
-                cure=f"leave it out, or say in the header why it is no leak: `-- reads [after] {asked}: why`",
+                hint=f"leave it out, or say in the header why it is not a leak: `-- reads [after] {asked}: why`",
             ) from fault
         raise ConfigurationError(
-            f"is no SELECT that Spark can run: {str(fault).splitlines()[0]}",
+            f"invalid SELECT: {str(fault).splitlines()[0]}",
             where=f"{select.name}.sql",
-            cure="correct it; personal columns of the inputs are not there for it",
+            hint="correct it; personal columns of the inputs are not there for it",
         ) from fault
 
 
@@ -284,7 +374,7 @@ def _with_own_braces(text: str) -> str:
     return _BRACES.sub(lambda found: found[0] if found["frame"] else found[0] * 2, text)
 
 
-def _unresolved(fault: Exception) -> str | None:
+def unresolved_column(fault: Exception) -> str | None:
     """The bare name of the column that Spark did not find, where that is the fault."""
     if not isinstance(fault, AnalysisException) or not (fault.getCondition() or "").startswith("UNRESOLVED_COLUMN"):
         return None

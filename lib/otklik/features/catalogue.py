@@ -11,7 +11,7 @@ A window that is a setting, such as '30d' or '6h', is said in words there: {{ wi
 `[after]` marks what becomes known only after the decision: it never enters a model that is used for scoring.
 
 A column that a source's contract marks so is not there for a SELECT, under whatever name it would give it. It reads it
-if the header gives it out as `[after]`, or says why it is no leak:
+if the header gives it out as `[after]`, or says why it is not a leak:
 
     -- reads [after] responded_at: of earlier contacts only, and only answers that had come by the moment
 """
@@ -95,12 +95,15 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
         in_english=_in_english,
         in_russian=_in_russian,
         meanings_of=_meanings_of,
+        spellings=_spellings,
+        opposites=_opposites,
+        unknowns=_unknowns,
     )
     try:
         text = environment.from_string(source).render(**settings)
     except (jinja2.TemplateError, ValueError, TypeError) as fault:
         raise ConfigurationError(
-            f"its template cannot be filled: {fault}", where=f"{name}.sql", cure="set the value in the task's settings"
+            f"its template cannot be filled: {fault}", where=f"{name}.sql", hint="set the value in the task's settings"
         ) from fault
     columns = tuple(_documented(name, line) for line in _column_lines(text))
     return Select(name, _without_comments(text), columns, _read_after(name, text))
@@ -116,7 +119,7 @@ def _find(name: str, folders: Sequence[Path]) -> str:
         return packaged.read_text(encoding="utf-8")
     places = ", ".join(str(folder) for folder in folders) or "the package"
     raise ConfigurationError(
-        "no such SQL file", where=f"{name}.sql", cure=f"put it into {places}, or correct the name in the task"
+        "no such SQL file", where=f"{name}.sql", hint=f"put it into {places}, or correct the name in the task"
     )
 
 
@@ -124,7 +127,7 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise ConfigurationError("is not text in utf-8", where=path.name, cure="save it in utf-8") from None
+        raise ConfigurationError("is not text in utf-8", where=path.name, hint="save it in utf-8") from None
 
 
 def _column_lines(text: str) -> list[str]:
@@ -137,7 +140,7 @@ def _documented(select: str, line: str) -> FeatureColumn:
         raise ConfigurationError(
             f"not a column line: {line}",
             where=f"{select}.sql",
-            cure="write `-- column name: English meaning | русский смысл`",
+            hint="write `-- column name: English meaning | русский смысл`",
         )
     return FeatureColumn(match["name"], Text(en=match["en"], ru=match["ru"]), match["after"] is not None)
 
@@ -153,7 +156,7 @@ def _read_after(select: str, text: str) -> frozenset[str]:
             raise ConfigurationError(
                 f"not a reads line: {line}",
                 where=f"{select}.sql",
-                cure="write `-- reads [after] name: why it is no leak`",
+                hint="write `-- reads [after] name: why it is not a leak`",
             )
         names.update(re.split(r"\s*,\s*", match["names"]))
     return frozenset(names)
@@ -172,6 +175,45 @@ def _literal(value: object) -> str:
     return "'" + escaped.replace("{", "\\u007b") + "'"
 
 
+#: Ways to say yes and no, and that nothing is known, in small letters.
+_YES = ("yes", "y", "true", "t", "1", "да", "д", "истина", "иә", "ақиқат")
+_NO = ("no", "n", "false", "f", "0", "нет", "н", "ложь", "жоқ", "жалған")
+_UNKNOWN = (
+    "", "unknown", "n/a", "na", "none", "null", "nan", "?", "-", "--", "undefined", "not known", "no answer", "pending",
+    "неизвестно", "не известно", "не указано", "нет данных", "не определено", "н/д", "белгісіз", "#n/a", "#н/д",
+)  # fmt: skip
+
+
+def _folded(values: object) -> list[str]:
+    """One or several values of an answer as the SQL has them: small letters, no blanks around."""
+    several = values if isinstance(values, list) else [values]
+    return [str(value).strip().lower() for value in several]
+
+
+def _texts(words: Sequence[str]) -> str:
+    return ", ".join(_literal(word) for word in dict.fromkeys(words))
+
+
+def _spellings(values: object) -> str:
+    """The texts that mean the same answer, as SQL: of a way to say yes or no all ways to say it."""
+    folded = _folded(values)
+    groups = [group for group in (_YES, _NO) if set(folded) & set(group)]
+    return _texts([*folded, *(word for group in groups for word in group)] if len(groups) == 1 else folded)
+
+
+def _opposites(values: object) -> str:
+    """The texts that mean the opposite, as SQL; nothing where the values are no way to say yes or no."""
+    folded = set(_folded(values))
+    if folded & set(_YES) and folded & set(_NO):
+        return ""
+    return _texts(_NO) if folded & set(_YES) else _texts(_YES) if folded & set(_NO) else ""
+
+
+def _unknowns(_: object) -> str:
+    """The texts that say that nothing is known, as SQL."""
+    return _texts(_UNKNOWN)
+
+
 def _in_english(window: object) -> str:
     """A window for people: 30 days, 1 hour."""
     count, unit = _window(window)
@@ -187,14 +229,14 @@ def _in_russian(window: object) -> str:
 def _window(window: object) -> tuple[int, str]:
     match = re.fullmatch(r"(\d+)([hd])", str(window))
     if match is None:
-        raise ValueError(f"{window!r} is no window; write '6h' or '30d'")
+        raise ValueError(f"{window!r} is not a window; write '6h' or '30d'")
     return int(match[1]), match[2]
 
 
 def _meanings_of(meanings: object, columns: Sequence[str]) -> dict[str, str]:
     """The end of each column's line in the header: what the task says it means, else its name."""
     if not isinstance(meanings, Mapping):
-        raise ValueError("meanings is no table")
+        raise ValueError("meanings is not a table")
     for column, meaning in meanings.items():
         if column not in columns:
             raise ValueError(f"meanings names {column!r}, which is none of its columns")
@@ -209,7 +251,7 @@ def _meanings_of(meanings: object, columns: Sequence[str]) -> dict[str, str]:
 def _whole(value: object) -> int:
     """A value as a whole number; anything else could be SQL."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{value!r} is no whole number")
+        raise ValueError(f"{value!r} is not a whole number")
     return value
 
 

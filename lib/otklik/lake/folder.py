@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow.fs as arrow_fs
 
-from otklik.errors import MissingResultError, SurroundingsError
+from otklik.errors import MissingResultError, PlatformError
 
 #: How a file is named while it is being written.
 _PARTIAL = ".partial"
@@ -33,10 +33,10 @@ class Folder:
         try:
             found = arrow_fs.FileSystem.from_uri(in_arrow(uri)) if "://" in uri else (arrow_fs.LocalFileSystem(), uri)
         except (OSError, ValueError) as fault:
-            raise SurroundingsError(
+            raise PlatformError(
                 f"its files cannot be reached: {fault}",
                 where=uri,
-                cure="put the lake where Arrow reaches it, too: a folder, hdfs, s3, s3a, gs, abfs or abfss",
+                hint="put the lake where Arrow reaches it, too: a folder, hdfs, s3, s3a, gs, abfs or abfss",
             ) from fault
         self._files: Any = found[0]
         self._path: str = found[1]
@@ -64,7 +64,7 @@ class Folder:
                 return content
         except (FileNotFoundError, OSError) as fault:
             raise MissingResultError(
-                "no such file", where=f"{self.uri}/{name}", cure="`otklik maintain --check-only` says what is wrong"
+                "no such file", where=f"{self.uri}/{name}", hint="`otklik maintain --check-only` says what is wrong"
             ) from fault
 
     def hashes(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
@@ -83,6 +83,11 @@ class Folder:
         found = self._files.get_file_info(arrow_fs.FileSelector(self._path, allow_not_found=True))
         return sorted(info.base_name for info in found if info.type == arrow_fs.FileType.Directory)
 
+    def files(self) -> list[str]:
+        """The names of the files in it; none where it is not there."""
+        found = self._files.get_file_info(arrow_fs.FileSelector(self._path, allow_not_found=True))
+        return sorted(info.base_name for info in found if info.type == arrow_fs.FileType.File)
+
     def half_written(self) -> list[str]:
         """Files below it that `write` did not come to the end of."""
         found = self._files.get_file_info(arrow_fs.FileSelector(self._path, recursive=True, allow_not_found=True))
@@ -91,9 +96,7 @@ class Folder:
 
     def drafts(self) -> list[str]:
         """Files in it that Hadoop had not yet given their names: `.NAME.tmp`, and what checks them."""
-        found = self._files.get_file_info(arrow_fs.FileSelector(self._path, allow_not_found=True))
-        names = [info.base_name for info in found if info.type == arrow_fs.FileType.File]
-        return sorted(name for name in names if name.startswith(".") and name.endswith((".tmp", ".tmp.crc")))
+        return [name for name in self.files() if name.startswith(".") and name.endswith((".tmp", ".tmp.crc"))]
 
     def delete(self, name: str) -> None:
         """Remove a file or a folder in it with all that is in it."""

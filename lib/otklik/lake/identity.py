@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
+import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import resources
+from importlib.abc import InspectLoader
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -20,7 +23,7 @@ def hash_of(value: Any) -> str:
 
 
 def run_id(
-    task: str, as_of: datetime, settings: Mapping[str, Any], inputs: Mapping[str, int], code_version: str
+    task: str, as_of: datetime, settings: Mapping[str, Any], inputs: Mapping[str, str], code_version: str
 ) -> str:
     """The 16-digit name of a run.
 
@@ -28,7 +31,7 @@ def run_id(
         task: its name.
         as_of: the moment it looks from, UTC.
         settings: the whole task as plain values, its SQL texts and the marks of its inputs' columns among them.
-        inputs: versions of the silver tables it reads.
+        inputs: table it reads → what names its rows: a version or, of gold, the run that wrote it.
         code_version: see `code_version`.
     """
     identity = [task, as_of.isoformat(), hash_of(settings), dict(sorted(inputs.items())), code_version]
@@ -43,6 +46,61 @@ def code_version() -> str:
         digest.update("/".join(place).encode())
         digest.update(content)
     return f"{otklik.__version__}+{digest.hexdigest()[:12]}"
+
+
+@functools.cache
+def code_version_of(modules: tuple[str, ...]) -> str:
+    """A hash of some modules, of all that they import of their own packages, and of the SQL files beside them.
+
+    So an answer depends on the code that gave it and on no other: an edit to one kind leaves the others' answers.
+
+    Args:
+        modules: full names.
+    """
+    digest = hashlib.sha256()
+    for name, source in sorted(_imported(modules).items()):
+        digest.update(f"{name}\n{source}\n".encode())
+    for folder in sorted({module.rpartition(".")[0] for module in modules}):
+        sql = resources.files(folder).joinpath("sql")
+        for file in sorted(sql.iterdir(), key=lambda entry: entry.name) if sql.is_dir() else []:
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _imported(modules: Sequence[str]) -> dict[str, str]:
+    """Name → source of the modules and of all that they import of the packages that they belong to."""
+    packages = {module.partition(".")[0] for module in modules} | {otklik.__name__}
+    sources: dict[str, str] = {}
+    waiting = [*modules]
+    while waiting:
+        name = waiting.pop()
+        if name in sources or name.partition(".")[0] not in packages:
+            continue
+        source = _source_of(name)
+        if source is not None:
+            sources[name] = source
+            waiting += _imports_of(source)
+    return sources
+
+
+def _source_of(module: str) -> str | None:
+    """The text of a module; None where a name is not a module's but that of something in one."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    loader = None if spec is None else spec.loader
+    return loader.get_source(module) if isinstance(loader, InspectLoader) else None
+
+
+def _imports_of(source: str) -> Iterator[str]:
+    """What a module imports; a name that is imported from a package may be a module itself."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _code(folder: Traversable, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:

@@ -1,7 +1,7 @@
 """The lease: one writer at a time on a lake that lies on a local disk.
 
 There two processes can both "succeed" with the same version of a table, and one commit is lost: Delta's lock on a local
-disk is one inside one JVM. So whoever writes holds the lease of the lake, a small file that names its processes. It is
+disk is one inside one JVM. So a writer holds the lease of the lake, a small file that names its processes. It is
 taken over when all of them are gone (killed, or the machine was started again), not when Python is gone while its
 JVM still runs, for that JVM may still commit. Object stores need no lease of ours: Delta asks them to put a file
 only where there is none. There nothing says whether a writer is alive, so nobody takes back what another one began.
@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from otklik.errors import BusyError, SurroundingsError
+from otklik.errors import BusyError, PlatformError
 
 LEASE, _GUARD = "_lease.json", "_lease.guard"
 #: Seconds between two looks at a lease that another process holds.
@@ -158,7 +158,7 @@ def held(
 
     Args:
         folder: of the lake; made if it is not there.
-        command: what this process does, for whoever waits for it.
+        command: what this process does, for those who wait for it.
         now: since when.
         wait: seconds to wait at most for another holder.
         sleep: waits so many seconds.
@@ -182,7 +182,7 @@ def held(
             raise BusyError(
                 f"another process writes to it{waited}: {other.in_words()}",
                 where=str(folder),
-                cure=f"wait for it, give a longer --wait, or {last_resort}",
+                hint=f"wait for it, give a longer --wait, or {last_resort}",
             )
         if left == wait:
             say(f"  waiting up to {wait:g} s for {other.in_words()}")
@@ -232,8 +232,8 @@ def _guarded(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         guard = (folder / _GUARD).open("w")
     except OSError as fault:
-        raise SurroundingsError(
-            f"cannot be written: {fault.strerror}", where=str(folder), cure="check --lake and permissions"
+        raise PlatformError(
+            f"cannot be written: {fault.strerror}", where=str(folder), hint="check --lake and permissions"
         ) from None
     with guard:
         fcntl.flock(guard, fcntl.LOCK_EX)

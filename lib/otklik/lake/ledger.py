@@ -103,17 +103,37 @@ def find_answer(lake: Lake, task: str, as_of: datetime, job: str) -> Run | None:
     return next(iter(_good_runs(lake, job, (F.col("task") == task) & (F.col("as_of") == F.lit(as_of)))), None)
 
 
+def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
+    """The latest good start that wrote a table or reused what an earlier one wrote.
+
+    Args:
+        lake: the lake.
+        table: of gold.
+        as_of: where it is given, only starts that looked from this moment or an earlier one count, the latest first.
+    """
+    runs = lake.find(RUNS.name)
+    if runs is None:
+        return None
+    good = runs.where(F.col("status").isin("done", "reused") & F.map_contains_key("outputs", F.lit(table)))
+    order = [F.col("ended_at").desc()]
+    if as_of is not None:
+        good, order = good.where(F.col("as_of") <= F.lit(as_of)), [F.col("as_of").desc(), *order]
+    found = good.orderBy(*order).limit(1).collect()
+    return _run(found[0]) if found else None
+
+
 def _good_runs(lake: Lake, job: str, which: Column) -> list[Run]:
     """Newest first."""
     runs = lake.find(RUNS.name)
     if runs is None:
         return []
     good = runs.where(which & (F.col("job") == job) & (F.col("status") == "done"))
-    found = [
-        Run(**{**_values(row), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
-        for row in good.collect()
-    ]
+    found = [_run(row) for row in good.collect()]
     return sorted(found, key=lambda run: run.ended_at or run.started_at, reverse=True)
+
+
+def _run(row: Row) -> Run:
+    return Run(**{**_values(row), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
 
 
 def record_run(lake: Lake, run: Run) -> None:
@@ -142,7 +162,7 @@ class FileLedger:
             raise DamagedError(
                 f"the ledger of files lacks its column {', '.join(missing)}",
                 where=FILES.name,
-                cure="bring the table back to its last good version with RESTORE TABLE, or ingest into a fresh lake",
+                hint="bring the table back to its last good version with RESTORE TABLE, or ingest into a fresh lake",
             )
         rows = [] if files is None else files.select(*columns).collect()
         self._entries = _by_arrival(_file_entry(row) for row in rows)
@@ -231,7 +251,7 @@ def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None
         raise MissingResultError(
             "nothing has been ingested into it yet",
             where=", ".join(missing),
-            cure=f"run `otklik ingest {missing[0].partition('.')[2]} PATH` first",
+            hint=f"run `otklik ingest {missing[0].partition('.')[2]} PATH` first",
         )
     if by is None:
         return known

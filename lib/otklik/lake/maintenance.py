@@ -15,15 +15,15 @@ from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at, unknown_commits
 from otklik.lake.store import NOTHING, Lake, says_vacuumed
-from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURE_KEYS, FEATURES, FILES, REJECTED, RUNS, SILVER, Table
+from otklik.lake.tables import BRONZE, FEATURE_KEYS, FEATURES, FILES, REJECTED, RUNS, SILVER, Table
 from otklik.session import with_property
 
 LAYERS = ("bronze", "silver", "gold", "ops")
 #: How tables of records are named: what files brought.
 _OF_RECORDS = ("bronze.", "silver.")
-_CURE = "restore the lake from a backup, or ingest into a fresh lake"
+_HINT = "restore the lake from a backup, or ingest into a fresh lake"
 #: The same for tables that no file brought.
-_CURE_OF_RESULTS = "restore the lake from a backup, or run again into a fresh lake"
+_HINT_OF_RESULTS = "restore the lake from a backup, or run again into a fresh lake"
 _RETENTION_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 
 
@@ -70,41 +70,48 @@ def table_names(lake: Lake) -> list[str]:
     return sorted(names)
 
 
-def of_the_house(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> list[str]:
+def of_the_house(lake: Lake, ledger: FileLedger, tables: Sequence[str], defined: Sequence[Table]) -> list[str]:
     """Those of the tables that Otklik made: a ledger names them, or they look like those of a run that was killed.
 
     Others may lie in the same schemas of a catalog. They are not ours to repair, compact or vacuum.
     """
-    known = {table.name for table in ALL_TABLES}
+    known = {table.name for table in defined}
     known |= {table for entry in ledger.entries for table in entry.table_versions}
     runs = lake.find(RUNS.name)
     if runs is not None and "outputs" in runs.columns:
         known |= {row.table for row in runs.select(F.explode("outputs").alias("table", "_")).distinct().collect()}
-    return [table for table in tables if table in known or lake.has_log_without_versions(table) or _fits(lake, table)]
+    return [
+        table
+        for table in tables
+        if table in known or lake.has_log_without_versions(table) or _fits(lake, table, defined)
+    ]
 
 
-def _fits(lake: Lake, table: str) -> bool:
-    """Whether a table has all that its definition asks for. What cannot be read has not."""
-    found = family_of(table)
-    if found is None:
+def _fits(lake: Lake, table: str, defined: Sequence[Table]) -> bool:
+    """Whether a table has all that a definition asks for. What cannot be read has not."""
+    found = definitions_of(table, defined)
+    if not found:
         return False
     try:
         there = lake.read(table).dtypes
     except Exception:
         # Spark's own faults come as its exceptions or, from inside a read, as the gateway's.
         return False
-    _, definition = found
-    return {*definition.dtypes} <= {*there}
+    return any({*definition.dtypes} <= {*there} for definition in found)
 
 
-def family_of(table: str) -> tuple[Table, Table] | None:
-    """The family (`<source>`, `<task>`) of which a table can be a member, and its definition: what all members have."""
-    for family in (known for known in ALL_TABLES if "<" in known.name):
+def definitions_of(table: str, defined: Sequence[Table]) -> list[Table]:
+    """What a table may be: for each family (`<source>`, `<task>`) whose name fits, what all its members have.
+
+    Two kinds may give their tables names of one form; which of them made it, its columns tell.
+    """
+    found = []
+    for family in (known for known in defined if "<" in known.name):
         start, end = re.split("<.*>", family.name)
         if table.startswith(start) and table.endswith(end) and len(table) > len(start) + len(end):
             keys = FEATURE_KEYS if family is FEATURES else ()
-            return family, family.of(table[len(start) : len(table) - len(end)], keys)
-    return None
+            found.append(family.of(table[len(start) : len(table) - len(end)], keys))
+    return found
 
 
 @contextlib.contextmanager
@@ -115,11 +122,11 @@ def noting(flaws: list[DamagedError], table: str) -> Iterator[None]:
     except DamagedError as fault:
         flaws.append(fault)
     except MissingResultError as fault:
-        flaws.append(DamagedError(fault.what, where=fault.where, cure=_CURE))
+        flaws.append(DamagedError(fault.what, where=fault.where, hint=_HINT))
     except Exception as fault:
         if not says_vacuumed(fault):
             raise
-        flaws.append(DamagedError("files of it are gone", where=table, cure=_CURE))
+        flaws.append(DamagedError("files of it are gone", where=table, hint=_HINT))
 
 
 def whole_ledger(lake: Lake) -> FileLedger:
@@ -130,7 +137,7 @@ def whole_ledger(lake: Lake) -> FileLedger:
     """
     ledger, runs = FileLedger(lake), lake.find(RUNS.name)
     if not ledger.entries and runs is not None and not runs.where("job = 'ingest' AND status = 'done'").isEmpty():
-        raise DamagedError("files were taken in, and the ledger of files is gone", where=FILES.name, cure=_CURE)
+        raise DamagedError("files were taken in, and the ledger of files is gone", where=FILES.name, hint=_HINT)
     return ledger
 
 
@@ -160,7 +167,7 @@ def definition_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
 
 
 def _not_as_defined(table: str, how: str) -> DamagedError:
-    return DamagedError(f"not as defined: {how}", where=table, cure="ingest or run again into a fresh lake")
+    return DamagedError(f"not as defined: {how}", where=table, hint="ingest or run again into a fresh lake")
 
 
 def _constraint_flaws(lake: Lake, definition: Table) -> list[DamagedError]:
@@ -169,7 +176,7 @@ def _constraint_flaws(lake: Lake, definition: Table) -> list[DamagedError]:
         DamagedError(
             f"nothing holds its rows to {name}",
             where=definition.name,
-            cure=f"ALTER TABLE {lake.reference(definition.name)} ADD CONSTRAINT {name} CHECK ({predicate})",
+            hint=f"ALTER TABLE {lake.reference(definition.name)} ADD CONSTRAINT {name} CHECK ({predicate})",
         )
         for name, predicate in definition.constraints.items()
         if name not in held
@@ -204,7 +211,7 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
         DamagedError(
             f"{entry.file} of {entry.source}: its counts do not add up",
             where=FILES.name,
-            cure="ingest into a fresh lake",
+            hint="ingest into a fresh lake",
         )
         for entry in ledger.entries
         if entry.rows != entry.accepted + entry.rejected + entry.duplicates
@@ -222,7 +229,7 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
         with noting(flaws, silver):
             rows, inserted = _known_rows(lake, silver, known).count(), sum(entry.inserted for entry in mine)
             if rows != inserted:
-                flaws.append(DamagedError(f"{rows:,} rows, the ledger says {inserted:,}", where=silver, cure=_CURE))
+                flaws.append(DamagedError(f"{rows:,} rows, the ledger says {inserted:,}", where=silver, hint=_HINT))
     rejected = {entry.batch: entry.rejected for entry in loaded if entry.rejected}
     if rejected or REJECTED.name in known:
         with noting(flaws, REJECTED.name):
@@ -240,7 +247,7 @@ def _known_rows(lake: Lake, table: str, known: dict[str, int]) -> DataFrame:
     newest = lake.version(table)
     if newest is not None and newest < known.get(table, NOTHING):
         raise DamagedError(
-            f"the ledger knows version {known[table]} of it, and its newest is {newest}", where=table, cure=_CURE
+            f"the ledger knows version {known[table]} of it, and its newest is {newest}", where=table, hint=_HINT
         )
     return rows_at(lake, table, known.get(table) if newest is not None else None)
 
@@ -250,7 +257,7 @@ def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[s
     found = {row["_batch"]: int(row["rows"]) for row in counted}
     return [
         DamagedError(
-            f"batch {b}: {found.get(b, 0):,} rows, the ledger says {expected.get(b, 0):,}", where=table, cure=_CURE
+            f"batch {b}: {found.get(b, 0):,} rows, the ledger says {expected.get(b, 0):,}", where=table, hint=_HINT
         )
         for b in sorted({*expected, *found})
         if expected.get(b) != found.get(b)
@@ -276,7 +283,7 @@ def run_flaws(lake: Lake, version_of: Callable[[str], int | None], only: str | N
         DamagedError(
             f"run {row.id} wrote version {row.version}, the table has {'none' if there is None else there}",
             where=row.table,
-            cure=_CURE if row.table.startswith(_OF_RECORDS) else _CURE_OF_RESULTS,
+            hint=_HINT if row.table.startswith(_OF_RECORDS) else _HINT_OF_RESULTS,
         )
         for row, there in found
         if there is None or row.version > there

@@ -41,7 +41,7 @@ _OF_BATCHES = "ingest"
 def unknown_commits(commits: list[Commit], known: int) -> tuple[int, list[Commit]]:
     """The version that stands for what the ledger knows, and the commits behind it that changed rows.
 
-    What was taken back stands for it, too. To restore an older version is to change rows, whoever does it.
+    What was taken back stands for it, too. To restore an older version is to change rows, no matter by whom.
 
     Args:
         commits: of one table, those after `known`, oldest first.
@@ -116,7 +116,7 @@ def judge(
         raise DamagedError(
             f"the ledger knows version {known} of it, and the table does not have that version",
             where=table,
-            cure="restore the lake from a backup, or ingest into a fresh lake",
+            hint="restore the lake from a backup, or ingest into a fresh lake",
         )
     if commits is None:
         return Base(NOTHING), []
@@ -131,14 +131,14 @@ def judge(
             f"{len(unknown)} commits that the ledger does not know, and no killed run can have left: the ledger is not "
             "the newest, or somebody else changed the table",
             where=table,
-            cure="restore ops.files or the table from a backup, or give up what they wrote: "
+            hint="restore ops.files or the table from a backup, or give up what they wrote: "
             "`otklik maintain --take-back-all`",
         )
     if not is_alone:
         raise BusyError(
             f"{len(unknown)} commits that the ledger does not know: of a killed run, or of one that still writes",
             where=table,
-            cure="see to it that nothing else writes to the lake, then run `otklik maintain --force`",
+            hint="see to it that nothing else writes to the lake, then run `otklik maintain --force`",
         )
     return Base(base), unknown
 

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pyspark.errors import AnalysisException
@@ -141,10 +142,10 @@ class Lake:
                 raise MissingResultError(
                     f"version {version} is not there any more",
                     where=table,
-                    cure="ask without --as-of or with --newest, or restore the lake from a backup",
+                    hint="ask without --as-of or with --newest, or restore the lake from a backup",
                 ) from fault
             raise MissingResultError(
-                "there is no such table", where=table, cure="`otklik tables` lists those that there can be"
+                "there is no such table", where=table, hint="`otklik tables` lists those that there can be"
             ) from fault
 
     def make(self, table: Table) -> None:
@@ -277,6 +278,7 @@ class Lake:
         *,
         update_when: str | None,
         delete_when: str | None = None,
+        keeps: Mapping[str, str | None] = MappingProxyType({}),
         after: int = NOTHING,
         is_new: bool = False,
         is_alone: bool = False,
@@ -289,6 +291,7 @@ class Lake:
             label: of this write.
             update_when: SQL over `t` (there) and `s` (coming); None never updates.
             delete_when: SQL over `t`; rows that are there, do not come and fulfil it go. None keeps them all.
+            keeps: columns that stay as they are in a row that is replaced → SQL over `t` where they are replaced too.
             after: the version behind which the label counts.
             is_new: whether the caller knows that no commit behind that version has the label.
             is_alone: as in `append`.
@@ -300,7 +303,8 @@ class Lake:
         if done is not None:
             return done
         match = " AND ".join(f"t.`{column}` <=> s.`{column}`" for column in table.key)
-        update = f"WHEN MATCHED AND ({update_when}) THEN UPDATE SET * " if update_when is not None else ""
+        values = ", ".join(f"t.`{c.name}` = {_coming(c.name, keeps)}" for c in table.columns) if keeps else "*"
+        update = f"WHEN MATCHED AND ({update_when}) THEN UPDATE SET {values} " if update_when is not None else ""
         delete = f" WHEN NOT MATCHED BY SOURCE AND ({delete_when}) THEN DELETE" if delete_when is not None else ""
         # Where frames go by name, braces in the lake's path would be taken for one.
         target = self.reference(table.name).replace("{", "{{").replace("}", "}}")
@@ -346,7 +350,7 @@ class Lake:
             raise MissingResultError(
                 f"version {version} cannot be brought back: its files were vacuumed",
                 where=table,
-                cure="restore the lake from a backup, or ingest into a fresh lake",
+                hint="restore the lake from a backup, or ingest into a fresh lake",
             ) from None
         return self.version(table) or version
 
@@ -447,6 +451,13 @@ def _commit(row: Row) -> Commit:
     )
 
 
+def _coming(column: str, keeps: Mapping[str, str | None]) -> str:
+    """What a column of a replaced row becomes, as SQL over `t` (there) and `s` (coming)."""
+    if column not in keeps:
+        return f"s.`{column}`"
+    return f"CASE WHEN {keeps[column] or 'false'} THEN s.`{column}` ELSE t.`{column}` END"
+
+
 def _labelled(commits: Sequence[Commit], label: str) -> Commit | None:
     """The newest of the commits with this label."""
     return next((commit for commit in reversed(commits) if commit.label == label), None)
@@ -456,7 +467,7 @@ def _not_written(table: str, label: str) -> DamagedError:
     return DamagedError(
         f"the write {label!r} is not in its history",
         where=table,
-        cure="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
+        hint="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
     )
 
 
@@ -501,7 +512,7 @@ def _check_columns(table: Table, there: DataFrame) -> None:
         raise DamagedError(
             f"its columns are not those of its definition; it has: {', '.join(map(' '.join, there.dtypes))}",
             where=table.name,
-            cure="use a fresh lake, or bring the table to its definition",
+            hint="use a fresh lake, or bring the table to its definition",
         )
 
 

@@ -28,7 +28,7 @@ class Column:
 class Table:
     """A table's definition: `name` is layer.name, `key` the columns that make a row unique.
 
-    `constraints` are SQL predicates by name; Delta refuses a write of which a row breaks one, whoever writes.
+    `constraints` are SQL predicates by name; Delta refuses a write of which a row breaks one, no matter who writes.
     """
 
     name: str
@@ -312,7 +312,7 @@ FINDINGS = Table(
         "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | drift "
         "| rate_moved",
         "feature STRING the column",
-        "detail STRING what exactly",
+        "detail STRING what exactly; of kinds other than classify: the parameters of their code, as JSON",
         "value DOUBLE the number behind it",
         "action STRING kept | dropped | merged | warned | left out",
     ),
@@ -372,6 +372,43 @@ ACTION_VALUE = Table(
     key=("task", "run_id", "policy"),
 )
 
+MEASURES = Table(
+    "gold.measures",
+    "every claim of every task, beside what a naive rule reaches on the same rows",
+    _columns(
+        "task STRING the task",
+        "run_id STRING the run",
+        "subject STRING a segment, rule, arm or series; empty = the whole answer",
+        "split STRING on which rows: all, train, test …",
+        "measure STRING what is measured",
+        "value DOUBLE the number",
+        "low DOUBLE lower end of the 95 % interval",
+        "high DOUBLE upper end",
+        "baseline DOUBLE what the naive rule reaches",
+        "rows BIGINT the rows that it rests on",
+    ),
+    key=("task", "run_id", "subject", "split", "measure"),
+)
+
+VERDICTS = Table(
+    "gold.verdicts",
+    "what the answer to each task came to",
+    _columns(
+        "task STRING the task",
+        "run_id STRING the run",
+        "kind STRING the kind of question",
+        "as_of TIMESTAMP the moment that the run looked from; null where the inputs have no time",
+        "verdict STRING gain | no_gain | too_little_data | invalid | descriptive",
+        "reasons ARRAY<STRUCT<code:STRING,subject:STRING,parameters:MAP<STRING,STRING>,value:DOUBLE>> why",
+        "key STRUCT<measure:STRING,subject:STRING,split:STRING,value:DOUBLE,low:DOUBLE,high:DOUBLE,baseline:DOUBLE,"
+        "rows:BIGINT> the measure that counts most",
+        "title STRUCT<en:STRING,ru:STRING> of the task",
+        "question STRUCT<en:STRING,ru:STRING> of the task",
+        "_made_at TIMESTAMP when the run wrote it",
+    ),
+    key=("task", "run_id"),
+)
+
 ALL_TABLES: tuple[Table, ...] = (
     BRONZE,
     REJECTED,
@@ -385,6 +422,8 @@ ALL_TABLES: tuple[Table, ...] = (
     SCORES,
     ACTIONS,
     ACTION_VALUE,
+    MEASURES,
+    VERDICTS,
     FILES,
     RUNS,
 )

@@ -9,8 +9,8 @@ from otklik.lake.tables import MODEL_RUNS
 from otklik.models import registry
 from otklik.settings import load
 from otklik.steps.context import Job
+from otklik.steps.runs import record_failure, start_of
 from otklik.steps.show import as_table, plain
-from otklik.steps.starts import noted, start_of
 from otklik.task import Task
 
 _SHOWN = ("sequence", "run_id", "model", "metric", "value", "serves", "reason", "settings")
@@ -22,7 +22,7 @@ def show_champion(job: Job) -> int:
     name = load(Task, job.home.task(task), dict(job.options.overrides)).name
     if job.options["run"] is not None:
         run = start_of(job, "champion", name, hash_of(job.options["run"]))
-        with noted(job, run):
+        with record_failure(job, run):
             version = _roll_back(job, name, job.options["run"])
         outputs = {} if version is None else {MODEL_RUNS.name: version}
         record_run(job.lake, run.done(job.clock(), outputs, 0, len(outputs), f"run {job.options['run']} serves"))
@@ -51,7 +51,7 @@ def _roll_back(job: Job, task: str, run_id: str) -> int | None:
     found = runs[runs["run_id"] == run_id] if len(runs) else runs
     if found.empty:
         raise MissingResultError(
-            f"no model of run {run_id}", where=task, cure=f"`otklik champion {task}` lists the runs"
+            f"no model of run {run_id}", where=task, hint=f"`otklik champion {task}` lists the runs"
         )
     current = registry.champion_row(job.lake, task)
     if current is not None and current["run_id"] == run_id:

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from otklik.home import Home
 from otklik.lake.store import Lake
 from otklik.progress import Progress
+from otklik.project_files import ProjectFiles
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Job:
 
     options: Options
     lake: Lake
-    home: Home
+    home: ProjectFiles
     progress: Progress
     clock: Callable[[], datetime]
     pseudonym_key: Callable[[], bytes]

@@ -14,6 +14,7 @@ from otklik.lake.maintenance import LAYERS, table_names
 from otklik.lake.tables import ALL_TABLES, REJECTED, SCOREBOARD
 from otklik.settings import load
 from otklik.steps.context import Job
+from otklik.steps.pages import INDEX, page_name
 from otklik.steps.scoreboard import scoreboard_text
 from otklik.task import Task
 
@@ -42,7 +43,7 @@ def fresh_folder(job: Job) -> str:
         raise ConfigurationError(
             f"the demo would empty it, and it holds what no demo made: {', '.join(foreign[:3])}",
             where=job.lake.root,
-            cure="give the demo a folder of its own: `otklik demo --lake demo_lake`",
+            hint="give the demo a folder of its own: `otklik demo --lake demo_lake`",
         )
     lake.delete_folders()
     return job.lake.folder(_WORLD)
@@ -66,7 +67,7 @@ def print_outcome(job: Job) -> None:
     """Print the scoreboard and where the report is."""
     rows = job.lake.read(SCOREBOARD.name).where(F.col("task") == TASK).toPandas()
     job.print_result(scoreboard_text(rows, _task(job).checks.rate_moved))
-    job.print_result(f"\nreport: {job.lake.folder('report', 'index.html')}\n")
+    job.print_result(f"\nreport: {job.lake.folder('report', page_name(INDEX, job.options.language))}\n")
 
 
 def _task(job: Job) -> Task:

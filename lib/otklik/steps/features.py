@@ -10,18 +10,18 @@ from otklik.features.builder import count_rows, rows_of_task, with_features
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, Column, Table
 from otklik.report.reductions import refuse_odd_remarks
-from otklik.session import kept
+from otklik.session import cached
 from otklik.steps.context import Job
-from otklik.steps.question import Question, answered_before, asked
+from otklik.steps.resolve_classify import ResolvedClassify, answered_before, resolve_recorded
+from otklik.steps.runs import record_failure
 from otklik.steps.score import only_to_score
-from otklik.steps.starts import noted
 
 
-def build_features(job: Job, question: Question | None = None) -> int:
+def build_features(job: Job, question: ResolvedClassify | None = None) -> int:
     """Write gold.<task>_features; returns the exit code."""
-    question = question or asked(job, "features")
-    run = question.start(job, "features", {table: str(version) for table, version in question.versions.items()})
-    with noted(job, run), job.progress.step(f"features {question.task.name}") as step:
+    question = question or resolve_recorded(job, "features")
+    run = question.start(job, "features", question.inputs.identities)
+    with record_failure(job, run), job.progress.step(f"features {question.task.name}") as step:
         earlier = answered_before(job, run)
         if earlier is not None:
             step.rows(earlier.rows_out)
@@ -38,7 +38,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
         )
         # Kept by key alone: SELECTs join by it, and Spark 4.1 can fail to plan a join that needs only the key of a
         # frame kept by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
-        with kept(rows.repartition("key")) as rows:
+        with cached(rows.repartition("key")) as rows:
             counts = count_rows(rows, f"{question.rows_select.name}.sql")
             known_after = question.inputs.marked("after_decision")
             features = with_features(
@@ -53,12 +53,12 @@ def build_features(job: Job, question: Question | None = None) -> int:
             commit = job.lake.replace(table, named, label)
         written = commit.count("numOutputRows")
         if written != counts.rows:
-            # No run names this version, so no step reads it; whoever shows the table finds what was there before.
+            # No run names this version, so no step reads it; who shows the table finds what was there before.
             job.lake.restore(table.name, commit.version - 1)
             raise RefusedError(
                 f"{counts.rows:,} rows became {written:,}: a feature SELECT gives a key and moment more than once",
                 where=", ".join(f"{select.name}.sql" for select, _ in question.feature_selects),
-                cure="join on all that names a row there, or group by key and moment",
+                hint="join on all that names a row there, or group by key and moment",
             )
         message = (
             f"{counts.labelled} labelled, {counts.positives} positive, {counts.immature} immature, "
@@ -78,7 +78,7 @@ def build_features(job: Job, question: Question | None = None) -> int:
     return 0
 
 
-def _refuse_marked(question: Question) -> None:
+def _refuse_marked(question: ResolvedClassify) -> None:
     """Columns that a contract marks as personal are no features, and those known only afterwards say so.
 
     Raises:
@@ -97,17 +97,22 @@ def _refuse_marked(question: Question) -> None:
         raise ConfigurationError(
             f"columns that the contracts keep out of models: {'; '.join(faults)}",
             where=f"features of {question.task.name}",
-            cure="leave the column out (leave_out), or mark it [after] in the SQL header",
+            hint="leave the column out (leave_out), or mark it [after] in the SQL header",
         )
 
 
-def _without_personal(question: Question) -> dict[str, DataFrame]:
-    """The input frames as SQL sees them: a personal column is not there under any other name either."""
+def _without_personal(question: ResolvedClassify) -> dict[str, DataFrame]:
+    """The input frames as SQL sees them: a personal column is not there under any other name either.
+
+    But for one that the task names as the key of its rows: there its pseudonym names them.
+    """
     inputs, personal = question.inputs.known_at(question.as_of), question.inputs.marked("personal")
-    return {name: rows.drop(*personal[name]) for name, rows in inputs.items()}
+    task = question.task
+    keys = {settings.get("key") for settings in (task.rows.settings, *(g.settings for g in task.features.values()))}
+    return {name: rows.drop(*(c for c in personal[name] if c not in keys)) for name, rows in inputs.items()}
 
 
-def features_table(question: Question, features: DataFrame) -> Table:
+def features_table(question: ResolvedClassify, features: DataFrame) -> Table:
     """The definition of the task's feature table: the fixed keys, then its features with their meaning."""
     kinds = {name: kind.upper() for name, kind in features.dtypes}
     columns = tuple(Column(c.name, kinds[c.name], c.meaning.en) for c in question.columns)

@@ -18,16 +18,16 @@ from otklik.lake.recovery import Base, label_of, settle
 from otklik.lake.store import NOTHING, Commit, Lake, says_vacuumed
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
-from otklik.session import kept
+from otklik.session import cached
 from otklik.settings import load
 from otklik.sources import checks, files
-from otklik.sources.contract import Contract, parse_duration
+from otklik.sources.contract import POSITION, Contract, parse_duration
 from otklik.sources.fields import with_fields
 from otklik.sources.reader import Records, clear_faults, read_records
 from otklik.sources.rules import check_rules
 from otklik.sources.values import spark_type
 from otklik.steps.context import Job
-from otklik.steps.starts import noted, start_of
+from otklik.steps.runs import record_failure, start_of
 
 #: Columns of a table on which Delta keeps statistics, at most.
 _STATISTICS = 32
@@ -37,6 +37,8 @@ _KEY_OF_THEN = "pseudonyms.key_fingerprint"
 _LATE = "otklik.after_decision"
 #: Under which property a silver table keeps the columns that named its rows when it was made.
 _ROWS_NAMED_BY = "rows.named_by"
+#: The last moment that Python has; an event in the year 9999 and a delay would lie behind it.
+_END_OF_TIME = "TIMESTAMP'9999-12-31 23:59:59.999999'"
 #: The balance of a file that was refused as a whole.
 _NO_ROWS = checks.Balance(0, 0, 0, 0, {}, {})
 
@@ -77,15 +79,18 @@ def ingest_files(job: Job) -> int:
     run = start_of(job, "ingest", contract.name, contract_hash)
     entries: list[FileEntry] = []
     bases: dict[str, Base] = {}
-    with noted(job, run):
+    with record_failure(job, run):
         ledger = whole_ledger(job.lake)
         paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
+        if len(paths) > 1:
+            names = [path.rsplit("/", 1)[-1] for path in (paths[0], paths[-1])]
+            job.progress.line(f"  {len(paths)} files, in order of name, numbers by value: {names[0]} … {names[1]}")
         given_hash = job.options.names.get("sha256")
         if given_hash is not None and len(paths) > 1:
             raise ConfigurationError(
                 f"names one file, and there are {len(paths)}",
                 where="--sha256",
-                cure="name them in the contract's sha256",
+                hint="name them in the contract's sha256",
             )
         for path in paths:
             facts = files.describe(job.lake.spark, path)
@@ -129,7 +134,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: d
             with clear_faults(facts.name):
                 records = read_records(job.lake.spark, arrival.path, contract)
                 checked = while_needed.enter_context(
-                    kept(checks.with_reasons(with_fields(records, contract), contract))
+                    cached(checks.with_reasons(with_fields(records, contract), contract, arrival.started_at))
                 )
                 judged = checks.with_duplicates(checked, contract)
                 counts = checks.balance(judged, contract)
@@ -143,7 +148,8 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: d
         batch = _Batch(job, arrival, settled)
         with _file_still_there(job, arrival):
             versions = _write_bronze(batch, records, judged, counts)
-            inserted, updated, version = _write_silver(batch, judged, counts.accepted, key)
+            lacking = [name for name in contract.columns if name not in records.header.columns]
+            inserted, updated, version = _write_silver(batch, judged, counts.accepted, key, lacking)
         versions[f"silver.{contract.name}"] = version
         _refuse_disturbed(job, ledger, arrival)
         entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
@@ -157,12 +163,7 @@ def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: d
         step.rows(entry.duplicates, "duplicates")
         if old is not None:
             step.say(f"instead of the {old.rows:,} rows that had this name")
-    for rule, rows in sorted(counts.warnings.items()):
-        job.progress.warn(f"{facts.name}: {rule}: {rows:,} rows")
-    if counts.first_in_quotes is not None:
-        job.progress.warn(
-            f"{facts.name}: the first quote that may have eaten rows opens in record {counts.first_in_quotes}"
-        )
+    _warn(job, arrival, counts, lacking if updated else [], updated)
     return entry
 
 
@@ -230,7 +231,7 @@ def _refuse_disturbed(job: Job, ledger: FileLedger, arrival: Arrival) -> None:
         raise InputError(
             "was changed while it was taken in",
             where=arrival.facts.name,
-            cure="wait until nobody writes to it, then ingest it again: nothing of it counts",
+            hint="wait until nobody writes to it, then ingest it again: nothing of it counts",
         )
     if job.is_alone:
         return
@@ -239,7 +240,7 @@ def _refuse_disturbed(job: Job, ledger: FileLedger, arrival: Arrival) -> None:
         raise BusyError(
             "somebody else took it in at the same time",
             where=arrival.facts.name,
-            cure="see to it that one ingest runs at a time, and run the same command again",
+            hint="see to it that one ingest runs at a time, and run the same command again",
         )
 
 
@@ -252,25 +253,25 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
             personal only from now on, for everybody to read; a leak that no model is kept from; a key several times.
     """
     silver = silver_table(contract)
-    cure = "ingest into a fresh lake, or undo the change of the contract"
+    hint = "ingest into a fresh lake, or undo the change of the contract"
     if lake.exists(silver.name) and (there := lake.read(silver.name).dtypes) != silver.dtypes:
         changed = sorted({name for name, _ in {*there} ^ {*silver.dtypes}})
         raise ConfigurationError(
             f"its columns are not those of the contract: {', '.join(changed) or 'they stand in another order'}",
             where=silver.name,
-            cure=cure,
+            hint=hint,
         )
     properties = lake.properties(silver.name)
     named_by = properties.get(_ROWS_NAMED_BY, silver.properties[_ROWS_NAMED_BY])
     if named_by != silver.properties[_ROWS_NAMED_BY]:
-        raise ConfigurationError(f"was made when a row was named by {named_by}", where=silver.name, cure=cure)
+        raise ConfigurationError(f"was made when a row was named by {named_by}", where=silver.name, hint=hint)
     late, late_then = silver.properties.get(_LATE, ""), properties.get(_LATE, "")
     if properties and late != late_then:
         raise ConfigurationError(
             "was made when the contract said of other columns that they are known only after the decision: "
             f"{late_then or 'of none'}",
             where=silver.name,
-            cure=f"if the contract is correct as it stands: ALTER TABLE {lake.reference(silver.name)} SET "
+            hint=f"if the contract is correct as it stands: ALTER TABLE {lake.reference(silver.name)} SET "
             f"TBLPROPERTIES ('{_LATE}' = '{late}'); else undo its change",
         )
     in_bronze = ["record"] if contract.personal_columns else []
@@ -280,7 +281,7 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
             raise ConfigurationError(
                 f"was made when the contract marked other columns as personal: {', '.join(others)}",
                 where=table,
-                cure=cure,
+                hint=hint,
             )
 
 
@@ -288,14 +289,14 @@ def _check_key(lake: Lake, silver: str, key: bytes) -> None:
     """See that a source's pseudonyms are made with the key that made those which are there.
 
     Raises:
-        ConfigurationError: if it is another one: whoever is known would come again as somebody else. Tables from
+        ConfigurationError: if it is another one: the same person would get another pseudonym. Tables from
             before the fingerprint was kept are taken as they are.
     """
     if lake.properties(silver).get(_KEY_OF_THEN) not in (None, fingerprint(key)):
         raise ConfigurationError(
             "its pseudonyms were made with another key: nobody in it would be known again",
             where=silver,
-            cure="give the key of then (OTKLIK_PSEUDONYM_KEY or its file), or ingest all files into a fresh lake",
+            hint="use the original key (OTKLIK_PSEUDONYM_KEY or its file), or ingest all files into a fresh lake",
         )
 
 
@@ -313,7 +314,7 @@ def _check_name(contract: Contract, facts: files.FileFacts, known: FileEntry, lo
         raise InputError(
             f"it cannot replace the loaded file of this name: its content is loaded already, as {known.file}",
             where=facts.name,
-            cure="see which name is right, and ingest all files into a fresh lake if it is this one",
+            hint="see which name is right, and ingest all files into a fresh lake if it is this one",
         )
 
 
@@ -321,7 +322,7 @@ def _other_content(facts: files.FileFacts) -> InputError:
     return InputError(
         "a file of this name is loaded with other content",
         where=facts.name,
-        cure="rename the file, or set same_name_other_content to 'replace' or 'add' in the contract",
+        hint="rename the file, or set same_name_other_content to 'replace' or 'add' in the contract",
     )
 
 
@@ -342,7 +343,7 @@ def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[Fi
         raise InputError(
             "it cannot replace the loaded file of this name exactly: their keys stand in other files too",
             where=facts.name,
-            cure="rename the file so that it counts as a correction, or ingest all files into a fresh lake",
+            hint="rename the file so that it counts as a correction, or ingest all files into a fresh lake",
         )
     return old
 
@@ -369,8 +370,30 @@ def _write_bronze(batch: _Batch, records: Records, judged: DataFrame, counts: ch
     return {table: max(commit.version for commit in made) for table, made in commits.items()}
 
 
-def _write_silver(batch: _Batch, judged: DataFrame, accepted_count: int, key: bytes) -> tuple[int, int, int]:
+def _warn(job: Job, arrival: Arrival, counts: checks.Balance, lacking: Sequence[str], updated: int) -> None:
+    """Say what is odd in a file that was taken in, and what became of columns that it lacks in rows that were known."""
+    contract, name = arrival.contract, arrival.facts.name
+    for rule, rows in sorted(counts.warnings.items()):
+        meaning = f" with {checks.ODDITIES[rule]}" if rule in checks.ODDITIES else ""
+        job.progress.warn(f"{name}: {rule}: {rows:,} rows{meaning}")
+    if counts.first_in_quotes is not None:
+        job.progress.warn(f"{name}: the first quote that may have eaten rows opens in record {counts.first_in_quotes}")
+    if counts.duplicates and contract.key.columns == "all" and contract.key.position_within is None:
+        job.progress.warn(
+            f"{name}: {counts.duplicates:,} rows equal to another one were taken once; if each counts, name in "
+            "key.position_within the columns within which they are counted"
+        )
+    for missing, fate in (("null", "keep what they had in"), ("clear", "lose what they had in")):
+        if names := [column for column in lacking if contract.columns[column].missing == missing]:
+            job.progress.warn(f"{name}: {updated:,} known rows {fate} columns that it lacks: {', '.join(names)}")
+
+
+def _write_silver(
+    batch: _Batch, judged: DataFrame, accepted_count: int, key: bytes, lacking: Sequence[str]
+) -> tuple[int, int, int]:
     """Returns rows inserted, rows updated, and the table's version.
+
+    Of the columns that the file lacks, a row that was known keeps what it had, where the contract does not say `clear`.
 
     Raises:
         DamagedError: if Delta counted other rows than the balance says: one of them has lost some.
@@ -389,13 +412,15 @@ def _write_silver(batch: _Batch, judged: DataFrame, accepted_count: int, key: by
         _require_all(commit.count("numOutputRows"), accepted_count, table)
         return accepted_count, 0, commit.version
     is_old = None if old is None else f"t._batch = '{old.batch}'"
-    conditions = [condition for condition in (_update_when(contract), is_old) if condition is not None]
+    stays = [name for name in lacking if contract.columns[name].missing == "null"]
+    conditions = [condition for condition in (_update_when(contract, stays), is_old) if condition is not None]
     commit = batch.job.lake.merge(
         table,
         rows,
         batch.label,
         update_when=" OR ".join(f"({condition})" for condition in conditions) or None,
         delete_when=is_old,
+        keeps=dict.fromkeys(stays, is_old),
         after=base.version,
         is_new=not base.is_begun,
         is_alone=batch.job.is_alone,
@@ -405,8 +430,8 @@ def _write_silver(batch: _Batch, judged: DataFrame, accepted_count: int, key: by
         _require_all(commit.count("numSourceRows"), accepted_count, table)
     inserted, updated = commit.count("numTargetRowsInserted"), commit.count("numTargetRowsUpdated")
     # A row of the replaced file that comes again is the new file's row, not a change to another one's.
-    kept = 0 if old is None else old.inserted - commit.count("numTargetRowsDeleted")
-    return inserted + kept, updated - kept, commit.version
+    cached = 0 if old is None else old.inserted - commit.count("numTargetRowsDeleted")
+    return inserted + cached, updated - cached, commit.version
 
 
 def _require_all(written: int, accepted: int, table: Table) -> None:
@@ -414,35 +439,42 @@ def _require_all(written: int, accepted: int, table: Table) -> None:
         raise DamagedError(
             f"{written:,} rows reached it of {accepted:,} that were accepted",
             where=table.name,
-            cure="ingest the file again: nothing of it counts; if it stays so, report it",
+            hint="ingest the file again: nothing of it counts; if it stays so, report it",
         )
 
 
 def silver_table(contract: Contract) -> Table:
     """The definition of a source's silver table."""
     columns = [Column(name, spark_type(column.type), column.meaning) for name, column in contract.columns.items()]
+    if contract.key.position_within is not None:
+        within = ", ".join(contract.key.position_within)
+        columns.append(Column(POSITION, "BIGINT", f"which of the rows of its file with the same {within} it is"))
     if contract.time.known == "event":
         columns.append(Column("known_at", "TIMESTAMP", "when the fact became known: its time and the declared delay"))
     elif contract.time.known == "arrival":
         columns.append(Column("_known_at", "TIMESTAMP", "when the fact became known: when its file arrived"))
-    counted = [c.name for c in columns if c.name not in contract.personal_columns][:_STATISTICS]
+    # Of booleans Delta keeps none, and refuses a table that asks for them.
+    fit = [c.name for c in columns if c.name not in contract.personal_columns and c.type != "BOOLEAN"]
+    # Which of its own it would choose where none is named is no good either: all of them, texts of any length too.
+    counted = fit[:_STATISTICS] or ["_record_no"]
     properties = {
         **SILVER.properties,
         "delta.dataSkippingStatsColumns": ",".join(f"`{name}`" for name in counted),
-        _ROWS_NAMED_BY: ",".join(sorted(contract.key_columns)),
+        _ROWS_NAMED_BY: ",".join(sorted(contract.whole_key)),
     }
     if contract.personal_columns:
         properties["otklik.personal"] = ",".join(contract.personal_columns)
     late = [name for name, column in contract.columns.items() if column.known == "after_decision"]
     if late:
         properties[_LATE] = ",".join(late)
-    return SILVER.of(contract.name, tuple(columns), key=tuple(contract.key_columns), properties=properties)
+    return SILVER.of(contract.name, tuple(columns), key=tuple(contract.whole_key), properties=properties)
 
 
 def _with_known_at(rows: DataFrame, contract: Contract, arrived_at: datetime) -> DataFrame:
     if contract.time.known == "event" and contract.time.event is not None:
         happened = F.col(contract.time.event).cast("timestamp")
-        return rows.withColumn("known_at", happened + F.lit(parse_duration(contract.time.delay)))
+        known = happened + F.lit(parse_duration(contract.time.delay))
+        return rows.withColumn("known_at", F.least(known, F.expr(_END_OF_TIME)))
     if contract.time.known == "arrival":
         return rows.withColumn("_known_at", F.lit(arrived_at))
     return rows
@@ -452,9 +484,9 @@ def _with_arrival(rows: DataFrame, arrival: Arrival) -> DataFrame:
     return rows.withColumns({"_batch": F.lit(arrival.batch), "_arrived_at": F.lit(arrival.started_at)})
 
 
-def _update_when(contract: Contract) -> str | None:
-    """When a row that comes in replaces the one that is there under its key."""
-    others = [name for name in contract.columns if name not in contract.key_columns]
+def _update_when(contract: Contract, stays: Sequence[str]) -> str | None:
+    """When a row that comes in replaces the one that is there under its key, of which some columns stay."""
+    others = [name for name in contract.columns if name not in (*contract.key_columns, *stays)]
     if contract.key.keep == "first" or not others:
         return None
     differs = "NOT (" + " AND ".join(f"s.`{name}` <=> t.`{name}`" for name in others) + ")"

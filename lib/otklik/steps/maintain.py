@@ -10,14 +10,15 @@ from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.maintenance import Expected
 from otklik.lake.recovery import judge, take_back
 from otklik.lake.store import Commit, Lake
-from otklik.lake.tables import ALL_TABLES, BRONZE, FEATURES, MODEL_RUNS, RUNS, SILVER
+from otklik.lake.tables import BRONZE, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
 from otklik.settings import load
 from otklik.sources.contract import Contract
+from otklik.steps.all_tables import all_tables
 from otklik.steps.context import Job
 from otklik.steps.ingest import hash_of_contract, silver_table
+from otklik.steps.runs import start_of
 from otklik.steps.show import as_table
-from otklik.steps.starts import start_of
 
 #: Days for which Delta promises that nobody still reads or writes files of an old version.
 _SAFE_DAYS = 7
@@ -32,7 +33,7 @@ def maintain_lake(job: Job) -> int:
         raise ConfigurationError(
             f"under {_SAFE_DAYS} days a reader or a killed run may still need the files",
             where=f"--keep-days {days}",
-            cure=f"give {_SAFE_DAYS} or more, or --force when nothing else runs on the lake",
+            hint=f"give {_SAFE_DAYS} or more, or --force when nothing else runs on the lake",
         )
     there = maintenance.table_names(job.lake)
     only_checks = job.options["check_only"]
@@ -44,9 +45,9 @@ def maintain_lake(job: Job) -> int:
         # Nothing is judged without it, and above all nothing taken back.
         job.print_result(f"wrong: {fault.line()}\n")
         return 1
-    tables = maintenance.of_the_house(job.lake, ledger, there)
+    tables = maintenance.of_the_house(job.lake, ledger, there, all_tables())
     if not tables:
-        raise ConfigurationError("there are no tables", where=job.lake.root, cure="check --lake and --catalog")
+        raise ConfigurationError("there are no tables", where=job.lake.root, hint="check --lake and --catalog")
     foreign = sorted({*there} - {*tables})
     if foreign:
         job.print_result(f"left alone: {', '.join(foreign)}: Otklik did not make them\n")
@@ -62,7 +63,7 @@ def maintain_lake(job: Job) -> int:
         tables = [table for table in tables if table in still_there]
     with job.progress.step("check") as step:
         leftovers = stuck + _leftovers(job, ledger, tables)
-        # One that began meanwhile is no killed run either.
+        # One that began meanwhile is not a killed run either.
         writer = writer or _writer(job)
         flaws = ([] if writer is not None else leftovers) + _flaws(job, ledger, tables)
         step.rows(len(tables), "tables")
@@ -168,14 +169,14 @@ def _pointer_flaws(lake: Lake) -> list[DamagedError]:
 def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     """What no ledger knows: a killed run's, unless somebody is writing it just now."""
     has_lease = job.is_alone or job.lease_folder is not None
-    cure = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
+    hint = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
     refused: list[DamagedError] = []
     commits = [
-        DamagedError(f"{len(left)} unfinished commits of a killed run", where=table, cure=f"{cure} takes them back")
+        DamagedError(f"{len(left)} unfinished commits of a killed run", where=table, hint=f"{hint} takes them back")
         for table, left in _unfinished(job, ledger, tables, refused).items()
     ]
     half_made = [
-        DamagedError("a killed run had only begun to make it", where=table, cure=f"{cure} removes it")
+        DamagedError("a killed run had only begun to make it", where=table, hint=f"{hint} removes it")
         for table in tables
         if job.lake.has_log_without_versions(table)
     ]
@@ -184,7 +185,7 @@ def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedE
         *commits,
         *refused,
         *(
-            DamagedError("left by a killed run", where=f"{folder}/{name}", cure=f"{cure} removes it")
+            DamagedError("left by a killed run", where=f"{folder}/{name}", hint=f"{hint} removes it")
             for folder, name in _orphans(job, tables)
         ),
     ]
@@ -193,11 +194,10 @@ def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedE
 def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     lake = job.lake
     found: list[DamagedError] = []
-    for table in tables:
-        expected = _expected(job, ledger, table)
-        if expected is not None and not lake.has_log_without_versions(table):
-            with maintenance.noting(found, table):
-                found += maintenance.definition_flaws(lake, expected)
+    for table in (table for table in tables if not lake.has_log_without_versions(table)):
+        with maintenance.noting(found, table):
+            expected = _expected(job, ledger, table)
+            found += [] if expected is None else maintenance.definition_flaws(lake, expected)
     found += maintenance.ledger_flaws(lake, ledger)
     found += maintenance.run_flaws(lake, lake.version)
     if any(flaw.where == MODEL_RUNS.name for flaw in found):
@@ -214,7 +214,7 @@ def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError
 def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
     """What a table should look like; None where no definition says so."""
     layer, _, name = table.partition(".")
-    fixed = next((known for known in ALL_TABLES if known.name == table), None)
+    fixed = next((known for known in all_tables() if known.name == table), None)
     if fixed is not None:
         return Expected(fixed)
     if layer == "silver":
@@ -227,16 +227,18 @@ def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
         # The record holds what is a pseudonym in silver.
         of_record = ["record"] if job.lake.personal_columns(silver) else []
         return Expected(BRONZE.of(name), personal=of_record if job.lake.exists(silver) else None)
-    return _expected_of_task(table)
+    return _expected_of_task(job.lake, table)
 
 
-def _expected_of_task(table: str) -> Expected | None:
-    found = maintenance.family_of(table)
-    if found is None:
+def _expected_of_task(lake: Lake, table: str) -> Expected | None:
+    found = maintenance.definitions_of(table, all_tables())
+    if not found:
         return None
-    family, definition = found
-    is_whole = family is not FEATURES
-    return Expected(definition, is_whole, personal=() if is_whole else None)
+    of_features = [definition for definition in found if definition.meaning == FEATURES.meaning]
+    if of_features:
+        return Expected(of_features[0], is_whole=False, personal=None)
+    there = lake.read(table).dtypes
+    return Expected(next((definition for definition in found if definition.dtypes == there), found[0]))
 
 
 def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:

@@ -33,14 +33,14 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
 
     Raises:
         MissingResultError: if there is no such table.
-        ConfigurationError: if the name is no table's, or the condition is not SQL over its columns.
+        ConfigurationError: if the name is not a table's, or the condition is not SQL over its columns.
     """
     layer, _, name = table.partition(".")
     if not (re.fullmatch(NAME_PATTERN, layer) and re.fullmatch(NAME_PATTERN, name)):
-        raise ConfigurationError("not the name of a table", where=table, cure="write layer.name, like gold.scoreboard")
+        raise ConfigurationError("not the name of a table", where=table, hint="write layer.name, like gold.scoreboard")
     if not lake.exists(table):
         raise MissingResultError(
-            "there is no such table", where=table, cure="`otklik tables` lists those that there can be"
+            "there is no such table", where=table, hint="`otklik tables` lists those that there can be"
         )
     # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
     version = FileLedger(lake).versions([table]).get(table, 0) if layer in ("bronze", "silver") else None
@@ -51,17 +51,17 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         rows = rows.withColumn(column, F.when(F.col(column).isNotNull(), F.lit(MASK)))
     if where is None:
         return rows
-    cure = f"columns: {', '.join(rows.columns)}"
+    hint = f"columns: {', '.join(rows.columns)}"
     try:
         # Spark allows no subquery inside a lambda: through one, a condition could ask unmasked tables.
         analysed(rows.select(F.exists(F.array(F.lit(1)), lambda _: F.expr(where))))
         return analysed(rows.where(where))
     except ParseException:
         # What the parser says is a picture of several lines.
-        raise ConfigurationError("is not valid SQL", where="--where", cure=cure) from None
+        raise ConfigurationError("is not valid SQL", where="--where", hint=hint) from None
     except AnalysisException as fault:
         raise ConfigurationError(
-            f"is no condition on these rows: {str(fault).splitlines()[0]}", where="--where", cure=cure
+            f"is not a condition on these rows: {str(fault).splitlines()[0]}", where="--where", hint=hint
         ) from None
 
 
@@ -78,7 +78,7 @@ def clear_conditions() -> Iterator[None]:
         raise ConfigurationError(
             "fails on some row instead of answering true or false",
             where="--where",
-            cure="use try_cast, try_divide, try_add …",
+            hint="use try_cast, try_divide, try_add …",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What needs no Spark: check, draft, tables."""
+"""What needs no Spark: check, draft, kinds, graph, tables."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 
 from otklik.environment import Environment
 from otklik.errors import ConfigurationError, SeveralFilesError
-from otklik.features.catalogue import read_select
-from otklik.home import Home
-from otklik.lake.tables import ALL_TABLES, FEATURE_KEYS, FEATURES, HOUSE_PROPERTIES
+from otklik.kinds import find_kind, kind_places
+from otklik.lake.tables import FEATURE_KEYS, FEATURES, HOUSE_PROPERTIES
+from otklik.project_files import ProjectFiles
 from otklik.settings import read_toml, validate
 from otklik.sources.contract import Contract
-from otklik.task import Task
+from otklik.steps.all_tables import all_tables
+from otklik.steps.draft_task import described, draft_task
+from otklik.steps.graph import TaskGraph, read_graph
+from otklik.steps.task_files import check_task
 
 
-def check(files: Sequence[str], home: Home, overrides: dict[str, Any]) -> str:
+def check(files: Sequence[str], home: ProjectFiles, overrides: dict[str, Any]) -> str:
     """Validate TOML files; returns a line per file.
 
     Args:
@@ -39,39 +42,66 @@ def check(files: Sequence[str], home: Home, overrides: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check(path: Path, home: Home, overrides: dict[str, Any]) -> str:
+def _check(path: Path, home: ProjectFiles, overrides: dict[str, Any]) -> str:
     """What a file is, by the tables that only one kind has, and that it is fine."""
     values, where = read_toml(path), str(path)
     if {"columns", "format"} & set(values):
         contract = validate(Contract, values, where, overrides)
         return f"a contract, {len(contract.columns)} columns, fine"
     if {"rows", "inputs", "features", "question", "kind"} & set(values):
-        features = _checked_features(validate(Task, values, where, overrides), home.sql_folders(path))
-        return f"a task, {features} features, fine"
+        return _checked_task(path, home, overrides)
     validate(Environment, values, where)
     return "an environment, fine"
 
 
-def _checked_features(task: Task, folders: Sequence[Path]) -> int:
-    """How many features a task has, once its SQL files are read and the names it uses are found there."""
-    read_select(task.rows.sql, task.rows.template_values, folders)
-    selects = [read_select(group.sql, group.settings, folders) for group in task.features.values()]
-    task.check_feature_names({column.name for select in selects for column in select.columns})
-    return sum(len(select.columns) for select in selects)
+def _checked_task(path: Path, home: ProjectFiles, overrides: dict[str, Any]) -> str:
+    """That a task is fine: its settings, its SQL, and where it stands among the other tasks."""
+    graph = read_graph(home, [str(path)], overrides)
+    file = next(iter(graph.files.values()))
+    said = check_task(file, home.sql_folders(path))
+    graph.order([file.task.name])
+    reads = ", ".join(sorted({*file.task.inputs.values()}))
+    return f"{said}, fine; reads {reads}; writes {', '.join(file.outputs)}"
 
 
-def draft(path: str) -> str:
-    """A first contract for an unknown file."""
+def kinds(name: str | None) -> str:
+    """The kinds of question, one sentence each; or one kind with all that a task may say."""
+    if name is not None:
+        return described(find_kind(name, name)) + "\n"
+    found = [find_kind(each, each) for each in sorted(kind_places())]
+    lines = []
+    for kind in found:
+        frames = ", ".join(frame.name for stage in kind.stages for frame in stage.frames)
+        tables = ", ".join(table.name for stage in kind.stages for table in stage.tables)
+        lines.append(f"{kind.name}: {kind.summary.en}\n  reads   {frames or 'rows and features'}\n  writes  {tables}")
+    return "\n".join(lines) + "\n"
+
+
+def graph(home: ProjectFiles, task: str | None, form: str, overrides: dict[str, Any]) -> str:
+    """Which task reads from which, as text, for Graphviz or as JSON."""
+    found = read_graph(home, [] if task is None else [task], overrides)
+    if task is not None:
+        wanted = found.order([next(iter(found.files))])
+        found = TaskGraph({name: found.files[name] for name in wanted})
+    return {"text": found.as_text, "dot": found.as_dot, "json": found.as_json}[form]()
+
+
+def draft(files: Sequence[str], kind: str | None, home: ProjectFiles) -> str:
+    """A first contract for an unknown file or, where a kind is given, a first task over sources."""
+    if kind is not None:
+        return draft_task(find_kind(kind, "--task"), files, home)
+    if len(files) > 1:
+        raise ConfigurationError("a contract is drafted from one file", where=files[1], hint="give one file at a time")
     from otklik.sources.draft import draft as draft_contract  # noqa: PLC0415  (its readers are heavy)
 
-    return draft_contract(path)
+    return draft_contract(files[0])
 
 
 def tables() -> str:
     """Every table of the house with its columns."""
     blocks = []
     with_keys = replace(FEATURES, columns=FEATURE_KEYS + FEATURES.columns)
-    for table in (with_keys if known is FEATURES else known for known in ALL_TABLES):
+    for table in (with_keys if known is FEATURES else known for known in all_tables()):
         lines = [f"  key: {', '.join(table.key)}"] if table.key else []
         lines += [f"  {name} = {value}" for name, value in sorted({**HOUSE_PROPERTIES, **table.properties}.items())]
         lines += [f"  always: {holds}" for holds in table.constraints.values()]

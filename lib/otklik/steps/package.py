@@ -24,10 +24,10 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from otklik.errors import ConfigurationError, SurroundingsError
-from otklik.home import Home
+from otklik.errors import ConfigurationError, PlatformError
 from otklik.progress import Progress
-from otklik.scratch import scratch_folder
+from otklik.project_files import ProjectFiles
+from otklik.temporary_folder import temporary_folder
 
 #: Written last, and says from what the folder was made; empty while the folder is not finished.
 MARK = "package.txt"
@@ -49,34 +49,34 @@ class _Wheel:
     digest: str
 
 
-def build_package(home: Home, folder: Path, progress: Progress) -> None:
+def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
     """Build zip, wheel, jars, environment, jobs/ and conf/ into a folder; an environment that is still right is kept.
 
     Raises:
-        ConfigurationError: if the home is no clone, or the folder holds other things.
+        ConfigurationError: if the home is not a clone, or the folder holds other things.
         SurroundingsError: if a package or jar that is needed is not there.
     """
     if not (home.path / "setup.py").is_file():
         raise ConfigurationError(
             "has no setup.py, so there is nothing to build from",
             where=str(home.path),
-            cure="set OTKLIK_HOME to a clone of the project",
+            hint="set OTKLIK_HOME to a clone of the project",
         )
     for module, name in {"venv_pack": "venv-pack2", "pip": "pip"}.items():
         if importlib.util.find_spec(module) is None:
-            raise SurroundingsError(
-                f"the package {name} is not installed", where="package", cure="run scripts/setup, or install it"
+            raise PlatformError(
+                f"the package {name} is not installed", where="package", hint="run scripts/setup, or install it"
             )
     jars = _jars()
     mark = folder / MARK
     if folder.is_dir() and any(folder.iterdir()) and not mark.is_file():
         raise ConfigurationError(
-            "holds other things than a package", where=str(folder), cure="give --to a new or an empty folder"
+            "holds other things than a package", where=str(folder), hint="give --to a new or an empty folder"
         )
     before = mark.read_text(encoding="utf-8") if mark.is_file() else ""
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_text("", encoding="utf-8")
-    with scratch_folder() as scratch:
+    with temporary_folder() as scratch:
         with progress.step("wheel, zip, jars, jobs and settings"):
             wheel = _build_wheel(home, scratch)
             _exchange(folder, wheel, home, jars)
@@ -97,7 +97,7 @@ def is_of_this_machine(properties: Mapping[str, str]) -> bool:
 
 
 def submit_line(
-    folder: Path, home: Home, properties_file: Path, properties: Mapping[str, str], command: Sequence[str]
+    folder: Path, home: ProjectFiles, properties_file: Path, properties: Mapping[str, str], command: Sequence[str]
 ) -> str:
     """The spark-submit line for a job, for a shell.
 
@@ -134,15 +134,15 @@ def _jars() -> list[Path]:
     places = list(spark.submodule_search_locations or ()) if spark else []
     found = [jar for place in places for pattern in JARS for jar in Path(place, "jars").glob(pattern)]
     if len(found) != len(JARS):
-        raise SurroundingsError(
+        raise PlatformError(
             f"{len(found)} of {len(JARS)} Delta jars are in Spark's folder jars",
             where="package",
-            cure="run scripts/setup",
+            hint="run scripts/setup",
         )
     return found
 
 
-def _build_wheel(home: Home, scratch: Path) -> _Wheel:
+def _build_wheel(home: ProjectFiles, scratch: Path) -> _Wheel:
     """Built from a copy: setuptools leaves its work where it builds, and takes up again what an earlier one left."""
     sources = scratch / "sources"
     sources.mkdir()
@@ -161,7 +161,7 @@ def _build_wheel(home: Home, scratch: Path) -> _Wheel:
         return _Wheel(file, about, hashlib.sha256(content.read(names["RECORD"])).hexdigest())
 
 
-def _exchange(folder: Path, wheel: _Wheel, home: Home, jars: Iterable[Path]) -> None:
+def _exchange(folder: Path, wheel: _Wheel, home: ProjectFiles, jars: Iterable[Path]) -> None:
     """Put everything but the environment into the folder, in place of what an earlier time put there."""
     for old in folder.glob("*.whl"):
         old.unlink()
@@ -197,8 +197,8 @@ def _needed(about: Message) -> list[Distribution]:
         try:
             found[name] = distribution(name)
         except PackageNotFoundError:
-            raise SurroundingsError(
-                f"the package {name} is not installed", where="package", cure="run scripts/setup, or install it"
+            raise PlatformError(
+                f"the package {name} is not installed", where="package", hint="run scripts/setup, or install it"
             ) from None
         waiting.extend(found[name].requires or ())
     return [found[name] for name in sorted(found)]
@@ -245,4 +245,4 @@ def _pip(*arguments: str) -> None:
     )
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise SurroundingsError(f"pip could not do its part: {said[-1]}", where="package", cure="run scripts/setup")
+        raise PlatformError(f"pip could not do its part: {said[-1]}", where="package", hint="run scripts/setup")

@@ -1,56 +1,68 @@
-"""Step: write the report of the latest run of a task, or of every task that has a champion."""
+"""Step: write the page of a task, or of every task that has an answer, and the index of all pages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
+from pathlib import Path
 
 import pandas as pd
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, MissingResultError
+from otklik.kinds import load_object
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
-from otklik.lake.ledger import FileEntry, FileLedger, Run, find_run, record_run
+from otklik.lake.ledger import Run, find_run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
-from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FINDINGS, SCOREBOARD
+from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FINDINGS, MEASURES, SCOREBOARD
 from otklik.models import registry
-from otklik.report import reductions
-from otklik.report.contents import contents
-from otklik.report.facts import Language, ReportFacts
+from otklik.page.formats import Language
+from otklik.report import reductions, story
+from otklik.report.facts import ReportFacts
 from otklik.report.page import render
+from otklik.steps.answers import latest_verdicts, write_verdict
 from otklik.steps.context import Job
-from otklik.steps.question import Question, ask, asked, features_run
-from otklik.steps.starts import noted
+from otklik.steps.pages import balances_of, page_name, write_index
+from otklik.steps.resolve_classify import ResolvedClassify, features_run, resolve_recorded
+from otklik.steps.runs import record_failure
+from otklik.steps.task_files import TaskFile, read_task
 from otklik.task import Task
-
-PAGE = "index.html"
 
 _NO_LIST = pd.DataFrame(columns=["rank", "key", "arm", "probability", "expected_profit", "reasons"])
 _NO_ARMS = pd.DataFrame(columns=["arm", "rows"])
 _NO_VALUE = pd.DataFrame(columns=[column.name for column in ACTION_VALUE.columns])
 
 
-def write_report(job: Job, question: Question | None = None) -> int:
-    """Write report/index.html; of several tasks report/<task>.html and an index of them. Returns the exit code."""
+def write_report(job: Job, question: ResolvedClassify | None = None) -> int:
+    """Write the page of a task, or of every task that has an answer, and the index; returns the exit code."""
     if question is not None:
-        _write(job, question, PAGE)
+        _write(job, question)
         return 0
-    names = [job.options["task"]] if job.options.names.get("task") else _tasks(job)
-    if len(names) == 1:
-        _write(job, asked(job.about(task=names[0]), "report"), PAGE)
-        return 0
-    pages = []
-    for name in names:
+    name = job.options.names.get("task")
+    if name:
+        return _write_page(job, read_task(job.home, name, job.options.overrides))
+    written = 0
+    for task in _tasks(job):
         try:
-            pages.append((f"{name}.html", _write(job, ask(job.about(task=name)), f"{name}.html")))
+            _write_page(job.about(task=task), read_task(job.home, task, job.options.overrides))
+            written += 1
         except (ConfigurationError, MissingResultError) as fault:
             # A task from elsewhere, or one that was run with options of its own, has a report when it is named.
             job.progress.line(f"  left out: {fault.line()}")
-    if not pages:
-        raise MissingResultError("no task has a report to write", where="report", cure="name one: `otklik report TASK`")
-    Folder(job.lake.folder("report")).write(PAGE, contents(pages, _language(job)).encode())
+    if not written:
+        raise MissingResultError("no task has a report to write", where="report", hint="name one: `otklik report TASK`")
+    return 0
+
+
+def _write_page(job: Job, file: TaskFile) -> int:
+    """Write the page of a task of any kind."""
+    code: int = load_object(file.kind.reporter)(job, file.path)
+    return code
+
+
+def write_report_of(job: Job, path: Path) -> int:
+    """Write the page of a yes-or-no task; returns the exit code."""
+    _write(job, resolve_recorded(job.about(task=str(path)), "report"))
     return 0
 
 
@@ -59,32 +71,34 @@ def _language(job: Job) -> Language:
 
 
 def _tasks(job: Job) -> list[str]:
-    names = registry.tasks(job.lake)
+    names = {*registry.tasks(job.lake), *(row["task"] for row in latest_verdicts(job.lake))}
     if not names:
-        raise MissingResultError("no task has a champion yet", where="report", cure="run `otklik run TASK` first")
-    return names
+        raise MissingResultError("no task has an answer yet", where="report", hint="run `otklik run TASK` first")
+    return sorted(names)
 
 
-def _write(job: Job, question: Question, page: str) -> str:
-    """Write one task's page; returns its title."""
-    with noted(job, question.start(job, "report", {})):
+def _write(job: Job, question: ResolvedClassify) -> None:
+    """Write one task's page, its verdict and the index."""
+    with record_failure(job, question.start(job, "report", {})):
         before = features_run(job, question)
         if registry.history(job.lake, question.task.name).empty:
             # Nothing can have been scored, either: the first step that is missing is named.
             _needed(job, question, "train")
         scored = _needed(job, question, "score")
         trained = _training_behind(job, question, scored)
+    page = page_name(question.task.name, job.options.language)
     inputs = {**trained.inputs, "training": trained.run_id, "language": job.options.language, "page": page}
     run = question.start(job, "report", inputs)
-    with noted(job, run), job.progress.step(f"report {question.task.name}") as step:
-        html = render(_facts(job, question, before, trained, scored), _language(job))
-        Folder(job.lake.folder("report")).write(page, html.encode())
+    with record_failure(job, run), job.progress.step(f"report {question.task.name}") as step:
+        facts = _facts(job, question, before, trained, scored)
+        Folder(job.lake.folder("report")).write(page, render(facts, _language(job)).encode())
+        write_verdict(job.lake, question.task.kind, question.task, run, story.verdict_of(facts), job.clock())
+        write_index(job)
         step.say(job.lake.folder("report", page))
     record_run(job.lake, run.done(job.clock(), {}, before.rows_out, 1, page))
-    return question.task.title[job.options.language]
 
 
-def _training_behind(job: Job, question: Question, scored: Run) -> Run:
+def _training_behind(job: Job, question: ResolvedClassify, scored: Run) -> Run:
     """The training of the model that gave the scores: often an older one, whose model no later one has beaten.
 
     Raises:
@@ -99,7 +113,7 @@ def _model_run(scored: Run) -> str:
     return scored.inputs["model"].partition(" ")[0]
 
 
-def _needed(job: Job, question: Question, step: str) -> Run:
+def _needed(job: Job, question: ResolvedClassify, step: str) -> Run:
     """The latest good start of a step of this question.
 
     Raises:
@@ -110,12 +124,12 @@ def _needed(job: Job, question: Question, step: str) -> Run:
         raise MissingResultError(
             f"`otklik {step}` was not run for these inputs, settings and this moment",
             where=question.task.name,
-            cure=f"run `otklik {step} {question.task.name}` with the same options first",
+            hint=f"run `otklik {step} {question.task.name}` with the same options first",
         )
     return found
 
 
-def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run) -> ReportFacts:
+def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scored: Run) -> ReportFacts:
     lake, task, name = job.lake, question.task, question.task.name
     features = rows_at(lake, f"gold.{name}_features", before.outputs[f"gold.{name}_features"])
     scores = rows_at(lake, f"gold.{name}_scores", scored.outputs[f"gold.{name}_scores"])
@@ -144,6 +158,7 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
         rates_over_time=reductions.rates_over_time(features),
         remark_counts=reductions.remark_counts(features, [*task.report.remarks, *task.rows.caveats]),
         scoreboard=of_runs(SCOREBOARD.name, trained.run_id),
+        measures=of_runs(MEASURES.name, trained.run_id),
         score_counts=_score_counts(lake, task, trained),
         explanations=of_runs(EXPLANATIONS.name, trained.run_id),
         findings=of_runs(FINDINGS.name, trained.run_id, question.run_id),
@@ -153,14 +168,8 @@ def _facts(job: Job, question: Question, before: Run, trained: Run, scored: Run)
         action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, question.run_id),
         champion=next((row for row in runs if row["run_id"] == model_run), None),
         challenger=own[0] if own and model_run != question.run_id else None,
-        balances=_balances(lake, question.versions),
+        balances=balances_of(lake, question.versions),
     )
-
-
-def _balances(lake: Lake, versions: Mapping[str, int]) -> pd.DataFrame:
-    ledger = FileLedger(lake)
-    files = [file for table in versions for file in ledger.files_at(table.partition(".")[2], versions[table])]
-    return pd.DataFrame([vars(file) for file in files], columns=[field.name for field in fields(FileEntry)])
 
 
 def _score_counts(lake: Lake, task: Task, trained: Run) -> pd.DataFrame | None:

@@ -1,19 +1,82 @@
-"""Step: one question all the way, from features to the report."""
+"""Step: a task all the way to its page, after the tasks that it reads from; or all tasks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from otklik.errors import ConfigurationError, OtklikError, unexpected
+from otklik.kinds import load_object
+from otklik.lake.ledger import FileLedger
 from otklik.steps.context import Job
 from otklik.steps.features import build_features
-from otklik.steps.question import asked
+from otklik.steps.graph import TaskGraph, read_graph
 from otklik.steps.report import write_report
+from otklik.steps.resolve_classify import resolve_recorded
 from otklik.steps.score import score_rows
 from otklik.steps.train import train_models
 
 
 def run_task(job: Job) -> int:
+    """Run the named task behind all that it reads from, or every task; returns the exit code."""
+    name, is_all = job.options.names.get("task"), bool(job.options.names.get("all"))
+    if is_all == (name is not None):
+        raise ConfigurationError("name a task, or give --all", where="run", hint="`otklik graph` lists the tasks")
+    if is_all:
+        return _run_all(job)
+    graph = read_graph(job.home, [str(name)], job.options.overrides)
+    wanted = next(iter(graph.files))
+    code = 0
+    for task in graph.order([wanted]):
+        of_this = job if task == wanted else replace(job, options=replace(job.options, overrides={}))
+        code = max(code, _run(of_this, graph, task))
+    return code
+
+
+def _run(job: Job, graph: TaskGraph, task: str) -> int:
+    """Run one task; what it reads from is up to date."""
+    file = graph.files[task]
+    names = {**job.options.names, "task": str(file.path)}
+    code: int = load_object(file.kind.runner)(job.about(**names), file.path)
+    return code
+
+
+def _run_all(job: Job) -> int:
+    """Run every task of conf/tasks whose sources have been ingested, and go on past those that fail.
+
+    Returns:
+        The exit code of the first task that failed; where none did, that of a warning or 0.
+    """
+    graph = read_graph(job.home)
+    for fault in graph.faults:
+        job.progress.line(f"  not run: {fault.line()}")
+    codes = [fault.exit_code for fault in graph.faults]
+    there = FileLedger(job.lake).versions({t for file in graph.files.values() for t in file.task.inputs.values()})
+    missing: dict[str, str] = {}
+    warned = 0
+    for task in graph.order():
+        inputs = graph.files[task].task.inputs.values()
+        absent = sorted(table for table in inputs if table.startswith("silver.") and table not in there)
+        behind = [before for before in graph.reads_from(task) if before in missing]
+        if absent or behind:
+            missing[task] = f"{absent[0]} has not been ingested" if absent else f"{behind[0]} has no answer"
+            job.progress.line(f"  not run: {task}: {missing[task]}")
+            continue
+        try:
+            warned = max(warned, _run(job, graph, task))
+        except Exception as fault:
+            # One task's failure, also one that nobody foresaw, does not keep the others from their answers.
+            clear = fault if isinstance(fault, OtklikError) else unexpected(fault, task)
+            missing[task] = "failed"
+            codes.append(clear.exit_code)
+            job.progress.line(f"  failed: {clear.line()}")
+    return codes[0] if codes else warned
+
+
+def run_yes_or_no(job: Job, path: Path) -> int:
     """Build features, train, score and report; returns 0, or the exit code of a step with a warning.
 
-    The question is asked once: what is ingested meanwhile belongs to the next run.
+    The task is resolved once: what is ingested meanwhile belongs to the next run.
     """
-    question = asked(job, "features")
+    question = resolve_recorded(job.about(**{**job.options.names, "task": str(path)}), "features")
     return max(step(job, question) for step in (build_features, train_models, score_rows, write_report))

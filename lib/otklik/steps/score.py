@@ -18,14 +18,14 @@ from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
 from otklik.models.drift import SCORE, counts_in, drift_of
 from otklik.models.registry import Champion, ServingModel, load_champion
-from otklik.models.scoreboard import moved_detail
+from otklik.models.scoreboard import miscalibrated_detail
 from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
-from otklik.session import analysed, kept
+from otklik.session import analysed, cached
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
-from otklik.steps.question import Question, answered_before, asked, features_run
-from otklik.steps.starts import noted
+from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, resolve_recorded
+from otklik.steps.runs import record_failure
 from otklik.task import Task
 
 _DRIFTED = "inputs have drifted"
@@ -33,10 +33,10 @@ _DRIFTED = "inputs have drifted"
 DRIFT_DETAIL = "population stability index of the scored rows against training"
 
 
-def score_rows(job: Job, question: Question | None = None) -> int:
+def score_rows(job: Job, question: ResolvedClassify | None = None) -> int:
     """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, a warning's past a limit."""
-    question = question or asked(job, "score")
-    with noted(job, question.start(job, "score", {})):
+    question = question or resolve_recorded(job, "score")
+    with record_failure(job, question.start(job, "score", {})):
         before = features_run(job, question)
         champion = _champion(job, question)
     for refusal in champion.refused:
@@ -49,26 +49,26 @@ def score_rows(job: Job, question: Question | None = None) -> int:
         job.progress.line(f"  score {question.task.name}: reused")
         return _warned(job, question, champion, earlier.message)
     with contextlib.ExitStack() as while_needed:
-        with noted(job, run), job.progress.step(f"score {question.task.name}") as step:
+        with record_failure(job, run), job.progress.step(f"score {question.task.name}") as step:
             rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), question, champion.serving)
-            scores = while_needed.enter_context(kept(_scores(rows, question, champion)))
+            scores = while_needed.enter_context(cached(_scores(rows, question, champion)))
             count = scores.count()
             if not count:
                 raise RefusedError(
-                    "no row fulfils score.where", where=question.task.name, cure="look at [score] where in the task"
+                    "no row fulfils score.where", where=question.task.name, hint="look at [score] where in the task"
                 )
             outputs = {SCORES.of(question.task.name).name: _write_scores(job, question, scores, count)}
             drifted = _drift(job, question, champion, rows, scores)
             step.rows(count)
         if question.task.decision is not None:
-            with noted(job, run), job.progress.step("decide whom to contact") as step:
+            with record_failure(job, run), job.progress.step("decide whom to contact") as step:
                 outputs |= _write_list(job, question, scores)
     message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
     return _warned(job, question, champion, message)
 
 
-def _champion(job: Job, question: Question) -> Champion:
+def _champion(job: Job, question: ResolvedClassify) -> Champion:
     """The last that serves of those trained by the moment: a later one may have learnt the answers asked for."""
     name = question.task.name
     newest = load_champion(job.lake, name)
@@ -84,7 +84,7 @@ def _champion(job: Job, question: Question) -> Champion:
     return champion
 
 
-def _warned(job: Job, question: Question, champion: Champion, message: str) -> int:
+def _warned(job: Job, question: ResolvedClassify, champion: Champion, message: str) -> int:
     """Say what to be careful about, whether the scores are new or were given before; returns the exit code."""
     for detail in _moved_rate(job, question, champion):
         job.progress.warn(detail)
@@ -94,29 +94,29 @@ def _warned(job: Job, question: Question, champion: Champion, message: str) -> i
     return WARNING_EXIT_CODE
 
 
-def _moved_rate(job: Job, question: Question, champion: Champion) -> list[str]:
+def _moved_rate(job: Job, question: ResolvedClassify, champion: Champion) -> list[str]:
     """What training found of the champion's probabilities, if the rate had moved."""
     split = "time" if question.task.rows.time_ordered else "random"
     findings = job.lake.read(FINDINGS.name).where(
         (F.col("task") == question.task.name)
         & (F.col("run_id") == champion.run_id)
-        & F.col("detail").startswith(moved_detail(champion.row["model"], split))
+        & F.col("detail").startswith(miscalibrated_detail(champion.row["model"], split))
     )
     return [row.detail for row in findings.select("detail").collect()]
 
 
-def _chosen_rows(features: DataFrame, question: Question, serving: ServingModel) -> DataFrame:
+def _chosen_rows(features: DataFrame, question: ResolvedClassify, serving: ServingModel) -> DataFrame:
     """The rows to score, with the fold that each was in when the champion was trained, whatever the task says now.
 
     Raises:
         MissingResultError: if the champion does not fit the features as they are built now.
-        ConfigurationError: if score.where is no condition on them.
+        ConfigurationError: if score.where is not a condition on them.
     """
     misfit = serving.misfit(features.columns, question.known_after, question.rows_hash)
     if misfit is not None:
         name = question.task.name
         raise MissingResultError(
-            f"the champion cannot score these rows: {misfit}", where=name, cure=f"run `otklik train {name}` first"
+            f"the champion cannot score these rows: {misfit}", where=name, hint=f"run `otklik train {name}` first"
         )
     chosen = only_to_score(features, question.task)
     return with_fold(chosen, serving.fold_count, serving.fold_salt)
@@ -126,19 +126,19 @@ def only_to_score(features: DataFrame, task: Task) -> DataFrame:
     """The rows that the task wants scored.
 
     Raises:
-        ConfigurationError: if score.where is no condition on them.
+        ConfigurationError: if score.where is not a condition on them.
     """
     try:
         return analysed(features.where(task.score.where))
     except AnalysisException as fault:
         raise ConfigurationError(
-            f"is no condition on the task's features: {str(fault).splitlines()[0]}",
+            f"is not a condition on the task's features: {str(fault).splitlines()[0]}",
             where="score.where",
-            cure="use columns of the task's feature table",
+            hint="use columns of the task's feature table",
         ) from None
 
 
-def _scores(rows: DataFrame, question: Question, champion: Champion) -> DataFrame:
+def _scores(rows: DataFrame, question: ResolvedClassify, champion: Champion) -> DataFrame:
     scored = with_scores(rows, champion.serving, question.task.evaluation.reasons)
     decision = question.task.decision
     profit = (
@@ -149,14 +149,14 @@ def _scores(rows: DataFrame, question: Question, champion: Champion) -> DataFram
     return scored.withColumns({"expected_profit": profit, "run_id": F.lit(question.run_id)})
 
 
-def _write_scores(job: Job, question: Question, scores: DataFrame, count: int) -> int:
+def _write_scores(job: Job, question: ResolvedClassify, scores: DataFrame, count: int) -> int:
     ranked = with_rank(scores, question.task.splits.control_salt)
     tenth = F.ceil(F.col("rank") * F.lit(10) / F.lit(count)).cast("int")
     table = SCORES.of(question.task.name)
     return job.lake.replace(table, ranked.withColumn("decile", tenth), f"score {question.run_id}").version
 
 
-def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, scores: DataFrame) -> str:
+def _drift(job: Job, question: ResolvedClassify, champion: Champion, rows: DataFrame, scores: DataFrame) -> str:
     """Note the features past the limit in gold.findings; returns them in words, or an empty text."""
     # A feature that the model does not use may have been left out of the task since.
     of_features = [bins for bins in champion.serving.bins if bins.feature in rows.columns]
@@ -182,7 +182,7 @@ def _drift(job: Job, question: Question, champion: Champion, rows: DataFrame, sc
     return ", ".join(f"{row.feature} PSI {row.psi:.2f}" for row in moved[moved["has_drifted"]].itertuples())
 
 
-def _write_list(job: Job, question: Question, scores: DataFrame) -> dict[str, int]:
+def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame) -> dict[str, int]:
     decision, splits = question.task.decision, question.task.splits
     if decision is None:
         return {}
@@ -196,7 +196,7 @@ def _write_list(job: Job, question: Question, scores: DataFrame) -> dict[str, in
         salt=splits.control_salt,
     )
     table, label = ACTIONS.of(question.task.name), f"score {question.run_id}"
-    with kept(listed) as actions:
+    with cached(listed) as actions:
         outputs = {table.name: job.lake.replace(table, actions, label).version}
         arms = actions.select("key", "as_of", "arm")
         frame = scores.join(arms, ["key", "as_of"], "left").select("probability", "label", "unit", "arm").toPandas()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from otklik.models.scoreboard import moved
+from otklik.models.scoreboard import miscalibrated
 
 _LEAKS = {"without": "known before the decision", "with": "WITH LEAKS, not usable"}
 
@@ -22,7 +22,7 @@ def scoreboard_text(board: pd.DataFrame, rate_moved: float) -> str:
             rows = board[(board["leaks"] == leaks) & (board["split"] == split) & (board["calibration"] == "calibrated")]
             if len(rows):
                 blocks.append(_block(f"{split} split, {_LEAKS[leaks]}", rows))
-    blocks += [finding.detail for finding in moved(board, rate_moved)]
+    blocks += [finding.detail for finding in miscalibrated(board, rate_moved)]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -25,7 +25,7 @@ _WIDEST = 60
 def show_table(job: Job) -> int:
     """Print rows as a table, JSON or CSV; returns the exit code."""
     if job.options["limit"] < 0:
-        raise ConfigurationError("a number of rows is not negative", where="--limit", cure="give 0 or more")
+        raise ConfigurationError("a number of rows is not negative", where="--limit", hint="give 0 or more")
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
     # Moments come as numbers: as Python has them they would pass through the machine's own zone, in which the first and
     # the last years have no room.

@@ -20,15 +20,15 @@ import pandas as pd
 from pyspark.sql import functions as F
 from pyspark.sql.utils import is_remote
 
-from otklik.errors import MissingResultError, OtklikError, SurroundingsError
+from otklik.errors import MissingResultError, OtklikError, PlatformError
 from otklik.lake.folder import Folder
 from otklik.lake.tables import SCOREBOARD
 from otklik.models import registry
 from otklik.models.pipeline import champion_pipeline, typical_row
-from otklik.settings import load
+from otklik.page.formats import LANGUAGES
 from otklik.steps.context import Job, Tracking
-from otklik.steps.report import PAGE
-from otklik.task import Task
+from otklik.steps.pages import page_name
+from otklik.steps.task_files import read_task
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -56,13 +56,13 @@ def publish(job: Job, *, others_follow: bool = False) -> None:
             MLflow could not be told, and the next command tells it.
 
     Raises:
-        SurroundingsError: if MLflow cannot be told, and nothing follows.
+        SurroundingsError: if MLflow cannot be reached, and nothing follows.
     """
     if job.tracking is None:
         return
     try:
         _publish(job, job.tracking)
-    except SurroundingsError as fault:
+    except PlatformError as fault:
         if not others_follow:
             raise
         job.progress.warn(fault.line())
@@ -79,7 +79,7 @@ def _publish(job: Job, tracking: Tracking) -> None:
 
 def _tasks(job: Job) -> list[str]:
     named = job.options.names.get("task")
-    return [load(Task, job.home.task(named), dict(job.options.overrides)).name] if named else registry.tasks(job.lake)
+    return [read_task(job.home, named, job.options.overrides).task.name] if named else registry.tasks(job.lake)
 
 
 def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
@@ -211,7 +211,7 @@ def _log_model(job: Job, client: MlflowClient, run: Run, row: Mapping[str, Any])
 def _log_report(job: Job, client: MlflowClient, run: Run, task: str) -> None:
     """The report that shows this run, if it has changed since."""
     folder, run_id = Folder(job.lake.folder("report")), run.data.tags[RUN_ID]
-    for page in (f"{task}.html", PAGE):
+    for page in (page_name(task, language) for language in LANGUAGES):
         with contextlib.suppress(MissingResultError):
             html = folder.read(page)
             found = hashlib.sha256(html).hexdigest()
@@ -262,9 +262,9 @@ def _clear(tracking: Tracking) -> Iterator[None]:
     except Exception as fault:
         if isinstance(fault, OtklikError):
             raise
-        raise SurroundingsError(
+        raise PlatformError(
             f"MLflow could not be told ({type(fault).__name__}); the lake has everything",
             # A tracking URI may hold a password.
             where=re.sub(r"//[^/@]*@", "//", tracking.uri),
-            cure="see that it can be reached, and run the same command again: only what it does not know is told",
+            hint="see that it can be reached, and run the same command again: only what it does not know is told",
         ) from fault

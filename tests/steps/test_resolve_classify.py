@@ -42,7 +42,6 @@ def features(lake: Lake, scratch: Path, as_of: datetime, *, newest: bool = False
     return content_hash(lake.read("gold.calls_features"))
 
 
-@pytest.mark.long
 def test_later_files_change_no_earlier_answer(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a", "2,b")
     then = datetime.now(UTC)
@@ -56,7 +55,6 @@ def test_later_files_change_no_earlier_answer(lake: Lake, take_in: TakeIn, tmp_p
     assert features(lake, tmp_path, datetime.now(UTC)) != first
 
 
-@pytest.mark.long
 def test_an_answer_that_is_given_again_stands_in_the_table(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
     take_in("june.csv", "1,a", "2,b")
     then = datetime.now(UTC)
@@ -70,7 +68,6 @@ def test_an_answer_that_is_given_again_stands_in_the_table(lake: Lake, take_in: 
     assert lake.version("gold.calls_features") == version
 
 
-@pytest.mark.long
 def test_newest_reads_what_came_later_and_vacuumed_versions_are_named(
     lake: Lake, take_in: TakeIn, tmp_path: Path
 ) -> None:

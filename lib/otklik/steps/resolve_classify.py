@@ -5,55 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from otklik.errors import MissingResultError, OtklikError
-from otklik.features.builder import END_OF_TIME, latest_known, only_known, rows_of_task
+from otklik.features.builder import END_OF_TIME, latest_of, rows_of_task
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version, hash_of, run_id
-from otklik.lake.ledger import Run, find_answer, find_run, input_versions, record_run
-from otklik.lake.recovery import bring_back, rows_at
-from otklik.lake.store import Lake
+from otklik.lake.ledger import Run, find_run, record_run
+from otklik.lake.recovery import bring_back
 from otklik.lake.tables import RUNS
 from otklik.settings import load
 from otklik.steps.context import Job
-from otklik.steps.starts import clear_sql, noted, start_of
+from otklik.steps.inputs import Inputs, pinned_inputs
+from otklik.steps.runs import clear_sql, record_failure, start_of
 from otklik.task import Task
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """The inputs of a task: frame name → table, and the version of each table."""
-
-    lake: Lake
-    tables: Mapping[str, str]
-    versions: Mapping[str, int]
-
-    @cached_property
-    def marks(self) -> dict[str, dict[str, list[str]]]:
-        """Table → its columns by mark, as the contracts under which it came in say: personal, after_decision."""
-        return {table: self.lake.marked_columns(table) for table in sorted(self.versions)}
-
-    def marked(self, mark: str) -> dict[str, list[str]]:
-        """Frame name → its columns with this mark."""
-        return {name: self.marks[table].get(mark, []) for name, table in self.tables.items()}
-
-    @cached_property
-    def _rows(self) -> dict[str, DataFrame]:
-        """Found once: which version is read is asked of each table's history."""
-        return {name: rows_at(self.lake, table, self.versions[table]) for name, table in self.tables.items()}
-
-    def known_at(self, moment: datetime) -> dict[str, DataFrame]:
-        """The frames without what was not known at the moment."""
-        return {name: only_known(rows, moment) for name, rows in self._rows.items()}
-
-
-@dataclass(frozen=True)
-class Question:
+class ResolvedClassify:
     """A task with everything that decides its result."""
 
     task: Task
@@ -99,7 +71,7 @@ class Question:
         )
 
 
-def ask(job: Job) -> Question:
+def resolve_classify(job: Job) -> ResolvedClassify:
     """Read the task that the job names, pin its inputs, and find the moment it looks from.
 
     Raises:
@@ -115,20 +87,19 @@ def ask(job: Job) -> Question:
     rows_select = read_select(task.rows.sql, task.rows.template_values, folders)
     selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
     task.check_feature_names({column.name for select, _ in selects for column in select.columns})
-    versions = _versions(job, task)
-    inputs = Inputs(job.lake, task.inputs, versions)
-    as_of = job.options.as_of or _latest_moment(inputs, task, rows_select)
-    # Columns are marked in SQL headers and tables, and whoever marks one wants another answer.
+    inputs = pinned_inputs(job, task, "features")
+    as_of = job.options.as_of or _latest_moment(job, inputs, task, rows_select)
+    # Columns are marked in SQL headers and tables, and marking one asks for another answer.
     settings = {
         **task.model_dump(mode="json"),
         "sql": [select.decisive for select in (rows_select, *(select for select, _ in selects))],
         "marks": inputs.marks,
     }
-    name = run_id(task.name, as_of, settings, versions, code_version())
-    return Question(task, rows_select, selects, inputs, as_of, name, hash_of(settings))
+    name = run_id(task.name, as_of, settings, inputs.identities, code_version())
+    return ResolvedClassify(task, rows_select, selects, inputs, as_of, name, hash_of(settings))
 
 
-def asked(job: Job, step: str) -> Question:
+def resolve_recorded(job: Job, step: str) -> ResolvedClassify:
     """`ask`; where it fails, the start of the step leaves its row in ops.runs like any other.
 
     Raises:
@@ -136,41 +107,20 @@ def asked(job: Job, step: str) -> Question:
         MissingResultError: as `ask`.
     """
     try:
-        return ask(job)
+        return resolve_classify(job)
     except OtklikError:
         # A slip in --lake makes no lake.
         if not job.lake.exists(RUNS.name):
             raise
         about = Path(str(job.options["task"])).stem
-        with noted(job, start_of(job, step, about, hash_of(dict(job.options.overrides)))):
+        with record_failure(job, start_of(job, step, about, hash_of(dict(job.options.overrides)))):
             raise
-
-
-def _versions(job: Job, task: Task) -> dict[str, int]:
-    """The input versions: for a moment that was asked about before, those of the answer that was given then.
-
-    Files that came later may hold facts that were known at the moment (late ones), or have replaced rows that were.
-    """
-    tables, as_of = sorted(set(task.inputs.values())), job.options.as_of
-    if as_of is None:
-        return input_versions(job.lake, tables)
-    answer = None if job.options.newest else find_answer(job.lake, task.name, as_of, "features")
-    if answer is None or set(answer.inputs) != set(tables):
-        return input_versions(job.lake, tables, by=as_of)
-    versions = {table: int(version) for table, version in answer.inputs.items()}
-    later = sorted(table for table, version in input_versions(job.lake, tables).items() if version > versions[table])
-    if later:
-        job.progress.line(
-            f"  as of {as_of:%Y-%m-%d %H:%M} as it was answered on {answer.started_at:%Y-%m-%d %H:%M} (UTC); "
-            f"later files of {', '.join(later)} are not read (--newest reads them)"
-        )
-    return versions
 
 
 def answered_before(job: Job, run: Run) -> Run | None:
     """If an earlier start gave this result, note that this one reuses it.
 
-    Tables that hold one run at a time are brought back to it where another run has come in between: whoever shows or
+    Tables that hold one run at a time are brought back to it where another run has come in between: who shows or
     exports them gets what was asked for last.
     """
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
@@ -187,37 +137,37 @@ def answered_before(job: Job, run: Run) -> Run | None:
     return earlier
 
 
-def features_run(job: Job, question: Question) -> Run:
+def features_run(job: Job, question: ResolvedClassify) -> Run:
     """The run of `otklik features` that this question stands on.
 
     Raises:
         MissingResultError: if the features of this question were not built yet.
     """
-    inputs = {table: str(version) for table, version in question.versions.items()}
-    found = find_run(job.lake, question.run_id, "features", inputs)
+    found = find_run(job.lake, question.run_id, "features", question.inputs.identities)
     if found is None:
         raise MissingResultError(
             "its features were not built for these inputs, settings and this moment",
             where=question.task.name,
-            cure=f"run `otklik features {question.task.name}` with the same options first",
+            hint=f"run `otklik features {question.task.name}` with the same options first",
         )
     return found
 
 
-def _latest_moment(inputs: Inputs, task: Task, rows_select: Select) -> datetime:
+def _latest_moment(job: Job, inputs: Inputs, task: Task, rows_select: Select) -> datetime:
     """The latest known moment in the inputs; for history without times of its own, the latest decision moment."""
-    frames = inputs.known_at(END_OF_TIME)
-    latest = latest_known([*frames.values()])
-    if latest is not None:
-        return latest
-    with clear_sql(f"{rows_select.name}.sql"):
-        rows = rows_of_task(
-            inputs.lake.spark, rows_select, frames, as_of=END_OF_TIME, label_window=task.rows.label_window
-        )
-        moment = rows.agg({"moment": "max"}).collect()[0][0]
-    return END_OF_TIME if moment is None else _utc(moment)
-
-
-def _utc(moment: datetime) -> datetime:
-    """Spark hands out moments in the machine's zone without saying so."""
-    return moment.astimezone(END_OF_TIME.tzinfo)
+    latest = inputs.latest_moment()
+    if latest is None:
+        with clear_sql(f"{rows_select.name}.sql"):
+            rows = rows_of_task(
+                inputs.lake.spark,
+                rows_select,
+                inputs.known_at(END_OF_TIME),
+                as_of=END_OF_TIME,
+                label_window=task.rows.label_window,
+            )
+            latest = latest_of(rows.select("moment", F.lit(None).cast("timestamp").alias("arrived_at")))
+    if latest is None:
+        return END_OF_TIME
+    if latest.remark:
+        job.progress.warn(latest.remark)
+    return latest.moment

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import PROJECT
 
 import otklik
-from otklik.home import find_home
+from otklik.project_files import find_project
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ def test_what_was_installed_is_found_beside_the_package(
         (tmp_path / folder).mkdir(parents=True)
     monkeypatch.setattr(otklik, "__file__", str(tmp_path / package / "__init__.py"))
 
-    assert find_home(None).path == tmp_path / "share" / "otklik"
+    assert find_project(None).path == tmp_path / "share" / "otklik"
 
 
 def test_a_checkout_comes_before_what_is_installed_and_a_chosen_home_before_both(tmp_path: Path) -> None:
-    assert find_home(None).path == PROJECT
-    assert find_home(str(tmp_path)).path == tmp_path
-    assert find_home(".").path == Path.cwd()
+    assert find_project(None).path == PROJECT
+    assert find_project(str(tmp_path)).path == tmp_path
+    assert find_project(".").path == Path.cwd()

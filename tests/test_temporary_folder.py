@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from otklik import scratch
+from otklik import temporary_folder as module
 from otklik.lake.lease import Member, pid_namespace
-from otklik.scratch import scratch_folder
+from otklik.temporary_folder import temporary_folder
 
 
 @pytest.fixture
@@ -23,19 +23,19 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_gone_afterwards(places: Path) -> None:
-    with scratch_folder() as folder:
+    with temporary_folder() as folder:
         (folder / "spark.log").write_text("warnings", encoding="utf-8")
 
     assert list(places.iterdir()) == []
 
 
 def test_what_killed_commands_left_goes_first(places: Path) -> None:
-    code = "import os; from otklik.scratch import scratch_folder; it = scratch_folder(); it.__enter__(); os._exit(9)"
+    code = "import os; from otklik.temporary_folder import temporary_folder as t; it = t(); it.__enter__(); os._exit(9)"
     environment = {**os.environ, "TMPDIR": str(places), "PYTHONPATH": os.pathsep.join(sys.path)}
     killed = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
     left = list(places.iterdir())
 
-    with scratch_folder() as mine:
+    with temporary_folder() as mine:
         assert list(places.iterdir()) == [mine]
 
     assert (killed.returncode, len(left)) == (9, 1)
@@ -49,7 +49,7 @@ def test_folders_of_the_living_and_of_others_stay(places: Path) -> None:
     for name in theirs:
         (places / name).mkdir()
 
-    with scratch_folder() as mine:
+    with temporary_folder() as mine:
         assert {path.name for path in places.iterdir()} == {*theirs, mine.name}
 
 
@@ -62,7 +62,7 @@ def test_the_folder_of_a_process_that_cannot_be_seen_from_here_stays(
     gone = f"otklik-{nobody}-17-4026531836-x"
     for name in (of_earlier_version, elsewhere, gone):
         (places / name).mkdir()
-    monkeypatch.setattr(scratch, "pid_namespace", lambda: "pid:[4026531836]")
+    monkeypatch.setattr(module, "pid_namespace", lambda: "pid:[4026531836]")
 
-    with scratch_folder() as mine:
+    with temporary_folder() as mine:
         assert {path.name for path in places.iterdir()} == {of_earlier_version, elsewhere, mine.name}

@@ -9,7 +9,7 @@ from otklik.errors import ConfigurationError, MissingResultError, OtklikError
 from otklik.lake.identity import code_version, hash_of
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.store import says_vacuumed
-from otklik.row_faults import fails_on_a_row
+from otklik.sql_errors import fails_on_a_row
 from otklik.steps.context import Job
 
 
@@ -36,12 +36,18 @@ def start_of(job: Job, step: str, about: str, settings_hash: str) -> Run:
 
 
 @contextlib.contextmanager
-def noted(job: Job, run: Run) -> Iterator[None]:
-    """Leave a row in ops.runs also for a start that fails; the fault goes on."""
+def record_failure(job: Job, run: Run, users_sql: str | None = None) -> Iterator[None]:
+    """Leave a row in ops.runs also for a start that fails; the fault goes on.
+
+    Args:
+        job: what it works with.
+        run: the start.
+        users_sql: where the SQL stands that a user has written and that the step computes for every row.
+    """
     try:
         yield
     except Exception as fault:
-        told = _clear(fault, run) or fault
+        told = _clear(fault, run, users_sql or _SQL_OF_USERS.get(run.job, "").format(task=run.task)) or fault
         message = told.line() if isinstance(told, OtklikError) else type(told).__name__
         # Where not even the ledger can be written, the fault itself is what must be told.
         with contextlib.suppress(Exception):
@@ -55,14 +61,14 @@ def noted(job: Job, run: Run) -> Iterator[None]:
 _SQL_OF_USERS = {"features": "the SQL of {task}", "score": "score.where of {task}"}
 
 
-def _clear(fault: Exception, run: Run) -> OtklikError | None:
+def _clear(fault: Exception, run: Run, users_sql: str) -> OtklikError | None:
     """The clear line for what Spark says of versions that are gone, or of SQL that fails on a row; None otherwise."""
     if isinstance(fault, OtklikError):
         return None
     if says_vacuumed(fault):
         return _vacuumed(run)
-    if run.job in _SQL_OF_USERS and fails_on_a_row(fault):
-        return _failing_sql(_SQL_OF_USERS[run.job].format(task=run.task))
+    if users_sql and fails_on_a_row(fault):
+        return _failing_sql(users_sql)
     return None
 
 
@@ -86,7 +92,7 @@ def _failing_sql(where: str) -> ConfigurationError:
     return ConfigurationError(
         "fails on some row instead of giving a value",
         where=where,
-        cure="use try_cast, try_divide, try_to_timestamp …",
+        hint="use try_cast, try_divide, try_to_timestamp …",
     )
 
 
@@ -97,5 +103,5 @@ def _vacuumed(run: Run) -> MissingResultError:
     return MissingResultError(
         f"it reads {', '.join(versions) or 'tables of earlier steps'}, and files of that were vacuumed",
         where=run.task,
-        cure="ask without --as-of or with --newest, or restore the lake from a backup",
+        hint="ask without --as-of or with --newest, or restore the lake from a backup",
     )

@@ -29,6 +29,7 @@ from otklik.lake.identity import code_version
 from otklik.lake.tables import EXPLANATIONS
 from otklik.models import calibrate, explain, registry
 from otklik.models.calibrate import Calibrator
+from otklik.models.choice import choose
 from otklik.models.drift import SCORE, Bins, bins_of, counts_in
 from otklik.models.evaluate import auc
 from otklik.models.portable import PortableModel, Predict, Slots, permutation_importance
@@ -36,19 +37,19 @@ from otklik.models.prepare import SAMPLE_ROWS, Slot, matrix, means_of, sample
 from otklik.models.split import TIME_TEST
 from otklik.models.training import (
     WITHOUT,
-    Contender,
-    Contest,
+    Candidate,
+    CrossValidation,
     Floats,
-    Judgement,
+    Training,
     fit_on_all,
-    measure,
     poisson_weight,
+    values_inside,
 )
 from otklik.models.zoo import TREES, Setting, with_prediction
 from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
-from otklik.steps.question import Question
+from otklik.steps.resolve_classify import ResolvedClassify
 from otklik.task import Champion
 
 #: Rows of the sample on which importances and partial dependence are measured.
@@ -65,7 +66,7 @@ _LIBRARIES = ("pyspark", "delta-spark", "numpy", "pandas", "scikit-learn")
 
 
 @dataclass(frozen=True, eq=False)
-class Finals:
+class FinalModels:
     """The chosen model and its rivals, each fitted on all mature rows, with what explaining them needs.
 
     Attributes:
@@ -91,7 +92,7 @@ class Finals:
     past: PortableModel | None
 
 
-def crown(job: Job, question: Question, contest: Contest, executor: Executor) -> dict[str, int]:
+def promote(job: Job, question: ResolvedClassify, contest: Training, executor: Executor) -> dict[str, int]:
     """Choose, refit, explain, save and register; returns table → version."""
     task = question.task
     folder, before = _free_folder(job, question)
@@ -115,7 +116,7 @@ def crown(job: Job, question: Question, contest: Contest, executor: Executor) ->
     return outputs
 
 
-def _free_folder(job: Job, question: Question) -> tuple[str, list[str]]:
+def _free_folder(job: Job, question: ResolvedClassify) -> tuple[str, list[str]]:
     """A folder that no pointer names, so that no model is written over while it serves; and the run's earlier ones."""
     task, run_id = question.task.name, question.run_id
     runs = registry.history(job.lake, task)
@@ -131,16 +132,16 @@ def _free_folder(job: Job, question: Question) -> tuple[str, list[str]]:
     return f"models/{task}/{free}", before
 
 
-def _decisive(contest: Contest, model: str) -> Judgement:
+def _decisive(contest: Training, model: str) -> CrossValidation:
     """The judgement a model is chosen by: on time without leaks, or on the random split where there is no time."""
-    return [j for j in contest.judged["without"] if j.contender.model == model][-1]
+    return [j for j in contest.judged["without"] if j.candidate.model == model][-1]
 
 
-def _on_random(contest: Contest, model: str) -> Judgement:
-    return [j for j in contest.judged["without"] if j.contender.model == model][0]  # noqa: RUF015
+def _on_random(contest: Training, model: str) -> CrossValidation:
+    return [j for j in contest.judged["without"] if j.candidate.model == model][0]  # noqa: RUF015
 
 
-def _setting(contest: Contest, model: str) -> Setting:
+def _setting(contest: Training, model: str) -> Setting:
     """The setting most folds of the decisive split chose, the first of equals."""
     settings = [json.dumps(s, sort_keys=True) for s in _decisive(contest, model).settings.values()]
     chosen: Setting = json.loads(max(settings, key=settings.count))
@@ -152,24 +153,27 @@ def _named(metric: str, goodness: float) -> float:
     return -goodness if metric == "log_loss" else goodness
 
 
-def _finals(job: Job, question: Question, contest: Contest, folder: str, executor: Executor) -> Finals:
+def values_of(question: ResolvedClassify, contest: Training) -> dict[str, list[float]]:
+    """Candidate → its values inside the training part, by which the champion is chosen."""
+    task = question.task
+    names: list[str] = [name for name in task.champion.candidates if getattr(task.models, name) is not None]
+    return {name: values_inside(contest.labelled, _decisive(contest, name), task.champion.metric) for name in names}
+
+
+def _finals(job: Job, question: ResolvedClassify, contest: Training, folder: str, executor: Executor) -> FinalModels:
     task, spark = question.task, job.lake.spark
-    names: list[str] = [n for n in task.champion.candidates if getattr(task.models, n) is not None]
-    values = {
-        name: measure(contest.labelled, _decisive(contest, name).inner.together(), task.champion.metric)
-        for name in names
-    }
-    chosen = max(names, key=lambda name: values[name])
-    if values[chosen] == -np.inf:
+    values = values_of(question, contest)
+    names, chosen = [*values], choose(values)
+    if values[chosen][0] == -np.inf:
         raise RefusedError(
             f"champion.metric {task.champion.metric} does not exist for the rows that the models are chosen by",
             where=task.name,
-            cure="set champion.metric to auc",
+            hint="set champion.metric to auc",
         )
     prepared = contest.prepared["random"]
     slots = contest.preparations["random"].only(with_leaks=False)
     fitted = executor.map(
-        lambda name: fit_on_all(prepared, _contender(contest, name), _setting(contest, name), task.models.seed), names
+        lambda name: fit_on_all(prepared, _candidate(contest, name), _setting(contest, name), task.models.seed), names
     )
     models = dict(zip(names, fitted, strict=True))
     numbers = _numbers()
@@ -202,9 +206,9 @@ def _finals(job: Job, question: Question, contest: Contest, folder: str, executo
     if not is_tree:
         registry.save_spark_model(models[chosen], its_place)
     require_same_answers(with_prediction(prepared, models[chosen], chosen).select("raw", numbers), champion)
-    return Finals(
+    return FinalModels(
         chosen,
-        _named(task.champion.metric, values[chosen]),
+        _named(task.champion.metric, float(np.mean(values[chosen]))),
         models,
         slots,
         means,
@@ -230,14 +234,14 @@ def require_same_answers(rows: DataFrame, champion: PortableModel) -> None:
         for batch in batches:
             if len(batch):
                 gap = np.abs(batch["raw"].to_numpy(np.float64) - champion.probability(matrix(batch, "numbers")))
-                # A number that is none would travel as null, and null is no gap.
+                # A number that is none would travel as null, and null is not a gap.
                 yield pd.DataFrame({"gap": [np.nan_to_num(gap, nan=np.inf).max()]})
 
     # On the executors: a million rows' numbers would need gigabytes here.
     gap = rows.mapInPandas(gaps, "gap DOUBLE").agg(F.max("gap")).collect()[0][0]
     if gap > _SAME:
         raise DamagedError(
-            f"the portable form of the model differs from MLlib's by {gap:.2g}", where="champion", cure="report this"
+            f"the portable form of the model differs from MLlib's by {gap:.2g}", where="champion", hint="report this"
         )
 
 
@@ -246,11 +250,13 @@ def _numbers() -> Column:
     return vector_to_array(F.col(WITHOUT)).alias("numbers")
 
 
-def _contender(contest: Contest, model: str) -> Contender:
-    return _on_random(contest, model).contender
+def _candidate(contest: Training, model: str) -> Candidate:
+    return _on_random(contest, model).candidate
 
 
-def _explanations(question: Question, contest: Contest, finals: Finals, executor: Executor) -> pd.DataFrame:
+def _explanations(
+    question: ResolvedClassify, contest: Training, finals: FinalModels, executor: Executor
+) -> pd.DataFrame:
     found = [
         _odds_ratios(question, contest, finals, executor),
         *(
@@ -275,15 +281,17 @@ def _explanations(question: Question, contest: Contest, finals: Finals, executor
     return pd.concat([frame for frame in found if len(frame)], ignore_index=True)
 
 
-def _odds_ratios(question: Question, contest: Contest, finals: Finals, executor: Executor) -> pd.DataFrame:
+def _odds_ratios(
+    question: ResolvedClassify, contest: Training, finals: FinalModels, executor: Executor
+) -> pd.DataFrame:
     name, task = "logistic_regression", question.task
     if name not in finals.fitted:
         return pd.DataFrame()
-    contender, setting = _contender(contest, name), _setting(contest, name)
+    candidate, setting = _candidate(contest, name), _setting(contest, name)
     draws = executor.map(
         lambda replicate: fit_on_all(
             contest.prepared["random"],
-            contender,
+            candidate,
             setting,
             task.models.seed,
             poisson_weight(replicate, task.splits.bootstrap_salt),
@@ -302,7 +310,7 @@ def _odds_ratios(question: Question, contest: Contest, finals: Finals, executor:
     return ratios.assign(model=name, kind="odds_ratio")
 
 
-def _permutation(question: Question, contest: Contest, finals: Finals) -> pd.DataFrame:
+def _permutation(question: ResolvedClassify, contest: Training, finals: FinalModels) -> pd.DataFrame:
     """On rows the model had not seen: the time test part by the model of the past, or fold 0 by its fold model.
 
     The sample has the answers as they come, but for a rare one, of which it would hold few or none. Nothing where only
@@ -336,7 +344,7 @@ def _permutation(question: Question, contest: Contest, finals: Finals) -> pd.Dat
     )
 
 
-def _serving(question: Question, contest: Contest, finals: Finals) -> registry.ServingModel:
+def _serving(question: ResolvedClassify, contest: Training, finals: FinalModels) -> registry.ServingModel:
     judgement = _on_random(contest, finals.chosen)
     features = [f for f in contest.features if not f.is_known_after]
     rows = contest.labelled_rows
@@ -367,13 +375,13 @@ def _serving(question: Question, contest: Contest, finals: Finals) -> registry.S
     )
 
 
-def _leaves(contest: Contest, finals: Finals) -> Floats:
+def _leaves(contest: Training, finals: FinalModels) -> Floats:
     """What one tree says of rows that it was fitted on: it has a value per leaf, and those of fold trees are others."""
     rows = sample(contest.prepared["random"], [_numbers()], SAMPLE_ROWS, len(contest.labelled.label), "leaves")
     return finals.champion.raw_score(matrix(rows, "numbers"))
 
 
-def _calibrator(contest: Contest, finals: Finals, method: calibrate.Wanted) -> Calibrator:
+def _calibrator(contest: Training, finals: FinalModels, method: calibrate.Wanted) -> Calibrator:
     """Fitted on what the model said of rows ahead of its training: windows and test part; or out of fold."""
     judgement = _decisive(contest, finals.chosen)
     places, margins = judgement.tested.places, judgement.tested.margin
@@ -385,11 +393,11 @@ def _calibrator(contest: Contest, finals: Finals, method: calibrate.Wanted) -> C
         method,
         margins,
         contest.labelled.label[places],
-        judgement.contender.scale,
+        judgement.candidate.scale,
     )
 
 
-def _about(question: Question, contest: Contest, finals: Finals) -> dict[str, Any]:
+def _about(question: ResolvedClassify, contest: Training, finals: FinalModels) -> dict[str, Any]:
     return {
         "task": question.task.name,
         "run_id": question.run_id,
@@ -418,7 +426,7 @@ def library_version(name: str) -> str:
 
 
 def _pointer(
-    job: Job, question: Question, contest: Contest, finals: Finals, folder: str, manifest_hash: str
+    job: Job, question: ResolvedClassify, contest: Training, finals: FinalModels, folder: str, manifest_hash: str
 ) -> dict[str, Any]:
     """The row of gold.model_runs: whether the new model serves, and why."""
     task = question.task

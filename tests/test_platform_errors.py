@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from py4j.protocol import Py4JNetworkError
 
-from otklik.surroundings import surroundings_fault
+from otklik.platform_errors import platform_error
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ from otklik.surroundings import surroundings_fault
     ],
 )
 def test_what_is_not_there_is_named(fault: Exception, says: str) -> None:
-    clear = surroundings_fault(fault, "features")
+    clear = platform_error(fault, "features")
     assert clear is not None
     assert clear.line().startswith(says)
 
 
 def test_a_fault_of_the_data_is_nobody_elses() -> None:
-    assert surroundings_fault(ValueError("12,5"), "features") is None
+    assert platform_error(ValueError("12,5"), "features") is None

@@ -9,7 +9,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from otklik.row_faults import fails_on_a_row
+from otklik.sql_errors import fails_on_a_row
 
 #: As its own exceptions or, from inside a write, as the gateway's.
 SAID_BY_SPARK = (PySparkException, Py4JJavaError)

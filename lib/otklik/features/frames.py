@@ -1,0 +1,180 @@
+"""The frames of a kind: typed rows with the kind's column names, from the inputs as a task's [frames] describes them.
+
+Every input comes without the rows that were not known at the moment. Personal columns are not there for any expression,
+but for a key that is named as it is: its pseudonym names the rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.features.builder import run_select, unresolved_column
+from otklik.features.catalogue import Select
+from otklik.kind import Finding, Frame, FrameColumn
+from otklik.session import analysed
+from otklik.task import FrameSettings
+
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+#: The column that says when a row happened.
+MOMENT = "moment"
+
+
+@dataclass(frozen=True)
+class FrameInput:
+    """An input table as frames see it: its rows known at the moment, and its personal columns."""
+
+    rows: DataFrame
+    personal: Sequence[str] = ()
+
+
+def read_frame(
+    spark: SparkSession,
+    frame: Frame,
+    settings: FrameSettings,
+    inputs: Mapping[str, FrameInput],
+    select: Select | None,
+    as_of: datetime,
+) -> DataFrame:
+    """The rows of a frame, typed, before any is left out.
+
+    Args:
+        spark: the session.
+        frame: what the kind asks for.
+        settings: what the task says of it.
+        inputs: name of an input → its rows.
+        select: the SELECT that `settings.sql` names.
+        as_of: the moment, UTC; SELECTs know it as :as_of.
+
+    Returns:
+        The declared columns that the task gives, then the others in their order.
+
+    Raises:
+        ConfigurationError: if a column is missing, unknown or not SQL over the input.
+    """
+    where = f"frames.{frame.name}"
+    source = _source(spark, frame, settings, inputs, select, as_of, where)
+    given = {name: name for name in source.columns} | settings.columns
+    declared = {column.name: column for column in frame.columns}
+    missing = [c.name for c in frame.columns if not c.is_optional and c.name not in given]
+    if missing:
+        raise ConfigurationError(
+            f"{', '.join(missing)}: no such column in the input, and no expression for it",
+            where=f"{where}.columns",
+            hint=f"say which of these it is: {', '.join(source.columns)}",
+        )
+    own = settings.columns if select is None else source.columns
+    others = [name for name in own if name not in declared] if frame.others != "none" else []
+    columns = [_typed(given[name], column) for name, column in declared.items() if name in given]
+    columns += [_other(source, name, given[name], frame, where) for name in others]
+    with _clear_faults(where):
+        return analysed(source.select(*columns))
+
+
+def without_unusable(rows: DataFrame, frame: Frame, as_of: datetime) -> tuple[DataFrame, list[Finding]]:
+    """The rows up to the moment in which every required column has a value, and how many were left out.
+
+    Args:
+        rows: from `read_frame`, persisted: they are counted, and then read.
+        frame: what the kind asks for.
+        as_of: the moment, UTC.
+
+    Raises:
+        RefusedError: if no row is left.
+    """
+    required = [c.name for c in frame.columns if c.is_required and c.name in rows.columns]
+    is_later = F.col(MOMENT) > F.lit(as_of) if MOMENT in rows.columns else F.lit(False)
+    is_later = F.coalesce(is_later, F.lit(False))
+    lacks = {name: ~is_later & F.col(f"`{name}`").isNull() for name in required}
+    counts = rows.agg(
+        F.count("*").alias("all"),
+        F.count_if(is_later).alias("later"),
+        *(F.count_if(condition).alias(f"lacks_{place}") for place, condition in enumerate(lacks.values())),
+    ).collect()[0]
+    findings = [
+        Finding("rows_left_out", f"{frame.name}.{name}", {"n": n, "rows": counts["all"]}, n / counts["all"])
+        for place, name in enumerate(lacks)
+        if (n := counts[f"lacks_{place}"])
+    ]
+    if counts["later"]:
+        findings.append(Finding("rows_later", frame.name, {"n": counts["later"]}, float(counts["later"])))
+    kept = rows.where(~is_later).dropna(subset=required) if required else rows.where(~is_later)
+    if kept.isEmpty():
+        raise RefusedError(
+            f"none of its {counts['all']:,} rows can be used" if counts["all"] else "has no rows at this moment",
+            where=f"frames.{frame.name}",
+            hint=f"look at its condition, at --as-of, and at empty values of {', '.join(required) or 'its columns'}",
+        )
+    return kept, findings
+
+
+def _source(
+    spark: SparkSession,
+    frame: Frame,
+    settings: FrameSettings,
+    inputs: Mapping[str, FrameInput],
+    select: Select | None,
+    as_of: datetime,
+    where: str,
+) -> DataFrame:
+    """The rows that the frame's columns are expressions over."""
+    if select is not None:
+        return run_select(spark, select, {name: one.rows.drop(*one.personal) for name, one in inputs.items()}, as_of)
+    name = settings.input or next(iter(inputs))
+    source = inputs[name]
+    # A key may be a personal column, as it stands: its pseudonym.
+    keys = {settings.columns.get(column.name, column.name) for column in frame.columns if column.is_key}
+    rows = source.rows.drop(*(column for column in source.personal if column not in keys))
+    if settings.where is None:
+        return rows
+    with _clear_faults(f"{where}.where"):
+        return analysed(rows.where(settings.where))
+
+
+def _typed(expression: str, column: FrameColumn) -> Column:
+    value = F.expr(f"try_cast(({expression}) AS {column.type})")
+    return (_finite(value) if column.type == "double" else value).alias(column.name)
+
+
+def _other(source: DataFrame, name: str, expression: str, frame: Frame, where: str) -> Column:
+    """A column that the kind does not declare: a number as double or, where the kind takes any, a text as it is."""
+    value = F.expr(expression)
+    with _clear_faults(f"{where}.columns.{name}"):
+        kind = source.select(value.alias(name)).dtypes[0][1]
+    if kind.startswith(_NUMBERS) or kind == "boolean":
+        return _finite(value.cast("double")).alias(name)
+    if kind == "string" and frame.others == "any":
+        return value.alias(name)
+    if kind == "string" and frame.others == "numbers":
+        return _finite(F.expr(f"try_cast(({expression}) AS double)")).alias(name)
+    raise ConfigurationError(
+        f"is a {kind}; the frame takes {'numbers and texts' if frame.others == 'any' else 'numbers'}",
+        where=f"{where}.columns.{name}",
+        hint="give days since, an hour, or a share",
+    )
+
+
+def _finite(value: Column) -> Column:
+    """What is not a number, or without end, is a missing one."""
+    return F.when(F.abs(value) < F.lit(float("inf")), value)
+
+
+@contextlib.contextmanager
+def _clear_faults(where: str) -> Iterator[None]:
+    """What Spark says of an expression while it looks at it, as one line."""
+    try:
+        yield
+    except AnalysisException as fault:
+        asked = unresolved_column(fault)
+        raise ConfigurationError(
+            f"invalid SQL: {f'no column {asked}' if asked else str(fault).splitlines()[0]}",
+            where=where,
+            hint="write an expression over the input's columns; personal ones are not there",
+        ) from fault

@@ -1,0 +1,71 @@
+"""All kinds of question: one line each. Other packages add theirs by the entry-point group `otklik.kinds`.
+
+A kind is imported when a task asks for it, so that a command pays only for what it uses. Knows no Spark.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from importlib import metadata
+from typing import Any
+
+from otklik.errors import ConfigurationError
+from otklik.kind import Kind
+
+#: name → "module:attribute".
+KINDS = {
+    "classify": "otklik.models.kind:KIND",
+    "rules": "otklik.insights.rules.kind:KIND",
+    "factor": "otklik.insights.factor.kind:KIND",
+    "dependency": "otklik.insights.dependency.kind:KIND",
+    "experiment": "otklik.evidence.experiment.kind:KIND",
+    "lifetime": "otklik.forecasts.lifetime.kind:KIND",
+    "survival": "otklik.forecasts.survival.kind:KIND",
+    "recommend": "otklik.forecasts.recommend.kind:KIND",
+    "segment": "otklik.insights.segment.kind:KIND",
+    "multiclass": "otklik.insights.multiclass.kind:KIND",
+    "uplift": "otklik.evidence.uplift.kind:KIND",
+    "attribution": "otklik.evidence.attribution.kind:KIND",
+    "effect": "otklik.evidence.effect.kind:KIND",
+    "media_mix": "otklik.evidence.media_mix.kind:KIND",
+    "demand": "otklik.forecasts.demand.kind:KIND",
+    "trend": "otklik.forecasts.trend.kind:KIND",
+    "season": "otklik.forecasts.season.kind:KIND",
+}
+_ENTRY_POINTS = "otklik.kinds"
+
+
+@functools.cache
+def kind_places() -> dict[str, str]:
+    """Name of each kind → where it is defined; those of other packages behind our own, which they cannot replace."""
+    others = {point.name: point.value for point in metadata.entry_points(group=_ENTRY_POINTS)}
+    return {**others, **KINDS}
+
+
+def find_kind(name: object, where: str) -> Kind:
+    """The kind of this name.
+
+    Args:
+        name: as a task says it in `kind`.
+        where: the task's file, for the message.
+
+    Raises:
+        ConfigurationError: if there is none.
+    """
+    place = kind_places().get(str(name))
+    if place is None:
+        raise ConfigurationError(
+            f"kind: {name!r} is not a kind of question; known: {', '.join(sorted(kind_places()))}",
+            where=where,
+            hint="`otklik kinds` says what each one answers",
+        )
+    found = load_object(place)
+    assert isinstance(found, Kind), f"{place} is not a Kind"
+    return found
+
+
+def load_object(place: str) -> Any:
+    """What "module:attribute" names."""
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,66 @@
+"""Disk, memory, rights and network: what the system, Java or Hadoop says of them, as one clear line. Knows no Spark."""
+
+from __future__ import annotations
+
+from otklik.errors import PlatformError
+
+#: How Python says that the Java process it talks to is gone, and that the one it waited for has never spoken.
+_JAVA_IS_GONE = ("ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError", "Py4JNetworkError")
+_JAVA_NEVER_SPOKE = "JAVA_GATEWAY_EXITED"
+#: What a failure's text holds → what is wrong, and what to do. It often stands deep inside another's text.
+SAYINGS = {
+    ("No space left on device", "Disk quota exceeded"): (
+        "the disk is full",
+        "free some space (lake, temporary folder) and rerun the same command to resume",
+    ),
+    ("Permission denied", "Read-only file system", "Operation not permitted"): (
+        "may not be written or read",
+        "check the rights of the lake, the temporary folder and the files",
+    ),
+    # Delta and Hadoop do not say why.
+    ("DELTA_CANNOT_CREATE_LOG_PATH", "Mkdirs failed to create"): (
+        "a folder in the lake or for temporary files cannot be made",
+        "check rights and free space of both",
+    ),
+    ("OutOfMemoryError", "Cannot allocate memory"): (
+        "there is not enough memory",
+        "raise spark.driver.memory in conf/spark, or end what else runs on the machine",
+    ),
+    ("FileSystem not found", "No FileSystem for scheme", "UnsupportedFileSystemException"): (
+        "there is no driver for files of this scheme",
+        "add the file system's jar to Spark (spark.jars.packages), or use a folder of this machine",
+    ),
+    ("CATALOG_NOT_FOUND",): (
+        "there is no such catalog",
+        "check --catalog, and spark.sql.catalog.NAME in conf/spark",
+    ),
+    ("PACKAGE_NOT_INSTALLED",): (
+        "Spark Connect needs Python packages that are not here",
+        "install Spark's extra: pip install 'pyspark[connect]' with the version that is here",
+    ),
+    ("UnknownHostException", "ConnectException", "NoRouteToHostException"): (
+        "the host of a URI cannot be reached",
+        "check its name and the network",
+    ),
+}
+
+
+def platform_error(fault: BaseException, where: str) -> PlatformError | None:
+    """The clear line for a failure whose cause is the machine and not the data; None where it is something else.
+
+    Args:
+        fault: what was caught.
+        where: the file or command, where the failure itself names none.
+    """
+    text = f"{fault}"
+    if type(fault).__name__ in _JAVA_IS_GONE or _JAVA_NEVER_SPOKE in text:
+        return PlatformError(
+            "Java ended before the work was done: killed, or out of memory",
+            where=where,
+            hint="raise spark.driver.memory in conf/spark, and rerun the same command to resume",
+        )
+    for sayings, (what, hint) in SAYINGS.items():
+        if any(saying in text for saying in sayings):
+            place = fault.filename if isinstance(fault, OSError) and fault.filename else where
+            return PlatformError(what, where=f"{place}", hint=hint)
+    return None

@@ -1,0 +1,71 @@
+"""Where the project's own files lie: jobs/ and conf/, and how names become paths. Knows no Spark."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import otklik
+from otklik.errors import ConfigurationError
+from otklik.settings import NAME_PATTERN
+
+
+@dataclass(frozen=True)
+class ProjectFiles:
+    """The folder that holds jobs/ and conf/."""
+
+    path: Path
+
+    def source(self, name: str) -> Path:
+        """The contract of a source: a name in conf/sources, or a path to a .toml file."""
+        return self._toml(name, "sources")
+
+    def task(self, name: str) -> Path:
+        """The file of a task: a name in conf/tasks, or a path to a .toml file."""
+        return self._toml(name, "tasks")
+
+    def environment(self, name: str) -> Path:
+        """The settings of an environment: a name in conf/env, or a path to a .toml file."""
+        return self._toml(name, "env")
+
+    def spark_properties(self, name: str) -> Path:
+        """The Spark properties of an environment."""
+        return self.path / "conf" / "spark" / f"{name}.conf"
+
+    def job(self, name: str) -> Path:
+        """The file of a job."""
+        return self.path / "jobs" / f"{name}.py"
+
+    def sql_folders(self, task: Path) -> list[Path]:
+        """Where a task's own SELECTs may lie, before the package's: beside it, and in sql/ beside it."""
+        return [task.parent / "sql", task.parent]
+
+    def _toml(self, name: str, kind: str) -> Path:
+        if name.endswith(".toml"):
+            return Path(name)
+        folder = self.path / "conf" / kind
+        known = sorted(path.stem for path in folder.glob("*.toml"))
+        if not re.match(NAME_PATTERN, name) or name not in known:
+            raise ConfigurationError(
+                f"unknown; known here: {', '.join(known)}",
+                where=name,
+                hint="give one of them or a path to a .toml file",
+            )
+        return folder / f"{name}.toml"
+
+
+def find_project(chosen: str | None) -> ProjectFiles:
+    """The home that was chosen, else the checkout this package runs from, else what was installed with it.
+
+    What was installed lies in share/otklik of some folder above the package: of the environment or, where pip put the
+    package elsewhere (--target, the libraries of a Databricks cluster), of that place.
+    """
+    if chosen:
+        return ProjectFiles(Path(chosen).expanduser().absolute())
+    above = Path(otklik.__file__).parents[1:]
+    for place in (above[1], *(folder / "share" / "otklik" for folder in above)):
+        if (place / "conf").is_dir() and (place / "jobs").is_dir():
+            return ProjectFiles(place)
+    return ProjectFiles(Path(sys.prefix) / "share" / "otklik")

@@ -1,0 +1,192 @@
+"""What a stage claims and what was noticed, as rows of gold.measures, gold.verdicts and gold.findings, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import MissingResultError
+from otklik.kind import Finding, Kind, Measure, StageResult, Verdict
+from otklik.lake.ledger import Run
+from otklik.lake.recovery import rows_at
+from otklik.lake.store import Lake
+from otklik.lake.tables import FINDINGS, MEASURES, VERDICTS
+from otklik.session import frame_of
+from otklik.steps.frames import as_frame, replace_rows
+from otklik.task import BaseTask
+
+_MEASURE = ("measure", "subject", "split", "value", "low", "high", "baseline", "rows")
+
+
+def write_claims(
+    lake: Lake,
+    kind: Kind,
+    task: BaseTask,
+    run: Run,
+    result: StageResult,
+    findings: Sequence[Finding],
+    made_at: datetime,
+) -> dict[str, int]:
+    """Write measures, findings and the verdict of a run; returns table → version."""
+    named = {"task": task.name, "run_id": run.run_id}
+    label = f"{run.job} {run.run_id}"
+    outputs = write_measures(lake, task, run, result.measures)
+    noticed = [
+        {
+            **named,
+            "kind": finding.code,
+            "feature": finding.subject,
+            "detail": json.dumps(dict(finding.parameters), ensure_ascii=False, sort_keys=True),
+            "value": finding.value,
+            "action": "warned" if finding.is_warning else "kept",
+        }
+        for finding in findings
+    ]
+    outputs |= replace_rows(lake, FINDINGS, as_frame(noticed), label, named)
+    if result.verdict is not None:
+        outputs |= write_verdict(lake, kind.name, task, run, result.verdict, made_at)
+    return outputs
+
+
+def write_measures(lake: Lake, task: BaseTask, run: Run, measures: Sequence[Measure]) -> dict[str, int]:
+    """Write the claims of a run; returns table → version."""
+    named = {"task": task.name, "run_id": run.run_id}
+    rows = as_frame([{**named, **asdict(measure)} for measure in measures])
+    return replace_rows(lake, MEASURES, rows, f"{run.job} {run.run_id}", named)
+
+
+def write_verdict(
+    lake: Lake, kind: str, task: BaseTask, run: Run, verdict: Verdict, made_at: datetime
+) -> dict[str, int]:
+    """Write the verdict of a run, unless it stands there already; returns table → version."""
+    if _has_verdict(lake, task.name, run.run_id, verdict):
+        return {}
+    reasons = [
+        (
+            reason.code,
+            reason.subject,
+            {name: json.dumps(value, ensure_ascii=False) for name, value in reason.parameters.items()},
+            reason.value,
+        )
+        for reason in verdict.reasons
+    ]
+    row = {
+        "task": task.name,
+        "run_id": run.run_id,
+        "kind": kind,
+        "as_of": run.as_of,
+        "verdict": verdict.verdict,
+        "reasons": [dict(zip(("code", "subject", "parameters", "value"), reason, strict=True)) for reason in reasons],
+        "key": None if verdict.key is None else {name: getattr(verdict.key, name) for name in _MEASURE},
+        "title": task.title.model_dump(),
+        "question": task.question.model_dump(),
+        "_made_at": made_at,
+    }
+    rows = frame_of(lake.spark, [[row[column.name] for column in VERDICTS.columns]], VERDICTS.ddl)
+    where = {"task": task.name, "run_id": run.run_id}
+    commit = lake.replace(VERDICTS, rows, f"verdict {run.job} {run.run_id}", where=where)
+    return {VERDICTS.name: commit.version}
+
+
+def _has_verdict(lake: Lake, task: str, run_id: str, verdict: Verdict) -> bool:
+    """Whether gold.verdicts says this of the run: writing a page again changes no table."""
+    if not lake.exists(VERDICTS.name):
+        return False
+    try:
+        there = _verdict(lake, task, [run_id])
+    except MissingResultError:
+        return False
+
+    def decisive(one: Verdict) -> object:
+        return one.verdict, [reason.code for reason in one.reasons], one.key
+
+    return decisive(there) == decisive(verdict)
+
+
+def read_findings(lake: Lake, task: str, runs: Sequence[str]) -> list[Finding]:
+    """What was noticed in these runs, in the order of codes and subjects."""
+    rows = _of_runs(lake, FINDINGS.name, task, runs).sort_values(["kind", "feature", "detail"])
+    return [
+        Finding(
+            row["kind"],
+            row["feature"] or "",
+            # Those of classify are sentences.
+            json.loads(row["detail"]) if row["detail"].startswith("{") else {"detail": row["detail"]},
+            None if pd.isna(row["value"]) else float(row["value"]),
+            row["action"] == "warned",
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def latest_verdicts(lake: Lake) -> list[dict[str, Any]]:
+    """The newest row of gold.verdicts of each task, by its name."""
+    found = lake.find(VERDICTS.name)
+    if found is None:
+        return []
+    newest = found.groupBy("task").agg(F.max_by(F.struct(*found.columns), "_made_at").alias("row"))
+    return sorted((row["row"].asDict(recursive=True) for row in newest.collect()), key=lambda row: str(row["task"]))
+
+
+class RunReader:
+    """What the page of one answer is made from; see `otklik.kind.Reader`.
+
+    Args:
+        lake: the lake.
+        task: name of the task.
+        runs: the run of each of its stages, in their order.
+    """
+
+    def __init__(self, lake: Lake, task: str, runs: Sequence[Run]) -> None:
+        self._lake, self._task = lake, task
+        names = [run.run_id for run in runs]
+        self.outputs: Mapping[str, int] = {table: v for run in runs for table, v in run.outputs.items()}
+        self.as_of = runs[-1].as_of or datetime.max
+        measures = _of_runs(lake, MEASURES.name, task, names)
+        self.measures = measures.sort_values(["measure", "subject", "split"]).reset_index(drop=True)
+        self.findings = read_findings(lake, task, names)
+        self.verdict = _verdict(lake, task, names)
+
+    def table(self, what: str) -> DataFrame:
+        """The rows of gold.<task>_<what>, at the version that the run wrote."""
+        name = f"gold.{self._task}_{what}"
+        return rows_at(self._lake, name, self.outputs[name])
+
+    def measure(self, name: str, subject: str = "", split: str = "all") -> Measure | None:
+        """One measure, or None where the run has none of that name."""
+        rows = self.measures
+        found = rows[(rows["measure"] == name) & (rows["subject"] == subject) & (rows["split"] == split)]
+        return None if found.empty else measure_of(found.iloc[0].to_dict())
+
+
+def measure_of(row: Mapping[Any, Any]) -> Measure:
+    """A row of gold.measures, or a verdict's key; missing numbers are None."""
+    values: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in _MEASURE}
+    return Measure(**{**values, "rows": None if values["rows"] is None else int(values["rows"])})
+
+
+def reason_of(row: Mapping[str, Any]) -> Finding:
+    """One of a verdict's reasons; its parameters stand there as JSON."""
+    parameters = {name: json.loads(text) for name, text in (row["parameters"] or {}).items()}
+    return Finding(row["code"], row["subject"] or "", parameters, row["value"])
+
+
+def _verdict(lake: Lake, task: str, runs: Sequence[str]) -> Verdict:
+    which = (F.col("task") == task) & F.col("run_id").isin(*runs)
+    found = lake.read(VERDICTS.name).where(which).orderBy(F.col("_made_at").desc()).limit(1).collect()
+    if not found:
+        raise MissingResultError("has no verdict yet", where=task, hint=f"run `otklik run {task}` first")
+    row = found[0].asDict(recursive=True)
+    reasons = [reason_of(reason) for reason in row["reasons"]]
+    return Verdict(row["verdict"], reasons, None if row["key"] is None else measure_of(row["key"]))
+
+
+def _of_runs(lake: Lake, table: str, task: str, runs: Sequence[str]) -> pd.DataFrame:
+    return lake.read(table).where((F.col("task") == task) & F.col("run_id").isin(*runs)).toPandas()

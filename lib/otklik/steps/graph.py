@@ -1,0 +1,161 @@
+"""Which task reads what another one writes: the order in which tasks run. Knows no Spark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from otklik.errors import ConfigurationError
+from otklik.lake.tables import ALL_TABLES
+from otklik.project_files import ProjectFiles
+from otklik.settings import read_toml
+from otklik.steps.task_files import TaskFile, read_task
+
+_SHARED = {table.name for table in ALL_TABLES}
+
+
+@dataclass(frozen=True)
+class TaskGraph:
+    """Tasks by name, and which of them writes each gold table.
+
+    Attributes:
+        files: name → task.
+        faults: what is wrong with files of conf/tasks that are no task.
+    """
+
+    files: Mapping[str, TaskFile]
+    faults: Sequence[ConfigurationError] = ()
+
+    @property
+    def producers(self) -> dict[str, str]:
+        """Gold table → the task that writes it."""
+        return {table: name for name, file in self.files.items() for table in file.outputs}
+
+    def reads_from(self, name: str) -> list[str]:
+        """The tasks whose tables a task reads.
+
+        Raises:
+            ConfigurationError: if no task writes a gold table that it reads.
+        """
+        file, producers = self.files[name], self.producers
+        gold = [table for table in file.task.inputs.values() if table.startswith("gold.") and table not in _SHARED]
+        missing = sorted(table for table in gold if table not in producers)
+        if missing:
+            raise ConfigurationError(
+                f"reads {', '.join(missing)}, and no task writes it",
+                where=f"{file.path}: inputs",
+                hint="a table of a task is called gold.<task>_<what>: `otklik tables`; the task lies in conf/tasks or "
+                "beside this one",
+            )
+        return sorted({producers[table] for table in gold})
+
+    def order(self, names: Sequence[str] | None = None) -> list[str]:
+        """Tasks, each behind those that it reads from.
+
+        Args:
+            names: those that are wanted, with all that they read from; None = all.
+
+        Raises:
+            ConfigurationError: if tasks read from one another in a circle, or as `reads_from`.
+        """
+        wanted: dict[str, list[str]] = {}
+        waiting = sorted(self.files if names is None else names)
+        while waiting:
+            name = waiting.pop()
+            if name not in wanted:
+                wanted[name] = self.reads_from(name)
+                waiting += wanted[name]
+        try:
+            return list(TopologicalSorter({name: wanted[name] for name in sorted(wanted)}).static_order())
+        except CycleError as fault:
+            circle = list(reversed(fault.args[1]))
+            raise ConfigurationError(
+                f"tasks read from one another in a circle: {' → '.join(circle)}",
+                where=str(self.files[circle[0]].path),
+                hint="let one of them read silver instead",
+            ) from None
+
+    def as_text(self) -> str:
+        """A line per task: what it reads and what it writes."""
+        lines = []
+        for name in self.order():
+            file = self.files[name]
+            inputs = ", ".join(sorted({*file.task.inputs.values()}))
+            lines.append(f"{name} ({file.kind.name})\n  reads   {inputs}\n  writes  {', '.join(file.outputs)}")
+        return "\n".join(lines) + "\n"
+
+    def as_dot(self) -> str:
+        """The same for Graphviz."""
+        lines = ["digraph tasks {", "  rankdir=LR;"]
+        for name in self.order():
+            file = self.files[name]
+            lines.append(f'  "{name}" [shape=box, label="{name}\\n{file.kind.name}"];')
+            producers = self.producers
+            lines += [
+                f'  "{producers.get(table, table)}" -> "{name}";' for table in sorted({*file.task.inputs.values()})
+            ]
+        return "\n".join([*lines, "}"]) + "\n"
+
+    def as_json(self) -> str:
+        """The same for programs."""
+        tasks = [
+            {
+                "task": name,
+                "kind": self.files[name].kind.name,
+                "file": str(self.files[name].path),
+                "inputs": sorted({*self.files[name].task.inputs.values()}),
+                "outputs": self.files[name].outputs,
+                "after": self.reads_from(name),
+            }
+            for name in self.order()
+        ]
+        return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
+
+
+def read_graph(home: ProjectFiles, named: Sequence[str] = (), overrides: Mapping[str, Any] | None = None) -> TaskGraph:
+    """The tasks of conf/tasks, those named, and those in the folders of the named ones.
+
+    Args:
+        home: where conf/tasks lies.
+        named: names or paths; a fault in one of them is an error, in others it is kept in `faults`.
+        overrides: of --set, for the named ones.
+
+    Raises:
+        ConfigurationError: if a named task is wrong, or two tasks write one table.
+    """
+    files = [read_task(home, name, overrides or {}) for name in named]
+    paths = {file.path.resolve() for file in files}
+    folders = dict.fromkeys([*(path.parent for path in paths), (home.path / "conf" / "tasks").resolve()])
+    faults = []
+    for path in (path for folder in folders for path in sorted(folder.glob("*.toml"))):
+        if path not in paths and _is_task(path):
+            paths.add(path)
+            try:
+                files.append(read_task(home, str(path), {}))
+            except ConfigurationError as fault:
+                faults.append(fault)
+    writers: dict[str, TaskFile] = {}
+    by_name: dict[str, TaskFile] = {}
+    for file in files:
+        for table in file.outputs:
+            other = writers.setdefault(table, file)
+            if other is not file:
+                raise ConfigurationError(
+                    f"{table} is written by {other.path}, too",
+                    where=str(file.path),
+                    hint="give one of them another name",
+                )
+        by_name[file.task.name] = file
+    return TaskGraph(by_name, faults)
+
+
+def _is_task(path: Path) -> bool:
+    """Whether a TOML file says that it is one; contracts and environments may lie beside it."""
+    try:
+        return "kind" in read_toml(path) and "inputs" in read_toml(path)
+    except ConfigurationError:
+        return False

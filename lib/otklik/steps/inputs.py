@@ -1,0 +1,115 @@
+"""The inputs of a task, pinned: silver as the ledger of files knows it, gold as the run that wrote it recorded it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from pyspark.sql import DataFrame
+
+from otklik.errors import MissingResultError
+from otklik.features.builder import END_OF_TIME, Latest, latest_known, only_known
+from otklik.lake.ledger import Run, find_answer, find_output, input_versions
+from otklik.lake.recovery import rows_at
+from otklik.lake.store import Lake
+from otklik.steps.context import Job
+from otklik.task import BaseTask
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a task: frame name → table, and the version of each table.
+
+    Attributes:
+        lake: where they are.
+        tables: frame name → table.
+        versions: table → version.
+        producers: gold table → the run that wrote it.
+    """
+
+    lake: Lake
+    tables: Mapping[str, str]
+    versions: Mapping[str, int]
+    producers: Mapping[str, Run] = field(default_factory=dict)
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """Table → what names its rows: its version or, of gold, the run that wrote it."""
+        runs = {table: run.run_id for table, run in self.producers.items()}
+        return {table: str(version) for table, version in self.versions.items()} | runs
+
+    @cached_property
+    def marks(self) -> dict[str, dict[str, list[str]]]:
+        """Table → its columns by mark, as the contracts under which it came in say: personal, after_decision."""
+        return {table: self.lake.marked_columns(table) for table in sorted(self.versions)}
+
+    def marked(self, mark: str) -> dict[str, list[str]]:
+        """Frame name → its columns with this mark."""
+        return {name: self.marks[table].get(mark, []) for name, table in self.tables.items()}
+
+    @cached_property
+    def _rows(self) -> dict[str, DataFrame]:
+        """Found once: which version is read is asked of each table's history."""
+        return {name: rows_at(self.lake, table, self.versions[table]) for name, table in self.tables.items()}
+
+    def known_at(self, moment: datetime) -> dict[str, DataFrame]:
+        """The frames without what was not known at the moment."""
+        return {name: only_known(rows, moment) for name, rows in self._rows.items()}
+
+    def latest_moment(self) -> Latest | None:
+        """The latest known moment in them; of gold, the one its run looked from. None where all are untimed."""
+        silver = [rows for name, rows in self.known_at(END_OF_TIME).items() if self.tables[name] not in self.producers]
+        moments = [Latest(run.as_of) for run in self.producers.values() if run.as_of and run.as_of < END_OF_TIME]
+        latest = latest_known(silver) if silver else None
+        return max([*moments, *([latest] if latest else [])], key=lambda one: one.moment, default=None)
+
+
+def pinned_inputs(job: Job, task: BaseTask, step: str) -> Inputs:
+    """The inputs at the versions to read: for a moment that was asked about before, those of the answer given then.
+
+    Files that came later may hold facts that were known at the moment (late ones), or have replaced rows that were.
+
+    Args:
+        job: what it works with.
+        task: whose inputs they are.
+        step: the step whose answer counts, as ops.runs names it.
+
+    Raises:
+        MissingResultError: if an input has not been ingested, or no run has written it.
+    """
+    tables, as_of = sorted(set(task.inputs.values())), job.options.as_of
+    gold = {table: _producer(job.lake, table, as_of) for table in tables if table.startswith("gold.")}
+    silver = [table for table in tables if table not in gold]
+    versions = _silver_versions(job, task, step, silver) if silver else {}
+    written = {table: run.outputs[table] for table, run in gold.items()}
+    return Inputs(job.lake, task.inputs, {**versions, **written}, gold)
+
+
+def _producer(lake: Lake, table: str, as_of: datetime | None) -> Run:
+    found = find_output(lake, table, as_of)
+    if found is None:
+        raise MissingResultError(
+            "no run has written it yet" if as_of is None else "no run that looked from this moment has written it",
+            where=table,
+            hint="run the task that writes it first: `otklik graph` names it, and `otklik run TASK` runs it by itself",
+        )
+    return found
+
+
+def _silver_versions(job: Job, task: BaseTask, step: str, tables: list[str]) -> dict[str, int]:
+    as_of = job.options.as_of
+    if as_of is None:
+        return input_versions(job.lake, tables)
+    answer = None if job.options.newest else find_answer(job.lake, task.name, as_of, step)
+    if answer is None or not set(tables) <= set(answer.inputs):
+        return input_versions(job.lake, tables, by=as_of)
+    versions = {table: int(answer.inputs[table]) for table in tables}
+    later = sorted(table for table, version in input_versions(job.lake, tables).items() if version > versions[table])
+    if later:
+        job.progress.line(
+            f"  as of {as_of:%Y-%m-%d %H:%M} as it was answered on {answer.started_at:%Y-%m-%d %H:%M} (UTC); "
+            f"later files of {', '.join(later)} are not read (--newest reads them)"
+        )
+    return versions

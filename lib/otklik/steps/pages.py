@@ -1,0 +1,140 @@
+"""Pages of the report: one per task and language, and before them an index with a card for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import pandas as pd
+
+from otklik.features.builder import END_OF_TIME
+from otklik.kinds import find_kind, kind_places, load_object
+from otklik.lake.folder import Folder
+from otklik.lake.ledger import FileEntry, FileLedger, Run, record_run
+from otklik.lake.store import Lake
+from otklik.page import provenance, rendering
+from otklik.page.blocks import Block, Bullets, Section
+from otklik.page.rendering import Card, KeyFigure, Page
+from otklik.page.words import Voice
+from otklik.steps.answers import RunReader, latest_verdicts, measure_of, read_findings, reason_of
+from otklik.steps.context import Job
+from otklik.steps.resolve import ResolvedTask, voice_of
+from otklik.steps.runs import record_failure
+
+INDEX = "index"
+
+
+def page_name(task: str, language: str) -> str:
+    """The file of a task's page; those of both languages lie side by side."""
+    return f"{task}.html" if language == "en" else f"{task}.{language}.html"
+
+
+def write_page(job: Job, resolved: ResolvedTask, runs: Sequence[Run]) -> None:
+    """Write the page of a task whose kind has a section, and the index."""
+    name, language = resolved.task.name, job.options.language
+    page = page_name(name, language)
+    last = runs[-1]
+    run = replace(last, job="report", inputs={"run": last.run_id, "language": language, "page": page}, outputs={})
+    run = replace(run, status="failed", started_at=job.clock(), ended_at=None)
+    with record_failure(job, run), job.progress.step(f"report {name}") as step:
+        voice = voice_of(resolved.kind, language)
+        read = RunReader(job.lake, name, runs)
+        made: Page = load_object(resolved.kind.section)(read, resolved.task, voice)
+        sections = [*made.sections, *_common_sections(job, resolved, last, read, voice)]
+        stamp = [*made.stamp, *_stamp(resolved, last, voice)]
+        html = rendering.render(replace(made, sections=sections, stamp=stamp), voice)
+        Folder(job.lake.folder("report")).write(page, html.encode())
+        write_index(job)
+        step.say(job.lake.folder("report", page))
+    record_run(job.lake, run.done(job.clock(), {}, 0, 1, page))
+
+
+def _stamp(resolved: ResolvedTask, run: Run, voice: Voice) -> list[str]:
+    moment = (
+        []
+        if resolved.as_of == END_OF_TIME
+        else [voice.words("head.as_of", moment=voice.formats.moment(resolved.as_of))]
+    )
+    return [*moment, voice.words("head.run", run=run.run_id[:12])]
+
+
+def _common_sections(job: Job, resolved: ResolvedTask, last: Run, read: RunReader, voice: Voice) -> list[Section]:
+    """What every page ends with: what was noticed, remarks, files, and where the numbers come from."""
+    words = voice.words
+    said = [voice.told(finding) for finding in read.findings]
+    remarks = [remark[voice.language] for remark in resolved.task.remarks]
+    as_of = words("index.untimed") if resolved.as_of == END_OF_TIME else voice.formats.moment(resolved.as_of)
+    facts = [
+        ("origin.task", resolved.task.name),
+        ("origin.run", last.run_id),
+        ("origin.as_of", as_of),
+        ("origin.code", last.code_version),
+    ]
+    versions = {**resolved.inputs.versions, **read.outputs}
+    silver = {table: version for table, version in resolved.inputs.versions.items() if table.startswith("silver.")}
+    parts: list[tuple[str, Sequence[Block]]] = [
+        ("noticed", [Bullets(said)] if said else []),
+        ("remarks", [Bullets(remarks)] if remarks else []),
+        ("quality", provenance.files(balances_of(job.lake, silver), voice) if silver else []),
+        ("origin", provenance.run(facts, versions, voice)),
+    ]
+    return [Section(anchor, words(f"section.{anchor}"), blocks) for anchor, blocks in parts if blocks]
+
+
+def balances_of(lake: Lake, versions: Mapping[str, int]) -> pd.DataFrame:
+    """The rows of ops.files of some silver tables, as they were for these versions."""
+    ledger = FileLedger(lake)
+    files = [file for table in versions for file in ledger.files_at(table.partition(".")[2], versions[table])]
+    return pd.DataFrame([vars(file) for file in files], columns=[field.name for field in fields(FileEntry)])
+
+
+def write_index(job: Job) -> None:
+    """Write the page of cards: every task that has a verdict and a page, in any language."""
+    language = job.options.language
+    folder = Folder(job.lake.folder("report"))
+    there = {*folder.files()}
+    cards = []
+    for row in latest_verdicts(job.lake):
+        pages = [page_name(row["task"], one) for one in (language, "en", "ru")]
+        page = next((page for page in pages if page in there), None)
+        if page is not None:
+            cards.append(_card(job.lake, row, page, language))
+    voice = Voice("ru" if language == "ru" else "en", {})
+    folder.write(page_name(INDEX, language), rendering.render_index(cards, voice).encode())
+
+
+def _card(lake: Lake, row: Mapping[str, Any], page: str, language: str) -> Card:
+    """What the index says of one task.
+
+    A kind of a package that is not installed here is worded by what every kind has.
+    """
+    is_known = row["kind"] in kind_places()
+    kind = find_kind(row["kind"], row["task"]) if is_known else None
+    voice = Voice("ru" if language == "ru" else "en", {}) if kind is None else voice_of(kind, language)
+    warned = [finding for finding in read_findings(lake, row["task"], [row["run_id"]]) if finding.is_warning]
+    warnings = [voice.told(finding) for finding in warned if voice.words.has(f"finding.{finding.code}")]
+    key = None if row["key"] is None else measure_of(row["key"])
+    figure = None
+    if key is not None:
+        interval = voice.formats.interval(key.low, key.high, lambda x: voice.formats.decimal(x, 3))
+        baseline = (
+            "" if key.baseline is None else voice.words("card.baseline", value=voice.formats.decimal(key.baseline, 3))
+        )
+        note = " · ".join(text for text in (f"95% {interval}" if interval else "", baseline) if text)
+        figure = KeyFigure(voice.words.known("measure", key.measure), voice.formats.short_decimal(key.value), note)
+    as_of = row["as_of"]
+    return Card(
+        href=page,
+        title=row["title"][language],
+        question=row["question"][language],
+        kind=row["kind"] if kind is None else kind.title[language],
+        verdict=row["verdict"],
+        verdict_title=voice.words(f"verdict.{row['verdict']}"),
+        figure=figure,
+        as_of=voice.words("index.untimed")
+        if as_of is None or as_of.year == END_OF_TIME.year
+        else voice.formats.day(as_of),
+        reasons=[voice.told(reason_of(reason), "reason") for reason in row["reasons"]][:2],
+        warnings=warnings,
+    )

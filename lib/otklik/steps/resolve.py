@@ -1,0 +1,166 @@
+"""A task as it is asked now: its file, its kind, its inputs pinned to versions, the moment, the names of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import MissingResultError
+from otklik.features.builder import END_OF_TIME, latest_of
+from otklik.features.catalogue import Select
+from otklik.features.frames import MOMENT, FrameInput, read_frame
+from otklik.kind import Frame, Kind, Stage
+from otklik.kinds import load_object
+from otklik.lake.identity import code_version_of, hash_of
+from otklik.lake.ledger import Run, find_run
+from otklik.page.words import Voice
+from otklik.steps.context import Job
+from otklik.steps.inputs import Inputs, pinned_inputs
+from otklik.steps.task_files import TaskFile, check_frames, read_task
+from otklik.task import FrameSettings, KindTask
+
+#: Keys of a task that never decide an answer.
+_FOR_PEOPLE = {"name", "title", "question", "remarks", "report"}
+#: Keys that always do.
+_FOR_FRAMES = {"kind", "inputs", "frames", "seed"}
+#: What makes frames out of inputs is part of every answer.
+_FRAMES_MODULE = "otklik.features.frames"
+
+
+@dataclass(frozen=True)
+class ResolvedTask:
+    """A task with all that decides its answer.
+
+    Attributes:
+        file: the task.
+        task: its settings.
+        inputs: pinned.
+        selects: frame → the SELECT that gives its rows, where the task names one.
+        asked_for: the moment that was asked about; None = the latest one known.
+    """
+
+    file: TaskFile
+    task: KindTask
+    inputs: Inputs
+    selects: Mapping[str, Select]
+    asked_for: datetime | None
+
+    @property
+    def kind(self) -> Kind:
+        """Its kind."""
+        return self.file.kind
+
+    @property
+    def frames(self) -> list[Frame]:
+        """All frames of its stages, each once."""
+        return list({frame.name: frame for stage in self.kind.stages for frame in stage.frames}.values())
+
+    @cached_property
+    def as_of(self) -> datetime:
+        """The moment it looks from: asked for, else the latest known one, else the latest of the frames' own."""
+        if self.asked_for is not None:
+            return self.asked_for
+        latest = self.inputs.latest_moment()
+        if latest is not None:
+            return latest.moment
+        own = [rows for rows in (self.read(frame, END_OF_TIME) for frame in self.frames) if rows is not None]
+        moments = [
+            latest_of(rows.select(F.col(MOMENT).alias("moment"), F.lit(None).cast("timestamp").alias("arrived_at")))
+            for rows in own
+            if dict(rows.dtypes).get(MOMENT) == "timestamp"
+        ]
+        return max((found.moment for found in moments if found is not None), default=END_OF_TIME)
+
+    def read(self, frame: Frame, as_of: datetime) -> DataFrame | None:
+        """The rows of a frame known at a moment; None where the task does without it."""
+        settings = self.task.frames.get(frame.name)
+        if settings is None:
+            if frame.is_optional:
+                return None
+            settings = FrameSettings()
+        personal = self.inputs.marked("personal")
+        rows = {name: FrameInput(known, personal[name]) for name, known in self.inputs.known_at(as_of).items()}
+        return read_frame(self.inputs.lake.spark, frame, settings, rows, self.selects.get(frame.name), as_of)
+
+    def run_of(self, job: Job, stage: Stage, earlier: Mapping[str, Run]) -> Run:
+        """A row for ops.runs: this stage starts now.
+
+        Args:
+            job: what it works with.
+            stage: the stage.
+            earlier: name → run of the stages before it.
+        """
+        uses = {*stage.uses} | _FOR_FRAMES if stage.uses else {*type(self.task).model_fields} - _FOR_PEOPLE
+        settings = {
+            **self.task.model_dump(mode="json", include=uses),
+            "sql": {name: select.decisive for name, select in self.selects.items()},
+            "marks": self.inputs.marks,
+        }
+        # A stage stands on all stages before it, whether or not it reads their tables.
+        inputs = {**self.inputs.identities, **{f"stage {name}": run.run_id for name, run in earlier.items()}}
+        modules = tuple(place.partition(":")[0] for place in (stage.run, kind_module(self.kind)))
+        code = code_version_of((*modules, _FRAMES_MODULE))
+        settings_hash = hash_of(settings)
+        identity = [self.task.name, stage.name, self.as_of.isoformat(), settings_hash, inputs, code]
+        return Run(
+            run_id=hash_of(identity)[:16],
+            job=stage.name,
+            task=self.task.name,
+            as_of=self.as_of,
+            status="failed",
+            inputs=inputs,
+            settings_hash=settings_hash,
+            code_version=code,
+            started_at=job.clock(),
+        )
+
+
+def kind_module(kind: Kind) -> str:
+    """The module that defines a kind: that of its settings."""
+    return kind.task.__module__
+
+
+def resolve(job: Job, name: str) -> ResolvedTask:
+    """Read a task of a kind that has frames, and pin its inputs.
+
+    Raises:
+        ConfigurationError: if the task or its SQL is wrong.
+        MissingResultError: if an input is not there.
+    """
+    file = read_task(job.home, name, job.options.overrides)
+    task = file.task
+    assert isinstance(task, KindTask), f"{file.kind.name} has a runner of its own"
+    selects = check_frames(file, job.home.sql_folders(file.path))
+    inputs = pinned_inputs(job, task, file.kind.stages[0].name)
+    return ResolvedTask(file, task, inputs, selects, job.options.as_of)
+
+
+def voice_of(kind: Kind, language: str) -> Voice:
+    """The words of a kind in one language."""
+    texts = load_object(f"{kind.section.partition(':')[0]}:TEXTS")
+    return Voice("ru" if language == "ru" else "en", texts)
+
+
+def earlier_runs(job: Job, resolved: ResolvedTask) -> list[Run]:
+    """The run of each stage that answers the task as it is asked now.
+
+    Raises:
+        MissingResultError: if a stage has not been run.
+    """
+    runs: dict[str, Run] = {}
+    for stage in resolved.kind.stages:
+        asked = resolved.run_of(job, stage, runs)
+        found = find_run(job.lake, asked.run_id, stage.name, asked.inputs)
+        if found is None:
+            raise MissingResultError(
+                "was not run for these inputs, settings and this moment",
+                where=resolved.task.name,
+                hint=f"run `otklik run {resolved.task.name}` with the same options first",
+            )
+        runs[stage.name] = found
+    return list(runs.values())

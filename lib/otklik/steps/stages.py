@@ -1,0 +1,116 @@
+"""The runner: what every stage of every kind needs, done once, so that no method can forget it.
+
+It resolves the task, pins versions, names the run, reuses an answer that exists, hides what must not be seen, writes
+the tables, records the run, and says what was noticed. A method gets frames and settings, and gives frames and claims.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import WARNING_EXIT_CODE, ConfigurationError
+from otklik.features.frames import without_unusable
+from otklik.kind import Finding, Stage, StageContext, StageResult
+from otklik.kinds import load_object
+from otklik.lake.ledger import Run, record_run
+from otklik.lake.recovery import rows_at
+from otklik.session import cached
+from otklik.steps.answers import read_findings, write_claims
+from otklik.steps.context import Job
+from otklik.steps.pages import write_page
+from otklik.steps.resolve import ResolvedTask, earlier_runs, resolve, voice_of
+from otklik.steps.resolve_classify import answered_before
+from otklik.steps.runs import record_failure
+
+
+def run_stages(job: Job, path: Path) -> int:
+    """Run the stages of a task that have no answer yet, and write its page; returns the exit code."""
+    resolved = resolve(job, str(path))
+    last = job.options.names.get("stage")
+    names = [stage.name for stage in resolved.kind.stages]
+    if last is not None and last not in names:
+        raise ConfigurationError(
+            f"{last!r} is not a stage of {resolved.kind.name}", where="--stage", hint=f"its stages: {', '.join(names)}"
+        )
+    code = 0
+    runs: dict[str, Run] = {}
+    for stage in resolved.kind.stages:
+        runs[stage.name], findings = _run_stage(job, resolved, stage, runs)
+        voice = voice_of(resolved.kind, "en")
+        for finding in findings:
+            if finding.is_warning:
+                job.progress.warn(voice.told(finding))
+                code = WARNING_EXIT_CODE
+        if stage.name == last:
+            return code
+    write_page(job, resolved, list(runs.values()))
+    return code
+
+
+def write_page_again(job: Job, path: Path) -> int:
+    """Write the page of an answer that exists; returns the exit code."""
+    resolved = resolve(job, str(path))
+    write_page(job, resolved, earlier_runs(job, resolved))
+    return 0
+
+
+def _run_stage(
+    job: Job, resolved: ResolvedTask, stage: Stage, earlier: Mapping[str, Run]
+) -> tuple[Run, Sequence[Finding]]:
+    """The run that answers the stage, and what was noticed; from an earlier start where one has answered it."""
+    name, users_sql = resolved.task.name, f"the SQL of [frames] of {resolved.task.name}"
+    run = resolved.run_of(job, stage, earlier)
+    with record_failure(job, run, users_sql), job.progress.step(f"{stage.name} {name}") as step:
+        before = answered_before(job, run)
+        if before is not None:
+            step.rows(before.rows_out)
+            step.say("reused")
+            return before, read_findings(job.lake, name, [run.run_id])
+        with contextlib.ExitStack() as until_written:
+
+            def keep(rows: DataFrame) -> DataFrame:
+                return until_written.enter_context(cached(rows))
+
+            frames: dict[str, DataFrame] = {}
+            findings: list[Finding] = []
+            for frame in stage.frames:
+                rows = resolved.read(frame, resolved.as_of)
+                if rows is not None:
+                    frames[frame.name], left_out = without_unusable(keep(rows), frame, resolved.as_of)
+                    findings += left_out
+            tables = {table: v for one in earlier.values() for table, v in one.outputs.items()}
+            for what in stage.reads:
+                table = f"gold.{name}_{what}"
+                frames[what] = rows_at(job.lake, table, tables[table])
+            context = StageContext(job.lake.spark, resolved.as_of, resolved.task.seed, step, job.scratch, keep)
+            result: StageResult = load_object(stage.run)(frames, resolved.task, context)
+            findings += result.findings
+            outputs, rows_out = _write_tables(job, resolved, stage, run, result)
+        outputs |= write_claims(job.lake, resolved.kind, resolved.task, run, result, findings, job.clock())
+        verdict = "" if result.verdict is None else result.verdict.verdict
+        done = run.done(job.clock(), outputs, 0, rows_out, verdict)
+        record_run(job.lake, done)
+        step.rows(rows_out)
+        if verdict:
+            step.say(verdict)
+    return done, findings
+
+
+def _write_tables(
+    job: Job, resolved: ResolvedTask, stage: Stage, run: Run, result: StageResult
+) -> tuple[dict[str, int], int]:
+    """Each table in one commit; returns table → version, and the rows of all."""
+    outputs, count = {}, 0
+    for family in stage.tables:
+        table = family.of(resolved.task.name)
+        what = table.name.removeprefix(f"gold.{resolved.task.name}_")
+        rows = result.tables[what].withColumn("run_id", F.lit(run.run_id))
+        commit = job.lake.replace(table, rows, f"{stage.name} {run.run_id}")
+        outputs[table.name] = commit.version
+        count += commit.count("numOutputRows")
+    return outputs, count

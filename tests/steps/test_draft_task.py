@@ -1,0 +1,29 @@
+"""A first task of every kind, as `otklik draft --task KIND SOURCE` writes it, is one that `otklik check` accepts."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from otklik.kinds import KINDS
+from otklik.project_files import find_project
+from otklik.steps import offline
+
+CONTRACT = Path(__file__).resolve().parents[2] / "conf" / "sources" / "hillstrom_email.toml"
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"classify"}))
+def test_a_first_task_of_each_kind_is_accepted(kind: str, tmp_path: Path) -> None:
+    drafted = tmp_path / "drafted.toml"
+    drafted.write_text(offline.draft([str(CONTRACT)], kind, find_project(None)), encoding="utf-8")
+
+    assert f"kind {kind}, fine" in offline.check([str(drafted)], find_project(None), {})
+
+
+def test_keys_of_an_example_stand_before_the_first_table(tmp_path: Path) -> None:
+    drafted = tomllib.loads(offline.draft([str(CONTRACT)], "experiment", find_project(None)))
+
+    assert drafted["arms"] == {"control": 1, "treatment": 1}
+    assert drafted["metrics"] == {"converted": {"type": "share", "worth": 0.01}}

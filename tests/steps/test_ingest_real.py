@@ -1,0 +1,108 @@
+"""Real exports on their way into tables: every type, deliveries of some columns, equal lines, files in order."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.bench import job_on
+
+from otklik.lake.store import Lake
+from otklik.progress import Progress
+from otklik.steps.ingest import ingest_files
+
+HEAD = """
+name = "things"
+format = {{ kind = "csv" }}
+time = {{ order = "position" }}
+key = {key}
+"""
+
+
+def taken_in(lake: Lake, folder: Path, contract: str, **files: str) -> str:
+    """Write files, ingest them by one command, and return what it said."""
+    (folder / "things.toml").write_text(contract, encoding="utf-8")
+    inbox = folder / "_".join(files)
+    inbox.mkdir()
+    for name, text in files.items():
+        (inbox / f"{name}.csv").write_text(text, encoding="utf-8")
+    said = io.StringIO()
+    job = job_on(lake, folder, source=str(folder / "things.toml"), paths=[str(inbox)])
+    assert ingest_files(replace(job, progress=Progress(said, lambda: 0.0, is_live=False))) == 0
+    return said.getvalue()
+
+
+def silver(lake: Lake, *columns: str) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in lake.read("silver.things").selectExpr(*columns).collect())
+
+
+def test_rows_of_every_type_are_keyed_by_every_type_and_merged(lake: Lake, tmp_path: Path) -> None:
+    types = {
+        "b": "boolean", "i": "integer", "d": "double", "c": "decimal(10,2)", "day": "date", "at": "timestamp",
+        "s": "string", "is_new": "boolean", "rate": "decimal(38,10)",
+    }  # fmt: skip
+    key = list(types)[:7]
+    contract = HEAD.format(key=f"{{ columns = {key} }}".replace("'", '"')) + "[columns]\n"
+    contract += "".join(f'{name} = {{ type = "{type_}" }}\n' for name, type_ in types.items())
+    head = ",".join(types)
+    same = "да,1,1.5,2.50,2024-02-29,2024-02-29 10:00:00,a"
+
+    taken_in(lake, tmp_path, contract, one=f"{head}\n{same},true,1\nЛОЖЬ,,,,,,,,\n")
+    taken_in(lake, tmp_path, contract, two=f"{head}\n{same},false,0.5\nнет,,,,,,,true,\n")
+
+    assert silver(lake, "CAST(b AS INT) AS b", "is_new", "CAST(rate AS STRING)") == [
+        (0, True, None), (1, False, "0.5000000000"),
+    ]  # fmt: skip
+
+
+def test_a_table_of_booleans_alone_is_made(lake: Lake, tmp_path: Path) -> None:
+    contract = HEAD.format(key='{ columns = ["x"] }') + '[columns]\nx = { type = "boolean" }\n'
+    contract = contract.replace('time = { order = "position" }', 'time = { order = "position", known = "untimed" }')
+
+    taken_in(lake, tmp_path, contract, one="x\ntrue\nfalse\n")
+
+    assert silver(lake, "x") == [(False,), (True,)]
+
+
+def test_a_delivery_of_some_columns_leaves_the_others_or_clears_them(lake: Lake, tmp_path: Path) -> None:
+    contract = HEAD.format(key='{ columns = ["id"] }') + (
+        '[columns]\nid = { type = "integer" }\ncity = { type = "string", missing = "null" }\n'
+        'tag = { type = "string", missing = "clear" }\nphone = { type = "string" }\n'
+    )
+    taken_in(lake, tmp_path, contract, first="id,city,tag,phone\n1,Тараз,a,701\n2,Актау,b,702\n")
+
+    said = taken_in(lake, tmp_path, contract, second="id,phone\n2,777\n3,703\n")
+
+    assert silver(lake, "id", "city", "tag", "phone") == [
+        (1, "Тараз", "a", "701"), (2, "Актау", None, "777"), (3, None, None, "703"),
+    ]  # fmt: skip
+    assert "1 known rows keep what they had in columns that it lacks: city" in said
+    assert "1 known rows lose what they had in columns that it lacks: tag" in said
+
+
+def test_equal_lines_are_counted_within_a_receipt_or_said_to_be_taken_once(lake: Lake, tmp_path: Path) -> None:
+    columns = '[columns]\nreceipt = { type = "string" }\narticle = { type = "string" }\n'
+    counted = HEAD.format(key='{ columns = "all", position_within = ["receipt", "article"] }') + columns
+    lines = "receipt,article\nR1,bread\nR1,bread\nR2,bread\n"
+    once = Lake(lake.spark, f"{lake.root}_once")
+
+    taken_in(lake, tmp_path, counted, first=lines)
+    taken_in(lake, tmp_path, counted, again=f"{lines}R3,milk\n")
+    said = taken_in(once, tmp_path, HEAD.format(key='{ columns = "all" }') + columns, once=lines)
+
+    rows = [("R1", "bread", 1), ("R1", "bread", 2), ("R2", "bread", 1), ("R3", "milk", 1)]
+    assert silver(lake, "receipt", "article", "position_within") == rows
+    assert "1 rows equal to another one were taken once" in said
+
+
+def test_files_are_taken_in_the_order_of_numbers_in_their_names(lake: Lake, tmp_path: Path) -> None:
+    contract = (
+        HEAD.format(key='{ columns = ["id"] }') + '[columns]\nid = { type = "integer" }\nx = { type = "string" }\n'
+    )
+
+    said = taken_in(lake, tmp_path, contract, part_10="id,x\n1,ten\n", part_9="id,x\n1,nine\n")
+
+    assert silver(lake, "x") == [("ten",)]
+    assert "2 files, in order of name, numbers by value: part_9.csv … part_10.csv" in said

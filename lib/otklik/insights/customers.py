@@ -1,0 +1,23 @@
+"""What frames of one row per customer have in common."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import RefusedError
+
+
+def refuse_copies(customers: DataFrame, frame: str) -> None:
+    """Whether each customer stands on one row.
+
+    Raises:
+        RefusedError: with the number of rows too many.
+    """
+    row = customers.agg(F.count("*").alias("rows"), F.countDistinct("customer").alias("customers")).collect()[0]
+    if row["rows"] > row["customers"]:
+        raise RefusedError(
+            f"{row['rows']:,} rows are of {row['customers']:,} customers",
+            where=f"frames.{frame}",
+            hint="give one row per customer, with an aggregate in a .sql file where there are several",
+        )

@@ -1,0 +1,124 @@
+"""Settings, frames and tables of dependencies."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Text
+from otklik.task import KindTask, Name
+
+
+class DependencyTask(KindTask):
+    """Which columns are outcomes, which are confounders, and how columns are cut; all others are properties."""
+
+    kind: Literal["dependency"]
+    outcomes: list[Name] = Field(min_length=1, max_length=5, description="columns of the frame that are outcomes")
+    confounders: list[Name] = Field(
+        default_factory=list, max_length=4, description="columns that are held fixed in the second test of each pair"
+    )
+    levels: list[Name] = Field(default_factory=list, description="numbers that are names of levels")
+    titles: dict[Name, Text] = Field(default_factory=dict, description="what the page calls a column")
+    bins: int = Field(10, ge=2, le=20, description="into how many parts of equal count numbers are cut")
+    confounder_bins: int = Field(4, ge=2, le=10, description="the same for confounders")
+    rare_level_share: float = Field(0.005, ge=0, lt=0.5, description="rarer levels go to (other)")
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=0.5, description="greatest q-value (Benjamini-Hochberg) at which a dependency is significant"
+    )
+    minimum_rows: int = Field(200, ge=50, description="fewer customers are too little data")
+
+    def impossible(self) -> list[str]:
+        """A column in two places."""
+        both = sorted({*self.outcomes} & {*self.confounders})
+        return [f"confounders: {', '.join(both)} is an outcome, too"] if both else []
+
+
+_CUSTOMERS = Frame(
+    "customers",
+    Text(en="one row per customer, with properties and outcomes", ru="одна строка на клиента, с признаками и исходами"),
+    (
+        FrameColumn(
+            "customer",
+            "string",
+            Text(en="key of the customer", ru="ключ клиента"),
+            is_key=True,
+            like=("customer", "id", "key"),
+        ),
+    ),
+    others="any",
+)
+
+_RUN = Column("run_id", "STRING", "the run")
+
+DEPENDENCIES = Table(
+    "gold.<task>_dependencies",
+    "every property with every outcome: how strongly they go together, and whether that is more than chance",
+    (
+        Column("property", "STRING", "the property"),
+        Column("outcome", "STRING", "the outcome"),
+        Column("rows", "BIGINT", "customers who have both"),
+        Column("spearman", "DOUBLE", "rank correlation; null unless both have an order (numbers, two levels)"),
+        Column("spearman_low", "DOUBLE", "lower end of its 95 % interval"),
+        Column("spearman_high", "DOUBLE", "upper end"),
+        Column("cramers_v", "DOUBLE", "Cramér's V of the table of parts and levels, 0 to 1"),
+        Column("cramers_v_low", "DOUBLE", "lower end of its 95 % interval"),
+        Column("cramers_v_high", "DOUBLE", "upper end"),
+        Column("cramers_v_chance", "DOUBLE", "what independent columns of the same levels have"),
+        Column("mutual_information", "DOUBLE", "nats"),
+        Column("mutual_information_chance", "DOUBLE", "what independent columns of the same levels have"),
+        Column("p_value", "DOUBLE", "Pearson's chi-square test"),
+        Column("q_value", "DOUBLE", "the same after Benjamini-Hochberg over all pairs"),
+        Column("is_significant", "BOOLEAN", "whether that is within the task's false-discovery rate"),
+        Column("spearman_given", "DOUBLE", "rank correlation within strata of the confounders; null without them"),
+        Column("spearman_given_low", "DOUBLE", "lower end of its 95 % interval"),
+        Column("spearman_given_high", "DOUBLE", "upper end"),
+        Column("cramers_v_given", "DOUBLE", "Cramér's V within strata"),
+        Column("cramers_v_given_chance", "DOUBLE", "what independent columns have there"),
+        Column("p_given", "DOUBLE", "Cochran-Mantel-Haenszel test of general association"),
+        Column("q_given", "DOUBLE", "the same after Benjamini-Hochberg over all pairs"),
+        Column("is_significant_given", "BOOLEAN", "whether that is within the false-discovery rate"),
+        _RUN,
+    ),
+    key=("property", "outcome"),
+)
+
+PROFILES = Table(
+    "gold.<task>_profiles",
+    "the outcome at each level or part of each property",
+    (
+        Column("property", "STRING", "the property"),
+        Column("place", "INT", "order of its levels"),
+        Column("level", "STRING", "level, or least and greatest value of the part"),
+        Column("outcome", "STRING", "the outcome"),
+        Column("outcome_level", "STRING", "its level; empty: mean rank of a number, from 0 to 1"),
+        Column("rows", "BIGINT", "customers at this level"),
+        Column("value", "DOUBLE", "share with the outcome's level, or mean rank"),
+        Column("low", "DOUBLE", "lower end of its 95 % interval"),
+        Column("high", "DOUBLE", "upper end"),
+        Column("overall", "DOUBLE", "the same of all customers"),
+        _RUN,
+    ),
+    key=("property", "place", "outcome", "outcome_level"),
+)
+
+KIND = Kind(
+    name="dependency",
+    title=Text(en="Dependencies", ru="Зависимости"),
+    summary=Text(
+        en="which properties of customers go with which outcomes, how strongly, and whether confounders explain it",
+        ru="какие признаки клиентов связаны с какими исходами, насколько сильно и не объясняют ли это другие признаки",
+    ),
+    task=DependencyTask,
+    stages=(Stage("dependency", "otklik.insights.dependency.method:run", (_CUSTOMERS,), (DEPENDENCIES, PROFILES)),),
+    section="otklik.insights.dependency.section:section",
+    example="""\
+outcomes = ["outcome"]        # columns of [frames.customers.columns]; all others are properties
+confounders = []              # columns that are held fixed in the second test
+levels = []                   # numbers that are names of levels
+bins = 10                     # into how many parts of equal count numbers are cut
+false_discovery_rate = 0.05   # greatest q-value of what counts as significant
+""",
+)

@@ -1,0 +1,275 @@
+"""Dependencies between properties and outcomes, from tables of counts.
+
+Every pair is tested by Pearson's chi-square test on parts of equal count and levels, which also sees a dependency that
+rises and falls; Spearman's rank correlation says its direction, Cramér's V and mutual information its strength. Given
+confounders it is tested within their strata (Cochran-Mantel-Haenszel). What goes together need not cause one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from scipy import stats
+
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.insights.dependency import association as tests
+from otklik.insights.dependency import counting
+from otklik.insights.dependency.association import Association, Conditional, Counts, Estimate
+from otklik.insights.dependency.coding import Coding, level_coding, number_coding
+from otklik.insights.dependency.counting import Tables
+from otklik.insights.dependency.kind import DEPENDENCIES, PROFILES, DependencyTask
+from otklik.insights.dependency.profiles import profile_rows
+from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict, VerdictCode
+from otklik.lake.tables import Table
+from otklik.session import frame_of
+
+MOST_PROPERTIES = 60
+#: More combinations of confounders leave too few customers in each.
+MOST_STRATA = 200
+#: From this share of customers without a value on it is worth a word.
+_MISSING = 0.05
+
+
+def run(frames: Mapping[str, DataFrame], task: DependencyTask, context: StageContext) -> StageResult:
+    """Test every property with every outcome.
+
+    Args:
+        frames: `customers`: customer, outcomes, confounders and properties.
+        task: see `DependencyTask`.
+        context: seed of the resampled tables and of the permuted copy.
+
+    Returns:
+        Tables `dependencies`, `profiles`; measures `significant` (pairs, beside those of a permuted copy),
+        `significant_given`, and per pair `cramers_v`, `spearman`, `mutual_information`, beside what independent
+        columns have.
+
+    Raises:
+        RefusedError: if there is no customer, a customer has several rows, no outcome or property varies.
+        ConfigurationError: if a setting names no column, or confounders have too many combinations.
+    """
+    customers = frames["customers"]
+    names = [name for name in customers.columns if name != "customer"]
+    _check_names(names, task)
+    texts = {name for name, kind in customers.dtypes if kind == "string"} | {*task.levels}
+    typed = context.keep(customers.select("customer", *(_typed(name, texts, task) for name in names)))
+    rows, known = _counted(typed, names, task)
+    if rows < task.minimum_rows:
+        reason = Finding("few_rows", parameters={"rows": rows, "minimum": task.minimum_rows})
+        empty = {"dependencies": _table(DEPENDENCIES, [], context), "profiles": _table(PROFILES, [], context)}
+        return StageResult(empty, verdict=Verdict("too_little_data", [reason]))
+    codings = _codings(typed, names, texts, rows, known, task)
+    findings = _findings(codings, rows, known)
+    outcomes = [codings[name] for name in task.outcomes if len(codings[name].labels) > 1]
+    properties = [
+        codings[name]
+        for name in names
+        if name not in {*task.outcomes, *task.confounders} and len(codings[name].labels) > 1
+    ]
+    confounders = [codings[name] for name in task.confounders if len(codings[name].labels) > 1]
+    _check_codings(outcomes, properties, confounders, task)
+    context.step.under_way("counts")
+    tables = counting.count_tables(typed, properties, outcomes, confounders)
+    context.step.under_way("tests")
+    found = tested(tables, codings, context.seed)
+    rows_of_pairs, measures = _rows_and_measures(found, tables, codings, task, context.seed)
+    profiles = [
+        row
+        for (name, outcome), table in tables.fine.items()
+        for row in profile_rows(table, codings[name], codings[outcome])
+    ]
+    return StageResult(
+        {"dependencies": _table(DEPENDENCIES, rows_of_pairs, context), "profiles": _table(PROFILES, profiles, context)},
+        measures,
+        _verdict(measures, bool(confounders)),
+        findings,
+    )
+
+
+def tested(
+    tables: Tables, codings: Mapping[str, Coding], seed: int
+) -> dict[tuple[str, str], tuple[Association, Conditional | None]]:
+    """Every pair, and the same within strata where there are confounders."""
+    draw = np.random.default_rng(seed)
+    found = {}
+    for pair, fine in tables.fine.items():
+        one, other = (codings[name] for name in pair)
+        is_ordered = one.is_ordered and other.is_ordered
+        plain = tests.association(fine, (one.parts, other.parts), is_ordered=is_ordered, draw=draw)
+        strata = tables.strata.get(pair)
+        found[pair] = plain, None if strata is None else tests.conditional(strata, is_ordered=is_ordered)
+    return found
+
+
+def adjusted(p_values: Sequence[float]) -> list[float]:
+    """q-values of Benjamini and Hochberg (1995)."""
+    return [float(value) for value in stats.false_discovery_control(p_values)] if len(p_values) else []
+
+
+def significant_in_permuted_copy(tables: Mapping[tuple[str, str], Counts], rate: float, seed: int) -> int:
+    """How many pairs are significant once outcomes are permuted: tables with the same margins, drawn at random."""
+    draw = np.random.default_rng(seed)
+    p_values = [tests.chi_square_test(tests.permuted(table, draw)) for table in tables.values()]
+    return sum(value <= rate for value in adjusted(p_values))
+
+
+def _typed(name: str, texts: set[str], task: DependencyTask) -> Column:
+    """A text, or a number; a number that names a level as it is written: 3, not 3.0."""
+    value = F.col(f"`{name}`")
+    if name not in texts:
+        return value.cast("double").alias(name)
+    if name in task.levels:
+        whole = value.cast("bigint")
+        value = F.when(whole == value, whole.cast("string")).otherwise(value.cast("string"))
+    return value.alias(name)
+
+
+def _check_names(names: Sequence[str], task: DependencyTask) -> None:
+    asked = {*task.outcomes, *task.confounders, *task.levels, *task.titles}
+    unknown = sorted(asked - {*names})
+    if unknown:
+        raise ConfigurationError(
+            f"outcomes, confounders, levels or titles name {', '.join(unknown)}: no column of the frame customers",
+            where=f"task {task.name}",
+            hint=f"its columns are {', '.join(names)}",
+        )
+    count = len({*names} - {*task.outcomes, *task.confounders})
+    if not 1 <= count <= MOST_PROPERTIES:
+        raise RefusedError(
+            f"{count} properties beside outcomes and confounders; there must be 1 to {MOST_PROPERTIES}",
+            where=f"task {task.name}, frame customers",
+            hint="name the properties in [frames.customers.columns]",
+        )
+
+
+def _counted(typed: DataFrame, names: Sequence[str], task: DependencyTask) -> tuple[int, dict[str, int]]:
+    """How many customers there are, and how many have a value in each column."""
+    counts = typed.agg(F.count("*"), *(F.count(f"`{name}`") for name in names)).collect()[0]
+    where = f"task {task.name}, frame customers"
+    if not counts[0]:
+        raise RefusedError("no customers", where=where, hint="see its input, `where` and columns")
+    if typed.groupBy("customer").count().where("count > 1").limit(1).count():
+        raise RefusedError("a customer has several rows", where=where, hint="give one row per customer")
+    return counts[0], dict(zip(names, counts[1:], strict=True))
+
+
+def _codings(
+    typed: DataFrame, names: Sequence[str], texts: set[str], rows: int, known: Mapping[str, int], task: DependencyTask
+) -> dict[str, Coding]:
+    """How each column is coded: numbers by a sample, texts by their commonest levels."""
+    sample = counting.sample_of_numbers(typed, [name for name in names if name not in texts], rows)
+    levels = counting.commonest_levels(typed, [name for name in names if name in texts])
+    codings = {}
+    for name in names:
+        if name in texts:
+            codings[name] = level_coding(name, levels.get(name, {}), known[name], task.rare_level_share)
+        else:
+            bins = task.confounder_bins if name in task.confounders else task.bins
+            codings[name] = number_coding(name, sample[name].dropna().to_numpy(dtype=float), bins)
+    return codings
+
+
+def _check_codings(
+    outcomes: Sequence[Coding], properties: Sequence[Coding], confounders: Sequence[Coding], task: DependencyTask
+) -> None:
+    strata = int(np.prod([len(one.labels) for one in confounders]))
+    if strata > MOST_STRATA:
+        raise ConfigurationError(
+            f"confounders have {strata:,} combinations of levels; {MOST_STRATA} are the most",
+            where=f"task {task.name}",
+            hint="name fewer, or lower confounder_bins",
+        )
+    for what, some in (("outcome", outcomes), ("property", properties)):
+        if not some:
+            raise RefusedError(
+                f"no {what} has more than one level", where=f"task {task.name}, frame customers", hint="name others"
+            )
+
+
+def _findings(codings: Mapping[str, Coding], rows: int, known: Mapping[str, int]) -> list[Finding]:
+    constant = [Finding("constant", name) for name, coding in codings.items() if len(coding.labels) < 2]
+    missing = [
+        Finding("missing", name, {"n": rows - count, "rows": rows}, 1 - count / rows)
+        for name, count in known.items()
+        if 1 - count / rows >= _MISSING
+    ]
+    return [*constant, *missing]
+
+
+def _rows_and_measures(
+    found: Mapping[tuple[str, str], tuple[Association, Conditional | None]],
+    tables: Tables,
+    codings: Mapping[str, Coding],
+    task: DependencyTask,
+    seed: int,
+) -> tuple[list[tuple[Any, ...]], list[Measure]]:
+    """Rows of the table of dependencies, and every claim."""
+    rate = task.false_discovery_rate
+    q_values = dict(zip(found, adjusted([plain.p_value for plain, _ in found.values()]), strict=True))
+    given = {pair: conditional for pair, (_, conditional) in found.items() if conditional is not None}
+    q_given = dict(zip(given, adjusted([one.p_value for one in given.values()]), strict=True))
+    rows, measures = [], []
+    for (name, outcome), (plain, conditional) in found.items():
+        pair = name, outcome
+        rank, strength, information = plain.spearman, plain.cramers_v, plain.mutual_information
+        row = [
+            name, outcome, plain.rows, *_ends(rank), *_ends(strength), strength.chance, information.value,
+            information.chance, plain.p_value, q_values[pair], q_values[pair] <= rate,
+        ]  # fmt: skip
+        if conditional is None:
+            row += [None] * 8
+        else:
+            within = conditional.cramers_v
+            row += [*_ends(conditional.spearman), within.value, within.chance]
+            row += [conditional.p_value, q_given[pair], q_given[pair] <= rate]
+        rows.append(tuple(row))
+        estimates = {"cramers_v": strength, "spearman": rank, "mutual_information": information}
+        measures += [
+            Measure(what, one.value, f"{name} → {outcome}", "all", one.low, one.high, one.chance, plain.rows)
+            for what, one in estimates.items()
+            if one is not None
+        ]
+    coarse = {
+        (name, outcome): tests.coarse(fine, (codings[name].parts, codings[outcome].parts))
+        for (name, outcome), fine in tables.fine.items()
+    }
+    permuted = significant_in_permuted_copy(coarse, rate, seed)
+    most = max(plain.rows for plain, _ in found.values())
+    count = sum(value <= rate for value in q_values.values())
+    counts = [Measure("significant", float(count), baseline=float(permuted), rows=most)]
+    if given:
+        held = sum(value <= rate and q_values[pair] <= rate for pair, value in q_given.items())
+        counts.append(Measure("significant_given", float(held), baseline=float(count), rows=most))
+    return rows, [*counts, *measures]
+
+
+def _ends(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
+
+
+def _table(table: Table, rows: Sequence[Sequence[Any]], context: StageContext) -> DataFrame:
+    columns = ", ".join(f"{column.name} {column.type}" for column in table.columns if column.name != "run_id")
+    return frame_of(context.spark, rows, columns)
+
+
+def _verdict(measures: Sequence[Measure], has_confounders: bool) -> Verdict:
+    """Never more than a description: nothing where no pair is significant, or none within strata."""
+    counts = {one.measure: one for one in measures if not one.subject}
+    plain, given = counts["significant"], counts.get("significant_given")
+    parameters = {
+        "significant": int(plain.value or 0),
+        "permuted": int(plain.baseline or 0),
+        "pairs": sum(one.measure == "cramers_v" for one in measures),
+        "given": int(given.value or 0) if given else 0,
+    }
+    verdict: VerdictCode = "descriptive"
+    if parameters["significant"] <= parameters["permuted"]:
+        verdict, codes = "no_gain", ["nothing_found"]
+    elif has_confounders and not parameters["given"]:
+        verdict, codes = "no_gain", ["confounded"]
+    else:
+        codes = ["found", "found_given"] if has_confounders else ["found"]
+    return Verdict(verdict, [Finding(code, parameters=parameters) for code in codes], plain)

@@ -1,0 +1,1 @@
+"""Factors: the few numbers behind many correlated properties of customers."""

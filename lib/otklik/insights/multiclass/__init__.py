@@ -1,0 +1,1 @@
+"""The kind `multiclass`: which of several given classes a customer belongs to."""

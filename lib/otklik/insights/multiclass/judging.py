@@ -1,0 +1,96 @@
+"""How good predicted classes are, from counts of (class, prediction) alone, and how sure that is.
+
+Customers stand on one row each, so a resample of them is a multinomial draw of the counts: no row is needed twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from otklik.models.bootstrap import Floats, interval
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a confusion matrix says; arrays have one value per resample.
+
+    Attributes:
+        accuracy: share that is right.
+        macro_f1: mean over classes of F1; of a class that neither occurs nor is predicted F1 is 0.
+        f1: (…, classes) F1 of each class.
+    """
+
+    accuracy: Floats
+    macro_f1: Floats
+    f1: Floats
+
+
+def figures_of(confusion: npt.NDArray[np.number]) -> Figures:
+    """Figures of confusion matrices, (…, classes, predictions)."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
+    both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    f1 = 2 * right / np.maximum(both, 1)
+    return Figures(right.sum(axis=-1) / np.maximum(confusion.sum(axis=(-1, -2)), 1), f1.mean(axis=-1), f1)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A model beside two naive rules on the same customers.
+
+    Attributes:
+        confusion: who → (classes, predictions), of model, nearest_centroid and majority.
+        figures: who → on the counts as they are.
+        draws: who → on resamples.
+    """
+
+    confusion: dict[str, Counts]
+    figures: dict[str, Figures]
+    draws: dict[str, Figures]
+
+    @property
+    def better_rule(self) -> str:
+        """The naive rule with the greater macro-F1."""
+        return max(("majority", "nearest_centroid"), key=lambda who: float(self.figures[who].macro_f1))
+
+    @property
+    def gain(self) -> tuple[float, float, float]:
+        """Macro-F1 of the model above that of the better naive rule, with its 95 % interval."""
+        own, rule = self.draws["model"].macro_f1, self.draws[self.better_rule].macro_f1
+        low, high = interval(own - rule)
+        gained = float(self.figures["model"].macro_f1 - self.figures[self.better_rule].macro_f1)
+        # A constant difference has no spread.
+        return gained, gained if low is None else low, gained if high is None else high
+
+
+def compare(counts: Counts, majority: int, replicates: int, seed: int) -> Compared:
+    """Compare a model with the naive rules.
+
+    Args:
+        counts: (classes, predictions of the model, predictions of the nearest centroid) customers.
+        majority: the class that is always predicted by the other rule.
+        replicates: resamples of customers.
+        seed: of the resamples.
+    """
+    total = int(counts.sum())
+    drawn = np.random.default_rng(seed).multinomial(total, counts.ravel() / total, size=replicates)
+    confusion = _confusions(counts, majority)
+    return Compared(
+        confusion,
+        {who: figures_of(one) for who, one in confusion.items()},
+        {who: figures_of(one) for who, one in _confusions(drawn.reshape(replicates, *counts.shape), majority).items()},
+    )
+
+
+def _confusions(counts: Counts, majority: int) -> dict[str, Counts]:
+    by_majority = np.zeros(counts.shape[:-1], dtype=counts.dtype)
+    by_majority[..., majority] = counts.sum(axis=(-1, -2))
+    return {
+        "model": counts.sum(axis=-1),
+        "nearest_centroid": counts.sum(axis=-2),
+        "majority": by_majority,
+    }

@@ -1,0 +1,172 @@
+"""What a task of kind `multiclass` declares and writes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Strict, Text
+from otklik.task import KindTask, Preparation
+
+#: More classes than this are refused: a confusion matrix of so many can still be read and resampled.
+MOST_CLASSES = 30
+
+
+class Split(Strict):
+    """On which customers the models are judged."""
+
+    way: Literal["folds", "time"] = Field(
+        "folds",
+        description="folds: each customer is predicted by models that learnt from others; time: the latest customers "
+        "by models that learnt from the earlier ones, by the frame's column moment",
+    )
+    folds: int = Field(5, ge=2, le=20, description="parts of the customers, by a hash of the customer")
+    test_share: float = Field(0.25, gt=0, lt=0.9, description="of the customers, the latest; for way = time")
+    label_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="days from the moment until the class is known; for way = time models learn only from customers "
+        "whose class was known when the first of the latest customers is predicted",
+    )
+
+
+class LogisticRegression(Strict):
+    """Multinomial logistic regression (MLlib)."""
+
+    reg_param: float = Field(0.001, ge=0, description="strength of the ridge penalty")
+    max_iter: int = Field(100, ge=1, description="iterations at most")
+
+
+class RandomForest(Strict):
+    """Random forest (MLlib)."""
+
+    trees: int = Field(50, ge=1, le=2000, description="how many")
+    max_depth: int = Field(8, ge=1, le=30, description="of a tree")
+    min_leaf: int = Field(5, ge=1, description="customers of a leaf at least")
+
+
+class MulticlassTask(KindTask):
+    """All of one multiclass task."""
+
+    kind: Literal["multiclass"]
+    split: Split = Split()
+    preparation: Preparation = Preparation()
+    models: list[Literal["logistic_regression", "random_forest"]] = Field(
+        ["logistic_regression", "random_forest"],
+        min_length=1,
+        description="models to try; the one with the smallest log loss after calibration assigns new customers",
+    )
+    logistic_regression: LogisticRegression = LogisticRegression()
+    random_forest: RandomForest = RandomForest()
+    minimum_class_rows: int = Field(50, ge=10, description="a class with fewer customers is refused")
+    bootstrap_replicates: int = Field(1000, ge=200, le=10_000, description="for the intervals")
+    class_titles: dict[str, Text] = Field(default_factory=dict, description="what the page calls a class")
+    labels: dict[str, Text] = Field(default_factory=dict, description="what the page calls a column of the frame")
+
+    def impossible(self) -> list[str]:
+        """A model named twice, and a split by time without moments."""
+        faults = [] if len(set(self.models)) == len(self.models) else ["models: a model stands twice"]
+        if self.preparation.filled:
+            faults.append("preparation.filled: is for classify only")
+        return faults
+
+
+_CUSTOMERS = Frame(
+    "customers",
+    Text(en="one row per customer with its properties", ru="строка на клиента с его свойствами"),
+    (
+        FrameColumn(
+            "customer",
+            "string",
+            Text(en="customer", ru="клиент"),
+            is_key=True,
+            like=("customer", "client", "user", "id"),
+        ),
+        FrameColumn(
+            "class",
+            "string",
+            Text(
+                en="the class; customers without one are assigned to a class",
+                ru="класс; клиентов без класса относят к одному из классов",
+            ),
+            is_required=False,
+            like=("class", "segment", "category", "group", "type", "status"),
+        ),
+        FrameColumn(
+            "moment",
+            "timestamp",
+            Text(en="when the properties were known; for a split by time", ru="на какой момент известны свойства"),
+            is_required=False,
+            is_optional=True,
+            like=("date", "time", "moment"),
+        ),
+    ),
+    others="any",
+)  # fmt: skip
+
+_RUN = Column("run_id", "STRING", "the run")
+_TABLES = (
+    Table(
+        "gold.<task>_predictions",
+        "one row per customer: the class that the model expects",
+        (
+            Column("customer", "STRING", "the customer"),
+            Column("class", "STRING", "the given class; null for new customers"),
+            Column("predicted", "STRING", "the most probable class"),
+            Column("probability", "DOUBLE", "of it, calibrated"),
+            Column("probabilities", "MAP<STRING,DOUBLE>", "of each class, calibrated"),
+            Column("is_new", "BOOLEAN", "whether the customer has no class; the others are predicted by a model that "
+                   "has not seen them, where they were judged"),
+            _RUN,
+        ),
+        key=("customer",),
+    ),
+    Table(
+        "gold.<task>_confusion",
+        "how often each class was taken for each, on customers that the models had not seen",
+        (
+            Column("model", "STRING", "logistic_regression, random_forest, nearest_centroid or majority"),
+            Column("class", "STRING", "the given class"),
+            Column("predicted", "STRING", "the predicted one"),
+            Column("customers", "BIGINT", "how many"),
+            _RUN,
+        ),
+        key=("model", "class", "predicted"),
+    ),
+    Table(
+        "gold.<task>_abstention",
+        "how often the model is right if it only answers where it is sure enough",
+        (
+            Column("threshold", "DOUBLE", "least probability of the predicted class, in hundredths"),
+            Column("customers", "BIGINT", "customers who get an answer"),
+            Column("coverage", "DOUBLE", "share of all customers"),
+            Column("accuracy", "DOUBLE", "share of the answers that are right"),
+            Column("expected", "DOUBLE", "mean probability of the answers; accuracy, if calibrated"),
+            _RUN,
+        ),
+        key=("threshold",),
+    ),
+)  # fmt: skip
+
+KIND = Kind(
+    name="multiclass",
+    title=Text(en="Which class", ru="Какой класс"),
+    summary=Text(
+        en="Learns given classes from properties of customers, assigns new customers, and says how often that is "
+        "right, beside the commonest class and the nearest centroid.",
+        ru="Учится определять заданные классы по свойствам клиентов, относит к ним новых и показывает, как часто это "
+        "верно в сравнении с самым частым классом и ближайшим центром.",
+    ),
+    task=MulticlassTask,
+    stages=(Stage("multiclass", "otklik.insights.multiclass.method:run", (_CUSTOMERS,), _TABLES),),
+    section="otklik.insights.multiclass.section:section",
+    example="""\
+[split]
+# folds: by a hash of the customer. time: the latest customers, by frames.customers.columns.moment.
+way = "folds"
+""",
+)

@@ -1,0 +1,248 @@
+"""Baskets as Spark counts them: cut into two periods, with short codes for items.
+
+What comes to the driver are counts: per day, per item with the minimum support, per set of items, per pair of common
+items; each is bounded by the settings, and none grows with the number of baskets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pyspark.errors import PySparkException
+from pyspark.ml.fpm import FPGrowth
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
+
+from otklik.errors import PlatformError, RefusedError
+from otklik.insights.rules.sizes import UnrelatedItems
+from otklik.session import frame_of
+
+#: Baskets are counted in so many groups by a hash of their number: what intervals of later figures are drawn from.
+GROUPS = 20
+#: So many itemsets are the most that a person's question can mean; they are held on the driver.
+MOST_ITEMSETS = 100_000
+#: The commonest so many items take part in pairs: 44,850 of them.
+MOST_PAIRED_ITEMS = 300
+
+Itemset = tuple[int, ...]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """Baskets with codes for items.
+
+    Attributes:
+        rows: basket, is_later, group, items: codes in rising order. Baskets without any coded item have no row.
+        names: what each code means; the commonest item of the earlier period has code 0.
+        frequency: (2, codes) how many earlier and later baskets hold each.
+        sizes: (2, GROUPS) how many baskets there are: earlier and later, by group.
+        filled: of the earlier ones, those with a coded item.
+        unrelated: the earlier and the later ones, if items knew nothing of each other.
+    """
+
+    rows: DataFrame
+    names: Sequence[str]
+    frequency: Counts
+    sizes: Counts
+    filled: int
+    unrelated: tuple[UnrelatedItems, UnrelatedItems]
+
+    @property
+    def earlier(self) -> int:
+        """How many baskets rules are found in."""
+        return int(self.sizes[0].sum())
+
+    @property
+    def later(self) -> int:
+        """How many they are judged on."""
+        return int(self.sizes[1].sum())
+
+
+def lines_of_baskets(purchases: DataFrame) -> DataFrame:
+    """Each item of a basket once: basket, item, times, moment (the first; null where the frame has none).
+
+    Lines of a basket lie together, so that nothing that is asked per basket moves them again.
+    """
+    moment = F.col("moment") if "moment" in purchases.columns else F.lit(None).cast("timestamp")
+    return (
+        purchases.select("basket", "item", moment.alias("moment")).repartition("basket")
+        .groupBy("basket", "item").agg(F.count("*").alias("times"), F.min("moment").alias("moment"))
+    )  # fmt: skip
+
+
+def size_per_basket(lines: DataFrame, largest: int) -> DataFrame:
+    """One row per basket: basket, items (different ones), repeated (lines more than items), day, group, is_huge."""
+    items, group = F.count("*"), F.pmod(_hash("group", F.col("basket")), F.lit(GROUPS))
+    return lines.groupBy("basket").agg(
+        items.alias("items"),
+        (F.sum("times") - items).alias("repeated"),
+        F.to_date(F.min("moment")).alias("day"),
+        group.cast("int").alias("group"),
+        (items > largest).alias("is_huge"),
+    )
+
+
+def counts_per_day(sizes: DataFrame) -> pd.DataFrame:
+    """Baskets of each day and group: day (null without moments), group, is_huge, baskets, single, repeated, most."""
+    return (
+        sizes.groupBy("day", "group", "is_huge")
+        .agg(
+            F.count("*").alias("baskets"),
+            F.count_if(F.col("items") == 1).alias("single"),
+            F.sum("repeated").alias("repeated"),
+            F.max("items").alias("most"),
+        )
+        .toPandas()
+    )
+
+
+def start_of_later_period(per_day: pd.DataFrame, share: float) -> date | None:
+    """The first day of the later period: the latest one from which on at least this share of the baskets come.
+
+    None where baskets have no moments, or all come on one day.
+    """
+    days = per_day.dropna(subset="day").groupby("day")["baskets"].sum().sort_index()
+    if len(days) < 2:
+        return None
+    from_here_on = days[::-1].cumsum()[::-1]
+    start: date = from_here_on[from_here_on >= share * days.sum()].index[-1]
+    # Something must be left before it.
+    second: date = days.index[1]
+    return max(start, second)
+
+
+def with_codes(
+    lines: DataFrame,
+    sizes: DataFrame,
+    per_day: pd.DataFrame,
+    start: date | None,
+    support: float,
+    keep: Callable[[DataFrame], DataFrame],
+) -> Baskets:
+    """Baskets that are not huge, with codes for items that have a support in the earlier period.
+
+    Args:
+        lines: see `lines_of_baskets`.
+        sizes: see `size_per_basket`.
+        per_day: see `counts_per_day`, of baskets that are not huge.
+        start: of the later period; None: there is none.
+        support: the least share of baskets, of an item that gets a code. So there are at most as many codes as items
+            of a basket on average, divided by it.
+        keep: persists a frame.
+    """
+    is_later = F.lit(False) if start is None else F.col("day") >= F.lit(start)
+    kept = sizes.where(~F.col("is_huge")).select("basket", is_later.alias("is_later"), "group")
+    period = np.zeros(len(per_day), dtype=int) if start is None else (per_day["day"] >= start).to_numpy(dtype=int)
+    counted = np.zeros((2, GROUPS), dtype=np.int64)
+    np.add.at(counted, (period, per_day["group"].to_numpy()), per_day["baskets"].to_numpy())
+    in_baskets = lines.select("basket", "item").join(kept, "basket")
+    least = least_count(support, int(counted[0].sum()))
+    frequent = (
+        in_baskets.where(~F.col("is_later")).groupBy("item").agg(F.count("*").alias("baskets"))
+        .where(F.col("baskets") >= least).toPandas().sort_values(["baskets", "item"], ascending=[False, True])
+    )  # fmt: skip
+    names = frequent["item"].tolist()
+    codes = frame_of(lines.sparkSession, [(name, code) for code, name in enumerate(names)], "item STRING, code INT")
+    rows = keep(
+        in_baskets.join(F.broadcast(codes), "item").groupBy("basket", "is_later", "group")
+        .agg(F.array_sort(F.collect_list("code")).alias("items"))
+    )  # fmt: skip
+    filled = rows.groupBy("is_later", F.size("items").alias("size")).agg(F.count("*").alias("baskets")).toPandas()
+    items = rows.select("is_later", F.explode("items").alias("code"))
+    held = items.groupBy("is_later", "code").agg(F.count("*").alias("baskets")).toPandas()
+    frequency = np.zeros((2, len(names)), dtype=np.int64)
+    frequency[held["is_later"].to_numpy(dtype=int), held["code"].to_numpy()] = held["baskets"].to_numpy()
+    by_period = [filled[filled["is_later"] == is_later].sort_values("size") for is_later in (False, True)]
+    earlier, later = (
+        UnrelatedItems.of(counts["size"].to_numpy(), counts["baskets"].to_numpy(), of_items)
+        for counts, of_items in zip(by_period, frequency, strict=True)
+    )
+    return Baskets(rows, names, frequency, counted, int(by_period[0]["baskets"].sum()), (earlier, later))
+
+
+def least_count(support: float, baskets: int) -> int:
+    """The fewest baskets that make up a share of all, in decimal arithmetic: .07 of 100 baskets are 7, not 8."""
+    return max(1, math.ceil(round(support * baskets, 9)))
+
+
+def frequent_itemsets(baskets: Baskets, least: int) -> dict[Itemset, int]:
+    """Sets of items that at least so many earlier baskets hold, with how many do (MLlib's FP-growth, Li et al. 2008).
+
+    Raises:
+        RefusedError: if there are more than MOST_ITEMSETS.
+        SurroundingsError: on Spark Connect servers without FP-growth, such as Databricks serverless compute.
+    """
+    if baskets.filled < least:
+        return {}
+    rows = baskets.rows.where(~F.col("is_later")).select("items")
+    # FP-growth turns the share into a count again: half a basket below it, no rounding can move that.
+    share = (least - 0.5) / baskets.filled
+    try:
+        miner = FPGrowth(itemsCol="items", minSupport=share, minConfidence=1.0)
+        found = miner.fit(rows).freqItemsets.limit(MOST_ITEMSETS + 1).toPandas()
+    except PySparkException:
+        if not is_remote():
+            raise
+        raise PlatformError(
+            "this Spark Connect server does not run FPGrowth (Databricks serverless compute has no FPGrowth)",
+            where="kind rules",
+            hint="run the task on a classic cluster",
+        ) from None
+    if len(found) > MOST_ITEMSETS:
+        raise RefusedError(
+            f"more than {MOST_ITEMSETS:,} sets of items occur in at least {least:,} baskets",
+            where="minimum_support",
+            hint="raise it",
+        )
+    return {
+        tuple(sorted(items.tolist())): int(count) for items, count in zip(found["items"], found["freq"], strict=True)
+    }
+
+
+def count_sets(baskets: Baskets, sets: Sequence[Itemset]) -> Counts:
+    """How many later baskets hold each set, by group: (sets, GROUPS).
+
+    A set is looked for only in baskets with its rarest item. The result has a row per set and group at most.
+    """
+    counted = np.zeros((len(sets), GROUPS), dtype=np.int64)
+    wanted = [(number, max(items), list(items)) for number, items in enumerate(sets)]
+    looked_for = frame_of(baskets.rows.sparkSession, wanted, "number INT, rarest INT, wanted ARRAY<INT>")
+    found = (
+        baskets.rows.where("is_later").select("group", "items", F.explode("items").alias("rarest"))
+        .join(F.broadcast(looked_for), "rarest")
+        .where(F.size(F.array_except("wanted", "items")) == 0)
+        .groupBy("number", "group").agg(F.count("*").alias("baskets")).toPandas()
+    )  # fmt: skip
+    counted[found["number"].to_numpy(), found["group"].to_numpy()] = found["baskets"].to_numpy()
+    return counted
+
+
+def count_pairs(baskets: Baskets, items: int) -> Counts:
+    """How many baskets hold two of the commonest items, by period and group: (2, GROUPS, items, items), symmetric.
+
+    The diagonal holds how many baskets hold each item.
+    """
+    found = (
+        baskets.rows.select("is_later", "group", F.filter("items", lambda code: code < items).alias("items"))
+        .select("*", F.explode("items").alias("first"))
+        .select("is_later", "group", "first", F.explode("items").alias("second"))
+        .where(F.col("first") <= F.col("second"))
+        .groupBy("is_later", "group", "first", "second").agg(F.count("*").alias("baskets")).toPandas()
+    )  # fmt: skip
+    counted = np.zeros((2, GROUPS, items, items), dtype=np.int64)
+    period, group = found["is_later"].to_numpy(dtype=int), found["group"].to_numpy()
+    first, second = found["first"].to_numpy(), found["second"].to_numpy()
+    counted[period, group, first, second] = counted[period, group, second, first] = found["baskets"].to_numpy()
+    return counted
+
+
+def _hash(salt: str, *columns: Column) -> Column:
+    return F.xxhash64(F.lit(salt), *columns)

@@ -1,0 +1,118 @@
+"""Do rules hold on baskets that they were not found in? The share that does, its interval, and what chance gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from otklik.insights import fourfold
+from otklik.insights.fourfold import Counts, Floats
+from otklik.kind import Measure
+from otklik.models.bootstrap import Resampling
+
+_REPLICATES = 200
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Holding:
+    """How rules do on later baskets.
+
+    Attributes:
+        index: of the rules in their frame.
+        baskets: how many later baskets there are.
+        both: (rules,) of them with all items.
+        lift: (rules,) there; NaN where one side never occurs.
+        holds: (rules,) whether it lies on the rule's side of 1.
+        by_replicate: (rules, replicates) the same in resampled baskets.
+        chance: (rules,) probability that it does if items are unrelated.
+    """
+
+    index: pd.Index
+    baskets: int
+    both: Counts
+    lift: Floats
+    holds: Flags
+    by_replicate: Flags
+    chance: Floats
+
+    def only(self, index: pd.Index) -> Holding:
+        """Some of the rules."""
+        which = self.index.isin(index)
+        parts = {name: getattr(self, name)[which] for name in ("both", "lift", "holds", "by_replicate", "chance")}
+        return replace(self, index=self.index[which], **parts)
+
+    def measure(self, name: str) -> Measure:
+        """The share that holds, beside the share that would if items were unrelated.
+
+        Its interval is at each end the wider of Wilson's, which counts rules, and one from the bootstrap of baskets.
+        """
+        rules = len(self.index)
+        if not rules:
+            return Measure(name, None, split="later", rows=0)
+        share = float(self.holds.mean())
+        wilson = stats.binomtest(int(self.holds.sum()), rules).proportion_ci(method="wilson")
+        reach = float(stats.norm.ppf(0.975) * self.by_replicate.mean(axis=0).std(ddof=1))
+        return Measure(
+            name,
+            share,
+            split="later",
+            low=max(0.0, min(share - reach, float(wilson.low))),
+            high=min(1.0, max(share + reach, float(wilson.high))),
+            baseline=float(self.chance.mean()),
+            rows=rules,
+        )
+
+
+def beside(rules: pd.DataFrame, held: Holding | None) -> pd.DataFrame:
+    """The rules with later_baskets, later_both, later_lift, holds_later; missing where they were not judged."""
+    names = ["later_baskets", "later_both", "later_lift", "holds_later"]
+    values = [] if held is None else [[held.baskets] * len(held.index), held.both, held.lift, held.holds]
+    index = rules.index[:0] if held is None else held.index
+    judged = {name: pd.Series(some, index, dtype=object) for name, some in zip(names, values or [[]] * 4, strict=True)}
+    return rules.join(pd.DataFrame(judged, index=index)).astype({"later_lift": float})
+
+
+def held_later(
+    index: pd.Index, is_above: Flags, counts: Sequence[Counts], confidence: Floats, sizes: Counts
+) -> Holding:
+    """Judge rules by counts of later baskets.
+
+    Args:
+        index: of the rules.
+        is_above: (rules,) whether the lift of each was above 1 where it was found.
+        counts: both, first, second, each (rules, groups): baskets with all items, with either side.
+        confidence: (rules,) share of the baskets with the first side that would hold the second if items were
+            unrelated.
+        sizes: (groups,) how many baskets there are.
+    """
+    once = np.ones(len(sizes))
+    resampled = Resampling.of(np.arange(len(sizes)), _REPLICATES, "later").weights(0, _REPLICATES)
+    both, first, second = (each.sum(axis=1) for each in counts)
+    independent = first * second / sizes.sum()
+    above = stats.binom.sf(np.floor(independent), first, confidence)
+    below = stats.binom.cdf(np.ceil(independent) - 1, first, confidence)
+    return Holding(
+        index,
+        int(sizes.sum()),
+        both,
+        _lift(counts, sizes, once),
+        _holds(counts, sizes, once, is_above),
+        np.stack([_holds(counts, sizes, drawn, is_above) for drawn in resampled], axis=1),
+        np.where(is_above, above, below),
+    )
+
+
+def _lift(counts: Sequence[Counts], sizes: Counts, weights: Floats) -> Floats:
+    both, first, second = (each @ weights for each in counts)
+    return fourfold.lift(both, first, second, float(sizes @ weights))
+
+
+def _holds(counts: Sequence[Counts], sizes: Counts, weights: Floats, is_above: Flags) -> Flags:
+    lift = _lift(counts, sizes, weights)
+    return np.where(is_above, lift > 1, lift < 1)

@@ -1,0 +1,157 @@
+"""Settings, frames and tables of association rules."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Text
+from otklik.task import KindTask
+
+
+class RulesTask(KindTask):
+    """Which rules are looked for, and how they are judged."""
+
+    kind: Literal["rules"]
+    minimum_support: float = Field(
+        0.01, gt=0, lt=1, description="share of baskets that must hold all items of a rule together"
+    )
+    minimum_confidence: float = Field(
+        0.3, ge=0, le=1, description="share of the baskets with the antecedent that must hold the consequent, too"
+    )
+    pair_support: float = Field(
+        0.03, gt=0, lt=1, description="share of baskets from which on an item takes part in the table of pairs"
+    )
+    test: Literal["fisher", "chi_square"] = Field(
+        "fisher", description="of independence: Fisher's exact test or Pearson's chi-square, both two-sided"
+    )
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=0.5, description="greatest q-value (Benjamini-Hochberg) at which a rule or pair is significant"
+    )
+    later_share: float = Field(
+        0.25, gt=0, lt=1, description="share of the baskets, the last in time, that rules are judged on"
+    )
+    largest_basket: int = Field(
+        1000,
+        ge=2,
+        le=100_000,
+        description="baskets with more different items are left out: hardly one purchase",
+    )
+    minimum_baskets: int = Field(100, ge=20, description="fewer baskets are too little data, in either period")
+
+
+_BASKETS = Frame(
+    "baskets",
+    Text(en="one row per item of a basket", ru="одна строка на товар в корзине"),
+    (
+        FrameColumn(
+            "basket",
+            "string",
+            Text(en="number of the basket: invoice, order, visit", ru="номер корзины: чек, заказ, визит"),
+            is_key=True,
+            like=("basket", "invoice", "order", "transaction", "receipt"),
+        ),
+        FrameColumn(
+            "item",
+            "string",
+            Text(en="what was bought", ru="что куплено"),
+            like=("item", "product", "sku", "stock", "article"),
+        ),
+        FrameColumn(
+            "moment",
+            "timestamp",
+            Text(
+                en="when it was bought; with it rules are judged on a later period",
+                ru="когда куплено; тогда правила проверяются на более позднем периоде",
+            ),
+            is_optional=True,
+            like=("date", "time", "moment"),
+        ),
+    ),
+)
+
+_COUNTS = (
+    Column("lift", "DOUBLE", "how many times as often together as by independence"),
+    Column("lift_low", "DOUBLE", "lower end of its 95 % interval"),
+    Column("lift_high", "DOUBLE", "upper end"),
+    Column("lift_by_size", "DOUBLE", "lift that unrelated items would have in baskets as full as these"),
+    Column("leverage", "DOUBLE", "share of baskets with both, less the share expected by independence"),
+)
+_TESTED = (
+    Column("p_value", "DOUBLE", "of the test of independence that the task names"),
+    Column("q_value", "DOUBLE", "p-value after Benjamini-Hochberg over all that were tested"),
+)
+_LATER = (
+    Column("later_baskets", "BIGINT", "baskets of the later period; null where there is none, like the columns below"),
+    Column("later_both", "BIGINT", "of them with all items"),
+    Column("later_lift", "DOUBLE", "lift there; null where one side never occurs"),
+    Column("holds_later", "BOOLEAN", "whether it lies on the same side of 1"),
+)
+_RUN = Column("run_id", "STRING", "the run")
+
+RULES = Table(
+    "gold.<task>_rules",
+    "every rule with the minimum support and confidence, strongest first",
+    (
+        Column("place", "BIGINT", "1 = first: kept rules before others, then by lift"),
+        Column("antecedent", "ARRAY<STRING>", "items that come first in the rule, in alphabetical order"),
+        Column("consequent", "STRING", "the item that goes with them"),
+        Column("baskets", "BIGINT", "baskets that the rule comes from"),
+        Column("baskets_antecedent", "BIGINT", "of them with the antecedent"),
+        Column("baskets_consequent", "BIGINT", "of them with the consequent"),
+        Column("baskets_both", "BIGINT", "of them with both"),
+        Column("support", "DOUBLE", "share of baskets with both"),
+        Column("confidence", "DOUBLE", "share of the baskets with the antecedent that hold the consequent"),
+        *_COUNTS,
+        Column("conviction", "DOUBLE", "how many times as often it would fail by independence; null = never fails"),
+        *_TESTED,
+        Column("q_by_size", "DOUBLE", "the same of a test whether the lift is above lift_by_size"),
+        Column("general", "ARRAY<STRING>", "antecedent of the more general rule with no less confidence; null = none"),
+        Column("is_kept", "BOOLEAN", "significant, more than full baskets give, and no more general rule does as well"),
+        *_LATER,
+        _RUN,
+    ),
+    key=("place",),
+)
+
+PAIRS = Table(
+    "gold.<task>_pairs",
+    "every pair of common items: bought together more often or less often than by chance",
+    (
+        Column("first", "STRING", "the commoner item"),
+        Column("second", "STRING", "the other one"),
+        Column("baskets", "BIGINT", "baskets that were counted"),
+        Column("baskets_first", "BIGINT", "of them with the first"),
+        Column("baskets_second", "BIGINT", "of them with the second"),
+        Column("baskets_both", "BIGINT", "of them with both"),
+        *_COUNTS,
+        *_TESTED,
+        Column("is_significant", "BOOLEAN", "whether the q-value is within the task's false-discovery rate"),
+        *_LATER,
+        _RUN,
+    ),
+    key=("first", "second"),
+)
+
+KIND = Kind(
+    name="rules",
+    title=Text(en="Association rules", ru="Ассоциативные правила"),
+    summary=Text(
+        en="which items are bought together, which hardly ever, and whether that holds later",
+        ru="какие товары покупают вместе, какие почти никогда, и сохраняется ли это позже",
+    ),
+    task=RulesTask,
+    stages=(Stage("rules", "otklik.insights.rules.method:run", (_BASKETS,), (RULES, PAIRS)),),
+    section="otklik.insights.rules.section:section",
+    example="""\
+minimum_support = 0.01        # share of baskets that hold all items of a rule
+minimum_confidence = 0.3      # share of those with the antecedent that hold the consequent, too
+pair_support = 0.03           # from which share of baskets on an item takes part in the table of pairs
+test = "fisher"               # or "chi_square"
+false_discovery_rate = 0.05   # greatest q-value of what counts as significant
+later_share = 0.25            # the last baskets in time, on which rules are judged
+""",
+)

@@ -1,0 +1,335 @@
+"""What a task of kind `segment` declares and writes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Strict, Text
+from otklik.task import KindTask, Name
+
+Levels = Annotated[list[Annotated[int, Field(ge=1, le=9)]], Field(min_length=2, max_length=2)]
+
+#: The segment of customers whom no named segment takes.
+OTHER = "other"
+
+
+class NamedSegment(Strict):
+    """A named part of the RFM grid: the customers whose three scores lie in these ranges, ends included."""
+
+    title: Text = Field(description="what the page calls it")
+    recency: Levels = Field([1, 9], description="lowest and highest recency score; the highest is the most recent")
+    frequency: Levels = Field([1, 9], description="lowest and highest frequency score")
+    monetary: Levels = Field([1, 9], description="lowest and highest monetary score")
+
+    def impossible(self) -> list[str]:
+        """A range whose ends are the wrong way round."""
+        ranges = {"recency": self.recency, "frequency": self.frequency, "monetary": self.monetary}
+        return [f"{name}: the lowest score stands first" for name, (low, high) in ranges.items() if low > high]
+
+
+def _named(en: str, ru: str, recency: tuple[int, int], frequency: tuple[int, int]) -> NamedSegment:
+    return NamedSegment(title=Text(en=en, ru=ru), recency=[*recency], frequency=[*frequency])
+
+
+#: The names that are customary for five scores of recency and frequency; together they take every customer.
+CUSTOMARY = {
+    "champions": _named("Champions", "Лучшие", (5, 5), (4, 5)),
+    "loyal": _named("Loyal", "Постоянные", (3, 4), (4, 5)),
+    "potential_loyal": _named("Potentially loyal", "Могут стать постоянными", (4, 5), (2, 3)),
+    "new": _named("New", "Новые", (5, 5), (1, 1)),
+    "promising": _named("Promising", "Перспективные", (4, 4), (1, 1)),
+    "need_attention": _named("Need attention", "Требуют внимания", (3, 3), (3, 3)),
+    "about_to_sleep": _named("About to sleep", "Засыпающие", (3, 3), (1, 2)),
+    "cannot_lose": _named("Cannot lose them", "Нельзя потерять", (1, 2), (5, 5)),
+    "at_risk": _named("At risk", "В зоне риска", (1, 2), (3, 4)),
+    "hibernating": _named("Hibernating", "Спящие", (1, 2), (1, 2)),
+}
+
+
+class Rfm(Strict):
+    """How recency, frequency and monetary value become scores, and scores become named segments."""
+
+    scores: Literal["quantile_cuts", "rank_fifths"] = Field(
+        "quantile_cuts",
+        description="quantile_cuts: equal values get equal scores, so levels may differ in size; rank_fifths: levels "
+        "of equal size, equal values are ranked by customer",
+    )
+    levels: int = Field(5, ge=2, le=9, description="how many scores there are")
+    compare_days_before: int | None = Field(
+        None,
+        ge=1,
+        le=3650,
+        description="also segment as of so many days earlier, from what had happened by then: gives the transitions "
+        "between the two moments, and the value of the days between as the next period's",
+    )
+    segments: dict[Name, NamedSegment] = Field(
+        default_factory=lambda: dict(CUSTOMARY),
+        min_length=1,
+        max_length=50,
+        description="named segments; the first one that fits is taken, and `other` where none does",
+    )
+
+    def impossible(self) -> list[str]:
+        """Names for scores that there are not, and a name that is taken."""
+        faults = [] if OTHER not in self.segments else [f"segments.{OTHER}: is the name of what no segment takes"]
+        if self.levels != 5 and self.segments == CUSTOMARY:
+            faults.append("levels: the customary segments are for five scores; name your own in rfm.segments")
+        return faults
+
+
+class Clusters(Strict):
+    """How customers are clustered."""
+
+    method: Literal["kmeans", "bisecting_kmeans", "gaussian_mixture"] = Field("kmeans", description="of MLlib")
+    features: list[Name] = Field(
+        default_factory=list,
+        description="columns of the frame that customers are clustered by; none = all. Others only describe segments",
+    )
+    log1p: list[Name] = Field(
+        default_factory=list, description="features taken as sign(x) * ln(1 + |x|) before they are standardised"
+    )
+    labels: dict[Name, Text] = Field(default_factory=dict, description="what the page calls a column of the frame")
+    value_is: Text = Field(
+        Text(en="as the task's frame gives it", ru="как её даёт таблица задачи"),
+        description="what the frame's column value holds, in the page's words",
+    )
+    k: list[Annotated[int, Field(ge=2, le=30)]] = Field(
+        [2, 3, 4, 5, 6, 7, 8],
+        min_length=1,
+        max_length=29,
+        description="numbers of segments to choose from; one number = fixed. Chosen is, of those that are stable, the "
+        "one with the greatest silhouette",
+    )
+    starts: int = Field(10, ge=1, le=50, description="fits from different starting points, of which the best is taken")
+    partitions: int = Field(2, ge=1, le=10_000, description="parts of the data during the fit; changes its last digits")
+
+    def impossible(self) -> list[str]:
+        """A number of segments twice, and a logarithm of what is no feature."""
+        faults = [] if len(set(self.k)) == len(self.k) else ["k: a number stands twice"]
+        unknown = sorted(set(self.log1p) - set(self.features)) if self.features else []
+        return faults + [f"log1p: {name!r} is not among features" for name in unknown]
+
+
+class CrossValidation(Strict):
+    """What the verdict asks for."""
+
+    minimum_customers: int = Field(100, ge=20, description="with fewer customers the verdict is too_little_data")
+    sample: int = Field(
+        3000,
+        ge=200,
+        le=10_000,
+        description="customers, drawn by a hash, on whom stability and silhouette are judged and k is chosen",
+    )
+    resamples: int = Field(20, ge=5, le=200, description="bootstrap resamples of customers, for stability")
+    minimum_stability: float = Field(
+        0.8, gt=0, lt=1, description="adjusted Rand index against the segments of a resample, on average"
+    )
+    maximum_p: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="chance that random segments of the same sizes would tell the values apart as well",
+    )
+
+
+class SegmentTask(KindTask):
+    """All of one segment task: the frame purchases is scored by rfm, or the frame customers is clustered."""
+
+    kind: Literal["segment"]
+    rfm: Rfm = Field(Rfm(), description="for the frame purchases")
+    clusters: Clusters = Field(Clusters(), description="for the frame customers")
+    judgement: CrossValidation = CrossValidation()
+    currency: Text = Field(Text(en="", ru=""), description="of amounts and values")
+
+    def impossible(self) -> list[str]:
+        """Neither of the frames that can be segmented, or both."""
+        is_one = ("purchases" in self.frames) != ("customers" in self.frames)
+        return [] if is_one else ["frames: give purchases (scored by rfm) or customers (clustered), one of the two"]
+
+    @property
+    def method(self) -> str:
+        """rfm, or the method of clustering."""
+        return "rfm" if "purchases" in self.frames else self.clusters.method
+
+
+_CUSTOMER = FrameColumn(
+    "customer", "string", Text(en="customer", ru="клиент"), is_key=True, like=("customer", "client", "user", "id")
+)
+_PURCHASES = Frame(
+    "purchases",
+    Text(en="one row per purchase or line of one", ru="строка на покупку или её позицию"),
+    (
+        _CUSTOMER,
+        FrameColumn(
+            "moment", "timestamp", Text(en="when it was bought", ru="когда куплено"), like=("date", "time", "moment")
+        ),
+        FrameColumn(
+            "amount",
+            "double",
+            Text(en="money paid, to a millionth", ru="уплаченная сумма, с точностью до миллионной"),
+            like=("amount", "revenue", "total", "price", "sum"),
+        ),
+        FrameColumn(
+            "order",
+            "string",
+            Text(en="order or invoice; without it each row counts as one", ru="заказ; без него каждая строка — заказ"),
+            is_required=False,
+            is_optional=True,
+            like=("order", "invoice", "basket"),
+        ),
+    ),
+    is_optional=True,
+)
+_VALUE = FrameColumn(
+    "value",
+    "double",
+    Text(
+        en="what the customer brought in the period after the features; only the verdict reads it",
+        ru="что клиент принёс в период после признаков; нужно только для вывода",
+    ),
+    is_required=False,
+    is_optional=True,
+    like=("value", "revenue", "response"),
+)
+
+
+def _customers(name: str, en: str, ru: str, *more: FrameColumn) -> Frame:
+    return Frame(name, Text(en=en, ru=ru), (_CUSTOMER, *more), others="numbers", is_optional=True)
+
+
+_CUSTOMERS = _customers("customers", "one row per customer with its features", "строка на клиента с признаками", _VALUE)
+_BEFORE = _customers(
+    "customers_before",
+    "the same features at an earlier moment, for the transitions",
+    "те же признаки на более раннюю дату, для переходов",
+)
+_NEW = _customers(
+    "new_customers",
+    "customers who are assigned to the segments and do not shape them",
+    "клиенты, которых относят к сегментам, но по которым сегменты не строят",
+)
+
+_RUN = Column("run_id", "STRING", "the run")
+_TABLES = (
+    Table(
+        "gold.<task>_segments",
+        "one row per segment, largest first",
+        (
+            Column("segment", "STRING", "its name, or its number where customers were clustered"),
+            Column("customers", "BIGINT", "how many customers it has"),
+            Column("share", "DOUBLE", "of all customers"),
+            Column("value_customers", "BIGINT", "customers of it whose next-period value is known"),
+            Column("value_mean", "DOUBLE", "their mean value in the next period; of segments at the earlier moment"),
+            Column("value_share", "DOUBLE", "share of all next-period value that they bring"),
+            _RUN,
+        ),
+        key=("segment",),
+    ),
+    Table(
+        "gold.<task>_assignments",
+        "one row per customer: the segment",
+        (
+            Column("customer", "STRING", "the customer"),
+            Column("segment", "STRING", "segment now"),
+            Column("segment_before", "STRING", "segment at the earlier moment; null where there is none"),
+            Column("is_new", "BOOLEAN", "assigned to segments that were found without this customer"),
+            _RUN,
+        ),
+        key=("customer",),
+    ),
+    Table(
+        "gold.<task>_scores",
+        "one row per customer: recency, frequency and monetary value with their scores; empty for other methods",
+        (
+            Column("customer", "STRING", "the customer"),
+            Column("recency", "BIGINT", "calendar days from the last purchase to the moment"),
+            Column("frequency", "BIGINT", "distinct orders"),
+            Column("monetary", "DOUBLE", "sum of amounts"),
+            Column("recency_score", "INT", "the greater, the more recent"),
+            Column("frequency_score", "INT", "the greater, the more orders"),
+            Column("monetary_score", "INT", "the greater, the more money"),
+            _RUN,
+        ),
+        key=("customer",),
+    ),
+    Table(
+        "gold.<task>_profiles",
+        "what sets each segment apart: one row per segment and property",
+        (
+            Column("segment", "STRING", "the segment"),
+            Column("property", "STRING", "a feature, or another number of the customers"),
+            Column("is_feature", "BOOLEAN", "whether the segments were made by it"),
+            Column("mean", "DOUBLE", "mean in the segment"),
+            Column("overall_mean", "DOUBLE", "mean of all customers"),
+            Column("difference", "DOUBLE", "of the two means (of logarithms where the task takes them), in standard "
+                   "deviations of all customers"),
+            _RUN,
+        ),
+        key=("segment", "property"),
+    ),
+    Table(
+        "gold.<task>_transitions",
+        "how many customers went from which segment to which",
+        (
+            Column("segment_before", "STRING", "segment at the earlier moment; empty = was not there"),
+            Column("segment", "STRING", "segment now; empty = is not there any more"),
+            Column("customers", "BIGINT", "how many"),
+            _RUN,
+        ),
+        key=("segment_before", "segment"),
+    ),
+    Table(
+        "gold.<task>_model",
+        "the numbers behind the segments: cuts of scores, or scales and centres of clusters",
+        (
+            Column("part", "STRING", "cut, rank_cut, mean, deviation or centre"),
+            Column("segment", "STRING", "the segment; empty for what all share"),
+            Column("property", "STRING", "the feature"),
+            Column("place", "INT", "which cut, from 1; else 0"),
+            Column("value", "DOUBLE", "the number; centres and means on the scale of the features after log1p, centres "
+                   "in deviations from the mean"),
+            _RUN,
+        ),
+        key=("part", "segment", "property", "place"),
+    ),
+)  # fmt: skip
+
+KIND = Kind(
+    name="segment",
+    title=Text(en="Customer segments", ru="Сегменты клиентов"),
+    summary=Text(
+        en="Puts customers into groups, by recency, frequency and monetary value or by clustering, and says whether "
+        "the groups are stable and worth having.",
+        ru="Делит клиентов на группы по давности, частоте и сумме покупок или кластеризацией и показывает, устойчивы "
+        "ли группы и есть ли от них польза.",
+    ),
+    task=SegmentTask,
+    stages=(
+        Stage(
+            "segment",
+            "otklik.insights.segment.method:run",
+            (_PURCHASES, _CUSTOMERS, _BEFORE, _NEW),
+            _TABLES,
+        ),
+    ),
+    section="otklik.insights.segment.section:section",
+    example="""\
+# For the frame purchases: scores of recency, frequency and monetary value.
+[rfm]
+# quantile_cuts: equal values, equal scores. rank_fifths: levels of equal size.
+scores = "quantile_cuts"
+# What the segments of 90 days ago have brought since, and who has moved.
+compare_days_before = 90
+
+# For the frame customers, instead of purchases: clusters.
+[clusters]
+# kmeans, bisecting_kmeans or gaussian_mixture
+method = "kmeans"
+# The numbers of segments to choose from.
+k = [2, 3, 4, 5, 6, 7, 8]
+""",
+)

@@ -1,0 +1,158 @@
+"""Forecasts of one series by simple methods, in numpy; those of statsforecast where it is installed.
+
+Sources: Hyndman & Athanasopoulos, "Forecasting: principles and practice"; Croston 1972 and Syntetos & Boylan 2005 for
+intermittent demand; Assimakopoulos & Nikolopoulos 2000 and Hyndman & Billah 2003 for Theta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import signal
+
+from otklik.errors import ConfigurationError
+
+Floats = npt.NDArray[np.float64]
+#: Values in time order, periods ahead, periods of a season → a value for each period ahead.
+Forecast = Callable[[Floats, int, int], Floats]
+
+#: Of smoothing that is not fitted.
+_ALPHA = 0.1
+_ALPHAS = np.arange(0.02, 1.0, 0.04)
+#: One-sided 90 % point of the normal distribution that the test for a season uses, as the Theta method does.
+_SEASON_Z = 1.645
+
+
+def naive(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001 - all forecasts take the same
+    """The last value goes on."""
+    return np.full(ahead, values[-1])
+
+
+def seasonal_naive(values: Floats, ahead: int, season: int) -> Floats:
+    """The last season comes again; the last value goes on where there is no whole season yet."""
+    if len(values) < season:
+        return naive(values, ahead, season)
+    return np.resize(values[-season:], ahead).astype(np.float64)
+
+
+def mean(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
+    """The mean of all values."""
+    return np.full(ahead, values.mean())
+
+
+def ses(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
+    """Simple exponential smoothing with alpha = .1, from the first value."""
+    return np.full(ahead, _levels(values, _ALPHA)[-1])
+
+
+def ses_fitted(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
+    """The same with the alpha of the least squared error one step ahead."""
+    return np.full(ahead, _levels(values, _best_alpha(values))[-1])
+
+
+def croston(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
+    """Size of a demand over the time between two, each smoothed with alpha = .1."""
+    places = np.flatnonzero(values > 0)
+    if not len(places):
+        return np.zeros(ahead)
+    waits = np.diff(np.concatenate([[-1], places])).astype(np.float64)
+    return np.full(ahead, _levels(values[places], _ALPHA)[-1] / _levels(waits, _ALPHA)[-1])
+
+
+def sba(values: Floats, ahead: int, season: int) -> Floats:
+    """Croston's forecast without its bias: × (1 − alpha / 2)."""
+    return croston(values, ahead, season) * (1 - _ALPHA / 2)
+
+
+def theta(values: Floats, ahead: int, season: int) -> Floats:
+    """Exponential smoothing with half the slope of the trend as drift, on values without their season, if any.
+
+    Without two whole seasons there is none to be told.
+    """
+    indices = season_of(values, season)
+    count = len(values)
+    plain = values if indices is None else values / indices[np.arange(count) % season]
+    slope = float(np.polyfit(np.arange(count), plain, 1)[0]) if count > 1 else 0.0
+    alpha = _best_alpha(plain)
+    steps = np.arange(ahead) + (1 - (1 - alpha) ** count) / alpha
+    found: Floats = _levels(plain, alpha)[-1] + slope / 2 * steps
+    return found if indices is None else found * indices[(count + np.arange(ahead)) % season]
+
+
+def season_of(values: Floats, season: int) -> Floats | None:
+    """Seasonal indices with mean 1, by place in the season, from a classical multiplicative decomposition.
+
+    None where there are fewer than two seasons, values at or below 0, or no autocorrelation at the season's lag beyond
+    its 90 % limit.
+    """
+    count = len(values)
+    if season < 2 or count < 2 * season + 1 or values.min() <= 0:
+        return None
+    centred = values - values.mean()
+    total = float(centred @ centred)
+    if total <= 0:
+        return None
+    lags = np.array([centred[lag:] @ centred[: count - lag] for lag in range(season + 1)]) / total
+    limit = _SEASON_Z * np.sqrt((1 + 2 * float((lags[1:season] ** 2).sum())) / count)
+    if abs(lags[season]) <= limit:
+        return None
+    window = np.ones(season) if season % 2 else np.concatenate([[0.5], np.ones(season - 1), [0.5]])
+    trend = np.convolve(values, window / season, "valid")
+    begin = len(window) // 2
+    ratios, places = values[begin : begin + len(trend)] / trend, (np.arange(len(trend)) + begin) % season
+    indices: Floats = np.bincount(places, ratios, season) / np.bincount(places, minlength=season)
+    found: Floats = indices / indices.mean()
+    return found
+
+
+def _levels(values: Floats, alpha: float) -> Floats:
+    """The smoothed level after each value."""
+    begin = np.array([(1 - alpha) * values[0]])
+    later: Floats = signal.lfilter([alpha], [1, alpha - 1], values[1:], zi=begin)[0] if len(values) > 1 else values[1:]
+    return np.concatenate([values[:1], later])
+
+
+def _best_alpha(values: Floats) -> float:
+    """Of 25 alphas the one with the least squared error one step ahead."""
+    if len(values) < 3:
+        return _ALPHA
+    errors = [float(((values[1:] - _levels(values, alpha)[:-1]) ** 2).sum()) for alpha in _ALPHAS]
+    return float(_ALPHAS[int(np.argmin(errors))])
+
+
+_OWN: dict[str, Forecast] = {
+    "naive": naive, "seasonal_naive": seasonal_naive, "mean": mean, "ses": ses, "ses_fitted": ses_fitted,
+    "croston": croston, "sba": sba, "theta": theta,
+}  # fmt: skip
+_OF_LIBRARY = {"auto_ets": "AutoETS", "auto_theta": "AutoTheta"}
+
+
+def forecasts(names: Sequence[str]) -> dict[str, Forecast]:
+    """The methods of these names.
+
+    Raises:
+        ConfigurationError: if one is of statsforecast and that is not installed.
+    """
+    return {name: _OWN[name] if name in _OWN else _of_library(name) for name in names}
+
+
+def _of_library(name: str) -> Forecast:
+    try:
+        from statsforecast import models  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise ConfigurationError(
+            f"the model {name} is of the package statsforecast, which is not installed",
+            where="models",
+            hint="pip install 'otklik[forecast]', or leave it out",
+        ) from None
+    build = getattr(models, _OF_LIBRARY[name])
+
+    def forecast(values: Floats, ahead: int, season: int) -> Floats:
+        # Its seasonal forms want two seasons; exponential smoothing has none beyond 24 periods.
+        fits = len(values) > 2 * season and (name != "auto_ets" or season <= 24)
+        found = build(season_length=season if fits else 1).forecast(y=values, h=ahead)["mean"]
+        return np.asarray(found, np.float64)
+
+    return forecast

@@ -1,0 +1,9 @@
+"""The methods of the kind `demand`, by name; read without numpy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ModelName = Literal[
+    "naive", "seasonal_naive", "mean", "ses", "ses_fitted", "croston", "sba", "theta", "auto_ets", "auto_theta"
+]

@@ -1,0 +1,175 @@
+"""Purchases → one history per customer → the distinct histories with the number of their customers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from otklik.forecasts.lifetime.purchasing import Floats, Histories
+from otklik.forecasts.lifetime.spending import Means
+
+#: The columns that make a history.
+HISTORY = ("frequency", "recency_days", "age_days")
+#: Amounts are summed as decimals: the same sum in whatever order rows come.
+_MONEY = "decimal(28,6)"
+#: Logarithms of mean amounts in one group differ by no more than one part of so many, and the coarser ones after it.
+_GRAINS = (1000, 100, 10)
+
+
+def customers_until(purchases: DataFrame, boundary: date, end: date) -> DataFrame:
+    """One row per customer, with the purchase days up to a boundary and those after it.
+
+    All purchases of a customer on one calendar day (UTC) count as one.
+
+    Args:
+        purchases: customer, moment and perhaps amount.
+        boundary: last day of the first part.
+        end: last day that counts at all.
+
+    Returns:
+        customer STRING, first_day DATE, first_amount, days_before BIGINT, last_before DATE, spent_before, days BIGINT,
+        last_day DATE, spent; amounts DOUBLE, null without amounts.
+    """
+    amount = F.col("amount").cast(_MONEY) if "amount" in purchases.columns else F.lit(None).cast(_MONEY)
+    days = (
+        purchases.withColumn("day", F.to_date("moment"))
+        .where(F.col("day") <= F.lit(end))
+        .groupBy("customer", "day")
+        .agg(F.sum(amount).alias("amount"))
+    )
+    is_before = F.col("day") <= F.lit(boundary)
+    return days.groupBy("customer").agg(
+        F.min("day").alias("first_day"),
+        F.min_by("amount", "day").cast("double").alias("first_amount"),
+        F.count_if(is_before).alias("days_before"),
+        F.max(F.when(is_before, F.col("day"))).alias("last_before"),
+        F.sum(F.when(is_before, F.col("amount"))).cast("double").alias("spent_before"),
+        F.count("*").alias("days"),
+        F.max("day").alias("last_day"),
+        F.sum("amount").cast("double").alias("spent"),
+    )
+
+
+def histories_before(customers: DataFrame, boundary: date) -> DataFrame:
+    """Histories at the boundary of those who had bought by then, and what came after.
+
+    Returns:
+        customer, frequency, recency_days, age_days, spent, mean_amount (per repeat purchase day), later_purchases,
+        later_spend.
+    """
+    later = {
+        "later_purchases": F.col("days") - F.col("days_before"),
+        "later_spend": F.col("spent") - F.coalesce("spent_before", F.lit(0.0)),
+    }
+    return customers.where("days_before > 0").select(
+        "customer", *_history("days_before", "last_before", "spent_before", boundary),
+        *(column.alias(name) for name, column in later.items()),
+    )  # fmt: skip
+
+
+def histories_at_end(customers: DataFrame, end: date) -> DataFrame:
+    """Histories of everybody at the end: customer, frequency, recency_days, age_days, spent, mean_amount."""
+    return customers.select("customer", *_history("days", "last_day", "spent", end))
+
+
+def _history(days: str, last: str, spent: str, until: date) -> list[Column]:
+    repeats = F.col(days) - 1
+    return [
+        repeats.alias("frequency"),
+        F.datediff(F.col(last), F.col("first_day")).cast("bigint").alias("recency_days"),
+        F.datediff(F.lit(until), F.col("first_day")).cast("bigint").alias("age_days"),
+        F.col(spent).alias("spent"),
+        F.when(repeats > 0, (F.col(spent) - F.col("first_amount")) / repeats).alias("mean_amount"),
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Distinct histories on the driver.
+
+    Attributes:
+        rows: frequency, recency_days, age_days (of the middle of each step), any columns asked for beside them, and
+            customers; sorted.
+        step_days: how many days share a place; 1 = exact.
+    """
+
+    rows: pd.DataFrame
+    step_days: int
+
+    def histories(self, unit_days: float) -> Histories:
+        """As the models read them, each distinct history once, times in units of so many days."""
+        by_history = self.by_history()
+        columns = [by_history[name].to_numpy(float) for name in (*HISTORY, "customers")]
+        return Histories(columns[0], columns[1] / unit_days, columns[2] / unit_days, columns[3])
+
+    def by_history(self) -> pd.DataFrame:
+        """Customers of each distinct history."""
+        return self.rows.groupby(list(HISTORY), sort=True)["customers"].sum().reset_index()
+
+    def history_of_row(self) -> np.ndarray:
+        """Index into `by_history` of each row."""
+        return self.rows.groupby(list(HISTORY), sort=True).ngroup().to_numpy()
+
+
+def cells(histories: DataFrame, maximum: int, beside: Sequence[str] = ()) -> Cells:
+    """The distinct histories, collected: at most `maximum` rows.
+
+    Where there are more, days are taken together in steps of 2, 4, 7, 14, 28 …, until they fit.
+
+    Args:
+        histories: customer, frequency, recency_days, age_days.
+        maximum: how many rows may come to the driver.
+        beside: further whole-number columns to tell apart.
+    """
+    step = 1
+    while True:
+        grouped = with_step(histories, step).groupBy(*HISTORY, *beside).agg(F.count("*").alias("customers"))
+        rows = grouped.limit(maximum + 1).toPandas()
+        if len(rows) <= maximum:
+            return Cells(rows.sort_values([*HISTORY, *beside], ignore_index=True), step)
+        step = {1: 2, 2: 4, 4: 7}.get(step, 2 * step)
+
+
+def with_step(histories: DataFrame, step: int) -> DataFrame:
+    """Days taken together: each becomes the middle of its step, DOUBLE; the day of the first purchase stays 0."""
+
+    def middle(name: str) -> Column:
+        return F.floor(F.col(name) / step) * step + F.lit((step - 1) / 2)
+
+    return histories.withColumns(
+        {
+            "age_days": middle("age_days"),
+            "recency_days": F.when(F.col("frequency") > 0, middle("recency_days")).otherwise(F.lit(0.0)),
+        }
+    )
+
+
+def means(histories: DataFrame, maximum: int) -> tuple[Means, int, float | None]:
+    """Mean amounts of those who came back, in groups of nearly equal ones: at most `maximum` rows are collected.
+
+    Returns:
+        The groups; how many customers were left out since their mean is not above 0; the correlation of frequency and
+        mean amount, which the Gamma-Gamma model takes to be near 0.
+    """
+    repeaters = histories.where("frequency > 0")
+    positive = repeaters.where("mean_amount > 0").withColumn("log_mean", F.ln("mean_amount"))
+    for grain in _GRAINS:
+        grouped = positive.groupBy("frequency", F.floor(F.col("log_mean") * grain).alias("place")).agg(
+            F.avg("log_mean").alias("log_mean"), F.count("*").alias("customers")
+        )
+        rows = grouped.limit(maximum + 1).toPandas()
+        if len(rows) <= maximum:
+            break
+    rows = rows.sort_values(["frequency", "place"], ignore_index=True)
+    said = repeaters.agg(
+        F.count_if(~(F.col("mean_amount") > 0)).alias("without"), F.corr("frequency", "mean_amount").alias("together")
+    ).first()
+    assert said is not None
+    columns: list[Floats] = [rows[name].to_numpy(float) for name in ("frequency", "log_mean", "customers")]
+    return Means(*columns), int(said["without"]), said["together"]

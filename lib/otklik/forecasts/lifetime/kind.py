@@ -1,0 +1,183 @@
+"""The kind `lifetime`: its settings, the frame it reads and the tables it writes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Text
+from otklik.task import KindTask
+
+_DAYS_OF_UNIT = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
+
+
+class LifetimeTask(KindTask):
+    """How often customers without a contract will buy again, and what that is worth."""
+
+    kind: Literal["lifetime"]
+    holdout_days: int = Field(
+        182, ge=7, le=3660, description="the last days before the moment: what was expected of them is judged on them"
+    )
+    lag_days: int = Field(
+        0, ge=0, le=366, description="the last days before the moment whose purchases are not all known yet"
+    )
+    horizons_days: list[Annotated[int, Field(ge=1, le=3660)]] = Field(
+        [91, 365], min_length=1, max_length=12, description="purchases and value are forecast for so many days ahead"
+    )
+    time_unit: Literal["day", "week", "month"] = Field(
+        "week", description="the unit in which the parameters are given; forecasts do not depend on it"
+    )
+    model: Literal["auto", "bg_nbd", "pareto_nbd"] = Field(
+        "auto", description="BG/NBD, Pareto/NBD, or the one of higher likelihood; the NBD where no drop-out is found"
+    )
+    margin: float = Field(1.0, gt=0, le=1, description="share of an amount that is profit; 1: value is revenue")
+    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    bootstrap_replicates: int = Field(200, ge=50, le=2000, description="replicates behind each interval")
+    minimum_customers: int = Field(
+        200, ge=50, description="with fewer customers before the hold-out there is no verdict"
+    )
+    minimum_repeaters: int = Field(50, ge=20, description="the same for customers who bought on more than one day")
+    maximum_groups: int = Field(
+        50_000,
+        ge=1000,
+        le=1_000_000,
+        description="distinct histories held in memory; with more, days are taken together",
+    )
+
+    @field_validator("currency", mode="before")
+    @classmethod
+    def _in_both_languages(cls, currency: object) -> object:
+        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
+
+    def impossible(self) -> list[str]:
+        """The same horizon twice."""
+        is_repeated = len(set(self.horizons_days)) < len(self.horizons_days)
+        return ["horizons_days: each horizon may be named once"] if is_repeated else []
+
+    @property
+    def unit_days(self) -> float:
+        """Days of the unit of time."""
+        return _DAYS_OF_UNIT[self.time_unit]
+
+
+_RUN = Column("run_id", "STRING", "the run")
+
+CUSTOMERS = Table(
+    "gold.<task>_customers",
+    "each customer's history, the chance of still being a customer and the expected amount of a purchase",
+    (
+        Column("customer", "STRING", "the customer"),
+        Column("frequency", "BIGINT", "days with a purchase after the first such day"),
+        Column("recency_days", "BIGINT", "days from the first purchase to the last"),
+        Column("age_days", "BIGINT", "days from the first purchase to the moment"),
+        Column(
+            "probability_alive", "DOUBLE", "chance of still being a customer; null where drop-out is not identified"
+        ),
+        Column("expected_amount", "DOUBLE", "expected amount of a purchase day; null without amounts"),
+        _RUN,
+    ),
+    key=("customer",),
+    constraints={"alive_is_a_probability": "coalesce(probability_alive BETWEEN 0 AND 1, true)"},
+)
+
+FORECASTS = Table(
+    "gold.<task>_forecasts",
+    "expected purchases and value of each customer for each horizon",
+    (
+        Column("customer", "STRING", "the customer"),
+        Column("horizon_days", "INT", "days ahead of the moment"),
+        Column("expected_purchases", "DOUBLE", "expected days with a purchase"),
+        Column("expected_value", "DOUBLE", "expected purchases × expected amount × margin; null without amounts"),
+        _RUN,
+    ),
+    key=("customer", "horizon_days"),
+    constraints={"purchases_are_not_negative": "expected_purchases >= 0"},
+)
+
+PARAMETERS = Table(
+    "gold.<task>_parameters",
+    "parameters of every model, fitted before the hold-out and on all purchases",
+    (
+        Column("part", "STRING", "calibration (before the hold-out) | all"),
+        Column("model", "STRING", "nbd | bg_nbd | pareto_nbd | gamma_gamma"),
+        Column("parameter", "STRING", "its name in the literature"),
+        Column("value", "DOUBLE", "maximum likelihood; null where the data do not identify it"),
+        Column("low", "DOUBLE", "lower end of the 95 % interval; null for models that are not used"),
+        Column("high", "DOUBLE", "upper end"),
+        Column("log_likelihood", "DOUBLE", "of the model, natural logarithm, times in the task's unit"),
+        Column("is_used", "BOOLEAN", "whether forecasts are this model's"),
+        _RUN,
+    ),
+    key=("part", "model", "parameter"),
+)
+
+DECILES = Table(
+    "gold.<task>_deciles",
+    "expected and actual purchases of the hold-out by tenths of customers, those with the most expected first",
+    (
+        Column(
+            "decile", "INT", "1 = most purchases expected; customers of equal expectation are divided in proportion"
+        ),
+        Column("customers", "DOUBLE", "how many"),
+        Column("expected", "DOUBLE", "mean expected purchases"),
+        Column("actual", "DOUBLE", "mean actual purchases"),
+        Column("low", "DOUBLE", "lower end of the 95 % interval of actual"),
+        Column("high", "DOUBLE", "upper end"),
+        Column("naive", "DOUBLE", "mean purchases if each customer went on at the rate so far"),
+        _RUN,
+    ),
+    key=("decile",),
+)
+
+PURCHASES = Frame(
+    "purchases",
+    Text(
+        en="one row per purchase, or per line of a purchase; all of a customer's on one day count as one",
+        ru="строка — покупка или позиция покупки; все покупки клиента за один день считаются одной",
+    ),
+    (
+        FrameColumn(
+            "customer", "string", Text(en="who bought", ru="кто купил"), is_key=True,
+            like=("customer", "cust", "client"),
+        ),
+        FrameColumn(
+            "moment", "timestamp", Text(en="when", ru="когда"), like=("date", "time", "moment", "purchased", "at")
+        ),
+        FrameColumn(
+            "amount", "double", Text(en="what was paid", ru="сколько заплачено"), is_optional=True,
+            like=("amount", "revenue", "total", "price"),
+        ),
+    ),
+)  # fmt: skip
+
+EXAMPLE = """\
+# The last half year is held back, to see whether the model would have forecast it.
+holdout_days = 182
+# Purchases and value are forecast for a quarter and a year.
+horizons_days = [91, 365]
+# Share of an amount that is profit; 1: value is revenue.
+margin = 1.0
+"""
+
+KIND = Kind(
+    name="lifetime",
+    title=Text(en="Lifetime value", ru="Пожизненная ценность"),
+    summary=Text(
+        en="How often each customer without a contract will buy again, what that is worth, and who is still one.",
+        ru="Сколько раз каждый клиент без договора ещё купит, сколько это принесёт и кто ещё остаётся клиентом.",
+    ),
+    task=LifetimeTask,
+    stages=(
+        Stage(
+            "forecast",
+            "otklik.forecasts.lifetime.method:run",
+            (PURCHASES,),
+            (CUSTOMERS, FORECASTS, PARAMETERS, DECILES),
+        ),
+    ),
+    section="otklik.forecasts.lifetime.section:section",
+    example=EXAMPLE,
+)

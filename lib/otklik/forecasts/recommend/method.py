@@ -1,0 +1,253 @@
+"""The kind `recommend`: choose the weights of a blend, judge it on later purchases, make everybody's list."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from otklik.errors import ConfigurationError
+from otklik.forecasts.recommend import history, serving
+from otklik.forecasts.recommend.judging import METRICS, TARGETS, CrossValidation, Estimate, Lists, judge
+from otklik.forecasts.recommend.kind import RecommendTask
+from otklik.forecasts.recommend.scoring import ALONE, METHODS, Weights, candidates_of
+from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
+from otklik.session import checkpointed
+
+#: Weights of the blend are multiples of one such part; they add up to 1.
+_PARTS = 4
+#: What a practitioner would otherwise show.
+NAIVE = {"new": ("popularity",), "again": ("own", "popularity")}
+_CHOICE, _TEST = "choice", "test"
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """How lists did in the test period, and what was chosen in the period before it.
+
+    Attributes:
+        test: of each method and the blend.
+        blend: target → the weights chosen.
+        naive: target → the naive rule of greater nDCG in the period before.
+    """
+
+    test: CrossValidation
+    blend: Mapping[str, Weights]
+    naive: Mapping[str, str]
+
+
+def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageContext) -> StageResult:
+    """Judge recommendations by a global split in time, and make everybody's list from all purchases.
+
+    What comes to the driver are sums by group of customers (see `judging`), never customers or items.
+
+    Returns:
+        Table `recommendations`. Measures by method and target (new: items the customer has not bought yet; again: any):
+        METRICS with intervals and coverage, of warm and of cold customers; `ndcg_gain` of the blend over each naive
+        rule; `weight` of each method in the blend; `reason_share` of the lists made.
+
+    Raises:
+        ConfigurationError: if a setting needs a column of `items` that is not given.
+    """
+    items = _items(frames, task)
+    end = context.as_of + timedelta(microseconds=1)
+    test, choice = (context.as_of - timedelta(days=days * task.test_days) for days in (1, 2))
+    counted = history.counted(
+        frames["purchases"].where(F.col("moment") < F.lit(end)), {_CHOICE: (choice, test), _TEST: (test, end)}
+    )
+    counted = context.keep(counted)
+    names = {key: context.keep(history.numbered(counted, key)) for key in ("customer", "item")}
+    # Everything is made from these rows, several times: planning it anew each time takes longer than computing it.
+    pairs = checkpointed(_as_numbers(counted, names))
+    target = "again" if task.buy_again else "new"
+    judged, too_few = _judged(pairs, task, context)
+    if judged is None:
+        measures: list[Measure] = []
+        verdict, findings = Verdict("too_little_data", [too_few] if too_few else []), []
+        weights = naive = ALONE[NAIVE[target][0]]
+    else:
+        measures = _measures(judged, pairs)
+        verdict, findings = _verdict(measures, target), _findings(measures, target)
+        naive = ALONE[judged.naive[target]]
+        weights = judged.blend[target] if verdict.verdict == "gain" else naive
+    context.step.under_way("making the lists")
+    served = serving.lists_of_all(pairs, names, items, task, context, weights, naive)
+    return StageResult(
+        {"recommendations": served.rows},
+        [*measures, *served.measures],
+        verdict,
+        [*findings, *served.findings],
+    )
+
+
+def _items(frames: Mapping[str, DataFrame], task: RecommendTask) -> DataFrame | None:
+    """The frame `items`, each item once; None without one."""
+    if "items" not in frames:
+        return None
+    rows = frames["items"]
+    for setting, column in (("category_cap", "category"), ("minimum_margin", "margin")):
+        if getattr(task, setting) is not None and column not in rows.columns:
+            raise ConfigurationError(
+                f"{setting} needs the column `{column}`", where="frames.items.columns",
+                hint=f"give an expression for `{column}`, or leave {setting} out",
+            )  # fmt: skip
+    least = [F.min(name).alias(name) for name in ("in_stock", "category", "margin") if name in rows.columns]
+    return rows.groupBy("item").agg(*(least or [F.count("*").alias("rows")]))
+
+
+def _as_numbers(counted: DataFrame, names: Mapping[str, DataFrame]) -> DataFrame:
+    for key, numbers in names.items():
+        counted = counted.join(numbers, key).drop(key).withColumnRenamed(f"{key}_number", key)
+    return counted
+
+
+def _judged(pairs: DataFrame, task: RecommendTask, context: StageContext) -> tuple[Judged | None, Finding | None]:
+    """Both periods; or None and why not: too few customers in one of them."""
+    target = "again" if task.buy_again else "new"
+    context.step.under_way("choosing the weights")
+    choice = _of_period(pairs, _CHOICE, {target: dict(_grid(target)) for target in TARGETS}, task, context)
+    if too_few := _too_few(choice, _CHOICE, target, task):
+        return None, too_few
+    naive = {name: choice.best(name, NAIVE[name]) for name in TARGETS if choice.customers(name)}
+    blend = {name: _chosen(choice, name, rule) for name, rule in naive.items()}
+    lists = {
+        name: {key: alone for key, alone in ALONE.items() if name == "again" or key != "own"} | {"blend": weights}
+        for name, weights in blend.items()
+    }
+    context.step.under_way("judging on the last days")
+    test = _of_period(pairs, _TEST, lists, task, context)
+    too_few = _too_few(test, _TEST, target, task)
+    return (None, too_few) if too_few else (Judged(test, blend, naive), None)
+
+
+def _too_few(judgement: CrossValidation, period: str, target: str, task: RecommendTask) -> Finding | None:
+    count = judgement.customers(target)
+    if count >= task.minimum_customers:
+        return None
+    return Finding(
+        f"few_customers_{period}", parameters={"count": count, "minimum": task.minimum_customers}, value=count
+    )
+
+
+def _grid(target: str) -> Sequence[tuple[str, Weights]]:
+    """All weights that are tried: the naive rules first, by their names, then the rest."""
+    naive = [(name, ALONE[name]) for name in NAIVE[target]]
+    parts = [
+        (a / _PARTS, b / _PARTS, c / _PARTS, d / _PARTS)
+        for a, b, c, d in itertools.product(range(_PARTS + 1), repeat=4)
+        if a + b + c + d == _PARTS and (target == "again" or not a)
+    ]
+    return [*naive, *((str(weights), weights) for weights in parts if weights not in dict(naive).values())]
+
+
+def _chosen(choice: CrossValidation, target: str, naive: str) -> Weights:
+    """The weights nearest to the naive rule of those that are not significantly worse than the best (95 %).
+
+    Like the one-standard-error rule (Breiman, Friedman, Olshen, Stone 1984, "Classification and Regression Trees"): of
+    many weights the best is best by luck, too, so the list leaves the naive rule only as far as the data show.
+    """
+    tried = dict(_grid(target))
+    best = choice.best(target, tried)
+    lost = {key: choice.estimate(target, best, "ndcg", less=key) for key in tried}
+    near = [key for key, difference in lost.items() if difference.low is None or difference.low <= 0]
+    place = METHODS.index(naive)
+    return tried[max(near, key=lambda key: (tried[key][place], -lost[key].value))]
+
+
+def _of_period(
+    pairs: DataFrame, period: str, lists: Lists, task: RecommendTask, context: StageContext
+) -> CrossValidation:
+    """Lists made before a period, judged on what was bought in it of the items known before."""
+    times = F.col(f"times_{period}").alias("times")
+    before = pairs.where(times > 0).select("customer", "item", times)
+    known = before.select("item").distinct()
+    later = pairs.where(f"is_in_{period}").join(known, "item", "left_semi")
+    customers = later.select("customer").distinct()
+    count = customers.count()
+    if not count:
+        return CrossValidation.of_nobody()
+    share = min(1.0, task.judged_customers / count)
+    million = F.pmod(F.xxhash64(F.lit("sample"), "customer"), F.lit(1_000_000))
+    wanted = context.keep(customers.where(million < F.lit(round(share * 1_000_000))))
+    relevant = later.join(wanted, "customer").select(
+        "customer", "item", (F.col(f"times_{period}") == 0).alias("is_new")
+    )
+    candidates = candidates_of(before, wanted, task, context.seed, context.keep)
+    return judge(candidates.rows, relevant, lists, task.bootstrap_replicates)
+
+
+def _measures(judged: Judged, pairs: DataFrame) -> list[Measure]:
+    """Metrics of every list beside the naive rule; the gain of the blend; its weights; coverage."""
+    test = judged.test
+    before = pairs.where(F.col(f"times_{_TEST}") > 0)
+    known_items, known_customers = before.agg(F.countDistinct("item"), F.countDistinct("customer")).collect()[0]
+    found: list[Measure] = []
+    for target, weights in judged.blend.items():
+        if not test.customers(target):
+            continue
+        naive = judged.naive[target]
+        methods = [method for name, method in test.shown if name == target]
+        for split, is_warm in ((target, True), (f"{target}_cold", False)):
+            customers = test.customers(target, is_warm)
+            if not customers:
+                continue
+            for metric, method in itertools.product(METRICS, methods):
+                # Novelty is summed as the logarithm of a count, and given as that of a share.
+                shift = math.log2(known_customers) if metric == "novelty" else 0.0
+                value = test.estimate(target, method, metric, is_warm)
+                beside = test.estimate(target, naive, metric, is_warm)
+                found.append(_measure(metric, method, split, value, customers, beside.value + shift, shift))
+        for rule in NAIVE[target]:
+            gain = test.estimate(target, "blend", "ndcg", less=rule)
+            found.append(_measure("ndcg_gain", rule, target, gain, test.customers(target), 0.0))
+        for method in methods:
+            share, baseline = (test.shown[target, name] / known_items for name in (method, naive))
+            found.append(Measure("coverage", share, method, target, baseline=baseline, rows=known_items))
+        found += [Measure("weight", weight, name, target) for name, weight in zip(ALONE, weights, strict=True)]
+    return found
+
+
+def _measure(
+    name: str, subject: str, split: str, estimate: Estimate, rows: int, baseline: float, shift: float = 0.0
+) -> Measure:
+    low, high = (None if end is None else end + shift for end in (estimate.low, estimate.high))
+    return Measure(name, estimate.value + shift, subject, split, low, high, baseline, rows)
+
+
+def _gains(measures: Sequence[Measure], target: str) -> list[Measure]:
+    """The gain of the blend over each naive rule, the least certain first."""
+    gains = [one for one in measures if one.measure == "ndcg_gain" and one.split == target]
+    return sorted(gains, key=lambda gain: -1.0 if gain.low is None else gain.low)
+
+
+def _verdict(measures: Sequence[Measure], target: str) -> Verdict:
+    """The blend must beat every naive rule by more than chance."""
+    least, key = _gains(measures, target)[0], _of(measures, "ndcg", "blend", target)
+    is_gain = least.low is not None and least.low > 0
+    reason = f"{target}_{'beaten' if is_gain else 'not_beaten'}_{least.subject}"
+    return Verdict("gain" if is_gain else "no_gain", [Finding(reason, parameters=_numbers(measures, least))], key)
+
+
+def _findings(measures: Sequence[Measure], target: str) -> list[Finding]:
+    """What comes of the other target: naive rules that are not beaten there."""
+    other = next(name for name in TARGETS if name != target)
+    gains = _gains(measures, other)
+    if not gains or (gains[0].low is not None and gains[0].low > 0):
+        return []
+    least = gains[0]
+    return [Finding(f"{other}_not_beaten_{least.subject}", parameters=_numbers(measures, least), value=least.value)]
+
+
+def _numbers(measures: Sequence[Measure], gain: Measure) -> dict[str, float | int]:
+    blend, naive = (_of(measures, "ndcg", name, gain.split).value or 0.0 for name in ("blend", gain.subject))
+    ends = {"low": gain.low or 0.0, "high": gain.high or 0.0}
+    return {"blend": blend, "naive": naive, "gain": gain.value or 0.0, **ends, "customers": gain.rows or 0}
+
+
+def _of(measures: Sequence[Measure], name: str, subject: str, split: str) -> Measure:
+    return next(one for one in measures if (one.measure, one.subject, one.split) == (name, subject, split))

@@ -1,0 +1,104 @@
+"""The kind `season`: its settings, the frame it reads and the tables it writes."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Text
+from otklik.task import KindTask
+
+Part = Literal["hour", "weekday", "month"]
+
+
+class SeasonTask(KindTask):
+    """At which hours, weekdays and months more is bought than at others."""
+
+    kind: Literal["season"]
+    parts: list[Part] = Field(["weekday", "month"], min_length=1, description="what indices are given for")
+    holidays: list[date] = Field(default_factory=list, description="days that have an index of their own")
+    holdout_days: int = Field(28, ge=14, le=366, description="the last days, which are forecast to judge the indices")
+    level_days: int = Field(28, ge=7, le=366, description="days before the hold-out that tell the level")
+    minimum_days: int = Field(56, ge=28, description="with fewer days before the hold-out a group has no indices")
+    maximum_groups: int = Field(20, ge=1, le=200, description="only so many of the largest groups")
+
+
+_RUN = Column("run_id", "STRING", "the run")
+
+INDICES = Table(
+    "gold.<task>_indices",
+    "how much more or less is bought at each hour, weekday, month and on holidays",
+    (
+        Column("group", "STRING", "the group of customers; (all) = everybody"),
+        Column("part", "STRING", "hour | weekday | month | holiday | price | promotion"),
+        Column("level", "INT", "hour 0-23, weekday 1 = Monday, month 1-12; 1 for the others"),
+        Column("index", "DOUBLE", "1 = as much as on average; of price: the elasticity"),
+        Column("low", "DOUBLE", "lower end of the 95 % interval"),
+        Column("high", "DOUBLE", "upper end"),
+        _RUN,
+    ),
+    key=("group", "part", "level"),
+)
+
+HOLDOUT = Table(
+    "gold.<task>_holdout",
+    "the last days as they were, and as forecast by the indices and by naive rules",
+    (
+        Column("group", "STRING", "the group"),
+        Column("day", "DATE", "the day"),
+        Column("actual", "DOUBLE", "bought"),
+        Column("seasonal", "DOUBLE", "level of the days before × indices"),
+        Column("last_week", "DOUBLE", "the same weekday of the last week before the hold-out"),
+        Column("level", "DOUBLE", "mean of the days before: no season"),
+        _RUN,
+    ),
+    key=("group", "day"),
+)
+
+SALES = Frame(
+    "sales",
+    Text(en="one row per purchase, or per line of a purchase", ru="строка — покупка или позиция покупки"),
+    (
+        FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("date", "time", "at")),
+        FrameColumn(
+            "quantity", "double", Text(en="how much; else rows are counted", ru="сколько; иначе считаются строки"),
+            is_optional=True, like=("quantity", "amount"),
+        ),
+        FrameColumn(
+            "group", "string", Text(en="group of customers", ru="группа клиентов"), is_optional=True,
+            like=("segment", "group", "country"),
+        ),
+        FrameColumn(
+            "price", "double", Text(en="price; its daily mean is held fixed", ru="цена; её среднее за день учтено"),
+            is_optional=True, like=("price",),
+        ),
+        FrameColumn(
+            "is_promotion", "boolean", Text(en="whether a promotion ran", ru="шла ли акция"), is_optional=True,
+            like=("promo",),
+        ),
+    ),
+)  # fmt: skip
+
+EXAMPLE = """\
+parts = ["hour", "weekday", "month"]
+# Days with an index of their own.
+holidays = []
+holdout_days = 28
+"""
+
+KIND = Kind(
+    name="season",
+    title=Text(en="Seasonality", ru="Сезонность"),
+    summary=Text(
+        en="At which hours, weekdays and months each group buys more, told apart from trend, price and promotion.",
+        ru="В какие часы, дни недели и месяцы каждая группа покупает больше, за вычетом тренда, цены и акций.",
+    ),
+    task=SeasonTask,
+    stages=(Stage("season", "otklik.forecasts.season.method:run", (SALES,), (INDICES, HOLDOUT)),),
+    section="otklik.forecasts.season.section:section",
+    example=EXAMPLE,
+)

@@ -1,0 +1,215 @@
+"""The kind `survival`: its settings, the frame it reads and the tables it writes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Strict, Text
+from otklik.task import KindTask
+
+
+class Rescue(Strict):
+    """What trying to keep a customer costs and how often it works; without it there is no list."""
+
+    cost: float = Field(ge=0, description="of one attempt, in the unit of `value`")
+    save_rate: float = Field(gt=0, le=1, description="share of those about to leave who stay when they are asked")
+    budget: float | None = Field(None, gt=0, description="what all attempts together may cost")
+    control_share: float = Field(
+        0.1, ge=0, lt=1, description="share of the list that is not contacted, to compare with"
+    )
+
+
+class SurvivalTask(KindTask):
+    """When customers with a contract leave, and whom it pays to try to keep."""
+
+    kind: Literal["survival"]
+    period: Literal["day", "week", "month", "quarter", "year"] = Field(
+        "month", description="what durations are counted in; from `started` and `ended` they are counted in it"
+    )
+    curve_at: list[int] = Field(
+        [12, 24, 36], min_length=1, max_length=24, description="durations at which curves are told in tables"
+    )
+    horizon_periods: int = Field(3, ge=1, le=120, description="periods ahead in which a customer may leave")
+    value_periods: int = Field(12, ge=1, le=240, description="periods that a customer who stays goes on paying")
+    rescue: Rescue | None = Field(None, description="cost and effect of trying to keep a customer")
+    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    folds: int = Field(5, ge=3, le=20, description="parts of the customers; each is predicted from the others")
+    intervals: int = Field(12, ge=2, le=40, description="steps of the baseline hazard; each holds as many departures")
+    maximum_levels: int = Field(30, ge=2, le=200, description="levels of a text or group; the rarest go to (other)")
+    maximum_durations: int = Field(5000, ge=50, le=100_000, description="distinct durations held in memory")
+    minimum_customers: int = Field(200, ge=50, description="with fewer customers there is no verdict")
+    minimum_departures: int = Field(50, ge=20, description="the same for customers who left")
+    regularisation: float = Field(1e-4, ge=0, description="ridge penalty of the hazard model")
+    reasons: int = Field(3, ge=1, le=10, description="reasons given for each customer's hazard")
+
+    @field_validator("currency", mode="before")
+    @classmethod
+    def _in_both_languages(cls, currency: object) -> object:
+        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
+
+    def impossible(self) -> list[str]:
+        """Durations that do not rise."""
+        is_rising = all(one < other for one, other in zip([-1, *self.curve_at], self.curve_at, strict=False))
+        return [] if is_rising else ["curve_at: durations must rise, from 0 on"]
+
+
+_RUN = Column("run_id", "STRING", "the run")
+
+CURVES = Table(
+    "gold.<task>_curves",
+    "Kaplan-Meier curves of all customers and of each group",
+    (
+        Column("group", "STRING", "the group; (all) = everybody"),
+        Column("duration", "BIGINT", "periods"),
+        Column("at_risk", "BIGINT", "customers who had neither left nor gone out of sight before"),
+        Column("left", "BIGINT", "customers who left at this duration"),
+        Column("censored", "BIGINT", "customers last seen at this duration, who had not left"),
+        Column("survival", "DOUBLE", "share that has not left up to and including it"),
+        Column("low", "DOUBLE", "lower end of the 95 % interval; null where survival is 0 or 1"),
+        Column("high", "DOUBLE", "upper end"),
+        _RUN,
+    ),
+    key=("group", "duration"),
+)
+
+JUDGED = Table(
+    "gold.<task>_judged",
+    "how well survival was predicted for customers that the model had not seen, at each duration that is judged",
+    (
+        Column("duration", "BIGINT", "periods"),
+        Column("brier", "DOUBLE", "mean squared error of predicted survival, weighted for censoring"),
+        Column("brier_curve", "DOUBLE", "the same of the Kaplan-Meier curve of the customer's group"),
+        Column("auc", "DOUBLE", "chance that who has left by then had the lower predicted survival than who has not"),
+        Column("auc_curve", "DOUBLE", "the same by the Kaplan-Meier curve of the customer's group"),
+        _RUN,
+    ),
+    key=("duration",),
+)
+
+EFFECTS = Table(
+    "gold.<task>_effects",
+    "what goes with a higher or lower chance of leaving, all else equal; no proof of cause",
+    (
+        Column("feature", "STRING", "the column"),
+        Column("level", "STRING", "the level of a text, or what a number is counted in"),
+        Column("odds_ratio", "DOUBLE", "of leaving in a period, against the reference level or per standard deviation"),
+        Column("low", "DOUBLE", "lower end of the 95 % interval"),
+        Column("high", "DOUBLE", "upper end"),
+        Column("reference", "STRING", "the level it is compared with; null for numbers"),
+        _RUN,
+    ),
+    key=("feature", "level"),
+)
+
+CUSTOMERS = Table(
+    "gold.<task>_customers",
+    "those who are still customers: chance of leaving within the horizon, value at risk, and why",
+    (
+        Column("customer", "STRING", "the customer"),
+        Column("duration", "BIGINT", "periods so far"),
+        Column("probability", "DOUBLE", "chance of leaving within the horizon"),
+        Column("value_at_risk", "DOUBLE", "probability × value of a period × value_periods; null without values"),
+        Column(
+            "reasons",
+            "ARRAY<STRUCT<feature:STRING,level:STRING,contribution:DOUBLE>>",
+            "what raises the log-odds of leaving most, against the average customer",
+        ),
+        _RUN,
+    ),
+    key=("customer",),
+    constraints={"probability_is_one": "probability BETWEEN 0 AND 1"},
+)
+
+ACTIONS = Table(
+    "gold.<task>_actions",
+    "whom to try to keep, best first: those for whom value at risk × save rate is more than the cost",
+    (
+        Column("customer", "STRING", "the customer"),
+        Column("rank", "BIGINT", "1 = first"),
+        Column("arm", "STRING", "contact | control"),
+        Column("probability", "DOUBLE", "chance of leaving within the horizon"),
+        Column("value_at_risk", "DOUBLE", "what is lost if the customer leaves × probability"),
+        Column("expected_gain", "DOUBLE", "value at risk × save rate − cost"),
+        _RUN,
+    ),
+    key=("customer",),
+    constraints={"arm_is_known": "arm IN ('contact', 'control')"},
+)
+
+CUSTOMERS_FRAME = Frame(
+    "customers",
+    Text(
+        en="one row per customer: how long, and whether the customer has left; or since when and until when",
+        ru="строка — клиент: сколько он с нами и ушёл ли; или с какого и до какого момента",
+    ),
+    (
+        FrameColumn(
+            "customer", "string", Text(en="the customer", ru="клиент"), is_key=True, like=("customer", "cust", "client")
+        ),
+        FrameColumn(
+            "duration", "double", Text(en="whole periods as a customer so far", ru="целых периодов с начала"),
+            is_optional=True, like=("tenure", "duration"),
+        ),
+        FrameColumn(
+            "has_left", "boolean", Text(en="whether the customer has left", ru="ушёл ли клиент"), is_optional=True,
+            like=("churn", "left"),
+        ),
+        FrameColumn(
+            "started", "timestamp", Text(en="instead of duration: since when", ru="вместо duration: с какого момента"),
+            is_optional=True, like=("started", "joined", "enrolled"),
+        ),
+        FrameColumn(
+            "ended", "timestamp", Text(en="when the customer left; empty: not yet", ru="когда ушёл; пусто: ещё нет"),
+            is_required=False, is_optional=True, like=("ended", "cancelled"),
+        ),
+        FrameColumn(
+            "group", "string", Text(en="whose curve is drawn: the contract", ru="по чему строятся кривые: договор"),
+            is_optional=True, like=("contract", "plan", "segment"),
+        ),
+        FrameColumn(
+            "value", "double", Text(en="what the customer brings in a period", ru="сколько клиент приносит за период"),
+            is_optional=True, like=("charge", "fee", "price"),
+        ),
+    ),
+    others="any",
+)  # fmt: skip
+
+EXAMPLE = """\
+# Durations are in this unit.
+period = "month"
+curve_at = [12, 24, 36]
+# Who may leave within so many periods, and how many periods of value are lost then.
+horizon_periods = 3
+value_periods = 12
+
+# Further columns of [frames.customers.columns] are features: attributes known before the customer decides.
+
+# Without this table there is no list.
+[rescue]
+cost = 5.0
+save_rate = 0.2
+"""
+
+KIND = Kind(
+    name="survival",
+    title=Text(en="Churn", ru="Отток"),
+    summary=Text(
+        en="When customers with a contract leave, who is about to, what is at risk, and whom it pays to try to keep.",
+        ru="Когда уходят клиенты с договором, кто близок к уходу, сколько под угрозой и кого выгодно удерживать.",
+    ),
+    task=SurvivalTask,
+    stages=(
+        Stage(
+            "survival",
+            "otklik.forecasts.survival.method:run",
+            (CUSTOMERS_FRAME,),
+            (CURVES, JUDGED, EFFECTS, CUSTOMERS, ACTIONS),
+        ),
+    ),
+    section="otklik.forecasts.survival.section:section",
+    example=EXAMPLE,
+)

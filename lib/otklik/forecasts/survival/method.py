@@ -1,0 +1,402 @@
+"""The kind `survival`: curves, a hazard model judged on customers it has not seen, value at risk, and a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from scipy import stats
+
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.forecasts.survival import hazard
+from otklik.forecasts.survival.curves import Counts, Curve, Floats, kaplan_meier, log_rank
+from otklik.forecasts.survival.features import EMPTY, OTHER, Slot, slots_of, without_copies
+from otklik.forecasts.survival.hazard import Hazard
+from otklik.forecasts.survival.judging import CrossValidation, Estimate, judge, judged_durations
+from otklik.forecasts.survival.kind import ACTIONS, CURVES, CUSTOMERS, EFFECTS, JUDGED, SurvivalTask
+from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
+from otklik.lake.tables import Table
+
+ALL = "(all)"
+_DECLARED = ("customer", "duration", "has_left", "started", "ended", "group", "value")
+_REACH = float(stats.norm.ppf(0.975))
+#: Parts into which customers are cut for the control group.
+_PARTS = 10_000
+
+
+def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageContext) -> StageResult:
+    """Curves by group, a hazard model and what it is worth.
+
+    Collects counts by group and duration (at most `maximum_levels` × `maximum_durations`), sums by duration and
+    predicted survival, and matrices of features; never customers.
+
+    Raises:
+        ConfigurationError: if the frame has neither duration and has_left nor started.
+        RefusedError: if a customer is there twice, or there are too many distinct durations.
+    """
+    customers, findings = _prepared(frames["customers"], task, context)
+    counts = _counts(customers, task)
+    everybody = counts[ALL]
+    n, departures = int(everybody.at_risk[0]), int(everybody.left.sum())
+    curves = {name: kaplan_meier(one) for name, one in counts.items()}
+    described = [*_curve_measures(counts, curves, task), *_log_rank_measures(counts)]
+    curve_rows = _frame(context, CURVES, _curve_rows(counts, curves))
+    needed = {"customers": (n, task.minimum_customers), "departures": (departures, task.minimum_departures)}
+    for what, (count, least) in needed.items():
+        if count < least:
+            reason = Finding(f"too_few_{what}", parameters={"count": count, "minimum": least}, value=count)
+            rest = {what: _frame(context, table, []) for what, table in _TABLES.items() if what != "curves"}
+            verdict = Verdict("too_little_data", [reason])
+            return StageResult({"curves": curve_rows, **rest}, described, verdict, [*findings, reason])
+    names = [*(["group"] if "group" in customers.columns else []), *_features(frames["customers"])]
+    slots, copies = without_copies(customers, slots_of(customers, names, task.maximum_levels))
+    findings += [
+        Finding("same_as", slot.feature, {"level": slot.level, "other": other.feature, "other_level": other.level})
+        for slot, other in copies
+    ]
+    steps = hazard.steps_of(everybody, task.intervals)
+    ready = context.keep(
+        customers.withColumn("numbers", F.array(*(slot.value for slot in slots)).cast("array<double>"))
+    )
+    rows = context.keep(hazard.person_periods(ready, steps))
+    context.step.under_way("predicting customers that the model has not seen")
+    durations = judged_durations(everybody)
+    judgement = judge(_out_of_fold(ready, rows, steps, durations, task), everybody, durations, task.seed)
+    context.step.under_way("fitting on all customers")
+    model = hazard.fit(rows, steps, task.regularisation)
+    errors = hazard.standard_errors(rows, model)
+    present = context.keep(_present(ready, model, slots, task))
+    actions = _actions(present, task)
+    context.step.rows(n, "customers")
+    measures = [*described, *_judged_measures(judgement, n), *_value_measures(present, actions, task)]
+    return StageResult(
+        tables={
+            "curves": curve_rows,
+            "judged": _frame(context, JUDGED, _judged_rows(judgement)),
+            "effects": _frame(context, EFFECTS, _effect_rows(slots, model.coefficients, errors)),
+            "customers": present.select(*(column.name for column in CUSTOMERS.columns[:-1])),
+            "actions": actions,
+        },
+        measures=measures,
+        verdict=_verdict(judgement, n),
+        findings=findings,
+    )
+
+
+def _features(rows: DataFrame) -> list[str]:
+    return [name for name in rows.columns if name not in _DECLARED]
+
+
+def _prepared(rows: DataFrame, task: SurvivalTask, context: StageContext) -> tuple[DataFrame, list[Finding]]:
+    """Customers with whole durations, has_left as of the moment, fold, and group where the task names one."""
+    if {"duration", "has_left"} <= set(rows.columns):
+        timed = rows.withColumn("duration", F.floor("duration").cast("double"))
+    elif "started" in rows.columns:
+        timed = _timed(rows, task, context)
+    else:
+        raise ConfigurationError(
+            "customers have neither duration and has_left nor started",
+            where="frames.customers.columns",
+            hint="give duration and has_left, or started and, for those who left, ended",
+        )
+    if "group" in rows.columns:
+        timed = timed.withColumn("group", F.coalesce("group", F.lit(EMPTY)))
+        timed = _with_common_groups(timed, task.maximum_levels)
+    fold = F.pmod(F.xxhash64("customer", F.lit(f"fold {task.seed}")), F.lit(task.folds)).cast("int")
+    customers = context.keep(timed.where(F.col("duration") >= 0).withColumn("fold", fold))
+    count, distinct = customers.agg(F.count("*"), F.countDistinct("customer")).collect()[0]
+    if count == 0:
+        raise RefusedError(
+            "no customer has a duration of 0 or more",
+            where="frames.customers",
+            hint="see where and duration in the task",
+        )
+    if distinct < count:
+        raise RefusedError(
+            f"{count - distinct:,} rows name a customer that another row names",
+            where="frames.customers",
+            hint="give one row per customer, or name as `customer` what a row is, for example the contract",
+        )
+    without = timed.count() - count
+    found = [Finding("negative_durations", parameters={"rows": without}, value=without)] if without else []
+    return customers, found
+
+
+def _timed(rows: DataFrame, task: SurvivalTask, context: StageContext) -> DataFrame:
+    """Durations from moments; who leaves after the moment asked about has not left yet."""
+    as_of = F.lit(context.as_of)
+    ended = F.col("ended") if "ended" in rows.columns else F.lit(None).cast("timestamp")
+    has_left = F.coalesce(ended <= as_of, F.lit(False))
+    until = F.when(has_left, ended).otherwise(as_of)
+    months = F.months_between(until, F.col("started"), roundOff=False)
+    days = (F.unix_micros(until) - F.unix_micros("started")) / 86_400e6
+    lengths = {"day": days, "week": days / 7, "month": months, "quarter": months / 3, "year": months / 12}
+    duration = F.floor(lengths[task.period]).cast("double")
+    return rows.where(F.col("started") <= as_of).withColumns({"has_left": has_left, "duration": duration})
+
+
+def _with_common_groups(customers: DataFrame, maximum: int) -> DataFrame:
+    sizes = customers.groupBy("group").agg(F.count("*").alias("customers"))
+    common = sizes.orderBy(F.desc("customers"), "group").limit(maximum + 1).collect()
+    if len(common) <= maximum:
+        return customers
+    kept = [row.group for row in common[: maximum - 1]]
+    return customers.withColumn("group", F.when(F.col("group").isin(kept), F.col("group")).otherwise(F.lit(OTHER)))
+
+
+def _counts(customers: DataFrame, task: SurvivalTask) -> dict[str, Counts]:
+    """Counts of everybody and, in their order, of each group."""
+    group = F.col("group") if "group" in customers.columns else F.lit(ALL)
+    rows = _counted(customers, [group.alias("group"), F.col("duration")], task)
+    found = {ALL: _as_counts(rows)}
+    if "group" in customers.columns:
+        found |= {str(name): _as_counts(some) for name, some in rows.groupby("group", sort=True)}
+    return found
+
+
+def _counted(customers: DataFrame, keys: Sequence[Column], task: SurvivalTask) -> pd.DataFrame:
+    most = task.maximum_durations * (task.maximum_levels + 1) * task.folds
+    rows = (
+        customers.groupBy(*keys)
+        .agg(
+            F.count_if("has_left").cast("double").alias("left"),
+            F.count_if(~F.col("has_left")).cast("double").alias("rest"),
+        )
+        .limit(most + 1)
+        .toPandas()
+    )
+    distinct = rows["duration"].nunique()
+    if distinct > task.maximum_durations:
+        raise RefusedError(
+            f"{distinct:,} distinct durations; at most {task.maximum_durations:,} are held in memory",
+            where="frames.customers",
+            hint="count durations in a longer period",
+        )
+    return rows
+
+
+def _as_counts(rows: pd.DataFrame) -> Counts:
+    by_duration = rows.groupby("duration", sort=True)[["left", "rest"]].sum()
+    return Counts(
+        by_duration.index.to_numpy(float), by_duration["left"].to_numpy(float), by_duration["rest"].to_numpy(float)
+    )
+
+
+def _curve_rows(counts: Mapping[str, Counts], curves: Mapping[str, Curve]) -> list[tuple[object, ...]]:
+    return [
+        (name, int(duration), int(at_risk), int(left), int(censored), float(survival), _or_none(low), _or_none(high))
+        for name, one in counts.items()
+        for duration, at_risk, left, censored, survival, low, high in zip(
+            one.duration, one.at_risk, one.left, one.censored, curves[name].survival, curves[name].low,
+            curves[name].high, strict=True,
+        )
+    ]  # fmt: skip
+
+
+def _curve_measures(counts: Mapping[str, Counts], curves: Mapping[str, Curve], task: SurvivalTask) -> list[Measure]:
+    """Survival at the durations asked for, and median lifetimes; the baseline is everybody's."""
+    found = []
+    for name, curve in curves.items():
+        subject = "" if name == ALL else name
+        rows = int(counts[name].at_risk[0])
+        found.append(Measure("departures", float(counts[name].left.sum()), subject, rows=rows))
+        median, of_all = curve.median(), curves[ALL].median()
+        if median is not None:
+            found.append(Measure("median", median, subject, baseline=of_all if subject else None, rows=rows))
+        overall = curves[ALL].at(task.curve_at)[0]
+        for place, (value, low, high) in enumerate(zip(*curve.at(task.curve_at), strict=True)):
+            if task.curve_at[place] <= counts[name].duration[-1]:
+                baseline = float(overall[place]) if subject else None
+                name_of = f"survival_{task.curve_at[place]}"
+                found.append(
+                    Measure(name_of, float(value), subject, "all", _or_none(low), _or_none(high), baseline, rows)
+                )
+    return found
+
+
+def _log_rank_measures(counts: Mapping[str, Counts]) -> list[Measure]:
+    groups = [one for name, one in counts.items() if name != ALL and one.left.sum() + one.censored.sum() > 0]
+    if len(groups) < 2 or not any(one.left.any() for one in groups):
+        return []
+    test = log_rank(groups)
+    return [
+        Measure("log_rank_chi2", test.chi2, rows=int(counts[ALL].at_risk[0]), baseline=float(test.degrees)),
+        Measure("log_rank_log10_p", test.log10_p, rows=int(counts[ALL].at_risk[0])),
+    ]
+
+
+def _out_of_fold(
+    ready: DataFrame, rows: DataFrame, steps: hazard.Steps, durations: Floats, task: SurvivalTask
+) -> DataFrame:
+    """Survival at the durations as the other folds predict it: by the model, and by the curve of the group."""
+    models = {
+        fold: hazard.fit(rows.where(F.col("fold") != fold), steps, task.regularisation) for fold in range(task.folds)
+    }
+    keyed = ready if "group" in ready.columns else ready.withColumn("group", F.lit(ALL))
+    curves = _curves_of_others(keyed, durations, task)
+    predicted = hazard.with_models(keyed, models).withColumn("predicted", hazard.survival(steps, durations))
+    return predicted.join(F.broadcast(curves), ["group", "fold"])
+
+
+def _curves_of_others(keyed: DataFrame, durations: Floats, task: SurvivalTask) -> DataFrame:
+    """group, fold, curve: the group's Kaplan-Meier curve without the fold; everybody's where nobody is left of it."""
+    rows = _counted(keyed, [F.col("group"), F.col("fold"), F.col("duration")], task)
+    found = []
+    for group in sorted(rows["group"].unique()):
+        for fold in range(task.folds):
+            others = rows[rows["fold"] != fold]
+            own = others[others["group"] == group]
+            curve = kaplan_meier(_as_counts(own if len(own) else others)).at(durations)[0]
+            found.append((str(group), fold, [float(value) for value in curve]))
+    return keyed.sparkSession.createDataFrame(found, "group string, fold int, curve array<double>")
+
+
+def _present(ready: DataFrame, model: Hazard, slots: Sequence[Slot], task: SurvivalTask) -> DataFrame:
+    """Those who have not left: customer, duration, probability, value_at_risk, reasons."""
+    probability = hazard.leaves_within(model.steps, task.horizon_periods)
+    value = F.greatest(F.col("value"), F.lit(0.0)) if "value" in ready.columns else F.lit(None).cast("double")
+    folds = dict.fromkeys(range(task.folds), model)
+    return hazard.with_models(ready.where(~F.col("has_left")), folds).select(
+        "customer",
+        F.col("duration").cast("bigint").alias("duration"),
+        probability.alias("probability"),
+        (probability * value * task.value_periods).alias("value_at_risk"),
+        _reasons(slots, model.coefficients, task.reasons).alias("reasons"),
+    )
+
+
+def _reasons(slots: Sequence[Slot], coefficients: Floats, most: int) -> Column:
+    """The attributes that raise the log-odds most above those of the average customer; those that lower it are none."""
+    by_feature: dict[str, list[tuple[Slot, int, float]]] = {}
+    for place, (slot, weight) in enumerate(zip(slots, coefficients, strict=True)):
+        by_feature.setdefault(slot.feature, []).append((slot, place + 1, float(weight)))
+    structs = []
+    for feature, of_feature in by_feature.items():
+        average = sum(weight * slot.mean for slot, _, weight in of_feature)
+        total = sum((F.element_at("numbers", place) * weight for _, place, weight in of_feature), F.lit(0.0))
+        level: Column = F.lit(of_feature[0][0].reference)
+        for slot, place, _ in of_feature:
+            if slot.reference is not None:
+                level = F.when(F.element_at("numbers", place) > 0, F.lit(slot.level)).otherwise(level)
+        if of_feature[0][0].reference is None:
+            level = F.format_number(F.element_at("numbers", of_feature[0][1]), 1)
+        structs.append(
+            F.struct(
+                F.lit(feature).alias("feature"), level.alias("level"), (total - F.lit(average)).alias("contribution")
+            )
+        )
+    if not structs:
+        return F.array().cast("array<struct<feature:string,level:string,contribution:double>>")
+    raising = F.filter(F.array(*structs), lambda one: one["contribution"] > 0)
+    best_first = F.array_sort(
+        raising,
+        lambda one, other: (
+            F.when(one["contribution"] > other["contribution"], -1)
+            .when(one["contribution"] < other["contribution"], 1)
+            .otherwise(0)
+        ),
+    )
+    return F.slice(best_first, 1, most)
+
+
+def _actions(present: DataFrame, task: SurvivalTask) -> DataFrame:
+    """The list: gain above 0, best first, ties by a hash of the customer, within the budget."""
+    rescue = task.rescue
+    if rescue is None:
+        names = [column.name for column in ACTIONS.columns[:-1]]
+        empty = {"rank": F.lit(0).cast("bigint"), "arm": F.lit(""), "expected_gain": F.lit(0.0)}
+        return present.where(F.lit(False)).withColumns(empty).select(*names)
+    gain = F.col("value_at_risk") * rescue.save_rate - rescue.cost
+    best_first = Window.partitionBy(F.lit(0)).orderBy(
+        F.desc("expected_gain"), F.xxhash64("customer", F.lit(task.seed)), "customer"
+    )
+    listed = (
+        present.withColumn("expected_gain", gain)
+        .where("expected_gain > 0")
+        .withColumn("rank", F.row_number().over(best_first).cast("bigint"))
+    )
+    if rescue.budget is not None and rescue.cost > 0:
+        listed = listed.where(F.col("rank") <= int(rescue.budget / rescue.cost))
+    part = F.pmod(F.xxhash64("customer", F.lit(f"control {task.seed}")), F.lit(_PARTS))
+    is_control = part < round(rescue.control_share * _PARTS)
+    arm = F.when(is_control, F.lit("control")).otherwise(F.lit("contact"))
+    return listed.select("customer", "rank", arm.alias("arm"), "probability", "value_at_risk", "expected_gain")
+
+
+def _judged_measures(judgement: CrossValidation, rows: int) -> list[Measure]:
+    def measure(name: str, estimate: Estimate, baseline: float) -> Measure:
+        return Measure(
+            name,
+            estimate.value,
+            split="out_of_fold",
+            low=estimate.low,
+            high=estimate.high,
+            baseline=baseline,
+            rows=rows,
+        )
+
+    return [
+        measure("integrated_brier", judgement.integrated, judgement.integrated_curve.value),
+        measure("brier_gain", judgement.gain, 0.0),
+        measure("auc", judgement.mean_auc, judgement.mean_auc_curve.value),
+    ]
+
+
+def _value_measures(present: DataFrame, actions: DataFrame, task: SurvivalTask) -> list[Measure]:
+    row = present.agg(F.count("*"), F.sum("probability"), F.sum("value_at_risk")).collect()[0]
+    rows = int(row[0])
+    found = [Measure("expected_departures", row[1], str(task.horizon_periods), "present", rows=rows)]
+    if row[2] is not None:
+        found.append(Measure("value_at_risk", row[2], str(task.horizon_periods), "present", rows=rows))
+    if task.rescue is not None and row[2] is not None:
+        contacted = actions.where("arm = 'contact'")
+        count, gain = contacted.agg(F.count("*"), F.coalesce(F.sum("expected_gain"), F.lit(0.0))).collect()[0]
+        of_all = row[2] * task.rescue.save_rate - rows * task.rescue.cost
+        found.append(Measure("list_gain", gain, split="present", baseline=of_all, rows=int(count)))
+    return found
+
+
+def _judged_rows(judgement: CrossValidation) -> list[tuple[object, ...]]:
+    return [
+        (int(duration), *map(float, brier), *map(_or_none, auc))
+        for duration, brier, auc in zip(judgement.durations, judgement.brier, judgement.auc, strict=True)
+    ]
+
+
+def _effect_rows(slots: Sequence[Slot], coefficients: Floats, errors: Floats) -> list[tuple[object, ...]]:
+    return [
+        (
+            slot.feature, slot.level, float(np.exp(weight)), float(np.exp(weight - _REACH * error)),
+            float(np.exp(weight + _REACH * error)), slot.reference,
+        )
+        for slot, weight, error in zip(slots, coefficients, errors, strict=True)
+    ]  # fmt: skip
+
+
+def _verdict(judgement: CrossValidation, rows: int) -> Verdict:
+    """A gain where survival is predicted better than by the curve of the group, beyond chance."""
+    gain, integrated = judgement.gain, judgement.integrated
+    numbers = {"brier": integrated.value, "curve": judgement.integrated_curve.value}
+    is_gain = gain.low > 0
+    reason = Finding("predicts_better" if is_gain else "predicts_no_better", parameters=numbers, value=gain.value)
+    key = Measure(
+        "auc", judgement.mean_auc.value, split="out_of_fold", low=judgement.mean_auc.low, high=judgement.mean_auc.high,
+        baseline=judgement.mean_auc_curve.value, rows=rows,
+    )  # fmt: skip
+    return Verdict("gain" if is_gain else "no_gain", [reason], key)
+
+
+_TABLES = {"curves": CURVES, "judged": JUDGED, "effects": EFFECTS, "customers": CUSTOMERS, "actions": ACTIONS}
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _frame(context: StageContext, table: Table, rows: Sequence[tuple[object, ...]]) -> DataFrame:
+    """Rows as the table declares them, without run_id."""
+    ddl = ", ".join(f"`{column.name}` {column.type}" for column in table.columns if column.name != "run_id")
+    return context.spark.createDataFrame(rows, ddl)

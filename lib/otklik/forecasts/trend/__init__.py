@@ -1,0 +1,1 @@
+"""What is rising, and when something burst: products, topics, hashtags by their counts per period."""

@@ -1,0 +1,99 @@
+"""The kind `trend`: its settings, the frame it reads and the tables it writes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Text
+from otklik.task import KindTask
+
+
+class TrendTask(KindTask):
+    """What is rising, and what has burst."""
+
+    kind: Literal["trend"]
+    period: Literal["hour", "day", "week"] = Field("week", description="what events are counted in; weeks from Monday")
+    window: int = Field(12, ge=4, le=200, description="the last periods that a slope is taken over")
+    ahead: int = Field(2, ge=1, le=50, description="the last periods held out, to see whether what was rising rose on")
+    history: int = Field(24, ge=4, le=500, description="periods before one that say what would have been usual in it")
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=0.5, description="share of false alarms among what is called rising, or a burst"
+    )
+    minimum_total: int = Field(20, ge=1, description="items with fewer events are left out")
+    maximum_items: int = Field(20_000, ge=1, le=200_000, description="only so many of the most frequent items")
+    minimum_risers: int = Field(5, ge=1, description="with fewer risers before the hold-out nothing is judged")
+
+
+_RUN = Column("run_id", "STRING", "the run")
+
+ITEMS = Table(
+    "gold.<task>_items",
+    "each item: how fast it rises or falls now",
+    (
+        Column("item", "STRING", "the item"),
+        Column("total", "DOUBLE", "events in all periods"),
+        Column("level", "DOUBLE", "events per period over the window"),
+        Column("growth", "DOUBLE", "change per period as a share, shrunken towards that of all items"),
+        Column("low", "DOUBLE", "lower end of its 95 % interval"),
+        Column("high", "DOUBLE", "upper end"),
+        Column("q", "DOUBLE", "share of false alarms if everything up to this item is called rising or falling"),
+        Column("direction", "STRING", "rising | falling | steady"),
+        _RUN,
+    ),
+    key=("item",),
+)
+
+BURSTS = Table(
+    "gold.<task>_bursts",
+    "periods with far more events than the ones before would have made likely",
+    (
+        Column("item", "STRING", "the item; (all) = all together"),
+        Column("period", "TIMESTAMP", "begin of the period"),
+        Column("events", "DOUBLE", "events in it"),
+        Column("usual", "DOUBLE", "median of the periods before"),
+        Column("q", "DOUBLE", "share of false alarms if everything up to this burst is called one"),
+        Column("is_peak", "BOOLEAN", "whether it is the item's largest period"),
+        _RUN,
+    ),
+    key=("item", "period"),
+)
+
+EVENTS = Frame(
+    "events",
+    Text(en="one row per event: a purchase, a post, a mention", ru="строка — событие: покупка, публикация, упоминание"),
+    (
+        FrameColumn(
+            "item", "string", Text(en="what may rise: product, topic", ru="что может расти: товар, тема"),
+            like=("product", "topic", "hashtag", "item", "kind"),
+        ),
+        FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("date", "time", "at")),
+        FrameColumn(
+            "weight", "double", Text(en="how many events the row stands for", ru="сколько событий в строке"),
+            is_optional=True, like=("count", "quantity"),
+        ),
+    ),
+)  # fmt: skip
+
+EXAMPLE = """\
+period = "week"
+# A slope is taken over so many periods; the last ones after it are held out.
+window = 12
+ahead = 2
+"""
+
+KIND = Kind(
+    name="trend",
+    title=Text(en="Trends", ru="Тренды"),
+    summary=Text(
+        en="What is rising or falling, what burst and when, with false alarms under control.",
+        ru="Что растёт и падает, где и когда был всплеск, с контролем ложных тревог.",
+    ),
+    task=TrendTask,
+    stages=(Stage("trend", "otklik.forecasts.trend.method:run", (EVENTS,), (ITEMS, BURSTS)),),
+    section="otklik.forecasts.trend.section:section",
+    example=EXAMPLE,
+)

@@ -1,0 +1,129 @@
+"""Settings of the kind `attribution`, the rows it reads and the tables it writes. Knows no Spark."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Strict, Text
+from otklik.task import KindTask
+
+METHODS = ("last", "first", "linear", "time_decay", "markov", "shapley")
+
+
+class Proof(Strict):
+    """What an experiment says that a channel has caused, in the same period and for the same people."""
+
+    conversions: float = Field(description="conversions that would not have come without the channel")
+    low: float = Field(description="lower end of the 95 % interval")
+    high: float = Field(description="upper end")
+
+    def impossible(self) -> list[str]:
+        """An interval that does not hold its number."""
+        return [] if self.low <= self.conversions <= self.high else ["low and high must lie around conversions"]
+
+
+class AttributionTask(KindTask):
+    """Which touches came before conversions, and how they are shared out."""
+
+    kind: Literal["attribution"]
+    window_days: float = Field(30.0, gt=0, description="touches this long before a conversion still count for it")
+    half_life_days: float = Field(
+        7.0, gt=0, description="time decay: a touch this much earlier than another counts half as much"
+    )
+    minimum_conversions: int = Field(30, ge=1, description="fewer conversions after a touch are too few to share out")
+    experiments: dict[str, Proof] = Field(
+        default_factory=dict, description="channel → what an experiment says that it has caused"
+    )
+
+
+_RUN_ID = Column("run_id", "STRING", "the run")
+
+TABLES = (
+    Table(
+        "gold.<task>_channels",
+        "conversions of each channel by each rule; those without a touch stand under channel null",
+        (
+            Column("channel", "STRING", "the channel; null = conversions without a touch in the window"),
+            Column("method", "STRING", "last | first | linear | time_decay | markov | shapley"),
+            Column("conversions", "DOUBLE", "conversions given to the channel"),
+            Column("value", "DOUBLE", "value given to it; the number of conversions where they have no value"),
+            Column("share", "DOUBLE", "of all conversions"),
+            Column("touches", "BIGINT", "touches of the channel"),
+            Column("cost", "DOUBLE", "cost of all its touches; null where touches have none"),
+            Column("cost_per_conversion", "DOUBLE", "cost ÷ conversions given to it"),
+            Column("experiment", "DOUBLE", "conversions that an experiment says it has caused"),
+            Column("experiment_low", "DOUBLE", "lower end of the 95 % interval"),
+            Column("experiment_high", "DOUBLE", "upper end"),
+            _RUN_ID,
+        ),
+        key=("channel", "method", "run_id"),
+    ),
+    Table(
+        "gold.<task>_transitions",
+        "how often one touch followed another: the chain behind the Markov rule",
+        (
+            Column("origin", "STRING", "a channel, or (start)"),
+            Column("destination", "STRING", "a channel, (conversion) or (none)"),
+            Column("journeys", "BIGINT", "how often"),
+            Column("chance", "DOUBLE", "of all that leave the origin"),
+            _RUN_ID,
+        ),
+        key=("origin", "destination", "run_id"),
+    ),
+)
+
+_PATH = FrameColumn(
+    "path", "string", Text(en="whose it is: a customer", ru="чьё: клиент"),
+    is_key=True, like=("customer_id", "user_id", "visitor", "cookie", "customer", "user", "path"),
+)  # fmt: skip
+TOUCHES = Frame(
+    "touches",
+    Text(en="one row per contact with a channel", ru="одна строка на контакт с каналом"),
+    (
+        _PATH,
+        FrameColumn("channel", "string", Text(en="the channel", ru="канал"), like=("channel", "medium", "source")),
+        FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("time", "date", "moment")),
+        FrameColumn(
+            "cost", "double", Text(en="what it cost", ru="сколько стоил"),
+            is_required=False, is_optional=True, like=("cost", "spend"),
+        ),
+    ),
+)  # fmt: skip
+CONVERSIONS = Frame(
+    "conversions",
+    Text(en="one row per conversion", ru="одна строка на конверсию"),
+    (
+        _PATH,
+        FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("time", "date", "moment")),
+        FrameColumn(
+            "value", "double", Text(en="what it is worth", ru="сколько она стоит"),
+            is_required=False, is_optional=True, like=("value", "revenue", "amount"),
+        ),
+    ),
+)  # fmt: skip
+
+KIND = Kind(
+    name="attribution",
+    title=Text(en="Attribution", ru="Атрибуция"),
+    summary=Text(
+        en="Which channels stood on the way to conversions, by several rules? A description, not a proof.",
+        ru="Какие каналы встречались на пути к конверсиям, по нескольким правилам? Описание, а не доказательство.",
+    ),
+    task=AttributionTask,
+    stages=(Stage("attribution", "otklik.evidence.attribution.method:run", (TOUCHES, CONVERSIONS), TABLES),),
+    section="otklik.evidence.attribution.section:section",
+    example="""\
+# touches this long before a conversion still count for it
+window_days = 30.0
+
+# where an experiment has measured a channel, its result stands beside the rules:
+# [experiments.email]
+# conversions = 120.0
+# low = 80.0
+# high = 160.0
+""",
+)

@@ -1,0 +1,118 @@
+"""Settings of the kind `effect`, the rows it reads and the tables it writes. Knows no Spark."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Text
+from otklik.task import KindTask, Name
+
+
+class EffectTask(KindTask):
+    """The effect of a contact on those who got it and on all, from observed data."""
+
+    kind: Literal["effect"]
+    control: str = Field(min_length=1, description="name of the arm without the contact")
+    contacted: str = Field(min_length=1, description="name of the arm with the contact")
+    better: Literal["up", "down"] = Field("up", description="whether more of the outcome is better, or less")
+    placebos: list[Name] = Field(
+        default_factory=list,
+        description="columns of 1 or 0 that the contact cannot have changed, such as the same outcome before it: an "
+        "effect on one of them shows that the arms differ in what was not recorded",
+    )
+    folds: int = Field(4, ge=3, le=10, description="parts of the units; each is judged by models that did not see it")
+    log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
+    minimum_outcomes: int = Field(
+        50, ge=20, description="fewer units with, or without, the outcome in an arm are too few to learn from"
+    )
+    overlap: float = Field(0.02, gt=0, lt=0.5, description="least chance of an arm that is comparable")
+    overlap_share: float = Field(0.05, gt=0, lt=1, description="share of units below `overlap` that is tolerated")
+    imbalance: float = Field(
+        0.1, gt=0, lt=1, description="greatest standardised difference after weighting that is tolerated"
+    )
+
+    def impossible(self) -> list[str]:
+        """Two arms of one name."""
+        return ["control and contacted are the same arm"] if self.control == self.contacted else []
+
+
+_RUN_ID = Column("run_id", "STRING", "the run")
+
+TABLES = (
+    Table(
+        "gold.<task>_effects",
+        "the effect by each estimate",
+        (
+            Column("outcome", "STRING", "outcome, or a placebo"),
+            Column("estimate", "STRING", "naive | all (ATE) | contacted (ATT)"),
+            Column("value", "DOUBLE", "change of the outcome's share"),
+            Column("low", "DOUBLE", "lower end of the 95 % interval"),
+            Column("high", "DOUBLE", "upper end"),
+            _RUN_ID,
+        ),
+        key=("outcome", "estimate", "run_id"),
+    ),
+    Table(
+        "gold.<task>_balance",
+        "how much the arms differ in what was known, before and after weighting",
+        (
+            Column("feature", "STRING", "a number of the model: a column, or a level of one"),
+            Column("before", "DOUBLE", "standardised difference: contacted − control"),
+            Column("after", "DOUBLE", "the same with units weighted by 1 ÷ the chance of their arm"),
+            _RUN_ID,
+        ),
+        key=("feature", "run_id"),
+    ),
+)
+
+UNITS = Frame(
+    "units",
+    Text(
+        en="one row per unit: whether it was contacted, its outcome, and what was known before",
+        ru="одна строка на единицу: был ли контакт, исход и то, что было известно заранее",
+    ),
+    (
+        FrameColumn(
+            "unit", "string", Text(en="the unit: a customer", ru="единица: клиент"),
+            is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "id"),
+        ),
+        FrameColumn(
+            "arm", "string", Text(en="whether it was contacted", ru="был ли контакт"),
+            like=("arm", "contacted", "group", "segment", "treatment"),
+        ),
+        FrameColumn(
+            "outcome", "double", Text(en="1: the outcome has come, 0: it has not", ru="1: исход наступил, 0: нет"),
+            like=("visit", "conversion", "converted", "response", "outcome"),
+        ),
+        FrameColumn(
+            "moment", "timestamp",
+            Text(en="when it was contacted, or might have been", ru="когда контакт был или мог быть"),
+            is_required=False, is_optional=True, like=("contacted_at", "moment"),
+        ),
+    ),
+    others="any",
+)  # fmt: skip
+
+KIND = Kind(
+    name="effect",
+    title=Text(en="Effect", ru="Эффект"),
+    summary=Text(
+        en="What has a contact changed, where nobody was drawn at random?",
+        ru="Что изменил контакт, если случайного отбора не было?",
+    ),
+    task=EffectTask,
+    stages=(Stage("effect", "otklik.evidence.effect.method:run", (UNITS,), TABLES),),
+    section="otklik.evidence.effect.section:section",
+    example="""\
+# the arms without and with the contact
+control = "no"
+contacted = "yes"
+
+# columns of 1 or 0 that the contact cannot have changed, such as the same outcome before it
+placebos = []
+""",
+)

@@ -1,0 +1,249 @@
+"""Settings of the kind `experiment`, the rows it reads and the tables it writes. Knows no Spark."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Strict, Text
+from otklik.task import KindTask, Name
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Metric(Strict):
+    """One metric: a number column of the units, and what counts as better."""
+
+    type: Literal["share", "mean", "ratio", "revenue"] = Field(
+        description="share: 1 or 0 per unit; mean: a number per unit; ratio: sum of the column over sum of "
+        "`denominator`; revenue: a mean with heavy tails, shown winsorised as well"
+    )
+    denominator: Name | None = Field(None, description="of a ratio: the column that it is divided by")
+    better: Literal["up", "down"] = Field("up", description="whether more of it is better, or less")
+    role: Literal["goal", "guardrail"] = Field("goal", description="a guardrail must not get worse; it is no goal")
+    worth: Positive | None = Field(
+        None, description="smallest difference from the control group that is worth having, in the metric's own unit"
+    )
+    tolerated: float = Field(
+        0.0, ge=0, description="of a guardrail: how much worse it may get, in the metric's own unit"
+    )
+    title: Text | None = Field(None, description="what the page calls it; default: the column's name")
+
+    def impossible(self) -> list[str]:
+        """A ratio without denominator, or one elsewhere; settings of the other role."""
+        faults = {
+            "denominator: a ratio needs one, and no other type has one": (
+                (self.type == "ratio") != (self.denominator is not None)
+            ),
+            "tolerated is for guardrails": self.role == "goal" and self.tolerated > 0,
+        }
+        return [fault for fault, holds in faults.items() if holds]
+
+    @property
+    def sign(self) -> float:
+        """1 where more is better, −1 where less is."""
+        return 1.0 if self.better == "up" else -1.0
+
+    @property
+    def is_goal(self) -> bool:
+        """Whether it is a goal and no guardrail."""
+        return self.role == "goal"
+
+
+class ExperimentTask(KindTask):
+    """A randomised experiment: which arms there are, and which metrics decide."""
+
+    kind: Literal["experiment"]
+    control: str = Field(min_length=1, description="name of the arm that the others are compared with")
+    arms: dict[str, Positive] = Field(
+        min_length=2, description="every arm, the control included → its planned size, relative to the others"
+    )
+    metrics: dict[Name, Metric] = Field(
+        min_length=1, description="column of the units → what it measures; the first goal decides the verdict"
+    )
+    covariates: list[Name] = Field(
+        default_factory=list,
+        description="number columns known before the experiment began; CUPED removes what they explain of a metric",
+    )
+    decide_by: Literal["plain", "cuped"] = Field(
+        "plain", description="which estimate decides; fix it before the data come in"
+    )
+    subgroups: list[Name] = Field(
+        default_factory=list, description="columns by whose levels effects are shown, as hypotheses only"
+    )
+    winsor_quantile: float = Field(
+        0.99, gt=0.5, lt=1, description="revenue above this quantile of the positive values is cut to it"
+    )
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="false discovery rate, and 1 − confidence of intervals")
+    power: float = Field(0.8, gt=0.5, lt=1, description="of the plan: chance to show an effect that is worth having")
+    sample_ratio_alpha: float = Field(
+        0.001, gt=0, lt=0.5, description="below this p the split is not as planned, and nothing is concluded"
+    )
+    minimum_units: int = Field(100, ge=10, description="fewer units in an arm are too few to say anything")
+    planned_units: int = Field(
+        10_000, ge=100, description="units of two arms together at which always-valid intervals are tightest"
+    )
+
+    def impossible(self) -> list[str]:
+        """A control that is no arm, no goal, and columns that stand for two things."""
+        faults = {
+            "control is not one of [arms]": self.control not in self.arms,
+            "metrics: at least one must be a goal": all(metric.role == "guardrail" for metric in self.metrics.values()),
+            "decide_by = 'cuped' needs covariates": self.decide_by == "cuped" and not self.covariates,
+            "covariates cannot be metrics: what the experiment changes explains nothing": bool(
+                set(self.covariates) & set(self.metrics)
+            ),
+            "covariates and subgroups name a column twice": any(
+                len(set(names)) < len(names) for names in (self.covariates, self.subgroups)
+            ),
+        }
+        return [fault for fault, holds in faults.items() if holds]
+
+    @property
+    def goals(self) -> list[str]:
+        """The metrics that are goals, the deciding one first."""
+        return [name for name, metric in self.metrics.items() if metric.role == "goal"]
+
+    @property
+    def others(self) -> list[str]:
+        """The arms but the control."""
+        return [arm for arm in self.arms if arm != self.control]
+
+
+_RUN_ID = Column("run_id", "STRING", "the run")
+_EFFECT = (
+    Column("effect", "DOUBLE", "value of the arm − value of the control"),
+    Column("low", "DOUBLE", "lower end of the interval of confidence 1 − alpha"),
+    Column("high", "DOUBLE", "upper end"),
+    Column("always_low", "DOUBLE", "lower end of the interval that holds at every look at once"),
+    Column("always_high", "DOUBLE", "upper end"),
+    Column("units", "BIGINT", "units of both arms"),
+)
+
+TABLES = (
+    Table(
+        "gold.<task>_arms",
+        "how many units each arm has, beside the plan",
+        (
+            Column("arm", "STRING", "the arm"),
+            Column("is_control", "BOOLEAN", "whether the others are compared with it"),
+            Column("units", "BIGINT", "units in it"),
+            Column("share", "DOUBLE", "of all units"),
+            Column("planned_share", "DOUBLE", "as declared"),
+            _RUN_ID,
+        ),
+        key=("arm", "run_id"),
+    ),
+    Table(
+        "gold.<task>_effects",
+        "each metric of each arm beside the control; empty where the split is broken",
+        (
+            Column("metric", "STRING", "the metric"),
+            Column("arm", "STRING", "the arm"),
+            Column("estimate", "STRING", "plain | cuped | winsorised"),
+            Column("role", "STRING", "goal | guardrail"),
+            Column("control_value", "DOUBLE", "of the control arm"),
+            Column("arm_value", "DOUBLE", "of the arm"),
+            *_EFFECT,
+            Column("error", "DOUBLE", "standard error of the effect"),
+            Column("p_value", "DOUBLE", "two-sided: no effect at all"),
+            Column("q_value", "DOUBLE", "p after Benjamini-Hochberg over goals and arms; of the deciding estimate"),
+            Column("lift", "DOUBLE", "effect ÷ value of the control"),
+            Column("lift_low", "DOUBLE", "lower end of its interval, by the delta method"),
+            Column("lift_high", "DOUBLE", "upper end"),
+            Column("variance_reduction", "DOUBLE", "of cuped: share of the effect's variance that is gone"),
+            Column("status", "STRING", "better | worse | open | thin; of guardrails safe | harmed | open | thin"),
+            _RUN_ID,
+        ),
+        key=("metric", "arm", "estimate", "run_id"),
+    ),
+    Table(
+        "gold.<task>_subgroups",
+        "effects on the deciding metric by subgroup: hypotheses, not results",
+        (
+            Column("dimension", "STRING", "the column"),
+            Column("level", "STRING", "its level"),
+            Column("metric", "STRING", "the metric"),
+            Column("arm", "STRING", "the arm"),
+            *_EFFECT,
+            Column("differs_p", "DOUBLE", "p of Cochran's Q: levels of the column have the same effect"),
+            _RUN_ID,
+        ),
+        key=("dimension", "level", "metric", "arm", "run_id"),
+    ),
+    Table(
+        "gold.<task>_looks",
+        "the deciding metric as it stood at the end of each day; only where units have a moment",
+        (
+            Column("day", "DATE", "the day, UTC"),
+            Column("metric", "STRING", "the metric"),
+            Column("arm", "STRING", "the arm"),
+            *_EFFECT,
+            _RUN_ID,
+        ),
+        key=("day", "metric", "arm", "run_id"),
+    ),
+    Table(
+        "gold.<task>_plan",
+        "how many units the next experiment needs",
+        (
+            Column("metric", "STRING", "the metric"),
+            Column("arm", "STRING", "the arm"),
+            Column("worth", "DOUBLE", "smallest effect worth having, as declared"),
+            Column("units_needed", "BIGINT", "of both arms, to show it with the declared power"),
+            Column("units", "BIGINT", "of both arms, in this experiment"),
+            Column("detectable", "DOUBLE", "smallest effect that this many units show with the declared power"),
+            Column("days_needed", "DOUBLE", "at this experiment's pace; null where units have no moment"),
+            _RUN_ID,
+        ),
+        key=("metric", "arm", "run_id"),
+    ),
+)
+
+UNITS = Frame(
+    "units",
+    Text(
+        en="one row per unit that was assigned to an arm, with its metrics",
+        ru="одна строка на единицу, отнесённую к группе, с её показателями",
+    ),
+    (
+        FrameColumn(
+            "unit", "string", Text(en="what was assigned: a customer", ru="кого распределяли: клиент"),
+            is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "id"),
+        ),
+        FrameColumn(
+            "arm", "string", Text(en="the arm it was assigned to", ru="группа, к которой отнесена единица"),
+            like=("arm", "variant", "group", "segment", "treatment"),
+        ),
+        FrameColumn(
+            "moment", "timestamp", Text(en="when it was assigned", ru="когда отнесена"),
+            is_required=False, is_optional=True, like=("assigned", "exposed", "moment"),
+        ),
+    ),
+    others="any",
+)  # fmt: skip
+
+KIND = Kind(
+    name="experiment",
+    title=Text(en="Experiment", ru="Эксперимент"),
+    summary=Text(
+        en="What did each arm of a randomised experiment change, and how sure is that?",
+        ru="Что изменила каждая группа рандомизированного эксперимента и насколько это надёжно?",
+    ),
+    task=ExperimentTask,
+    stages=(Stage("experiment", "otklik.evidence.experiment.method:run", (UNITS,), TABLES),),
+    section="otklik.evidence.experiment.section:section",
+    example="""\
+# the arm that the others are compared with, and the planned sizes of all arms
+control = "control"
+arms = { control = 1, treatment = 1 }
+
+# the first goal decides; worth = the smallest difference from the control group that is worth having
+[metrics.converted]
+type = "share"
+worth = 0.01
+""",
+)

@@ -1,0 +1,145 @@
+"""Settings of the kind `media_mix`, the rows it reads and the tables it writes. Knows no Spark."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Text
+from otklik.task import KindTask
+
+
+class MediaMixTask(KindTask):
+    """Weekly revenue and spend on channels: what each brings, and how to split a budget."""
+
+    kind: Literal["media_mix"]
+    season_harmonics: int = Field(
+        2, ge=0, le=6, description="waves of the yearly season: 0 = none, 2 = two humps a year"
+    )
+    holdout_weeks: int = Field(26, ge=8, description="last weeks, on which the model is held against one without media")
+    minimum_weeks: int = Field(80, ge=52, description="fewer weeks are too few to tell media from season and trend")
+    replicates: int = Field(100, ge=20, le=1000, description="of the bootstrap")
+    block_weeks: int = Field(8, ge=1, le=26, description="weeks in a row that the bootstrap draws together")
+    weekly_budget: float | None = Field(
+        None, gt=0, description="what may be spent in a week; default: as much as in the last 13 weeks"
+    )
+
+
+_RUN_ID = Column("run_id", "STRING", "the run")
+
+TABLES = (
+    Table(
+        "gold.<task>_channels",
+        "what each channel has brought",
+        (
+            Column("channel", "STRING", "the channel"),
+            Column("spend", "DOUBLE", "spent in all weeks"),
+            Column("revenue", "DOUBLE", "revenue that it has brought"),
+            Column("revenue_low", "DOUBLE", "lower end of the 95 % interval"),
+            Column("revenue_high", "DOUBLE", "upper end"),
+            Column("roi", "DOUBLE", "revenue ÷ spend"),
+            Column("roi_low", "DOUBLE", "lower end of the 95 % interval"),
+            Column("roi_high", "DOUBLE", "upper end"),
+            Column("naive_roi", "DOUBLE", "by linear regression without carry-over and saturation"),
+            Column("carry_over", "DOUBLE", "share of the effective spend that stays for the next week"),
+            Column("carry_over_low", "DOUBLE", "lower end of the 95 % interval"),
+            Column("carry_over_high", "DOUBLE", "upper end"),
+            Column("half", "DOUBLE", "effective spend at which half of the effect is reached"),
+            Column("shape", "DOUBLE", "exponent of the saturation"),
+            Column("effect", "DOUBLE", "revenue that it can bring in a week at most"),
+            _RUN_ID,
+        ),
+        key=("channel", "run_id"),
+    ),
+    Table(
+        "gold.<task>_curves",
+        "revenue a week at the same spend every week, up to the greatest that was observed",
+        (
+            Column("channel", "STRING", "the channel"),
+            Column("spend", "DOUBLE", "spend a week"),
+            Column("revenue", "DOUBLE", "revenue a week"),
+            Column("low", "DOUBLE", "lower end of the 95 % interval"),
+            Column("high", "DOUBLE", "upper end"),
+            _RUN_ID,
+        ),
+        key=("channel", "spend", "run_id"),
+    ),
+    Table(
+        "gold.<task>_weeks",
+        "revenue by week, and what it is made of",
+        (
+            Column("week", "DATE", "first day of the week"),
+            Column("revenue", "DOUBLE", "as it was"),
+            Column("fitted", "DOUBLE", "as the model has it"),
+            Column("base", "DOUBLE", "without media"),
+            _RUN_ID,
+        ),
+        key=("week", "run_id"),
+    ),
+    Table(
+        "gold.<task>_budget",
+        "how to split the weekly budget inside what was observed; empty where the budget lies outside",
+        (
+            Column("channel", "STRING", "the channel"),
+            Column("spend", "DOUBLE", "a week, in the last 13 weeks"),
+            Column("planned", "DOUBLE", "a week, in the plan"),
+            Column(
+                "lowest",
+                "DOUBLE",
+                "least that the plan may spend: 10 % quantile of spend over four weeks, or the present",
+            ),
+            Column("highest", "DOUBLE", "most: the 90 % quantile, or the present"),
+            Column("marginal", "DOUBLE", "revenue of one more unit a week, now"),
+            Column("marginal_planned", "DOUBLE", "the same in the plan"),
+            _RUN_ID,
+        ),
+        key=("channel", "run_id"),
+    ),
+)
+
+WEEKS = Frame(
+    "weeks",
+    Text(
+        en="one row per week: revenue, and numbers that move it without being media",
+        ru="одна строка на неделю: выручка и числа, которые влияют на неё помимо рекламы",
+    ),
+    (
+        FrameColumn(
+            "moment", "timestamp", Text(en="first day of the week", ru="первый день недели"), like=("week", "date")
+        ),
+        FrameColumn(
+            "revenue", "double", Text(en="revenue of the week", ru="выручка недели"), like=("revenue", "sales")
+        ),
+    ),
+    others="numbers",
+)
+SPENDS = Frame(
+    "spends",
+    Text(en="one row per week and channel", ru="одна строка на неделю и канал"),
+    (
+        FrameColumn(
+            "moment", "timestamp", Text(en="first day of the week", ru="первый день недели"), like=("week", "date")
+        ),
+        FrameColumn("channel", "string", Text(en="the channel", ru="канал"), like=("channel", "medium")),
+        FrameColumn("spend", "double", Text(en="spent on it", ru="потрачено"), like=("spend", "cost")),
+    ),
+)
+
+KIND = Kind(
+    name="media_mix",
+    title=Text(en="Media mix", ru="Медиамикс"),
+    summary=Text(
+        en="What does spending on each channel bring, and how should a budget be split?",
+        ru="Что приносят затраты на каждый канал и как разделить бюджет?",
+    ),
+    task=MediaMixTask,
+    stages=(Stage("media_mix", "otklik.evidence.media_mix.method:run", (WEEKS, SPENDS), TABLES),),
+    section="otklik.evidence.media_mix.section:section",
+    example="""\
+# last weeks, on which the model is held against one without media
+holdout_weeks = 26
+""",
+)

@@ -1,0 +1,201 @@
+"""Settings of the kind `uplift`, the rows it reads and the tables it writes. Knows no Spark."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import Column, Table
+from otklik.settings import Strict, Text
+from otklik.task import KindTask, Name
+
+Learner = Literal["t", "s", "x", "dr", "class"]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Payoff(Strict):
+    """What a contact costs and an outcome is worth; without this table arms are compared by their effect alone."""
+
+    value: float = Field(gt=0, description="worth of one unit with the outcome")
+    cost: float = Field(ge=0, description="of one contact, in the same currency")
+    costs: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict, description="arm → cost of its contact, where arms differ"
+    )
+    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+
+    @field_validator("currency", mode="before")
+    @classmethod
+    def _in_both_languages(cls, currency: object) -> object:
+        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
+
+    def cost_of(self, arm: str) -> float:
+        """Cost of a contact of an arm."""
+        return self.costs.get(arm, self.cost)
+
+
+class UpliftTask(KindTask):
+    """Whom to contact, learnt from units that were assigned to arms."""
+
+    kind: Literal["uplift"]
+    control: str = Field(min_length=1, description="name of the arm without a contact")
+    arms: dict[str, Positive] = Field(
+        min_length=2, description="every arm, the control included → its planned size, relative to the others"
+    )
+    assignment: Literal["random", "observed"] = Field(
+        "random",
+        description="random: units were drawn in the planned sizes; observed: the chance of each arm is estimated from "
+        "the features, and what was not observed may bias the answer",
+    )
+    learners: list[Learner] = Field(
+        ["t", "s", "x", "dr", "class"],
+        min_length=1,
+        description="t: a model per arm; s: one model with interactions; x: X-learner; dr: doubly robust; class: "
+        "transformed outcome",
+    )
+    decide_by: Learner = Field("t", description="the learner whose effects make the list; the others stand beside it")
+    payoff: Payoff | None = Field(None, description="what a contact costs and an outcome is worth")
+    control_share: float = Field(0.1, ge=0, lt=1, description="share of the list that is held back as control")
+    campaign: Name = Field("campaign", description="name of the next campaign; another one holds back others")
+    folds: int = Field(4, ge=3, le=10, description="parts of the units; each is judged by models that did not see it")
+    log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
+    minimum_outcomes: int = Field(
+        50, ge=20, description="fewer units with, or without, the outcome in an arm are too few to learn from"
+    )
+    sample_ratio_alpha: float = Field(
+        0.001, gt=0, lt=0.5, description="of a random assignment: below this p the split is not as planned"
+    )
+    overlap: float = Field(
+        0.02, gt=0, lt=0.5, description="of an observed assignment: least chance of an arm that is comparable"
+    )
+    overlap_share: float = Field(
+        0.05, gt=0, lt=1, description="of an observed assignment: share of units below `overlap` that is tolerated"
+    )
+
+    def impossible(self) -> list[str]:
+        """A control that is no arm, a deciding learner that is not fitted, costs of other arms."""
+        unknown = sorted(set(self.payoff.costs) - set(self.others)) if self.payoff else []
+        faults = {
+            "control is not one of [arms]": self.control not in self.arms,
+            "decide_by is not one of learners": self.decide_by not in self.learners,
+            f"payoff.costs names {', '.join(unknown)}: no arm with a contact": bool(unknown),
+        }
+        return [fault for fault, holds in faults.items() if holds]
+
+    @property
+    def others(self) -> list[str]:
+        """The arms but the control."""
+        return [arm for arm in self.arms if arm != self.control]
+
+
+_RUN_ID = Column("run_id", "STRING", "the run")
+
+TABLES = (
+    Table(
+        "gold.<task>_list",
+        "what to do with each unit in the next campaign",
+        (
+            Column("unit", "STRING", "the unit"),
+            Column("action", "STRING", "contact | control (held back) | leave"),
+            Column("arm", "STRING", "with what to contact it; null = leave alone"),
+            Column("effect", "DOUBLE", "expected change of the outcome's chance, by a model that did not see the unit"),
+            Column("expected_gain", "DOUBLE", "effect × value − cost; without [payoff] the effect"),
+            _RUN_ID,
+        ),
+        key=("unit", "run_id"),
+    ),
+    Table(
+        "gold.<task>_deciles",
+        "units from the greatest expected effect to the least, and the effect that was seen",
+        (
+            Column("arm", "STRING", "the arm, against the control"),
+            Column("decile", "INT", "1 = greatest expected effect"),
+            Column("units", "BIGINT", "units of the arm and the control"),
+            Column("expected", "DOUBLE", "mean effect by the model"),
+            Column("effect", "DOUBLE", "outcome share of the arm − that of the control"),
+            Column("low", "DOUBLE", "lower end of the 95 % interval"),
+            Column("high", "DOUBLE", "upper end"),
+            _RUN_ID,
+        ),
+        key=("arm", "decile", "run_id"),
+    ),
+    Table(
+        "gold.<task>_curves",
+        "Qini curves: outcomes won by contacting the best so many",
+        (
+            Column("arm", "STRING", "the arm, against the control"),
+            Column("score", "STRING", "a learner, or response: the chance of the outcome after a contact"),
+            Column("share", "DOUBLE", "share of the units contacted"),
+            Column("gain", "DOUBLE", "outcomes won, per unit of the arm"),
+            _RUN_ID,
+        ),
+        key=("arm", "score", "share", "run_id"),
+    ),
+    Table(
+        "gold.<task>_policies",
+        "what each rule would bring per unit, beside contacting nobody",
+        (
+            Column("policy", "STRING", "list | response | all <arm>"),
+            Column("contacted", "DOUBLE", "share of the units that it contacts"),
+            Column("value", "DOUBLE", "per unit, doubly robust"),
+            Column("low", "DOUBLE", "lower end of the 95 % interval"),
+            Column("high", "DOUBLE", "upper end"),
+            Column("value_ipw", "DOUBLE", "per unit, by inverse propensity alone"),
+            Column("list_better_by", "DOUBLE", "value of the list − value of this rule"),
+            Column("better_low", "DOUBLE", "lower end of its 95 % interval"),
+            Column("better_high", "DOUBLE", "upper end"),
+            _RUN_ID,
+        ),
+        key=("policy", "run_id"),
+    ),
+)
+
+UNITS = Frame(
+    "units",
+    Text(
+        en="one row per unit that was assigned to an arm: its outcome and what was known before",
+        ru="одна строка на единицу, отнесённую к группе: исход и то, что было известно заранее",
+    ),
+    (
+        FrameColumn(
+            "unit", "string", Text(en="what was assigned: a customer", ru="кого распределяли: клиент"),
+            is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "id"),
+        ),
+        FrameColumn(
+            "arm", "string", Text(en="the arm it was assigned to", ru="группа, к которой отнесена единица"),
+            like=("arm", "variant", "group", "segment", "treatment"),
+        ),
+        FrameColumn(
+            "outcome", "double", Text(en="1: the outcome has come, 0: it has not", ru="1: исход наступил, 0: нет"),
+            like=("visit", "conversion", "converted", "response", "outcome"),
+        ),
+        FrameColumn(
+            "moment", "timestamp", Text(en="when it was assigned", ru="когда отнесена"),
+            is_required=False, is_optional=True, like=("assigned", "exposed", "moment"),
+        ),
+    ),
+    others="any",
+)  # fmt: skip
+
+KIND = Kind(
+    name="uplift",
+    title=Text(en="Uplift", ru="Аплифт"),
+    summary=Text(
+        en="Whom does a contact change, and does choosing them pay?",
+        ru="На кого контакт влияет и окупается ли такой выбор?",
+    ),
+    task=UpliftTask,
+    stages=(Stage("uplift", "otklik.evidence.uplift.method:run", (UNITS,), TABLES),),
+    section="otklik.evidence.uplift.section:section",
+    example="""\
+# the arm without a contact, and the planned sizes of all arms
+control = "control"
+arms = { control = 1, treatment = 1 }
+
+# what a contact costs and an outcome is worth
+[payoff]
+value = 10.0
+cost = 1.0
+""",
+)

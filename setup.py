@@ -22,7 +22,7 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "lib"},
     packages=find_packages("lib"),
-    package_data={"otklik": ["py.typed", "features/sql/*.sql", "report/*.html", "report/*.css"]},
+    package_data={"otklik": ["py.typed", "features/sql/*.sql", "*/*/sql/*.sql", "page/*.html", "page/*.css"]},
     data_files=travelling("jobs", "*.py") + travelling("conf", "**/*.*"),
     install_requires=[
         "pandas>=2.2,<3",
@@ -32,6 +32,7 @@ setup(
         "pydantic>=2.10,<3",
         "jinja2>=3.1.6,<4",
         "scikit-learn>=1.6,<2",
+        "scipy>=1.14,<2",
         "tzdata>=2025.1",
         "psutil>=6.1,<8",
         "packaging>=24",
@@ -44,6 +45,13 @@ setup(
         "connect": ["pyspark[connect]==4.1.4"],
         # MLflow's client, with what a store in a file of SQLite needs: where MLFLOW_TRACKING_URI is set.
         "mlflow": ["mlflow-skinny>=3.5,<4", "sqlalchemy>=2,<3", "alembic>=1.13,<2"],
+        # Gradient boosting beside MLlib's models, without the libraries for graphics cards; there is none for macOS.
+        "boost": [
+            "xgboost-cpu>=3,<4; platform_system != 'Darwin'",
+            "xgboost>=3,<4; platform_system == 'Darwin'",
+        ],
+        # Forecasts of many series.
+        "forecast": ["statsforecast>=2,<3"],
         "dev": [
             "pytest>=8.3,<10",
             # Tests in two processes: one alone leaves a quarter of two cores idle, as Spark plans on one thread.
@@ -57,6 +65,10 @@ setup(
             "playwright>=1.49,<2",
             "pre-commit>=4,<5",
             "pip-audit>=2.9,<3",
+            # What our results are held against.
+            "statsmodels>=0.14,<1",
+            "lifelines>=0.30,<1",
+            "mlxtend>=0.23,<1",
             # Others who read our tables.
             "deltalake>=1,<2",
             "duckdb>=2,<3",

@@ -16,6 +16,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 PINNED = Path(__file__).with_name("requirements.txt")
 #: Licences that let anyone use and pass on what they cover; MPL asks only for changes to its own files.
 ALLOWED = re.compile(
@@ -27,7 +29,9 @@ PATIENCE = 120
 
 def main() -> int:
     """Print a line per package and what was not checked; returns the exit code."""
-    names = re.findall(r"^([A-Za-z0-9._-]+)==", PINNED.read_text(encoding="utf-8"), re.MULTILINE)
+    lines = re.findall(r"^[A-Za-z0-9._-]+==.*", PINNED.read_text(encoding="utf-8"), re.MULTILINE)
+    pinned = [Requirement(line) for line in lines]
+    names = [one.name for one in pinned if one.marker is None or one.marker.evaluate()]
     licences = {name: licence_of(name) for name in names}
     for name, licence in licences.items():
         sys.stdout.write(f"{name:<24} {licence}\n")
@@ -74,8 +78,8 @@ def known_holes() -> bool:
         _not_checked(f"{len(skipped)} of {len(packages)} packages, unknown to the service: {', '.join(skipped[:5])} …")
     holes = [(package, hole) for package in packages for hole in package.get("vulns", [])]
     for package, hole in holes:
-        cure = ", ".join(hole["fix_versions"]) or "none yet"
-        sys.stdout.write(f"known hole: {package['name']} {package['version']}: {hole['id']}, mended in {cure}\n")
+        hint = ", ".join(hole["fix_versions"]) or "none yet"
+        sys.stdout.write(f"known hole: {package['name']} {package['version']}: {hole['id']}, mended in {hint}\n")
     return bool(holes)
 
 

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from otklik import session
 from otklik.environment import read_properties
-from otklik.home import find_home
+from otklik.project_files import find_project
 
 #: Seconds that Java may take to write the archive after the work.
 PATIENCE = 300
@@ -43,7 +43,7 @@ def main() -> None:
 
 def work(folder: Path, archive: Path) -> list[int]:
     """Some of what every command does, in a session that keeps its classes; returns the numbers of its JVM."""
-    properties = read_properties(find_home(None).spark_properties("local"))
+    properties = read_properties(find_project(None).spark_properties("local"))
     properties |= {
         "spark.driver.memory": "1g",
         "spark.local.dir": f"{folder}/spark",

@@ -135,9 +135,9 @@ def spark_session(folder: Path, cores: int, heap: str, event_log: bool = False) 
     # The process of a peer is to hold the peer only.
     from otklik import session  # noqa: PLC0415
     from otklik.environment import read_properties  # noqa: PLC0415
-    from otklik.home import find_home  # noqa: PLC0415
+    from otklik.project_files import find_project  # noqa: PLC0415
 
-    home = find_home(None)
+    home = find_project(None)
     java = "spark.driver.extraJavaOptions"
     properties = read_properties(home.spark_properties("local"))
     quiet = (home.path / "conf" / "spark" / "log4j2.properties").as_uri()

@@ -19,7 +19,6 @@ from scripts.benchmarks.inputs.places import CONF, WORLD, WORLD_TASK
 from scripts.benchmarks.work import FOREST, LOGISTIC, SEED, TREE, Case, Outcome, Repetition, Work, said
 
 from otklik.decisions.audience import with_rank
-from otklik.home import find_home
 from otklik.lake.store import Lake
 from otklik.lake.tables import SCORES
 from otklik.models.calibrate import Calibrator
@@ -28,9 +27,10 @@ from otklik.models.prepare import Feature, Preparation, Rules
 from otklik.models.registry import ServingModel
 from otklik.models.scoring import with_scores
 from otklik.models.split import Plan
-from otklik.models.training import WITHOUT, Contender, fit_on_all, laid_out, preparation_of, with_row_hash
+from otklik.models.training import WITHOUT, Candidate, fit_on_all, laid_out, preparation_of, with_row_hash
 from otklik.models.zoo import Setting, with_prediction
 from otklik.progress import Progress
+from otklik.project_files import find_project
 from otklik.session import without_stage_code
 from otklik.steps.context import Job, Options
 from otklik.steps.features import build_features
@@ -63,7 +63,7 @@ def job_on(lake: Lake, scratch: Path, **names: Any) -> Job:
     return Job(
         options=Options(names, None, {}, "en"),
         lake=lake,
-        home=find_home(None),
+        home=find_project(None),
         progress=Progress(sys.stderr, time.monotonic, is_live=False),
         clock=lambda: datetime.now(UTC),
         # Of people who are made up.
@@ -195,7 +195,7 @@ def _trained(spark: SparkSession, file: Path, models: list[tuple[str, Setting]])
     with without_stage_code(spark):
         for model, setting in models:
             with outcome.part(model):
-                contender = Contender(model, WITHOUT, (setting,))
+                contender = Candidate(model, WITHOUT, (setting,))
                 learnt_from = prepared.where(_PLAN.training_part)
                 fitted = fit_on_all(
                     learnt_from, contender, {"features_per_split": "sqrt", "elastic_net": 0.0, **setting}, SEED
@@ -217,7 +217,7 @@ def _serving(spark: SparkSession, file: Path) -> ServingModel:
     """A logistic regression on a few rows in the form that serves."""
     preparation, prepared = _prepared(spark, file)
     setting = {**LOGISTIC, "elastic_net": 0.0}
-    fitted: Any = fit_on_all(prepared, Contender("logistic_regression", WITHOUT, (setting,)), setting, SEED)
+    fitted: Any = fit_on_all(prepared, Candidate("logistic_regression", WITHOUT, (setting,)), setting, SEED)
     numbers = prepared.select(vector_to_array(F.col(WITHOUT)).alias("numbers")).toPandas()["numbers"]
     slots = preparation.only(with_leaks=False)
     model = from_logistic(

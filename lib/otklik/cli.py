@@ -731,9 +731,9 @@ def _require_java() -> None:
     Raises:
         SurroundingsError: if there is none, or another version.
     """
-    record_failure = Path(sys.prefix) / "java-home"
-    if "JAVA_HOME" not in os.environ and record_failure.is_file():
-        os.environ["JAVA_HOME"] = record_failure.read_text(encoding="utf-8").strip()
+    by_setup = Path(sys.prefix) / "java-home"
+    if "JAVA_HOME" not in os.environ and by_setup.is_file():
+        os.environ["JAVA_HOME"] = by_setup.read_text(encoding="utf-8").strip()
     if "JAVA_HOME" not in os.environ:
         _require_java_on_path()
         return

@@ -66,6 +66,10 @@ class Table:
         return replace(self, name=start + name + end, columns=columns + self.columns, **changes)  # type: ignore[arg-type]
 
 
+#: The last column of every table of a kind; the runner fills it.
+RUN_ID = Column("run_id", "STRING", "the run")
+
+
 def _columns(*rows: str) -> tuple[Column, ...]:
     """Columns from lines `name TYPE meaning`; a type has no blanks."""
     return tuple(Column(*[*row.split(maxsplit=2), ""][:3]) for row in rows)

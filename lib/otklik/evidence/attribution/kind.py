@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask
 
@@ -40,8 +40,6 @@ class AttributionTask(KindTask):
     )
 
 
-_RUN_ID = Column("run_id", "STRING", "the run")
-
 TABLES = (
     Table(
         "gold.<task>_channels",
@@ -58,7 +56,7 @@ TABLES = (
             Column("experiment", "DOUBLE", "conversions that an experiment says it has caused"),
             Column("experiment_low", "DOUBLE", "lower end of the 95 % interval"),
             Column("experiment_high", "DOUBLE", "upper end"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("channel", "method", "run_id"),
     ),
@@ -70,7 +68,7 @@ TABLES = (
             Column("destination", "STRING", "a channel, (conversion) or (none)"),
             Column("journeys", "BIGINT", "how often"),
             Column("chance", "DOUBLE", "of all that leave the origin"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("origin", "destination", "run_id"),
     ),

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask, Name
 
@@ -40,8 +40,6 @@ class EffectTask(KindTask):
         return ["control and contacted are the same arm"] if self.control == self.contacted else []
 
 
-_RUN_ID = Column("run_id", "STRING", "the run")
-
 TABLES = (
     Table(
         "gold.<task>_effects",
@@ -52,7 +50,7 @@ TABLES = (
             Column("value", "DOUBLE", "change of the outcome's share"),
             Column("low", "DOUBLE", "lower end of the 95 % interval"),
             Column("high", "DOUBLE", "upper end"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("outcome", "estimate", "run_id"),
     ),
@@ -63,7 +61,7 @@ TABLES = (
             Column("feature", "STRING", "a number of the model: a column, or a level of one"),
             Column("before", "DOUBLE", "standardised difference: contacted − control"),
             Column("after", "DOUBLE", "the same with units weighted by 1 ÷ the chance of their arm"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("feature", "run_id"),
     ),

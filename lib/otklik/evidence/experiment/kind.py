@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask, Name
 
@@ -113,7 +113,6 @@ class ExperimentTask(KindTask):
         return [arm for arm in self.arms if arm != self.control]
 
 
-_RUN_ID = Column("run_id", "STRING", "the run")
 _EFFECT = (
     Column("effect", "DOUBLE", "value of the arm − value of the control"),
     Column("low", "DOUBLE", "lower end of the interval of confidence 1 − alpha"),
@@ -133,7 +132,7 @@ TABLES = (
             Column("units", "BIGINT", "units in it"),
             Column("share", "DOUBLE", "of all units"),
             Column("planned_share", "DOUBLE", "as declared"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("arm", "run_id"),
     ),
@@ -156,7 +155,7 @@ TABLES = (
             Column("lift_high", "DOUBLE", "upper end"),
             Column("variance_reduction", "DOUBLE", "of cuped: share of the effect's variance that is gone"),
             Column("status", "STRING", "better | worse | open | thin; of guardrails safe | harmed | open | thin"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("metric", "arm", "estimate", "run_id"),
     ),
@@ -170,7 +169,7 @@ TABLES = (
             Column("arm", "STRING", "the arm"),
             *_EFFECT,
             Column("differs_p", "DOUBLE", "p of Cochran's Q: levels of the column have the same effect"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("dimension", "level", "metric", "arm", "run_id"),
     ),
@@ -182,7 +181,7 @@ TABLES = (
             Column("metric", "STRING", "the metric"),
             Column("arm", "STRING", "the arm"),
             *_EFFECT,
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("day", "metric", "arm", "run_id"),
     ),
@@ -197,7 +196,7 @@ TABLES = (
             Column("units", "BIGINT", "of both arms, in this experiment"),
             Column("detectable", "DOUBLE", "smallest effect that this many units show with the declared power"),
             Column("days_needed", "DOUBLE", "at this experiment's pace; null where units have no moment"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("metric", "arm", "run_id"),
     ),

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -27,8 +27,6 @@ class MediaMixTask(KindTask):
         None, gt=0, description="what may be spent in a week; default: as much as in the last 13 weeks"
     )
 
-
-_RUN_ID = Column("run_id", "STRING", "the run")
 
 TABLES = (
     Table(
@@ -50,7 +48,7 @@ TABLES = (
             Column("half", "DOUBLE", "effective spend at which half of the effect is reached"),
             Column("shape", "DOUBLE", "exponent of the saturation"),
             Column("effect", "DOUBLE", "revenue that it can bring in a week at most"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("channel", "run_id"),
     ),
@@ -63,7 +61,7 @@ TABLES = (
             Column("revenue", "DOUBLE", "revenue a week"),
             Column("low", "DOUBLE", "lower end of the 95 % interval"),
             Column("high", "DOUBLE", "upper end"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("channel", "spend", "run_id"),
     ),
@@ -75,7 +73,7 @@ TABLES = (
             Column("revenue", "DOUBLE", "as it was"),
             Column("fitted", "DOUBLE", "as the model has it"),
             Column("base", "DOUBLE", "without media"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("week", "run_id"),
     ),
@@ -94,7 +92,7 @@ TABLES = (
             Column("highest", "DOUBLE", "most: the 90 % quantile, or the present"),
             Column("marginal", "DOUBLE", "revenue of one more unit a week, now"),
             Column("marginal_planned", "DOUBLE", "the same in the plan"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("channel", "run_id"),
     ),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask, Name
 
@@ -89,8 +89,6 @@ class UpliftTask(KindTask):
         return [arm for arm in self.arms if arm != self.control]
 
 
-_RUN_ID = Column("run_id", "STRING", "the run")
-
 TABLES = (
     Table(
         "gold.<task>_list",
@@ -101,7 +99,7 @@ TABLES = (
             Column("arm", "STRING", "with what to contact it; null = leave alone"),
             Column("effect", "DOUBLE", "expected change of the outcome's chance, by a model that did not see the unit"),
             Column("expected_gain", "DOUBLE", "effect × value − cost; without [payoff] the effect"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("unit", "run_id"),
     ),
@@ -116,7 +114,7 @@ TABLES = (
             Column("effect", "DOUBLE", "outcome share of the arm − that of the control"),
             Column("low", "DOUBLE", "lower end of the 95 % interval"),
             Column("high", "DOUBLE", "upper end"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("arm", "decile", "run_id"),
     ),
@@ -128,7 +126,7 @@ TABLES = (
             Column("score", "STRING", "a learner, or response: the chance of the outcome after a contact"),
             Column("share", "DOUBLE", "share of the units contacted"),
             Column("gain", "DOUBLE", "outcomes won, per unit of the arm"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("arm", "score", "share", "run_id"),
     ),
@@ -145,7 +143,7 @@ TABLES = (
             Column("list_better_by", "DOUBLE", "value of the list − value of this rule"),
             Column("better_low", "DOUBLE", "lower end of its 95 % interval"),
             Column("better_high", "DOUBLE", "upper end"),
-            _RUN_ID,
+            RUN_ID,
         ),
         key=("policy", "run_id"),
     ),

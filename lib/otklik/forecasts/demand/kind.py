@@ -8,7 +8,7 @@ from pydantic import Field
 
 from otklik.forecasts.demand.names import ModelName
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -55,8 +55,6 @@ class DemandTask(KindTask):
         return self.season_periods or _SEASONS[self.period]
 
 
-_RUN = Column("run_id", "STRING", "the run")
-
 SERIES = Table(
     "gold.<task>_series",
     "each series: whether it can be forecast, by which method, and how good that was in the hold-out",
@@ -73,7 +71,7 @@ SERIES = Table(
         Column("mase", "DOUBLE", "mean absolute error in the hold-out over the mean change per period before"),
         Column("naive_mase", "DOUBLE", "the same if the last value had gone on"),
         Column("rmsse", "DOUBLE", "the same of squared errors, as a root"),
-        _RUN,
+        RUN_ID,
     ),
     key=("series",),
 )
@@ -88,7 +86,7 @@ FORECASTS = Table(
         Column("quantity", "DOUBLE", "the forecast"),
         Column("low", "DOUBLE", "10 % quantile: in one period of ten less is sold"),
         Column("high", "DOUBLE", "90 % quantile"),
-        _RUN,
+        RUN_ID,
     ),
     key=("series", "period"),
 )
@@ -105,7 +103,7 @@ HOLDOUT = Table(
         Column("high", "DOUBLE", "90 % quantile"),
         Column("actual", "DOUBLE", "what was sold"),
         Column("naive", "DOUBLE", "the last value before the hold-out"),
-        _RUN,
+        RUN_ID,
     ),
     key=("series", "period"),
 )
@@ -118,7 +116,7 @@ MODELS = Table(
         Column("mase", "DOUBLE", "mean over series"),
         Column("rmsse", "DOUBLE", "mean over series"),
         Column("chosen", "BIGINT", "series whose hold-out it was chosen to forecast, without having seen it"),
-        _RUN,
+        RUN_ID,
     ),
     key=("model",),
 )

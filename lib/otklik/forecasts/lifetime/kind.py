@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -63,8 +63,6 @@ class LifetimeTask(KindTask):
         return _DAYS_OF_UNIT[self.time_unit]
 
 
-_RUN = Column("run_id", "STRING", "the run")
-
 CUSTOMERS = Table(
     "gold.<task>_customers",
     "each customer's history, the chance of still being a customer and the expected amount of a purchase",
@@ -77,7 +75,7 @@ CUSTOMERS = Table(
             "probability_alive", "DOUBLE", "chance of still being a customer; null where drop-out is not identified"
         ),
         Column("expected_amount", "DOUBLE", "expected amount of a purchase day; null without amounts"),
-        _RUN,
+        RUN_ID,
     ),
     key=("customer",),
     constraints={"alive_is_a_probability": "coalesce(probability_alive BETWEEN 0 AND 1, true)"},
@@ -91,7 +89,7 @@ FORECASTS = Table(
         Column("horizon_days", "INT", "days ahead of the moment"),
         Column("expected_purchases", "DOUBLE", "expected days with a purchase"),
         Column("expected_value", "DOUBLE", "expected purchases × expected amount × margin; null without amounts"),
-        _RUN,
+        RUN_ID,
     ),
     key=("customer", "horizon_days"),
     constraints={"purchases_are_not_negative": "expected_purchases >= 0"},
@@ -109,7 +107,7 @@ PARAMETERS = Table(
         Column("high", "DOUBLE", "upper end"),
         Column("log_likelihood", "DOUBLE", "of the model, natural logarithm, times in the task's unit"),
         Column("is_used", "BOOLEAN", "whether forecasts are this model's"),
-        _RUN,
+        RUN_ID,
     ),
     key=("part", "model", "parameter"),
 )
@@ -127,7 +125,7 @@ DECILES = Table(
         Column("low", "DOUBLE", "lower end of the 95 % interval of actual"),
         Column("high", "DOUBLE", "upper end"),
         Column("naive", "DOUBLE", "mean purchases if each customer went on at the rate so far"),
-        _RUN,
+        RUN_ID,
     ),
     key=("decile",),
 )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -81,7 +81,7 @@ RECOMMENDATIONS = Table(
             "what counts most in the score: bought_before | bought_with | similar_customers | popular",
         ),
         Column("because", "STRING", "with bought_with: the customer's item that it is most similar to"),
-        Column("run_id", "STRING", "the run"),
+        RUN_ID,
     ),
     key=("customer", "rank"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -27,8 +27,6 @@ class SeasonTask(KindTask):
     maximum_groups: int = Field(20, ge=1, le=200, description="only so many of the largest groups")
 
 
-_RUN = Column("run_id", "STRING", "the run")
-
 INDICES = Table(
     "gold.<task>_indices",
     "how much more or less is bought at each hour, weekday, month and on holidays",
@@ -39,7 +37,7 @@ INDICES = Table(
         Column("index", "DOUBLE", "1 = as much as on average; of price: the elasticity"),
         Column("low", "DOUBLE", "lower end of the 95 % interval"),
         Column("high", "DOUBLE", "upper end"),
-        _RUN,
+        RUN_ID,
     ),
     key=("group", "part", "level"),
 )
@@ -54,7 +52,7 @@ HOLDOUT = Table(
         Column("seasonal", "DOUBLE", "level of the days before × indices"),
         Column("last_week", "DOUBLE", "the same weekday of the last week before the hold-out"),
         Column("level", "DOUBLE", "mean of the days before: no season"),
-        _RUN,
+        RUN_ID,
     ),
     key=("group", "day"),
 )

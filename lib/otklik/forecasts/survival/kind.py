@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask
 
@@ -57,8 +57,6 @@ class SurvivalTask(KindTask):
         return [] if is_rising else ["curve_at: durations must rise, from 0 on"]
 
 
-_RUN = Column("run_id", "STRING", "the run")
-
 CURVES = Table(
     "gold.<task>_curves",
     "Kaplan-Meier curves of all customers and of each group",
@@ -71,7 +69,7 @@ CURVES = Table(
         Column("survival", "DOUBLE", "share that has not left up to and including it"),
         Column("low", "DOUBLE", "lower end of the 95 % interval; null where survival is 0 or 1"),
         Column("high", "DOUBLE", "upper end"),
-        _RUN,
+        RUN_ID,
     ),
     key=("group", "duration"),
 )
@@ -85,7 +83,7 @@ JUDGED = Table(
         Column("brier_curve", "DOUBLE", "the same of the Kaplan-Meier curve of the customer's group"),
         Column("auc", "DOUBLE", "chance that who has left by then had the lower predicted survival than who has not"),
         Column("auc_curve", "DOUBLE", "the same by the Kaplan-Meier curve of the customer's group"),
-        _RUN,
+        RUN_ID,
     ),
     key=("duration",),
 )
@@ -100,7 +98,7 @@ EFFECTS = Table(
         Column("low", "DOUBLE", "lower end of the 95 % interval"),
         Column("high", "DOUBLE", "upper end"),
         Column("reference", "STRING", "the level it is compared with; null for numbers"),
-        _RUN,
+        RUN_ID,
     ),
     key=("feature", "level"),
 )
@@ -118,7 +116,7 @@ CUSTOMERS = Table(
             "ARRAY<STRUCT<feature:STRING,level:STRING,contribution:DOUBLE>>",
             "what raises the log-odds of leaving most, against the average customer",
         ),
-        _RUN,
+        RUN_ID,
     ),
     key=("customer",),
     constraints={"probability_is_one": "probability BETWEEN 0 AND 1"},
@@ -134,7 +132,7 @@ ACTIONS = Table(
         Column("probability", "DOUBLE", "chance of leaving within the horizon"),
         Column("value_at_risk", "DOUBLE", "what is lost if the customer leaves × probability"),
         Column("expected_gain", "DOUBLE", "value at risk × save rate − cost"),
-        _RUN,
+        RUN_ID,
     ),
     key=("customer",),
     constraints={"arm_is_known": "arm IN ('contact', 'control')"},

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -28,8 +28,6 @@ class TrendTask(KindTask):
     minimum_risers: int = Field(5, ge=1, description="with fewer risers before the hold-out nothing is judged")
 
 
-_RUN = Column("run_id", "STRING", "the run")
-
 ITEMS = Table(
     "gold.<task>_items",
     "each item: how fast it rises or falls now",
@@ -42,7 +40,7 @@ ITEMS = Table(
         Column("high", "DOUBLE", "upper end"),
         Column("q", "DOUBLE", "share of false alarms if everything up to this item is called rising or falling"),
         Column("direction", "STRING", "rising | falling | steady"),
-        _RUN,
+        RUN_ID,
     ),
     key=("item",),
 )
@@ -57,7 +55,7 @@ BURSTS = Table(
         Column("usual", "DOUBLE", "median of the periods before"),
         Column("q", "DOUBLE", "share of false alarms if everything up to this burst is called one"),
         Column("is_peak", "BOOLEAN", "whether it is the item's largest period"),
-        _RUN,
+        RUN_ID,
     ),
     key=("item", "period"),
 )

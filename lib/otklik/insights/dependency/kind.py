@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask, Name
 
@@ -51,7 +51,6 @@ _CUSTOMERS = Frame(
     others="any",
 )
 
-_RUN = Column("run_id", "STRING", "the run")
 
 DEPENDENCIES = Table(
     "gold.<task>_dependencies",
@@ -80,7 +79,7 @@ DEPENDENCIES = Table(
         Column("p_given", "DOUBLE", "Cochran-Mantel-Haenszel test of general association"),
         Column("q_given", "DOUBLE", "the same after Benjamini-Hochberg over all pairs"),
         Column("is_significant_given", "BOOLEAN", "whether that is within the false-discovery rate"),
-        _RUN,
+        RUN_ID,
     ),
     key=("property", "outcome"),
 )
@@ -99,7 +98,7 @@ PROFILES = Table(
         Column("low", "DOUBLE", "lower end of its 95 % interval"),
         Column("high", "DOUBLE", "upper end"),
         Column("overall", "DOUBLE", "the same of all customers"),
-        _RUN,
+        RUN_ID,
     ),
     key=("property", "place", "outcome", "outcome_level"),
 )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask, Name
 
@@ -44,7 +44,6 @@ _CUSTOMERS = Frame(
     others="numbers",
 )
 
-_RUN = Column("run_id", "STRING", "the run")
 
 EIGENVALUES = Table(
     "gold.<task>_eigenvalues",
@@ -57,7 +56,7 @@ EIGENVALUES = Table(
         Column("high", "DOUBLE", "upper end"),
         Column("chance", "DOUBLE", "95th percentile where properties are unrelated"),
         Column("carries", "BOOLEAN", "whether it and all before it are above that"),
-        _RUN,
+        RUN_ID,
     ),
     key=("place",),
 )
@@ -73,7 +72,7 @@ FACTORS = Table(
         Column("congruence_low", "DOUBLE", "2.5th percentile over halves"),
         Column("congruence_high", "DOUBLE", "97.5th percentile"),
         Column("congruence_chance", "DOUBLE", "median where properties are unrelated"),
-        _RUN,
+        RUN_ID,
     ),
     key=("factor",),
 )
@@ -90,7 +89,7 @@ LOADINGS = Table(
         Column("high", "DOUBLE", "upper end"),
         Column("weight", "DOUBLE", "of the standardised property in the factor's score"),
         Column("communality", "DOUBLE", "share of the property's variance in all factors"),
-        _RUN,
+        RUN_ID,
     ),
     key=("factor", "property"),
 )
@@ -103,7 +102,7 @@ SCORES = Table(
         Column("factor", "INT", "the factor"),
         Column("name", "STRING", "its name"),
         Column("score", "DOUBLE", "mean 0 and variance 1 over all customers"),
-        _RUN,
+        RUN_ID,
     ),
     key=("customer", "factor"),
 )

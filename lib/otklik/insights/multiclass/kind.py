@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask, Preparation
 
@@ -108,7 +108,6 @@ _CUSTOMERS = Frame(
     others="any",
 )  # fmt: skip
 
-_RUN = Column("run_id", "STRING", "the run")
 _TABLES = (
     Table(
         "gold.<task>_predictions",
@@ -121,7 +120,7 @@ _TABLES = (
             Column("probabilities", "MAP<STRING,DOUBLE>", "of each class, calibrated"),
             Column("is_new", "BOOLEAN", "whether the customer has no class; the others are predicted by a model that "
                    "has not seen them, where they were judged"),
-            _RUN,
+            RUN_ID,
         ),
         key=("customer",),
     ),
@@ -133,7 +132,7 @@ _TABLES = (
             Column("class", "STRING", "the given class"),
             Column("predicted", "STRING", "the predicted one"),
             Column("customers", "BIGINT", "how many"),
-            _RUN,
+            RUN_ID,
         ),
         key=("model", "class", "predicted"),
     ),
@@ -146,7 +145,7 @@ _TABLES = (
             Column("coverage", "DOUBLE", "share of all customers"),
             Column("accuracy", "DOUBLE", "share of the answers that are right"),
             Column("expected", "DOUBLE", "mean probability of the answers; accuracy, if calibrated"),
-            _RUN,
+            RUN_ID,
         ),
         key=("threshold",),
     ),

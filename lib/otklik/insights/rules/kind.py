@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -90,7 +90,6 @@ _LATER = (
     Column("later_lift", "DOUBLE", "lift there; null where one side never occurs"),
     Column("holds_later", "BOOLEAN", "whether it lies on the same side of 1"),
 )
-_RUN = Column("run_id", "STRING", "the run")
 
 RULES = Table(
     "gold.<task>_rules",
@@ -112,7 +111,7 @@ RULES = Table(
         Column("general", "ARRAY<STRING>", "antecedent of the more general rule with no less confidence; null = none"),
         Column("is_kept", "BOOLEAN", "significant, more than full baskets give, and no more general rule does as well"),
         *_LATER,
-        _RUN,
+        RUN_ID,
     ),
     key=("place",),
 )
@@ -131,7 +130,7 @@ PAIRS = Table(
         *_TESTED,
         Column("is_significant", "BOOLEAN", "whether the q-value is within the task's false-discovery rate"),
         *_LATER,
-        _RUN,
+        RUN_ID,
     ),
     key=("first", "second"),
 )

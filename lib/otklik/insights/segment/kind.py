@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import RUN_ID, Column, Table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask, Name
 
@@ -213,7 +213,6 @@ _NEW = _customers(
     "клиенты, которых относят к сегментам, но по которым сегменты не строят",
 )
 
-_RUN = Column("run_id", "STRING", "the run")
 _TABLES = (
     Table(
         "gold.<task>_segments",
@@ -225,7 +224,7 @@ _TABLES = (
             Column("value_customers", "BIGINT", "customers of it whose next-period value is known"),
             Column("value_mean", "DOUBLE", "their mean value in the next period; of segments at the earlier moment"),
             Column("value_share", "DOUBLE", "share of all next-period value that they bring"),
-            _RUN,
+            RUN_ID,
         ),
         key=("segment",),
     ),
@@ -237,7 +236,7 @@ _TABLES = (
             Column("segment", "STRING", "segment now"),
             Column("segment_before", "STRING", "segment at the earlier moment; null where there is none"),
             Column("is_new", "BOOLEAN", "assigned to segments that were found without this customer"),
-            _RUN,
+            RUN_ID,
         ),
         key=("customer",),
     ),
@@ -252,7 +251,7 @@ _TABLES = (
             Column("recency_score", "INT", "the greater, the more recent"),
             Column("frequency_score", "INT", "the greater, the more orders"),
             Column("monetary_score", "INT", "the greater, the more money"),
-            _RUN,
+            RUN_ID,
         ),
         key=("customer",),
     ),
@@ -267,7 +266,7 @@ _TABLES = (
             Column("overall_mean", "DOUBLE", "mean of all customers"),
             Column("difference", "DOUBLE", "of the two means (of logarithms where the task takes them), in standard "
                    "deviations of all customers"),
-            _RUN,
+            RUN_ID,
         ),
         key=("segment", "property"),
     ),
@@ -278,7 +277,7 @@ _TABLES = (
             Column("segment_before", "STRING", "segment at the earlier moment; empty = was not there"),
             Column("segment", "STRING", "segment now; empty = is not there any more"),
             Column("customers", "BIGINT", "how many"),
-            _RUN,
+            RUN_ID,
         ),
         key=("segment_before", "segment"),
     ),
@@ -292,7 +291,7 @@ _TABLES = (
             Column("place", "INT", "which cut, from 1; else 0"),
             Column("value", "DOUBLE", "the number; centres and means on the scale of the features after log1p, centres "
                    "in deviations from the mean"),
-            _RUN,
+            RUN_ID,
         ),
         key=("part", "segment", "property", "place"),
     ),

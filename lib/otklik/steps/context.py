@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from otklik.lake.store import Lake
+from otklik.page.formats import Language
 from otklik.progress import Progress
 from otklik.project_files import ProjectFiles
 
@@ -28,7 +29,7 @@ class Options:
     names: Mapping[str, Any]
     as_of: datetime | None
     overrides: Mapping[str, Any]
-    language: str
+    language: Language
     newest: bool = False
 
     def __getitem__(self, name: str) -> Any:

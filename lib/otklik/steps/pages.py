@@ -15,6 +15,7 @@ from otklik.lake.ledger import FileEntry, FileLedger, Run, record_run
 from otklik.lake.store import Lake
 from otklik.page import provenance, rendering
 from otklik.page.blocks import Block, Bullets, Section
+from otklik.page.formats import LANGUAGES, Language
 from otklik.page.rendering import Card, KeyFigure, Page
 from otklik.page.words import Voice
 from otklik.steps.answers import RunReader, latest_verdicts, measure_of, read_findings, reason_of
@@ -25,7 +26,7 @@ from otklik.steps.runs import record_failure
 INDEX = "index"
 
 
-def page_name(task: str, language: str) -> str:
+def page_name(task: str, language: Language) -> str:
     """The file of a task's page; those of both languages lie side by side."""
     return f"{task}.html" if language == "en" else f"{task}.{language}.html"
 
@@ -96,22 +97,22 @@ def write_index(job: Job) -> None:
     there = {*folder.files()}
     cards = []
     for row in latest_verdicts(job.lake):
-        pages = [page_name(row["task"], one) for one in (language, "en", "ru")]
+        pages = [page_name(row["task"], one) for one in (language, *LANGUAGES)]
         page = next((page for page in pages if page in there), None)
         if page is not None:
             cards.append(_card(job.lake, row, page, language))
-    voice = Voice("ru" if language == "ru" else "en", {})
+    voice = Voice(language, {})
     folder.write(page_name(INDEX, language), rendering.render_index(cards, voice).encode())
 
 
-def _card(lake: Lake, row: Mapping[str, Any], page: str, language: str) -> Card:
+def _card(lake: Lake, row: Mapping[str, Any], page: str, language: Language) -> Card:
     """What the index says of one task.
 
     A kind of a package that is not installed here is worded by what every kind has.
     """
     is_known = row["kind"] in kind_places()
     kind = find_kind(row["kind"], row["task"]) if is_known else None
-    voice = Voice("ru" if language == "ru" else "en", {}) if kind is None else voice_of(kind, language)
+    voice = Voice(language, {}) if kind is None else voice_of(kind, language)
     warned = [finding for finding in read_findings(lake, row["task"], [row["run_id"]]) if finding.is_warning]
     warnings = [voice.told(finding) for finding in warned if voice.words.has(f"finding.{finding.code}")]
     key = None if row["key"] is None else measure_of(row["key"])

@@ -16,7 +16,6 @@ from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FINDINGS, MEASURES, SCOREBOARD
 from otklik.models import registry
-from otklik.page.formats import Language
 from otklik.report import reductions, story
 from otklik.report.facts import ReportFacts
 from otklik.report.page import render
@@ -66,10 +65,6 @@ def write_report_of(job: Job, path: Path) -> int:
     return 0
 
 
-def _language(job: Job) -> Language:
-    return "ru" if job.options.language == "ru" else "en"
-
-
 def _tasks(job: Job) -> list[str]:
     names = {*registry.tasks(job.lake), *(row["task"] for row in latest_verdicts(job.lake))}
     if not names:
@@ -91,7 +86,7 @@ def _write(job: Job, question: ResolvedClassify) -> None:
     run = question.start(job, "report", inputs)
     with record_failure(job, run), job.progress.step(f"report {question.task.name}") as step:
         facts = _facts(job, question, before, trained, scored)
-        Folder(job.lake.folder("report")).write(page, render(facts, _language(job)).encode())
+        Folder(job.lake.folder("report")).write(page, render(facts, job.options.language).encode())
         write_verdict(job.lake, question.task.kind, question.task, run, story.verdict_of(facts), job.clock())
         write_index(job)
         step.say(job.lake.folder("report", page))

@@ -18,6 +18,7 @@ from otklik.kind import Frame, Kind, Stage
 from otklik.kinds import load_object
 from otklik.lake.identity import code_version_of, hash_of
 from otklik.lake.ledger import Run, find_run
+from otklik.page.formats import Language
 from otklik.page.words import Voice
 from otklik.steps.context import Job
 from otklik.steps.inputs import Inputs, pinned_inputs
@@ -140,10 +141,10 @@ def resolve(job: Job, name: str) -> ResolvedTask:
     return ResolvedTask(file, task, inputs, selects, job.options.as_of)
 
 
-def voice_of(kind: Kind, language: str) -> Voice:
+def voice_of(kind: Kind, language: Language) -> Voice:
     """The words of a kind in one language."""
     texts = load_object(f"{kind.section.partition(':')[0]}:TEXTS")
-    return Voice("ru" if language == "ru" else "en", texts)
+    return Voice(language, texts)
 
 
 def earlier_runs(job: Job, resolved: ResolvedTask) -> list[Run]:

@@ -729,7 +729,7 @@ def _require_java() -> None:
     """See that there is Java 17 or 21: in JAVA_HOME, else where set-up wrote down, else on the PATH, as Spark looks.
 
     Raises:
-        SurroundingsError: if there is none, or another version.
+        PlatformError: if there is none, or another version.
     """
     by_setup = Path(sys.prefix) / "java-home"
     if "JAVA_HOME" not in os.environ and by_setup.is_file():

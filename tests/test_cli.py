@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otklik import cli, session
-from otklik.cli import COMMANDS, READER_IS_GONE, _require_java, absolute, main, parse_moment
+from otklik.cli import READER_IS_GONE, main
+from otklik.command_line.arguments import COMMANDS
+from otklik.command_line.environment import absolute, parse_moment, require_java
 from otklik.errors import BusyError, ConfigurationError, InputError, PlatformError
 from otklik.lake.lease import held
 from otklik.steps.context import Job
@@ -270,7 +272,7 @@ def test_a_fitting_java_on_the_path_is_taken(prints: str, tmp_path: Path, monkey
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr("sys.prefix", str(tmp_path))
 
-    _require_java()
+    require_java()
 
 
 def test_debug_shows_the_failure_itself_before_its_line(capsys: pytest.CaptureFixture[str]) -> None:

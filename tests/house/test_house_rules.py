@@ -12,6 +12,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGE = PROJECT / "lib" / "otklik"
 JOBS = PROJECT / "jobs"
+COMMAND_LINE = (PACKAGE / "cli.py", PACKAGE / "command_line")
 FILES = sorted([*PACKAGE.rglob("*.py"), *JOBS.glob("*.py")])
 
 #: What fails on Spark Connect, or lets the same rows give another table.
@@ -82,7 +83,7 @@ def test_nothing_that_spark_connect_lacks() -> None:
 
 
 def test_randomness_and_time_come_from_keys_and_arguments() -> None:
-    assert found(without(PACKAGE / "cli.py"), calls, NOT_REPEATABLE) == []
+    assert found(without(*COMMAND_LINE), calls, NOT_REPEATABLE) == []
 
 
 def test_row_positions_are_taken_in_one_file_only() -> None:
@@ -122,7 +123,7 @@ def test_only_lake_reads_and_writes_tables() -> None:
 
 def test_only_the_command_line_sees_argv_environment_and_clock() -> None:
     # session.py tells Spark's workers which Python to use; that is writing, not reading.
-    rooms = without(PACKAGE / "cli.py", PACKAGE / "session.py")
+    rooms = without(*COMMAND_LINE, PACKAGE / "session.py")
     clocks = {"time.time", "time.monotonic", "datetime.datetime.now"}
 
     seen = found(rooms, attributes, {"argv", "environ", "getenv"})
@@ -163,7 +164,7 @@ def test_every_room_says_what_it_is_for() -> None:
 def test_stack_traces_are_shown_by_the_command_line_only() -> None:
     names = {"print_exc", "format_exc", "print_exception", "print_stack", "format_tb"}
 
-    assert found(without(PACKAGE / "cli.py"), attributes, names) == []
+    assert found(without(*COMMAND_LINE), attributes, names) == []
 
 
 def test_nothing_that_is_read_can_name_code_to_run() -> None:

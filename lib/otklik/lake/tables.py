@@ -316,7 +316,7 @@ FINDINGS = Table(
         "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | drift "
         "| rate_moved",
         "feature STRING the column",
-        "detail STRING what exactly; of kinds other than classify: the parameters of their code, as JSON",
+        "detail STRING the parameters of its words, as JSON",
         "value DOUBLE the number behind it",
         "action STRING kept | dropped | merged | warned | left out",
     ),

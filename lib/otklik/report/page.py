@@ -341,7 +341,7 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
         [
             head(words.known("kind", str(record.kind))),
             Cell(_text(record.feature)),
-            Cell(findings.in_words(_text(record.detail), voice), "long"),
+            Cell(findings.detail_in_words(str(record.kind), _text(record.detail), voice), "long"),
             number(formats.decimal(record.value)),
             Cell(words.known("action", _text(record.action))),
         ]

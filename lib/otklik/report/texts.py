@@ -629,8 +629,8 @@ _OWN = page_words.texts(
     ),
     detail__suspected_leak=("alone it has AUC {auc}", "по одному этому признаку AUC {auc}"),
     detail__rare_levels=("{count} levels: {levels}", "число значений {count}: {levels}"),
-    detail__constant=("{feature} has one value in training", "у {feature} в обучении одно значение"),
-    detail__pair=("with {feature}", "в паре с {feature}"),
+    detail__constant=("one value in training", "в обучении одно значение"),
+    detail__pair=("with {other}", "в паре с {other}"),
     detail__rate_moved=(
         "not calibrated: the rate has moved: {model}, {split}: mean probability {mean}, observed {observed}",
         "{model}, {split}: средняя вероятность {mean}, на деле {observed}",

@@ -57,7 +57,7 @@ def publish(job: Job, *, others_follow: bool = False) -> None:
             MLflow could not be told, and the next command tells it.
 
     Raises:
-        SurroundingsError: if MLflow cannot be reached, and nothing follows.
+        PlatformError: if MLflow cannot be reached, and nothing follows.
     """
     if job.tracking is None:
         return

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from scipy import stats
 
 from otklik.decisions.send_time.kind import BANDS, SendTimeTask
 from otklik.errors import RefusedError
+from otklik.inference import Estimate, wilson
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 ALL = "(all)"
@@ -36,19 +36,6 @@ _NO_SPREAD = 1e9
 #: Contacts that lie in the customer's own best band more often than this, against chance, were not sent by chance.
 _CHOSEN = 1.1
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def measure(self, name: str, subject: str, baseline: float, rows: int, split: str = "later") -> Measure:
-        """As gold.measures has it."""
-        return Measure(name, self.value, subject, split, self.low, self.high, baseline, rows)
 
 
 def run(frames: Mapping[str, DataFrame], task: SendTimeTask, context: StageContext) -> StageResult:
@@ -154,17 +141,13 @@ def _bands(counts: DataFrame, task: SendTimeTask) -> pd.DataFrame:
 
 
 def _bands_table(bands: pd.DataFrame, context: StageContext) -> DataFrame:
-    rates = bands["yes"] / bands["n"].where(bands["n"] > 0)
-    z = stats.norm.ppf(0.975)
-    n = bands["n"].where(bands["n"] > 0).astype(float)
-    middle = (rates + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(rates * (1 - rates) / n + z**2 / (4 * n**2))
+    low, high = wilson(bands["yes"], bands["n"])
     rows = bands.assign(
         contacts=bands["n"],
         responses=bands["yes"],
-        rate=rates,
-        low=middle - half,
-        high=middle + half,
+        rate=bands["yes"] / bands["n"].where(bands["n"] > 0),
+        low=low,
+        high=high,
         later_rate=bands["later_yes"] / bands["later_n"].where(bands["later_n"] > 0),
     )
     columns = [column for column in BANDS.columns if column.name != "run_id"]
@@ -365,14 +348,18 @@ def _judged(counts: DataFrame, chosen: DataFrame, bands: pd.DataFrame, context: 
 
 def _measures(judged: Mapping[str, Estimate], preference: Estimate, rows: int) -> list[Measure]:
     sent, best = judged["sent"].value, judged["best"].value
+    claims = [
+        ("rate", "own", "later", judged["own"], best),
+        ("rate", "best", "later", judged["best"], sent),
+        ("rate", "sent", "later", judged["sent"], sent),
+        ("gain", "own", "later", judged["own_gain"], 0.0),
+        ("gain", "best", "later", judged["best_gain"], 0.0),
+        ("chance_match", "", "later", judged["match"], 1.0),
+        ("preference", "", "earlier", preference, 0.0),
+    ]
     return [
-        judged["own"].measure("rate", "own", best, rows),
-        judged["best"].measure("rate", "best", sent, rows),
-        judged["sent"].measure("rate", "sent", sent, rows),
-        judged["own_gain"].measure("gain", "own", 0.0, rows),
-        judged["best_gain"].measure("gain", "best", 0.0, rows),
-        judged["match"].measure("chance_match", "", 1.0, rows),
-        preference.measure("preference", "", 0.0, rows, "earlier"),
+        Measure(name, each.value, subject, split, each.low, each.high, baseline, rows)
+        for name, subject, split, each, baseline in claims
     ]
 
 

@@ -34,14 +34,14 @@ TEXTS = texts(
         "клиенту, и ответы в разные часы сравнивать нельзя.",
     ),
     reason__own_hours=(
-        "Of {contacts} later contacts, those at the customer's own hours were answered in {rate} cases of 1,000: {gain} "
-        "more than at the best hours for all.",
+        "Of {contacts} later contacts, those at the customer's own hours were answered in {rate} cases of 1,000: "
+        "{gain} more than at the best hours for all.",
         "Из {contacts} более поздних обращений на те, что пришлись на собственные часы клиента, ответили в {rate} "
         "случаях из 1000: на {gain} больше, чем в лучшие часы для всех.",
     ),
     reason__one_hour_for_all=(
-        "One good hour for all is enough: of {contacts} later contacts, those at that hour were answered in {rate} cases "
-        "of 1,000, {gain} more than the hours as they were. Own hours add nothing that is proven.",
+        "One good hour for all is enough: of {contacts} later contacts, those at that hour were answered in {rate} "
+        "cases of 1,000, {gain} more than the hours as they were. Own hours add nothing that is proven.",
         "Достаточно одного удачного часа для всех: из {contacts} более поздних обращений на те, что пришлись на этот "
         "час, ответили в {rate} случаях из 1000, на {gain} больше, чем в прежние часы. Польза собственных часов не "
         "доказана.",

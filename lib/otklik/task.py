@@ -224,6 +224,12 @@ class Evaluation(Strict):
     calibration: Literal["isotonic", "platt"] = Field("platt", description="how scores become probabilities")
     odds_ratio_replicates: int = Field(30, ge=10, le=1000, description="behind the intervals of odds ratios")
     reasons: int = Field(3, ge=1, le=20, description="of each score")
+    with_leaks: bool = Field(
+        True, description="whether models are judged with what is known only after the decision, too: it takes as long"
+    )
+    intervals: Literal["all", "verdict"] = Field(
+        "all", description="of every row of the scoreboard, or only of those that the verdict rests on"
+    )
     units: dict[Name, float] = Field(default_factory=dict, description="an odds ratio is per this many units")
     references: dict[Name, str] = Field(default_factory=dict, description="the level odds ratios are against")
 

@@ -19,6 +19,7 @@ from otklik.features.builder import (
     only_known,
     rows_of_task,
     with_features,
+    with_row_id,
 )
 from otklik.features.catalogue import read_select
 from otklik.lake.content import content_hash
@@ -324,3 +325,15 @@ def test_the_greatest_number_of_a_type_is_a_missing_one(spark: SparkSession, tmp
     found = with_features(spark, rows, [(select, [])], {"paid": paid}, MOMENT)
 
     assert [row.paid for row in found.orderBy("key").collect()] == [None, None, 2.5, None]
+
+
+def test_a_row_without_a_key_is_named_by_its_file_and_its_place_in_it(spark: SparkSession) -> None:
+    """The first record of July is not the first of June, and the same file names its rows alike in any lake."""
+    rows = spark.createDataFrame([("b1", 1), ("b1", 2), ("b2", 1), ("b3", 1)], "_batch STRING, _record_no BIGINT")
+    contents = {"b1": "a" * 64, "b2": "c0ffee" + "0" * 58}
+
+    named = [row.row_id for row in with_row_id(rows, contents).orderBy("_batch", "_record_no").collect()]
+
+    assert named == ["a" * 16 + "-1", "a" * 16 + "-2", "c0ffee0000000000-1", "b3-1"]
+    own = rows.withColumnRenamed("_record_no", "row_id")
+    assert with_row_id(own, contents).columns == own.columns

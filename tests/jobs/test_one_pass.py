@@ -40,6 +40,7 @@ from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
 from otklik.steps.pages import page_name
 from otklik.steps.report import write_report
+from otklik.steps.run import run_task
 from otklik.steps.score import score_rows
 from otklik.steps.train import train_models
 from otklik.task import Task
@@ -269,10 +270,69 @@ def test_running_everything_again_reuses_every_result(lake: Lake, scratch: Path)
     assert versions(lake) == before
     assert lake.read("ops.runs").count() == runs + len(ALL_STEPS)
     statuses = [row.status for row in lake.read("ops.runs").orderBy(F.desc("started_at")).limit(4).collect()]
-    assert statuses.count("reused") >= 3
+    assert statuses == ["reused"] * 4
+    page = Path(lake.root) / "report" / f"{TASK}.html"
+    written = page.read_bytes()
+    page.unlink()
+    write_report(job_on(lake, scratch, QUICK, task=TASK))
+    assert page.read_bytes() == written
 
 
 @pytest.mark.long
+@pytest.mark.long
+def test_another_cost_scores_and_lists_anew_and_retrains_nothing(lake: Lake, scratch: Path) -> None:
+    before = versions(lake)
+    of_task = F.col("task") == TASK
+    board, models = lake.read(SCOREBOARD.name).where(of_task).toPandas(), history(lake, TASK)
+    decision = load(Task, find_project(None).task(TASK), QUICK).decision
+    assert decision is not None
+    cheaper = {**QUICK, "decision.cost": decision.cost / 4}
+
+    assert score_rows(job_on(lake, scratch, cheaper, task=TASK)) == 0
+    listed = lake.read(f"gold.{TASK}_actions").count()
+    assert write_report(job_on(lake, scratch, cheaper, task=TASK)) == 0
+
+    anew = lake.read(SCOREBOARD.name).where(of_task).toPandas()
+    assert history(lake, TASK).equals(models)
+    assert lake.version(f"gold.{TASK}_predictions") == before[f"gold.{TASK}_predictions"]
+    which = ["model", "leaks", "split", "calibration"]
+    beside = board.merge(anew, on=which, suffixes=("", "_anew"), validate="one_to_one")
+    assert len(beside) == len(board)
+    assert np.allclose(beside["threshold_anew"], beside["threshold"] / 4)
+    known = beside[beside["profit"].notna()]
+    assert (known["profit_anew"] >= known["profit"]).mean() > 0.9
+    # Back at the first cost everything is as training itself wrote it.
+    for step in (train_models, score_rows, write_report):
+        assert step(job_on(lake, scratch, QUICK, task=TASK)) == 0
+    back = lake.read(SCOREBOARD.name).where(of_task).toPandas()
+    beside = board.merge(back, on=which, suffixes=("", "_back"), validate="one_to_one")
+    for name in ("profit", "profit_low", "profit_high", "auc"):
+        assert np.allclose(beside[f"{name}_back"].astype(float), beside[name].astype(float), equal_nan=True), name
+    assert lake.read(f"gold.{TASK}_actions").count() < listed
+    assert history(lake, TASK).equals(models)
+
+
+@pytest.mark.long
+def test_a_draft_stands_beside_the_answer_and_never_serves(lake: Lake, scratch: Path) -> None:
+    before, models = versions(lake), history(lake, TASK)
+
+    assert run_task(job_on(lake, scratch, QUICK, task=TASK, draft=True)) == 0
+
+    draft = f"{TASK}_draft"
+    shared = {"gold.scoreboard", "gold.model_runs", "gold.findings", "gold.explanations", "gold.measures"}
+    shared |= {"gold.verdicts", "gold.action_value"}
+    changed = {table for table, version in versions(lake).items() if before.get(table) != version}
+    assert all(table in shared or table.startswith(f"gold.{draft}_") for table in changed)
+    assert history(lake, TASK).equals(models)
+    board = lake.read(SCOREBOARD.name).where(F.col("task") == draft).toPandas()
+    assert {*board["leaks"]} == {"without"}
+    has_interval = board["auc_low"].notna()
+    assert {*map(tuple, board.loc[has_interval, ["split", "calibration"]].to_numpy())} == {("time", "calibrated")}
+    page = (Path(lake.root) / "report" / f"{draft}.html").read_text(encoding="utf-8")
+    assert "Draft: " in page
+    assert f"`otklik run {TASK}`" in page or f"otklik run {TASK}" in page
+
+
 def test_a_start_that_fails_is_noted_and_changes_nothing_else(lake: Lake, scratch: Path) -> None:
     job = job_on(lake, scratch, {**QUICK, "checks.minimum_rows": 1_000_000}, task=TASK)
     assert build_features(job) == 0

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 
 from otklik.lake.tables import SCOREBOARD
 from otklik.models.bootstrap import interval, poisson_weights
-from otklik.models.evaluate import auc, auc_within, evaluate, is_worthwhile, log_loss, reliability
+from otklik.models.evaluate import auc, auc_within, evaluate, is_worthwhile, log_loss, profit_figures, reliability
 
 #: (label, score out of five, moment, unit): few values, so that ties abound.
 ROW = st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.2, 0.5, 0.51, 1.0]), st.integers(0, 2), st.integers(0, 4))
@@ -213,3 +213,16 @@ def test_equal_to_the_threshold_is_not_worth_a_contact() -> None:
 def test_impossible_input_is_refused(label: list[int], score: list[float]) -> None:
     with pytest.raises(ValueError, match=r"row|label|finite"):
         auc(np.array(label), np.array(score))
+
+
+@given(ROWS)
+def test_profits_alone_are_those_of_the_whole_row(rows: list[tuple[int, float, int, int]]) -> None:
+    label, score, _, unit = columns(rows)
+    names = ("threshold", "profit", "profit_low", "profit_high")
+
+    several = profit_figures(label, unit, [score, None, 1 - score], cost=3.0, value=11.0, replicates=40, salt="salt")
+
+    for found, probability in zip(several, (score, None, 1 - score), strict=True):
+        whole = figures(rows, probability=probability)
+        for name in names:
+            assert found[name] == (None if whole[name] is None else pytest.approx(whole[name])), name

@@ -272,3 +272,18 @@ def test_a_flat_dependence_is_called_flat(make_facts: MakeFacts) -> None:
 
     assert "The probability hardly depends on it: 10.2% at every point." in page
     assert "Highest at" not in page
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [("age", "The reasons of the scores say the same: “"), ("job", "though shuffling it costs only 0.001")],
+)
+def test_reasons_are_held_against_what_shuffling_costs(make_facts: MakeFacts, named: str, said: str) -> None:
+    costs = {"age": 0.1, "sex": 0.05, "city": 0.04, "job": 0.001}
+    shuffled = [
+        {**odds(feature, "", "", cost), "kind": "permutation", "low": cost, "high": cost}
+        for feature, cost in costs.items()
+    ]
+    weights = pd.DataFrame({"feature": [named, "sex"], "weight": [0.7, 0.3]})
+
+    assert said in render(make_facts(explanations=pd.DataFrame(shuffled), reason_weights=weights), "en")

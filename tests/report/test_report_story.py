@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -194,3 +195,14 @@ def test_the_headline_is_what_later_rows_say(make_facts: MakeFacts) -> None:
     assert [figure.value for figure in said.figures][-1].startswith("55,300")
     page = render(facts, "en")
     assert page.index("What each way of choosing would have brought") < page.index("What each way of choosing brings")
+
+
+@pytest.mark.parametrize(("last", "said"), [("2023-05-01", "2 years before this page"), ("2025-09-01", "")])
+def test_a_list_of_decisions_that_lie_years_back_says_so(make_facts: MakeFacts, last: str, said: str) -> None:
+    moments = (pd.Timestamp("2022-03-01"), pd.Timestamp(last))
+    facts = make_facts(list_moments=moments, written_at=datetime(2025, 12, 1, tzinfo=UTC))
+
+    warnings = " ".join(told(facts).warnings)
+
+    assert (said in warnings) if said else ("before this page" not in warnings)
+    assert "1 March 2022" in warnings.replace("\u00a0", " ") or not said

@@ -156,7 +156,7 @@ def test_the_serving_calibrator_is_of_the_declared_kind_whatever_the_folds_had(s
 
 
 def test_what_a_killed_training_left_is_not_taken_for_the_new_model(lake: Lake, tmp_path: Path) -> None:
-    question = SimpleNamespace(task=SimpleNamespace(name="calls"), run_id="0123")
+    question = SimpleNamespace(task=SimpleNamespace(name="calls"), run_ids={"train": "0123"})
     left = Folder(lake.folder("models", "calls", "0123"))
     left.write("manifest.json.partial", b"{")
 

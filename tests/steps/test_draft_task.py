@@ -27,3 +27,17 @@ def test_keys_of_an_example_stand_before_the_first_table(tmp_path: Path) -> None
 
     assert drafted["arms"] == {"control": 1, "treatment": 1}
     assert drafted["metrics"] == {"converted": {"type": "share", "worth": 0.01}}
+
+
+def test_where_a_source_names_no_customer_each_row_is_one(tmp_path: Path) -> None:
+    """`paid` holds an i and a d, and is no id."""
+    contract = tmp_path / "posts.toml"
+    contract.write_text(
+        'name = "posts"\nformat = { kind = "csv" }\ntime = { order = "position" }\nkey = { columns = "all" }\n'
+        '[columns]\npaid = { type = "integer" }\nlikes = { type = "integer" }\n',
+        encoding="utf-8",
+    )
+
+    columns = tomllib.loads(offline.draft([str(contract)], "dependency", find_project(None)))["frames"]["customers"]
+
+    assert columns["columns"] == {"customer": "row_id", "paid": "paid", "likes": "likes"}

@@ -77,7 +77,7 @@ def test_a_header_that_says_otherwise_asks_another_question(lake: Lake, take_in:
     asked = []
     for mark in ("", " [after]"):
         select.write_text(f"-- column text{mark}: said | сказано\nSELECT r.key, r.moment, {text}", encoding="utf-8")
-        asked.append(resolve_classify(job_on(lake, tmp_path, task=str(task))).run_id)
+        asked.append(resolve_classify(job_on(lake, tmp_path, task=str(task))).run_ids["features"])
 
     assert len({*asked}) == 2
 

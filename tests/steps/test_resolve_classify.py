@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.bench import CALLS, TakeIn, job_on
@@ -13,7 +14,10 @@ from otklik.errors import MissingResultError
 from otklik.lake import maintenance
 from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
+from otklik.settings import load
 from otklik.steps.features import build_features
+from otklik.steps.resolve_classify import resolve_classify
+from otklik.task import Task
 
 TASK = """
 name = "calls"
@@ -33,10 +37,12 @@ settings = { input = "calls", key = "id", columns = ["text"] }
 """
 
 
-def features(lake: Lake, scratch: Path, as_of: datetime, *, newest: bool = False, decimals: int = 3) -> str:
-    """Ask for features as of a moment; returns the hash of the answer. Another number of decimals is another run."""
+def features(lake: Lake, scratch: Path, as_of: datetime, *, newest: bool = False, hours: int = 3) -> str:
+    """Ask for features as of a moment; returns the hash of the answer. Another window of the label is another run."""
     task = scratch / "calls_task.toml"
-    task.write_text(TASK.replace('en = "Calls"', f'en = "Calls {decimals}"'), encoding="utf-8")
+    task.write_text(
+        TASK.replace("time_ordered = false", f"time_ordered = false\nlabel_window_hours = {hours}"), encoding="utf-8"
+    )
     job = job_on(lake, scratch, task=str(task))
     build_features(replace(job, options=replace(job.options, as_of=as_of, newest=newest)))
     return content_hash(lake.read("gold.calls_features"))
@@ -49,7 +55,7 @@ def test_later_files_change_no_earlier_answer(lake: Lake, take_in: TakeIn, tmp_p
     take_in("july.csv", "1,b", "3,a")
 
     assert features(lake, tmp_path, then) == first
-    assert features(lake, tmp_path, then, decimals=4) == first
+    assert features(lake, tmp_path, then, hours=4) == first
     # A moment between the two files that nobody asked about yet: row 1 as it was known then.
     assert features(lake, tmp_path, then + timedelta(microseconds=1)) == first
     assert features(lake, tmp_path, datetime.now(UTC)) != first
@@ -80,7 +86,32 @@ def test_newest_reads_what_came_later_and_vacuumed_versions_are_named(
         maintenance.vacuum(lake, table, 0)
 
     with pytest.raises(MissingResultError, match=r"calls: it reads silver.calls at version 1, .*vacuumed"):
-        features(lake, tmp_path, then, decimals=4)
+        features(lake, tmp_path, then, hours=4)
     failed = lake.read("ops.runs").where("status = 'failed'").collect()
     assert [row.message.partition(",")[0] for row in failed] == ["calls: it reads silver.calls at version 1"]
     assert features(lake, tmp_path, then, newest=True) != first
+
+
+STEPS_THAT_USE: list[tuple[dict[str, Any], set[str]]] = [
+    ({"decision.cost": 2.0}, {"score"}),
+    ({"score.where": "label = 1"}, {"score"}),
+    ({"evaluation.reasons": 5}, {"score"}),
+    ({"checks.psi_warning": 0.5}, {"score"}),
+    ({"report.attributes": ["text"]}, set()),
+    ({"title.en": "Calls of June"}, set()),
+    ({"models.seed": 8}, {"train", "score"}),
+    ({"splits.folds": 7}, {"train", "score"}),
+    ({"rows.label_window_hours": 1}, {"features", "train", "score"}),
+]
+
+
+def test_a_setting_makes_only_the_steps_anew_that_use_it(lake: Lake, take_in: TakeIn, tmp_path: Path) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    path = tmp_path / "calls_task.toml"
+    path.write_text(f"{TASK}\n[decision]\ncost = 1.0\nvalue = 10.0\n", encoding="utf-8")
+    before = resolve_classify(job_on(lake, tmp_path, task=str(path)))
+
+    for changes, anew in STEPS_THAT_USE:
+        after = replace(before, task=load(Task, path, changes))
+        changed = {step for step in ("features", "train", "score") if before.run_ids[step] != after.run_ids[step]}
+        assert changed == anew, changes

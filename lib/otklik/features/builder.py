@@ -26,6 +26,8 @@ END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 _ROW_COLUMNS = {"key", "moment", "label", "unit", "position"}
 #: What a feature table and its training call their own columns.
 _OWN_NAMES = {"as_of", "fold", "row_hash", "features", "features_with_leaks"}
+#: Digits of a file's hash that name its rows.
+_CONTENT_DIGITS = 16
 #: How seldom the last answers may all be yes by chance.
 _BY_CHANCE = 0.001
 #: A label that is neither yes nor no.
@@ -64,6 +66,24 @@ def with_known_at(rows: DataFrame) -> DataFrame:
     if "_known_at" in rows.columns:
         return rows.withColumn("known_at", F.col("_known_at"))
     return rows.withColumn("known_at", F.lit(None).cast("timestamp"))
+
+
+def with_row_id(rows: DataFrame, contents: Mapping[str, str]) -> DataFrame:
+    """Add row_id STRING: which row of which file content, where the source has no key of its own.
+
+    The number of a record (`_record_no`) names a row of one file only. The same file gives the same names in any lake
+    and under any name of the file; a row that several files hold is named by the first one that brought it.
+
+    Args:
+        rows: of silver; others, and those with a column of that name, stay as they are.
+        contents: batch → sha-256 of its file.
+    """
+    if "row_id" in rows.columns or not {"_batch", "_record_no"} <= {*rows.columns}:
+        return rows
+    # One literal, however many files there are; where nobody asks for the column, it is not computed.
+    pairs = ",".join(f"{batch}:{content[:_CONTENT_DIGITS]}" for batch, content in sorted(contents.items()))
+    content = F.str_to_map(F.lit(pairs))[F.col("_batch")]
+    return rows.withColumn("row_id", F.concat_ws("-", F.coalesce(content, F.col("_batch")), F.col("_record_no")))
 
 
 def only_known(rows: DataFrame, as_of: datetime) -> DataFrame:

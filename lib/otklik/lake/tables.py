@@ -314,7 +314,7 @@ FINDINGS = Table(
         "task STRING the task",
         "run_id STRING the run",
         "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | drift "
-        "| rate_moved",
+        "| later_drift | rate_moved",
         "feature STRING the column",
         "detail STRING the parameters of its words, as JSON",
         "value DOUBLE the number behind it",

@@ -8,6 +8,7 @@ A row's `score` is its probability, or its margin where the model has no probabi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,7 +55,7 @@ def evaluate(
         training_rate: share of yes in the training part.
         cost: of one contact, or None.
         value: of one response, or None. threshold and profit are None where either is.
-        replicates: of the bootstrap.
+        replicates: of the bootstrap; with 0 there is no interval.
         salt: of the bootstrap.
 
     Returns:
@@ -94,6 +95,8 @@ def evaluate(
         if cost is not None and value is not None:
             contacted = is_worthwhile(rows.score, cost, value)
             found["profit"] = float(value * (contacted & yes).sum() - cost * contacted.sum())
+    if not replicates:
+        return found | {f"{name}_{end}": None for name in WITH_INTERVALS for end in ("low", "high")}
     draws, sums = _draws(rows, resampling, {"right": right, "hits": contacted & yes, "contacts": contacted})
     draws["accuracy"] = _ratio(sums["right"], sums["rows"])
     if cost is not None and value is not None:
@@ -176,6 +179,43 @@ def profit_draws(hits: Floats, contacts: Floats, size: Floats, *, cost: float, v
         rows: number of rows without weights.
     """
     return _ratio(value * hits - cost * contacts, size) * rows
+
+
+def profit_figures(
+    label: npt.NDArray[Any],
+    unit: npt.NDArray[Any],
+    probabilities: Sequence[Floats | None],
+    *,
+    cost: float,
+    value: float,
+    replicates: int,
+    salt: str,
+) -> list[dict[str, float | None]]:
+    """What `evaluate` says of threshold and profit, for several probabilities of the same rows.
+
+    Args:
+        label: (rows,) 1 or 0.
+        unit: (rows,) what the bootstrap draws.
+        probabilities: (rows,) each; None for a model that gives a margin only.
+        cost: of one contact.
+        value: of one response.
+        replicates: of the bootstrap.
+        salt: of the bootstrap.
+    """
+    yes, nobody = label == 1, np.zeros(len(label), dtype=np.bool_)
+    chosen = [nobody if each is None else is_worthwhile(each, cost, value) for each in probabilities]
+    resampling = Resampling.of(unit, replicates, salt)
+    size, *sums = resampling.sums(~nobody, *(part for contacted in chosen for part in (contacted & yes, contacted)))
+    found: list[dict[str, float | None]] = []
+    for place, (probability, contacted) in enumerate(zip(probabilities, chosen, strict=True)):
+        profit, low, high = None, None, None
+        if probability is not None:
+            profit = float(value * (contacted & yes).sum() - cost * contacted.sum())
+            hits, contacts = sums[2 * place : 2 * place + 2]
+            if len(resampling.seeds) > 1:
+                low, high = interval(profit_draws(hits, contacts, size, cost=cost, value=value, rows=len(label)))
+        found.append({"threshold": cost / value, "profit": profit, "profit_low": low, "profit_high": high})
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,13 @@ class Terms:
     salt: str
     by_moment_always: bool
     label_window: timedelta
+    #: The split whose calibrated rows alone have intervals; None = all rows.
+    only_decisive: str | None = None
+
+    def draws(self, split: str, calibration: str) -> int:
+        """How often the bootstrap draws for a row of the scoreboard."""
+        is_needed = self.only_decisive is None or (split, calibration) == (self.only_decisive, "calibrated")
+        return self.replicates if is_needed else 0
 
 
 def rows_of(
@@ -57,7 +64,10 @@ def rows_of(
                     asked.append((judgement.candidate.model, tested.places, probability, tested.margin))
                 for model, of_rows, probability, margin in asked:
                     names.append({"model": model, "leaks": leaks, "split": split, "calibration": calibration})
-                    evaluation = executor.submit(_figures, labelled, split, of_rows, probability, margin, rate, terms)
+                    draws = terms.draws(split, calibration)
+                    evaluation = executor.submit(
+                        _figures, labelled, split, of_rows, probability, margin, rate, terms, draws
+                    )
                     figures.append(evaluation)
     return pd.DataFrame([{**name, **found.result()} for name, found in zip(names, figures, strict=True)])
 
@@ -74,7 +84,7 @@ def _training_rate(labelled: Labelled, judgement: CrossValidation, label_window:
 
 
 def _figures(
-    labelled: Labelled, split: str, places: Any, probability: Any, margin: Any, rate: float, terms: Terms
+    labelled: Labelled, split: str, places: Any, probability: Any, margin: Any, rate: float, terms: Terms, draws: int
 ) -> dict[str, Any]:
     label, moment = labelled.label[places], labelled.as_of[places].astype("datetime64[us]").astype(np.int64)
     by_moment = split == "time" or terms.by_moment_always
@@ -87,7 +97,7 @@ def _figures(
         training_rate=rate,
         cost=terms.cost,
         value=terms.value,
-        replicates=terms.replicates,
+        replicates=draws,
         salt=terms.salt,
     )
     return {"rows": len(label), "positives": int(label.sum()), **figures}

@@ -20,6 +20,8 @@ from otklik.report.texts import Voice
 ODDS_DRAWN = 16
 IMPORTANCES_DRAWN = 12
 DEPENDENCES_DRAWN = 6
+#: The feature that reasons name most is among so many of those that cost most when shuffled, or it is said why not.
+_ALIKE = 3
 
 
 def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
@@ -35,6 +37,7 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
     ]
     if importances:
         blocks.append(Grid(importances))
+        blocks += _reasons_beside(facts, _of_model(frame, "permutation", board.champion), voice)
     odds = frame[(frame["kind"] == "odds_ratio") & _has_value(frame) & (frame["value"] > 0)]
     if not odds.empty:
         blocks += _odds(facts, odds, voice)
@@ -71,6 +74,23 @@ def _importance(facts: ReportFacts, rows: pd.DataFrame, kind: str, voice: Voice)
     alt = voice.words("why.importance_alt", title=title, weights=listed)
     takeaway = voice.words(f"why.{kind}_takeaway", feature=weights[0].label)
     return Figure(title, takeaway, bars(f"why-{kind}", weights, alt, is_small=True))
+
+
+def _reasons_beside(facts: ReportFacts, permuted: pd.DataFrame, voice: Voice) -> list[Block]:
+    """Whether the reasons of the scores name what the model cannot do without, and why not where they do not."""
+    weights, ranked = facts.reason_weights, permuted[_has_value(permuted)].sort_values("value", ascending=False)
+    if weights is None or weights.empty or ranked.empty:
+        return []
+    named = str(weights.sort_values(["weight", "feature"], ascending=[False, True])["feature"].iloc[0])
+    agrees = named in set(ranked["feature"].head(_ALIKE))
+    lost = ranked.loc[ranked["feature"] == named, "value"]
+    said = voice.words(
+        "why.reasons_agree" if agrees else "why.reasons_differ",
+        feature=facts.meaning(named, voice.language),
+        share=voice.formats.percent(float(weights["weight"].max()), 0),
+        lost=voice.formats.decimal(None if lost.empty else float(lost.iloc[0])),
+    )
+    return [Paragraph(said, "note")]
 
 
 def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:

@@ -54,6 +54,9 @@ class ReportFacts:
         action_value: this run's rows of gold.action_value.
         champion: the row of gold.model_runs of the model that gave the scores, or None where it is not there any more.
         challenger: the row of this run's own model where another one gave the scores, or None.
+        reason_weights: `reductions.reason_weights` of gold.<task>_scores: feature, weight.
+        list_moments: the first and the last decision moment of the list; None where it is empty or there is none.
+        written_at: when the page is written, UTC.
         balances: the rows of ops.files of the task's sources, as they were for the versions that the run read.
     """
 
@@ -80,6 +83,9 @@ class ReportFacts:
     champion: Mapping[str, Any] | None
     challenger: Mapping[str, Any] | None
     balances: pd.DataFrame
+    reason_weights: pd.DataFrame | None = None
+    list_moments: tuple[pd.Timestamp, pd.Timestamp] | None = None
+    written_at: datetime | None = None
 
     @property
     def has_time(self) -> bool:

@@ -227,6 +227,19 @@ def top_of_list(actions: DataFrame, scores: DataFrame, rows: int = 20) -> pd.Dat
     return _collected(found.select("rank", "key", "arm", "probability", "expected_profit", "reasons"), "rank", "key")
 
 
+def moments_of_list(actions: DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """The first and the last decision moment of gold.<task>_actions; None where it has no rows."""
+    ends = _collected(actions.agg(F.min("as_of").alias("first"), F.max("as_of").alias("last")))
+    return None if ends["first"].isna().all() else (ends["first"].iloc[0], ends["last"].iloc[0])
+
+
+def reason_weights(scores: DataFrame) -> pd.DataFrame:
+    """How much each feature moves the scores, as their reasons say: feature, weight (shares of all contributions)."""
+    reasons = scores.select(F.explode("reasons").alias("of")).groupBy(F.col("of.feature").alias("feature"))
+    found = _collected(reasons.agg(F.sum(F.abs("of.contribution")).alias("weight")), "feature")
+    return found.assign(weight=found["weight"] / max(float(found["weight"].sum()), 1e-300))
+
+
 def rows_per_arm(actions: DataFrame) -> pd.DataFrame:
     """gold.<task>_actions → arm, rows."""
     return _collected(actions.groupBy("arm").agg(F.count("*").alias("rows")), "arm")

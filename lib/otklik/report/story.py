@@ -342,6 +342,14 @@ def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) 
         held = int(arms.get("control", 0))
         control = words("warn.control", rows=formats.integer(held)) if held else ""
         warnings.append(words("warn.response", control=control))
+    if facts.list_moments is not None and facts.written_at is not None:
+        first, last = facts.list_moments
+        years = (pd.Timestamp(facts.written_at).tz_localize(None) - last).days // 365
+        if years:
+            word = formats.plural(years, *words("warn.years").split("|"))
+            warnings.append(
+                words("warn.old_list", first=formats.day(first), last=formats.day(last), years=f"{years} {word}")
+            )
     leaking = _known_after(facts, voice)
     if leaking:
         warnings.append(words("warn.leaks", features=leaking))

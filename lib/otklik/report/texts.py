@@ -175,6 +175,13 @@ _OWN = page_words.texts(
         "; held back for it from the list: {rows}",
         "; для неё из списка отложено клиентов: {rows}",
     ),
+    warn__old_list=(
+        "The decisions of this list lie back: {first} – {last}, {years} before this page was written. It shows what "
+        "the model would have chosen then; to act, take in newer data.",
+        "Решения этого списка в прошлом: {first} – {last}, за {years} до этой страницы. Он показывает, кого модель "
+        "выбрала бы тогда; чтобы действовать, загрузите новые данные.",
+    ),
+    warn__years=("year|years|years", "год|года|лет"),
     warn__leaks=(
         "Not usable for choosing: {features} — known only after the decision. Rows “with leaks” show what cheating "
         "would give.",
@@ -562,6 +569,18 @@ _OWN = page_words.texts(
         "Дороже всего модели обходится перемешивание признака «{feature}». Числа — на сколько падает AUC; отрезки — от "
         "наименьшего до наибольшего из пяти перемешиваний.",
     ),
+    why__reasons_agree=(
+        "The reasons of the scores say the same: “{feature}” has the largest share of them, {share}.",
+        "Причины оценок говорят то же: наибольшая их доля у признака «{feature}», {share}.",
+    ),
+    why__reasons_differ=(
+        "The reasons of the scores name “{feature}” most ({share} of their sum), though shuffling it costs only "
+        "{lost}: a reason says how far a row's value moves its score, shuffling what the order of rows loses. Where "
+        "other features say much the same, or nearly all rows have the same value, the two differ.",
+        "Причины оценок чаще всего называют «{feature}» ({share} их суммы), хотя его перемешивание стоит лишь {lost}: "
+        "причина говорит, насколько значение сдвигает оценку строки, перемешивание — что теряет порядок строк. Они "
+        "расходятся, где другие признаки говорят почти то же или у почти всех строк одно значение.",
+    ),
     why__impurity=("Impurity importance ({model})", "Важность по неоднородности ({model})"),
     why__impurity_takeaway=(
         "Inside the trees “{feature}” separates the answers most; this measure favours features with many values.",
@@ -643,6 +662,10 @@ _OWN = page_words.texts(
         "not calibrated: the rate has moved: {model}, {split}: mean probability {mean}, observed {observed}",
         "{model}, {split}: средняя вероятность {mean}, на деле {observed}",
     ),
+    detail__later_drift=(
+        "population stability index of the later rows, on which models are judged, against the earlier ones",
+        "индекс стабильности популяции: поздние строки, на которых проверяются модели, против ранних",
+    ),
     detail__drift=(
         "population stability index of the scored rows against training",
         "индекс стабильности: строки с оценками против обучения",
@@ -654,6 +677,7 @@ _OWN = page_words.texts(
     kind__suspected_leak=("suspected leak", "подозрение на утечку"),
     kind__known_leak=("known leak", "известная утечка"),
     kind__drift=("drift (PSI)", "смещение (PSI)"),
+    kind__later_drift=("moved within the history (PSI)", "сместился внутри истории (PSI)"),
     kind__rate_moved=("not calibrated: the rate has moved", "не откалибровано: доля отклика сместилась"),
     action__kept=("kept", "оставлено"),
     action__dropped=("dropped", "убрано"),

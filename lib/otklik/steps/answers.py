@@ -58,8 +58,12 @@ def write_claims(
 def write_measures(lake: Lake, task: BaseTask, run: Run, measures: Sequence[Measure]) -> dict[str, int]:
     """Write the claims of a run; returns table → version."""
     named = {"task": task.name, "run_id": run.run_id}
-    rows = as_frame([{**named, **asdict(measure)} for measure in measures])
-    return replace_rows(lake, MEASURES, rows, f"{run.job} {run.run_id}", named)
+    return replace_rows(lake, MEASURES, rows_of_measures(task, run, measures), f"{run.job} {run.run_id}", named)
+
+
+def rows_of_measures(task: BaseTask, run: Run, measures: Sequence[Measure]) -> pd.DataFrame:
+    """The claims of a run as rows of gold.measures."""
+    return as_frame([{"task": task.name, "run_id": run.run_id, **asdict(measure)} for measure in measures])
 
 
 def write_verdict(

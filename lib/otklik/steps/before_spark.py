@@ -13,6 +13,7 @@ from otklik.project_files import ProjectFiles
 from otklik.settings import load
 from otklik.sources.contract import Contract
 from otklik.sources.paths import local_files
+from otklik.steps.drafts import check_draft
 from otklik.steps.graph import read_graph
 from otklik.steps.lake_names import check_names, known_inputs
 from otklik.steps.table_options import check_limit, check_table_name, form_of
@@ -79,6 +80,8 @@ def _check_task(
     check_task(file, home.sql_folders(file.path))
     if command == "run":
         check_stage(file, asked["stage"])
+        if asked["draft"]:
+            check_draft(file)
     if lake is not None and asked["as_of"] is None and command in ("features", "run"):
         _check_inputs(command, file, home, overrides, lake)
     if lake is not None and command == "champion" and asked["run"] is not None:
@@ -98,6 +101,8 @@ def check_run(asked: Mapping[str, Any]) -> None:
     Raises:
         ConfigurationError: if it has neither or both.
     """
+    if asked.get("all") and asked.get("draft"):
+        raise ConfigurationError("a draft is of one task", where="--draft", hint="name the task instead of --all")
     if bool(asked.get("all")) == (asked.get("task") is not None):
         raise ConfigurationError("name a task, or give --all", where="run", hint="`otklik graph` lists the tasks")
 

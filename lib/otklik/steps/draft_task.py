@@ -102,7 +102,9 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
     for column in frame.columns:
         guess = found[best].get(column.name)
         note = f"  # {column.meaning.en}"
-        if guess is None:
+        if guess is None and column.is_key and frame.others != "none":
+            lines.append(f'{column.name} = "row_id"{note}; the source names none: each of its rows is one')
+        elif guess is None:
             options = ", ".join(name for name in contracts[best].columns if name not in taken)
             mark = "# " if column.is_optional else ""
             lines.append(f'{mark}{column.name} = "NULL"{note}; columns there are: {options}')
@@ -135,7 +137,10 @@ def _guessed(frame: Frame, contract: Contract) -> dict[str, str]:
 def _score(column: FrameColumn, name: str, kind: str) -> int:
     """How well a contract's column fits: its name first, then its type."""
     parts = (column.name, *column.like)
-    by_name = 4 if name == column.name else max((2 for part in parts if part in name), default=0)
+    # Two letters are in many words: `paid` is no id.
+    words = {name, *name.split("_")}
+    is_like = any(part in words or (len(part) > _LETTERS and part in name) for part in parts)
+    by_name = 4 if name == column.name else 2 if is_like else 0
     fits = kind.startswith(_FITTING[column.type])
     # A moment or an amount may be called anything; a key may not.
     return by_name + int(fits) if by_name or (fits and column.type in ("timestamp", "date")) else 0
@@ -162,5 +167,7 @@ def described(kind: Kind) -> str:
     return "\n".join(lines)
 
 
+#: A word of more letters is looked for inside names, too.
+_LETTERS = 3
 #: Keys that every task has.
 _OF_ALL = {*BaseTask.model_fields, "frames"}

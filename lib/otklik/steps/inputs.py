@@ -10,8 +10,8 @@ from functools import cached_property
 from pyspark.sql import DataFrame
 
 from otklik.errors import MissingResultError
-from otklik.features.builder import END_OF_TIME, Latest, latest_known, only_known
-from otklik.lake.ledger import Run, find_answer, find_output, input_versions
+from otklik.features.builder import END_OF_TIME, Latest, latest_known, only_known, with_row_id
+from otklik.lake.ledger import FileLedger, Run, find_answer, find_output, input_versions
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.steps.context import Job
@@ -52,7 +52,9 @@ class Inputs:
     @cached_property
     def _rows(self) -> dict[str, DataFrame]:
         """Found once: which version is read is asked of each table's history."""
-        return {name: rows_at(self.lake, table, self.versions[table]) for name, table in self.tables.items()}
+        contents = {entry.batch: entry.content_hash for entry in FileLedger(self.lake).entries}
+        found = {name: rows_at(self.lake, table, self.versions[table]) for name, table in self.tables.items()}
+        return {name: with_row_id(rows, contents) for name, rows in found.items()}
 
     def known_at(self, moment: datetime) -> dict[str, DataFrame]:
         """The frames without what was not known at the moment."""

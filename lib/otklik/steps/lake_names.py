@@ -77,8 +77,8 @@ def check_names(file: TaskFile, folders: Sequence[Path], known: Known) -> None:
     Raises:
         ConfigurationError: naming every column that is not, and where it stands.
     """
-    # Every input reaches SQL with known_at.
-    columns = {frame: [*table.schema.names, "known_at"] for frame, table in known.tables.items()}
+    # Every input reaches SQL with known_at and row_id.
+    columns = {frame: [*table.schema.names, "known_at", "row_id"] for frame, table in known.tables.items()}
     faults = [*_faults(file, folders, columns)]
     if faults:
         seen = "; ".join(f"{frame}: {', '.join(names)}" for frame, names in columns.items())

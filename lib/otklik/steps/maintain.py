@@ -64,10 +64,9 @@ def maintain_lake(job: Job) -> int:
         step.rows(len(tables), "tables")
         step.rows(len(flaws), "flaws")
     if not only_checks and not flaws:
-        for table in tables:
-            with job.progress.step(f"compact and vacuum {table}"):
-                maintenance.compact(job.lake, table)
-                maintenance.vacuum(job.lake, table, days * 24)
+        with job.progress.step("compact and vacuum") as step:
+            maintenance.compact_and_vacuum(job.lake, tables, days * 24)
+            step.rows(len(tables), "tables")
     if not only_checks:
         _print_sizes(job, [table for table in tables if job.lake.exists(table)])
         if all(flaw.where != RUNS.name for flaw in flaws):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -11,7 +12,8 @@ import pandas as pd
 from otklik.features.builder import END_OF_TIME
 from otklik.kinds import find_kind, kind_places, load_object
 from otklik.lake.folder import Folder
-from otklik.lake.ledger import FileEntry, FileLedger, Run, record_run
+from otklik.lake.identity import hash_of
+from otklik.lake.ledger import FileEntry, FileLedger, Run, find_run, record_run
 from otklik.lake.store import Lake
 from otklik.page import provenance, rendering
 from otklik.page.blocks import Block, Bullets, Section
@@ -22,6 +24,7 @@ from otklik.steps.answers import RunReader, latest_verdicts, measure_of, read_fi
 from otklik.steps.context import Job
 from otklik.steps.resolve import ResolvedTask, voice_of
 from otklik.steps.runs import record_failure
+from otklik.task import BaseTask
 
 INDEX = "index"
 
@@ -31,24 +34,54 @@ def page_name(task: str, language: Language) -> str:
     return f"{task}.html" if language == "en" else f"{task}.{language}.html"
 
 
+def said_of(task: BaseTask, *names: str) -> str:
+    """A hash of what a task says for people, which decides its page and no answer.
+
+    Args:
+        task: the task.
+        names: its keys beside title and question.
+    """
+    return hash_of(task.model_dump(mode="json", include={"title", "question", *names}))[:16]
+
+
+def mark_of(page: str, content: bytes) -> str:
+    """By which ops.runs knows a page that was written."""
+    return f"{page} {hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def is_written(job: Job, run: Run, page: str) -> bool:
+    """Whether a page lies there as an earlier start with the same inputs wrote it; then this start reuses it."""
+    earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
+    folder, index = Folder(job.lake.folder("report")), page_name(INDEX, job.options.language)
+    if earlier is None or not {page, index} <= {*folder.files()} or earlier.message != mark_of(page, folder.read(page)):
+        return False
+    record_run(job.lake, run.reused(job.clock(), earlier))
+    return True
+
+
 def write_page(job: Job, resolved: ResolvedTask, runs: Sequence[Run]) -> None:
     """Write the page of a task whose kind has a section, and the index."""
     name, language = resolved.task.name, job.options.language
     page = page_name(name, language)
     last = runs[-1]
-    run = replace(last, job="report", inputs={"run": last.run_id, "language": language, "page": page}, outputs={})
+    said = said_of(resolved.task, "remarks", "report")
+    inputs = {"run": f"{last.run_id} {last.ended_at}", "language": language, "page": page, "said": said}
+    run = replace(last, job="report", inputs=inputs, outputs={})
     run = replace(run, status="failed", started_at=job.clock(), ended_at=None)
     with record_failure(job, run), job.progress.step(f"report {name}") as step:
+        if is_written(job, run, page):
+            step.say("reused")
+            return
         voice = voice_of(resolved.kind, language)
         read = RunReader(job.lake, name, runs)
         made: Page = load_object(resolved.kind.section)(read, resolved.task, voice)
         sections = [*made.sections, *_common_sections(job, resolved, last, read, voice)]
         stamp = [*made.stamp, *_stamp(resolved, last, voice)]
-        html = rendering.render(replace(made, sections=sections, stamp=stamp), voice)
-        Folder(job.lake.folder("report")).write(page, html.encode())
+        html = rendering.render(replace(made, sections=sections, stamp=stamp), voice).encode()
+        Folder(job.lake.folder("report")).write(page, html)
         write_index(job)
         step.say(job.lake.folder("report", page))
-    record_run(job.lake, run.done(job.clock(), {}, 0, 1, page))
+    record_run(job.lake, run.done(job.clock(), {}, 0, 1, mark_of(page, html)))
 
 
 def _stamp(resolved: ResolvedTask, run: Run, voice: Voice) -> list[str]:

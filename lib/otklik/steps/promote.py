@@ -106,7 +106,7 @@ def promote(job: Job, question: ResolvedClassify, contest: Training, executor: E
         serving = _serving(question, contest, finals)
         manifest_hash = registry.save(job.lake, folder, serving, _about(question, contest, finals))
         row = _pointer(job, question, contest, finals, folder, manifest_hash)
-        named, label = {"task": task.name, "run_id": question.run_id}, f"train {question.run_id}"
+        named, label = {"task": task.name, "run_id": question.run_ids["train"]}, f"train {question.run_ids['train']}"
         outputs = replace_rows(job.lake, EXPLANATIONS, explanations.assign(**named), label, named)
         outputs["gold.model_runs"] = registry.register(job.lake, row, label)
         # Of a training that is repeated, because its end was not noted or its tables are gone.
@@ -118,7 +118,7 @@ def promote(job: Job, question: ResolvedClassify, contest: Training, executor: E
 
 def _free_folder(job: Job, question: ResolvedClassify) -> tuple[str, list[str]]:
     """A folder that no pointer names, so that no model is written over while it serves; and the run's earlier ones."""
-    task, run_id = question.task.name, question.run_id
+    task, run_id = question.task.name, question.run_ids["train"]
     runs = registry.history(job.lake, task)
     before = [str(folder).rpartition("/")[2] for folder in runs.loc[runs["run_id"] == run_id, "folder"].unique()]
     names = (run_id if number == 1 else f"{run_id}-{number}" for number in itertools.count(1))
@@ -301,7 +301,7 @@ def _odds_ratios(
     ratios = explain.odds_ratios(
         finals.slots,
         finals.fitted[name].coefficients.toArray(),  # type: ignore[attr-defined]
-        np.vstack(list(draws)),
+        np.array(list(draws)).reshape(-1, len(finals.slots)),
         shares=finals.means,
         units=task.evaluation.units,
         references=task.evaluation.references,
@@ -400,7 +400,7 @@ def _calibrator(contest: Training, finals: FinalModels, method: calibrate.Wanted
 def _about(question: ResolvedClassify, contest: Training, finals: FinalModels) -> dict[str, Any]:
     return {
         "task": question.task.name,
-        "run_id": question.run_id,
+        "run_id": question.run_ids["train"],
         "as_of": question.as_of.isoformat(),
         "model": finals.chosen,
         "setting": dict(_setting(contest, finals.chosen)),
@@ -431,19 +431,21 @@ def _pointer(
     """The row of gold.model_runs: whether the new model serves, and why."""
     task = question.task
     runs = registry.history(job.lake, task.name)
-    others = runs[runs["run_id"] != question.run_id]
-    champion = registry.find_champion(job.lake, task.name, besides=question.run_id)
+    others = runs[runs["run_id"] != question.run_ids["train"]]
+    champion = registry.find_champion(job.lake, task.name, besides=question.run_ids["train"])
     before = None if champion is None else champion.row
     misfit = None
     if champion is not None:
         misfit = champion.serving.misfit(contest.labelled_rows.columns, question.known_after, question.rows_hash)
-    if misfit is None:
+    if question.is_draft:
+        serves, reason = True, "a draft, which serves nobody but its own list"
+    elif misfit is None:
         serves, reason = serves_from_now_on(task.champion, finals.value, before)
     else:
         serves, reason = True, f"the champion before it cannot score these rows: {misfit}"
     return {
         "task": task.name,
-        "run_id": question.run_id,
+        "run_id": question.run_ids["train"],
         "model": finals.chosen,
         "settings": json.dumps(dict(_setting(contest, finals.chosen)), sort_keys=True),
         "metric": task.champion.metric,

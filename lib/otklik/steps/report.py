@@ -21,7 +21,9 @@ from otklik.report.facts import ReportFacts
 from otklik.report.page import render
 from otklik.steps.answers import latest_verdicts, write_verdict
 from otklik.steps.context import Job
-from otklik.steps.pages import balances_of, page_name, write_index
+from otklik.steps.drafts import DRAFT
+from otklik.steps.pages import balances_of, is_written, mark_of, page_name, said_of, write_index
+from otklik.steps.profit import bring_profits_up_to_date
 from otklik.steps.resolve_classify import ResolvedClassify, features_run, resolve_recorded
 from otklik.steps.runs import record_failure
 from otklik.steps.task_files import TaskFile, read_task
@@ -69,7 +71,8 @@ def _tasks(job: Job) -> list[str]:
     names = {*registry.tasks(job.lake), *(row["task"] for row in latest_verdicts(job.lake))}
     if not names:
         raise MissingResultError("no task has an answer yet", where="report", hint="run `otklik run TASK` first")
-    return sorted(names)
+    # A draft has no file of its own; its page was written when it was made.
+    return sorted(name for name in names if name.removesuffix(DRAFT) == name or name.removesuffix(DRAFT) not in names)
 
 
 def _write(job: Job, question: ResolvedClassify) -> None:
@@ -81,16 +84,30 @@ def _write(job: Job, question: ResolvedClassify) -> None:
             _needed(job, question, "train")
         scored = _needed(job, question, "score")
         trained = _training_behind(job, question, scored)
+        bring_profits_up_to_date(job, question.task, trained)
     page = page_name(question.task.name, job.options.language)
-    inputs = {**trained.inputs, "training": trained.run_id, "language": job.options.language, "page": page}
+    inputs = {
+        **trained.inputs,
+        "training": f"{trained.run_id} {trained.ended_at}",
+        "scores": f"{scored.run_id} {scored.ended_at}",
+        "language": job.options.language,
+        "page": page,
+        "said": said_of(question.task, "report", "rows"),
+        # A page says how long ago its decisions were.
+        "year": str(job.clock().year),
+    }
     run = question.start(job, "report", inputs)
     with record_failure(job, run), job.progress.step(f"report {question.task.name}") as step:
+        if is_written(job, run, page):
+            step.say("reused")
+            return
         facts = _facts(job, question, before, trained, scored)
-        Folder(job.lake.folder("report")).write(page, render(facts, job.options.language).encode())
+        html = render(facts, job.options.language).encode()
+        Folder(job.lake.folder("report")).write(page, html)
         write_verdict(job.lake, question.task.kind, question.task, run, story.verdict_of(facts), job.clock())
         write_index(job)
         step.say(job.lake.folder("report", page))
-    record_run(job.lake, run.done(job.clock(), {}, before.rows_out, 1, page))
+    record_run(job.lake, run.done(job.clock(), {}, before.rows_out, 1, mark_of(page, html)))
 
 
 def _training_behind(job: Job, question: ResolvedClassify, scored: Run) -> Run:
@@ -114,7 +131,7 @@ def _needed(job: Job, question: ResolvedClassify, step: str) -> Run:
     Raises:
         MissingResultError: if the step was not run.
     """
-    found = find_run(job.lake, question.run_id, step, None)
+    found = find_run(job.lake, question.run_ids[step], step, None)
     if found is None:
         raise MissingResultError(
             f"`otklik {step}` was not run for these inputs, settings and this moment",
@@ -133,7 +150,7 @@ def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scor
         None if decision is None else rows_at(lake, f"gold.{name}_actions", scored.outputs[f"gold.{name}_actions"])
     )
     runs = registry.records(registry.history(lake, name))
-    model_run, own = _model_run(scored), [row for row in runs if row["run_id"] == question.run_id]
+    model_run, own = _model_run(scored), [row for row in runs if row["run_id"] == question.run_ids["train"]]
     bands = {**task.preparation.bands, **task.report.attribute_bands}
     shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in question.columns)]))
 
@@ -143,7 +160,7 @@ def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scor
     return ReportFacts(
         task=task,
         as_of=question.as_of,
-        run_id=question.run_id,
+        run_id=question.run_ids["score"],
         training_run_id=trained.run_id,
         code_version=code_version(),
         table_versions={**question.versions, **before.outputs, **trained.outputs, **scored.outputs},
@@ -156,14 +173,17 @@ def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scor
         measures=of_runs(MEASURES.name, trained.run_id),
         score_counts=_score_counts(lake, task, trained),
         explanations=of_runs(EXPLANATIONS.name, trained.run_id),
-        findings=of_runs(FINDINGS.name, trained.run_id, question.run_id),
+        findings=of_runs(FINDINGS.name, trained.run_id, question.run_ids["score"]),
         scored_counts=reductions.scored_counts(scores, features),
         top_actions=_NO_LIST if actions is None else reductions.top_of_list(actions, scores),
         action_arms=_NO_ARMS if actions is None else reductions.rows_per_arm(actions),
-        action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, question.run_id),
+        action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, question.run_ids["score"]),
         champion=next((row for row in runs if row["run_id"] == model_run), None),
-        challenger=own[0] if own and model_run != question.run_id else None,
+        challenger=own[0] if own and model_run != question.run_ids["train"] else None,
         balances=balances_of(lake, question.versions),
+        reason_weights=reductions.reason_weights(scores),
+        list_moments=None if actions is None else reductions.moments_of_list(actions),
+        written_at=job.clock(),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import functions as F
 
@@ -19,9 +21,21 @@ from otklik.lake.recovery import bring_back
 from otklik.lake.tables import RUNS
 from otklik.settings import load
 from otklik.steps.context import Job
+from otklik.steps.drafts import draft_of
 from otklik.steps.inputs import Inputs, pinned_inputs
 from otklik.steps.runs import clear_sql, record_failure, start_of
 from otklik.task import Task
+
+#: Keys of a task that decide no answer.
+_FOR_PEOPLE: dict[str, Any] = {
+    **dict.fromkeys(("name", "title", "question", "report"), True),
+    "rows": {"caveats": True, "moment_is": True},
+}
+#: Keys that decide the features.
+_OF_FEATURES = ("kind", "inputs", "rows", "features")
+#: Keys that decide scores and list, and no model: whole tables, and (table, key).
+_OF_SCORES = ("decision", "score")
+_OF_SCORES_WITHIN = (("evaluation", "reasons"), ("checks", "psi_warning"), ("splits", "control_salt"))
 
 
 @dataclass(frozen=True)
@@ -33,8 +47,30 @@ class ResolvedClassify:
     feature_selects: tuple[tuple[Select, tuple[str, ...]], ...]
     inputs: Inputs
     as_of: datetime
-    run_id: str
-    settings_hash: str
+    is_draft: bool = False
+
+    @cached_property
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """Step → the settings that it uses: another one does not make it anew.
+
+        Columns are marked in SQL headers and tables, and marking one asks for another answer.
+        """
+        decisive = self.task.model_dump(mode="json", exclude=_FOR_PEOPLE)
+        sql = [select.decisive for select in (self.rows_select, *(select for select, _ in self.feature_selects))]
+        rows = {name: decisive[name] for name in _OF_FEATURES} | {"sql": sql, "marks": self.inputs.marks}
+        trained = {name: values for name, values in decisive.items() if name not in _OF_SCORES}
+        for table, key in _OF_SCORES_WITHIN:
+            trained[table] = {name: value for name, value in trained[table].items() if name != key}
+        return {"features": rows, "train": trained | rows, "score": decisive | rows}
+
+    @cached_property
+    def run_ids(self) -> Mapping[str, str]:
+        """Step → the name of its run; the page is of the scores."""
+        of_steps = {
+            step: run_id(self.task.name, self.as_of, settings, self.inputs.identities, code_version())
+            for step, settings in self.settings.items()
+        }
+        return {**of_steps, "report": of_steps["score"]}
 
     @property
     def versions(self) -> Mapping[str, int]:
@@ -59,13 +95,13 @@ class ResolvedClassify:
     def start(self, job: Job, step: str, inputs: dict[str, str]) -> Run:
         """A row for ops.runs: this step starts now."""
         return Run(
-            run_id=self.run_id,
+            run_id=self.run_ids[step],
             job=step,
             task=self.task.name,
             as_of=self.as_of,
             status="failed",
             inputs=inputs,
-            settings_hash=self.settings_hash,
+            settings_hash=hash_of(self.settings["score" if step == "report" else step]),
             code_version=code_version(),
             started_at=job.clock(),
         )
@@ -82,21 +118,16 @@ def resolve_classify(job: Job) -> ResolvedClassify:
     # They are no tables: better found out now than after hours of fitting.
     Folder(job.lake.folder("models"))
     path = job.home.task(job.options["task"])
-    task = load(Task, path, dict(job.options.overrides))
+    task, is_draft = load(Task, path, dict(job.options.overrides)), bool(job.options.names.get("draft"))
+    if is_draft:
+        task = draft_of(task)
     folders = job.home.sql_folders(path)
     rows_select = read_select(task.rows.sql, task.rows.template_values, folders)
     selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
     task.check_feature_names({column.name for select, _ in selects for column in select.columns})
     inputs = pinned_inputs(job, task, "features")
     as_of = job.options.as_of or _latest_moment(job, inputs, task, rows_select)
-    # Columns are marked in SQL headers and tables, and marking one asks for another answer.
-    settings = {
-        **task.model_dump(mode="json"),
-        "sql": [select.decisive for select in (rows_select, *(select for select, _ in selects))],
-        "marks": inputs.marks,
-    }
-    name = run_id(task.name, as_of, settings, inputs.identities, code_version())
-    return ResolvedClassify(task, rows_select, selects, inputs, as_of, name, hash_of(settings))
+    return ResolvedClassify(task, rows_select, selects, inputs, as_of, is_draft)
 
 
 def resolve_recorded(job: Job, step: str) -> ResolvedClassify:
@@ -143,7 +174,7 @@ def features_run(job: Job, question: ResolvedClassify) -> Run:
     Raises:
         MissingResultError: if the features of this question were not built yet.
     """
-    found = find_run(job.lake, question.run_id, "features", question.inputs.identities)
+    found = find_run(job.lake, question.run_ids["features"], "features", question.inputs.identities)
     if found is None:
         raise MissingResultError(
             "its features were not built for these inputs, settings and this moment",

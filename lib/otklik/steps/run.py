@@ -28,9 +28,15 @@ def run_task(job: Job) -> int:
     wanted = next(iter(graph.files))
     code = 0
     for task in graph.order([wanted]):
-        of_this = job if task == wanted else replace(job, options=replace(job.options, overrides={}))
+        of_this = job if task == wanted else _of_another(job)
         code = max(code, _run(of_this, graph, task))
     return code
+
+
+def _of_another(job: Job) -> Job:
+    """The job for a task that the named one reads from: --set and --draft are for that one alone."""
+    names = {**job.options.names, "draft": False}
+    return replace(job, options=replace(job.options, names=names, overrides={}))
 
 
 def _run(job: Job, graph: TaskGraph, task: str) -> int:
@@ -79,4 +85,13 @@ def run_yes_or_no(job: Job, path: Path) -> int:
     The task is resolved once: what is ingested meanwhile belongs to the next run.
     """
     question = resolve_recorded(job.about(**{**job.options.names, "task": str(path)}), "features")
-    return max(step(job, question) for step in (build_features, train_models, score_rows, write_report))
+    last = job.options.names.get("stage")
+    code = 0
+    for name, step in (("features", build_features), ("train", train_models), ("score", score_rows)):
+        code = max(code, step(job, question))
+        if name == last:
+            return code
+    code = max(code, write_report(job, question))
+    if question.is_draft:
+        job.progress.line(f"  a draft, in tables and on a page of its own; the answer: `otklik run {path.stem}`")
+    return code

@@ -87,7 +87,7 @@ def _warned(job: Job, question: ResolvedClassify, champion: Champion) -> int:
     split = "time" if question.task.rows.time_ordered else "random"
     noticed = job.lake.read(FINDINGS.name).where((F.col("task") == question.task.name) & (F.col("action") == "warned"))
     of_runs = (F.col("kind") == "rate_moved") & (F.col("run_id") == champion.run_id)
-    of_runs |= (F.col("kind") == "drift") & (F.col("run_id") == question.run_id)
+    of_runs |= (F.col("kind") == "drift") & (F.col("run_id") == question.run_ids["score"])
     rows = noticed.where(of_runs).select("kind", "feature", "detail", "value").orderBy("feature").collect()
     for moved in (json.loads(row.detail) for row in rows if row.kind == "rate_moved"):
         if (moved["model"], moved["split"]) == (champion.row["model"], split):
@@ -140,14 +140,14 @@ def _scores(rows: DataFrame, question: ResolvedClassify, champion: Champion) -> 
         if decision is None
         else F.col("probability") * F.lit(decision.value) - F.lit(decision.cost)
     )
-    return scored.withColumns({"expected_profit": profit, "run_id": F.lit(question.run_id)})
+    return scored.withColumns({"expected_profit": profit, "run_id": F.lit(question.run_ids["score"])})
 
 
 def _write_scores(job: Job, question: ResolvedClassify, scores: DataFrame, count: int) -> int:
     ranked = with_rank(scores, question.task.splits.control_salt)
     tenth = F.ceil(F.col("rank") * F.lit(10) / F.lit(count)).cast("int")
     table = SCORES.of(question.task.name)
-    return job.lake.replace(table, ranked.withColumn("decile", tenth), f"score {question.run_id}").version
+    return job.lake.replace(table, ranked.withColumn("decile", tenth), f"score {question.run_ids['score']}").version
 
 
 def _write_drift(job: Job, question: ResolvedClassify, champion: Champion, rows: DataFrame, scores: DataFrame) -> None:
@@ -163,7 +163,7 @@ def _write_drift(job: Job, question: ResolvedClassify, champion: Champion, rows:
     findings = pd.DataFrame(
         {
             "task": question.task.name,
-            "run_id": question.run_id,
+            "run_id": question.run_ids["score"],
             "kind": "drift",
             "feature": moved["feature"],
             "detail": "{}",
@@ -171,8 +171,8 @@ def _write_drift(job: Job, question: ResolvedClassify, champion: Champion, rows:
             "action": ["warned" if has_drifted else "kept" for has_drifted in moved["has_drifted"]],
         }
     )
-    named = {"task": question.task.name, "run_id": question.run_id, "kind": "drift"}
-    replace_rows(job.lake, FINDINGS, findings, f"score {question.run_id} {champion.run_id}", named)
+    named = {"task": question.task.name, "run_id": question.run_ids["score"], "kind": "drift"}
+    replace_rows(job.lake, FINDINGS, findings, f"score {question.run_ids['score']} {champion.run_id}", named)
 
 
 def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame) -> dict[str, int]:
@@ -188,7 +188,7 @@ def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame) -> dict
         campaign=decision.campaign,
         salt=splits.control_salt,
     )
-    table, label = ACTIONS.of(question.task.name), f"score {question.run_id}"
+    table, label = ACTIONS.of(question.task.name), f"score {question.run_ids['score']}"
     with cached(listed) as actions:
         outputs = {table.name: job.lake.replace(table, actions, label).version}
         arms = actions.select("key", "as_of", "arm")
@@ -204,5 +204,5 @@ def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame) -> dict
         replicates=question.task.evaluation.bootstrap_replicates,
         salt=splits.bootstrap_salt,
     )
-    named = {"task": question.task.name, "run_id": question.run_id}
+    named = {"task": question.task.name, "run_id": question.run_ids["score"]}
     return outputs | replace_rows(job.lake, ACTION_VALUE, as_frame(values).assign(**named), label, named)

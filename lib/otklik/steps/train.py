@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from datetime import UTC
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.decisions.audience import action_values, affordable
 from otklik.errors import RefusedError
-from otklik.kind import Measure
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
 from otklik.models.choice import choose
+from otklik.models.drift import bins_of, counts_in, drift_of
 from otklik.models.evaluate import auc_within
 from otklik.models.leaks import single_feature_auc, suspected_leaks
 from otklik.models.prepare import (
+    Feature,
     FeatureFinding,
     Preparation,
     Rules,
@@ -56,10 +55,11 @@ from otklik.session import threads, without_stage_code
 from otklik.steps.answers import write_measures
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
+from otklik.steps.profit import bring_profits_up_to_date, later_profits, note_profits
 from otklik.steps.promote import promote, values_of
 from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, resolve_recorded
 from otklik.steps.runs import record_failure
-from otklik.task import Decision, Task
+from otklik.task import Task
 
 #: Labelled rows on which single features are tried against the label.
 _TRIED_ROWS = 20_000
@@ -73,11 +73,12 @@ def train_models(job: Job, question: ResolvedClassify | None = None) -> int:
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})
     # A model that was damaged since is trained anew, as the message about it advises.
-    is_sound = has_sound_model(job.lake, question.task.name, question.run_id)
+    is_sound = has_sound_model(job.lake, question.task.name, question.run_ids["train"])
     earlier = answered_before(job, run) if is_sound else None
     if earlier is not None:
         job.progress.line(f"  train {question.task.name}: reused")
-        of_run = (F.col("task") == question.task.name) & (F.col("run_id") == question.run_id)
+        bring_profits_up_to_date(job, question.task, earlier)
+        of_run = (F.col("task") == question.task.name) & (F.col("run_id") == question.run_ids["train"])
         _say_result(job, question, job.lake.read(SCOREBOARD.name).where(of_run).toPandas(), earlier.message)
         return 0
     rows = rows_at(job.lake, table, before.outputs[table])
@@ -89,7 +90,9 @@ def train_models(job: Job, question: ResolvedClassify | None = None) -> int:
         verdict = verdict_on(question.task, board)
         outputs = {**_write_judgements(job, question, contest, board), **promote(job, question, contest, executor)}
         outputs |= _write_measures(job, question, run, contest, board)
-    record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict))
+    trained = run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict)
+    record_run(job.lake, trained)
+    note_profits(job, question.task, trained)
     _say_result(job, question, board, verdict)
     return 0
 
@@ -106,7 +109,8 @@ def _train_candidates(job: Job, question: ResolvedClassify, rows: DataFrame, exe
     task = question.task
     known_after = {column.name: column.is_known_after for column in question.columns}
     features = features_of(rows, known_after)
-    with_leaks = any(feature.is_known_after for feature in features)
+    has_leaks = any(feature.is_known_after for feature in features)
+    with_leaks = has_leaks and task.evaluation.with_leaks
     labelled_rows = with_row_hash(
         with_fold(rows.where(F.col("label").isNotNull()), task.splits.folds, task.splits.fold_salt)
     )
@@ -142,9 +146,37 @@ def _train_candidates(job: Job, question: ResolvedClassify, rows: DataFrame, exe
             step.say(f"{len(made)} contenders, {len(plan.folds) + len(plan.inner_fits)} fits each")
         judged["without"] += [j for j in made if j.candidate.vector == WITHOUT]
         # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
-        judged["with"] += [j for j in made if j.candidate.vector == (WITH if with_leaks else WITHOUT)]
-    findings = (*leaks, *findings_of(preparations))
-    return Training(labelled, labelled_rows, features, preparations, prepared, judged, findings)
+        if with_leaks or not has_leaks:
+            judged["with"] += [j for j in made if j.candidate.vector == (WITH if with_leaks else WITHOUT)]
+    findings = [*leaks, *findings_of(preparations)]
+    if plan.split == "time" and not question.is_draft:
+        with job.progress.step("compare later rows with earlier ones") as step:
+            moved = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
+            step.say(f"{len(moved)} features moved")
+        findings += moved
+    return Training(labelled, labelled_rows, features, preparations, prepared, judged, tuple(findings))
+
+
+def later_drift(rows: DataFrame, features: Sequence[Feature], plan: Plan, limit: float) -> list[FeatureFinding]:
+    """The features that are spread otherwise in the rows that models are judged on than in those they learn from.
+
+    Args:
+        rows: the labelled rows.
+        features: the columns.
+        plan: of the time split.
+        limit: of the population stability index.
+    """
+    outer, told = plan.folds[0].outer, [feature for feature in features if not feature.is_known_after]
+    earlier = rows.where(outer.learns_from)
+    names = {
+        is_text: [feature.name for feature in told if (feature.kind == "text") == is_text] for is_text in (True, False)
+    }
+    bins = bins_of(earlier, names[False], names[True], ["key", "as_of"])
+    moved = drift_of(counts_in(earlier, bins), counts_in(rows.where(outer.predicts), bins), limit)
+    return [
+        FeatureFinding("later_drift", str(row["feature"]), {}, float(row["psi"]), "warned")
+        for row in moved[moved["has_drifted"]].to_dict("records")
+    ]
 
 
 def _shown_in(step: Step) -> Callable[[int, int], None]:
@@ -246,6 +278,7 @@ def _scoreboard(task: Task, contest: Training, executor: Executor) -> pd.DataFra
         task.splits.bootstrap_salt,
         task.rows.unit_of_bootstrap == "moment",
         task.rows.label_window,
+        None if task.evaluation.intervals == "all" else ("time" if task.rows.time_ordered else "random"),
     )
     if contest.judged["with"] and contest.judged["with"][0] is contest.judged["without"][0]:
         board = rows_of(contest.labelled, {"without": contest.judged["without"]}, terms, executor)
@@ -254,7 +287,7 @@ def _scoreboard(task: Task, contest: Training, executor: Executor) -> pd.DataFra
 
 
 def _write_judgements(job: Job, question: ResolvedClassify, contest: Training, board: pd.DataFrame) -> dict[str, int]:
-    name, run_id = question.task.name, question.run_id
+    name, run_id = question.task.name, question.run_ids["train"]
     named, label = {"task": name, "run_id": run_id}, f"train {run_id}"
     judged = [
         (leaks, judgement)
@@ -281,46 +314,11 @@ def _write_measures(
     measures = measures_of(board, values, task.champion.metric, split, chosen)
     if task.decision is not None and split == "time":
         judgement = next(j for j in reversed(contest.judged["without"]) if j.candidate.model == chosen)
-        measures += _later_profits(task, task.decision, contest.labelled, judgement)
+        places, labelled = judgement.tested.places, contest.labelled
+        measures += later_profits(
+            task, task.decision, labelled.label[places], labelled.as_of[places], judgement.calibrated
+        )
     return write_measures(job.lake, task, run, measures)
-
-
-def _later_profits(task: Task, decision: Decision, labelled: Labelled, judgement: CrossValidation) -> list[Measure]:
-    """What each way of choosing would have brought on the later rows: measure `profit`, its rows are the contacts.
-
-    The list is drawn up as `otklik score` does it, by probabilities of the model that learnt from the past only; the
-    interval draws whole decision moments.
-    """
-    places, probability = judgement.tested.places, judgement.calibrated
-    label, moment = labelled.label[places].astype(np.float64), labelled.as_of[places]
-    listed = probability > decision.threshold
-    if decision.budget is not None:
-        rank = np.empty(len(places), dtype=np.int64)
-        rank[np.argsort(-probability, kind="stable")] = np.arange(len(places))
-        listed &= rank < affordable(decision.budget, decision.cost)
-    found = action_values(
-        probability,
-        label,
-        moment.astype("datetime64[us]").astype(np.int64),
-        listed,
-        np.zeros(len(label), dtype=np.bool_),
-        cost=decision.cost,
-        value=decision.value,
-        replicates=task.evaluation.bootstrap_replicates,
-        salt=task.splits.bootstrap_salt,
-    )
-    rows: dict[str, Mapping[str, Any]] = {str(row["policy"]): row for row in found}
-    # As many, drawn at random: their share of what contacting all brings.
-    share, everybody = float(listed.mean()), rows["all"]
-    drawn = {name: share * everybody[name] for name in ("out_of_fold_profit", "low", "high")}
-    rows["random"] = {**drawn, "customers": int(listed.sum())}
-    of_all = everybody["out_of_fold_profit"]
-
-    def measure(policy: str, row: Mapping[str, Any]) -> Measure:
-        low, high = row["low"], row["high"]
-        return Measure("profit", row["out_of_fold_profit"], policy, "time", low, high, of_all, row["customers"])
-
-    return [measure(policy, row) for policy, row in rows.items()]
 
 
 def decisive(board: pd.DataFrame, *, time_ordered: bool) -> pd.DataFrame:

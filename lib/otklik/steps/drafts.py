@@ -1,0 +1,76 @@
+"""A draft of a yes-or-no task: a first answer within a minute, under a name of its own. Knows no Spark.
+
+It is a task beside the task: its tables, page and models are called `<task>_draft`, so that none of it can be taken for
+the answer, and no model of it can serve the task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otklik.errors import ConfigurationError
+from otklik.settings import Text
+from otklik.steps.task_files import TaskFile
+from otklik.task import ModelSettings, Task
+
+#: How its name ends.
+DRAFT = "_draft"
+#: About so many rows, all those of a customer or none, are drawn where there are more.
+DRAFT_ROWS = 48_000
+_FOLDS, _GROUPS, _WINDOWS, _TREES, _DEPTH = 4, 2, 2, 30, 8
+
+
+def check_draft(file: TaskFile) -> None:
+    """See that a task can have a draft.
+
+    Raises:
+        ConfigurationError: if it is of another kind than classify.
+    """
+    if not isinstance(file.task, Task):
+        raise ConfigurationError(
+            f"a task of kind {file.kind.name} has no draft", where="--draft", hint="run it without --draft"
+        )
+
+
+def draft_of(task: Task) -> Task:
+    """The task as its draft asks it: three models with one setting each, fewer folds, nothing beside the verdict."""
+    models = {
+        "logistic_regression": _first(task.models.logistic_regression),
+        "decision_tree": _first(task.models.decision_tree),
+        "random_forest": _first(task.models.random_forest, _TREES, _DEPTH),
+        "naive_bayes": None,
+        "linear_svc": None,
+    }
+    title = {"en": f"Draft: {task.title.en}", "ru": f"Черновик: {task.title.ru}"}
+    caveat = Text(
+        en="This is a draft: at most some 48,000 rows, fewer models, settings and folds, intervals only where "
+        f"the verdict needs them. `otklik run {task.name}` gives the answer.",
+        ru="Это черновик: не больше примерно 48 000 строк, меньше моделей, настроек и частей, интервалы только там, "
+        f"где они нужны для вывода. Ответ даёт `otklik run {task.name}`.",
+    )
+    splits = {"folds": _FOLDS, "groups": _GROUPS, "time_windows": min(_WINDOWS, task.splits.time_windows)}
+    evaluation = {"odds_ratio_replicates": 0, "with_leaks": False, "intervals": "verdict"}
+    return task.model_copy(
+        update={
+            "name": f"{task.name}{DRAFT}",
+            "title": task.title.model_copy(update=title),
+            "rows": task.rows.model_copy(update={"caveats": [caveat, *task.rows.caveats]}),
+            "models": task.models.model_copy(update=models),
+            "splits": task.splits.model_copy(update=splits),
+            "evaluation": task.evaluation.model_copy(update=evaluation),
+        }
+    )
+
+
+def _first(settings: ModelSettings | None, most_trees: int | None = None, most_depth: int = 30) -> ModelSettings | None:
+    """The first of the values to try, forests not larger than a draft's."""
+    if settings is None:
+        return None
+    tried = {name: value[:1] for name, value in settings if isinstance(value, list)}
+    smaller: dict[str, Any] = {}
+    if most_trees is not None:
+        smaller = {
+            "trees": [min(settings.trees[0], most_trees)],
+            "max_depth": [min(settings.max_depth[0], most_depth)],
+        }
+    return settings.model_copy(update=tried | smaller)

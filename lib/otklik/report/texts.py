@@ -225,7 +225,6 @@ _OWN = page_words.texts(
         "{shown} of {n} attributes are drawn: those that separate the answers best. The table holds all.",
         "Нарисовано {shown} из {n} признаков: те, что лучше разделяют ответы. В таблице — все.",
     ),
-    who__attribute=("Attribute", "Признак"),
     who__level=("Level", "Значение"),
     who__rows=("Rows", "Строк"),
     who__positives=("Responses", "Откликов"),

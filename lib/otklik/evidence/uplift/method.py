@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.evidence.arms import check_arms, check_units, sample_ratio_p
 from otklik.evidence.designs import features_of_units, laid_out, outcomes_by_arm, share_apart
@@ -28,6 +27,7 @@ from otklik.evidence.uplift.scores import (
     qini_beyond,
     sort_units,
 )
+from otklik.inference import NORMAL_95
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.models.split import with_fold
 
@@ -326,4 +326,4 @@ def _policy_row(policy: Policy) -> _Row:
 
 
 def _reach(variance: float) -> float:
-    return float(stats.norm.ppf(0.975) * np.sqrt(variance))
+    return float(NORMAL_95 * np.sqrt(variance))

@@ -14,7 +14,6 @@ from otklik.forecasts.demand.kind import FORECASTS, HOLDOUT, MODELS, SERIES, Dem
 from otklik.forecasts.demand.models import forecasts
 from otklik.forecasts.demand.series import ROWS, for_each_series
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
-from otklik.lake.tables import Table
 
 #: A Monday; periods are counted from here.
 _EPOCH = date(1900, 1, 1)
@@ -64,8 +63,8 @@ def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext
     ]
     tables = {
         "series": _series(rows, scores),
-        "forecasts": coming.select(_names(FORECASTS)),
-        "holdout": holdout.select(_names(HOLDOUT)),
+        "forecasts": coming.select(FORECASTS.own_names),
+        "holdout": holdout.select(HOLDOUT.own_names),
         "models": _models(rows),
     }
     if count < task.minimum_series:
@@ -190,14 +189,14 @@ def _scores(holdout: DataFrame) -> DataFrame:
 def _series(rows: DataFrame, scores: DataFrame) -> DataFrame:
     status = rows.where("row = 'status'").withColumnRenamed("total", "quantity_sold")
     joined = status.join(scores.drop("model"), "series", "left")
-    return joined.drop("quantity").withColumnRenamed("quantity_sold", "quantity").select(_names(SERIES))
+    return joined.drop("quantity").withColumnRenamed("quantity_sold", "quantity").select(SERIES.own_names)
 
 
 def _models(rows: DataFrame) -> DataFrame:
     reached = rows.where("row = 'model'").groupBy("model")
     means = reached.agg(F.avg("error").alias("mase"), F.avg("squared_error").alias("rmsse"))
     chosen = rows.where("row = 'holdout' AND step = 1").groupBy("model").agg(F.count("*").alias("chosen"))
-    return means.join(chosen, "model", "left").fillna(0, ["chosen"]).select(_names(MODELS))
+    return means.join(chosen, "model", "left").fillna(0, ["chosen"]).select(MODELS.own_names)
 
 
 def _measures(scores: DataFrame, rows: DataFrame, by_status: Mapping[str, int]) -> list[Measure]:
@@ -266,7 +265,3 @@ def _about_coverage(measures: Sequence[Measure]) -> list[Finding]:
         return []
     percent = round(100 * covered.value)
     return [Finding("intervals_off", parameters={"percent": percent}, value=covered.value, is_warning=True)]
-
-
-def _names(table: Table) -> list[str]:
-    return [column.name for column in table.columns if column.name != "run_id"]

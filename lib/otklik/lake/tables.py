@@ -233,7 +233,8 @@ SCOREBOARD = Table(
     _columns(
         "task STRING the task",
         "run_id STRING the run",
-        "model STRING majority, logistic_regression, decision_tree, random_forest, naive_bayes or linear_svc",
+        "model STRING majority, logistic_regression, decision_tree, random_forest, naive_bayes, linear_svc, xgboost or "
+        "perceptron",
         "leaks STRING with | without features known only after the decision",
         "split STRING random | time",
         "calibration STRING raw | calibrated",

@@ -17,10 +17,12 @@ from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, M
 from otklik.lake.ledger import record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
+from otklik.models import boosting
 from otklik.models.drift import SCORE, counts_in, drift_of
 from otklik.models.registry import Champion, ServingModel, load_champion
 from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
+from otklik.models.zoo import XGBOOST
 from otklik.report.findings import in_words
 from otklik.report.texts import Voice
 from otklik.session import analysed, cached
@@ -37,6 +39,8 @@ def score_rows(job: Job, question: ResolvedClassify | None = None) -> int:
     with record_failure(job, question.start(job, "score", {})):
         before = features_run(job, question)
         champion = _champion(job, question)
+        if champion.serving.model == XGBOOST:
+            boosting.library()
     for refusal in champion.refused:
         job.progress.warn(f"{refusal}; the champion before it serves")
     table = f"gold.{question.task.name}_features"

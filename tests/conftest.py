@@ -26,7 +26,7 @@ SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 #: The long tests in parts that run alone, and where each part's tests are; a part takes ten minutes at most.
 PARTS = {
-    "kinds": ("insights", "evidence", "steps/test_stages.py"),
+    "kinds": ("insights", "evidence", "decisions", "steps/test_stages.py"),
     "faults": ("faults",),
     "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
     "models": (

@@ -100,11 +100,14 @@ def entry_point() -> None:
 
 
 def _run_offline(given: argparse.Namespace, progress: Progress) -> int:
+    from otklik.lake.local import LocalLake  # noqa: PLC0415
     from otklik.project_files import find_project  # noqa: PLC0415
     from otklik.steps import offline  # noqa: PLC0415
 
     if given.command == "check":
-        _print_result(offline.check(given.files, find_project(os.environ.get("OTKLIK_HOME")), overrides_of(given)))
+        home, root = find_project(os.environ.get("OTKLIK_HOME")), Path(absolute(given.lake))
+        lake = LocalLake(root) if given.catalog is None and root.is_dir() else None
+        offline.check(given.files, home, overrides_of(given), lake, _print_result)
     elif given.command == "draft":
         home = find_project(os.environ.get("OTKLIK_HOME"))
         _print_result(offline.draft(given.files, given.task, home))
@@ -149,13 +152,13 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
     script = home.job(given.command)
     if not script.is_file():
         raise ConfigurationError("the job's file is missing", where=str(script), hint="set OTKLIK_HOME to the project")
-    _read_names(given, home, overrides)
+    if _is_done_before_spark(given, home, overrides, progress):
+        return 0
 
     from otklik import session  # noqa: PLC0415
     from otklik.command_line import lease  # noqa: PLC0415
     from otklik.environment import Environment, read_properties  # noqa: PLC0415
     from otklik.lake.store import Lake  # noqa: PLC0415
-    from otklik.privacy.pseudonyms import read_key  # noqa: PLC0415
     from otklik.settings import load  # noqa: PLC0415
     from otklik.steps.context import Job, Options  # noqa: PLC0415
     from otklik.temporary_folder import temporary_folder  # noqa: PLC0415
@@ -218,9 +221,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             home=home,
             progress=progress,
             clock=lambda: datetime.now(UTC),
-            pseudonym_key=lambda: read_key(
-                os.environ.get("OTKLIK_PSEUDONYM_KEY"), os.environ.get("OTKLIK_PSEUDONYM_KEY_FILE")
-            ),
+            pseudonym_key=_pseudonym_key,
             print_result=_print_result,
             scratch=scratch,
             is_alone=held is not None and not is_remote(settings),
@@ -230,23 +231,32 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
         return _load(script)(job)
 
 
-def _read_names(given: argparse.Namespace, home: ProjectFiles, overrides: Mapping[str, Any]) -> None:
-    """Read the task or contract that is named.
+def _is_done_before_spark(
+    given: argparse.Namespace, home: ProjectFiles, overrides: Mapping[str, Any], progress: Progress
+) -> bool:
+    """See what is named, before Spark starts; whether the command only read a lake on this machine, and is done."""
+    from otklik.environment import Environment, read_properties  # noqa: PLC0415
+    from otklik.lake.local import LocalLake  # noqa: PLC0415
+    from otklik.settings import load  # noqa: PLC0415
+    from otklik.steps.before_spark import check_command  # noqa: PLC0415
+    from otklik.steps.without_spark import is_answered  # noqa: PLC0415
 
-    Raises:
-        ConfigurationError: if it is not there, or wrong.
-    """
     names = next(command.names for command in COMMANDS if command.name == given.command)
-    if names == "source":
-        from otklik.settings import load  # noqa: PLC0415
-        from otklik.sources.contract import Contract  # noqa: PLC0415
+    environment, root = load(Environment, home.environment(given.env)), absolute(given.lake)
+    has_spark = "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
+    is_here = root.startswith("/") and not has_spark and given.catalog is None
+    if is_here:
+        is_here = not is_remote(read_properties(home.spark_properties(environment.spark)))
+    lake = LocalLake(Path(root)) if is_here else None
+    check_command(given.command, names, vars(given), home, overrides, lake, _pseudonym_key)
+    return lake is not None and is_answered(given.command, vars(given), lake, home, overrides, progress, _print_result)
 
-        load(Contract, home.source(given.source), dict(overrides))
-    elif names == "task" and given.task is not None:
-        from otklik.steps.task_files import check_task, read_task  # noqa: PLC0415
 
-        file = read_task(home, given.task, overrides)
-        check_task(file, home.sql_folders(file.path))
+def _pseudonym_key() -> bytes:
+    """The key of pseudonyms, from the environment."""
+    from otklik.privacy.key import read_key  # noqa: PLC0415
+
+    return read_key(os.environ.get("OTKLIK_PSEUDONYM_KEY"), os.environ.get("OTKLIK_PSEUDONYM_KEY_FILE"))
 
 
 def _print_result(text: str) -> None:

@@ -29,9 +29,12 @@ KINDS = {
     "attribution": "otklik.evidence.attribution.kind:KIND",
     "effect": "otklik.evidence.effect.kind:KIND",
     "media_mix": "otklik.evidence.media_mix.kind:KIND",
+    "region_effect": "otklik.evidence.region_effect.kind:KIND",
+    "lead_lag": "otklik.evidence.lead_lag.kind:KIND",
     "demand": "otklik.forecasts.demand.kind:KIND",
     "trend": "otklik.forecasts.trend.kind:KIND",
     "season": "otklik.forecasts.season.kind:KIND",
+    "send_time": "otklik.decisions.send_time.kind:KIND",
 }
 _ENTRY_POINTS = "otklik.kinds"
 

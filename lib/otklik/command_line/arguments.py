@@ -66,7 +66,9 @@ def _ingest(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a contract, task or environment (.toml)")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="a contract, task or environment (.toml); default: all of conf/"
+    )
 
 
 def _draft(parser: argparse.ArgumentParser) -> None:
@@ -160,7 +162,13 @@ def _unless_it_only_checks(given: argparse.Namespace) -> bool:
 
 
 COMMANDS = (
-    Command("check", "validate TOML files; starts no Spark", "otklik check conf/tasks/bank_full.toml", _check, False),
+    Command(
+        "check",
+        "validate TOML files, also against a lake's tables; starts no Spark",
+        "otklik check conf/tasks/bank_full.toml",
+        _check,
+        False,
+    ),
     Command(
         "draft",
         "write a first contract for an unknown file, or a first task over sources",
@@ -216,6 +224,14 @@ COMMANDS = (
         "a task all the way to its page, behind the tasks it reads from",
         "otklik run bank_full",
         _run,
+        writes=_always,
+        names="task",
+    ),
+    Command(
+        "assign",
+        "draw the arms of an experiment, once for each person",
+        "otklik assign spring_letter",
+        _task,
         writes=_always,
         names="task",
     ),

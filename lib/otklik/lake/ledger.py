@@ -14,10 +14,12 @@ from typing import Any
 from pyspark.sql import Column, Row
 from pyspark.sql import functions as F
 
-from otklik.errors import DamagedError, MissingResultError
+from otklik.errors import DamagedError
+from otklik.lake.commits import NOTHING
 from otklik.lake.identity import hash_of
-from otklik.lake.store import NOTHING, Lake
-from otklik.lake.tables import FILES, RUNS
+from otklik.lake.missing import not_ingested
+from otklik.lake.store import Lake
+from otklik.lake.tables import FILES, GROWING, RUNS
 from otklik.session import frame_of
 
 
@@ -110,6 +112,7 @@ def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
         lake: the lake.
         table: of gold.
         as_of: where it is given, only starts that looked from this moment or an earlier one count, the latest first.
+            Of a table that only grows the latest version counts.
     """
     runs = lake.find(RUNS.name)
     if runs is None:
@@ -118,6 +121,8 @@ def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
     order = [F.col("ended_at").desc()]
     if as_of is not None:
         good, order = good.where(F.col("as_of") <= F.lit(as_of)), [F.col("as_of").desc(), *order]
+    if table in GROWING:
+        order = [F.col("outputs")[table].desc(), *order]
     found = good.orderBy(*order).limit(1).collect()
     return _run(found[0]) if found else None
 
@@ -248,11 +253,7 @@ def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None
     known = ledger.versions(tables)
     missing = [table for table in tables if table not in known]
     if missing:
-        raise MissingResultError(
-            "nothing has been ingested into it yet",
-            where=", ".join(missing),
-            hint=f"run `otklik ingest {missing[0].partition('.')[2]} PATH` first",
-        )
+        raise not_ingested(missing)
     if by is None:
         return known
     timed = [table for table in tables if "_known_at" in lake.read(table).columns]

@@ -414,6 +414,41 @@ VERDICTS = Table(
     key=("task", "run_id"),
 )
 
+ASSIGNMENTS = Table(
+    "gold.assignments",
+    "who is in which arm of which experiment; rows are added and never changed",
+    _columns(
+        "experiment STRING the task",
+        "unit STRING who was drawn: a customer",
+        "arm STRING the arm",
+        "stratum STRING values of the columns of strata, parted by |; empty without strata",
+        "assigned_at TIMESTAMP the moment that the draw looked from; null where the people have no time",
+        "design STRING hash of arms, salt and strata",
+        "run_id STRING the run",
+    ),
+    key=("experiment", "unit"),
+)
+
+LISTS = Table(
+    "gold.lists",
+    "every campaign's list as it was made last: what was promised, kept until its follow-up and after",
+    _columns(
+        "task STRING the task that made it",
+        "campaign STRING the campaign, as the task names it",
+        "unit STRING the entity",
+        "moment TIMESTAMP when it was made: the moment that the run looked from",
+        "arm STRING contact | control",
+        "probability DOUBLE of yes after a contact; null where the kind has none",
+        "effect DOUBLE expected change of that probability by the contact; null where the kind has none",
+        "expected_profit DOUBLE of the contact",
+        "run_id STRING the run",
+    ),
+    key=("task", "campaign", "unit", "run_id"),
+)
+
+#: Shared tables that only grow: of their versions the latest counts, whichever task wrote it.
+GROWING = frozenset({ASSIGNMENTS.name, LISTS.name})
+
 ALL_TABLES: tuple[Table, ...] = (
     BRONZE,
     REJECTED,
@@ -429,6 +464,8 @@ ALL_TABLES: tuple[Table, ...] = (
     ACTION_VALUE,
     MEASURES,
     VERDICTS,
+    ASSIGNMENTS,
+    LISTS,
     FILES,
     RUNS,
 )

@@ -26,12 +26,13 @@ from otklik.lake.tables import MODEL_RUNS
 from otklik.models import portable
 from otklik.models.calibrate import Calibrator
 from otklik.models.drift import Bins
+from otklik.models.manifest import MANIFEST, SERVING, checked_model
 from otklik.models.portable import BoostedModel, PortableModel, Slots
 from otklik.models.prepare import Preparation, Slot
 from otklik.models.zoo import TREES, XGBOOST
 from otklik.session import frame_of
 
-MANIFEST, SERVING, SPARK_MODEL = "manifest.json", "serving.json", "spark"
+SPARK_MODEL = "spark"
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,22 +187,7 @@ def load(lake: Lake, folder: str, manifest_hash: str) -> ServingModel:
     Raises:
         DamagedError: if the manifest is not the one that was registered, or a file is missing, new or changed.
     """
-    files = Folder(lake.folder(folder))
-    try:
-        content = files.read(MANIFEST)
-    except MissingResultError:
-        raise DamagedError("it has no manifest", where=folder, hint="train again, or roll back") from None
-    if hashlib.sha256(content).hexdigest() != manifest_hash:
-        raise DamagedError("its manifest is not the registered one", where=folder, hint="train again, or roll back")
-    named, there = json.loads(content)["files"], files.hashes(frozenset({MANIFEST}))
-    changed = sorted(name for name in {*named, *there} if named.get(name) != there.get(name))
-    if changed:
-        raise DamagedError(
-            f"files were changed, added or removed: {', '.join(changed[:3])}",
-            where=folder,
-            hint="train again, or roll back",
-        )
-    return ServingModel.from_dict(json.loads(files.read(SERVING)))
+    return ServingModel.from_dict(checked_model(Folder(lake.folder(folder)), folder, manifest_hash))
 
 
 def tasks(lake: Lake) -> list[str]:

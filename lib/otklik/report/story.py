@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from otklik.inference import wilson
 from otklik.kind import Finding, Measure, Verdict, VerdictCode
 from otklik.page.formats import NOTHING, is_number
 from otklik.page.rendering import Answer, KeyFigure
@@ -23,7 +24,7 @@ from otklik.report.board import (
 )
 from otklik.report.board import read as board_of
 from otklik.report.facts import ReportFacts, records
-from otklik.report.rates import fifths, is_apart, wilson
+from otklik.report.rates import fifths, is_apart
 from otklik.report.texts import Voice
 from otklik.task import Decision
 

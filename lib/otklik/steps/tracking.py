@@ -24,6 +24,7 @@ from otklik.errors import MissingResultError, OtklikError, PlatformError
 from otklik.lake.folder import Folder
 from otklik.lake.tables import SCOREBOARD
 from otklik.models import registry
+from otklik.models.manifest import MANIFEST
 from otklik.models.pipeline import champion_pipeline, typical_row
 from otklik.models.zoo import XGBOOST
 from otklik.page.formats import LANGUAGES
@@ -152,14 +153,14 @@ def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, 
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
             mlflow.log_metrics(dict(metrics[start : start + _METRICS_AT_ONCE]))
         mlflow.log_text(board.to_csv(index=False), "scoreboard.csv")
-        mlflow.log_dict(manifest, registry.MANIFEST)
+        mlflow.log_dict(manifest, MANIFEST)
         mlflow.set_tag(IS_WHOLE, "true")
     return client.get_run(run.info.run_id)
 
 
 def _manifest(job: Job, row: Mapping[str, Any]) -> dict[str, Any]:
     """What a checked folder says of its model."""
-    manifest: dict[str, Any] = json.loads(Folder(job.lake.folder(row["folder"])).read(registry.MANIFEST))
+    manifest: dict[str, Any] = json.loads(Folder(job.lake.folder(row["folder"])).read(MANIFEST))
     return manifest
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from otklik.evidence.estimates import known
 from otklik.evidence.experiment import effects
 from otklik.evidence.experiment.effects import Effect, Sides
 from otklik.evidence.experiment.kind import ExperimentTask, Metric
@@ -115,11 +116,6 @@ def measures(lines: Sequence[Line], task: ExperimentTask) -> Iterator[Measure]:
 def subject(metric: str, arm: str) -> str:
     """How measures name a metric of an arm."""
     return f"{metric}: {arm}"
-
-
-def known(number: float) -> float | None:
-    """The number, or None where it is NaN or infinite."""
-    return number if math.isfinite(number) else None
 
 
 def find_verdict(lines: Sequence[Line], rows: Sequence[PlanRow], task: ExperimentTask) -> Verdict:

@@ -53,6 +53,22 @@ class Metric(Strict):
         return self.role == "goal"
 
 
+class Assignment(Strict):
+    """How `otklik assign` draws the arms of the people in [frames.people]."""
+
+    salt: str | None = Field(
+        None, min_length=1, description="another salt gives another draw; default: the task's name"
+    )
+    strata: list[Name] = Field(
+        default_factory=list,
+        description="columns of [frames.people]; within each combination of their values arms get their shares as "
+        "nearly as whole people allow",
+    )
+    exclude: list[Name] = Field(
+        default_factory=list, description="other experiments, whose people are not drawn for this one"
+    )
+
+
 class ExperimentTask(KindTask):
     """A randomised experiment: which arms there are, and which metrics decide."""
 
@@ -86,6 +102,7 @@ class ExperimentTask(KindTask):
     planned_units: int = Field(
         10_000, ge=100, description="units of two arms together at which always-valid intervals are tightest"
     )
+    assignment: Assignment | None = Field(None, description="how arms are drawn, where `otklik assign` draws them")
 
     def impossible(self) -> list[str]:
         """A control that is no arm, no goal, and columns that stand for two things."""
@@ -99,6 +116,10 @@ class ExperimentTask(KindTask):
             "covariates and subgroups name a column twice": any(
                 len(set(names)) < len(names) for names in (self.covariates, self.subgroups)
             ),
+            "assignment needs [frames.people], and no other task has it": (self.assignment is None)
+            == ("people" in self.frames),
+            "assignment.exclude names the experiment itself": self.assignment is not None
+            and self.name in self.assignment.exclude,
         }
         return [fault for fault, holds in faults.items() if holds]
 
@@ -225,6 +246,26 @@ UNITS = Frame(
     others="any",
 )  # fmt: skip
 
+PEOPLE = Frame(
+    "people",
+    Text(
+        en="one row per person who may be drawn for the experiment: for `otklik assign`",
+        ru="одна строка на человека, который может попасть в эксперимент: для `otklik assign`",
+    ),
+    (
+        FrameColumn(
+            "unit", "string", Text(en="who is drawn: a customer", ru="кого распределяют: клиент"),
+            is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "id"),
+        ),
+        FrameColumn(
+            "moment", "timestamp", Text(en="from when on", ru="начиная с какого момента"),
+            is_required=False, is_optional=True, like=("registered", "moment"),
+        ),
+    ),
+    others="any",
+    is_optional=True,
+)  # fmt: skip
+
 KIND = Kind(
     name="experiment",
     title=Text(en="Experiment", ru="Эксперимент"),
@@ -235,6 +276,7 @@ KIND = Kind(
     task=ExperimentTask,
     stages=(Stage("experiment", "otklik.evidence.experiment.method:run", (UNITS,), TABLES),),
     section="otklik.evidence.experiment.section:section",
+    commands=(Stage("assign", "otklik.evidence.assignment:drawn", (PEOPLE,), uses=("arms", "control", "assignment")),),
     example="""\
 # the arm that the others are compared with, and the planned sizes of all arms
 control = "control"

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import RefusedError
 from otklik.evidence.arms import check_arms, check_columns, check_units, sample_ratio_p
+from otklik.evidence.estimates import known
 from otklik.evidence.experiment import effects
 from otklik.evidence.experiment.effects import Effect
 from otklik.evidence.experiment.judgement import (
@@ -22,7 +23,6 @@ from otklik.evidence.experiment.judgement import (
     columns_of,
     find_verdict,
     judge,
-    known,
     measures,
     plain_effect,
     plan,

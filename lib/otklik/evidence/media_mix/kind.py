@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import RUN_ID, Column, Table
-from otklik.settings import Text
+from otklik.settings import Strict, Text
 from otklik.task import KindTask
+
+
+class Measured(Strict):
+    """What an experiment has measured of a channel."""
+
+    roi: float = Field(description="revenue per unit spent")
+    low: float = Field(description="lower end of its 95 % interval")
+    high: float = Field(description="upper end")
+
+    def impossible(self) -> list[str]:
+        """An interval that does not hold its number."""
+        return [] if self.low < self.roi < self.high else ["low, roi and high must rise"]
+
+    @property
+    def error(self) -> float:
+        """Its standard error."""
+        return (self.high - self.low) / (2 * 1.96)
+
+
+class Bounds(Strict):
+    """What a plan may spend on a channel a week."""
+
+    lowest: NonNegativeFloat | None = Field(None, description="default: the 10 % quantile of what was observed")
+    highest: NonNegativeFloat | None = Field(None, description="default: the 90 % quantile")
 
 
 class MediaMixTask(KindTask):
@@ -25,6 +49,15 @@ class MediaMixTask(KindTask):
     block_weeks: int = Field(8, ge=1, le=26, description="weeks in a row that the bootstrap draws together")
     weekly_budget: float | None = Field(
         None, gt=0, description="what may be spent in a week; default: as much as in the last 13 weeks"
+    )
+    adstock: Literal["geometric", "weibull"] = Field(
+        "geometric", description="how carry-over fades: by the same share every week, or with a longer or shorter tail"
+    )
+    experiments: dict[str, Measured] = Field(
+        default_factory=dict, description="channel → what an experiment has measured; it counts by its error"
+    )
+    bounds: dict[str, Bounds] = Field(
+        default_factory=dict, description="channel → what a plan may spend; beyond what was observed there is no plan"
     )
 
 
@@ -48,6 +81,8 @@ TABLES = (
             Column("half", "DOUBLE", "effective spend at which half of the effect is reached"),
             Column("shape", "DOUBLE", "exponent of the saturation"),
             Column("effect", "DOUBLE", "revenue that it can bring in a week at most"),
+            Column("decay", "DOUBLE", "exponent of the carry-over's weeks; 1 = geometric"),
+            Column("measured_roi", "DOUBLE", "by an experiment, where the task names one"),
             RUN_ID,
         ),
         key=("channel", "run_id"),

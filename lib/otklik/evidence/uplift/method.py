@@ -15,11 +15,11 @@ from scipy import stats
 
 from otklik.evidence.arms import check_arms, check_units, sample_ratio_p
 from otklik.evidence.designs import features_of_units, laid_out, outcomes_by_arm, share_apart
+from otklik.evidence.estimates import Estimate
 from otklik.evidence.tables import tables_of
 from otklik.evidence.uplift.kind import TABLES, UNITS, UpliftTask
 from otklik.evidence.uplift.learners import RESPONSE, Plan, score_name, with_effects, with_expectations
 from otklik.evidence.uplift.scores import (
-    Estimate,
     Sorted,
     coefficients,
     curve_points,

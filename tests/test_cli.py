@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otklik import cli, session
-from otklik.cli import COMMANDS, READER_IS_GONE, _require_java, absolute, main, parse_moment
+from otklik.cli import READER_IS_GONE, main
+from otklik.command_line.arguments import COMMANDS
+from otklik.command_line.environment import absolute, parse_moment, require_java
 from otklik.errors import BusyError, ConfigurationError, InputError, PlatformError
 from otklik.lake.lease import held
 from otklik.steps.context import Job
@@ -137,7 +139,7 @@ def test_a_lake_that_another_process_writes_to_is_refused_before_spark_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with held(tmp_path, "train", datetime.now(UTC), wait=0, sleep=lambda _: None, say=lambda _: None):
-        code = main(["ingest", "bank_full", "bank.csv", "--lake", str(tmp_path), "--wait", "0"])
+        code = main(["train", "bank_full", "--lake", str(tmp_path), "--wait", "0"])
     assert code == BusyError.exit_code
     assert f"another process writes to it: otklik train (process {os.getpid()} on" in capsys.readouterr().err
 
@@ -163,6 +165,9 @@ def test_who_only_reads_does_not_wait_for_a_writer(
 
     monkeypatch.setattr(session, "start", lambda *_, **__: session.Session(None, is_ours=False))  # type: ignore[arg-type]
     monkeypatch.setattr(cli, "_load", lambda _: run)
+    # What is asked is not there, and would be said to be missing.
+    monkeypatch.setattr("otklik.steps.before_spark.check_command", lambda *_: None)
+    monkeypatch.setattr("otklik.steps.without_spark.is_answered", lambda *_: False)
     with held(tmp_path, "train", datetime.now(UTC), wait=0, sleep=lambda _: None, say=lambda _: None):
         code = main([*arguments, "--lake", str(tmp_path), "--wait", "0"])
 
@@ -252,7 +257,7 @@ def test_the_java_on_the_path_is_looked_at_before_spark_starts(
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr("sys.prefix", str(tmp_path))
 
-    assert main(["show", "ops.files", "--lake", str(tmp_path)]) == PlatformError.exit_code
+    assert main(["report", "--lake", str(tmp_path)]) == PlatformError.exit_code
 
     told = capsys.readouterr().err
     assert says in told
@@ -267,7 +272,7 @@ def test_a_fitting_java_on_the_path_is_taken(prints: str, tmp_path: Path, monkey
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr("sys.prefix", str(tmp_path))
 
-    _require_java()
+    require_java()
 
 
 def test_debug_shows_the_failure_itself_before_its_line(capsys: pytest.CaptureFixture[str]) -> None:

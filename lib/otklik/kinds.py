@@ -35,6 +35,7 @@ KINDS = {
     "demand": "otklik.forecasts.demand.kind:KIND",
     "trend": "otklik.forecasts.trend.kind:KIND",
     "season": "otklik.forecasts.season.kind:KIND",
+    "send_time": "otklik.decisions.send_time.kind:KIND",
 }
 _ENTRY_POINTS = "otklik.kinds"
 

@@ -30,6 +30,14 @@ class ProjectFiles:
         """The settings of an environment: a name in conf/env, or a path to a .toml file."""
         return self._toml(name, "env")
 
+    def settings_files(self) -> list[str]:
+        """All contracts, tasks and environments of the project."""
+        return [
+            str(path)
+            for kind in ("sources", "tasks", "env")
+            for path in sorted((self.path / "conf" / kind).glob("*.toml"))
+        ]
+
     def spark_properties(self, name: str) -> Path:
         """The Spark properties of an environment."""
         return self.path / "conf" / "spark" / f"{name}.conf"

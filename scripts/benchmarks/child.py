@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 from scripts.benchmarks.contenders import CONTENDERS
-from scripts.benchmarks.work import Outcome, Work
+from scripts.benchmarks.work import RESULT, SAID, Outcome, Work
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 #: Seconds that Spark's cleaner needs after a collection.
 _SPARK_TIDIES_UP = 2
-RESULT, SAID = "result.json", "said.npz"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class Order:
         repetitions: one cold and the rest warm.
         cores: to use.
         heap: of the JVM, as Spark writes it.
-        event_log: whether Spark writes down what each stage took.
     """
 
     contender: str
@@ -56,7 +54,6 @@ class Order:
     repetitions: int
     cores: int
     heap: str
-    event_log: bool = False
 
     def to_json(self) -> str:
         """As text for the command line."""
@@ -66,14 +63,14 @@ class Order:
 def main() -> None:
     """Do what the only argument orders; the result lies in the order's folder afterwards."""
     order = Order(**json.loads(sys.argv[1]))
-    _end_with_the_parent()
+    # On Linux a process whose parent was killed is killed, too: nobody would look at what it measures.
+    system = ctypes.CDLL(None)
+    if hasattr(system, "prctl"):
+        system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     use_cores(order.cores)
-    with ExitStack() as open_until_done:
-        begun = time.perf_counter()
-        spark = None
-        if CONTENDERS[order.contender].uses_spark:
-            session_of_ours = spark_session(Path(order.folder), order.cores, order.heap, order.event_log)
-            spark = open_until_done.enter_context(session_of_ours)
+    begun = time.perf_counter()
+    uses_spark = CONTENDERS[order.contender].uses_spark
+    with spark_session(Path(order.folder), order.cores, order.heap) if uses_spark else nullcontext() as spark:
         perform(order, spark, time.perf_counter() - begun)
 
 
@@ -88,21 +85,24 @@ def perform(order: Order, spark: SparkSession | None, session_seconds: float) ->
     folder = Path(order.folder)
     work = Work({name: Path(path) for name, path in order.inputs.items()}, order.cores, spark)
     once = CONTENDERS[order.contender].cases[order.case](work)
-    seconds, parts, span, outcome = [], [], (0.0, 0.0), Outcome()
+    seconds, parts, outcome = [], [], Outcome()
     out = folder / "out"
     for number in range(order.repetitions):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         if number:
             _forget(spark)
-        begun, began_at = time.perf_counter(), time.time()
+        begun = time.perf_counter()
         outcome = once(out)
         seconds.append(time.perf_counter() - begun)
-        span = (began_at, time.time())
         parts.append(outcome.parts)
-    # Of the last repetition.
-    spans = {"all": span, **outcome.spans}
-    _write(folder, outcome, {"session": session_seconds, "seconds": seconds, "parts": parts, "spans": spans})
+    said = {
+        f"{model}.{what}": getattr(each, what) for model, each in outcome.said.items() for what in ("label", "score")
+    }
+    np.savez(folder / SAID, **said)
+    tables = {name: str(path) for name, path in outcome.tables.items()}
+    text = json.dumps({"session": session_seconds, "seconds": seconds, "parts": parts, "tables": tables})
+    (folder / RESULT).write_text(text, encoding="utf-8")
 
 
 def _forget(spark: SparkSession | None) -> None:
@@ -115,13 +115,6 @@ def _forget(spark: SparkSession | None) -> None:
         time.sleep(_SPARK_TIDIES_UP)
 
 
-def _end_with_the_parent() -> None:
-    """On Linux a process whose parent was killed is killed, too: nobody would look at what it measures."""
-    system = ctypes.CDLL(None)
-    if hasattr(system, "prctl"):
-        system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def use_cores(cores: int) -> None:
     """Keep this process and all it starts on so many cores, where the system can do that."""
     process = psutil.Process()
@@ -130,7 +123,7 @@ def use_cores(cores: int) -> None:
 
 
 @contextmanager
-def spark_session(folder: Path, cores: int, heap: str, event_log: bool = False) -> Iterator[SparkSession]:
+def spark_session(folder: Path, cores: int, heap: str) -> Iterator[SparkSession]:
     """A session with the properties of conf/spark/local.conf: the same for Otklik and for bare Spark."""
     # The process of a peer is to hold the peer only.
     from otklik import session  # noqa: PLC0415
@@ -148,22 +141,8 @@ def spark_session(folder: Path, cores: int, heap: str, event_log: bool = False) 
         "spark.local.dir": str(folder / "spark"),
         java: f"{properties.get(java, '')} -Dlog4j2.configurationFile={quiet}",
     }
-    if event_log:
-        (folder / "events").mkdir()
-        properties |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": (folder / "events").as_uri()}
-        properties |= {"spark.eventLog.compress": "false", "spark.eventLog.rolling.enabled": "false"}
     with session.start("benchmark", properties, submitted=False, jvm_log=folder / "spark.log") as started:
         yield started.spark
-
-
-def _write(folder: Path, outcome: Outcome, timed: dict[str, Any]) -> None:
-    said = {
-        f"{model}.{what}": getattr(each, what) for model, each in outcome.said.items() for what in ("label", "score")
-    }
-    np.savez(folder / SAID, **said)
-    tables = {name: str(path) for name, path in outcome.tables.items()}
-    text = json.dumps({**timed, "tables": tables, "auc": outcome.auc})
-    (folder / RESULT).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

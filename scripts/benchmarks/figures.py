@@ -1,31 +1,44 @@
-"""From the results of processes to figures: medians, quartiles, ratios, exponents."""
+"""From the results of processes to figures: medians, quartiles, ratios, exponents, and what was promised of them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scripts.benchmarks import gate
-from scripts.benchmarks.contenders import CONTENDERS, FLOOR, OURS
-from scripts.benchmarks.evidence import Evidence
-from scripts.benchmarks.plan import Entry, Start, starts
+from scripts.benchmarks.contenders import BARE, CONTENDERS, DUCKDB, OURS, PANDAS
+from scripts.benchmarks.judge import Evidence, difference
+from scripts.benchmarks.plan import UNITS, Entry, Start, starts
 from scripts.benchmarks.process import Done
 
 #: What results.jsonl holds per process.
 Result = dict[str, Any]
+#: A case, and which of its sizes: 0 is the smallest, -1 the largest.
+Size = tuple[str, int]
+#: Seconds of ours over another's, at most; the sizes are those at which it was promised.
+PROMISES: tuple[tuple[Size, str, float], ...] = (
+    (("ingest", -1), BARE, 1.15),
+    (("ingest", 0), BARE, 1.15),
+    (("features", -1), BARE, 1.15),
+    (("features", -1), DUCKDB, 3.0),
+    (("features", -1), PANDAS, 0.5),
+    (("train", 0), BARE, 1.15),
+    (("train", -1), PANDAS, 0.8),
+)
+#: Peak memory of ours over another's, at most.
+PROMISED_MEMORY: tuple[tuple[Size, str, float], ...] = ((("train", -1), PANDAS, 1.0),)
+#: The exponent with which seconds grow from world to world, at most: 1 is in proportion, 2 with its square.
+PROMISED_GROWTH = 1.1
 
 
-@dataclass(frozen=True)
-class Spread:
-    """Median, lower and upper quartile of some numbers, and how many they are."""
+class Spread(NamedTuple):
+    """Median, lower and upper quartile."""
 
     median: float
     low: float
     high: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -34,50 +47,33 @@ class Figure:
 
     Attributes:
         contender: its name.
-        session: seconds to start Spark; None for those without.
         cold: seconds of first repetitions.
-        warm: seconds of later ones; None where there were none.
-        parts: part → seconds, of warm repetitions where there are any.
-        java: MiB at most.
-        python: the same.
-        together: of both at once.
+        warm: seconds of later ones.
         rounds: round → median seconds of its process, warm ones where there are any.
-        memory_of_rounds: round → MiB at most of both at once.
-        others: the largest share of the machine's processors that others took meanwhile.
-        is_tried: whether a process was started.
-        fault: why there are no figures, or what the gate found.
+        memory: round → MiB at most of Java, of Python, and of both at once.
+        parts: part → seconds, where the work has parts.
         auc: model → AUC.
+        fault: why there are no figures, or what the judge found.
     """
 
     contender: str
-    session: Spread | None = None
-    cold: Spread | None = None
-    warm: Spread | None = None
-    parts: dict[str, Spread] = field(default_factory=dict)
-    java: Spread | None = None
-    python: Spread | None = None
-    together: Spread | None = None
+    cold: list[float] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
     rounds: dict[int, float] = field(default_factory=dict)
-    memory_of_rounds: dict[int, float] = field(default_factory=dict)
-    others: float = 0.0
-    is_tried: bool = False
-    fault: str = ""
+    memory: dict[int, dict[str, float]] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
     auc: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether there are seconds to speak of."""
-        return self.cold is not None
+    fault: str = ""
 
     @property
     def is_sound(self) -> bool:
-        """Whether they count: measured, and through the gate."""
-        return self.is_measured and not self.fault
+        """Whether it counts: measured, and the same as everybody's."""
+        return bool(self.cold) and not self.fault
 
     @property
-    def decisive(self) -> Spread | None:
+    def seconds(self) -> Spread | None:
         """Warm seconds, or cold ones where a case has no warm ones."""
-        return self.warm or self.cold
+        return spread(self.warm or self.cold)
 
 
 @dataclass(frozen=True)
@@ -88,35 +84,118 @@ class Board:
     rows: int
     figures: tuple[Figure, ...]
 
+    @property
+    def size(self) -> str:
+        """Rows and what they are."""
+        return f"{self.rows:,} {UNITS.get(self.case, 'rows')}"
+
     def of(self, contender: str) -> Figure | None:
         """The figures of one, if they count."""
         return next((f for f in self.figures if f.contender == contender and f.is_sound), None)
 
-    def ratios(self, contender: str, to: str) -> Spread | None:
-        """Median seconds of one over those of another, round by round; None where either does not count."""
-        one, other = self.of(contender), self.of(to)
-        if one is None or other is None:
-            return None
-        return ratios_of(one.rounds, other.rounds)
 
-    def ratio(self, contender: str, to: str) -> float | None:
-        """Median seconds of one over those of another; None where either does not count."""
-        return ratio_of(self.of(contender), self.of(to))
+@dataclass(frozen=True)
+class Verdict:
+    """A promise and what became of it: value and quartiles of rounds, or the fault for which there are none."""
+
+    text: str
+    limit: float
+    value: Spread | None
+    fault: str = ""
+
+    @property
+    def holds(self) -> bool | None:
+        """None where it was not measured; what failed does not hold."""
+        return (self.value.median <= self.limit) if self.value else (False if self.fault else None)
 
 
-def ratios_of(one: Mapping[int, float], other: Mapping[int, float]) -> Spread | None:
-    """The values of one over those of another, round by round, where both have the round."""
-    return spread([one[number] / other[number] for number in one if number in other])
-
-
-def ratio_of(one: Figure | None, other: Figure | None) -> float | None:
-    """Median seconds of one over those of another; None where either does not count."""
-    if one is None or other is None or one.decisive is None or other.decisive is None:
+def spread(numbers: Sequence[float]) -> Spread | None:
+    """None of no numbers."""
+    if not numbers:
         return None
-    return one.decisive.median / other.decisive.median
+    low, median, high = (float(value) for value in np.quantile(numbers, [0.25, 0.5, 0.75]))
+    return Spread(median, low, high)
 
 
-def boards(entries: Sequence[Entry], results: Sequence[Result], left_out: dict[str, str]) -> list[Board]:
+def over(one: Figure | None, other: Figure | None) -> Spread | None:
+    """Median seconds of one over those of another, quartiles round by round; None where either does not count."""
+    if one is None or other is None or one.seconds is None or other.seconds is None:
+        return None
+    rounds = spread([one.rounds[number] / other.rounds[number] for number in one.rounds if number in other.rounds])
+    ratio = one.seconds.median / other.seconds.median
+    return rounds._replace(median=ratio) if rounds else Spread(ratio, ratio, ratio)
+
+
+def memory_over(one: Figure | None, other: Figure | None) -> Spread | None:
+    """The same of the most memory at once."""
+    if one is None or other is None:
+        return None
+    return spread([one.memory[n]["together"] / other.memory[n]["together"] for n in one.memory if n in other.memory])
+
+
+def exponent(small: Board, large: Board, part: str | None = None) -> float | None:
+    """How seconds of ours grow with the size, of a part or of all."""
+    found = [board.of(OURS) for board in (small, large)]
+    seconds = [
+        (figure.seconds.median if part is None and figure.seconds else figure.parts.get(part or "", 0.0))
+        for figure in found
+        if figure is not None
+    ]
+    if len(seconds) < len(found) or not all(seconds):
+        return None
+    return math.log(seconds[1] / seconds[0]) / math.log(large.rows / small.rows)
+
+
+def verdicts(boards: Sequence[Board]) -> list[Verdict]:
+    """Every promise against the boards of a plan."""
+    found = [_verdict(boards, *promise, in_memory=False) for promise in PROMISES]
+    found += [_verdict(boards, *promise, in_memory=True) for promise in PROMISED_MEMORY]
+    small, large = _board(boards, ("growth", -2)), _board(boards, ("growth", -1))
+    figure = large.of(OURS) if large else None
+    for part in [*(figure.parts if figure else ()), None]:
+        value = exponent(small, large, part) if small and large else None
+        text = f"growth of {part or 'all together'} between the two largest worlds, exponent"
+        found.append(Verdict(text, PROMISED_GROWTH, None if value is None else Spread(value, value, value)))
+    return found
+
+
+def _verdict(boards: Sequence[Board], size: Size, other: str, limit: float, *, in_memory: bool) -> Verdict:
+    board = _board(boards, size)
+    what = f"{'peak memory of ' if in_memory else ''}{size[0]}{f' of {board.size}' if board else ''}"
+    text = f"{what} over {CONTENDERS[other].title}"
+    if board is None or not any(figure.contender == other for figure in board.figures):
+        return Verdict(text, limit, None)
+    ours = next((figure for figure in board.figures if figure.contender == OURS), None)
+    value = (memory_over if in_memory else over)(board.of(OURS), board.of(other))
+    return Verdict(text, limit, value, "" if value is not None or ours is None else ours.fault)
+
+
+def _board(boards: Sequence[Board], size: Size) -> Board | None:
+    case, place = size
+    sizes = sorted((board for board in boards if board.case == case), key=lambda board: board.rows)
+    return sizes[place] if -len(sizes) <= place < len(sizes) else None
+
+
+def result_of(start: Start, done: Done, evidence: Evidence | None, code: str, day: str) -> Result:
+    """What is kept of a process.
+
+    Args:
+        start: which one it was.
+        done: from `process.run`.
+        evidence: from `judge.evidence_of`, where it ended well.
+        code: the version of the code that ran, and under which conditions.
+        day: on which it ran, as ISO-8601.
+    """
+    return {
+        "name": start.name, "case": start.entry.case, "rows": start.entry.rows,
+        "contender": start.contender, "round": start.round, "code": code, "day": day,
+        "memory": vars(done.memory), "others": done.others, "fault": done.fault,
+        **({} if done.result is None else {key: done.result[key] for key in ("session", "seconds", "parts")}),
+        "evidence": None if evidence is None else vars(evidence),
+    }  # fmt: skip
+
+
+def boards(entries: Sequence[Entry], results: Sequence[Result], left_out: Mapping[str, str]) -> list[Board]:
     """The figures of a plan.
 
     Args:
@@ -128,99 +207,28 @@ def boards(entries: Sequence[Entry], results: Sequence[Result], left_out: dict[s
     made = []
     for entry in entries:
         of_entry = [by_name[start.name] for start in starts([entry]) if start.name in by_name]
-        reference = _reference(of_entry)
+        # What everybody is held against: our first process that ended well, or else anybody's.
+        good = sorted((r for r in of_entry if not r["fault"]), key=lambda result: result["contender"] != OURS)
+        reference = Evidence(**good[0]["evidence"]) if good else None
         figures = tuple(_figure(name, of_entry, reference, left_out.get(name, "")) for name in entry.contenders)
         made.append(Board(entry.case, entry.rows, figures))
     return made
 
 
-def exponent(small: Board, large: Board, part: str | None = None) -> float | None:
-    """How seconds of ours grow with the size: 1 is in proportion, 2 with its square. Of a part, or of all."""
-    one, other = small.of(OURS), large.of(OURS)
-    if one is None or other is None or one.decisive is None or other.decisive is None:
-        return None
-    if part is None:
-        before, after = one.decisive.median, other.decisive.median
-    elif part in one.parts and part in other.parts:
-        before, after = one.parts[part].median, other.parts[part].median
-    else:
-        return None
-    return math.log(after / before) / math.log(large.rows / small.rows)
-
-
-def spread(numbers: Sequence[float]) -> Spread | None:
-    """None of no numbers."""
-    if not numbers:
-        return None
-    low, median, high = (float(value) for value in np.quantile(numbers, [0.25, 0.5, 0.75]))
-    return Spread(median, low, high, len(numbers))
-
-
-def result_of(start: Start, done: Done, evidence: Evidence | None, code: str, day: str) -> Result:
-    """What is kept of a process.
-
-    Args:
-        start: which one it was.
-        done: from `process.run`.
-        evidence: from `gate.evidence_of`, where it ended well.
-        code: the version of the code that ran.
-        day: on which it ran, as ISO-8601.
-    """
-    return {
-        "name": start.name,
-        "case": start.entry.case,
-        "rows": start.entry.rows,
-        "contender": start.contender,
-        "round": start.round,
-        "code": code,
-        "day": day,
-        "memory": vars(done.memory),
-        "others": done.others,
-        "fault": done.fault,
-        **({} if done.result is None else {key: done.result[key] for key in ("session", "seconds", "parts")}),
-        "evidence": None if evidence is None else vars(evidence),
-    }
-
-
-def _reference(results: Sequence[Result]) -> Evidence | None:
-    """What everybody's evidence is held against: that of our first process that ended well, or else of anybody's.
-
-    Who only reads has nothing to show.
-    """
-    good = [result for result in results if not result["fault"] and result["contender"] != FLOOR]
-    good.sort(key=lambda result: result["contender"] != OURS)
-    return Evidence(**good[0]["evidence"]) if good else None
-
-
 def _figure(name: str, results: Sequence[Result], reference: Evidence | None, left_out: str) -> Figure:
     of_one = [result for result in results if result["contender"] == name]
     good = [result for result in of_one if not result["fault"]]
-    if not good:
-        fault = left_out or next((result["fault"] for result in of_one), "not measured yet")
-        return Figure(name, is_tried=bool(of_one), fault=fault)
+    if not good or reference is None:
+        return Figure(name, fault=left_out or next((r["fault"] for r in of_one), "not measured yet"))
     evidence = [Evidence(**result["evidence"]) for result in good]
-    faults = [] if reference is None or name == FLOOR else [gate.fault(each, reference) for each in evidence]
-    warm = [seconds for result in good for seconds in result["seconds"][1:]]
-    parts: dict[str, list[float]] = {}
-    for result in good:
-        for repetition in result["parts"][1:] or result["parts"]:
-            for part, seconds in repetition.items():
-                parts.setdefault(part, []).append(seconds)
-    starts_of_spark = [result["session"] for result in good if CONTENDERS[name].uses_spark]
-    memory = {kind: spread([result["memory"][kind] for result in good]) for kind in ("java", "python", "together")}
+    repetitions = [repetition for result in good for repetition in (result["parts"][1:] or result["parts"])]
     return Figure(
         name,
-        session=spread(starts_of_spark),
-        cold=spread([result["seconds"][0] for result in good]),
-        warm=spread(warm),
-        parts={part: found for part, seconds in parts.items() if (found := spread(seconds)) is not None},
-        java=memory["java"],
-        python=memory["python"],
-        together=memory["together"],
+        cold=[result["seconds"][0] for result in good],
+        warm=[seconds for result in good for seconds in result["seconds"][1:]],
         rounds={result["round"]: float(np.median(result["seconds"][1:] or result["seconds"])) for result in good},
-        memory_of_rounds={result["round"]: result["memory"]["together"] for result in good},
-        others=max(result["others"] for result in good),
-        is_tried=True,
-        fault=next((found for found in faults if found), ""),
+        memory={result["round"]: result["memory"] for result in good},
+        parts={part: float(np.median([each[part] for each in repetitions])) for part in repetitions[0]},
         auc=evidence[0].auc,
+        fault=next((said for each in evidence if (said := difference(each, reference))), ""),
     )

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from scripts.benchmarks.child import RESULT, Order
+from scripts.benchmarks.child import Order
+from scripts.benchmarks.work import RESULT
 
 #: Seconds between two looks at the memory.
 _PERIOD = 0.1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +22,9 @@ if TYPE_CHECKING:
 LOGISTIC = {"reg_param": 0.001, "max_iter": 50}
 TREE = {"max_depth": 10, "min_leaf": 50, "max_bins": 64}
 FOREST = {"trees": 100, "max_depth": 10, "min_leaf": 20, "max_bins": 64}
-#: Those of the whole way, where every model is fitted many times over.
-SMALL_TREE = {"max_depth": 5, "min_leaf": 50, "max_bins": 64}
-SMALL_FOREST = {"trees": 20, "max_depth": 5, "min_leaf": 20, "max_bins": 64}
 SEED = 7
+#: What a process leaves: its times, and labels and scores of rows that its models had not seen.
+RESULT, SAID = "result.json", "said.npz"
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,19 @@ class Outcome:
     Attributes:
         tables: name → the Parquet file, the folder of such files, or the Delta table whose rows must be everybody's.
         said: model → what it said of the rows held out.
-        auc: model → its AUC, where the contender judges itself.
         parts: part → its seconds, where the work has parts.
-        spans: part → when it began and ended, in seconds since 1970.
     """
 
     tables: dict[str, Path] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
-    auc: dict[str, float] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
-    spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
         """Time a part of the work; the log of the process has it, too, where what comes after fails."""
-        begun, began_at = time.perf_counter(), time.time()
+        begun = time.perf_counter()
         yield
         self.parts[name] = time.perf_counter() - begun
-        self.spans[name] = (began_at, time.time())
         sys.stderr.write(f"{name}: {self.parts[name]:.1f} s\n")
 
 
@@ -97,3 +93,25 @@ Case = Callable[[Work], Repetition]
 def said(label: Any, score: Any) -> Said:
     """From columns of any library."""
     return Said(np.asarray(label, dtype=np.float64), np.asarray(score, dtype=np.float64))
+
+
+def live_files(table: Path) -> list[Path]:
+    """The Parquet files whose rows are the table's now.
+
+    Args:
+        table: a Parquet file, a folder of such files, or a Delta table whose log has no checkpoint yet.
+    """
+    if table.is_file():
+        return [table]
+    log = table / "_delta_log"
+    if not log.is_dir():
+        return sorted(table.rglob("*.parquet"))
+    live: dict[str, None] = {}
+    for commit in sorted(log.glob("*.json")):
+        for line in commit.read_text(encoding="utf-8").splitlines():
+            action = json.loads(line)
+            if "add" in action:
+                live[action["add"]["path"]] = None
+            if "remove" in action:
+                live.pop(action["remove"]["path"], None)
+    return [table / unquote(name) for name in live]

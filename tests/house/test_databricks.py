@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import email
 import graphlib
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -21,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tests.conftest import PROJECT
 
 from otklik import cli, session
+from otklik.command_line.arguments import parser
+from otklik.command_line.environment import absolute
 from otklik.environment import Environment, read_properties
 from otklik.errors import WARNING_EXIT_CODE, ConfigurationError
 from otklik.lake import lease
@@ -28,6 +32,7 @@ from otklik.project_files import ProjectFiles
 from otklik.settings import load
 from otklik.sources.contract import Contract
 from otklik.steps.context import Job
+from otklik.steps.graph import read_graph
 from otklik.task import Task
 
 HOME = ProjectFiles(PROJECT)
@@ -64,10 +69,15 @@ class Library(Part):
     whl: str
 
 
-class Step(Part):
+class Place(Part):
+    """What a step and a loop over steps have in common: where in the row they stand."""
+
     task_key: str = Field(pattern=r"^[\w-]{1,100}$")
     depends_on: list[Key] = []
     run_if: Literal["ALL_SUCCESS", "AT_LEAST_ONE_SUCCESS", "NONE_FAILED", "ALL_DONE"] = "ALL_SUCCESS"
+
+
+class Step(Place):
     spark_python_task: PythonFile
     job_cluster_key: str | None = None
     libraries: list[Library] = []
@@ -85,6 +95,33 @@ class Step(Part):
         assert [each.whl for each in self.libraries] == ([WHEEL] if is_classic else []), f"{self.task_key}: the wheel"
         assert (self.max_retries > 0) is (self.min_retry_interval_millis > 0), f"{self.task_key}: retries"
         return self
+
+
+class Round(Part):
+    inputs: str
+    #: One writer at a time.
+    concurrency: Literal[1]
+    task: Step
+
+    @property
+    def steps(self) -> list[Step]:
+        """The step for each input, as it will be run."""
+        return [
+            Step.model_validate(resolved_inputs(self.task.model_dump(exclude_unset=True), each))
+            for each in json.loads(self.inputs)
+        ]
+
+
+class Loop(Place):
+    for_each_task: Round
+
+
+def resolved_inputs(part: Any, value: str) -> Any:
+    if isinstance(part, Mapping):
+        return {key: resolved_inputs(each, value) for key, each in part.items()}
+    if isinstance(part, list):
+        return [resolved_inputs(each, value) for each in part]
+    return part.replace("{{input}}", value) if isinstance(part, str) else part
 
 
 class Cluster(Part):
@@ -142,10 +179,17 @@ class Pipeline(Part):
     notification_settings: dict[Literal["no_alert_for_skipped_runs", "no_alert_for_canceled_runs"], bool]
     job_clusters: list[JobCluster]
     environments: list[JobEnvironment] = []
-    tasks: list[Step]
+    tasks: list[Step | Loop]
+
+    @property
+    def steps(self) -> list[Step]:
+        """All steps in the order in which they are run; a loop's, one for each input."""
+        return [
+            step for each in self.tasks for step in ([each] if isinstance(each, Step) else each.for_each_task.steps)
+        ]
 
     def step(self, name: str) -> Step:
-        return next(step for step in self.tasks if step.task_key == name)
+        return next(step for step in self.steps if step.task_key == name)
 
 
 class Variable(Part):
@@ -234,11 +278,13 @@ PIPELINES = [
     pytest.param(pipeline, id=f"{target}-{name}") for target in ASKED for name, pipeline in pipelines(target).items()
 ]
 STEPS = [
-    pytest.param(step, id=f"{target}-{name}-{step.task_key}")
+    pytest.param(step, id=f"{target}-{name}-{number}-{step.task_key}")
     for target in ASKED
     for name, pipeline in pipelines(target).items()
-    for step in pipeline.tasks
+    for number, step in enumerate(pipeline.steps)
 ]
+#: Those that answer one yes-or-no question, step by step.
+STEP_BY_STEP = [each for each in PIPELINES if str(each.id).endswith(("-otklik", "-serverless"))]
 
 
 def test_the_makers_own_classes_know_every_key() -> None:
@@ -293,31 +339,99 @@ def test_steps_stand_in_one_row_because_nothing_keeps_two_writers_apart(pipeline
     assert [name for name, after in itertools.pairwise(row) if name not in before[after]] == []
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES)
+def given_to(pipeline: Pipeline) -> list[argparse.Namespace]:
+    """What each step is asked for; all about the same lake."""
+    given = [parser().parse_args(arguments(step)) for step in pipeline.steps]
+    assert len({(each.catalog, each.lake, each.env) for each in given}) == 1
+    return given
+
+
+def ingested(given: list[argparse.Namespace]) -> set[str]:
+    return {f"silver.{each.source}" for each in given if each.command == "ingest"}
+
+
+@pytest.mark.parametrize("pipeline", STEP_BY_STEP)
 def test_the_steps_are_those_of_the_pipeline(pipeline: Pipeline) -> None:
-    given = [cli.parser().parse_args(arguments(step)) for step in pipeline.tasks]
+    given = given_to(pipeline)
     asked = {each.task for each in given if "task" in each}
-    sources = [each.source for each in given if each.command == "ingest"]
 
     assert [each.command for each in given if each.command != "ingest"] == [
         *("features", "train", "score", "report", "maintain")
     ]
     assert len(asked) == 1
-    inputs = load(Task, HOME.task(*asked)).inputs.values()
-    assert {f"silver.{source}" for source in sources} == set(inputs)
-    assert len({(each.catalog, each.lake, each.env) for each in given}) == 1
+    assert ingested(given) == set(load(Task, HOME.task(*asked)).inputs.values())
+
+
+@pytest.mark.parametrize("target", ASKED)
+def test_one_job_answers_all_questions_in_one_step_and_one_has_a_step_for_each(target: str) -> None:
+    all_at_once, one_by_one = (given_to(pipelines(target)[name]) for name in ("otklik_all", "otklik_each"))
+    graph = read_graph(HOME)
+    answered = [
+        name
+        for name in graph.order()
+        if all(table in ingested(one_by_one) for table in graph.files[name].task.inputs.values())
+    ]
+
+    assert ingested(all_at_once) == ingested(one_by_one)
+    assert [(each.command, each.all) for each in all_at_once[3:-1]] == [("run", True)]
+    assert [each.command for each in one_by_one[3:-1]] == ["run"] * len(answered)
+    # Those that `run --all` would find the sources of.
+    assert sorted(each.task for each in one_by_one[3:-1]) == sorted(answered)
+    assert [each[-1].command for each in (all_at_once, one_by_one)] == ["maintain"] * 2
+
+
+@pytest.mark.parametrize("target", ASKED)
+def test_a_question_that_fails_keeps_nobody_from_maintenance(target: str) -> None:
+    for name in ("otklik_all", "otklik_each"):
+        pipeline = pipelines(target)[name]
+        runs = [step for step in pipeline.steps if arguments(step)[0] == "run"]
+
+        assert pipeline.step("maintain").run_if == "ALL_DONE"
+        assert all(step.email_notifications and step.notification_settings for step in runs)
+
+
+def merged_parts(node: yaml.Node) -> list[yaml.Node]:
+    """The mappings that a mapping merges in."""
+    assert isinstance(node, yaml.MappingNode)
+    merged = [value for key, value in node.value if key.value == "<<"]
+    return [part for value in merged for part in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
+
+
+def keys_of(node: yaml.Node) -> set[str]:
+    own = {key.value for key, _ in node.value} - {"<<"}
+    return own.union(*(keys_of(part) for part in merged_parts(node)))
+
+
+def mappings(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        yield node
+    for each in node.value if isinstance(node, yaml.CollectionNode) else []:
+        for part in each if isinstance(each, tuple) else (each,):
+            yield from mappings(part)
+
+
+def test_merged_parts_never_say_the_same_thing_twice() -> None:
+    """Of two that do YAML takes the first and the CLI the last."""
+    source = (PROJECT / "databricks.yml").read_text(encoding="utf-8")
+    merging = [parts for node in mappings(yaml.compose(source)) if len(parts := merged_parts(node)) > 1]
+
+    assert len(merging) >= 10
+    for parts in merging:
+        said = [name for part in parts for name in keys_of(part)]
+        assert len(said) == len(set(said)), said
+    assert not re.search(r"<<: *[&{]", source), "the CLI merges lists and names, no mapping that is written right there"
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_command_line_is_one_that_the_command_takes(step: Step) -> None:
     file = PROJECT / step.spark_python_task.python_file
-    given = cli.parser().parse_args(arguments(step))
+    given = parser().parse_args(arguments(step))
 
     assert file.parent == PROJECT / "jobs"
     assert file.is_file()
     assert step.spark_python_task.python_file.startswith("./"), "a path of the bundle, not one of the workspace"
     assert read_properties(HOME.spark_properties(load(Environment, HOME.environment(given.env)).spark))
-    assert cli.absolute(given.lake) == given.lake
+    assert absolute(given.lake) == given.lake
     assert given.catalog in given.lake
 
 
@@ -326,8 +440,8 @@ def test_where_a_step_runs_is_declared(pipeline: Pipeline) -> None:
     clusters = {each.job_cluster_key for each in pipeline.job_clusters}
     environments = {each.environment_key for each in pipeline.environments}
 
-    assert {step.job_cluster_key for step in pipeline.tasks} - {None} == clusters
-    assert {step.environment_key for step in pipeline.tasks} - {None} == environments
+    assert {step.job_cluster_key for step in pipeline.steps} - {None} == clusters
+    assert {step.environment_key for step in pipeline.steps} - {None} == environments
     assert all(each.spec.dependencies == [WHEEL] for each in pipeline.environments)
 
 
@@ -336,8 +450,8 @@ def test_the_key_is_a_secret_and_is_there_where_personal_columns_come_in(pipelin
     variables = {each.job_cluster_key: each.new_cluster.spark_env_vars for each in pipeline.job_clusters}
     needing = [
         step
-        for step in pipeline.tasks
-        if (given := cli.parser().parse_args(arguments(step))).command == "ingest"
+        for step in pipeline.steps
+        if (given := parser().parse_args(arguments(step))).command == "ingest"
         and load(Contract, HOME.source(given.source), {}).personal_columns
     ]
 
@@ -351,10 +465,10 @@ def test_the_key_is_a_secret_and_is_there_where_personal_columns_come_in(pipelin
 
 def test_what_serverless_refuses_runs_on_a_cluster() -> None:
     """A label of a MERGE and the retention of a VACUUM are properties of the session."""
-    steps = pipelines("prod")["otklik_serverless"].tasks
+    steps = pipelines("prod")["otklik_serverless"].steps
 
     assert {arguments(step)[0] for step in steps if step.environment_key is None} == {"ingest", "maintain"}
-    assert all(step.environment_key is None for step in pipelines("prod")["otklik"].tasks)
+    assert all(step.environment_key is None for step in pipelines("prod")["otklik"].steps)
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
@@ -369,19 +483,21 @@ def test_somebody_is_told_before_time_is_up(pipeline: Pipeline) -> None:
     [rule] = pipeline.health.rules
 
     assert rule.value < pipeline.timeout_seconds
-    assert all(step.timeout_seconds < pipeline.timeout_seconds for step in pipeline.tasks)
+    assert all(step.timeout_seconds < pipeline.timeout_seconds for step in pipeline.steps)
     assert pipeline.email_notifications.on_failure
     assert pipeline.email_notifications.on_duration_warning_threshold_exceeded
 
 
-def test_only_one_of_the_two_jobs_is_scheduled() -> None:
+def test_only_one_of_the_jobs_is_scheduled() -> None:
     assert {name: each.schedule.pause_status for name, each in pipelines("prod").items()} == {
         "otklik": None,
         "otklik_serverless": "PAUSED",
+        "otklik_all": "PAUSED",
+        "otklik_each": "PAUSED",
     }
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("pipeline", STEP_BY_STEP)
 def test_a_warning_of_the_scores_is_mailed_and_the_report_written_all_the_same(pipeline: Pipeline) -> None:
     score, report = pipeline.step("score"), pipeline.step("report")
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from otklik.cli import COMMANDS
+from otklik.command_line.arguments import COMMANDS
 from otklik.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parents[2]

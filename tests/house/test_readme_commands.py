@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import PROJECT
 
 from otklik import errors
-from otklik.cli import COMMANDS, parser
+from otklik.command_line.arguments import COMMANDS, parser
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import PROJECT
 
 from otklik import errors
-from otklik.cli import parser
+from otklik.command_line.arguments import parser
 from otklik.project_files import find_project
 from otklik.steps.package import ENVIRONMENT, ZIP
 

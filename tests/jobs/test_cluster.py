@@ -180,6 +180,7 @@ def submitted(cluster: Cluster, small_pass: Pass, tmp_path_factory: pytest.TempP
     return Submitted(cluster, there)
 
 
+@pytest.mark.long
 def test_one_pass_of_the_jobs_makes_the_same_tables(
     spark: SparkSession, submitted: Submitted, small_pass: Pass
 ) -> None:
@@ -187,6 +188,7 @@ def test_one_pass_of_the_jobs_makes_the_same_tables(
     assert submitted.cluster.busy_workers() == WORKERS
 
 
+@pytest.mark.long
 def test_executors_leave_no_messages_that_could_quote_data(submitted: Submitted) -> None:
     logs = [log for folder in submitted.cluster.work for log in folder.glob("app-*/*/stderr")]
     assert logs

@@ -380,6 +380,7 @@ def tracked_job(lake: Lake, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> J
     return replace(job_on(lake, scratch, QUICK, task=TASK), tracking=told)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("tracked_job")
 def test_mlflow_is_told_once_of_parameters_metrics_and_report(lake: Lake) -> None:
     for _ in range(2):
@@ -401,6 +402,7 @@ def test_mlflow_is_told_once_of_parameters_metrics_and_report(lake: Lake) -> Non
     assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/report/index.html") == page
 
 
+@pytest.mark.long
 def test_the_model_in_mlflow_says_what_score_says(lake: Lake, tracked_job: Job, scratch: Path) -> None:
     tracking.publish(tracked_job)
 
@@ -416,6 +418,7 @@ def test_the_model_in_mlflow_says_what_score_says(lake: Lake, tracked_job: Job, 
     assert left == [load_champion(lake, TASK).run_id]
 
 
+@pytest.mark.long
 def test_the_model_in_mlflow_has_a_signature_and_an_example_that_is_nobody(lake: Lake, tracked_job: Job) -> None:
     tracking.publish(tracked_job)
 
@@ -430,6 +433,7 @@ def test_the_model_in_mlflow_has_a_signature_and_an_example_that_is_nobody(lake:
     assert example not in customers.to_dict("records")
 
 
+@pytest.mark.long
 def test_a_run_that_mlflow_knows_without_its_model_gets_it_later(
     tracked_job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -453,6 +457,7 @@ def test_a_run_that_mlflow_knows_without_its_model_gets_it_later(
     assert client.get_model_version_by_alias(f"otklik_{TASK}", "champion").run_id == run.info.run_id
 
 
+@pytest.mark.long
 def test_whoever_serves_has_the_alias_in_mlflow(lake: Lake, tracked_job: Job) -> None:
     champion = load_champion(lake, TASK)
     rival = {**champion.row, "run_id": "rival", "sequence": champion.row["sequence"] + 1}

@@ -61,7 +61,7 @@ class There:
         return place
 
 
-@pytest.fixture(scope="module", params=MODES)
+@pytest.fixture(scope="module", params=["connect", pytest.param("catalog", marks=pytest.mark.long)])
 def there(request: pytest.FixtureRequest, small_pass: Pass, tmp_path_factory: pytest.TempPathFactory) -> There:
     """One pass of all jobs over some 300 rows."""
     made = There(request.param, tmp_path_factory.mktemp(request.param) / "lake")

@@ -7,9 +7,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import DamagedError, MissingResultError
+from otklik.lake.commits import NOTHING
 from otklik.lake.maintenance import compact, vacuum
 from otklik.lake.recovery import Base, bring_back, rows_at, settle, with_same_rows
-from otklik.lake.store import NOTHING, Lake
+from otklik.lake.store import Lake
 from otklik.lake.tables import Column, Table
 
 POSTS = Table("silver.posts", "posts", (Column("id", "BIGINT"),), key=("id",))

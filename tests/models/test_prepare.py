@@ -15,7 +15,7 @@ from otklik.models import prepare
 from otklik.models.prepare import (
     MISSING,
     OTHER,
-    Finding,
+    FeatureFinding,
     Preparation,
     Rules,
     band_name,
@@ -83,7 +83,7 @@ def seen(spark: SparkSession, fitted: Preparation) -> list[dict[str, float]]:
     return [dict(zip(names, row.slots, strict=True)) for row in sorted(told, key=lambda row: row.key)]
 
 
-def of_kind(fitted: Preparation, kind: str) -> list[Finding]:
+def of_kind(fitted: Preparation, kind: str) -> list[FeatureFinding]:
     return [finding for finding in fitted.findings if finding.kind == kind]
 
 
@@ -93,7 +93,7 @@ def test_levels_have_a_slot_each_and_rare_ones_share_one(fitted: Preparation) ->
     assert [slot.level for slot in fitted.slots if slot.source == "code"] == ["0", "1", OTHER]
     [job, _] = of_kind(fitted, "rare_levels")
     assert (job.feature, job.value, job.action) == ("job", 2, "merged")
-    assert "odd, rare" in job.detail
+    assert job.parameters == {"count": 2, "levels": "odd, rare"}
 
 
 @pytest.mark.parametrize("source", ["job", "city", "note", "code"])
@@ -142,7 +142,7 @@ def test_of_a_level_per_row_only_some_are_named(spark: SparkSession) -> None:
 
     assert len([slot for slot in fitted.slots if slot.level not in (OTHER, None)]) == RULES.maximum_levels
     [rare] = of_kind(fitted, "rare_levels")
-    assert (rare.value, rare.detail) == (150, "150 levels: j050, j051, j052, j053, j054 …")
+    assert (rare.value, rare.parameters) == (150, {"count": 150, "levels": "j050, j051, j052, j053, j054 …"})
 
 
 def test_a_missing_number_is_the_median_with_a_slot_that_says_so(seen: list[dict[str, float]]) -> None:
@@ -170,7 +170,8 @@ def test_constant_and_doubled_numbers_are_found_and_dropped(fitted: Preparation)
         ("same", "dropped"),
         ("near", "dropped"),
     }
-    assert [(f.feature, f.detail, f.action) for f in of_kind(fitted, "duplicate")] == [("talk", "with twin", "dropped")]
+    [talk] = of_kind(fitted, "duplicate")
+    assert (talk.feature, talk.parameters, talk.action) == ("talk", {"other": "twin"}, "dropped")
     assert not {"same", "near", "talk"} & {slot.source for slot in fitted.slots}
 
 
@@ -206,13 +207,13 @@ def test_copies_of_texts_and_booleans_are_found_under_any_names(spark: SparkSess
 
     fitted = fit_preparation(rows, features, rules)
 
-    assert {(f.kind, f.feature, f.detail, f.action) for f in fitted.findings} == {
-        ("duplicate", "post", "with job", "dropped"),
+    assert {(f.kind, f.feature, f.parameters["other"], f.action) for f in fitted.findings} == {
+        ("duplicate", "post", "job", "dropped"),
         # Of a feature known only after the decision and its copy the copy stays.
-        ("duplicate", "paid", "with age", "dropped"),
-        ("duplicate", "told", "with job", "dropped"),
-        ("duplicate", "is_fresh", "with is_new", "dropped"),
-        ("duplicate", "years", "with age", "dropped"),
+        ("duplicate", "paid", "age", "dropped"),
+        ("duplicate", "told", "job", "dropped"),
+        ("duplicate", "is_fresh", "is_new", "dropped"),
+        ("duplicate", "years", "age", "dropped"),
     }
     assert {slot.source for slot in fitted.slots} == {"job", "is_new", "age", "tone"}
 
@@ -255,17 +256,17 @@ def test_a_preparation_is_plain_data_and_hides_leaks(fitted: Preparation) -> Non
 
 
 def test_findings_of_all_splits_stand_once_and_name_their_split_where_they_differ() -> None:
-    rare = Finding("rare_levels", "job", "1 levels: odd", 3.0, "merged")
-    near = Finding("correlated", "near", "with age", 0.99, "kept")
-    same = Finding("constant", "month", "month has one value in training", 1.0, "dropped")
-    two = Finding("rare_levels", "job", "2 levels: odd, rare", 2.0, "merged")
+    rare = FeatureFinding("rare_levels", "job", {"count": 1, "levels": "odd"}, 3.0, "merged")
+    near = FeatureFinding("correlated", "near", {"other": "age"}, 0.99, "kept")
+    same = FeatureFinding("constant", "month", {}, 1.0, "dropped")
+    two = FeatureFinding("rare_levels", "job", {"count": 2, "levels": "odd, rare"}, 2.0, "merged")
     random, time = Preparation((), (rare, near)), Preparation((), (replace(near, value=0.985), same, two))
 
     assert findings_of({"random": random, "time": time}) == (
-        replace(rare, detail="random split: 1 levels: odd"),
+        replace(rare, parameters={**rare.parameters, "in_split": "random"}),
         near,
-        replace(same, detail="time split: month has one value in training"),
-        replace(two, detail="time split: 2 levels: odd, rare"),
+        replace(same, parameters={"in_split": "time"}),
+        replace(two, parameters={**two.parameters, "in_split": "time"}),
     )
     assert findings_of({"random": random}) == (rare, near)
 

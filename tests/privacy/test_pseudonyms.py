@@ -7,7 +7,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
-from otklik.privacy.pseudonyms import read_key, with_pseudonyms
+from otklik.privacy.key import read_key
+from otklik.privacy.pseudonyms import with_pseudonyms
 
 KEY = b"0123456789abcdef" * 2
 

@@ -148,9 +148,9 @@ def _small_facts(task: dict[str, Any]) -> ReportFacts:
         explanations=_explanations(),
         findings=pd.DataFrame(
             [
-                ("drift", "city", "population stability index of the scored rows against training", 0.4, "warned"),
-                ("known_leak", "duration", "known only after the decision; alone it has this AUC", 0.8, "left out"),
-                ("rare_levels", "city", "time split: 2 levels: Тараз, Семей", 7.0, "merged"),
+                ("drift", "city", "{}", 0.4, "warned"),
+                ("known_leak", "duration", "{}", 0.8, "left out"),
+                ("rare_levels", "city", '{"count": 2, "in_split": "time", "levels": "Тараз, Семей"}', 7.0, "merged"),
             ],
             columns=["kind", "feature", "detail", "value", "action"],
         ).assign(task="calls", run_id="run"),

@@ -1,20 +1,18 @@
-"""What the code notes in gold.findings, in English, is said on the page in the page's language."""
+"""What the code notes in gold.findings is said on the page in the page's language."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
 from otklik.models.leaks import suspected_leaks
-from otklik.models.prepare import Finding, Preparation, Rules, features_of, findings_of, fit_preparation
+from otklik.models.prepare import FeatureFinding, Preparation, Rules, features_of, findings_of, fit_preparation
 from otklik.models.scoreboard import miscalibrated
-from otklik.report.findings import in_words
+from otklik.report.findings import detail_in_words, in_words
 from otklik.report.texts import Voice
-from otklik.steps.score import DRIFT_DETAIL
 
 COLUMNS = ["job", "age", "near", "twin", "same", "talk"]
 RULES = Rules(
@@ -29,7 +27,7 @@ RULES = Rules(
 
 
 @pytest.fixture(scope="module")
-def findings(spark: SparkSession) -> dict[str, Finding]:
+def findings(spark: SparkSession) -> dict[str, FeatureFinding]:
     """One finding of each kind that training and scoring make, from the functions that make them; kind → finding."""
     rows = [(str(i), "rare" if i == 0 else "cook", i, 2.0 * i + (i == 3) / 10, i, 1, float(i % 2)) for i in range(10)]
     frame = spark.createDataFrame(
@@ -41,13 +39,13 @@ def findings(spark: SparkSession) -> dict[str, Finding]:
         [("random_forest", "without", "time", "calibrated", 0.25, 100, 10)],
         columns=["model", "leaks", "split", "calibration", "mean_probability", "rows", "positives"],
     )
-    drift = Finding("drift", "age", DRIFT_DETAIL, 0.3, "warned")
+    drift = FeatureFinding("drift", "age", {}, 0.3, "warned")
     made = (*prepared.findings, *leaks, *miscalibrated(board, 0.2), drift)
     return {finding.kind: finding for finding in made}
 
 
-def test_every_form_of_a_detail_has_words_in_russian(findings: dict[str, Finding]) -> None:
-    said = {kind: in_words(finding.detail, Voice("ru")) for kind, finding in findings.items()}
+def test_every_kind_of_finding_has_words_in_russian(findings: dict[str, FeatureFinding]) -> None:
+    said = {kind: in_words(kind, finding.parameters, Voice("ru")) for kind, finding in findings.items()}
 
     assert set(said) == {
         "constant", "duplicate", "correlated", "rare_levels", "known_leak", "suspected_leak", "rate_moved", "drift",
@@ -58,25 +56,22 @@ def test_every_form_of_a_detail_has_words_in_russian(findings: dict[str, Finding
     assert said["rare_levels"] == "число значений 1: rare"
 
 
-def test_what_one_split_shows_names_it(findings: dict[str, Finding]) -> None:
+def test_what_one_split_shows_names_it(findings: dict[str, FeatureFinding]) -> None:
     """Training on time alone finds the constant; both find the pair."""
     pair, constant = findings["correlated"], findings["constant"]
     splits = findings_of({"random": Preparation((), (pair,)), "time": Preparation((), (pair, constant))})
 
-    assert [in_words(finding.detail, Voice("ru")) for finding in splits] == [
+    assert [in_words(finding.kind, finding.parameters, Voice("ru")) for finding in splits] == [
         "в паре с age",
-        "при разбиении по времени: у same в обучении одно значение",
+        "при разбиении по времени: в обучении одно значение",
     ]
 
 
-def test_in_english_the_details_stay_as_they_are(findings: dict[str, Finding]) -> None:
-    found = [replace(finding, detail=f"random split: {finding.detail}") for finding in findings.values()]
+def test_the_table_keeps_parameters_and_a_sentence_of_an_earlier_version_is_shown_as_it_is(
+    findings: dict[str, FeatureFinding],
+) -> None:
+    kept = str(findings["suspected_leak"].row["detail"])
 
-    assert [in_words(finding.detail, Voice("en")) for finding in found] == [
-        finding.detail.replace("random_forest", "random forest") for finding in found
-    ]
-
-
-def test_a_detail_of_unknown_form_is_shown_as_it_is() -> None:
-    assert in_words("time split: {odd} 7", Voice("ru")) == "при разбиении по времени: {odd} 7"
-    assert in_words("with a grain of salt", Voice("ru")) == "with a grain of salt"
+    assert kept == '{"auc": 0.93}'
+    assert detail_in_words("suspected_leak", kept, Voice("en")) == "alone it has AUC 0.930"
+    assert detail_in_words("suspected_leak", "alone it has AUC 0.9", Voice("en")) == "alone it has AUC 0.9"

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otklik.inference import wilson
+from otklik.page import figures
 from otklik.report import rates
 
 
@@ -17,7 +19,7 @@ def counts(*pairs: tuple[int, int]) -> pd.DataFrame:
 
 def test_wilson_agrees_with_the_published_example() -> None:
     # Newcombe 1998, table I: 81 of 263 → .2553 to .3662, 0 of 20 → 0 to .1611.
-    low, high = rates.wilson([81, 0], [263, 20])
+    low, high = wilson([81, 0], [263, 20])
     assert low == pytest.approx([0.2553, 0.0], abs=5e-5)
     assert high == pytest.approx([0.3662, 0.1611], abs=5e-5)
 
@@ -25,7 +27,7 @@ def test_wilson_agrees_with_the_published_example() -> None:
 @given(st.integers(1, 10**7).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_an_interval_holds_its_rate_and_stays_in_range(pair: tuple[int, int]) -> None:
     positives, rows = pair
-    low, high = rates.wilson([positives], [rows])
+    low, high = wilson([positives], [rows])
     assert 0 <= low[0] <= positives / rows + 1e-12
     assert positives / rows - 1e-12 <= high[0] <= 1
 
@@ -82,6 +84,6 @@ def test_a_ranking_goes_from_the_best_score_down_and_joins_ties() -> None:
 
 def test_thinning_keeps_ends_and_bounds_the_points() -> None:
     x = np.linspace(0, 1, 5000)
-    thin_x, thin_y = rates.thinned(x, x**2, points=50)
+    thin_x, thin_y = figures.thinned(x, x**2, points=50)
     assert len(thin_x) <= 50
     assert (thin_x[0], thin_y[0], thin_x[-1], thin_y[-1]) == (0, 0, 1, 1)

@@ -204,3 +204,28 @@ def test_the_headline_is_what_later_rows_say(make_facts: MakeFacts) -> None:
     assert [figure.value for figure in said.figures][-1].startswith("55,300")
     page = render(facts, "en")
     assert page.index("What each way of choosing would have brought") < page.index("What each way of choosing brings")
+
+
+@pytest.mark.parametrize(
+    ("random", "time", "low", "said"),
+    [
+        (0.8, 0.6, 0.58, "0.800, 0.090 above the best of the simpler models; on later rows it is 0.600, and logistic"),
+        (0.7, 0.6, 0.58, "not worth it here. AUC 0.600 (later in time); logistic regression reaches 0.710"),
+        (0.7, 0.73, 0.7, "AUC 0.730 (later in time), above 0.710 (logistic regression), but not beyond chance"),
+        (0.8, 0.8, 0.76, "above 0.710 (logistic regression), beyond chance"),
+    ],
+)
+def test_a_challenger_has_to_be_better_on_the_rows_that_decide(
+    make_facts: MakeFacts, board_row: Row, random: float, time: float, low: float, said: str
+) -> None:
+    rows = [
+        board_row(),
+        board_row(split="random"),
+        board_row("xgboost", auc=time, auc_low=low, auc_high=time + 0.04),
+        board_row("xgboost", auc=random, split="random"),
+    ]
+    facts = make_facts(scoreboard=pd.DataFrame(rows))
+    for language in LANGUAGES:
+        sentences = story.hidden(facts, board.read(facts), Voice(language))
+        assert sum("xgboost" in sentence for sentence in sentences) == 1
+    assert any(said in sentence for sentence in story.hidden(facts, board.read(facts), Voice("en")))

@@ -221,7 +221,6 @@ SHARED = {
 QUICK = {
     "telco_churn/Telco-Customer-Churn.csv",
     "facebook_live_sellers/Live.csv",
-    "rusentitweet/rusentitweet_full.csv.gz",
 }
 
 

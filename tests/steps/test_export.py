@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 from otklik.errors import ConfigurationError, PlatformError
 from otklik.lake.store import Lake
 from otklik.lake.tables import Column, Table
-from otklik.steps.export import FORMULA_STARTS, export_table, neutralised
+from otklik.steps.export import export_table, neutralised
+from otklik.steps.printing import FORMULA_STARTS
 
 TEXTS = [
     "=1+1", "+7 701", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "plain", "a=b", "", " =1+1", "two\nlines",

@@ -10,8 +10,9 @@ from pyspark.sql import SparkSession
 
 from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.store import Lake
-from otklik.steps.masking import MASK, clear_conditions, masked_rows
+from otklik.steps.masking import clear_conditions, masked_rows
 from otklik.steps.show import show_table
+from otklik.steps.table_options import MASK
 
 
 def values_of(lake: Lake, table: str, column: str, where: str | None = None) -> list[Any]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import Row
 
-from otklik.steps.show import as_csv, as_json, as_table, plain
+from otklik.steps.printing import as_csv, as_json, as_table, plain
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from otklik.errors import RefusedError
-from otklik.world import advertising, mailings, purchases, shop, subscriptions, trade
+from otklik.world import advertising, mailings, options, purchases, shop, subscriptions, trade
 from otklik.world.writing import SourceFacts
 
 pytestmark = pytest.mark.long
@@ -55,7 +55,7 @@ class Trade:
 
 def written(spark: SparkSession, folder: Path, without: list[str]) -> Trade:
     facts: dict[str, SourceFacts] = {}
-    for part in trade.PARTS:
+    for part in options.PARTS:
         facts |= trade.write_part(spark, part, CUSTOMERS, SEED, str(folder), without)
     return Trade(folder, facts)
 
@@ -68,7 +68,7 @@ def planted(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tr
 @pytest.fixture(scope="module")
 def placebo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Trade:
     """The same world with every effect switched off."""
-    return written(spark, tmp_path_factory.mktemp("placebo"), list(trade.EFFECTS))
+    return written(spark, tmp_path_factory.mktemp("placebo"), list(options.EFFECTS))
 
 
 def test_a_plain_reading_finds_exactly_what_the_facts_say(planted: Trade) -> None:

@@ -6,8 +6,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from otklik.errors import ConfigurationError
-from otklik.world import mailings, purchases, shop, subscriptions, trade
+from otklik.world import mailings, purchases, shop, subscriptions
 from otklik.world.draws import Draws
+from otklik.world.options import named_effects
 
 
 def content(spark: SparkSession, partitions: int) -> list[int]:
@@ -26,4 +27,4 @@ def test_content_does_not_depend_on_the_layout(spark: SparkSession) -> None:
 
 def test_an_effect_that_is_not_planted_cannot_be_switched_off() -> None:
     with pytest.raises(ConfigurationError, match="no effect is called luck"):
-        trade.check_effects(["season", "luck"])
+        named_effects("season, luck")

@@ -25,7 +25,7 @@ class Folder:
         uri: absolute path or URI.
 
     Raises:
-        SurroundingsError: if it is on a file system that Arrow does not reach.
+        PlatformError: if it is on a file system that Arrow does not reach.
     """
 
     def __init__(self, uri: str) -> None:

@@ -166,7 +166,7 @@ def held(
 
     Raises:
         BusyError: naming the holder, if the lease is not free in time.
-        SurroundingsError: if the folder cannot be made or written.
+        PlatformError: if the folder cannot be made or written.
     """
     since = now.isoformat(timespec="seconds")
     holder = Holder(command, socket.gethostname(), boot_id(), since, _this_process(), pid_namespace())

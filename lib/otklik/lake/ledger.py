@@ -14,9 +14,11 @@ from typing import Any
 from pyspark.sql import Column, Row
 from pyspark.sql import functions as F
 
-from otklik.errors import DamagedError, MissingResultError
+from otklik.errors import DamagedError
+from otklik.lake.commits import NOTHING
 from otklik.lake.identity import hash_of
-from otklik.lake.store import NOTHING, Lake
+from otklik.lake.missing import not_ingested
+from otklik.lake.store import Lake
 from otklik.lake.tables import FILES, GROWING, RUNS
 from otklik.session import frame_of
 
@@ -251,11 +253,7 @@ def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None
     known = ledger.versions(tables)
     missing = [table for table in tables if table not in known]
     if missing:
-        raise MissingResultError(
-            "nothing has been ingested into it yet",
-            where=", ".join(missing),
-            hint=f"run `otklik ingest {missing[0].partition('.')[2]} PATH` first",
-        )
+        raise not_ingested(missing)
     if by is None:
         return known
     timed = [table for table in tables if "_known_at" in lake.read(table).columns]

@@ -11,10 +11,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
+from otklik.lake.commits import NOTHING, unknown_commits
 from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger
-from otklik.lake.recovery import rows_at, unknown_commits
-from otklik.lake.store import NOTHING, Lake, says_vacuumed
+from otklik.lake.recovery import rows_at
+from otklik.lake.store import Lake, says_vacuumed
 from otklik.lake.tables import BRONZE, FEATURE_KEYS, FEATURES, FILES, REJECTED, RUNS, SILVER, Table
 from otklik.session import with_property
 

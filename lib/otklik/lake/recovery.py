@@ -13,62 +13,11 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 
 from otklik.errors import BusyError, DamagedError
-from otklik.lake.store import NOTHING, RESTORE, Commit, Lake
-
-#: What Delta calls commits that leave the rows as they were.
-_SAME_ROWS = frozenset(
-    {
-        "ADD CONSTRAINT",
-        "CHANGE COLUMN",
-        "CLUSTER BY",
-        "CREATE TABLE",
-        "DROP CONSTRAINT",
-        "OPTIMIZE",
-        "REORG",
-        "SET TBLPROPERTIES",
-        "UNSET TBLPROPERTIES",
-        "UPGRADE PROTOCOL",
-        "VACUUM END",
-        "VACUUM START",
-    }
-)
-
+from otklik.lake.commits import NOTHING, Commit, newest_with_same_rows, unknown_commits
+from otklik.lake.store import Lake
 
 #: How the labels of batches begin.
 _OF_BATCHES = "ingest"
-
-
-def unknown_commits(commits: list[Commit], known: int) -> tuple[int, list[Commit]]:
-    """The version that stands for what the ledger knows, and the commits behind it that changed rows.
-
-    What was taken back stands for it, too. To restore an older version is to change rows, no matter by whom.
-
-    Args:
-        commits: of one table, those after `known`, oldest first.
-        known: the version that the ledger knows.
-    """
-    rows_of = _origins(commits, known)
-    restored = (commit.version for commit in commits if commit.operation == RESTORE)
-    base = max((version for version in restored if rows_of.get(version) == known), default=known)
-    return base, [commit for commit in commits if commit.version > base and commit.operation not in _SAME_ROWS]
-
-
-def _origins(commits: list[Commit], version: int) -> dict[int, int]:
-    """Version → the version that brought its rows, from this version on.
-
-    Args:
-        commits: of one table, oldest first, all those after the version among them.
-        version: where to begin.
-    """
-    origins = {version: version}
-    rows = version
-    for commit in (commit for commit in commits if commit.version > version):
-        if commit.restored is not None:
-            rows = origins.get(commit.restored, commit.restored)
-        elif commit.operation not in _SAME_ROWS:
-            rows = commit.version
-        origins[commit.version] = rows
-    return origins
 
 
 def label_of(batch: str) -> str:
@@ -185,9 +134,8 @@ def take_back(lake: Lake, table: str, left: Sequence[Commit], say: Callable[[str
 
 
 def with_same_rows(lake: Lake, table: str, version: int) -> int:
-    """The newest version that holds the same rows as this one: compacting makes such versions, and bringing back."""
-    origins = _origins(lake.commits(table, version) or [], version)
-    return max(each for each, rows in origins.items() if rows == version)
+    """The newest version that holds the same rows as this one."""
+    return newest_with_same_rows(lake.commits(table, version) or [], version)
 
 
 def rows_at(lake: Lake, table: str, version: int | None) -> DataFrame:

@@ -21,6 +21,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
+from otklik.lake.commits import NOTHING, RESTORE, Commit
+from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table
 
 #: How Spark and Delta say, depending on the statement and the kind of store, that there is no such table.
@@ -53,34 +55,12 @@ _TRANSACTION = "spark.databricks.delta.write.txn"
 #: So many of the newest commits are looked at first: reading a long history takes long.
 _RECENT = 10
 _HISTORY = ("version", "operation", "operationParameters", "operationMetrics", "userMetadata")
-#: What Delta calls a commit that brings an old version back.
-RESTORE = "RESTORE"
 #: Properties of a table that name columns.
 _MARK = "otklik."
 #: Properties of a table that hold its rows to a predicate.
 _CONSTRAINT = "delta.constraints."
 #: What Spark shows instead of a property that may hold a secret.
 _HIDDEN = "*********(redacted)"
-#: Before the first version of a table.
-NOTHING = -1
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One version of a table: its number, Delta's own counts of the write, what was done and the writer's label.
-
-    `restored` is the version whose rows it brought back, where it did.
-    """
-
-    version: int
-    metrics: Mapping[str, str]
-    operation: str = ""
-    label: str | None = None
-    restored: int | None = None
-
-    def count(self, metric: str) -> int:
-        """A count such as numOutputRows; 0 where Delta did not state it."""
-        return int(self.metrics.get(metric, "0"))
 
 
 @dataclass(frozen=True)
@@ -144,9 +124,7 @@ class Lake:
                     where=table,
                     hint="ask without --as-of or with --newest, or restore the lake from a backup",
                 ) from fault
-            raise MissingResultError(
-                "there is no such table", where=table, hint="`otklik tables` lists those that there can be"
-            ) from fault
+            raise no_such_table(table) from fault
 
     def make(self, table: Table) -> None:
         """Make an empty table by its definition, where there is none."""

@@ -233,7 +233,8 @@ SCOREBOARD = Table(
     _columns(
         "task STRING the task",
         "run_id STRING the run",
-        "model STRING majority, logistic_regression, decision_tree, random_forest, naive_bayes or linear_svc",
+        "model STRING majority, logistic_regression, decision_tree, random_forest, naive_bayes, linear_svc, xgboost or "
+        "perceptron",
         "leaks STRING with | without features known only after the decision",
         "split STRING random | time",
         "calibration STRING raw | calibrated",
@@ -316,7 +317,7 @@ FINDINGS = Table(
         "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | drift "
         "| rate_moved",
         "feature STRING the column",
-        "detail STRING what exactly; of kinds other than classify: the parameters of their code, as JSON",
+        "detail STRING the parameters of its words, as JSON",
         "value DOUBLE the number behind it",
         "action STRING kept | dropped | merged | warned | left out",
     ),

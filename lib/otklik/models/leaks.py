@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otklik.models.evaluate import auc
-from otklik.models.prepare import Finding, Slot
+from otklik.models.prepare import FeatureFinding, Slot
 
 
 def single_feature_auc(
@@ -42,16 +42,14 @@ def single_feature_auc(
 
 def suspected_leaks(
     single: dict[str, float], known_after: frozenset[str], limit: float, action: str
-) -> tuple[Finding, ...]:
+) -> tuple[FeatureFinding, ...]:
     """Findings for the columns above the limit; those declared as known after the decision are named as such."""
     found = []
     for source, value in sorted(single.items()):
         if source in known_after:
-            found.append(
-                Finding("known_leak", source, "known only after the decision; alone it has this AUC", value, "left out")
-            )
+            found.append(FeatureFinding("known_leak", source, {}, value, "left out"))
         elif value > limit:
-            found.append(Finding("suspected_leak", source, f"alone it has AUC {value:.3f}", value, action))
+            found.append(FeatureFinding("suspected_leak", source, {"auc": value}, value, action))
     return tuple(found)
 
 

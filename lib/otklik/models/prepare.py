@@ -10,6 +10,7 @@ a reason that lies in the future is filled with the training's median or commone
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -55,14 +56,29 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something noticed about a feature: see gold.findings."""
+class FeatureFinding:
+    """Something noticed about a feature or a model: see gold.findings.
+
+    Attributes:
+        kind: what it is; `otklik.report.findings` words it in each language.
+        feature: the column, or an empty text.
+        parameters: names and numbers that the words need, such as the other feature of a pair.
+        value: the number behind it.
+        action: kept, dropped, merged, warned or left out.
+    """
 
     kind: str
     feature: str
-    detail: str
+    parameters: Mapping[str, float | int | str]
     value: float
     action: str
+
+    @property
+    def row(self) -> dict[str, object]:
+        """As gold.findings keeps it: the parameters are JSON in `detail`."""
+        detail = json.dumps(dict(self.parameters), ensure_ascii=False, sort_keys=True)
+        of_feature = {"kind": self.kind, "feature": self.feature}
+        return {**of_feature, "detail": detail, "value": self.value, "action": self.action}
 
 
 @dataclass(frozen=True)
@@ -70,7 +86,7 @@ class Preparation:
     """The slots, and what was found on the way."""
 
     slots: tuple[Slot, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[FeatureFinding, ...]
 
     def only(self, *, with_leaks: bool) -> tuple[Slot, ...]:
         """The slots a model may see."""
@@ -130,7 +146,7 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
     rows, medians = _count_and_medians(train, numbers)
     levels = levels_of(train, [text.name for text in texts], rules.maximum_levels + _RARE_NAMED)
     slots: list[Slot] = []
-    findings: list[Finding] = []
+    findings: list[FeatureFinding] = []
     for feature in features:
         if feature in texts:
             made, found = _level_slots(feature, levels.get(feature.name, Levels()), rows, rules)
@@ -141,7 +157,7 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
     return _without_redundant(train, rows, tuple(slots), tuple(findings), rules)
 
 
-def findings_of(preparations: Mapping[str, Preparation]) -> tuple[Finding, ...]:
+def findings_of(preparations: Mapping[str, Preparation]) -> tuple[FeatureFinding, ...]:
     """What was found in preparing a task's splits, each finding once.
 
     What every split shows stands as the first one found it, with its value; what only some show names the split.
@@ -150,15 +166,15 @@ def findings_of(preparations: Mapping[str, Preparation]) -> tuple[Finding, ...]:
         preparations: split → its preparation.
     """
 
-    def what(finding: Finding) -> tuple[str, str, str]:
-        return finding.kind, finding.feature, finding.detail
+    def what(finding: FeatureFinding) -> tuple[str, str, str]:
+        return finding.kind, finding.feature, str(finding.row["detail"])
 
     common = set.intersection(*({what(f) for f in preparation.findings} for preparation in preparations.values()))
-    found: dict[tuple[str, str, str], Finding] = {}
+    found: dict[tuple[str, str, str], FeatureFinding] = {}
     for split, preparation in preparations.items():
         for finding in preparation.findings:
             is_common = what(finding) in common
-            named = finding if is_common else replace(finding, detail=f"{split} split: {finding.detail}")
+            named = finding if is_common else replace(finding, parameters={**finding.parameters, "in_split": split})
             found.setdefault(what(named), named)
     return tuple(found.values())
 
@@ -273,7 +289,7 @@ def levels_of(rows: DataFrame, names: Sequence[str], wanted: int) -> dict[str, L
     }
 
 
-def _level_slots(feature: Feature, levels: Levels, rows: int, rules: Rules) -> tuple[list[Slot], list[Finding]]:
+def _level_slots(feature: Feature, levels: Levels, rows: int, rules: Rules) -> tuple[list[Slot], list[FeatureFinding]]:
     least = rules.rare_level_share * rows
     kept = [level for level, count in levels.commonest if count >= least][: rules.maximum_levels]
     rare = levels.count - len(kept)
@@ -296,7 +312,7 @@ def _level_slots(feature: Feature, levels: Levels, rows: int, rules: Rules) -> t
         merged = levels.known - sum(count for _, count in levels.commonest[: len(kept)])
         some = [level for level, _ in levels.commonest[len(kept) :][:_RARE_NAMED]]
         names = ", ".join(some) + (" …" if rare > len(some) else "")
-        findings.append(Finding("rare_levels", feature.name, f"{rare} levels: {names}", merged, "merged"))
+        findings.append(FeatureFinding("rare_levels", feature.name, {"count": rare, "levels": names}, merged, "merged"))
     return slots, findings
 
 
@@ -344,7 +360,7 @@ def _slot(feature: Feature, level: str | None, expression: str) -> Slot:
 
 
 def _without_redundant(
-    train: DataFrame, rows: int, slots: tuple[Slot, ...], findings: tuple[Finding, ...], rules: Rules
+    train: DataFrame, rows: int, slots: tuple[Slot, ...], findings: tuple[FeatureFinding, ...], rules: Rules
 ) -> Preparation:
     """Find constant, doubled and highly correlated features of the training part, and drop as declared.
 
@@ -358,12 +374,13 @@ def _without_redundant(
     twins, has_one_value = _alike(numbers, slots)
     if len(numbers) < rows:
         twins, has_one_value = _alike_everywhere(train, slots, numbers, twins, has_one_value)
-    found: list[Finding] = []
+    found: list[FeatureFinding] = []
     dropped: set[str] = set()
 
-    def note(kind: DropRule, places: Sequence[int], detail: str, value: float) -> None:
+    def note(kind: DropRule, places: Sequence[int], other: str, value: float) -> None:
         drops = kind in rules.drop
-        found.append(Finding(kind, slots[places[0]].source, detail, value, "dropped" if drops else "kept"))
+        parameters = {"other": other} if other else {}
+        found.append(FeatureFinding(kind, slots[places[0]].source, parameters, value, "dropped" if drops else "kept"))
         if drops:
             dropped.update(slots[place].name for place in places)
 
@@ -371,11 +388,11 @@ def _without_redundant(
     by_source: dict[str, list[int]] = {}
     for position, slot in enumerate(slots):
         by_source.setdefault(slot.source, []).append(position)
-    for source, positions in by_source.items():
+    for positions in by_source.values():
         if all(has_one_value[position] for position in positions):
-            note("constant", positions, f"{source} has one value in training", 1.0)
+            note("constant", positions, "", 1.0)
     for source, double in _doubled_levels(slots, by_source, twins, has_one_value):
-        note("duplicate", by_source[double], f"with {source}", 1.0)
+        note("duplicate", by_source[double], source, 1.0)
     main = [p for p, s in enumerate(slots) if s.level is None and deviations[p] > 0]
     main.sort(key=lambda p: slots[p].is_known_after)
     if len(main) > 1:
@@ -386,7 +403,7 @@ def _without_redundant(
                 if slots[first].name in dropped or slots[second].name in dropped:
                     continue
                 strength = float(abs(correlation[i, j]))
-                pair = f"with {slots[first].source}"
+                pair = slots[first].source
                 if twins[first] == twins[second]:
                     note("duplicate", _same_places(twins, by_source, slots[first], slots[second]), pair, 1.0)
                 elif strength > rules.maximum_correlation:

@@ -13,11 +13,9 @@ import pandas as pd
 
 from otklik.kind import Measure
 from otklik.models.evaluate import evaluate
-from otklik.models.prepare import Finding
+from otklik.models.prepare import FeatureFinding
 from otklik.models.training import CrossValidation, Labelled, Metric
 from otklik.models.zoo import MAJORITY
-
-_NOT_CALIBRATED = "not calibrated: the rate has moved"
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def measures_of(
     return measures
 
 
-def miscalibrated(board: pd.DataFrame, limit: float) -> list[Finding]:
+def miscalibrated(board: pd.DataFrame, limit: float) -> list[FeatureFinding]:
     """The models whose mean probability on the test part is far from the observed rate.
 
     Args:
@@ -151,13 +149,7 @@ def miscalibrated(board: pd.DataFrame, limit: float) -> list[Finding]:
         observed = row["positives"] / row["rows"]
         gap = abs(row["mean_probability"] - observed) / observed if observed else np.inf
         if gap > limit:
-            means = f"mean probability {row['mean_probability']:.3f}, observed {observed:.3f}"
-            found.append(
-                Finding("rate_moved", "", f"{miscalibrated_detail(row['model'], row['split'])} {means}", gap, "warned")
-            )
+            means = {"mean": float(row["mean_probability"]), "observed": float(observed)}
+            parameters = {"model": row["model"], "split": row["split"], **means}
+            found.append(FeatureFinding("rate_moved", "", parameters, gap, "warned"))
     return found
-
-
-def miscalibrated_detail(model: str, split: str) -> str:
-    """How the detail of such a finding begins."""
-    return f"{_NOT_CALIBRATED}: {model}, {split} split:"

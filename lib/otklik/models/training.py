@@ -19,7 +19,7 @@ from otklik.errors import RefusedError
 from otklik.models import calibrate
 from otklik.models.calibrate import Calibrator, Scale
 from otklik.models.evaluate import auc, auc_within, log_loss
-from otklik.models.prepare import Feature, Finding, Preparation, Rules, fit_preparation, with_vectors
+from otklik.models.prepare import Feature, FeatureFinding, Preparation, Rules, fit_preparation, with_vectors
 from otklik.models.split import TIME_TEST, Fit, Fold, Plan
 from otklik.models.zoo import TREES, Setting, estimator, with_prediction
 from otklik.session import checkpointed
@@ -125,7 +125,7 @@ class Training:
     preparations: dict[str, Preparation]
     prepared: dict[str, DataFrame]
     judged: dict[str, list[CrossValidation]]
-    findings: tuple[Finding, ...]
+    findings: tuple[FeatureFinding, ...]
 
 
 def with_row_hash(rows: DataFrame) -> DataFrame:

@@ -74,6 +74,8 @@ _SETTINGS: Any = {
 }
 
 Write = Callable[[float], str]
+#: Draws a figure that is so many pixels wide and high.
+Draw = Callable[[Figure, float, float], None]
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def clipped(text: str, pixels: float) -> str:
     return text if len(text) <= letters else text[: letters - 1].rstrip(" :,(") + "…"
 
 
-def drawn(name: str, width: float, height: float, alt: str, draw: Callable[[Figure, float, float], None]) -> str:
+def drawn(name: str, width: float, height: float, alt: str, draw: Draw) -> str:
     """Draw a figure of so many pixels and write it as inline SVG."""
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)

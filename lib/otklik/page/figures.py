@@ -24,7 +24,9 @@ from otklik.page.drawing import (
     SIZE,
     SMALL,
     SOFT,
+    WARM,
     WIDE,
+    Draw,
     Picture,
     Write,
     axes_at,
@@ -35,11 +37,16 @@ from otklik.page.drawing import (
 
 Floats = npt.NDArray[np.float64]
 _STEP = 30.0
+#: Ratios at which a logarithmic axis may have a tick.
+_RATIOS = (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10)
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A number with its 95 % interval and, as a hollow dot, what the baseline reaches; NaN where there is none."""
+    """A number with its 95 % interval and, as a hollow dot, what the baseline reaches; NaN where there is none.
+
+    `beside` is the interval of the baseline: with it the two stand side by side and not on one line.
+    """
 
     label: str
     value: float
@@ -48,11 +55,19 @@ class Dot:
     baseline: float = math.nan
     text: str = ""
     is_emphasised: bool = False
+    beside: tuple[float, float] | None = None
+
+    @property
+    def ends(self) -> list[float]:
+        """All numbers that it shows."""
+        every = (self.value, self.low, self.high, self.baseline, *(self.beside or ()))
+        return [end for end in every if math.isfinite(end)]
 
 
 def dots(
     name: str, rows: Sequence[Dot], alt: str, write: Write, *,
-    words: tuple[str, str] = ("", ""), reference: tuple[float, str] | None = None,
+    words: tuple[str, str] = ("", ""), reference: tuple[float, str] | None = None, is_ratio: bool = False,
+    label_width: float = 210.0,
 ) -> Picture:  # fmt: skip
     """One dot with its interval per row, first on top.
 
@@ -63,10 +78,16 @@ def dots(
         write: writes a number of the axis.
         words: the key of the filled dot and of the hollow one; without both there is no key.
         reference: where a dashed line stands, and its name in the key.
+        is_ratio: the numbers are ratios, and the axis is logarithmic with 1 in the middle.
+        label_width: pixels for the labels on a wide page.
     """
-    ends = [end for row in rows for end in (row.value, row.low, row.high, row.baseline) if math.isfinite(end)]
+    ends = [end for row in rows for end in row.ends]
     ends += [reference[0]] if reference is not None else []
-    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    if is_ratio:
+        reach = max([abs(math.log(end)) for end in ends if end > 0], default=0.0)
+        ends = [math.exp(sign * max(reach, math.log(1.25))) for sign in (-1, 1)]
+    place_of = np.log if is_ratio else np.asarray
+    low, high = place_of((min(ends), max(ends)) if ends else (0.0, 1.0)).tolist()
     margin = 0.04 * (high - low) or 0.5
     has_key = bool(words[0] or words[1] or reference)
     has_text = any(row.text for row in rows)
@@ -74,7 +95,7 @@ def dots(
 
     def draw(figure: Figure, width: float, height: float) -> None:
         is_stacked = width < WIDE
-        left = 8.0 if is_stacked else 210.0
+        left = 8.0 if is_stacked else label_width
         right = (96.0 if is_stacked else 150.0) if has_text else 16.0
         step = (height - top - 28) / max(len(rows), 1)
         plot = axes_at(figure, left, top, width - left - right, step * len(rows), (width, height))
@@ -82,78 +103,77 @@ def dots(
         plot.set_ylim(len(rows) - 0.5, -0.5)
         plot.spines["left"].set_visible(False)
         plot.yaxis.set_major_locator(NullLocator())
-        _number_axis(plot.xaxis, write, 4 if is_stacked else 6)
+        if is_ratio:
+            _ratio_axis(plot, write, high + margin)
+        else:
+            _number_axis(plot.xaxis, write, 4 if is_stacked else 6)
         plot.grid(axis="x")
         if reference is not None:
-            plot.axvline(reference[0], color=INK, linewidth=1, dashes=(3, 3))
+            plot.axvline(float(place_of(reference[0])), color=INK, linewidth=1, dashes=(3, 3))
         for place, row in enumerate(rows):
             color = ACCENT if row.is_emphasised else MUTED
             weight = "bold" if row.is_emphasised else "normal"
             at = place + 0.2 if is_stacked else float(place)
-            plot.plot([row.low, row.high], [at, at], color=color, linewidth=2, alpha=0.7)
+            apart = 0.0 if row.beside is None else 0.13
+            for span, offset in (((row.low, row.high), apart), (row.beside or (), -apart)):
+                plot.plot(place_of(span), [at + offset] * len(span), color=color, linewidth=2, alpha=0.7)
             plot.plot(
-                [row.baseline], [at], "o", color=MUTED, markerfacecolor=PAPER, markersize=6.5, markeredgewidth=1.4
-            )
-            plot.plot([row.value], [at], "o", color=color, markersize=6.5)
+                place_of([row.baseline]), [at - apart], "o", color=color if apart else MUTED, markerfacecolor=PAPER,
+                markersize=6.5, markeredgewidth=1.4,
+            )  # fmt: skip
+            plot.plot(place_of([row.value]), [at + apart], "o", color=color, markersize=6.5)
             from_top = top + step * (place + 0.5)
             if is_stacked:
                 plot.annotate(
                     clipped(row.label, width - right), (low - margin, place - 0.3), (0, 0), textcoords="offset points",
                     fontsize=SMALL, fontweight=weight, va="center_baseline",
+                    bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
                 )  # fmt: skip
             else:
                 figure.text(
                     (left - 12) / width, 1 - from_top / height, clipped(row.label, left - 12), ha="right",
                     va="center_baseline", fontweight=weight,
                 )  # fmt: skip
-            if row.text:
-                size = SMALL if is_stacked else SIZE
-                figure.text(
-                    1,
-                    1 - from_top / height,
-                    row.text,
-                    ha="right",
-                    va="center_baseline",
-                    fontsize=size,
-                    fontweight=weight,
-                )
+            size = SMALL if is_stacked else SIZE
+            figure.text(
+                1, 1 - from_top / height, row.text, ha="right", va="center_baseline", fontsize=size, fontweight=weight
+            )
         if has_key:
             marks: list[_Mark] = [("dot", words[0]), ("hollow", words[1])]
             marks += [("dashes", reference[1])] if reference is not None else []
             _key(figure, left, width, height, marks)
 
-    stacked_height = top + 28 + (_STEP + 10) * len(rows)
-    return Picture(
-        drawn(name, WIDE, top + 28 + _STEP * len(rows), alt, draw),
-        alt,
-        drawn(f"{name}-narrow", NARROW, stacked_height, alt, draw),
-    )
+    return _picture(name, alt, draw, top + 28 + _STEP * len(rows), top + 28 + (_STEP + 10) * len(rows))
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A number as a bar; `text` stands behind it."""
+    """A number as a bar, with its 95 % interval where there is one; `text` stands behind it."""
 
     label: str
     value: float
     text: str
     is_emphasised: bool = False
+    low: float = math.nan
+    high: float = math.nan
 
 
-def bars(name: str, rows: Sequence[Bar], alt: str) -> Picture:
+def bars(name: str, rows: Sequence[Bar], alt: str, *, most: float = 0.0, is_small: bool = False) -> Picture:
     """One bar per row, first on top; negative ones go to the left.
 
     Args:
         name: unique on the page.
         rows: what to draw.
         alt: what the picture shows.
+        most: the end of the scale at least, where several pictures share one.
+        is_small: half as wide as the page, one of several side by side.
     """
-    values = [row.value for row in rows if math.isfinite(row.value)]
-    low, high = min([0.0, *values]), max([0.0, *values])
+    values = [value for row in rows for value in (row.value, row.low, row.high) if math.isfinite(value)]
+    low, high = min([0.0, *values]), max([0.0, most, *values])
     reach = (high - low) or 1.0
 
     def draw(figure: Figure, width: float, height: float) -> None:
-        left = 128.0 if width < WIDE else 230.0
+        left = (168.0 if is_small else 128.0) if width < WIDE else 230.0
         room = 1.35 if width < WIDE else 1.2
         plot = axes_at(figure, left, 4, width - left, height - 8, (width, height))
         without_frame(plot)
@@ -162,8 +182,10 @@ def bars(name: str, rows: Sequence[Bar], alt: str) -> Picture:
         for place, row in enumerate(rows):
             weight = "bold" if row.is_emphasised else "normal"
             plot.barh([place], [row.value], height=0.62, color=ACCENT if row.is_emphasised else SOFT)
+            plot.plot([row.low, row.high], [place, place], color=INK, linewidth=1.4)
+            end = max(end for end in (row.value, row.high, 0.0) if math.isfinite(end))
             plot.annotate(
-                row.text, (max(row.value, 0.0), place), (5, 0), textcoords="offset points", va="center_baseline",
+                row.text, (end, place), (5, 0), textcoords="offset points", va="center_baseline",
                 fontsize=SMALL, color=INK, fontweight=weight,
             )  # fmt: skip
             figure.text(
@@ -171,8 +193,7 @@ def bars(name: str, rows: Sequence[Bar], alt: str) -> Picture:
                 clipped(row.label, left - 12), ha="right", va="center_baseline", fontweight=weight,
             )  # fmt: skip
 
-    height = 8 + 25.0 * len(rows)
-    return Picture(drawn(name, WIDE, height, alt, draw), alt, drawn(f"{name}-narrow", NARROW, height, alt, draw))
+    return _picture(name, alt, draw, 8 + 25.0 * len(rows), is_small=is_small)
 
 
 @dataclass(frozen=True)
@@ -185,11 +206,15 @@ class Series:
     low: Floats | None = None
     high: Floats | None = None
     role: Literal["main", "other", "baseline"] = "other"
+    has_dots: bool = False
 
 
 def lines(
     name: str, series: Sequence[Series], alt: str, write: tuple[Write, Write], words: tuple[str, str], *,
     ticks: Sequence[tuple[float, str]] | None = None, mark: tuple[float, str] | None = None,
+    point: tuple[float, float] | None = None,
+    limits: tuple[tuple[float, float] | None, tuple[float, float] | None] = (None, None),
+    is_small: bool = False,
 ) -> Picture:  # fmt: skip
     """Lines over a common axis, with a key where there are several.
 
@@ -200,9 +225,13 @@ def lines(
         write: how numbers of the two axes are written.
         words: what stands at the two axes.
         ticks: places and labels of the horizontal axis, where it has no numbers (weeks, hours).
-        mark: a vertical line with its name: the end of the training period, an event.
+        mark: a vertical line with its name: the end of the training period, an event. The name stands in the key, or
+            at the line where the key is too narrow for it.
+        point: a dot of its own.
+        limits: of the two axes, where they are not those of the numbers.
+        is_small: half as wide as the page, one of several side by side, without a key.
     """
-    has_key = sum(bool(one.label) for one in series) > 1 or mark is not None
+    has_key = not is_small and (sum(bool(one.label) for one in series) > 1 or mark is not None)
 
     def draw(figure: Figure, width: float, height: float) -> None:
         left, top, bottom = 52.0, 46.0 if has_key else 24.0, 40.0
@@ -211,15 +240,24 @@ def lines(
         plot.spines["left"].set_visible(False)
         plot.tick_params(length=0)
         for one in series:
-            color = {"main": ACCENT, "other": MUTED, "baseline": INK}[one.role]
+            color = {"main": ACCENT, "other": FAINT if is_small else MUTED, "baseline": INK}[one.role]
             if one.low is not None and one.high is not None:
                 plot.fill_between(
                     one.x, one.low, one.high, color=SOFT if one.role == "main" else FAINT, alpha=0.5, lw=0
                 )
             dashes = (3, 3) if one.role == "baseline" else (None, None)
-            plot.plot(one.x, one.y, color=color, linewidth=2.2 if one.role == "main" else 1.2, dashes=dashes)
+            width_of_line = 2.2 if one.role == "main" else 1.2
+            dotted = "o" if one.has_dots else None
+            x, y = thinned(one.x, one.y)
+            plot.plot(x, y, color=color, linewidth=width_of_line, dashes=dashes, marker=dotted, markersize=4)
         if mark is not None:
             plot.axvline(mark[0], color=MUTED, linewidth=1, dashes=(1, 2))
+        if point is not None:
+            plot.plot([point[0]], [point[1]], "o", color=WARM, markersize=8, markeredgecolor=PAPER)
+        if limits[0] is not None:
+            plot.set_xlim(*limits[0])
+        if limits[1] is not None:
+            plot.set_ylim(*limits[1])
         _number_axis(plot.yaxis, write[1], 5)
         if ticks is None:
             _number_axis(plot.xaxis, write[0], 4 if width < WIDE else 8)
@@ -232,10 +270,27 @@ def lines(
         figure.text(1, 8 / height, words[0], fontsize=SMALL, color=MUTED, ha="right", va="center_baseline")
         if has_key:
             marks: list[_Mark] = [(one.role, one.label) for one in series if one.label]
-            marks += [("dots", mark[1])] if mark is not None else []
-            _key(figure, 0, width, height, marks)
+            of_line: list[_Mark] = [("dots", mark[1])] if mark is not None else []
+            if mark is not None and sum(24 + 16 + len(text) * LETTER for _, text in marks + of_line) > width:
+                of_line = []
+                is_left = mark[0] < sum(plot.get_xlim()) / 2
+                plot.annotate(
+                    mark[1], (mark[0], 0.03), (6 if is_left else -6, 0), xycoords=("data", "axes fraction"),
+                    textcoords="offset points", fontsize=SMALL, color=MUTED, ha="left" if is_left else "right",
+                )  # fmt: skip
+            _key(figure, 0, width, height, marks + of_line)
 
-    return Picture(drawn(name, WIDE, 320, alt, draw), alt, drawn(f"{name}-narrow", NARROW, 300, alt, draw))
+    return _picture(name, alt, draw, (268 if any(words) else 180) if is_small else 320, 300, is_small=is_small)
+
+
+def thinned(x: Floats, y: Floats, points: int = 160) -> tuple[Floats, Floats]:
+    """At most so many points of a curve, evenly along its length, so that a picture stays small."""
+    if len(x) <= points or not np.isfinite(y).all():
+        return x, y
+    span_x, span_y = max(float(np.ptp(x)), 1e-12), max(float(np.ptp(y)), 1e-12)
+    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) / span_x + np.abs(np.diff(y)) / span_y)])
+    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)).clip(0, len(x) - 1))
+    return x[kept], y[kept]
 
 
 def heat_map(
@@ -286,8 +341,17 @@ def heat_map(
         figure.text(0, 1 - 42 / height, words[0], fontsize=SMALL, color=MUTED, va="center_baseline")
         figure.text(1, 1 - 12 / height, words[1], fontsize=SMALL, color=MUTED, ha="right", va="center_baseline")
 
-    height = 60 + 30.0 * count
-    return Picture(drawn(name, WIDE, height, alt, draw), alt, drawn(f"{name}-narrow", NARROW, height, alt, draw))
+    return _picture(name, alt, draw, 60 + 30.0 * count)
+
+
+def _picture(
+    name: str, alt: str, draw: Draw, height: float, narrow_height: float | None = None, *, is_small: bool = False
+) -> Picture:
+    """Drawn for a wide and for a narrow page, or once where it is narrow anyhow."""
+    if is_small:
+        return Picture(drawn(name, NARROW, height, alt, draw), alt)
+    narrow = drawn(f"{name}-narrow", NARROW, narrow_height or height, alt, draw)
+    return Picture(drawn(name, WIDE, height, alt, draw), alt, narrow)
 
 
 #: How something is drawn, and its name.
@@ -297,6 +361,15 @@ _Mark = tuple[str, str]
 def _number_axis(axis: object, write: Write, most: int) -> None:
     axis.set_major_locator(MaxNLocator(most))  # type: ignore[attr-defined]
     axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))  # type: ignore[attr-defined]
+
+
+def _ratio_axis(plot: Axes, write: Write, reach: float) -> None:
+    """Ticks at round ratios, at most seven, 1 among them; the axis itself holds logarithms up to `reach`."""
+    steps = [ratio for ratio in _RATIOS if abs(math.log(ratio)) <= reach]
+    while len(steps) > 7:
+        steps = [ratio for n, ratio in enumerate(steps) if (n - steps.index(1)) % 2 == 0]
+    plot.xaxis.set_major_locator(FixedLocator([math.log(ratio) for ratio in steps]))
+    plot.set_xticklabels([write(ratio) for ratio in steps])
 
 
 def _key(figure: Figure, left: float, width: float, height: float, marks: Sequence[_Mark]) -> None:

@@ -9,16 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError
 from otklik.session import frame_of
-
-#: Fewer bytes can be guessed; 32 are what the hash can use.
-SHORTEST_KEY = 16
 
 #: Of this text the fingerprint of a key is made; no column of personal values holds it.
 _FINGERPRINTED = b"otklik: which key made these pseudonyms"
@@ -28,36 +23,11 @@ _BLOCK = 64
 _INNER, _OUTER = 0x36, 0x5C
 
 
-def read_key(text: str | None, file: str | None) -> bytes:
-    """The secret key: a text (from the environment), or the content of a file; outer blanks do not count.
-
-    Raises:
-        ConfigurationError: if there is none, both are given, it cannot be read, or it is shorter than 16 bytes.
-    """
-    hint = (
-        "type `export OTKLIK_PSEUDONYM_KEY=$(openssl rand -hex 32)` and keep that key, or name a file that holds one "
-        "in OTKLIK_PSEUDONYM_KEY_FILE"
-    )
-    if text and file:
-        raise ConfigurationError("is given twice, as a text and as a file", where="pseudonym key", hint="drop one")
-    try:
-        key = Path(file).read_bytes().strip() if file else (text or "").strip().encode()
-    except OSError as fault:
-        raise ConfigurationError(
-            f"its file cannot be read: {fault.strerror}", where="pseudonym key", hint="check path and rights"
-        ) from None
-    if not key:
-        raise ConfigurationError("is missing, and personal columns need it", where="pseudonym key", hint=hint)
-    if len(key) < SHORTEST_KEY:
-        raise ConfigurationError(f"is shorter than {SHORTEST_KEY} bytes", where="pseudonym key", hint=hint)
-    return key
-
-
 def fingerprint(key: bytes) -> str:
     """16 hexadecimal digits that tell one key from another, and nothing else of it.
 
     Args:
-        key: from `read_key`.
+        key: from `otklik.privacy.key`.
     """
     return hmac.new(key, _FINGERPRINTED, hashlib.sha256).hexdigest()[:_FINGERPRINT_DIGITS]
 
@@ -68,7 +38,7 @@ def with_pseudonyms(rows: DataFrame, columns: Sequence[str], key: bytes) -> Data
     Args:
         rows: any rows.
         columns: names of text columns of `rows`.
-        key: from `read_key`.
+        key: from `otklik.privacy.key`.
     """
     if not columns:
         return rows

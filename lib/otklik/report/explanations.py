@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Heading, Paragraph, Table, head, number
+from otklik.page.drawing import Picture
+from otklik.page.figures import Bar, Dot, Floats, Series, bars, dots, lines
 from otklik.page.formats import is_number
-from otklik.report import charts
 from otklik.report.board import Board
 from otklik.report.facts import ReportFacts, records
 from otklik.report.texts import Voice
@@ -58,15 +60,16 @@ def _importance(facts: ReportFacts, rows: pd.DataFrame, kind: str, voice: Voice)
     if rows.empty:
         return None
     shown = rows.head(IMPORTANCES_DRAWN)
-    weights = [
-        charts.Weight(_capital(facts.meaning(str(record.feature), voice.language)), _estimate(record, voice))
-        for record in records(shown)
-    ]
+    weights = []
+    for place, record in enumerate(records(shown)):
+        value, low, high = _ends(record)
+        label = _capital(facts.meaning(str(record.feature), voice.language))
+        weights.append(Bar(label, value, voice.formats.decimal(value, 3), place == 0, low, high))
     title = voice.words(f"why.{kind}", model=voice.words.known("model", str(rows["model"].iloc[0])))
-    listed = "; ".join(f"{weight.label} {weight.estimate.text}" for weight in weights)
+    listed = "; ".join(f"{weight.label} {weight.text}" for weight in weights)
     alt = voice.words("why.importance_alt", title=title, weights=listed)
     takeaway = voice.words(f"why.{kind}_takeaway", feature=weights[0].label)
-    return Figure(title, takeaway, charts.importances(f"why-{kind}", weights, alt))
+    return Figure(title, takeaway, bars(f"why-{kind}", weights, alt, is_small=True))
 
 
 def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
@@ -77,18 +80,23 @@ def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
         ["_sure", "_far", "feature", "level"], ascending=[False, False, True, True]
     )
     drawn = ordered.head(ODDS_DRAWN).sort_values("value", ascending=False)
-    weights = [
-        charts.Weight(_odds_label(facts, record, voice), _estimate(record, voice, digits=2))
-        for record in records(drawn)
-    ]
+    weights = []
+    for record in records(drawn):
+        value, low, high = _ends(record)
+        text = formats.decimal(value, 2)
+        weights.append(
+            Dot(_odds_label(facts, record, voice), value, low, high, text=text, is_emphasised=low > 1 or high < 1)
+        )
     strongest = ordered.iloc[0]
-    listed = "; ".join(f"{weight.label} {weight.estimate.text}" for weight in weights)
-    picture = charts.odds_ratios(
+    listed = "; ".join(f"{weight.label} {weight.text}" for weight in weights)
+    picture = dots(
         "why-odds",
         weights,
-        (words("why.odds_lower"), words("why.odds_higher")),
         words("why.odds_alt", weights=listed),
         formats.short,
+        reference=(1.0, f"{words('why.odds_lower')} | {words('why.odds_higher')}"),
+        is_ratio=True,
+        label_width=320.0,
     )
     takeaway = words(
         "why.odds_takeaway",
@@ -168,27 +176,34 @@ def _dependences(
             high=formats.percent(highest[1]),
         )
         alt = f"{title}. {takeaway} {'; '.join(f'{label} {formats.percent(value)}' for label, value in points)}"
-        picture = charts.partial_dependence(
-            f"why-dependence-{name}",
-            points,
-            positions,
-            reach,
-            (formats.short, lambda value: formats.percent(value, 1 if reach[1] - reach[0] < 0.1 else 0)),
-            alt,
-        )
+        picture = _dependence(f"why-dependence-{name}", points, positions, reach, alt, voice)
         figures.append(Figure(title, takeaway, picture))
     return figures
 
 
-def _estimate(record: Any, voice: Voice, digits: int = 3) -> charts.Estimate:
-    value, low, high = (_float(end) for end in (record.value, record.low, record.high))
-    missing = float("nan")
-    return charts.Estimate(
-        missing if value is None else value,
-        missing if low is None else low,
-        missing if high is None else high,
-        voice.formats.decimal(value, digits),
-    )
+def _dependence(
+    name: str, points: list[tuple[str, float]], positions: Floats | None, reach: tuple[float, float], alt: str,
+    voice: Voice,
+) -> Picture:  # fmt: skip
+    """The mean probability when everybody had this value: a line over numbers, bars for levels."""
+    formats = voice.formats
+
+    def percent(value: float) -> str:
+        return formats.percent(value, 1 if reach[1] - reach[0] < 0.1 else 0)
+
+    if positions is None:
+        levels = [Bar(label, value, percent(value)) for label, value in points]
+        return bars(name, levels, alt, most=reach[1], is_small=True)
+    line = Series("", positions, np.array([value for _, value in points]), role="main", has_dots=True)
+    margin = 0.04 * float(np.ptp(positions))
+    across = (float(positions[0]) - margin, float(positions[-1]) + margin)
+    return lines(name, [line], alt, (formats.short, percent), ("", ""), limits=(across, reach), is_small=True)
+
+
+def _ends(record: Any) -> tuple[float, float, float]:
+    """Value and interval; NaN where there is none."""
+    value, low, high = (float(end) if is_number(end) else math.nan for end in (record.value, record.low, record.high))
+    return value, low, high
 
 
 def _has_value(frame: pd.DataFrame) -> pd.Series:

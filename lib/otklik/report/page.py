@@ -27,6 +27,7 @@ from otklik.page.blocks import (
     heads,
     number,
 )  # fmt: skip
+from otklik.page.figures import Series, lines
 from otklik.page.formats import NOTHING, Language, is_number
 from otklik.page.rendering import Page
 from otklik.report import attributes, board, charts, explanations, findings, results, story
@@ -211,20 +212,20 @@ def _profit_curve(facts: ReportFacts, read: Board, policies: Mapping[str, board.
         all=money(of_all),
     )
     currency = decision.currency[voice.language]
-    picture = charts.profit(
+    across = (0.0, float(customers[-1]))
+    series = [Series("", np.array(across), np.zeros(2), role="baseline")]
+    series.append(Series(words("list.expected"), customers, expected))
+    if realised is not None:
+        series.append(Series(words("list.realised"), customers, realised, role="main"))
+    picture = lines(
         "list-profit",
-        customers,
-        realised,
-        expected,
-        (n, height, words("list.mark", n=formats.integer(n))),
-        (
-            words("list.axis_customers"),
-            words("list.axis_profit", currency=f", {currency}" if currency else ""),
-            words("list.realised"),
-            words("list.expected"),
-        ),
-        (formats.integer, formats.short),
+        series,
         alt,
+        (formats.integer, formats.short),
+        (words("list.axis_customers"), words("list.axis_profit", currency=f", {currency}" if currency else "")),
+        mark=(n, words("list.mark", n=formats.integer(n))),
+        point=(n, height),
+        limits=(across, None),
     )
     takeaway = words("list.curve_takeaway", best=formats.integer(best), n=formats.integer(n))
     return Figure(words("models.profit"), takeaway, picture)
@@ -295,7 +296,8 @@ def _top_table(facts: ReportFacts, money: Any, voice: Voice) -> Table:
     ]
     titles = [Cell(words(f"list.{title}")) for title in ("rank", "key", "arm")]
     titles += [number(words("list.probability")), number(words("list.value")), Cell(words("list.reasons"))]
-    return Table(words("list.top_caption", n=len(rows)), titles, rows)
+    note = "" if facts.champion is None else words(f"list.how_{facts.champion['model']}")
+    return Table(words("list.top_caption", n=len(rows)), titles, rows, note=note)
 
 
 def _reasons(facts: ReportFacts, reasons: Any, voice: Voice) -> str:
@@ -341,7 +343,7 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
         [
             head(words.known("kind", str(record.kind))),
             Cell(_text(record.feature)),
-            Cell(findings.in_words(_text(record.detail), voice), "long"),
+            Cell(findings.detail_in_words(str(record.kind), _text(record.detail), voice), "long"),
             number(formats.decimal(record.value)),
             Cell(words.known("action", _text(record.action))),
         ]

@@ -5,24 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-#: Normal quantile of a two-sided 95 % interval.
-_Z = 1.959963984540054
+from otklik.inference import Floats, wilson
+
 #: A rate of fewer rows than this is shown, but nothing is said about it.
 ROWS_TO_SPEAK = 50
-
-
-def wilson(positives: npt.ArrayLike, rows: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """The 95 % interval of a share (Wilson 1927): right near 0 and 1 and for few rows, where p ± 2·SE is not."""
-    yes, n = np.asarray(positives, dtype=float), np.asarray(rows, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = yes / n
-        middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-        half = _Z / (1 + _Z**2 / n) * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 
 def with_rates(counts: pd.DataFrame) -> pd.DataFrame:
@@ -165,13 +153,3 @@ def ranking(counts: pd.DataFrame) -> Ranking:
         rows=np.concatenate([[0.0], summed["rows"].to_numpy(dtype=float).cumsum()]),
         positives=np.concatenate([[0.0], summed["positives"].to_numpy(dtype=float).cumsum()]),
     )
-
-
-def thinned(x: Floats, y: Floats, points: int = 160) -> tuple[Floats, Floats]:
-    """At most so many points of a curve, evenly along its length, so that a picture stays small."""
-    if len(x) <= points:
-        return x, y
-    span_x, span_y = max(float(np.ptp(x)), 1e-12), max(float(np.ptp(y)), 1e-12)
-    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) / span_x + np.abs(np.diff(y)) / span_y)])
-    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)).clip(0, len(x) - 1))
-    return x[kept], y[kept]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,11 @@ from otklik.page.blocks import (
     number,
 )  # fmt: skip
 from otklik.page.drawing import Write
+from otklik.page.figures import Dot, Floats, Series, dots, lines
 from otklik.page.formats import NOTHING, is_number
-from otklik.report import charts
 from otklik.report.board import MAJORITY, Board, Row, is_below_majority, observed_rate
 from otklik.report.facts import ReportFacts, records
-from otklik.report.rates import Floats, Ranking, ranking, with_rates
+from otklik.report.rates import Ranking, ranking, with_rates
 from otklik.report.reductions import probability_of_bin
 from otklik.report.story import moment_in_brackets, share_tested
 from otklik.report.texts import Voice
@@ -105,45 +105,45 @@ def day_and_customer(facts: ReportFacts, board: Board, voice: Voice) -> Figure |
     if told is None or not is_number(told["auc_within"]) or not rows:
         return None
     rows.sort(key=lambda row: -row["auc"])
-    models = [
-        charts.DayAndCustomer(
-            words(f"model.{row['model']}"),
-            _estimate(row, "auc", voice),
-            _estimate(row, "auc_within", voice),
-            row["model"] == board.champion,
-        )
-        for row in rows
-    ]
-    listed = "; ".join(f"{m.label} {m.overall.text}, {m.within.text}" for m in models)
-    picture = charts.day_and_customer(
+    rows_of_figure = [_day_and_customer(row, board, voice) for row in rows]
+    both = [(dot.label, formats.decimal(dot.baseline), formats.decimal(dot.value)) for dot in rows_of_figure]
+    listed = "; ".join(f"{label} {overall}, {within}" for label, overall, within in both)
+    picture = dots(
         "day-and-customer",
-        models,
-        (words("when.within"), words("when.overall"), words("when.guess")),
+        rows_of_figure,
         words("when.split_alt", models=listed),
         lambda value: formats.decimal(value, 2),
+        words=(words("when.within"), words("when.overall")),
+        reference=(0.5, words("when.guess")),
+        label_width=168.0,
     )
     overall, within, name = told["auc"], told["auc_within"], words(f"model.{told['model']}")
     if 0.5 < within < overall:
         above, remains = formats.decimal(overall - 0.5), formats.decimal(within - 0.5)
         takeaway = words("when.split_takeaway", above=above, within=remains, model=name)
     else:
-        both = {"auc": formats.decimal(overall), "auc_within": formats.decimal(within)}
-        takeaway = words("when.split_takeaway_plain", model=name, guess=formats.decimal(0.5, 1), **both)
+        aucs = {"auc": formats.decimal(overall), "auc_within": formats.decimal(within)}
+        takeaway = words("when.split_takeaway_plain", model=name, guess=formats.decimal(0.5, 1), **aucs)
     title = words("when.split_title", moment=moment_in_brackets(facts, voice))
     return Figure(title, takeaway, picture)
 
 
-def _estimate(row: Row, measure: str, voice: Voice) -> charts.Estimate:
-    value, low, high = (
-        float(row[c]) if is_number(row[c]) else np.nan for c in (measure, f"{measure}_low", f"{measure}_high")
-    )
-    return charts.Estimate(value, low, high, voice.formats.decimal(value))
+def _day_and_customer(row: Row, board: Board, voice: Voice) -> Dot:
+    """What a model knows of which customer, and as its baseline what it knows of everything."""
+    numbers = [
+        [float(row[c]) if is_number(row[c]) else np.nan for c in (measure, f"{measure}_low", f"{measure}_high")]
+        for measure in ("auc_within", "auc")
+    ]
+    (within, low, high), (overall, *ends) = numbers
+    return Dot(
+        voice.words(f"model.{row['model']}"), within, low, high, overall,
+        is_emphasised=row["model"] == board.champion, beside=(ends[0], ends[1]),
+    )  # fmt: skip
 
 
 def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Table:
     words, formats = voice.words, voice.formats
     rows = board.models("without", board.split)
-    has_profit = facts.task.decision is not None
     takeaway = words(
         "models.main_takeaway",
         majority=formats.percent(told["majority_accuracy"]),
@@ -151,12 +151,13 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Ta
         accuracy=formats.percent(told["accuracy"]),
         auc=formats.decimal(told["auc"]),
     )
-    titles = ["model", "auc", *(["within"] if facts.has_time else []), "accuracy", "pr", "lift", "gain", "brier"]
-    titles += ["ece", "mean", "rate", *(["profit"] if has_profit else [])]
+    columns = _columns(facts, board, voice)
+    titles = ["model", "auc", "within", "accuracy", "pr", "lift", "gain", "brier", "ece", "mean", "rate", "profit"]
+    shown = [title for title in titles if title in columns]
     return Table(
         words("models.main_caption", split=words(f"split.{board.split}")),
-        heads(*(words(f"models.{title}") for title in titles)),
-        [_main_cells(board, row, facts.has_time, has_profit, voice) for row in rows],
+        heads(*(words(f"models.{title}") for title in shown)),
+        [[columns[title](row) for title in shown] for row in rows],
         takeaway=takeaway,
         note=words("models.moved_note") if any(board.is_miscalibrated(row) for row in rows) else "",
         emphasised=frozenset(n for n, row in enumerate(rows) if row["model"] == board.champion),
@@ -164,46 +165,46 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Ta
     )
 
 
-def _main_cells(board: Board, row: Row, has_time: bool, has_profit: bool, voice: Voice) -> list[Cell]:
+def _columns(facts: ReportFacts, board: Board, voice: Voice) -> dict[str, Callable[[Row], Cell]]:
+    """Every column that the scoreboard can be shown by → its cell in a row; in the order of the full table."""
     words, formats = voice.words, voice.formats
-    decimal, percent = formats.decimal, formats.percent
-    name = head(words(f"model.{row['model']}"), mark=words("models.champion") if row["model"] == board.champion else "")
-    moved = words("models.moved_mark") if board.is_miscalibrated(row) else ""
-    cells = [
-        name,
-        number(decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], decimal)),
-        *([_within_cell(row, voice)] if has_time else []),
-        _accuracy_cell(row, voice),
-        number(decimal(row["pr_auc"])),
-        number(
-            decimal(row["lift_10"], 2),
-            formats.interval(row["lift_10_low"], row["lift_10_high"], lambda x: decimal(x, 2)),
+    decimal, percent, money = formats.decimal, formats.percent, formats.money
+
+    def model(row: Row) -> Cell:
+        serves = row["model"] == board.champion and (row["split"], row["leaks"]) == (board.split, "without")
+        return head(words.known("model", row["model"]), mark=words("models.champion") if serves else "")
+
+    def ranged(name: str, write: Callable[[float | None], str]) -> Callable[[Row], Cell]:
+        return lambda row: number(write(row[name]), formats.interval(row[f"{name}_low"], row[f"{name}_high"], write))
+
+    def plain(name: str, write: Callable[[float | None], str]) -> Callable[[Row], Cell]:
+        return lambda row: number(write(row[name]))
+
+    def mean(row: Row) -> Cell:
+        mark = words("models.moved_mark") if board.is_miscalibrated(row) else ""
+        return number(percent(row["mean_probability"]), mark=mark)
+
+    return {
+        "model": model,
+        "calibration": lambda row: Cell(words(f"calibration.{row['calibration']}")),
+        "rows": plain("rows", formats.integer),
+        "accuracy": lambda row: number(
+            percent(row["accuracy"]),
+            formats.percent_interval(row["accuracy_low"], row["accuracy_high"]),
+            words("models.below") if is_below_majority(row) else "",
         ),
-        number(percent(row["gain_50"], 0)),
-        number(decimal(row["brier"])),
-        number(decimal(row["ece"])),
-        number(percent(row["mean_probability"]), mark=moved),
-        number(percent(observed_rate(row))),
-    ]
-    if has_profit:
-        money = formats.interval(row["profit_low"], row["profit_high"], formats.money)
-        cells.append(number(formats.money(row["profit"]), money))
-    return cells
-
-
-def _within_cell(row: Row, voice: Voice) -> Cell:
-    decimal = voice.formats.decimal
-    interval = voice.formats.interval(row["auc_within_low"], row["auc_within_high"], decimal)
-    return number(decimal(row["auc_within"]), interval)
-
-
-def _accuracy_cell(row: Row, voice: Voice) -> Cell:
-    formats = voice.formats
-    return number(
-        formats.percent(row["accuracy"]),
-        formats.percent_interval(row["accuracy_low"], row["accuracy_high"]),
-        voice.words("models.below") if is_below_majority(row) else "",
-    )
+        "auc": ranged("auc", decimal),
+        **({"within": ranged("auc_within", decimal)} if facts.has_time else {}),
+        "pr": plain("pr_auc", decimal),
+        "log_loss": plain("log_loss", decimal),
+        "brier": plain("brier", decimal),
+        "ece": plain("ece", decimal),
+        "mean": mean,
+        "rate": lambda row: number(percent(observed_rate(row))),
+        "lift": ranged("lift_10", lambda value: decimal(value, 2)),
+        "gain": plain("gain_50", lambda value: percent(value, 0)),
+        **({"profit": ranged("profit", money)} if facts.task.decision is not None else {}),
+    }
 
 
 def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> Table:
@@ -240,10 +241,7 @@ def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> 
 
 
 def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> Table:
-    words, formats = voice.words, voice.formats
-    has_profit = facts.task.decision is not None
-    titles = ["model", "calibration", "rows", "accuracy", "auc", *(["within"] if facts.has_time else []), "pr"]
-    titles += ["log_loss", "brier", "ece", "mean", "rate", "lift", "gain", *(["profit"] if has_profit else [])]
+    words, columns = voice.words, _columns(facts, board, voice)
     rows: list[list[Cell]] = []
     groups: dict[int, str] = {}
     faded = set()
@@ -257,31 +255,9 @@ def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> Table:
             before = way
         if row["leaks"] == "with":
             faded.add(len(rows))
-        cells = [
-            head(words.known("model", row["model"])),
-            Cell(words(f"calibration.{row['calibration']}")),
-            number(formats.integer(row["rows"])),
-            _accuracy_cell(row, voice),
-            number(formats.decimal(row["auc"]), formats.interval(row["auc_low"], row["auc_high"], formats.decimal)),
-            *([_within_cell(row, voice)] if facts.has_time else []),
-            number(formats.decimal(row["pr_auc"])),
-            number(formats.decimal(row["log_loss"])),
-            number(formats.decimal(row["brier"])),
-            number(formats.decimal(row["ece"])),
-            number(
-                formats.percent(row["mean_probability"]),
-                mark=words("models.moved_mark") if board.is_miscalibrated(row) else "",
-            ),
-            number(formats.percent(observed_rate(row))),
-            number(formats.decimal(row["lift_10"], 2)),
-            number(formats.percent(row["gain_50"], 0)),
-        ]
-        if has_profit:
-            interval = formats.interval(row["profit_low"], row["profit_high"], formats.money)
-            cells.append(number(formats.money(row["profit"]), interval))
-        rows.append(cells)
-    columns = heads(*(words(f"models.{title}") for title in titles), numbers_from=2)
-    return Table(words("section.models"), columns, rows, groups=groups, faded=frozenset(faded))
+        rows.append([cell(row) for cell in columns.values()])
+    titles = heads(*(words(f"models.{title}") for title in columns), numbers_from=2)
+    return Table(words("section.models"), titles, rows, groups=groups, faded=frozenset(faded))
 
 
 def _champion_sentence(facts: ReportFacts, voice: Voice) -> str:
@@ -332,16 +308,13 @@ def _curves(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) -> list
         ("pr", "gain", "precision", ([0.0, 1.0], [base, base]), {"precision": percent0(half), "base": percent0(base)}),
         ("gain", "share", "gain", ([0.0, 1.0], [0.0, 1.0]), {"gain": percent0(told["gain_50"])}),
     ):
-        lines = [
-            charts.Line(*_points(one, x, y), is_champion=model == board.champion) for model, one in rankings.items()
-        ]
-        lines.append(charts.Line(np.array(straight[0]), np.array(straight[1]), is_baseline=True))
-        figures.append(_curve(name, lines, takeaway, (percent0, percent0), ((0, 1), (0, 1)), voice))
-    lifts = [charts.Line(*_lift(one), is_champion=model == board.champion) for model, one in rankings.items()]
-    lifts.append(charts.Line(np.array([0.0, 1.0]), np.array([1.0, 1.0]), is_baseline=True))
-    top = max(1.5, 1.1 * max(float(line.y.max()) for line in lifts))
+        points = {model: _points(one, x, y) for model, one in rankings.items()}
+        figures.append(_curve(name, points, straight, board, takeaway, (percent0, percent0), (0, 1), voice))
+    lifts = {model: _lift(one) for model, one in rankings.items()}
+    top = max(1.5, 1.1 * max(float(y.max()) for _, y in lifts.values()))
     lift_text = {"lift": formats.decimal(told["lift_10"], 1)}
-    figures.append(_curve("lift", lifts, lift_text, (percent0, formats.short), ((0, 1), (0, top)), voice))
+    flat = ([0.0, 1.0], [1.0, 1.0])
+    figures.append(_curve("lift", lifts, flat, board, lift_text, (percent0, formats.short), (0, top), voice))
     figures.append(_calibration(board, told, counts, voice))
     return figures
 
@@ -360,18 +333,24 @@ def _lift(one: Ranking) -> tuple[Floats, Floats]:
 
 
 def _curve(
-    name: str, lines: list[charts.Line], takeaway: dict[str, str], write: tuple[Write, Write],
-    limits: tuple[tuple[float, float], tuple[float, float]], voice: Voice,
+    name: str, points: Mapping[str, tuple[Floats, Floats]], straight: tuple[list[float], list[float]], board: Board,
+    takeaway: dict[str, str], write: tuple[Write, Write], limits: tuple[float, float], voice: Voice,
 ) -> Figure:  # fmt: skip
+    """A curve per model, the champion's in front, and the straight line of one that knows nothing."""
     words = voice.words
     title, sentence = words(f"curve.{name}"), words(f"curve.{name}_takeaway", **takeaway)
-    picture = charts.curves(
+    series = [
+        Series(model, x, y, role="main" if model == board.champion else "other") for model, (x, y) in points.items()
+    ]
+    series.sort(key=lambda one: one.role == "main")
+    picture = lines(
         f"curve-{name}",
-        lines,
-        (words(f"curve.{name}_x"), words(f"curve.{name}_y")),
-        write,
+        [*series, Series("", np.array(straight[0]), np.array(straight[1]), role="baseline")],
         words("curve.alt", title=title, takeaway=sentence),
-        limits=limits,
+        write,
+        (words(f"curve.{name}_x"), words(f"curve.{name}_y")),
+        limits=((0, 1), limits),
+        is_small=True,
     )
     return Figure(title, sentence, picture)
 
@@ -384,13 +363,21 @@ def _calibration(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) ->
     key = "curve.calibration_moved" if board.is_miscalibrated(told) else "curve.calibration_takeaway"
     sentence = words(key, promised=formats.percent(told["mean_probability"]), came=formats.percent(observed_rate(told)))
     title = words("curve.calibration")
-    picture = charts.calibration(
+    before = None if raw.empty else _tenths(raw)
+    ends = [bins["promised"].max(), bins["rate_high"].max(), *([] if before is None else [before["rate"].max()])]
+    reach = min(1.0, 1.05 * max(float(end) for end in ends))
+    promised, rate, low, high = (bins[c].to_numpy(dtype=float) for c in ("promised", "rate", "rate_low", "rate_high"))
+    series = [Series("", promised, rate, low, high, role="main", has_dots=True)]
+    if before is not None:
+        series.insert(0, Series("", before["promised"].to_numpy(dtype=float), before["rate"].to_numpy(dtype=float)))
+    picture = lines(
         "curve-calibration",
-        bins,
-        None if raw.empty else _tenths(raw),
-        (words("curve.calibration_x"), words("curve.calibration_y")),
-        lambda value: formats.percent(value, 0),
+        [Series("", np.array([0.0, 1.0]), np.array([0.0, 1.0]), role="baseline"), *series],
         words("curve.alt", title=title, takeaway=sentence),
+        (lambda value: formats.percent(value, 0),) * 2,
+        (words("curve.calibration_x"), words("curve.calibration_y")),
+        limits=((0, reach), (0, reach)),
+        is_small=True,
     )
     return Figure(title, sentence, picture, words("curve.calibration_note" + ("" if raw.empty else "_raw")))
 

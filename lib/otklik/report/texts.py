@@ -23,6 +23,8 @@ _OWN = page_words.texts(
     model__random_forest=("random forest", "случайный лес"),
     model__naive_bayes=("naive Bayes", "наивный Байес"),
     model__linear_svc=("linear SVC", "линейный SVC"),
+    model__xgboost=("gradient boosting (xgboost)", "градиентный бустинг (xgboost)"),
+    model__perceptron=("neural network", "нейронная сеть"),
     split__time=("later in time", "позже по времени"),
     split__random=("shuffled", "вперемешку"),
     calibration__raw=("raw", "без калибровки"),
@@ -375,6 +377,23 @@ _OWN = page_words.texts(
     list__probability=("Probability", "Вероятность"),
     list__value=("Expected profit", "Ожидаемая прибыль"),
     list__reasons=("Why", "Почему"),
+    list__how_logistic_regression=(
+        "Why: what the row's values add to the log-odds of the mean row.",
+        "Почему: что значения строки прибавляют к логарифму шансов средней строки.",
+    ),
+    **dict.fromkeys(
+        ("list__how_decision_tree", "list__how_random_forest"),
+        (
+            "Why: how the share of yes changes at each question on the row's way through the trees (path attribution; "
+            "these are not Shapley values).",
+            "Почему: как меняется доля «да» на каждом вопросе по пути строки через деревья (разложение по пути; это не "
+            "значения Шепли).",
+        ),
+    ),
+    list__how_xgboost=(
+        "Why: exact Shapley values of the trees (TreeSHAP), in log-odds.",
+        "Почему: точные значения Шепли для деревьев (TreeSHAP), в логарифмах шансов.",
+    ),
     arm__contact=("contact", "обращение"),
     arm__control=("control", "контроль"),
     list__arms=(
@@ -599,6 +618,24 @@ _OWN = page_words.texts(
         "{features}: известно лишь после решения. С этим AUC был бы {with_leaks} вместо {without} ({split}), но "
         "выбрать никого так нельзя.",
     ),
+    hidden__challenger_gone=(
+        "{model}: on shuffled rows the AUC is {random}, {gain} above the best of the simpler models; on later rows it "
+        "is {told}, and {simple} reaches {best}. By time nothing of that gain is left.",
+        "{model}: на перемешанных строках AUC {random}, на {gain} выше лучшей из более простых моделей; на более "
+        "поздних — {told}, а {simple} даёт {best}. Со временем от этого выигрыша ничего не остаётся.",
+    ),
+    hidden__challenger_none=(
+        "{model}: not worth it here. AUC {told} ({split}); {simple} reaches {best}.",
+        "{model}: здесь не окупается. AUC {told} ({split}); {simple} даёт {best}.",
+    ),
+    hidden__challenger_unsure=(
+        "{model}: AUC {told} ({split}), above {best} ({simple}), but not beyond chance.",
+        "{model}: AUC {told} ({split}), выше {best} ({simple}), но разница может быть случайной.",
+    ),
+    hidden__challenger_better=(
+        "{model}: AUC {told} ({split}), above {best} ({simple}), beyond chance.",
+        "{model}: AUC {told} ({split}), выше {best} ({simple}), и это не случайность.",
+    ),
     hidden__rate=(
         "The response rate moves: {fifths} in the five fifths of the rows in order of time. A shuffled split hides "
         "this.",
@@ -642,8 +679,8 @@ _OWN = page_words.texts(
     ),
     detail__suspected_leak=("alone it has AUC {auc}", "по одному этому признаку AUC {auc}"),
     detail__rare_levels=("{count} levels: {levels}", "число значений {count}: {levels}"),
-    detail__constant=("{feature} has one value in training", "у {feature} в обучении одно значение"),
-    detail__pair=("with {feature}", "в паре с {feature}"),
+    detail__constant=("one value in training", "в обучении одно значение"),
+    detail__pair=("with {other}", "в паре с {other}"),
     detail__rate_moved=(
         "not calibrated: the rate has moved: {model}, {split}: mean probability {mean}, observed {observed}",
         "{model}, {split}: средняя вероятность {mean}, на деле {observed}",

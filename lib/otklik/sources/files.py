@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,8 +15,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import InputError
-from otklik.settings import URI_SCHEMES, whole_uri
+from otklik.settings import whole_uri
 from otklik.sources.contract import Contract
+from otklik.sources.paths import in_natural_order, local_files
 from otklik.sources.reader import clear_faults, literal_path
 from otklik.sources.signatures import HEAD_BYTES, other_kind
 
@@ -56,13 +56,8 @@ def expand(spark: SparkSession, path: str) -> list[str]:
     Raises:
         InputError: if there is nothing, the scheme is not known, or a link leads out of the folder.
     """
-    path = whole_uri(path)
-    scheme, sign, rest = path.partition("://")
-    if sign and scheme not in URI_SCHEMES:
-        raise InputError(f"unknown scheme {scheme}://", where=path, hint=f"known: {', '.join(URI_SCHEMES)}")
-    if sign and scheme != "file":
-        return _expand_uri(spark, path)
-    return _expand_local(Path(rest if sign else path))
+    found = local_files(path)
+    return _expand_uri(spark, whole_uri(path)) if found is None else found
 
 
 def describe(spark: SparkSession, path: str) -> FileFacts:
@@ -118,41 +113,6 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
     _check_kind(facts, contract.format.kind)
     if facts.path.startswith("file://") and facts.name.endswith(".gz"):
         _check_gzip(Path(facts.path.removeprefix("file://")), facts.name, contract.format.kind)
-
-
-def _expand_local(path: Path) -> list[str]:
-    where = str(path)
-    if path.is_file():
-        return [_uri(path)]
-    if not path.is_dir():
-        raise InputError("no such file or folder", where=where, hint="check the path")
-    found = (file for file in path.iterdir() if file.is_file() and not file.name.startswith(("_", ".")))
-    files = sorted(found, key=lambda file: in_natural_order(file.name))
-    if not files:
-        raise InputError("a folder without files", where=where, hint="check the path")
-    home = path.resolve()
-    strays = [file.name for file in files if home not in file.resolve().parents]
-    if strays:
-        raise InputError(
-            f"a link leads out of the folder: {', '.join(strays)}", where=where, hint="copy the files into the folder"
-        )
-    return [_uri(file) for file in files]
-
-
-def in_natural_order(name: str) -> list[tuple[int, str]]:
-    """By which names are sorted: numbers in them by value, the rest as text."""
-    return [(int(part), part) if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _uri(path: Path) -> str:
-    """A local file as Spark is told of it: absolute, with its scheme, characters as they are."""
-    if path.name.startswith(("_", ".")) or ":" in path.name:
-        raise InputError(
-            "Spark does not read files whose name starts with _ or . or holds a colon",
-            where=path.name,
-            hint="rename the file",
-        )
-    return f"file://{path.absolute()}"
 
 
 def _expand_uri(spark: SparkSession, path: str) -> list[str]:

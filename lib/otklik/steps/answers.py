@@ -155,7 +155,7 @@ def read_findings(lake: Lake, task: str, runs: Sequence[str]) -> list[Finding]:
         Finding(
             row["kind"],
             row["feature"] or "",
-            # Those of classify are sentences.
+            # An earlier version wrote sentences.
             json.loads(row["detail"]) if row["detail"].startswith("{") else {"detail": row["detail"]},
             None if pd.isna(row["value"]) else float(row["value"]),
             row["action"] == "warned",

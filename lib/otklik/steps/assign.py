@@ -19,9 +19,9 @@ from otklik.lake.tables import ASSIGNMENTS
 from otklik.session import cached
 from otklik.steps.context import Job
 from otklik.steps.inputs import pinned_inputs
+from otklik.steps.printing import as_table
 from otklik.steps.resolve import ResolvedTask, voice_of
 from otklik.steps.runs import record_failure
-from otklik.steps.show import as_table
 from otklik.steps.task_files import check_frames, read_task
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from otklik.errors import MissingResultError
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import MODEL_RUNS
 from otklik.models import registry
 from otklik.settings import load
+from otklik.steps.before_spark import no_model_of
 from otklik.steps.context import Job
+from otklik.steps.printing import list_of_models
 from otklik.steps.runs import record_failure, start_of
-from otklik.steps.show import as_table, plain
 from otklik.task import Task
-
-_SHOWN = ("sequence", "run_id", "model", "metric", "value", "serves", "reason", "settings")
 
 
 def show_champion(job: Job) -> int:
@@ -29,11 +27,8 @@ def show_champion(job: Job) -> int:
     champion = registry.load_champion(job.lake, name)
     for refusal in champion.refused:
         job.progress.warn(f"{refusal}; the champion before it serves")
-    rows = [
-        ["→" if row["sequence"] == champion.row["sequence"] else "", *(plain(row[column]) for column in _SHOWN)]
-        for row in registry.history(job.lake, name).to_dict("records")
-    ]
-    job.print_result(as_table(["", *_SHOWN], rows))
+    rows = registry.records(registry.history(job.lake, name))
+    job.print_result(list_of_models(rows, champion.row["sequence"]))
     return 0
 
 
@@ -50,9 +45,7 @@ def _roll_back(job: Job, task: str, run_id: str) -> int | None:
     runs = registry.history(job.lake, task)
     found = runs[runs["run_id"] == run_id] if len(runs) else runs
     if found.empty:
-        raise MissingResultError(
-            f"no model of run {run_id}", where=task, hint=f"`otklik champion {task}` lists the runs"
-        )
+        raise no_model_of(run_id, task)
     current = registry.champion_row(job.lake, task)
     if current is not None and current["run_id"] == run_id:
         job.progress.line(f"  the model of run {run_id} serves already")

@@ -11,11 +11,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import BusyError, ConfigurationError, DamagedError, InputError
+from otklik.lake.commits import NOTHING, Commit
 from otklik.lake.identity import code_version, hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.maintenance import whole_ledger
 from otklik.lake.recovery import Base, label_of, settle
-from otklik.lake.store import NOTHING, Commit, Lake, says_vacuumed
+from otklik.lake.store import Lake, says_vacuumed
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
 from otklik.session import cached

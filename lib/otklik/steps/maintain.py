@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from otklik.errors import ConfigurationError, DamagedError
 from otklik.lake import lease, maintenance
+from otklik.lake.commits import Commit
 from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.maintenance import Expected
 from otklik.lake.recovery import judge, take_back
-from otklik.lake.store import Commit, Lake
+from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
 from otklik.settings import load
 from otklik.sources.contract import Contract
 from otklik.steps.all_tables import all_tables
+from otklik.steps.before_spark import check_days
 from otklik.steps.context import Job
 from otklik.steps.ingest import hash_of_contract, silver_table
+from otklik.steps.printing import as_table
 from otklik.steps.runs import start_of
-from otklik.steps.show import as_table
 
-#: Days for which Delta promises that nobody still reads or writes files of an old version.
-_SAFE_DAYS = 7
 #: The label of no batch: whatever is unfinished is taken back.
 _NOBODY = "maintain"
 
@@ -29,12 +29,7 @@ _NOBODY = "maintain"
 def maintain_lake(job: Job) -> int:
     """Repair, check, compact, vacuum, print sizes; with --check-only just check. Returns 1 if something is wrong."""
     days = job.options["keep_days"]
-    if days < _SAFE_DAYS and not job.options["force"]:
-        raise ConfigurationError(
-            f"under {_SAFE_DAYS} days a reader or a killed run may still need the files",
-            where=f"--keep-days {days}",
-            hint=f"give {_SAFE_DAYS} or more, or --force when nothing else runs on the lake",
-        )
+    check_days(days, is_forced=job.options["force"])
     there = maintenance.table_names(job.lake)
     only_checks = job.options["check_only"]
     writer = _writer(job)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 
 from pyspark.errors import (
@@ -17,15 +16,14 @@ from pyspark.errors import (
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError, MissingResultError
+from otklik.errors import ConfigurationError
 from otklik.lake.ledger import FileLedger
+from otklik.lake.missing import no_such_table
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, REJECTED
 from otklik.session import analysed
-from otklik.settings import NAME_PATTERN
-
-MASK = "***"
+from otklik.steps.table_options import MASK, check_table_name
 
 
 def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
@@ -35,15 +33,11 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         MissingResultError: if there is no such table.
         ConfigurationError: if the name is not a table's, or the condition is not SQL over its columns.
     """
-    layer, _, name = table.partition(".")
-    if not (re.fullmatch(NAME_PATTERN, layer) and re.fullmatch(NAME_PATTERN, name)):
-        raise ConfigurationError("not the name of a table", where=table, hint="write layer.name, like gold.scoreboard")
+    check_table_name(table)
     if not lake.exists(table):
-        raise MissingResultError(
-            "there is no such table", where=table, hint="`otklik tables` lists those that there can be"
-        )
+        raise no_such_table(table)
     # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
-    version = FileLedger(lake).versions([table]).get(table, 0) if layer in ("bronze", "silver") else None
+    version = FileLedger(lake).versions([table]).get(table, 0) if table.startswith(("bronze.", "silver.")) else None
     rows = rows_at(lake, table, version)
     if table == REJECTED.name:
         rows = _without_personal_records(lake, rows)

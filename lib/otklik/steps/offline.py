@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from otklik.environment import Environment
 from otklik.errors import ConfigurationError, SeveralFilesError
 from otklik.kinds import find_kind, kind_places
+from otklik.lake.local import LocalLake
 from otklik.lake.tables import FEATURE_KEYS, FEATURES, HOUSE_PROPERTIES
 from otklik.project_files import ProjectFiles
 from otklik.settings import read_toml, validate
@@ -17,50 +18,72 @@ from otklik.sources.contract import Contract
 from otklik.steps.all_tables import all_tables
 from otklik.steps.draft_task import described, draft_task
 from otklik.steps.graph import TaskGraph, read_graph
+from otklik.steps.lake_names import check_names, known_inputs
 from otklik.steps.task_files import check_task
 
 
-def check(files: Sequence[str], home: ProjectFiles, overrides: dict[str, Any]) -> str:
+def check(
+    files: Sequence[str],
+    home: ProjectFiles,
+    overrides: dict[str, Any],
+    lake: LocalLake | None = None,
+    print_result: Callable[[str], None] = lambda _: None,
+) -> str:
     """Validate TOML files; returns a line per file.
 
     Args:
-        files: contracts, tasks and environments.
-        home: where the SQL files of the features lie.
+        files: contracts, tasks and environments; none = all of the project.
+        home: where they lie, and the SQL files of the features.
         overrides: dotted key → value, laid over contracts and tasks as the steps do it.
+        lake: against its tables the inputs of tasks and the columns that they name are tried; None = against nothing.
+        print_result: takes the lines at once; those of other files are printed also where one is wrong.
 
     Raises:
         ConfigurationError: with every fault of every file.
     """
     lines, faults = [], []
-    for file in files:
+    for file in files or home.settings_files():
         try:
-            lines.append(f"{file}: {_check(Path(file), home, overrides)}")
+            lines.append(f"{file}: {_check(Path(file), home, overrides, lake)}\n")
+            print_result(lines[-1])
         except ConfigurationError as fault:
             faults.append(fault)
     if faults:
         raise SeveralFilesError(faults)
-    return "\n".join(lines) + "\n"
+    return "".join(lines)
 
 
-def _check(path: Path, home: ProjectFiles, overrides: dict[str, Any]) -> str:
+def _check(path: Path, home: ProjectFiles, overrides: dict[str, Any], lake: LocalLake | None) -> str:
     """What a file is, by the tables that only one kind has, and that it is fine."""
     values, where = read_toml(path), str(path)
+    if not values:
+        raise ConfigurationError(
+            "says nothing",
+            where=where,
+            hint="a contract has [columns], a task says its kind, an environment which Spark it uses",
+        )
     if {"columns", "format"} & set(values):
         contract = validate(Contract, values, where, overrides)
         return f"a contract, {len(contract.columns)} columns, fine"
     if {"rows", "inputs", "features", "question", "kind"} & set(values):
-        return _checked_task(path, home, overrides)
+        return _checked_task(path, home, overrides, lake)
     validate(Environment, values, where)
     return "an environment, fine"
 
 
-def _checked_task(path: Path, home: ProjectFiles, overrides: dict[str, Any]) -> str:
-    """That a task is fine: its settings, its SQL, and where it stands among the other tasks."""
+def _checked_task(path: Path, home: ProjectFiles, overrides: dict[str, Any], lake: LocalLake | None) -> str:
+    """That a task is fine: its settings, its SQL, its inputs, and where it stands among the other tasks."""
     graph = read_graph(home, [str(path)], overrides)
     file = next(iter(graph.files.values()))
     said = check_task(file, home.sql_folders(path))
     graph.order([file.task.name])
-    reads = ", ".join(sorted({*file.task.inputs.values()}))
+    counts: dict[str, str] = {}
+    if lake is not None:
+        known = known_inputs(file.task, lake)
+        check_names(file, home.sql_folders(path), known)
+        counts = dict.fromkeys(file.task.inputs.values(), " (not there yet)")
+        counts |= {file.task.inputs[frame]: f" ({table.count:,} rows)" for frame, table in known.tables.items()}
+    reads = ", ".join(f"{table}{counts.get(table, '')}" for table in sorted({*file.task.inputs.values()}))
     return f"{said}, fine; reads {reads}; writes {', '.join(file.outputs)}"
 
 

@@ -54,7 +54,7 @@ def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
 
     Raises:
         ConfigurationError: if the home is not a clone, or the folder holds other things.
-        SurroundingsError: if a package or jar that is needed is not there.
+        PlatformError: if a package or jar that is needed is not there.
     """
     if not (home.path / "setup.py").is_file():
         raise ConfigurationError(

@@ -77,7 +77,7 @@ def resolve_classify(job: Job) -> ResolvedClassify:
     Raises:
         ConfigurationError: if the task or its SQL is wrong.
         MissingResultError: if an input has not been ingested.
-        SurroundingsError: if the lake has no room for models and reports.
+        PlatformError: if the lake has no room for models and reports.
     """
     # They are no tables: better found out now than after hours of fitting.
     Folder(job.lake.folder("models"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from otklik.errors import ConfigurationError, OtklikError, unexpected
+from otklik.errors import OtklikError, unexpected
 from otklik.kinds import load_object
 from otklik.lake.ledger import FileLedger
+from otklik.steps.before_spark import check_run
 from otklik.steps.context import Job
 from otklik.steps.features import build_features
 from otklik.steps.graph import TaskGraph, read_graph
@@ -20,8 +21,7 @@ from otklik.steps.train import train_models
 def run_task(job: Job) -> int:
     """Run the named task behind all that it reads from, or every task; returns the exit code."""
     name, is_all = job.options.names.get("task"), bool(job.options.names.get("all"))
-    if is_all == (name is not None):
-        raise ConfigurationError("name a task, or give --all", where="run", hint="`otklik graph` lists the tasks")
+    check_run(job.options.names)
     if is_all:
         return _run_all(job)
     graph = read_graph(job.home, [str(name)], job.options.overrides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from datetime import UTC
 
 import numpy as np
@@ -16,11 +17,14 @@ from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, M
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
+from otklik.models import boosting
 from otklik.models.drift import SCORE, counts_in, drift_of
 from otklik.models.registry import Champion, ServingModel, load_champion
-from otklik.models.scoreboard import miscalibrated_detail
 from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
+from otklik.models.zoo import XGBOOST
+from otklik.report.findings import in_words
+from otklik.report.texts import Voice
 from otklik.session import analysed, cached
 from otklik.steps.answers import write_list
 from otklik.steps.context import Job
@@ -29,10 +33,6 @@ from otklik.steps.resolve_classify import ResolvedClassify, answered_before, fea
 from otklik.steps.runs import record_failure
 from otklik.task import Task
 
-_DRIFTED = "inputs have drifted"
-#: What the value of a finding of drift is.
-DRIFT_DETAIL = "population stability index of the scored rows against training"
-
 
 def score_rows(job: Job, question: ResolvedClassify | None = None) -> int:
     """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, a warning's past a limit."""
@@ -40,6 +40,8 @@ def score_rows(job: Job, question: ResolvedClassify | None = None) -> int:
     with record_failure(job, question.start(job, "score", {})):
         before = features_run(job, question)
         champion = _champion(job, question)
+        if champion.serving.model == XGBOOST:
+            boosting.library()
     for refusal in champion.refused:
         job.progress.warn(f"{refusal}; the champion before it serves")
     table = f"gold.{question.task.name}_features"
@@ -48,7 +50,7 @@ def score_rows(job: Job, question: ResolvedClassify | None = None) -> int:
     earlier = answered_before(job, run)
     if earlier is not None:
         job.progress.line(f"  score {question.task.name}: reused")
-        return _warned(job, question, champion, earlier.message)
+        return _warned(job, question, champion)
     with contextlib.ExitStack() as while_needed:
         with record_failure(job, run), job.progress.step(f"score {question.task.name}") as step:
             rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), question, champion.serving)
@@ -59,14 +61,14 @@ def score_rows(job: Job, question: ResolvedClassify | None = None) -> int:
                     "no row fulfils score.where", where=question.task.name, hint="look at [score] where in the task"
                 )
             outputs = {SCORES.of(question.task.name).name: _write_scores(job, question, scores, count)}
-            drifted = _drift(job, question, champion, rows, scores)
+            _write_drift(job, question, champion, rows, scores)
             step.rows(count)
         if question.task.decision is not None:
             with record_failure(job, run), job.progress.step("decide whom to contact") as step:
                 outputs |= _write_list(job, question, scores, run)
-    message = f"{_DRIFTED}: {drifted}" if drifted else f"{champion.row['model']} of run {champion.run_id}"
+    message = f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
-    return _warned(job, question, champion, message)
+    return _warned(job, question, champion)
 
 
 def _champion(job: Job, question: ResolvedClassify) -> Champion:
@@ -85,25 +87,21 @@ def _champion(job: Job, question: ResolvedClassify) -> Champion:
     return champion
 
 
-def _warned(job: Job, question: ResolvedClassify, champion: Champion, message: str) -> int:
+def _warned(job: Job, question: ResolvedClassify, champion: Champion) -> int:
     """Say what to be careful about, whether the scores are new or were given before; returns the exit code."""
-    for detail in _moved_rate(job, question, champion):
-        job.progress.warn(detail)
-    if not message.startswith(_DRIFTED):
-        return 0
-    job.progress.warn(message)
-    return WARNING_EXIT_CODE
-
-
-def _moved_rate(job: Job, question: ResolvedClassify, champion: Champion) -> list[str]:
-    """What training found of the champion's probabilities, if the rate had moved."""
     split = "time" if question.task.rows.time_ordered else "random"
-    findings = job.lake.read(FINDINGS.name).where(
-        (F.col("task") == question.task.name)
-        & (F.col("run_id") == champion.run_id)
-        & F.col("detail").startswith(miscalibrated_detail(champion.row["model"], split))
-    )
-    return [row.detail for row in findings.select("detail").collect()]
+    noticed = job.lake.read(FINDINGS.name).where((F.col("task") == question.task.name) & (F.col("action") == "warned"))
+    of_runs = (F.col("kind") == "rate_moved") & (F.col("run_id") == champion.run_id)
+    of_runs |= (F.col("kind") == "drift") & (F.col("run_id") == question.run_id)
+    rows = noticed.where(of_runs).select("kind", "feature", "detail", "value").orderBy("feature").collect()
+    for moved in (json.loads(row.detail) for row in rows if row.kind == "rate_moved"):
+        if (moved["model"], moved["split"]) == (champion.row["model"], split):
+            job.progress.warn(in_words("rate_moved", moved, Voice("en")))
+    drifted = [f"{row.feature} PSI {row.value:.2f}" for row in rows if row.kind == "drift"]
+    if not drifted:
+        return 0
+    job.progress.warn(f"inputs have drifted: {', '.join(drifted)}")
+    return WARNING_EXIT_CODE
 
 
 def _chosen_rows(features: DataFrame, question: ResolvedClassify, serving: ServingModel) -> DataFrame:
@@ -157,8 +155,8 @@ def _write_scores(job: Job, question: ResolvedClassify, scores: DataFrame, count
     return job.lake.replace(table, ranked.withColumn("decile", tenth), f"score {question.run_id}").version
 
 
-def _drift(job: Job, question: ResolvedClassify, champion: Champion, rows: DataFrame, scores: DataFrame) -> str:
-    """Note the features past the limit in gold.findings; returns them in words, or an empty text."""
+def _write_drift(job: Job, question: ResolvedClassify, champion: Champion, rows: DataFrame, scores: DataFrame) -> None:
+    """Note in gold.findings how far each feature has drifted."""
     # A feature that the model does not use may have been left out of the task since.
     of_features = [bins for bins in champion.serving.bins if bins.feature in rows.columns]
     of_scores = [bins for bins in champion.serving.bins if bins.feature == SCORE]
@@ -173,14 +171,13 @@ def _drift(job: Job, question: ResolvedClassify, champion: Champion, rows: DataF
             "run_id": question.run_id,
             "kind": "drift",
             "feature": moved["feature"],
-            "detail": DRIFT_DETAIL,
+            "detail": "{}",
             "value": moved["psi"],
             "action": ["warned" if has_drifted else "kept" for has_drifted in moved["has_drifted"]],
         }
     )
     named = {"task": question.task.name, "run_id": question.run_id, "kind": "drift"}
     replace_rows(job.lake, FINDINGS, findings, f"score {question.run_id} {champion.run_id}", named)
-    return ", ".join(f"{row.feature} PSI {row.psi:.2f}" for row in moved[moved["has_drifted"]].itertuples())
 
 
 def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame, run: Run) -> dict[str, int]:

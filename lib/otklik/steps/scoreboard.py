@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from otklik.models.scoreboard import miscalibrated
+from otklik.report.findings import in_words
+from otklik.report.texts import Voice
 
 _LEAKS = {"without": "known before the decision", "with": "WITH LEAKS, not usable"}
 
@@ -22,7 +24,7 @@ def scoreboard_text(board: pd.DataFrame, rate_moved: float) -> str:
             rows = board[(board["leaks"] == leaks) & (board["split"] == split) & (board["calibration"] == "calibrated")]
             if len(rows):
                 blocks.append(_block(f"{split} split, {_LEAKS[leaks]}", rows))
-    blocks += [finding.detail for finding in miscalibrated(board, rate_moved)]
+    blocks += [in_words(finding.kind, finding.parameters, Voice("en")) for finding in miscalibrated(board, rate_moved)]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import Any
-
-from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError
 from otklik.steps.context import Job
-from otklik.steps.export import FORMULA_STARTS
 from otklik.steps.masking import clear_conditions, masked_rows
-
-_WIDEST = 60
+from otklik.steps.printing import moment_of, plain, printed
+from otklik.steps.table_options import check_limit
 
 
 def show_table(job: Job) -> int:
     """Print rows as a table, JSON or CSV; returns the exit code."""
-    if job.options["limit"] < 0:
-        raise ConfigurationError("a number of rows is not negative", where="--limit", hint="give 0 or more")
+    check_limit(job.options["limit"])
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
     # Moments come as numbers: as Python has them they would pass through the machine's own zone, in which the first and
     # the last years have no room.
@@ -34,85 +21,8 @@ def show_table(job: Job) -> int:
     with clear_conditions():
         collected = rows.select(*columns).limit(job.options["limit"]).collect()
     found = [
-        [plain(_moment(value) if name in moments else value) for name, value in zip(rows.columns, row, strict=True)]
+        [plain(moment_of(value) if name in moments else value) for name, value in zip(rows.columns, row, strict=True)]
         for row in collected
     ]
-    form = {"json": as_json, "csv": as_csv, "table": as_table}[job.options["format"]]
-    job.print_result(form(rows.columns, found))
+    job.print_result(printed(rows.columns, found, job.options["format"]))
     return 0
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
-
-
-def plain(value: Any) -> Any:
-    """A value of a row as JSON has it: NaN is null, decimals are numbers, times are ISO-8601 UTC."""
-    for kinds, convert in _PLAIN:
-        if isinstance(value, kinds):
-            return convert(value)
-    return value
-
-
-#: How values of a type stand in JSON. The first type that fits counts: a datetime is also a date, a Row also a tuple.
-_PLAIN: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
-    (float, lambda value: value if math.isfinite(value) else None),
-    (Decimal, lambda value: int(value) if value == value.to_integral_value() else float(value)),
-    (datetime, lambda value: value.astimezone(UTC).isoformat().replace("+00:00", "Z")),
-    (date, lambda value: value.isoformat()),
-    (Row, lambda value: {name: plain(inner) for name, inner in value.asDict().items()}),
-    (dict, lambda value: {str(key): plain(inner) for key, inner in value.items()}),
-    ((list, tuple), lambda value: [plain(inner) for inner in value]),
-    ((bytes, bytearray), lambda value: value.hex()),
-)
-
-
-def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """One array of objects; every object has every column."""
-    return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False, indent=1) + "\n"
-
-
-def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Comma-separated, nested values as JSON, null as nothing, and no formulas: a spreadsheet may open it."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([["" if value is None else _cell(value) for value in row] for row in rows])
-    return out.getvalue()
-
-
-def _cell(value: Any) -> str:
-    text = _text(value)
-    return f"'{text}" if isinstance(value, str) and text[:1] in tuple(FORMULA_STARTS) else text
-
-
-def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Columns side by side, numbers to the right."""
-    texts = [[_short(value) for value in row] for row in rows]
-    widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
-    is_number = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(columns))]
-
-    def line(cells: Sequence[str]) -> str:
-        aligned = (
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(cells, widths, is_number, strict=True)
-        )
-        return "  ".join(aligned).rstrip()
-
-    return "\n".join([line(columns), line(["-" * width for width in widths]), *map(line, texts)]) + "\n"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "·"
-    text = f"{value:.6g}" if isinstance(value, float) else _text(value)
-    text = text.replace("\n", "⏎")
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -13,7 +13,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import WARNING_EXIT_CODE, ConfigurationError
+from otklik.errors import WARNING_EXIT_CODE
 from otklik.features.frames import without_unusable
 from otklik.kind import Finding, Stage, StageContext, StageResult
 from otklik.kinds import load_object
@@ -21,6 +21,7 @@ from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.session import cached
 from otklik.steps.answers import read_findings, write_claims, write_list
+from otklik.steps.before_spark import check_stage
 from otklik.steps.context import Job
 from otklik.steps.pages import write_page
 from otklik.steps.resolve import ResolvedTask, earlier_runs, resolve, voice_of
@@ -32,11 +33,7 @@ def run_stages(job: Job, path: Path) -> int:
     """Run the stages of a task that have no answer yet, and write its page; returns the exit code."""
     resolved = resolve(job, str(path))
     last = job.options.names.get("stage")
-    names = [stage.name for stage in resolved.kind.stages]
-    if last is not None and last not in names:
-        raise ConfigurationError(
-            f"{last!r} is not a stage of {resolved.kind.name}", where="--stage", hint=f"its stages: {', '.join(names)}"
-        )
+    check_stage(resolved.file, last)
     code = 0
     runs: dict[str, Run] = {}
     for stage in resolved.kind.stages:

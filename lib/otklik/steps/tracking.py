@@ -24,7 +24,9 @@ from otklik.errors import MissingResultError, OtklikError, PlatformError
 from otklik.lake.folder import Folder
 from otklik.lake.tables import SCOREBOARD
 from otklik.models import registry
+from otklik.models.manifest import MANIFEST
 from otklik.models.pipeline import champion_pipeline, typical_row
+from otklik.models.zoo import XGBOOST
 from otklik.page.formats import LANGUAGES
 from otklik.steps.context import Job, Tracking
 from otklik.steps.pages import page_name
@@ -56,7 +58,7 @@ def publish(job: Job, *, others_follow: bool = False) -> None:
             MLflow could not be told, and the next command tells it.
 
     Raises:
-        SurroundingsError: if MLflow cannot be reached, and nothing follows.
+        PlatformError: if MLflow cannot be reached, and nothing follows.
     """
     if job.tracking is None:
         return
@@ -100,6 +102,9 @@ def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
         if HAS_MODEL not in logged.data.tags:
             if is_remote():
                 job.progress.line("  MLflow saves models through the JVM, and Spark Connect has none here: no model")
+                continue
+            if row["model"] == XGBOOST:
+                job.progress.line("  xgboost is no model of MLlib: MLflow is told of the run, not the model")
                 continue
             _log_model(job, client, logged, row)
         if champion is not None and run_id == champion["run_id"]:
@@ -148,14 +153,14 @@ def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, 
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
             mlflow.log_metrics(dict(metrics[start : start + _METRICS_AT_ONCE]))
         mlflow.log_text(board.to_csv(index=False), "scoreboard.csv")
-        mlflow.log_dict(manifest, registry.MANIFEST)
+        mlflow.log_dict(manifest, MANIFEST)
         mlflow.set_tag(IS_WHOLE, "true")
     return client.get_run(run.info.run_id)
 
 
 def _manifest(job: Job, row: Mapping[str, Any]) -> dict[str, Any]:
     """What a checked folder says of its model."""
-    manifest: dict[str, Any] = json.loads(Folder(job.lake.folder(row["folder"])).read(registry.MANIFEST))
+    manifest: dict[str, Any] = json.loads(Folder(job.lake.folder(row["folder"])).read(MANIFEST))
     return manifest
 
 

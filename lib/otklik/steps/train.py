@@ -18,10 +18,20 @@ from otklik.kind import Measure
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
+from otklik.models import boosting
 from otklik.models.choice import choose
 from otklik.models.evaluate import auc_within
 from otklik.models.leaks import single_feature_auc, suspected_leaks
-from otklik.models.prepare import Finding, Preparation, Rules, features_of, findings_of, matrix, sample, slot_array
+from otklik.models.prepare import (
+    FeatureFinding,
+    Preparation,
+    Rules,
+    features_of,
+    findings_of,
+    matrix,
+    sample,
+    slot_array,
+)
 from otklik.models.registry import has_sound_model
 from otklik.models.scoreboard import Terms, measures_of, miscalibrated, rows_of
 from otklik.models.split import Plan, random_plan, time_plan, with_fold
@@ -41,6 +51,8 @@ from otklik.models.training import (
 )
 from otklik.models.zoo import settings_to_try
 from otklik.progress import Step
+from otklik.report.findings import in_words
+from otklik.report.texts import Voice
 from otklik.session import threads, without_stage_code
 from otklik.steps.answers import write_measures
 from otklik.steps.context import Job
@@ -58,6 +70,9 @@ def train_models(job: Job, question: ResolvedClassify | None = None) -> int:
     """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
     question = question or resolve_recorded(job, "train")
     with record_failure(job, question.start(job, "train", {})):
+        if question.task.models.xgboost is not None:
+            # Here and not in a worker: what is not installed is one clear line.
+            boosting.library()
         before = features_run(job, question)
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})
@@ -88,7 +103,7 @@ def _say_result(job: Job, question: ResolvedClassify, board: pd.DataFrame, verdi
     job.progress.line(f"  {verdict}")
     of_split = decisive(board, time_ordered=question.task.rows.time_ordered)
     for finding in miscalibrated(of_split, question.task.checks.rate_moved):
-        job.progress.warn(finding.detail)
+        job.progress.warn(in_words(finding.kind, finding.parameters, Voice("en")))
 
 
 def _train_candidates(job: Job, question: ResolvedClassify, rows: DataFrame, executor: Executor) -> Training:
@@ -105,7 +120,7 @@ def _train_candidates(job: Job, question: ResolvedClassify, rows: DataFrame, exe
         require_enough(task, labelled)
     preparations, prepared = {}, {}
     judged: dict[str, list[CrossValidation]] = {"without": [], "with": []}
-    leaks: tuple[Finding, ...] = ()
+    leaks: tuple[FeatureFinding, ...] = ()
     for plan in _plans(task, labelled):
         with job.progress.step(f"prepare: {plan.split} split") as step:
             preparation = preparation_of(plan, labelled_rows, features, _rules(task))
@@ -197,7 +212,7 @@ def _rules(task: Task) -> Rules:
     )
 
 
-def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, rows: int) -> tuple[Finding, ...]:
+def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, rows: int) -> tuple[FeatureFinding, ...]:
     """Try each feature alone against the label.
 
     Args:
@@ -252,9 +267,8 @@ def _write_judgements(job: Job, question: ResolvedClassify, contest: Training, b
         if leaks == "without" or judgement.candidate.vector == WITH
     ]
     predictions = predictions_frame(contest.labelled_rows, contest.labelled, judged).withColumn("run_id", F.lit(run_id))
-    findings = pd.DataFrame(
-        [vars(f) for f in (*contest.findings, *miscalibrated(board, question.task.checks.rate_moved))]
-    )
+    noticed = (*contest.findings, *miscalibrated(board, question.task.checks.rate_moved))
+    findings = pd.DataFrame([finding.row for finding in noticed])
     findings = findings.assign(**named) if len(findings) else findings
     return {
         f"gold.{name}_predictions": job.lake.replace(PREDICTIONS.of(name), predictions, label).version,

@@ -12,24 +12,12 @@ from dataclasses import dataclass
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
-from otklik.errors import ConfigurationError
 from otklik.session import frame_of, threads
 from otklik.world import advertising, deliveries, mailings, purchases, shop, subscriptions
 from otklik.world.draws import Draws, text
+from otklik.world.options import PARTS, check_size
 from otklik.world.timeline import local_text
-from otklik.world.writing import CUSTOMERS_PER_FILE, SourceFacts, check_size, is_there, occupied
-
-#: Part → the effects in it that can be switched off.
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "shop": (
-        "season", "weekday", "dropout", "spend", "elasticity", "promotions", "rules", "negative_rules", "segments",
-        "tastes",
-    ),
-    "mailings": ("uplift", "confounding", "season", "weekday", "dropout"),
-    "advertising": ("advertising", "saturation", "carry_over"),
-    "subscriptions": ("churn_causes",),
-}  # fmt: skip
-EFFECTS = tuple(dict.fromkeys(effect for effects in PARTS.values() for effect in effects))
+from otklik.world.writing import CUSTOMERS_PER_FILE, SourceFacts, is_there, occupied
 
 #: Changes whenever the same seed gives other content.
 VERSION = 1
@@ -100,19 +88,6 @@ def write_part(
     # Written last: a part without it was not finished.
     frame_of(spark, rows, _FACTS_SCHEMA).coalesce(1).write.json(f"{out}/facts/{part}.json")
     return facts
-
-
-def check_effects(without: Collection[str]) -> None:
-    """See that the effects to be switched off are planted.
-
-    Raises:
-        ConfigurationError: if one is not.
-    """
-    unknown = sorted(set(without) - set(EFFECTS))
-    if unknown:
-        raise ConfigurationError(
-            f"no effect is called {', '.join(unknown)}", where="--without", hint=f"known: {', '.join(EFFECTS)}"
-        )
 
 
 def _shop(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
-from otklik.errors import ConfigurationError, RefusedError
+from otklik.errors import RefusedError
 from otklik.session import analysed, cached, frame_of, threads
 from otklik.world import campaigns, deliveries, engagement, people
 from otklik.world.draws import Draws
-
-FEWEST_CUSTOMERS, MOST_CUSTOMERS = 1_000, 1_000_000
+from otklik.world.options import check_size
 
 #: Customers per part file; never a matter of cores. A file of engagements holds some 250,000 events.
 CUSTOMERS_PER_FILE = 50_000
@@ -23,8 +22,6 @@ CUSTOMERS_PER_ENGAGEMENT_FILE = 10_000
 VERSION = 1
 
 _FACTS = "defects.json"
-#: A seed is a BIGINT.
-_SEEDS = 2**63
 _FOLDERS = ("customers", "contacts", "engagements", "truth.parquet", _FACTS)
 _FACTS_SCHEMA = (
     "version INT, customers BIGINT, seed BIGINT, source STRING, rows BIGINT, accepted BIGINT, inserted BIGINT, "
@@ -114,22 +111,6 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
     # Written last: a world without it was not finished.
     _facts_rows(spark, facts).write.json(f"{out}/{_FACTS}")
     return facts
-
-
-def check_size(customers: int, seed: int) -> None:
-    """See that a world can have this size and seed.
-
-    Raises:
-        ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
-    """
-    if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
-        raise ConfigurationError(
-            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}",
-            where="--customers",
-            hint="give a number between these",
-        )
-    if not -_SEEDS <= seed < _SEEDS:
-        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="give a smaller number")
 
 
 def read_facts(spark: SparkSession, out: str) -> WorldFacts | None:

@@ -42,24 +42,17 @@ class Contender:
         return cases
 
 
-OURS = "otklik_steps"
-BARE = "bare_spark"
-FLOOR = "spark_floor"
-TRIALS = "forest_trials"
-LAYOUTS = "layout_trials"
+OURS, BARE = "otklik_steps", "bare_spark"
+PANDAS, POLARS, DUCKDB, XGBOOST = "pandas_sklearn", "with_polars", "with_duckdb", "with_xgboost"
 
 CONTENDERS = {
     contender.name: contender
     for contender in (
         Contender(OURS, "Otklik", uses_spark=True),
         Contender(BARE, "bare Spark", uses_spark=True),
-        Contender("tutorial_spark", "tutorial Spark", uses_spark=True),
-        Contender(FLOOR, "Spark's floor", uses_spark=True),
-        Contender(TRIALS, "bare Spark, in several ways", uses_spark=True),
-        Contender(LAYOUTS, "Otklik's table of events", uses_spark=True),
-        Contender("pandas_sklearn", "pandas + scikit-learn"),
-        Contender("with_polars", "Polars", ("polars",)),
-        Contender("with_duckdb", "DuckDB", ("duckdb",)),
-        Contender("with_xgboost", "XGBoost", ("xgboost",)),
+        Contender(PANDAS, "pandas + scikit-learn"),
+        Contender(POLARS, "Polars", ("polars",)),
+        Contender(DUCKDB, "DuckDB", ("duckdb",)),
+        Contender(XGBOOST, "XGBoost", ("xgboost",)),
     )
 }

@@ -13,11 +13,11 @@ from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.feature import Imputer, OneHotEncoder, StringIndexer, VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.regression import DecisionTreeRegressor, RandomForestRegressor
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from scripts.benchmarks import columns
+from scripts.benchmarks.columns import HORIZON_DAYS
 from scripts.benchmarks.contenders.window_counts import aggregates, weight_of_topic
-from scripts.benchmarks.inputs import columns
-from scripts.benchmarks.inputs.columns import HORIZON_DAYS
 from scripts.benchmarks.work import FOREST, LOGISTIC, SEED, TREE, Case, Outcome, Repetition, Work, said
 
 from otklik.session import without_stage_code
@@ -88,43 +88,26 @@ def train(work: Work) -> Repetition:
     A regression tree on 0 and 1, as ours: MLlib's classifier throws leaves together that answer alike, and with them
     the probabilities that AUC is about.
     """
+    logistic = LogisticRegression(regParam=LOGISTIC["reg_param"], maxIter=int(LOGISTIC["max_iter"]))
     return lambda _: _trained(
         work.spark,
         work.inputs["rows"],
-        {"logistic_regression": logistic(), "decision_tree": DecisionTreeRegressor(**tree_settings(TREE))},
+        {"logistic_regression": logistic, "decision_tree": DecisionTreeRegressor(**_tree_settings(TREE))},
     )
 
 
 def forest(work: Work) -> Repetition:
     """The same with a random forest alone; it keeps node ids, as Otklik's does."""
     model = RandomForestRegressor(
-        numTrees=FOREST["trees"], featureSubsetStrategy="sqrt", cacheNodeIds=True, **tree_settings(FOREST)
+        numTrees=FOREST["trees"], featureSubsetStrategy="sqrt", cacheNodeIds=True, **_tree_settings(FOREST)
     )
     return lambda _: _trained(work.spark, work.inputs["rows"], {"random_forest": model})
 
 
-def score(work: Work) -> Repetition:
-    """A probability and a decile for each row; no reasons, which Otklik gives."""
-    spark = work.spark
-    learn = as_numbers(spark.read.parquet(str(work.inputs["learn"])))
-    model = Pipeline(stages=[*preparation(), logistic()]).fit(learn)
-
-    def once(out: Path) -> Outcome:
-        scored = model.transform(as_numbers(spark.read.parquet(str(work.inputs["rows"]))))
-        scores = scored.select("key", "as_of", yes().alias("probability")).persist()
-        edges = scores.approxQuantile("probability", [place / 10 for place in range(9, 0, -1)], 0.001)
-        better = [F.when(F.col("probability") < edge, 1).otherwise(0) for edge in edges]
-        _write(scores.withColumn("decile", sum(better, F.lit(1))), out / "scores")
-        scores.unpersist()
-        return Outcome({"scores": out / "scores"})
-
-    return once
+CASES: dict[str, Case] = {"ingest": ingest, "features": features, "train": train, "forest": forest}
 
 
-CASES: dict[str, Case] = {"ingest": ingest, "features": features, "train": train, "forest": forest, "score": score}
-
-
-def preparation() -> list[Any]:
+def _preparation() -> list[Any]:
     """The stages before a model: levels as 0 and 1, medians for what is missing, one vector."""
     texts, numbers = list(columns.TEXTS), list(columns.NUMBERS)
     return [
@@ -141,12 +124,7 @@ def preparation() -> list[Any]:
     ]
 
 
-def logistic() -> Any:
-    """Logistic regression with the settings of everybody."""
-    return LogisticRegression(regParam=LOGISTIC["reg_param"], maxIter=int(LOGISTIC["max_iter"]))
-
-
-def tree_settings(setting: dict[str, int]) -> dict[str, Any]:
+def _tree_settings(setting: dict[str, int]) -> dict[str, Any]:
     """The settings of everybody's trees in MLlib's words."""
     return {
         "maxDepth": setting["max_depth"],
@@ -157,20 +135,10 @@ def tree_settings(setting: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def as_numbers(rows: DataFrame) -> DataFrame:
-    """With the label as MLlib wants it."""
-    return rows.withColumn("label", F.col("label").cast("double"))
-
-
-def yes() -> Column:
-    """The probability of yes, by MLlib's own column."""
-    return vector_to_array(F.col("probability"))[1]
-
-
-def prepared_rows(spark: SparkSession, file: Path) -> DataFrame:
+def _prepared(spark: SparkSession, file: Path) -> DataFrame:
     """Rows as vectors, laid out by key and in memory: key, label, is_held_out, features."""
-    rows = as_numbers(spark.read.parquet(str(file)))
-    prepared = Pipeline(stages=preparation()).fit(rows.where("NOT is_held_out")).transform(rows)
+    rows = spark.read.parquet(str(file)).withColumn("label", F.col("label").cast("double"))
+    prepared = Pipeline(stages=_preparation()).fit(rows.where("NOT is_held_out")).transform(rows)
     prepared = prepared.select("key", "label", "is_held_out", "features").repartition(_PARTITIONS, "key").persist()
     prepared.count()
     return prepared
@@ -179,12 +147,14 @@ def prepared_rows(spark: SparkSession, file: Path) -> DataFrame:
 def _trained(spark: SparkSession, file: Path, models: dict[str, Any]) -> Outcome:
     outcome = Outcome()
     with outcome.part("prepare"):
-        prepared = prepared_rows(spark, file)
+        prepared = _prepared(spark, file)
     with without_stage_code(spark):
         for name, estimator in models.items():
             with outcome.part(name):
                 model = estimator.fit(prepared.where("NOT is_held_out"))
-                score = yes() if name == "logistic_regression" else F.col("prediction")
+                score = (
+                    vector_to_array(F.col("probability"))[1] if name == "logistic_regression" else F.col("prediction")
+                )
                 judged = model.transform(prepared.where("is_held_out")).select("label", score.alias("score")).toPandas()
                 outcome.said[name] = said(judged["label"], judged["score"])
     prepared.unpersist()

@@ -10,22 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from scripts.benchmarks.inputs import columns
-from scripts.benchmarks.inputs.places import CONF, WORLD, WORLD_TASK
+from scripts.benchmarks import columns
+from scripts.benchmarks.inputs import CONF, WORLD, WORLD_TASK
 from scripts.benchmarks.work import FOREST, LOGISTIC, SEED, TREE, Case, Outcome, Repetition, Work, said
 
-from otklik.decisions.audience import with_rank
 from otklik.lake.store import Lake
-from otklik.lake.tables import SCORES
-from otklik.models.calibrate import Calibrator
-from otklik.models.portable import Slots, from_logistic
-from otklik.models.prepare import Feature, Preparation, Rules
-from otklik.models.registry import ServingModel
-from otklik.models.scoring import with_scores
+from otklik.models.prepare import Feature, Rules
 from otklik.models.split import Plan
 from otklik.models.training import WITHOUT, Candidate, fit_on_all, laid_out, preparation_of, with_row_hash
 from otklik.models.zoo import Setting, with_prediction
@@ -49,7 +41,6 @@ _FEATURES = tuple(
 #: The held-out rows are fold 0.
 _HELD_OUT = F.col("fold") == 0
 _PLAN = Plan("benchmark", (), (), ~_HELD_OUT)
-_REASONS = 3
 _STEPS: tuple[tuple[str, Callable[[Job], int]], ...] = (
     ("features", build_features),
     ("train", train_models),
@@ -109,46 +100,6 @@ def forest(work: Work) -> Repetition:
     return lambda _: _trained(work.spark, work.inputs["rows"], [("random_forest", FOREST)])
 
 
-def score(work: Work) -> Repetition:
-    """What `otklik score` writes: a calibrated probability with three reasons, rank and decile for each row."""
-    spark = work.spark
-    serving = _serving(spark, work.inputs["learn"])
-
-    def once(out: Path) -> Outcome:
-        rows = spark.read.parquet(str(work.inputs["rows"]))
-        # Rows without a label are scored by the champion itself.
-        chosen = rows.withColumns({"label": F.lit(None).cast("int"), "fold": F.lit(0)})
-        scores = with_scores(chosen, serving, _REASONS).withColumns(
-            {"expected_profit": F.col("probability") * 60 - 5, "run_id": F.lit("benchmark")}
-        )
-        scores = scores.persist()
-        count = scores.count()
-        tenth = F.ceil(F.col("rank") * F.lit(10) / F.lit(count)).cast("int")
-        ranked = with_rank(scores, "control").withColumn("decile", tenth)
-        lake = Lake(spark, str(out / "lake"))
-        lake.replace(SCORES.of("bank_answer"), ranked, "score")
-        scores.unpersist()
-        return Outcome({"scores": out / "lake/gold/bank_answer_scores"})
-
-    return once
-
-
-def pipeline(work: Work) -> Repetition:
-    """The five commands in one session. It fits 4 + 2 folds per model, calibrates, explains and writes the report."""
-
-    def once(out: Path) -> Outcome:
-        outcome = Outcome()
-        with outcome.part("ingest"):
-            lake = _ingest(work.spark, out, "bank_rows", work.inputs["file"])
-        _run(outcome, lake, out, str(CONF / "bank_answer.toml"))
-        board = lake.read("gold.scoreboard").where("split = 'random' AND leaks = 'without' AND calibration = 'raw'")
-        outcome.auc = {row.model: row.auc for row in board.collect() if row.model != "majority"}
-        outcome.tables = {"scores": out / "lake/gold/bank_answer_scores"}
-        return outcome
-
-    return once
-
-
 def growth(work: Work) -> Repetition:
     """The demo's way on a larger world: ingest of three sources, then the five models of conf/tasks."""
 
@@ -169,8 +120,6 @@ CASES: dict[str, Case] = {
     "features": features,
     "train": train,
     "forest": forest,
-    "score": score,
-    "pipeline": pipeline,
     "growth": growth,
 }
 
@@ -190,7 +139,7 @@ def _run(outcome: Outcome, lake: Lake, out: Path, task: str) -> None:
 def _trained(spark: SparkSession, file: Path, models: list[tuple[str, Setting]]) -> Outcome:
     outcome = Outcome()
     with outcome.part("prepare"):
-        _, prepared = _prepared(spark, file)
+        prepared = _prepared(spark, file)
     # As the step does it.
     with without_stage_code(spark):
         for model, setting in models:
@@ -205,26 +154,9 @@ def _trained(spark: SparkSession, file: Path, models: list[tuple[str, Setting]])
     return outcome
 
 
-def _prepared(spark: SparkSession, file: Path) -> tuple[Preparation, DataFrame]:
+def _prepared(spark: SparkSession, file: Path) -> DataFrame:
     """How the rows of a file become numbers, and these, laid out; the rows held out are a fold of their own."""
     fold = F.when(F.col("is_held_out"), 0).otherwise(1)
     rows = with_row_hash(spark.read.parquet(str(file)).withColumn("fold", fold).drop("is_held_out"))
     preparation = preparation_of(_PLAN, rows, _FEATURES, _RULES)
-    return preparation, laid_out(rows, preparation, _PARTITIONS, with_leaks=False)
-
-
-def _serving(spark: SparkSession, file: Path) -> ServingModel:
-    """A logistic regression on a few rows in the form that serves."""
-    preparation, prepared = _prepared(spark, file)
-    setting = {**LOGISTIC, "elastic_net": 0.0}
-    fitted: Any = fit_on_all(prepared, Candidate("logistic_regression", WITHOUT, (setting,)), setting, SEED)
-    numbers = prepared.select(vector_to_array(F.col(WITHOUT)).alias("numbers")).toPandas()["numbers"]
-    slots = preparation.only(with_leaks=False)
-    model = from_logistic(
-        Slots(tuple(slot.name for slot in slots), tuple(slot.source for slot in slots)),
-        fitted.coefficients.toArray(),
-        fitted.intercept,
-        np.vstack(list(numbers)).mean(axis=0),
-    )
-    as_it_is = Calibrator("identity", "log_odds")
-    return ServingModel("logistic_regression", preparation, model, as_it_is, {}, {}, 2, "fold", "", [], {})
+    return laid_out(rows, preparation, _PARTITIONS, with_leaks=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +10,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scripts.benchmarks.contenders.bank_frames import COLUMNS, preparation, read_rows, with_codes, with_short_numbers
-from scripts.benchmarks.content import live_files
-from scripts.benchmarks.inputs import columns
-from scripts.benchmarks.inputs.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
-from scripts.benchmarks.work import (
-    FOREST,
-    LOGISTIC,
-    SEED,
-    SMALL_FOREST,
-    SMALL_TREE,
-    TREE,
-    Case,
-    Outcome,
-    Repetition,
-    Work,
-    said,
-)
+from scripts.benchmarks import columns
+from scripts.benchmarks.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
+from scripts.benchmarks.work import FOREST, LOGISTIC, SEED, TREE, Case, Outcome, Repetition, Work, live_files, said
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.svm import LinearSVC
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+COLUMNS = [*columns.TEXTS, *columns.NUMBERS]
 _DAY = np.timedelta64(1, "D")
 
 
@@ -84,121 +72,71 @@ def features(work: Work) -> Repetition:
 
 def train(work: Work) -> Repetition:
     """One preparation, then both models on its numbers."""
-    return lambda _: _trained(work, {"logistic_regression": None, "decision_tree": tree(TREE)})
+    # The same penalty as MLlib's, which takes the mean of the losses and not their sum. No bins: all values are tried.
+    return lambda _: _trained(
+        work,
+        {
+            "logistic_regression": lambda rows: LogisticRegression(
+                C=1 / (LOGISTIC["reg_param"] * rows), max_iter=int(LOGISTIC["max_iter"])
+            ),
+            "decision_tree": lambda _: DecisionTreeClassifier(
+                max_depth=TREE["max_depth"], min_samples_leaf=TREE["min_leaf"], random_state=SEED
+            ),
+        },
+    )
 
 
 def forest(work: Work) -> Repetition:
     """The same with a random forest alone, on all cores."""
-    return lambda _: _trained(work, {"random_forest": random_forest(FOREST, work.cores)})
-
-
-def score(work: Work) -> Repetition:
-    """A probability and a decile for each row; no reasons, which Otklik gives."""
-    learn = with_codes(read_rows(work.inputs["learn"]))
-    model = make_pipeline(preparation(), logistic(len(learn))).fit(learn[COLUMNS], learn["label"])
-
-    def once(out: Path) -> Outcome:
-        rows = with_codes(read_rows(work.inputs["rows"], "key"))
-        probability = model.predict_proba(rows[COLUMNS])[:, 1]
-        scores = pd.DataFrame({"key": rows["key"], "probability": probability})
-        best_first = scores["probability"].rank(method="first", ascending=False)
-        scores["decile"] = np.ceil(best_first * 10 / len(scores)).astype(np.int32)
-        scores.to_parquet(out / "scores.parquet", index=False)
-        return Outcome({"scores": out / "scores.parquet"})
-
-    return once
-
-
-def pipeline(work: Work) -> Repetition:
-    """From the file to scores: five models on one split, the logistic regression predicts all rows.
-
-    No folds, no calibration, no reasons, no report.
-    """
-
-    def once(out: Path) -> Outcome:
-        outcome = Outcome()
-        with outcome.part("ingest"):
-            texts: dict[Hashable, str] = dict.fromkeys(columns.TEXTS, "category")
-            rows = pd.read_csv(work.inputs["file"], sep=";", keep_default_na=False, dtype=texts)
-            rows = rows.drop_duplicates("customer_id", keep="last")
-            rows.to_parquet(out / "rows.parquet", index=False)
-            rows = with_codes(with_short_numbers(rows))
-        with outcome.part("features"):
-            label = (rows["y"] == "yes").to_numpy(np.int64)
-            is_held_out = rows["customer_id"].str[1:].astype(np.int64).to_numpy() % columns.HELD_OUT_EVERY == 0
-        with outcome.part("train"):
-            prepare = preparation()
-            numbers = prepare.fit_transform(rows.loc[~is_held_out, COLUMNS])
-            held_out = prepare.transform(rows.loc[is_held_out, COLUMNS])
-            models = {
-                "logistic_regression": logistic(len(numbers)),
-                "decision_tree": tree(SMALL_TREE),
-                "random_forest": random_forest(SMALL_FOREST, work.cores),
-                "naive_bayes": GaussianNB(),
-                # The hinge loss, which MLlib minimises; scikit-learn's own default is its square, another model.
-                "linear_svc": LinearSVC(C=1 / (0.01 * len(numbers)), loss="hinge", max_iter=1_000),
-            }
-            for name, model in models.items():
-                model.fit(numbers, label[~is_held_out])
-                scores = (
-                    model.decision_function(held_out) if name == "linear_svc" else model.predict_proba(held_out)[:, 1]
-                )
-                outcome.said[name] = said(label[is_held_out], scores)
-        with outcome.part("score"):
-            probability = models["logistic_regression"].predict_proba(prepare.transform(rows[COLUMNS]))[:, 1]
-            scored = pd.DataFrame({"customer_id": rows["customer_id"], "probability": probability})
-            scored.to_parquet(out / "scores.parquet", index=False)
-        return outcome
-
-    return once
-
-
-CASES: dict[str, Case] = {
-    "ingest": ingest,
-    "features": features,
-    "train": train,
-    "forest": forest,
-    "score": score,
-    "pipeline": pipeline,
-}
-
-
-def logistic(rows: int) -> Any:
-    """The same penalty as MLlib's, which takes the mean of the losses and not their sum."""
-    return LogisticRegression(C=1 / (LOGISTIC["reg_param"] * rows), max_iter=int(LOGISTIC["max_iter"]))
-
-
-def tree(setting: dict[str, int]) -> Any:
-    """A decision tree with these settings; scikit-learn looks at every value and has no bins."""
-    return DecisionTreeClassifier(
-        max_depth=setting["max_depth"], min_samples_leaf=setting["min_leaf"], random_state=SEED
-    )
-
-
-def random_forest(setting: dict[str, int], cores: int) -> Any:
-    """A random forest with these settings on all cores."""
-    return RandomForestClassifier(
-        n_estimators=setting["trees"],
-        max_depth=setting["max_depth"],
-        min_samples_leaf=setting["min_leaf"],
-        n_jobs=cores,
+    model = RandomForestClassifier(
+        n_estimators=FOREST["trees"],
+        max_depth=FOREST["max_depth"],
+        min_samples_leaf=FOREST["min_leaf"],
+        n_jobs=work.cores,
         random_state=SEED,
     )
+    return lambda _: _trained(work, {"random_forest": lambda _: model})
 
 
-def _trained(work: Work, models: dict[str, Any]) -> Outcome:
+CASES: dict[str, Case] = {"ingest": ingest, "features": features, "train": train, "forest": forest}
+
+
+def read_rows(file: Path) -> pd.DataFrame:
+    """Label, is_held_out and the features: texts as categories, numbers of 32 bits, as pandas and trees are fastest."""
+    names = ["label", "is_held_out", *COLUMNS]
+    table = pq.read_table(file, columns=names, read_dictionary=list(columns.TEXTS))
+    rows: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return rows.astype(dict.fromkeys(columns.NUMBERS, np.float32), copy=False)
+
+
+def _preparation() -> Any:
+    """One-hot levels, rare ones together; medians for what is missing, and a column that says so; equal scale.
+
+    Dense numbers of 32 bits: the trees of scikit-learn work on nothing else, and sparse ones cost them much longer.
+    """
+    levels = OneHotEncoder(
+        min_frequency=0.005, handle_unknown="infrequent_if_exist", sparse_output=False, dtype=np.float32
+    )
+    numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+    return ColumnTransformer([("levels", levels, list(columns.TEXTS)), ("numbers", numbers, list(columns.NUMBERS))])
+
+
+def _trained(work: Work, models: dict[str, Callable[[int], Any]]) -> Outcome:
     outcome = Outcome()
     with outcome.part("prepare"):
-        rows = with_codes(read_rows(work.inputs["rows"]))
+        rows = read_rows(work.inputs["rows"])
+        # Levels as small numbers: scikit-learn takes categories for texts, and is several times slower with these.
+        codes = {name: rows[name].cat.set_categories(levels).cat.codes for name, levels in columns.LEVELS.items()}
+        rows = rows.assign(**codes)
         is_held_out = rows["is_held_out"].to_numpy(bool)
         label = rows["label"].to_numpy(np.int64)
-        prepare = preparation()
+        prepare = _preparation()
         numbers = prepare.fit_transform(rows.loc[~is_held_out, COLUMNS])
         held_out = prepare.transform(rows.loc[is_held_out, COLUMNS])
         del rows
-    for name, given in models.items():
+    for name, model_for in models.items():
         with outcome.part(name):
-            model = logistic(len(numbers)) if given is None else given
+            model = model_for(len(numbers))
             model.fit(numbers, label[~is_held_out])
             outcome.said[name] = said(label[is_held_out], model.predict_proba(held_out)[:, 1])
     return outcome

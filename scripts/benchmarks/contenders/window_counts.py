@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.benchmarks.inputs.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
+from scripts.benchmarks.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
 
 DAY = 86_400_000_000
 _TREND_DAYS = 30

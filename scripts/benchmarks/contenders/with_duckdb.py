@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+from scripts.benchmarks.columns import BANK, HORIZON_DAYS
 from scripts.benchmarks.contenders.window_counts import DAY, aggregates, weight_of_topic
-from scripts.benchmarks.content import live_files
-from scripts.benchmarks.inputs.columns import BANK, HORIZON_DAYS
-from scripts.benchmarks.work import Case, Outcome, Repetition, Work
+from scripts.benchmarks.work import Case, Outcome, Repetition, Work, live_files
 
 
 def ingest(work: Work) -> Repetition:

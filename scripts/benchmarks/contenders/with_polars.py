@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from scripts.benchmarks.content import live_files
-from scripts.benchmarks.inputs.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
-from scripts.benchmarks.work import Case, Outcome, Repetition, Work
+from scripts.benchmarks.columns import HORIZON_DAYS, KINDS, NETWORKS, TOPICS, WINDOWS_DAYS
+from scripts.benchmarks.work import Case, Outcome, Repetition, Work, live_files
 
 _DAY = 86_400_000_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scripts.benchmarks.contenders.bank_frames import COLUMNS, read_rows
+from scripts.benchmarks.contenders.pandas_sklearn import COLUMNS, read_rows
 from scripts.benchmarks.work import FOREST, SEED, Case, Outcome, Repetition, Work, said
 from xgboost import XGBRFClassifier
 

@@ -12,7 +12,6 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import RefusedError
-from otklik.evidence.estimates import Estimate, known
 from otklik.evidence.follow_up.kind import TABLES, FollowUpTask, split_of
 from otklik.evidence.follow_up.reckoning import (
     Advice,
@@ -25,6 +24,7 @@ from otklik.evidence.follow_up.reckoning import (
     drift_p,
 )
 from otklik.evidence.tables import tables_of
+from otklik.inference import Estimate, known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 _BANDS = 10

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from otklik.evidence.estimates import Estimate
+from otklik.inference import Estimate
 
 State = Literal["done", "open", "no_control", "few_units", "not_contacted", "control_contacted"]
 

@@ -15,7 +15,6 @@ from scipy import stats
 
 from otklik.evidence.arms import check_arms, check_units, sample_ratio_p
 from otklik.evidence.designs import features_of_units, laid_out, outcomes_by_arm, share_apart
-from otklik.evidence.estimates import Estimate
 from otklik.evidence.tables import tables_of
 from otklik.evidence.uplift.kind import TABLES, UNITS, UpliftTask
 from otklik.evidence.uplift.learners import RESPONSE, Plan, score_name, with_effects, with_expectations
@@ -28,6 +27,7 @@ from otklik.evidence.uplift.scores import (
     qini_beyond,
     sort_units,
 )
+from otklik.inference import Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.models.split import with_fold
 

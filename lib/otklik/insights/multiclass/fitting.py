@@ -77,11 +77,10 @@ def prepared_for(
     return kept, len(preparation.slots), findings
 
 
-def _noticed(found: prepare.Finding) -> Finding:
+def _noticed(found: prepare.FeatureFinding) -> Finding:
     """What the preparation noticed of a property, as a code."""
-    code, other = f"property_{found.kind}_{found.action}", found.detail.removeprefix("with ")
-    parameters = {"n": int(found.value)} if found.kind == "rare_levels" else {"other": other}
-    return Finding(code, found.feature, parameters, found.value)
+    parameters = {"n": int(found.value)} if found.kind == "rare_levels" else found.parameters
+    return Finding(f"property_{found.kind}_{found.action}", found.feature, parameters, found.value)
 
 
 def _part(customers: DataFrame, task: MulticlassTask) -> Column:

@@ -178,7 +178,7 @@ def frequent_itemsets(baskets: Baskets, least: int) -> dict[Itemset, int]:
 
     Raises:
         RefusedError: if there are more than MOST_ITEMSETS.
-        SurroundingsError: on Spark Connect servers without FP-growth, such as Databricks serverless compute.
+        PlatformError: on Spark Connect servers without FP-growth, such as Databricks serverless compute.
     """
     if baskets.filled < least:
         return {}

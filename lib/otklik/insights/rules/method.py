@@ -37,7 +37,7 @@ def run(frames: Mapping[str, DataFrame], task: RulesTask, context: StageContext)
 
     Raises:
         RefusedError: if there are no baskets, or more itemsets than a driver holds.
-        SurroundingsError: where Spark has no FP-growth.
+        PlatformError: where Spark has no FP-growth.
     """
     purchases = frames["baskets"]
     lines = context.keep(counting.lines_of_baskets(purchases))

@@ -1,0 +1,166 @@
+"""What a command finds where it is started: Java, variables, places, and the Spark properties that follow from them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otklik.errors import ConfigurationError, PlatformError
+
+if TYPE_CHECKING:
+    from otklik.project_files import ProjectFiles
+    from otklik.steps.context import Tracking
+
+#: Those that Spark 4.1 runs on.
+JAVA_VERSIONS = ("17", "21")
+#: Where Databricks shows volumes of Unity Catalog as folders.
+VOLUMES = "/Volumes/"
+
+
+def overrides_of(given: argparse.Namespace) -> dict[str, Any]:
+    """Dotted key → value of every --set."""
+    from otklik.settings import parse_override  # noqa: PLC0415
+
+    return dict(parse_override(text) for text in given.set)
+
+
+def is_remote(settings: Mapping[str, str]) -> bool:
+    """Whether a Spark Connect server of somebody's does the work.
+
+    It goes on when this process is gone: the lease keeps others out meanwhile, and does not show that a writer is dead.
+    """
+    return "spark.remote" in settings or "SPARK_REMOTE" in os.environ
+
+
+def tracking() -> Tracking | None:
+    """Where MLflow is told, by MLflow's own variables. It must not tell its makers in turn, unless somebody says so."""
+    from otklik.steps.context import Tracking  # noqa: PLC0415
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return None
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    return Tracking(uri, os.environ.get("MLFLOW_EXPERIMENT_NAME"))
+
+
+def catalog_properties(given: argparse.Namespace) -> dict[str, str]:
+    """A Hive metastore in the lake's folder for Spark's own catalog; other catalogs are the cluster's."""
+    if given.catalog != "spark_catalog":
+        return {}
+    root = absolute(given.lake)
+    return {
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": f"{root}/warehouse",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={root}/metastore;create=true",
+    }
+
+
+def spark_properties(
+    properties: dict[str, str], home: ProjectFiles, given: argparse.Namespace, scratch: Path
+) -> dict[str, str]:
+    """The environment's properties, with what depends on this start."""
+    quiet = home.path / "conf" / "spark" / "log4j2.properties"
+    java = properties.get("spark.driver.extraJavaOptions", "")
+    # Spark would leave a folder spark-warehouse wherever the command is given, and others in /tmp when it is killed:
+    # those of its own, and what its libraries unpack where Java has its temporary files.
+    java = f'{java} "-Djava.io.tmpdir={scratch}"'
+    places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.local.dir": f"{scratch}/spark"}
+    if given.catalog is not None:
+        java = f"{java} -Dderby.stream.error.file=/dev/null"
+    if not given.debug:
+        java = f"{java} -Dlog4j2.configurationFile={quiet.as_uri()}"
+    return {**places, **properties, "spark.driver.extraJavaOptions": java.strip()}
+
+
+def parse_moment(text: str) -> datetime:
+    """An ISO-8601 moment in UTC: without a zone it is UTC, a bare date means its end.
+
+    Raises:
+        ConfigurationError: if it is no such moment.
+    """
+    with contextlib.suppress(ValueError):
+        return datetime.combine(date.fromisoformat(text), time_of_day.max, tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"{text!r} is not an ISO-8601 moment", where="--as-of", hint="write 2026-03-31 or 2026-03-31T18:00:00+05:00"
+        ) from None
+
+
+def absolute(path: str) -> str:
+    """A path or URI without a trailing slash; plain paths become absolute, file: URIs plain.
+
+    Raises:
+        ConfigurationError: if the scheme is not one that Hadoop file systems have.
+    """
+    from otklik.settings import URI_SCHEMES, whole_uri  # noqa: PLC0415
+
+    path = whole_uri(path)
+    scheme, sign, rest = path.partition(":")
+    if sign and "/" not in scheme and rest.startswith("/"):
+        if scheme not in URI_SCHEMES:
+            raise ConfigurationError(f"unknown scheme {scheme!r}", where=path, hint=f"known: {', '.join(URI_SCHEMES)}")
+        if scheme != "file":
+            return path.rstrip("/")
+        path = "/" + rest.lstrip("/")
+    return str(Path(path).expanduser().resolve())
+
+
+def in_spark(path: str) -> str:
+    """A file of a volume as Spark reaches it: Python sees volumes as folders, the JVM does not."""
+    return f"dbfs://{path}" if path.startswith(VOLUMES) else path
+
+
+def require_java() -> None:
+    """See that there is Java 17 or 21: in JAVA_HOME, else where set-up wrote down, else on the PATH, as Spark looks.
+
+    Raises:
+        PlatformError: if there is none, or another version.
+    """
+    by_setup = Path(sys.prefix) / "java-home"
+    if "JAVA_HOME" not in os.environ and by_setup.is_file():
+        os.environ["JAVA_HOME"] = by_setup.read_text(encoding="utf-8").strip()
+    if "JAVA_HOME" not in os.environ:
+        _require_java_on_path()
+        return
+    release = Path(os.environ["JAVA_HOME"]) / "release"
+    if not release.is_file():
+        raise PlatformError(
+            "no Java there",
+            where=f"JAVA_HOME={os.environ['JAVA_HOME']}",
+            hint="install Java 17 or 21 and run scripts/setup",
+        )
+    stated = [line for line in release.read_text(encoding="utf-8").splitlines() if line.startswith("JAVA_VERSION=")]
+    version = stated[0].partition("=")[2].strip('"') if stated else "unknown"
+    _refuse_other_java(version, f"JAVA_HOME={os.environ['JAVA_HOME']}")
+
+
+def _require_java_on_path() -> None:
+    java = shutil.which("java")
+    if java is None:
+        raise PlatformError("no Java there", where="PATH", hint="install Java 17 or 21 and run scripts/setup")
+    # It may be a link, a script that chooses among several, or one that only says where to get Java.
+    said = ""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
+    found = re.search(r'version "([^"]+)"', said)
+    _refuse_other_java(found[1] if found else "unknown", java)
+
+
+def _refuse_other_java(version: str, where: str) -> None:
+    if re.split(r"\D", version)[0] not in JAVA_VERSIONS:
+        raise PlatformError(
+            f"Java {version} does not run Spark 4.1", where=where, hint="set JAVA_HOME to Java 17 or 21"
+        )

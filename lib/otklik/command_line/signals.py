@@ -1,0 +1,73 @@
+"""How a command ends when it is told to: what is open is closed, and the lease given back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+
+class StoppedError(KeyboardInterrupt):
+    """A signal that ends the command: what is open is closed, and the lease given back."""
+
+    def __init__(self, by: str, exit_code: int) -> None:
+        super().__init__(by)
+        self.by, self.exit_code = by, exit_code
+
+
+def stop_behind(fault: BaseException) -> StoppedError | None:
+    """The signal that stopped the command, also where its JVM heard it first and closing failed without it."""
+    seen: BaseException | None = fault
+    while seen is not None:
+        if isinstance(seen, StoppedError):
+            return seen
+        if isinstance(seen, KeyboardInterrupt):
+            return StoppedError("the user", 130)
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+@contextlib.contextmanager
+def stopped_by(number: signal.Signals, fault: KeyboardInterrupt) -> Iterator[None]:
+    """While it lasts the signal raises this where the program stands, and the program closes what is open."""
+
+    def stop(*_: object) -> None:
+        raise fault
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def stopped_while_starting() -> Iterator[None]:
+    """While it lasts, a failure after Ctrl-C counts as Ctrl-C.
+
+    Early in its start Spark takes the answer to Ctrl-C into its own hands: a call to the JVM from inside another one.
+    That breaks both, and what is raised in the end does not tell why. So the signal's arrival is noted beside it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield
+    except Exception as fault:
+        with contextlib.suppress(BlockingIOError):
+            if signal.SIGINT in os.read(reading, 64):
+                raise KeyboardInterrupt from fault
+        raise
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)

@@ -1,0 +1,1 @@
+"""At which hour should each customer be contacted?"""

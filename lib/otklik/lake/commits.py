@@ -1,0 +1,89 @@
+"""What the history of a table says: its commits, and which versions hold the same rows. Knows no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+#: Before the first version of a table.
+NOTHING = -1
+#: What Delta calls a commit that brings an old version back.
+RESTORE = "RESTORE"
+#: What Delta calls commits that leave the rows as they were.
+_SAME_ROWS = frozenset(
+    {
+        "ADD CONSTRAINT",
+        "CHANGE COLUMN",
+        "CLUSTER BY",
+        "CREATE TABLE",
+        "DROP CONSTRAINT",
+        "OPTIMIZE",
+        "REORG",
+        "SET TBLPROPERTIES",
+        "UNSET TBLPROPERTIES",
+        "UPGRADE PROTOCOL",
+        "VACUUM END",
+        "VACUUM START",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One version of a table: its number, Delta's own counts of the write, what was done and the writer's label.
+
+    `restored` is the version whose rows it brought back, where it did.
+    """
+
+    version: int
+    metrics: Mapping[str, str]
+    operation: str = ""
+    label: str | None = None
+    restored: int | None = None
+
+    def count(self, metric: str) -> int:
+        """A count such as numOutputRows; 0 where Delta did not state it."""
+        return int(self.metrics.get(metric, "0"))
+
+
+def unknown_commits(commits: Sequence[Commit], known: int) -> tuple[int, list[Commit]]:
+    """The version that stands for what the ledger knows, and the commits behind it that changed rows.
+
+    What was taken back stands for it, too. To restore an older version is to change rows, no matter by whom.
+
+    Args:
+        commits: of one table, those after `known`, oldest first.
+        known: the version that the ledger knows.
+    """
+    rows_of = origins_of(commits, known)
+    restored = (commit.version for commit in commits if commit.operation == RESTORE)
+    base = max((version for version in restored if rows_of.get(version) == known), default=known)
+    return base, [commit for commit in commits if commit.version > base and commit.operation not in _SAME_ROWS]
+
+
+def origins_of(commits: Sequence[Commit], version: int) -> dict[int, int]:
+    """Version → the version that brought its rows, from this version on.
+
+    Args:
+        commits: of one table, oldest first, all those after the version among them.
+        version: where to begin.
+    """
+    origins = {version: version}
+    rows = version
+    for commit in (commit for commit in commits if commit.version > version):
+        if commit.restored is not None:
+            rows = origins.get(commit.restored, commit.restored)
+        elif commit.operation not in _SAME_ROWS:
+            rows = commit.version
+        origins[commit.version] = rows
+    return origins
+
+
+def newest_with_same_rows(commits: Sequence[Commit], version: int) -> int:
+    """The newest version that holds the same rows as this one: compacting makes such versions, and bringing back.
+
+    Args:
+        commits: of one table, oldest first, all those after the version among them.
+        version: whose rows.
+    """
+    return max(each for each, rows in origins_of(commits, version).items() if rows == version)

@@ -1,0 +1,188 @@
+"""Tables of a lake on this machine, read without a JVM by the Rust reader of Delta. Knows no Spark.
+
+It reads what the house writes; a table with other features of Delta (deletion vectors, column mapping, partitions …)
+is left to Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from otklik.lake.commits import Commit, newest_with_same_rows
+from otklik.lake.tables import FILES
+
+try:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+except ImportError:
+    HAS_READER = False
+else:
+    HAS_READER = True
+
+#: Features of Delta's protocol that change nothing for a reader of the newest rows.
+_HARMLESS = {"timestampNtz", "vacuumProtocolCheck"}
+_BATCH = 65_536
+
+
+class LeftToSparkError(Exception):
+    """A table, or what is asked of it, that Spark has to answer."""
+
+
+@dataclass(frozen=True)
+class LocalTable:
+    """One version of a table.
+
+    Attributes:
+        schema: its columns as Arrow has them.
+        files: its Parquet files, in the order in which Spark reads them.
+        properties: of the newest version.
+    """
+
+    schema: pa.Schema
+    files: Sequence[Path]
+    properties: Mapping[str, str]
+
+    @cached_property
+    def bytes(self) -> int:
+        """Size of its files."""
+        return sum(file.stat().st_size for file in self.files)
+
+    @property
+    def count(self) -> int:
+        """How many rows it has, as its files say.
+
+        Raises:
+            LeftToSparkError: if a file is not there any more.
+        """
+        try:
+            return sum(pq.read_metadata(file).num_rows for file in self.files)
+        except (OSError, pa.ArrowException) as fault:
+            raise LeftToSparkError from fault
+
+    def rows(self, columns: Sequence[str] | None = None, batch: int = _BATCH) -> Iterator[pa.Table]:
+        """Its rows, piece by piece.
+
+        Args:
+            columns: only these.
+            batch: at most so many rows a piece.
+
+        Raises:
+            LeftToSparkError: if a file is not there any more, or is of another form.
+        """
+        wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        try:
+            for path in self.files:
+                # Spark writes moments with nanoseconds, in which early and late years have no room.
+                with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
+                    there = [name for name in wanted.names if name in file.schema_arrow.names]
+                    for piece in file.iter_batches(batch, columns=there):
+                        yield _as_declared(piece, wanted)
+        except (OSError, pa.ArrowException) as fault:
+            raise LeftToSparkError from fault
+
+    def all_rows(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All its rows at once; errors as `rows`."""
+        wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        return pa.concat_tables([no_rows(wanted), *self.rows(columns)])
+
+
+def no_rows(schema: pa.Schema) -> pa.Table:
+    """A table without rows; Arrow's own way to one imports pandas, which takes half a second."""
+    return pa.Table.from_batches([], schema=schema)
+
+
+def _as_declared(piece: pa.RecordBatch, wanted: pa.Schema) -> pa.Table:
+    """Columns in the table's order and types; those that the file is older than are null."""
+    columns = [
+        piece.column(field.name).cast(field.type)
+        if field.name in piece.schema.names
+        else pa.nulls(piece.num_rows, field.type)
+        for field in wanted
+    ]
+    return pa.Table.from_arrays(columns, schema=wanted)
+
+
+@dataclass(frozen=True)
+class LocalLake:
+    """The tables of a lake whose folder is on this machine.
+
+    Args:
+        root: the folder.
+    """
+
+    root: Path
+
+    def exists(self, table: str) -> bool:
+        """Whether the table is there."""
+        return (self._place(table) / "_delta_log").is_dir()
+
+    def table(self, name: str, version: int | None = None) -> LocalTable:
+        """A table that is there, at a version or at its newest.
+
+        Args:
+            name: of the table.
+            version: its rows are read from the newest version that holds the same.
+
+        Raises:
+            LeftToSparkError: if the Rust reader cannot.
+        """
+        if not HAS_READER:
+            raise LeftToSparkError
+        try:
+            found = DeltaTable(str(self._place(name)))
+            metadata, protocol = found.metadata(), found.protocol()
+            has_others = {*(protocol.reader_features or [])} - _HARMLESS
+            is_mapped = metadata.configuration.get("delta.columnMapping.mode", "none") != "none"
+            if has_others or is_mapped or metadata.partition_columns:
+                raise LeftToSparkError
+            if version is not None:
+                newest = newest_with_same_rows(_commits_after(found, version), version)
+                if newest != found.version():
+                    found.load_as_version(newest)
+            # Spark reads the largest first, of equal ones the oldest.
+            files = [Path(uri) for uri in reversed(found.file_uris())]
+            files.sort(key=lambda file: -file.stat().st_size)
+            return LocalTable(pa.schema(found.schema().to_arrow()), files, metadata.configuration)
+        except (DeltaError, OSError, pa.ArrowException) as fault:
+            raise LeftToSparkError from fault
+
+    def known_versions(self) -> dict[str, int]:
+        """The newest version of each table of bronze and silver, as the ledger of files knows it.
+
+        Raises:
+            LeftToSparkError: if the ledger cannot be read.
+        """
+        if not self.exists(FILES.name):
+            return {}
+        ledger = self.table(FILES.name)
+        if not {column.name for column in FILES.columns} <= {*ledger.schema.names}:
+            raise LeftToSparkError
+        newest: dict[str, int] = {}
+        for versions in ledger.all_rows(["table_versions"])["table_versions"].to_pylist():
+            for table, version in versions or []:
+                newest[table] = max(version, newest.get(table, version))
+        return newest
+
+    def personal_columns(self, table: str) -> list[str]:
+        """The columns of a table that hold personal data; none where there is no such table."""
+        marked = self.table(table).properties.get("otklik.personal", "") if self.exists(table) else ""
+        return [name for name in marked.split(",") if name]
+
+    def _place(self, table: str) -> Path:
+        return self.root.joinpath(*table.split("."))
+
+
+def _commits_after(table: DeltaTable, version: int) -> list[Commit]:
+    """The commits from this version on, oldest first."""
+    commits = []
+    for entry in table.history(table.version() - version + 1):
+        restored = (entry.get("operationParameters") or {}).get("version") if entry["operation"] == "RESTORE" else None
+        of_rows = None if restored is None else int(restored)
+        commits.append(Commit(int(entry["version"]), {}, entry["operation"], entry.get("userMetadata"), of_rows))
+    return sorted((commit for commit in commits if commit.version >= version), key=lambda commit: commit.version)

@@ -1,0 +1,23 @@
+"""What is said of tables that are not there. Knows no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from otklik.errors import MissingResultError
+
+
+def no_such_table(table: str) -> MissingResultError:
+    """The failure of who asks for a table that is not there."""
+    return MissingResultError(
+        "there is no such table", where=table, hint="`otklik tables` lists those that there can be"
+    )
+
+
+def not_ingested(tables: Sequence[str]) -> MissingResultError:
+    """The failure of who reads silver tables that no file has come into."""
+    return MissingResultError(
+        "nothing has been ingested into it yet",
+        where=", ".join(tables),
+        hint=f"run `otklik ingest {tables[0].partition('.')[2]} PATH` first",
+    )

@@ -1,0 +1,58 @@
+"""Which files a path of this machine stands for. Knows no Spark."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from otklik.errors import InputError
+from otklik.settings import URI_SCHEMES, whole_uri
+
+
+def local_files(path: str) -> list[str] | None:
+    """The files that a path stands for, as Spark is told of them; None where it is an address elsewhere.
+
+    Raises:
+        InputError: if there is nothing, the scheme is not known, or a link leads out of the folder.
+    """
+    scheme, sign, rest = whole_uri(path).partition("://")
+    if sign and scheme not in URI_SCHEMES:
+        raise InputError(f"unknown scheme {scheme}://", where=path, hint=f"known: {', '.join(URI_SCHEMES)}")
+    if sign and scheme != "file":
+        return None
+    return _expand_local(Path(rest if sign else path))
+
+
+def _expand_local(path: Path) -> list[str]:
+    where = str(path)
+    if path.is_file():
+        return [_uri(path)]
+    if not path.is_dir():
+        raise InputError("no such file or folder", where=where, hint="check the path")
+    found = (file for file in path.iterdir() if file.is_file() and not file.name.startswith(("_", ".")))
+    files = sorted(found, key=lambda file: in_natural_order(file.name))
+    if not files:
+        raise InputError("a folder without files", where=where, hint="check the path")
+    home = path.resolve()
+    strays = [file.name for file in files if home not in file.resolve().parents]
+    if strays:
+        raise InputError(
+            f"a link leads out of the folder: {', '.join(strays)}", where=where, hint="copy the files into the folder"
+        )
+    return [_uri(file) for file in files]
+
+
+def in_natural_order(name: str) -> list[tuple[int, str]]:
+    """By which names are sorted: numbers in them by value, the rest as text."""
+    return [(int(part), part) if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _uri(path: Path) -> str:
+    """A local file as Spark is told of it: absolute, with its scheme, characters as they are."""
+    if path.name.startswith(("_", ".")) or ":" in path.name:
+        raise InputError(
+            "Spark does not read files whose name starts with _ or . or holds a colon",
+            where=path.name,
+            hint="rename the file",
+        )
+    return f"file://{path.absolute()}"

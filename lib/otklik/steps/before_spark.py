@@ -1,0 +1,160 @@
+"""What is wrong with the names and options of a command is said before Spark starts, which takes seconds. No Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from otklik.errors import ConfigurationError, MissingResultError
+from otklik.lake.local import LeftToSparkError, LocalLake
+from otklik.lake.missing import not_ingested
+from otklik.lake.tables import MODEL_RUNS
+from otklik.project_files import ProjectFiles
+from otklik.settings import load
+from otklik.sources.contract import Contract
+from otklik.sources.paths import local_files
+from otklik.steps.graph import read_graph
+from otklik.steps.lake_names import check_names, known_inputs
+from otklik.steps.table_options import check_limit, check_table_name, form_of
+from otklik.steps.task_files import TaskFile, check_task, read_task
+from otklik.world.options import check_size, named_effects, named_parts
+
+#: Days for which Delta promises that nobody still reads or writes files of an old version.
+_SAFE_DAYS = 7
+
+
+def check_command(
+    command: str,
+    names: str,
+    asked: Mapping[str, Any],
+    home: ProjectFiles,
+    overrides: Mapping[str, Any],
+    lake: LocalLake | None,
+    pseudonym_key: Callable[[], bytes],
+) -> None:
+    """See whether what a command names is there, and can be.
+
+    Args:
+        command: its name.
+        names: what it is about: source, task or nothing.
+        asked: its options.
+        home: where contracts and tasks lie.
+        overrides: of --set.
+        lake: the lake, where it is on this machine.
+        pseudonym_key: reads the key.
+
+    Raises:
+        OtklikError: as the command itself, later.
+    """
+    if names == "source":
+        contract = load(Contract, home.source(asked["source"]), dict(overrides))
+        # Elsewhere Spark runs already, and may alone see the files.
+        if lake is not None:
+            _check_files(contract, asked["paths"], pseudonym_key)
+    elif command == "run":
+        check_run(asked)
+    elif command == "world":
+        check_size(asked["customers"], asked["seed"])
+        named_parts(asked["only"])
+        named_effects(asked["without"])
+    elif command == "maintain":
+        check_days(asked["keep_days"], is_forced=asked["force"])
+    elif command in ("show", "export"):
+        check_table_name(asked["table"])
+        check_limit(asked.get("limit", 0))
+        if command == "export":
+            form_of(asked["to"], asked["reader"])
+    if names == "task" and asked["task"] is not None:
+        _check_task(command, asked, home, overrides, lake)
+
+
+def _check_task(
+    command: str,
+    asked: Mapping[str, Any],
+    home: ProjectFiles,
+    overrides: Mapping[str, Any],
+    lake: LocalLake | None,
+) -> None:
+    file = read_task(home, asked["task"], overrides)
+    check_task(file, home.sql_folders(file.path))
+    if command == "run":
+        check_stage(file, asked["stage"])
+    if lake is not None and asked["as_of"] is None and command in ("features", "run"):
+        _check_inputs(command, file, home, overrides, lake)
+    if lake is not None and command == "champion" and asked["run"] is not None:
+        _check_run_id(lake, file.task.name, asked["run"])
+
+
+def _check_files(contract: Contract, paths: Sequence[str], pseudonym_key: Callable[[], bytes]) -> None:
+    if contract.personal_columns:
+        pseudonym_key()
+    for path in paths:
+        local_files(path)
+
+
+def check_run(asked: Mapping[str, Any]) -> None:
+    """See that `run` has a task or --all.
+
+    Raises:
+        ConfigurationError: if it has neither or both.
+    """
+    if bool(asked.get("all")) == (asked.get("task") is not None):
+        raise ConfigurationError("name a task, or give --all", where="run", hint="`otklik graph` lists the tasks")
+
+
+def check_stage(file: TaskFile, stage: str | None) -> None:
+    """See that a task has a stage.
+
+    Raises:
+        ConfigurationError: if not.
+    """
+    names = [each.name for each in file.kind.stages]
+    if stage is not None and stage not in names:
+        raise ConfigurationError(
+            f"{stage!r} is not a stage of {file.kind.name}", where="--stage", hint=f"its stages: {', '.join(names)}"
+        )
+
+
+def check_days(days: int, *, is_forced: bool) -> None:
+    """See that old versions stay readable long enough.
+
+    Raises:
+        ConfigurationError: if not, and nobody insists.
+    """
+    if days < _SAFE_DAYS and not is_forced:
+        raise ConfigurationError(
+            f"under {_SAFE_DAYS} days a reader or a killed run may still need the files",
+            where=f"--keep-days {days}",
+            hint=f"give {_SAFE_DAYS} or more, or --force when nothing else runs on the lake",
+        )
+
+
+def no_model_of(run: str, task: str) -> MissingResultError:
+    """The failure of who names a run that trained no model of the task."""
+    return MissingResultError(f"no model of run {run}", where=task, hint=f"`otklik champion {task}` lists the runs")
+
+
+def _check_inputs(
+    command: str, file: TaskFile, home: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
+) -> None:
+    """That something was ingested into what the task reads, and that the columns it names are there."""
+    files = [file]
+    if command == "run":
+        graph = read_graph(home, [str(file.path)], overrides)
+        files = [graph.files[name] for name in graph.order([file.task.name])]
+    for each in files:
+        known = known_inputs(each.task, lake)
+        if known.missing:
+            raise not_ingested(known.missing)
+        check_names(each, home.sql_folders(each.path), known)
+
+
+def _check_run_id(lake: LocalLake, task: str, run: str) -> None:
+    try:
+        there = (
+            lake.table(MODEL_RUNS.name).all_rows(["task", "run_id"]).to_pylist() if lake.exists(MODEL_RUNS.name) else []
+        )
+    except LeftToSparkError:
+        return
+    if {"task": task, "run_id": run} not in there:
+        raise no_model_of(run, task)

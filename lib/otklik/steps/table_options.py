@@ -1,0 +1,104 @@
+"""What `show` and `export` are asked for: what is wrong with it is said before Spark starts. Knows no Spark."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from otklik.errors import ConfigurationError, PlatformError
+from otklik.settings import NAME_PATTERN
+
+#: What stands instead of a personal value.
+MASK = "***"
+#: Without it Excel takes UTF-8 for the code page of the machine.
+_EXCELS_MARK = b"\xef\xbb\xbf"
+
+
+def check_limit(limit: int) -> None:
+    """See that a number of rows can be one.
+
+    Raises:
+        ConfigurationError: if it is negative.
+    """
+    if limit < 0:
+        raise ConfigurationError("a number of rows is not negative", where="--limit", hint="give 0 or more")
+
+
+def check_table_name(table: str) -> None:
+    """See that a table can be called so.
+
+    Raises:
+        ConfigurationError: if not.
+    """
+    layer, _, name = table.partition(".")
+    if not (re.fullmatch(NAME_PATTERN, layer) and re.fullmatch(NAME_PATTERN, name)):
+        raise ConfigurationError("not the name of a table", where=table, hint="write layer.name, like gold.scoreboard")
+
+
+def wanted_columns(columns: Sequence[str], names: str | None) -> list[str]:
+    """The columns that were named, in their order; all where none were.
+
+    Args:
+        columns: of the table.
+        names: parted by commas.
+
+    Raises:
+        ConfigurationError: if there is no such column.
+    """
+    if names is None:
+        return list(columns)
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in columns]
+    if unknown or not wanted:
+        raise ConfigurationError(
+            f"no column {', '.join(unknown)}" if unknown else "names no column",
+            where="--columns",
+            hint=f"columns: {', '.join(columns)}",
+        )
+    return wanted
+
+
+def form_of(target: str, reader: str | None) -> str:
+    """Whether a file is to be written as csv or as parquet.
+
+    Args:
+        target: the file.
+        reader: who is to open it: excel, or None.
+
+    Raises:
+        ConfigurationError: if its ending says neither, or the reader does not take such files.
+        PlatformError: if there is no such folder.
+    """
+    ending = target.rpartition(".")[2].lower()
+    if ending not in ("csv", "parquet"):
+        raise ConfigurationError(
+            "the file's ending must be .csv or .parquet", where=target, hint="name it so in --to, like list.csv"
+        )
+    if reader == "excel" and ending != "csv":
+        raise ConfigurationError("is for .csv files", where="--for excel", hint="name a .csv file in --to")
+    folder = Path(target).absolute().parent
+    if not folder.is_dir():
+        raise PlatformError("there is no such folder", where=str(Path(target).parent), hint="make it first")
+    return ending
+
+
+def put_in_place(written: BinaryIO, target: Path, reader: str | None) -> None:
+    """Write a file whole or not at all: under another name first.
+
+    Raises:
+        PlatformError: if it cannot be written there.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(_EXCELS_MARK if reader == "excel" else b"")
+            shutil.copyfileobj(written, file)
+        partial.replace(target)
+    except OSError as fault:
+        partial.unlink(missing_ok=True)
+        raise PlatformError(
+            f"cannot be written: {fault.strerror}", where=str(target), hint="check path, rights and space on the disk"
+        ) from fault

@@ -1,0 +1,347 @@
+"""What only reads a lake on this machine, answered without a JVM: show, small exports, champion. Knows no Spark.
+
+The same rows, masked in the same way and written in the same form as by Spark; what the Rust reader of Delta cannot
+read, or what is more than a moment's work, is left to Spark.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from otklik.errors import DamagedError, MissingResultError
+from otklik.lake.folder import Folder
+from otklik.lake.local import LeftToSparkError, LocalLake, LocalTable, no_rows
+from otklik.lake.missing import no_such_table
+from otklik.lake.tables import BRONZE, MODEL_RUNS, REJECTED
+from otklik.models.manifest import checked_model
+from otklik.progress import Progress
+from otklik.project_files import ProjectFiles
+from otklik.steps.conditions import Condition, plain_condition
+from otklik.steps.printing import FORMULA_STARTS, list_of_models, moment_of, plain, printed
+from otklik.steps.table_options import (
+    MASK,
+    check_limit,
+    check_table_name,
+    form_of,
+    put_in_place,
+    wanted_columns,
+)
+from otklik.steps.task_files import read_task
+
+#: Tables of more bytes are exported and searched by Spark, which uses all cores and does not hold them in memory.
+_SMALL = 32 << 20
+
+
+def is_answered(
+    command: str,
+    asked: Mapping[str, Any],
+    lake: LocalLake,
+    home: ProjectFiles,
+    overrides: Mapping[str, Any],
+    progress: Progress,
+    print_result: Callable[[str], None],
+) -> bool:
+    """Answer a command, if that can be done here; returns whether it was.
+
+    Args:
+        command: its name.
+        asked: its options.
+        lake: where the tables are.
+        home: where tasks lie.
+        overrides: of --set.
+        progress: is told of the work.
+        print_result: takes what goes to stdout.
+
+    Raises:
+        OtklikError: as the command itself.
+    """
+    try:
+        if command == "show":
+            print_result(show(lake, asked))
+        elif command == "export":
+            export(lake, asked, progress)
+        elif command == "champion" and asked["run"] is None:
+            print_result(champion(lake, read_task(home, asked["task"], overrides).task.name))
+        else:
+            return False
+    except LeftToSparkError:
+        return False
+    return True
+
+
+def show(lake: LocalLake, asked: Mapping[str, Any]) -> str:
+    """Rows of a table as they are printed.
+
+    Args:
+        lake: the lake.
+        asked: the options of the command.
+
+    Raises:
+        LeftToSparkError: if Spark has to answer.
+        ConfigurationError: if the options are wrong.
+        MissingResultError: if there is no such table.
+    """
+    check_limit(asked["limit"])
+    masked = _masked(lake, asked["table"], asked["where"])
+    rows = [row for piece in masked.pieces(max(asked["limit"], 1)) for row in _rows_of(piece)][: asked["limit"]]
+    return printed(masked.columns, rows, asked["format"])
+
+
+def export(lake: LocalLake, asked: Mapping[str, Any], progress: Progress) -> None:
+    """Write a table to one file; errors as `show`, and PlatformError if it cannot be written there."""
+    target, reader = asked["to"], asked["reader"]
+    form = form_of(target, reader)
+    masked = _masked(lake, asked["table"], asked["where"])
+    columns = wanted_columns(masked.columns, asked["columns"])
+    if masked.table.bytes > _SMALL:
+        raise LeftToSparkError
+    rows = pa.concat_tables([masked.empty(), *masked.pieces()])
+    if "rank" in masked.columns:
+        if rows["rank"].null_count:
+            raise LeftToSparkError
+        rows = rows.sort_by("rank")
+    rows = rows.select(columns)
+    written = io.BytesIO()
+    if form == "csv":
+        written.write(_as_csv(rows).encode())
+    else:
+        # As Spark writes moments.
+        pq.write_table(rows, written, use_deprecated_int96_timestamps=True)
+    written.seek(0)
+    with progress.step(f"export {asked['table']}") as step:
+        put_in_place(written, Path(target), reader)
+        step.rows(rows.num_rows)
+        step.say(target)
+
+
+def champion(lake: LocalLake, task: str) -> str:
+    """The models of a task, newest first, as they are printed.
+
+    Raises:
+        LeftToSparkError: if Spark has to answer, as where the newest model that serves is damaged.
+        MissingResultError: if the task has none.
+    """
+    rows = sorted(_models_of(lake, task), key=lambda row: -row["sequence"])
+    serving = next((row for row in rows if row["serves"]), None)
+    if serving is None:
+        raise MissingResultError("there is no champion yet", where=task, hint=f"run `otklik train {task}` first")
+    try:
+        checked_model(Folder(f"{lake.root}/{serving['folder']}"), serving["folder"], serving["manifest_hash"])
+    except DamagedError as fault:
+        raise LeftToSparkError from fault
+    return list_of_models(rows, serving["sequence"])
+
+
+def _models_of(lake: LocalLake, task: str) -> list[dict[str, Any]]:
+    if not lake.exists(MODEL_RUNS.name):
+        return []
+    rows: list[dict[str, Any]] = lake.table(MODEL_RUNS.name).all_rows().to_pylist()
+    return [row for row in rows if row["task"] == task]
+
+
+@dataclass(frozen=True)
+class _Masked:
+    """A table as people may see it.
+
+    Attributes:
+        table: its rows.
+        hide: what masks them.
+        condition: which of them are wanted; None = all.
+    """
+
+    table: LocalTable
+    hide: Callable[[pa.Table], pa.Table]
+    condition: Condition | None
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.table.schema.names)
+
+    def empty(self) -> pa.Table:
+        """None of its rows."""
+        return self.hide(no_rows(self.table.schema))
+
+    def pieces(self, wanted: int | None = None) -> Iterator[pa.Table]:
+        """The rows that are wanted, piece by piece; at least as many as wanted, where there are."""
+        left = math.inf if wanted is None else wanted
+        pieces = self.table.rows() if wanted is None else self.table.rows(batch=max(wanted, 1024))
+        while left > 0:
+            piece = next(pieces, None)
+            if piece is None:
+                return
+            hidden = self.hide(piece)
+            chosen = hidden if self.condition is None else hidden.filter(self.condition(hidden))
+            left -= chosen.num_rows
+            yield chosen
+
+
+def _masked(lake: LocalLake, name: str, where: str | None) -> _Masked:
+    """A table with personal columns masked; the condition is tried on the masked rows."""
+    check_table_name(name)
+    if not lake.exists(name):
+        raise no_such_table(name)
+    # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
+    version = lake.known_versions().get(name, 0) if name.startswith(("bronze.", "silver.")) else None
+    table = lake.table(name, version)
+    hide = _mask_of(lake, name, table)
+    condition = None if where is None else plain_condition(where, hide(no_rows(table.schema)).schema)
+    if condition is not None and table.bytes > _SMALL:
+        raise LeftToSparkError
+    return _Masked(table, hide, condition)
+
+
+def _mask_of(lake: LocalLake, name: str, table: LocalTable) -> Callable[[pa.Table], pa.Table]:
+    personal = lake.personal_columns(name)
+    sources: list[str] = []
+    if name == REJECTED.name:
+        # A rejected record holds personal data where its source does; where no table says so any more, it may.
+        if table.bytes > _SMALL:
+            raise LeftToSparkError
+        there = table.all_rows(["source"])["source"].unique().to_pylist()
+        sources = [each for each in there if lake.personal_columns(_bronze(each)) or not lake.exists(_bronze(each))]
+
+    def hide(rows: pa.Table) -> pa.Table:
+        if sources:
+            is_hidden = pc.fill_null(pc.is_in(rows["source"], pa.array(sources, pa.string())), False)
+            rows = _with(rows, "record", pc.if_else(is_hidden, MASK, rows["record"]))
+        for column in personal:
+            rows = _with(rows, column, pc.if_else(pc.is_valid(rows[column]), MASK, pa.scalar(None, pa.string())))
+        return rows
+
+    return hide
+
+
+def _bronze(source: str) -> str:
+    return BRONZE.of(source).name
+
+
+def _with(rows: pa.Table, column: str, values: pa.ChunkedArray) -> pa.Table:
+    return rows.set_column(rows.schema.get_field_index(column), pa.field(column, values.type), values)
+
+
+def _rows_of(rows: pa.Table) -> list[list[Any]]:
+    """Rows of plain values."""
+    return [list(row) for row in zip(*(_plain_values(column) for column in rows.columns), strict=True)]
+
+
+def _plain_values(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return [plain(moment_of(micros)) for micros in column.cast(pa.int64()).to_pylist()]
+    return [plain(value) for value in _values(column)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """As Spark hands them out: maps as dict."""
+    if any(pa.types.is_map(kind) for kind in _within(column.type)):
+        raise LeftToSparkError
+    if pa.types.is_map(column.type):
+        return [None if value is None else dict(value) for value in column.to_pylist()]
+    found: list[Any] = column.to_pylist()
+    return found
+
+
+def _within(kind: pa.DataType) -> list[pa.DataType]:
+    """All types within a nested one."""
+    fields = [kind.field(number).type for number in range(kind.num_fields)]
+    return [inner for field in fields for inner in [field, *_within(field)]]
+
+
+def _as_csv(rows: pa.Table) -> str:
+    """As Spark writes it: quotes where they must be, nested values as JSON, no formulas."""
+    columns = [_cells(column) for column in rows.columns]
+    lines = [",".join(map(_quoted, rows.column_names)), *(",".join(cells) for cells in zip(*columns, strict=True))]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _cells(column: pa.ChunkedArray) -> list[str]:
+    kind = column.type
+    for fits, written in _WRITTEN:
+        if fits(kind):
+            values = column.cast(pa.int64()).to_pylist() if pa.types.is_timestamp(kind) else _values(column)
+            return ["" if value is None else written(value) for value in values]
+    # What has no text of its own in both, such as bytes.
+    raise LeftToSparkError
+
+
+def _quoted(text: str) -> str:
+    if not text:
+        return '""'
+    if any(sign in text for sign in ',"\n\r'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _neutral(text: str) -> str:
+    return _quoted(f"'{text}" if text[:1] and text[0] in FORMULA_STARTS else text)
+
+
+def _java(number: float) -> str:
+    """A number of double precision as Java writes it."""
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else f"{'-' if number < 0 else ''}Infinity"
+    if 0 < abs(number) < sys.float_info.min:
+        # Of the smallest numbers Java up to 18 writes other digits.
+        raise LeftToSparkError
+    exact = Decimal(repr(number))
+    if number == 0 or 1e-3 <= abs(number) < 1e7:
+        text = f"{exact:f}"
+        return text if "." in text else f"{text}.0"
+    digits = "".join(map(str, exact.as_tuple().digits)).rstrip("0")
+    return f"{'-' if number < 0 else ''}{digits[0]}.{digits[1:] or '0'}E{exact.adjusted()}"
+
+
+def _moment(micros: int) -> str:
+    moment = moment_of(micros)
+    assert moment is not None
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _json(value: Any, *, keeps_nulls: bool = False) -> str:
+    """As Spark writes it: fields of a structure that are null are left out, entries of a map are not."""
+    if isinstance(value, dict):
+        kept = {name: inner for name, inner in value.items() if keeps_nulls or inner is not None}
+        return "{" + ",".join(f"{_json(str(name))}:{_json(inner)}" for name, inner in kept.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
+    if isinstance(value, float):
+        return _java(value) if math.isfinite(value) else f'"{_java(value)}"'
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _nested(value: Any, *, keeps_nulls: bool = False) -> str:
+    return _neutral(_json(value, keeps_nulls=keeps_nulls))
+
+
+def _is_plainly_nested(kind: pa.DataType) -> bool:
+    inner = _within(kind)
+    leaves = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean, pa.types.is_float64, pa.types.is_nested)
+    return pa.types.is_nested(kind) and all(any(fits(each) for fits in leaves) for each in inner)
+
+
+#: Which types → how a value of them is written.
+_WRITTEN: Sequence[tuple[Callable[[pa.DataType], bool], Callable[[Any], str]]] = (
+    (pa.types.is_string, _neutral),
+    (pa.types.is_boolean, lambda value: str(value).lower()),
+    (pa.types.is_integer, str),
+    (pa.types.is_float64, _java),
+    (pa.types.is_decimal, str),
+    (pa.types.is_date, lambda value: value.isoformat()),
+    (lambda kind: pa.types.is_timestamp(kind) and kind.tz is not None, _moment),
+    (
+        lambda kind: _is_plainly_nested(kind) and pa.types.is_map(kind),
+        lambda value: _neutral(_json(value, keeps_nulls=True)),
+    ),
+    (_is_plainly_nested, lambda value: _neutral(_json(value))),
+)

@@ -1,0 +1,73 @@
+"""What a world can be asked for: its size, its parts, the effects that can be switched off. Knows no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from otklik.errors import ConfigurationError
+
+FEWEST_CUSTOMERS, MOST_CUSTOMERS = 1_000, 1_000_000
+#: A seed is a BIGINT.
+_SEEDS = 2**63
+#: The bank's customers, contacts and engagements; the other parts stand in `PARTS`.
+BANK = "bank"
+#: Part → the effects in it that can be switched off.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "shop": (
+        "season", "weekday", "dropout", "spend", "elasticity", "promotions", "rules", "negative_rules", "segments",
+        "tastes",
+    ),
+    "mailings": ("uplift", "confounding", "season", "weekday", "dropout"),
+    "advertising": ("advertising", "saturation", "carry_over"),
+    "subscriptions": ("churn_causes",),
+}  # fmt: skip
+EFFECTS = tuple(dict.fromkeys(effect for effects in PARTS.values() for effect in effects))
+
+
+def check_size(customers: int, seed: int) -> None:
+    """See that a world can have this size and seed.
+
+    Raises:
+        ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
+    """
+    if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
+        raise ConfigurationError(
+            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}",
+            where="--customers",
+            hint="give a number between these",
+        )
+    if not -_SEEDS <= seed < _SEEDS:
+        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="give a smaller number")
+
+
+def named_parts(chosen: str) -> list[str]:
+    """The parts named by `--only`, in their order.
+
+    Raises:
+        ConfigurationError: if there is no such part.
+    """
+    known = [BANK, *PARTS]
+    if chosen == "all":
+        return known
+    named = [part.strip() for part in chosen.split(",")]
+    unknown = sorted({part for part in named if part not in known})
+    if unknown:
+        raise ConfigurationError(
+            f"a world has no part {', '.join(unknown)}", where="--only", hint=f"known: {', '.join(known)}"
+        )
+    return [part for part in known if part in named]
+
+
+def named_effects(without: str) -> list[str]:
+    """The effects named by `--without`.
+
+    Raises:
+        ConfigurationError: if one is not planted.
+    """
+    named = [effect.strip() for effect in without.split(",") if effect.strip()]
+    unknown = sorted({*named} - {*EFFECTS})
+    if unknown:
+        raise ConfigurationError(
+            f"no effect is called {', '.join(unknown)}", where="--without", hint=f"known: {', '.join(EFFECTS)}"
+        )
+    return named

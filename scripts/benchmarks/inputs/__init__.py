@@ -1,1 +1,0 @@
-"""The files that contenders read: made by Spark from numbers and salts, kept in a folder for the next run."""

@@ -1,0 +1,159 @@
+"""What is wrong with names, options and files is said before Spark starts, and `check` knows the tables of a lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from otklik.cli import main
+from otklik.lake.tables import FILES, MODEL_RUNS
+from otklik.steps.lake_names import names_in
+
+deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[dev]'")
+
+TASK = """
+name = "visits"
+kind = "segment"
+title = { en = "visits", ru = "визиты" }
+question = { en = "who?", ru = "кто?" }
+inputs = { visits = "silver.visits" }
+"""
+GOOD = """
+[frames.purchases]
+where = "NOT startswith(page, 'x') AND Day >= DATE'2026-01-01'"
+columns = { customer = "id", moment = "CAST(day AS TIMESTAMP)", amount = "paid * 1.5", order = "concat(id, `day`)" }
+"""
+BAD = """
+[frames.purchases]
+where = "pages <> 'x'"
+columns = { customer = "id", moment = "day", amount = "coalesce(payed, 0)" }
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> str:
+    """A lake with three rows of visits, and a model of bank_full."""
+    rows = pa.table({"id": ["1", "2", "3"], "day": ["", "", ""], "page": ["", "", ""], "paid": [1.0, 2.0, 3.0]})
+    ledger = {column.name: pa.nulls(1, pa.string()) for column in FILES.columns}
+    ledger["table_versions"] = pa.array([[("silver.visits", 0)]], pa.map_(pa.string(), pa.int64()))
+    models = {column.name: ["bank_full"] for column in MODEL_RUNS.columns}
+    for table, columns in (("silver/visits", rows), ("ops/files", ledger), ("gold/model_runs", models)):
+        deltalake.write_deltalake(str(tmp_path / "lake" / table), pa.table(columns))
+    return str(tmp_path / "lake")
+
+
+@pytest.fixture(autouse=True)
+def no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otklik.session.start", lambda *_, **__: pytest.fail("Spark was started"))
+    monkeypatch.delenv("OTKLIK_PSEUDONYM_KEY", raising=False)
+
+
+SLIPS = [
+    ("ingest nobody x.csv", 2, "nobody: unknown; known here"),
+    ("ingest bank_full none.csv", 3, "none.csv: no such file or folder"),
+    ("ingest customers none.csv", 2, "pseudonym key: is missing"),
+    ("features nobody", 2, "nobody: unknown; known here"),
+    ("features bank_full", 5, "silver.bank_full: nothing has been ingested into it yet"),
+    ("run bank_full", 5, "silver.bank_full: nothing has been ingested into it yet"),
+    ("run retail_first_week", 5, "silver.online_retail: nothing has been ingested into it yet"),
+    ("run", 2, "run: name a task, or give --all"),
+    ("run bank_full --stage trian", 2, "--stage: 'trian' is not a stage of classify → its stages: features, train"),
+    ("train bank_full --set splits.fold=5", 2, "splits.fold: unknown key"),
+    ("score bank_full --set decision.cost", 2, "--set: expected key=value"),
+    ("champion bank_full --run 1234", 5, "bank_full: no model of run 1234"),
+    ("show silver.visit", 5, "silver.visit: there is no such table"),
+    ("show silver.visits --where whom=1", 2, "--where: no column whom → columns: id, day, page, paid"),
+    ("export silver.visits --to x.xls", 2, "x.xls: the file's ending must be .csv or .parquet"),
+    ("export silver.visits --to x.csv --columns id,whom", 2, "--columns: no column whom"),
+    ("maintain --keep-days 1", 2, "--keep-days 1: under 7 days"),
+    ("world --customers 1000 --seed 1 --out x --only shops", 2, "--only: a world has no part shops"),
+    ("world --customers 10 --seed 1 --out x", 2, "--customers: a world has 1,000 to 1,000,000 customers"),
+]
+
+
+@pytest.mark.parametrize(("command", "code", "says"), SLIPS, ids=[command for command, _, _ in SLIPS])
+def test_a_slip_is_said_without_spark(
+    command: str, code: int, says: str, lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main([*command.split(), "--lake", lake]) == code
+    assert says in capsys.readouterr().err
+
+
+def test_check_tries_names_against_the_tables_and_goes_through_all_files(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "good.toml").write_text(TASK + GOOD, encoding="utf-8")
+    (tmp_path / "bad.toml").write_text(TASK.replace('visits"\nkind', 'calls"\nkind') + BAD, encoding="utf-8")
+    (tmp_path / "empty.toml").write_text("# nothing\n", encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("bad.toml", "empty.toml", "good.toml")]
+
+    assert main(["check", *files, "--lake", lake]) == 2
+
+    told = capsys.readouterr()
+    lacking = "frames.purchases.columns.amount: no column payed; frames.purchases.where: no column pages"
+    assert f"bad.toml: does not fit its inputs: {lacking}" in told.err
+    assert "empty.toml: says nothing" in told.err
+    assert told.out.count("\n") == 1
+    assert "good.toml: a task of kind segment, fine; reads silver.visits (3 rows); writes gold.visits_" in told.out
+    assert main(["run", files[0], "--lake", lake]) == 2
+    assert "no column payed" in capsys.readouterr().err
+
+
+def test_check_without_files_goes_through_the_project(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--lake", str(tmp_path)]) == 0
+
+    said = capsys.readouterr().out
+    for what in (
+        "bank_full.toml: a contract, ",
+        "reads silver.bank_full (not there yet)",
+        "local.toml: an environment",
+    ):
+        assert what in said
+
+
+def test_sql_of_a_classify_task_is_tried_by_its_aliases(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = (
+        TASK.replace("segment", "classify")
+        + '[rows]\nsql = "who"\ntime_ordered = false\n[features.all]\nsql = "what"\n'
+    )
+    (tmp_path / "visits.toml").write_text(task, encoding="utf-8")
+    (tmp_path / "who.sql").write_text(
+        "SELECT v.id AS key, v.days AS moment, 1 AS label FROM {visits} AS v WHERE v.page <> 'v.no'", encoding="utf-8"
+    )
+    (tmp_path / "what.sql").write_text(
+        "-- column paid: paid | оплачено\nSELECT r.key, r.moment, v.paid FROM {rows} r JOIN {visits} v ON v.id = r.key "
+        "AND v.known_at <= r.moment",
+        encoding="utf-8",
+    )
+
+    assert main(["check", str(tmp_path / "visits.toml"), "--lake", lake]) == 2
+    lacking = "visits.toml: does not fit its inputs: rows.sql (who.sql): no column days → columns of visits: id, day"
+    assert lacking in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("a + `b` * 2.5e3", ["a", "`b`"]),
+        ("CASE WHEN a.b > 'c' THEN f(d) END", ["a", "d"]),
+        ("transform(a, x -> x + 1)", []),
+        ("INTERVAL 3 DAYS + DATE'2026-01-01' - \"q\"", []),
+        ("cast(a AS double) BETWEEN 1 AND b", ["a", "b"]),
+    ],
+)
+def test_names_of_columns_in_an_expression(expression: str, names: list[str]) -> None:
+    assert names_in(expression) == names
+
+
+def test_sql_is_read_where_sqlglot_is_installed(lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sqlglot", reason="sqlglot is not installed")
+    (tmp_path / "bad.toml").write_text(TASK + GOOD.replace("paid * 1.5", "(paid * 1.5"), encoding="utf-8")
+
+    assert main(["check", str(tmp_path / "bad.toml"), "--lake", lake]) == 2
+    assert "frames.purchases.columns.amount: is not valid SQL" in capsys.readouterr().err

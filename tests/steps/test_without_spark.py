@@ -1,0 +1,204 @@
+"""What is answered without a JVM is what Spark answers, table by table; what cannot be is left to Spark."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from tests.bench import register_model
+from tests.lake.test_readers import POSTS, post
+
+from otklik.cli import main
+from otklik.errors import ConfigurationError, MissingResultError
+from otklik.lake.local import LeftToSparkError, LocalLake
+from otklik.lake.maintenance import table_names
+from otklik.lake.store import Lake
+from otklik.lake.tables import Column, Table
+from otklik.progress import Progress
+from otklik.steps.champion import show_champion
+from otklik.steps.conditions import plain_condition
+from otklik.steps.export import export_table
+from otklik.steps.show import show_table
+from otklik.steps.without_spark import champion, export, is_answered, show
+
+pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[dev]'")
+
+ODD = Table(
+    "gold.odd",
+    "what is written in more than one way",
+    (
+        Column("rank", "BIGINT"),
+        Column("number", "DOUBLE"),
+        Column("text", "STRING"),
+        Column("is_so", "BOOLEAN"),
+        Column("pairs", "MAP<STRING,DOUBLE>"),
+        Column("parts", "ARRAY<STRUCT<name:STRING,share:DOUBLE>>"),
+    ),
+)
+NUMBERS = [0.1, 1e-3, 9.99e-4, 1e7, 1e10, 123456789.25, -0.0, float("nan"), float("-inf"), 1 / 3, 2.5e-308, None]
+TEXTS = ["", "=1+1", "a,b", 'a "b"', " a ", "two\nlines", "юникод", None, "-1", "it's", "a\\b", "\t"]
+
+
+@pytest.fixture(scope="module")
+def full_lake(spark: SparkSession, people_lake: Lake) -> Lake:
+    """Silver, bronze, rejected rows, ledger, models and every type; one table was merged into, one brought back."""
+    posts = replace(POSTS, name="gold.posts")
+    types = ", ".join(f"{column.name} {column.type}" for column in posts.columns)
+    people_lake.append(posts, spark.createDataFrame([post(1, "a"), post(2, None)], types), "one")
+    people_lake.merge(posts, spark.createDataFrame([post(2, "b"), post(3, "c")], types), "two", update_when="true")
+    odd = [
+        (len(NUMBERS) - place, number, text, place % 3 == 0, {"a": number}, [(text, number)])
+        for place, (number, text) in enumerate(zip(NUMBERS, TEXTS, strict=True))
+    ]
+    people_lake.replace(ODD, spark.createDataFrame(odd, ODD.ddl), "odd")
+    register_model(people_lake, "marketing_campaign", 1)
+    register_model(people_lake, "marketing_campaign", 2)
+    people_lake.restore("silver.people", people_lake.version("silver.people") or 0)
+    return people_lake
+
+
+def local(lake: Lake) -> LocalLake:
+    return LocalLake(Path(lake.root))
+
+
+def asked(table: str, **options: Any) -> dict[str, Any]:
+    return {"table": table, "where": None, "limit": 50, "format": "json", "columns": None, "reader": None, **options}
+
+
+def test_every_table_of_a_lake_is_shown_and_exported_as_by_spark(full_lake: Lake, make_job, tmp_path: Path) -> None:
+    tables = table_names(full_lake)
+    assert {"silver.people", "bronze.rejected", "ops.files", "gold.posts", "gold.model_runs", "gold.odd"} <= {*tables}
+    quiet = Progress(io.StringIO(), lambda: 0.0, is_live=False)
+    for table in tables:
+        for form in ("json", "csv", "table"):
+            job, printed = make_job(**asked(table, format=form))
+            show_table(job)
+            assert show(local(full_lake), asked(table, format=form)) == printed[0], (table, form)
+        by_spark, by_rust = tmp_path / f"{table}.csv", tmp_path / f"{table}.rust.csv"
+        export_table(make_job(**asked(table, to=str(by_spark)))[0])
+        export(local(full_lake), asked(table, to=str(by_rust)), quiet)
+        assert by_rust.read_text(encoding="utf-8") == by_spark.read_text(encoding="utf-8"), table
+    export_table(make_job(**asked(ODD.name, to=str(tmp_path / "a.parquet")))[0])
+    export(local(full_lake), asked(ODD.name, to=str(tmp_path / "b.parquet")), quiet)
+    found, expected = (pq.read_table(tmp_path / name) for name in ("b.parquet", "a.parquet"))
+    assert found.schema.remove_metadata() == expected.schema.remove_metadata()
+    assert repr(found.to_pylist()) == repr(expected.to_pylist())
+
+
+def test_models_are_shown_as_by_spark(full_lake: Lake, make_job) -> None:
+    job, printed = make_job(task="marketing_campaign", run=None)
+    show_champion(job)
+
+    assert champion(local(full_lake), "marketing_campaign") == printed[0]
+    with pytest.raises(MissingResultError, match="there is no champion yet"):
+        champion(local(full_lake), "nobody")
+
+
+def test_a_damaged_champion_is_left_to_spark(full_lake: Lake, spark: SparkSession, tmp_path: Path) -> None:
+    lake = Lake(spark, str(tmp_path / "lake"))
+    (register_model(lake, "campaign", 1) / "serving.json").write_text("{}")
+
+    with pytest.raises(LeftToSparkError):
+        champion(local(lake), "campaign")
+
+
+CONDITIONS = [
+    "number > 1", "number >= 1", "number < 1", "number <= 0.1", "number = -0.0", "number <> 0.1", "not number > 1",
+    "text = 'a,b'", "text < 'b'", "text in ('a,b', 'it')", "text not in ('', 'юникод')", "text is null or is_so",
+    "Text IS NOT NULL AND (rank >= 3 AND rank != 4)", "is_so = false", "`rank` in (1, 2) and not is_so",
+    "not (text > 'a')",
+]  # fmt: skip
+
+
+def test_a_plain_condition_means_what_spark_takes_it_for(full_lake: Lake) -> None:
+    rows = local(full_lake).table(ODD.name).all_rows()
+    columns = [F.expr(text).alias(f"c{place}") for place, text in enumerate(CONDITIONS)]
+    by_spark = {row.rank: row for row in full_lake.read(ODD.name).select("rank", *columns).collect()}
+
+    for place, text in enumerate(CONDITIONS):
+        found = plain_condition(text, rows.schema)(rows).to_pylist()
+        assert found == [by_spark[rank][f"c{place}"] for rank in rows["rank"].to_pylist()], text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rank = '1'", "text = 1", "rank + 1 = 2", "text like 'a%'", "upper(text) = 'A'", "rank = 1 rank",
+        "rank", "(rank = 1",         "text = 'it''s'", "exists (select 1)",
+        "rank = 1.5", "current_date > 1", "pairs['a'] = 1", "text = \"a\"", "",
+    ],
+)  # fmt: skip
+def test_what_else_a_condition_says_is_left_to_spark(full_lake: Lake, text: str) -> None:
+    with pytest.raises(LeftToSparkError):
+        plain_condition(text, local(full_lake).table(ODD.name).schema)
+
+
+def test_a_column_that_there_is_not_is_named(full_lake: Lake) -> None:
+    with pytest.raises(ConfigurationError, match=r"--where: no column nobody → columns: rank, number"):
+        show(local(full_lake), asked(ODD.name, where="nobody = 1"))
+
+
+@pytest.mark.parametrize(
+    "properties", ["'delta.enableDeletionVectors' = 'true'", "'delta.columnMapping.mode' = 'name'", ""]
+)
+def test_tables_of_other_makes_are_left_to_spark(spark: SparkSession, tmp_path: Path, properties: str) -> None:
+    lake = LocalLake(tmp_path)
+    extra = f"TBLPROPERTIES ({properties})" if properties else "PARTITIONED BY (b)"
+    spark.sql(f"CREATE TABLE delta.`{tmp_path}/gold/t` (a INT, b INT) USING delta {extra}")
+
+    with pytest.raises(LeftToSparkError):
+        lake.table("gold.t")
+    assert not is_answered("show", asked("gold.t"), lake, None, {}, None, print)  # type: ignore[arg-type]
+
+
+def test_a_version_that_was_compacted_has_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:
+    lake = Lake(spark, str(tmp_path))
+    for number in (1, 2):
+        lake.append(
+            ODD,
+            spark.sql(f"SELECT {number}L rank, 1D number, '' text, true is_so, NULL pairs, NULL parts"),
+            f"{number}",
+        )
+    spark.sql(f"OPTIMIZE {lake.reference(ODD.name)}")
+    lake.append(ODD, lake.read(ODD.name), "later")
+
+    found = LocalLake(tmp_path).table(ODD.name, version=2)
+
+    assert sorted(pa.concat_tables(found.rows())["rank"].to_pylist()) == [1, 2]
+    assert len(found.files) == 1
+
+
+COMMANDS = ["show gold.odd", "champion marketing_campaign", "export gold.odd --to x.csv"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_neither_spark_nor_pandas_is_loaded(full_lake: Lake, tmp_path: Path, command: str) -> None:
+    code = (
+        "import sys; from otklik.cli import main; code = main(sys.argv[1:]); "
+        "sys.exit(code or ','.join({'pyspark', 'pandas', 'py4j'} & {*sys.modules}) or 0)"
+    )
+    words = [sys.executable, "-c", code, *command.split(), "--lake", full_lake.root]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1 if command.startswith("export") else 0), done.stderr
+
+
+def test_what_is_not_there_is_said_without_spark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    monkeypatch.setattr("otklik.session.start", lambda *_, **__: pytest.fail("Spark was started"))
+
+    assert main(["show", "gold.nothing", "--lake", str(tmp_path)]) == 5
+    assert main(["show", "gold.nothing", "--limit", "-1", "--lake", str(tmp_path)]) == 2
+    assert main(["export", "gold.nothing", "--to", "a.xlsx", "--lake", str(tmp_path)]) == 2
+    assert main(["champion", "bank_full", "--lake", str(tmp_path)]) == 5
+    assert capsys.readouterr().err.count("\n") == 4

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from otklik.evidence.estimates import known
 from otklik.evidence.experiment import effects
 from otklik.evidence.experiment.effects import Effect, Sides
 from otklik.evidence.experiment.kind import ExperimentTask, Metric
 from otklik.evidence.experiment.moments import CAPPED, Columns, Moments, present
-from otklik.inference import q_values
+from otklik.inference import known, q_values
 from otklik.kind import Finding, Measure, Verdict
 
 #: Arm → bits of the columns that are missing → sums.

@@ -54,6 +54,8 @@ class ReportFacts:
         action_value: this run's rows of gold.action_value.
         champion: the row of gold.model_runs of the model that gave the scores, or None where it is not there any more.
         challenger: the row of this run's own model where another one gave the scores, or None.
+        effect: what a follow-up measured against the control group of this task's last campaign: campaign, value, low,
+            high, promised; None where there is none.
         reason_weights: `reductions.reason_weights` of gold.<task>_scores: feature, weight.
         list_moments: the first and the last decision moment of the list; None where it is empty or there is none.
         written_at: when the page is written, UTC.
@@ -82,6 +84,7 @@ class ReportFacts:
     action_value: pd.DataFrame
     champion: Mapping[str, Any] | None
     challenger: Mapping[str, Any] | None
+    effect: Mapping[str, Any] | None
     balances: pd.DataFrame
     reason_weights: pd.DataFrame | None = None
     list_moments: tuple[pd.Timestamp, pd.Timestamp] | None = None

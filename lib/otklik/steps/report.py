@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from otklik.errors import ConfigurationError, MissingResultError
 from otklik.kinds import load_object
 from otklik.lake.folder import Folder
-from otklik.lake.identity import code_version
+from otklik.lake.identity import code_version, hash_of
 from otklik.lake.ledger import Run, find_run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
@@ -19,7 +19,7 @@ from otklik.models import registry
 from otklik.report import reductions, story
 from otklik.report.facts import ReportFacts
 from otklik.report.page import render
-from otklik.steps.answers import latest_verdicts, write_verdict
+from otklik.steps.answers import effect_of_lists, latest_verdicts, write_verdict
 from otklik.steps.context import Job
 from otklik.steps.drafts import DRAFT
 from otklik.steps.pages import balances_of, is_written, mark_of, page_name, said_of, write_index
@@ -93,6 +93,7 @@ def _write(job: Job, question: ResolvedClassify) -> None:
         "language": job.options.language,
         "page": page,
         "said": said_of(question.task, "report", "rows"),
+        "effect": hash_of(effect_of_lists(job.lake, question.task.name))[:16],
         # A page says how long ago its decisions were.
         "year": str(job.clock().year),
     }
@@ -180,6 +181,7 @@ def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scor
         action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, question.run_ids["score"]),
         champion=next((row for row in runs if row["run_id"] == model_run), None),
         challenger=own[0] if own and model_run != question.run_ids["train"] else None,
+        effect=effect_of_lists(lake, name),
         balances=balances_of(lake, question.versions),
         reason_weights=reductions.reason_weights(scores),
         list_moments=None if actions is None else reductions.moments_of_list(actions),

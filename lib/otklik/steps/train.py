@@ -15,6 +15,7 @@ from otklik.errors import RefusedError
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
+from otklik.models import boosting
 from otklik.models.choice import choose
 from otklik.models.drift import bins_of, counts_in, drift_of
 from otklik.models.evaluate import auc_within
@@ -69,6 +70,9 @@ def train_models(job: Job, question: ResolvedClassify | None = None) -> int:
     """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
     question = question or resolve_recorded(job, "train")
     with record_failure(job, question.start(job, "train", {})):
+        if question.task.models.xgboost is not None:
+            # Here and not in a worker: what is not installed is one clear line.
+            boosting.library()
         before = features_run(job, question)
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from otklik.forecasts.demand.names import ModelName
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask
 
@@ -78,98 +78,76 @@ class DemandTask(KindTask):
         return self.season_periods or _SEASONS[self.period]
 
 
-SERIES = Table(
-    "gold.<task>_series",
+SERIES = answer_table(
+    "series",
     "each series: whether it can be forecast, by which method, and how good that was in the hold-out",
-    (
-        Column("series", "STRING", "the series"),
-        Column("status", "STRING", "forecast | too_short | nothing_sold | constant"),
-        Column("model", "STRING", "the method that forecasts"),
-        Column(
-            "is_default",
-            "BOOLEAN",
-            "whether it is the best for all series; else it was better for this one, beyond chance",
-        ),
-        Column("kind", "STRING", "smooth | erratic | intermittent | lumpy"),
-        Column("periods", "INT", "periods of history, hold-out included"),
-        Column("quantity", "DOUBLE", "sold in all periods"),
-        Column("mase", "DOUBLE", "mean absolute error in the hold-out over the mean change per period before"),
-        Column("naive_mase", "DOUBLE", "the same if the last value had gone on"),
-        Column("rmsse", "DOUBLE", "the same of squared errors, as a root"),
-        RUN_ID,
-    ),
+    "series STRING the series",
+    "status STRING forecast | too_short | nothing_sold | constant",
+    "model STRING the method that forecasts",
+    "is_default BOOLEAN whether it is the best for all series; else it was better for this one, beyond chance",
+    "kind STRING smooth | erratic | intermittent | lumpy",
+    "periods INT periods of history, hold-out included",
+    "quantity DOUBLE sold in all periods",
+    "mase DOUBLE mean absolute error in the hold-out over the mean change per period before",
+    "naive_mase DOUBLE the same if the last value had gone on",
+    "rmsse DOUBLE the same of squared errors, as a root",
     key=("series",),
 )
 
-FORECASTS = Table(
-    "gold.<task>_forecasts",
+FORECASTS = answer_table(
+    "forecasts",
     "the next periods of each series",
-    (
-        Column("series", "STRING", "the series"),
-        Column("period", "DATE", "first day of the period"),
-        Column("step", "INT", "periods ahead, from 1"),
-        Column("quantity", "DOUBLE", "the forecast"),
-        Column("low", "DOUBLE", "10 % quantile: in one period of ten less is sold"),
-        Column("high", "DOUBLE", "90 % quantile"),
-        RUN_ID,
-    ),
+    "series STRING the series",
+    "period DATE first day of the period",
+    "step INT periods ahead, from 1",
+    "quantity DOUBLE the forecast",
+    "low DOUBLE 10 % quantile: in one period of ten less is sold",
+    "high DOUBLE 90 % quantile",
     key=("series", "period"),
 )
 
-HOLDOUT = Table(
-    "gold.<task>_holdout",
+HOLDOUT = answer_table(
+    "holdout",
     "the last periods of each series as they would have been forecast, and as they were",
-    (
-        Column("series", "STRING", "the series"),
-        Column("period", "DATE", "first day of the period"),
-        Column("step", "INT", "periods ahead, from 1"),
-        Column("quantity", "DOUBLE", "the forecast"),
-        Column("low", "DOUBLE", "10 % quantile"),
-        Column("high", "DOUBLE", "90 % quantile"),
-        Column("actual", "DOUBLE", "what was sold"),
-        Column("naive", "DOUBLE", "the last value before the hold-out"),
-        RUN_ID,
-    ),
+    "series STRING the series",
+    "period DATE first day of the period",
+    "step INT periods ahead, from 1",
+    "quantity DOUBLE the forecast",
+    "low DOUBLE 10 % quantile",
+    "high DOUBLE 90 % quantile",
+    "actual DOUBLE what was sold",
+    "naive DOUBLE the last value before the hold-out",
     key=("series", "period"),
 )
 
-MODELS = Table(
-    "gold.<task>_models",
+MODELS = answer_table(
+    "models",
     "what each method would have reached in the hold-out, on all series",
-    (
-        Column("model", "STRING", "the method"),
-        Column("mase", "DOUBLE", "mean over series"),
-        Column("rmsse", "DOUBLE", "mean over series"),
-        Column("chosen", "BIGINT", "series whose hold-out it was chosen to forecast, without having seen it"),
-        RUN_ID,
-    ),
+    "model STRING the method",
+    "mase DOUBLE mean over series",
+    "rmsse DOUBLE mean over series",
+    "chosen BIGINT series whose hold-out it was chosen to forecast, without having seen it",
     key=("model",),
 )
 
-TOTALS = Table(
-    "gold.<task>_totals",
+TOTALS = answer_table(
+    "totals",
     "the next periods of each group and of all series; no rows without `group`",
-    (
-        Column("name", "STRING", "`group …`, or `all`"),
-        Column("period", "DATE", "first day of the period"),
-        Column("step", "INT", "periods ahead, from 1"),
-        Column("quantity", "DOUBLE", "sum of the forecasts of its series"),
-        Column("own", "DOUBLE", "the forecast of the sum by itself, before parts and sums were made to add up"),
-        RUN_ID,
-    ),
+    "name STRING `group …`, or `all`",
+    "period DATE first day of the period",
+    "step INT periods ahead, from 1",
+    "quantity DOUBLE sum of the forecasts of its series",
+    "own DOUBLE the forecast of the sum by itself, before parts and sums were made to add up",
     key=("name", "period"),
 )
 
-STOCK = Table(
-    "gold.<task>_stock",
+STOCK = answer_table(
+    "stock",
     "what to have of each series at the beginning of the next periods; no rows without [stock]",
-    (
-        Column("series", "STRING", "the series"),
-        Column("periods", "INT", "that it has to last"),
-        Column("expected", "DOUBLE", "sold in them by the forecast"),
-        Column("stock", "DOUBLE", "whole pieces to have, so that a missing and a left piece together cost least"),
-        RUN_ID,
-    ),
+    "series STRING the series",
+    "periods INT that it has to last",
+    "expected DOUBLE sold in them by the forecast",
+    "stock DOUBLE whole pieces to have, so that a missing and a left piece together cost least",
     key=("series",),
 )
 

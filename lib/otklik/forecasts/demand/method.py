@@ -20,7 +20,6 @@ from otklik.forecasts.demand.names import POOLED
 from otklik.forecasts.demand.pooled import SIZE, coefficients_of
 from otklik.forecasts.demand.series import ROWS, History, for_each_series, products_of_each
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
-from otklik.lake.tables import Table
 
 #: A Monday; periods are counted from here.
 _EPOCH = date(1900, 1, 1)
@@ -86,8 +85,8 @@ def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext
     ]
     tables = {
         "series": _series(rows, picked, scores),
-        "forecasts": coming.select(_names(FORECASTS)),
-        "holdout": holdout.select(_names(HOLDOUT)),
+        "forecasts": coming.select(FORECASTS.own_names),
+        "holdout": holdout.select(HOLDOUT.own_names),
         "models": _models(tried, picked),
         "totals": _totals(coming, sums),
         "stock": _stock(_stocks(coming, "next", _earlier(picked, task), task.stock), task.stock),
@@ -240,7 +239,7 @@ def _totals(coming: DataFrame, sums: _Sums | None) -> DataFrame:
     of_groups = coming.join(sums.groups, "series").groupBy(name_of_group().alias("name"), "period", "step").agg(total)
     everything = coming.groupBy(F.lit(ALL).alias("name"), "period", "step").agg(total)
     own = _steps(sums.picked, "next").select(F.col("series").alias("name"), "step", F.col("quantity").alias("own"))
-    return of_groups.unionByName(everything).join(own, ["name", "step"]).select(_names(TOTALS))
+    return of_groups.unionByName(everything).join(own, ["name", "step"]).select(TOTALS.own_names)
 
 
 def _measures_of_sums(holdout: DataFrame, sums: _Sums) -> list[Measure]:
@@ -363,14 +362,14 @@ def _series(rows: DataFrame, picked: DataFrame, scores: DataFrame) -> DataFrame:
         "series", "status", "kind", "periods", F.col("total").alias("quantity")
     )
     used = picked.where("part = 'next' AND back = 0").select("series", "model", "is_default")
-    return status.join(used, "series", "left").join(scores.drop("model"), "series", "left").select(_names(SERIES))
+    return status.join(used, "series", "left").join(scores.drop("model"), "series", "left").select(SERIES.own_names)
 
 
 def _models(tried: DataFrame, picked: DataFrame) -> DataFrame:
     means = tried.where("back = 1").groupBy("model")
     reached = means.agg(F.avg("error").alias("mase"), F.avg("squared_error").alias("rmsse"))
     used = picked.where("part = 'holdout' AND back = 1").groupBy("model").agg(F.count("*").alias("chosen"))
-    return reached.join(used, "model", "left").fillna(0, ["chosen"]).select(_names(MODELS))
+    return reached.join(used, "model", "left").fillna(0, ["chosen"]).select(MODELS.own_names)
 
 
 def _earlier_errors(defaults: Defaults) -> list[Measure]:
@@ -469,7 +468,7 @@ def _stocks(steps: DataFrame, part: str, earlier: DataFrame, stock: Stock | None
 def _stock(stocks: DataFrame, stock: Stock | None) -> DataFrame:
     if stock is None:
         stocks = stocks.where("false")
-    return stocks.withColumn("periods", F.lit(0 if stock is None else stock.periods)).select(_names(STOCK))
+    return stocks.withColumn("periods", F.lit(0 if stock is None else stock.periods)).select(STOCK.own_names)
 
 
 def _stock_measures(stocks: DataFrame, stock: Stock) -> list[Measure]:
@@ -526,7 +525,3 @@ def _about_coverage(measures: Sequence[Measure]) -> list[Finding]:
         return []
     percent = round(100 * covered.value)
     return [Finding("intervals_off", parameters={"percent": percent}, value=covered.value, is_warning=True)]
-
-
-def _names(table: Table) -> list[str]:
-    return [column.name for column in table.columns if column.name != "run_id"]

@@ -110,6 +110,7 @@ class Kind:
         example: body of a first task file below [frames], for `otklik draft --task`; commented TOML.
         runner: "module:function", (Job, Path of the task) → exit code; the common one unless a kind has its own.
         reporter: the same for writing the page of an answer that exists.
+        commands: stages that a command of the same name runs, and `otklik run` does not.
     """
 
     name: str
@@ -121,6 +122,12 @@ class Kind:
     example: str = ""
     runner: str = "otklik.steps.stages:run_stages"
     reporter: str = "otklik.steps.stages:write_page_again"
+    commands: tuple[Stage, ...] = ()
+
+    @property
+    def frames(self) -> dict[str, Frame]:
+        """All frames of its stages and commands by their names."""
+        return {frame.name: frame for stage in (*self.stages, *self.commands) for frame in stage.frames}
 
 
 @dataclass(frozen=True)
@@ -191,12 +198,16 @@ class StageResult:
         measures: all claims.
         verdict: of the task; the last stage says it.
         findings: what was noticed.
+        campaign: name of the campaign that a list is for.
+        listed: the list: unit, arm (contact | control), and what is promised of probability, effect, expected_profit.
     """
 
     tables: Mapping[str, DataFrame] = field(default_factory=dict)
     measures: Sequence[Measure] = ()
     verdict: Verdict | None = None
     findings: Sequence[Finding] = ()
+    campaign: str = ""
+    listed: DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from otklik.errors import ConfigurationError
-from otklik.settings import NAME_PATTERN, Strict, Text
+from otklik.settings import NAME_PATTERN, SharedText, Strict, Text
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 TableName = Annotated[str, Field(pattern=r"^(silver|gold)\.[a-z][a-z0-9_]*$")]
@@ -39,9 +39,11 @@ TemplateValue = Annotated[
     str | int | float | bool | list[str] | list[int] | dict[str, str], BeforeValidator(_for_templates)
 ]
 
-ModelName = Literal["logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc"]
+ModelName = Literal[
+    "logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc", "xgboost", "perceptron"
+]
 #: The models that explain each of their scores, so that one of them can become champion.
-ChampionName = Literal["logistic_regression", "decision_tree", "random_forest"]
+ChampionName = Literal["logistic_regression", "decision_tree", "random_forest", "xgboost"]
 
 
 class Rows(Strict):
@@ -90,7 +92,7 @@ class Decision(Strict):
 
     cost: float = Field(gt=0, description="of one contact")
     value: float = Field(gt=0, description="of one response, in the same currency")
-    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
     budget: float | None = Field(None, gt=0, description="what all contacts together may cost")
     control_share: float = Field(0.1, ge=0, lt=1, description="share of the list that is held back")
     campaign: Name = Field("campaign", description="another name holds back other customers")
@@ -99,11 +101,6 @@ class Decision(Strict):
     def threshold(self) -> float:
         """The probability above which a contact pays."""
         return self.cost / self.value
-
-    @field_validator("currency", mode="before")
-    @classmethod
-    def _in_both_languages(cls, currency: object) -> object:
-        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
 
 
 class Splits(Strict):
@@ -180,10 +177,30 @@ class ModelSettings(Strict):
     )
 
 
+class BoostSettings(Strict):
+    """Values to try with gradient boosting; every combination is one setting."""
+
+    trees: list[Annotated[int, Field(ge=1)]] = Field(
+        [300], min_length=1, description="at most; a tenth of the training part's units says when to stop"
+    )
+    max_depth: list[Annotated[int, Field(ge=1, le=16)]] = Field([5], min_length=1, description="of each tree")
+    learning_rate: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.05], min_length=1, description="share of each tree that is taken"
+    )
+
+
+class PerceptronSettings(Strict):
+    """Values to try with a network of one hidden layer; numbers are standardised for it."""
+
+    hidden: list[Annotated[int, Field(ge=1, le=1024)]] = Field([32], min_length=1, description="hidden units")
+    max_iter: int = Field(100, ge=1, description="iterations at most")
+
+
 class Models(Strict):
     """The models of a task and the values to try with each.
 
-    A model without a table has the values here. A table, also an empty one, begins from those of `ModelSettings`.
+    A model without a table has the values here; xgboost and perceptron are tried only where they have a table. A
+    table, also an empty one, begins from those of `ModelSettings`, `BoostSettings` or `PerceptronSettings`.
     """
 
     logistic_regression: ModelSettings | None = ModelSettings()
@@ -191,6 +208,8 @@ class Models(Strict):
     random_forest: ModelSettings | None = ModelSettings(max_depth=[8])
     naive_bayes: ModelSettings | None = ModelSettings()
     linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.01])
+    xgboost: BoostSettings | None = Field(None, description="gradient boosting; needs the extra `boost`")
+    perceptron: PerceptronSettings | None = Field(None, description="MLlib's multilayer perceptron")
     seed: int = Field(7, description="of forests")
     parallelism: int = Field(3, ge=1, le=64, description="fits under way at once")
 
@@ -198,7 +217,11 @@ class Models(Strict):
 class Champion(Strict):
     """Which model may serve, and when a new one replaces it."""
 
-    candidates: list[ChampionName] = Field(["logistic_regression", "decision_tree", "random_forest"], min_length=1)
+    candidates: list[ChampionName] = Field(
+        ["logistic_regression", "decision_tree", "random_forest", "xgboost"],
+        min_length=1,
+        description="models that may serve, of those that are tried",
+    )
     metric: Literal["auc", "auc_within", "log_loss"] = Field("auc", description="by which the champion is chosen")
     margin: float = Field(0.002, ge=0, description="a new champion must be better by this much")
 

@@ -52,9 +52,9 @@ def measures(result) -> dict[str, Any]:
 
 
 def test_a_recorded_cause_is_taken_out_of_the_effect(spark, tmp_path) -> None:
-    task = a_task(placebos=["before"])
+    task = a_task()
 
-    result = answered(spark, tmp_path, a_world(), task)
+    result = answered(spark, tmp_path, a_world().drop(columns="before"), task)
 
     found = measures(result)
     assert found["effect_on_all"].low < 0.1 < found["effect_on_all"].high
@@ -66,6 +66,18 @@ def test_a_recorded_cause_is_taken_out_of_the_effect(spark, tmp_path) -> None:
     assert abs(balance.loc["x", "after"]) < 0.1
     assert (result.verdict.verdict, result.verdict.reasons[0].code) == ("gain", "better")
     assert "The contact works" in pages_of(section, TEXTS, result, task)["en"]
+
+
+@pytest.mark.long
+def test_a_placebo_that_does_not_move_forbids_nothing(spark, tmp_path) -> None:
+    task = a_task(placebos=["before"])
+
+    result = answered(spark, tmp_path, a_world(), task)
+
+    effects = result.tables["effects"].where("outcome = 'before' AND estimate = 'all'").toPandas().iloc[0]
+    assert effects["low"] < 0 < effects["high"]
+    assert (result.verdict.verdict, result.verdict.reasons[0].code) == ("gain", "better")
+    assert pages_of(section, TEXTS, result, task)
 
 
 @pytest.mark.long

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from tests.bench import stage_context
 from tests.evidence.conftest import pages_of
 
-from otklik.errors import RefusedError
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.evidence.media_mix import method
 from otklik.evidence.media_mix import response as model
 from otklik.evidence.media_mix.kind import MediaMixTask
 from otklik.evidence.media_mix.method import run
-from otklik.evidence.media_mix.response import Response, Weeks
+from otklik.evidence.media_mix.response import Form, Response, Weeks
 from otklik.evidence.media_mix.section import TEXTS, section
+from otklik.page.words import Voice
 from otklik.settings import validate
 
 TASK = {
@@ -159,3 +164,119 @@ def test_weeks_that_are_missing_are_refused(spark, tmp_path) -> None:
 
     with pytest.raises(RefusedError, match="weeks are missing or stand twice"):
         run(frames, a_task(), stage_context(spark, tmp_path))
+
+
+def test_a_decay_by_hand_and_geometric_where_it_is_one() -> None:
+    spend = np.array([[4.0], [0.0], [0.0], [2.0]])
+    left = model.carried(spend, np.array([0.5]), np.array([2.0])).ravel()
+    assert left.tolist() == pytest.approx([4, 2, 4 * 0.5**4, 4 * 0.5**9 + 2])
+    steady = Response(np.array([0.5]), np.array([1.0]), np.array([1.0]), np.array([1.0]), np.empty(0))
+    same = replace(steady, decay=np.array([1.0]))
+    assert same.contributions(spend) == pytest.approx(steady.contributions(spend))
+    assert same.steady(np.array([3.0])) == pytest.approx(steady.steady(np.array([3.0])))
+
+
+@pytest.mark.long
+def test_a_long_tail_is_found_where_it_is_planted() -> None:
+    """Of one strong channel, as decay and carry-over are two numbers for one thing."""
+    planted = replace(PLANTED, decay=np.array([0.6, 1.0, 1.0, 1.0]), carry_over=np.array([0.7, 0.1, 0.3, 0.0]))
+    worlds = [a_world(seed, planted, count=520) for seed in range(6)]
+    weibull = [model.fit(one, form=Form(is_weibull=True)) for one in worlds]
+
+    assert np.mean([one.decay[0] for one in weibull if one.decay is not None]) == pytest.approx(0.6, abs=0.15)
+    errors = [
+        [np.abs(roi(one, weeks) - roi(planted, weeks))[0] for one, weeks in zip(found, worlds, strict=True)]
+        for found in (weibull, [model.fit(one) for one in worlds])
+    ]
+    assert np.mean(errors[0]) < np.mean(errors[1])
+
+
+def test_what_an_experiment_has_measured_counts_by_its_error() -> None:
+    weeks = a_world(3)
+    truth, alone = roi(PLANTED, weeks)[1], roi(model.fit(weeks), weeks)[1]
+
+    def measured(value: float, error: float) -> float:
+        form = Form(roi=np.array([np.nan, value, np.nan, np.nan]), roi_error=np.array([np.nan, error, np.nan, np.nan]))
+        return float(roi(model.fit(weeks, form=form), weeks)[1])
+
+    assert measured(truth, 0.02) == pytest.approx(truth, abs=0.03)
+    assert abs(measured(truth, 0.02) - truth) < abs(alone - truth)
+    assert measured(0.0, 100.0) == pytest.approx(alone, abs=0.02)
+
+
+def carry_over_found(count: int, seeds: range) -> np.ndarray:
+    """In how many of the worlds the carry-over of tv, search and social is found within ± .05."""
+    found = np.array([model.fit(a_world(seed, count=count)).carry_over[:3] for seed in seeds])
+    return (np.abs(found - PLANTED.carry_over[:3]) <= 0.05).mean(axis=0)
+
+
+def least_errors(count: int) -> np.ndarray:
+    """The least standard error of a carry-over that any unbiased method can have (Cramér and Rao), tv, search, social.
+
+    Also where half, shape and effect of every channel are known: then all weeks are spent on carry-over and base.
+    """
+    weeks = a_world(0, count=count)
+
+    def revenue(carry_over: np.ndarray) -> np.ndarray:
+        return replace(PLANTED, carry_over=carry_over).contributions(weeks.spend).sum(axis=1)
+
+    steps = 1e-5 * np.eye(4)[:3]
+    slopes = [(revenue(PLANTED.carry_over + step) - revenue(PLANTED.carry_over - step)) / 2e-5 for step in steps]
+    columns = np.column_stack([*slopes, weeks.base])
+    spread = 0.6**2 * np.linalg.inv(columns.T @ columns)
+    return np.sqrt(np.diag(spread)[:3])
+
+
+def test_in_three_years_only_a_strong_carry_over_can_be_told_within_a_twentieth() -> None:
+    """Nine in ten within ± .05 takes a standard error of .0304; search and social cannot have it before ten years."""
+    enough = 0.05 / stats.norm.ppf(0.95)
+
+    assert (least_errors(156) < enough).tolist() == [True, False, False]
+    assert (least_errors(520) < enough).all()
+    assert carry_over_found(156, range(8))[0] >= 0.9
+    assert (carry_over_found(520, range(20)) >= 0.9).all()
+
+
+@pytest.mark.long
+def test_the_planted_carry_over_is_found_in_nine_of_ten_worlds_that_can_tell_it() -> None:
+    assert carry_over_found(156, range(200))[0] >= 0.9
+    assert (carry_over_found(520, range(200)) >= 0.9).all()
+
+
+def data_of(weeks: Weeks) -> method._Data:
+    days = [date(2023, 1, 2) + timedelta(days=7 * place) for place in range(len(weeks.revenue))]
+    return method._Data(days, ["tv", "search", "social", "radio"], weeks)
+
+
+def test_bounds_inside_of_what_was_observed_are_kept_and_others_make_no_plan() -> None:
+    data = data_of(a_world(1))
+    found = model.fit(data.weeks)
+    spend = pd.DataFrame(data.weeks.spend).rolling(4).mean()
+    highest, most = float(spend[0].quantile(0.6)), float(spend.quantile(0.9).sum())
+
+    rows, _, findings = method._budget(data, found, [found, found], a_task(bounds={"tv": {"highest": highest}}))
+    none, _, outside = method._budget(data, found, [found, found], a_task(bounds={"tv": {"highest": 50.0}}))
+
+    assert rows[0][2] <= highest + 1e-9 and not findings
+    assert sum(row[2] for row in rows) == pytest.approx(sum(row[1] for row in rows))
+    assert none == [] and [(one.code, one.subject) for one in outside] == [("bounds_outside", "tv")]
+    tight = a_task(bounds={"tv": {"highest": highest}}, weekly_budget=most - 0.01)
+    _, _, short = method._budget(data, found, [found, found], tight)
+    assert [one.code for one in short] == ["budget_outside"]
+    with pytest.raises(ConfigurationError, match="bounds names 'press': no such channel"):
+        method._form(data, a_task(bounds={"press": {"lowest": 1.0}}))
+    with pytest.raises(ConfigurationError, match="low, roi and high must rise"):
+        a_task(experiments={"tv": {"roi": 1.0, "low": 2.0, "high": 3.0}})
+
+
+def test_an_experiment_that_the_weeks_contradict_is_said_to_be_right() -> None:
+    data = data_of(a_world(1))
+    task = a_task(experiments={"tv": {"roi": 0.1, "low": 0.0, "high": 0.2}})
+    alone = [model.fit(data.weeks)] * 2
+
+    [found] = method._disagreements(data, alone, task)
+
+    assert (found.code, found.subject, found.is_warning) == ("experiment_disagrees", "tv", True)
+    assert "Believe the experiment" in Voice("en", TEXTS).told(found)
+    rows = list(method._channel_rows(data, alone[0], alone, task))
+    assert [row[-2:] for row in rows] == [(1.0, 0.1), (1.0, None), (1.0, None), (1.0, None)]

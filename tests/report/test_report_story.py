@@ -34,6 +34,16 @@ def test_a_gain_says_how_good_which_day_and_what_it_brings(make_facts: MakeFacts
     assert "response, not effect" in what
 
 
+def test_where_a_control_group_has_been_measured_the_effect_is_told(make_facts: MakeFacts) -> None:
+    facts = make_facts(effect={"campaign": "spring", "value": 0.021, "low": 0.011, "high": 0.031, "promised": 0.12})
+    answer = told(facts)
+    assert "not effect" not in answer.sentences[2]
+    assert "measured to cause 2.1% (95% 1.1%–3.1%, campaign “spring”)" in answer.sentences[2]
+    assert any("promised a response of 12.0%" in warning for warning in answer.warnings)
+    assert not any("not effect" in warning for warning in answer.warnings)
+    assert "spring" in " ".join(told(facts, "ru").sentences)
+
+
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [
@@ -194,3 +204,28 @@ def test_the_headline_is_what_later_rows_say(make_facts: MakeFacts) -> None:
     assert [figure.value for figure in said.figures][-1].startswith("55,300")
     page = render(facts, "en")
     assert page.index("What each way of choosing would have brought") < page.index("What each way of choosing brings")
+
+
+@pytest.mark.parametrize(
+    ("random", "time", "low", "said"),
+    [
+        (0.8, 0.6, 0.58, "0.800, 0.090 above the best of the simpler models; on later rows it is 0.600, and logistic"),
+        (0.7, 0.6, 0.58, "not worth it here. AUC 0.600 (later in time); logistic regression reaches 0.710"),
+        (0.7, 0.73, 0.7, "AUC 0.730 (later in time), above 0.710 (logistic regression), but not beyond chance"),
+        (0.8, 0.8, 0.76, "above 0.710 (logistic regression), beyond chance"),
+    ],
+)
+def test_a_challenger_has_to_be_better_on_the_rows_that_decide(
+    make_facts: MakeFacts, board_row: Row, random: float, time: float, low: float, said: str
+) -> None:
+    rows = [
+        board_row(),
+        board_row(split="random"),
+        board_row("xgboost", auc=time, auc_low=low, auc_high=time + 0.04),
+        board_row("xgboost", auc=random, split="random"),
+    ]
+    facts = make_facts(scoreboard=pd.DataFrame(rows))
+    for language in LANGUAGES:
+        sentences = story.hidden(facts, board.read(facts), Voice(language))
+        assert sum("xgboost" in sentence for sentence in sentences) == 1
+    assert any(said in sentence for sentence in story.hidden(facts, board.read(facts), Voice("en")))

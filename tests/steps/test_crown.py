@@ -176,5 +176,5 @@ def test_a_model_that_would_score_otherwise_than_it_was_judged_is_no_champion(sp
 
     require_same_answers(spark.createDataFrame([(0.5, [7.0]), (0.5, [8.0])], said), half)
     for other in (0.6, math.nan):
-        with pytest.raises(DamagedError, match="differs from MLlib"):
+        with pytest.raises(DamagedError, match="differs from the fitted one"):
             require_same_answers(spark.createDataFrame([(0.5, [7.0]), (other, [8.0])], said), half)

@@ -228,6 +228,14 @@ COMMANDS = (
         names="task",
     ),
     Command(
+        "assign",
+        "draw the arms of an experiment, once for each person",
+        "otklik assign spring_letter",
+        _task,
+        writes=_always,
+        names="task",
+    ),
+    Command(
         "champion",
         "show a task's champion, or roll back",
         "otklik champion bank_full --run 0f1e2d3c4b5a6978",

@@ -15,13 +15,16 @@ from otklik.errors import ConfigurationError, RefusedError
 _NAMED = 5
 
 
-def check_columns(units: DataFrame, wanted: Mapping[str, Collection[str]], *, only_numbers: bool = True) -> None:
+def check_columns(
+    units: DataFrame, wanted: Mapping[str, Collection[str]], *, only_numbers: bool = True, frame: str = "units"
+) -> None:
     """See whether the frame has every column that the task names.
 
     Args:
         units: the frame.
         wanted: place in the task → names of columns.
         only_numbers: whether they must hold numbers.
+        frame: its name.
 
     Raises:
         ConfigurationError: with all that are missing or hold texts, each with its place.
@@ -30,9 +33,9 @@ def check_columns(units: DataFrame, wanted: Mapping[str, Collection[str]], *, on
     faults = [f"{place} names {name!r}" for place, names in wanted.items() for name in names if name not in fit]
     if faults:
         raise ConfigurationError(
-            f"{', '.join(faults)}: no such {'number ' if only_numbers else ''}column in the frame units",
-            where="[frames.units]",
-            hint="give the column under columns of [frames.units], or correct its name in the task",
+            f"{', '.join(faults)}: no such {'number ' if only_numbers else ''}column in the frame {frame}",
+            where=f"[frames.{frame}]",
+            hint=f"give the column under columns of [frames.{frame}], or correct its name in the task",
         )
 
 

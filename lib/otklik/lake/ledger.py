@@ -19,7 +19,7 @@ from otklik.lake.commits import NOTHING
 from otklik.lake.identity import hash_of
 from otklik.lake.missing import not_ingested
 from otklik.lake.store import Lake
-from otklik.lake.tables import FILES, RUNS
+from otklik.lake.tables import FILES, GROWING, RUNS
 from otklik.session import frame_of
 
 
@@ -112,6 +112,7 @@ def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
         lake: the lake.
         table: of gold.
         as_of: where it is given, only starts that looked from this moment or an earlier one count, the latest first.
+            Of a table that only grows the latest version counts.
     """
     runs = lake.find(RUNS.name)
     if runs is None:
@@ -120,6 +121,8 @@ def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
     order = [F.col("ended_at").desc()]
     if as_of is not None:
         good, order = good.where(F.col("as_of") <= F.lit(as_of)), [F.col("as_of").desc(), *order]
+    if table in GROWING:
+        order = [F.col("outputs")[table].desc(), *order]
     found = good.orderBy(*order).limit(1).collect()
     return _run(found[0]) if found else None
 

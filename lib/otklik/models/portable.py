@@ -1,11 +1,13 @@
 """The champion models without a JVM: exact scores, and the share that every feature has in each of them.
 
-A portable model is plain numbers. Logistic regression adds coefficients; a tree or a forest is a table of nodes. Both
-say for each row: base value + one contribution per source column = raw score.
+A portable model is plain numbers. Logistic regression adds coefficients; a tree or a forest is a table of nodes; the
+trees of xgboost stay as it writes them. All say for each row: base value + one contribution per source column = raw
+score.
 """
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from otklik.errors import DamagedError
+from otklik.models import boosting
 from otklik.models.bootstrap import Floats, hash_of, mixed
 from otklik.models.calibrate import probability_of
 
@@ -176,7 +179,48 @@ class TreeModel:
         }
 
 
-PortableModel = LinearModel | TreeModel
+@dataclass(frozen=True, eq=False)
+class BoostedModel:
+    """Trees of xgboost; their raw score is the log-odds. To score takes the package.
+
+    Attributes:
+        slots: the places of the feature vector.
+        booster: the trees as xgboost writes them (UBJSON), which hold no code.
+    """
+
+    slots: Slots
+    booster: bytes
+
+    def raw_score(self, features: Floats) -> Floats:
+        """Log-odds, (rows, slots) → (rows,)."""
+        return boosting.margins(boosting.read_booster(self.booster), features)
+
+    def probability(self, features: Floats) -> Floats:
+        """The model's own probability of yes, (rows, slots) → (rows,)."""
+        return probability_of(self.raw_score(features))
+
+    def contributions(self, features: Floats) -> tuple[float, Floats]:
+        """Base value (mean log-odds in training) and what each source column adds, (rows, columns): exact TreeSHAP.
+
+        xgboost adds up in single precision: the sum is the raw score to some six digits.
+        """
+        of_slots = boosting.shares(boosting.read_booster(self.booster), features)
+        added = np.zeros((len(features), len(self.slots.columns)))
+        for slot, column in enumerate(self.slots.column_of_slot()):
+            added[:, column] += of_slots[:, slot]
+        return float(of_slots[0, -1]), added
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as JSON values."""
+        return {
+            "kind": "xgboost",
+            "slots": list(self.slots.names),
+            "sources": list(self.slots.sources),
+            "booster": base64.b64encode(self.booster).decode(),
+        }
+
+
+PortableModel = LinearModel | TreeModel | BoostedModel
 
 
 def from_logistic(slots: Slots, coefficients: Floats, intercept: float, means: Floats) -> LinearModel:
@@ -250,7 +294,7 @@ def from_dict(values: Mapping[str, Any]) -> PortableModel:
         DamagedError: if it is not one: a part missing, lengths that differ, nodes that lead nowhere or in a circle.
     """
     try:
-        model = _linear(values) if values["kind"] == "logistic_regression" else _trees(values)
+        model = _READERS[values["kind"]](values)
     except (KeyError, TypeError, ValueError, IndexError):
         raise DamagedError("the model is not readable", hint="train again, or roll back") from None
     if not _is_sound(model):
@@ -419,10 +463,23 @@ def _trees(values: Mapping[str, Any]) -> TreeModel:
     )
 
 
+def _boosted(values: Mapping[str, Any]) -> BoostedModel:
+    return BoostedModel(_slots(values), base64.b64decode(values["booster"], validate=True))
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], PortableModel]] = {
+    "logistic_regression": _linear,
+    "trees": _trees,
+    "xgboost": _boosted,
+}
+
+
 def _is_sound(model: PortableModel) -> bool:
     slots = len(model.slots.names)
     if len(model.slots.sources) != slots:
         return False
+    if isinstance(model, BoostedModel):
+        return bool(model.booster)
     if isinstance(model, LinearModel):
         numbers = np.concatenate([model.coefficients, model.means, [model.intercept]])
         return model.coefficients.shape == model.means.shape == (slots,) and bool(np.isfinite(numbers).all())

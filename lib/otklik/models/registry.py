@@ -27,9 +27,9 @@ from otklik.models import portable
 from otklik.models.calibrate import Calibrator
 from otklik.models.drift import Bins
 from otklik.models.manifest import MANIFEST, SERVING, checked_model
-from otklik.models.portable import PortableModel, Slots
+from otklik.models.portable import BoostedModel, PortableModel, Slots
 from otklik.models.prepare import Preparation, Slot
-from otklik.models.zoo import TREES
+from otklik.models.zoo import TREES, XGBOOST
 from otklik.session import frame_of
 
 SPARK_MODEL = "spark"
@@ -143,17 +143,19 @@ def save_spark_model(fitted: Model, folder: str) -> None:
 def portable_form(
     spark: SparkSession, fitted: Model, model: str, slots: Sequence[Slot], means: Sequence[float], folder: str
 ) -> PortableModel:
-    """The exact JVM-free form of an MLlib model; a tree's nodes are read back from where it is saved.
+    """The exact JVM-free form of a fitted model; a tree's nodes are read back from where it is saved.
 
     Args:
         spark: the session.
-        fitted: the MLlib model.
+        fitted: the model, of MLlib or xgboost.
         model: its name.
         slots: the places of its vector.
         means: training mean of each slot.
         folder: where trees were saved.
     """
     places = Slots(tuple(slot.name for slot in slots), tuple(slot.source for slot in slots))
+    if model == XGBOOST:
+        return BoostedModel(places, fitted.booster)  # type: ignore[attr-defined]
     if model in TREES:
         return portable.from_spark_trees(places, spark.read.parquet(f"{folder}/data").toPandas())
     return portable.from_logistic(places, fitted.coefficients.toArray(), fitted.intercept, np.asarray(means))  # type: ignore[attr-defined]
@@ -164,7 +166,7 @@ def save(lake: Lake, folder: str, serving: ServingModel, about: Mapping[str, Any
 
     Args:
         lake: the lake.
-        folder: the model's folder, relative to the lake; the MLlib model lies in it already.
+        folder: the model's folder, relative to the lake; MLlib's own form lies in it already, if there is one.
         serving: what scoring needs.
         about: inputs, features, settings, seed, metrics, library versions: see docs of the manifest.
 

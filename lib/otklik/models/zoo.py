@@ -1,4 +1,4 @@
-"""The models: MLlib estimators by name and setting, and what each says of a row."""
+"""The models: estimators by name and setting, and what each says of a row."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from pyspark.ml import Estimator, Model
+from pyspark.ml import Estimator, Model, Pipeline
 from pyspark.ml.classification import (
     LinearSVC,
     LogisticRegression,
+    MultilayerPerceptronClassifier,
     NaiveBayes,
 )
+from pyspark.ml.feature import StandardScaler
 from pyspark.ml.functions import vector_to_array
 from pyspark.ml.regression import DecisionTreeRegressor, RandomForestRegressor
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from otklik.task import ModelSettings
+from otklik.models.boosting import Boosting
+from otklik.task import BoostSettings, ModelSettings, PerceptronSettings
 
 Setting = Mapping[str, Any]
 
 MAJORITY = "majority"
 TREES = ("decision_tree", "random_forest")
+XGBOOST = "xgboost"
 
 #: The settings that mean something to each model.
 _KNOBS = {
@@ -31,15 +35,16 @@ _KNOBS = {
     "random_forest": ("max_depth", "min_leaf", "trees", "features_per_split"),
     "naive_bayes": (),
     "linear_svc": ("reg_param",),
+    XGBOOST: ("trees", "max_depth", "learning_rate"),
+    "perceptron": ("hidden",),
 }
 
 
-def settings_to_try(model: str, values: ModelSettings) -> tuple[Setting, ...]:
+def settings_to_try(model: str, values: ModelSettings | BoostSettings | PerceptronSettings) -> tuple[Setting, ...]:
     """Every combination of a model's values, as plain data."""
     knobs = _KNOBS[model]
-    fixed = {"max_iter": values.max_iter} if model in ("logistic_regression", "linear_svc") else {}
-    if model in TREES:
-        fixed = {"max_bins": values.max_bins}
+    common = "max_bins" if model in TREES else "max_iter"
+    fixed = {} if model in ("naive_bayes", XGBOOST) else {common: getattr(values, common)}
     return tuple(
         {**dict(zip(knobs, chosen, strict=True)), **fixed}
         for chosen in itertools.product(*(getattr(values, knob) for knob in knobs))
@@ -47,15 +52,18 @@ def settings_to_try(model: str, values: ModelSettings) -> tuple[Setting, ...]:
 
 
 def estimator(model: str, setting: Setting, seed: int, features: str, weight: str | None = None) -> Estimator[Any]:
-    """The MLlib estimator of a model with one setting.
+    """The estimator of a model with one setting.
 
     Args:
         model: its name.
         setting: from `settings_to_try`.
         seed: of forests.
         features: the vector column.
-        weight: the column of row weights, if rows are weighted.
+        weight: the column of row weights, if rows are weighted; xgboost and the perceptron take none.
     """
+    if model in _CHALLENGERS:
+        challenger: Estimator[Any] = _CHALLENGERS[model](setting, seed, features)
+        return challenger
     columns: dict[str, Any] = {"featuresCol": features, "labelCol": "label"}
     if weight is not None:
         columns["weightCol"] = weight
@@ -93,6 +101,29 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
     )
 
 
+class _Perceptron(Estimator[Model]):
+    """MLlib's network with one hidden layer (sigmoid, softmax, L-BFGS) on standardised numbers."""
+
+    def __init__(self, setting: Setting, seed: int, features: str) -> None:
+        super().__init__()
+        self.setting, self.seed, self.features = setting, seed, features
+
+    def _fit(self, dataset: DataFrame) -> Model:
+        inputs = dataset.schema[self.features].metadata["ml_attr"]["num_attrs"]
+        scaler = StandardScaler(inputCol=self.features, outputCol="_standardised", withMean=True)
+        network = MultilayerPerceptronClassifier(
+            featuresCol="_standardised",
+            labelCol="label",
+            layers=[inputs, self.setting["hidden"], 2],
+            maxIter=self.setting["max_iter"],
+            seed=self.seed,
+        )
+        return Pipeline(stages=[scaler, network]).fit(dataset)
+
+
+_CHALLENGERS: Mapping[str, Any] = {XGBOOST: Boosting, "perceptron": _Perceptron}
+
+
 def with_prediction(rows: DataFrame, fitted: Model, model: str) -> DataFrame:
     """Add margin DOUBLE and raw DOUBLE (the model's own probability of yes; null for linear_svc)."""
     return fitted.transform(rows).withColumns({"margin": _margin(model), "raw": _probability(model)})
@@ -101,11 +132,13 @@ def with_prediction(rows: DataFrame, fitted: Model, model: str) -> DataFrame:
 def _probability(model: str) -> Column:
     if model == "linear_svc":
         return F.lit(None).cast("double")
+    if model == XGBOOST:
+        return F.lit(1.0) / (F.lit(1.0) + F.exp(-F.col("prediction")))
     return F.col("prediction") if model in TREES else vector_to_array(F.col("probability"))[1]
 
 
 def _margin(model: str) -> Column:
-    if model in TREES:
+    if model in TREES or model == XGBOOST:
         return F.col("prediction")
     raw = vector_to_array(F.col("rawPrediction"))
-    return raw[1] - raw[0] if model == "naive_bayes" else raw[1]
+    return raw[1] - raw[0] if model in ("naive_bayes", "perceptron") else raw[1]

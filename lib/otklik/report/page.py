@@ -296,7 +296,8 @@ def _top_table(facts: ReportFacts, money: Any, voice: Voice) -> Table:
     ]
     titles = [Cell(words(f"list.{title}")) for title in ("rank", "key", "arm")]
     titles += [number(words("list.probability")), number(words("list.value")), Cell(words("list.reasons"))]
-    return Table(words("list.top_caption", n=len(rows)), titles, rows)
+    note = "" if facts.champion is None else words(f"list.how_{facts.champion['model']}")
+    return Table(words("list.top_caption", n=len(rows)), titles, rows, note=note)
 
 
 def _reasons(facts: ReportFacts, reasons: Any, voice: Voice) -> str:

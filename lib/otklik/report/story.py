@@ -12,7 +12,16 @@ from otklik.inference import wilson
 from otklik.kind import Finding, Measure, Verdict, VerdictCode
 from otklik.page.formats import NOTHING, is_number
 from otklik.page.rendering import Answer, KeyFigure
-from otklik.report.board import Board, Row, beats_guessing, has_interval, is_below_majority, observed_rate
+from otklik.report.board import (
+    CHALLENGERS,
+    MAJORITY,
+    Board,
+    Row,
+    beats_guessing,
+    has_interval,
+    is_below_majority,
+    observed_rate,
+)
 from otklik.report.board import read as board_of
 from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import fifths, is_apart
@@ -130,6 +139,7 @@ def hidden(facts: ReportFacts, board: Board, voice: Voice) -> list[str]:
                 time=voice.formats.decimal(told["auc"]),
             )
         )
+    sentences += _challenger_sentences(board, voice)
     return sentences + [with_numbers(remark[voice.language], facts.remark_counts, voice) for remark in _remarks(facts)]
 
 
@@ -266,13 +276,31 @@ def _sentence_on_list(
         "moved": words("answer.moved") if told is not None and board.is_miscalibrated(told) else "",
         "on": _rows_told(facts, board, voice),
         "random": "",
+        "effect": words("answer.effect_unknown"),
     }
+    measured = _effect_values(facts, voice)
+    if measured is not None:
+        values["effect"] = words("answer.effect_known", **measured)
     if "random" in policies:
         values["random"] = words("answer.random", random=money(profit_of(policies["random"])))
     verdict = _verdict_on_list(policies, decision)
     if verdict == "gain":
         return words("answer.list" if is_number(listed["out_of_fold_profit"]) else "answer.list_expected", **values)
     return words(f"answer.list_{verdict}", **values)
+
+
+def _effect_values(facts: ReportFacts, voice: Voice) -> dict[str, str] | None:
+    """What the control group of the last campaign that was followed up says of the contacts; None without one."""
+    last = facts.effect
+    if last is None:
+        return None
+    low, high = (_number(last[name]) for name in ("low", "high"))
+    return {
+        "campaign": str(last["campaign"]),
+        "effect": voice.formats.percent(_number(last["value"])),
+        "interval": voice.formats.interval(low, high, voice.formats.percent) or NOTHING,
+        "promised": voice.formats.percent(_number(last["promised"])),
+    }
 
 
 def _rows_told(facts: ReportFacts, board: Board, voice: Voice) -> str:
@@ -341,7 +369,10 @@ def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) 
         arms = dict(zip(facts.action_arms["arm"], facts.action_arms["rows"], strict=True))
         held = int(arms.get("control", 0))
         control = words("warn.control", rows=formats.integer(held)) if held else ""
-        warnings.append(words("warn.response", control=control))
+        measured = _effect_values(facts, voice)
+        warnings.append(
+            words("warn.response", control=control) if measured is None else words("warn.effect", **measured)
+        )
     leaking = _known_after(facts, voice)
     if leaking:
         warnings.append(words("warn.leaks", features=leaking))
@@ -374,6 +405,47 @@ def _below_majority(board: Board, voice: Voice) -> list[str]:
             below = words("hidden.below", models=listed) if told else ""
             way = words(f"split.{split}")
             sentences.append(words("hidden.majority", majority=formats.percent(majority), way=way, below=below))
+    return sentences
+
+
+def _challenger_sentences(board: Board, voice: Voice) -> list[str]:
+    """What each challenger gains over the best simpler model: on the rows that decide, and whether it outlasts time."""
+
+    def best_of(rows: list[Row]) -> Row:
+        return max(rows, key=lambda row: float(row["auc"]))
+
+    sentences = []
+    for name in CHALLENGERS:
+        judged = {}
+        for split in dict.fromkeys((board.split, "random")):
+            rows = [row for row in board.models("without", split) if row["model"] != MAJORITY and is_number(row["auc"])]
+            simple = [row for row in rows if row["model"] not in CHALLENGERS]
+            own = [row for row in rows if row["model"] == name]
+            if own and simple:
+                judged[split] = (own[0], best_of(simple))
+        if board.split not in judged:
+            continue
+        told, simple_best = judged[board.split]
+        shuffled, shuffled_best = judged.get("random", judged[board.split])
+        gain, gain_shuffled = told["auc"] - simple_best["auc"], shuffled["auc"] - shuffled_best["auc"]
+        if gain > 0:
+            key = "better" if has_interval(told) and told["auc_low"] > simple_best["auc"] else "unsure"
+        else:
+            key = "gone" if gain_shuffled > 0 else "none"
+        decimal = voice.formats.decimal
+        model = voice.words(f"model.{name}")
+        sentences.append(
+            voice.words(
+                f"hidden.challenger_{key}",
+                model=model[:1].upper() + model[1:],
+                told=decimal(told["auc"]),
+                split=voice.words(f"split.{board.split}"),
+                simple=voice.words(f"model.{simple_best['model']}"),
+                best=decimal(simple_best["auc"]),
+                random=decimal(shuffled["auc"]),
+                gain=decimal(gain_shuffled),
+            )
+        )
     return sentences
 
 

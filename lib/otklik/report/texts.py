@@ -23,6 +23,8 @@ _OWN = page_words.texts(
     model__random_forest=("random forest", "случайный лес"),
     model__naive_bayes=("naive Bayes", "наивный Байес"),
     model__linear_svc=("linear SVC", "линейный SVC"),
+    model__xgboost=("gradient boosting (xgboost)", "градиентный бустинг (xgboost)"),
+    model__perceptron=("neural network", "нейронная сеть"),
     split__time=("later in time", "позже по времени"),
     split__random=("shuffled", "вперемешку"),
     calibration__raw=("raw", "без калибровки"),
@@ -94,17 +96,15 @@ _OWN = page_words.texts(
     ),
     answer__list=(
         "Contacting the {customers} customers of the list would have brought {profit} {on} (95% {interval}), "
-        "against {all} for contacting all {everybody}{random}{moved}; this is response, not effect, until a "
-        "control group has been measured.",
+        "against {all} for contacting all {everybody}{random}{moved}; {effect}.",
         "Обращение к клиентам из списка (их {customers}) {on} принесло бы {profit} (95\u00a0%: {interval}) "
-        "против {all} при обращении ко всем ({everybody}){random}{moved}; это отклик, а не эффект, пока не измерена "
-        "контрольная группа.",
+        "против {all} при обращении ко всем ({everybody}){random}{moved}; {effect}.",
     ),
     answer__list_expected=(
         "The list holds {customers} of {everybody} customers and is expected to bring {profit} against {all} for "
-        "contacting all{moved}; this is response, not effect, until a control group has been measured.",
+        "contacting all{moved}; {effect}.",
         "В списке {customers} из {everybody} клиентов; ожидаемая прибыль — {profit} против {all} при обращении ко "
-        "всем{moved}; это отклик, а не эффект, пока не измерена контрольная группа.",
+        "всем{moved}; {effect}.",
     ),
     answer__list_unsure=(
         "It is not proven that a list pays: contacting its {customers} customers brings {profit} {on}, "
@@ -120,9 +120,18 @@ _OWN = page_words.texts(
     ),
     answer__list_everybody=(
         "Choosing does not pay at this cost and value: contacting all {everybody} brings {all}, the list of "
-        "{customers} brings {profit} {on}; this is response, not effect, until a control group has been measured.",
+        "{customers} brings {profit} {on}; {effect}.",
         "При такой цене и ценности отбор не окупается: обращение ко всем ({everybody}) приносит {all}, список из "
-        "{customers} — {profit} {on}; это отклик, а не эффект, пока не измерена контрольная группа.",
+        "{customers} — {profit} {on}; {effect}.",
+    ),
+    answer__effect_unknown=(
+        "this is response, not effect, until a control group has been measured",
+        "это отклик, а не эффект, пока не измерена контрольная группа",
+    ),
+    answer__effect_known=(
+        "the list promises responses; its contacts were measured to cause {effect} (95% {interval}, campaign "
+        "“{campaign}”)",
+        "список обещает отклики; измеренный эффект обращений — {effect} (95 %: {interval}, кампания «{campaign}»)",
     ),
     answer__list_empty=(
         "The list is empty: no customer's expected value covers the cost of a contact.",
@@ -166,6 +175,12 @@ _OWN = page_words.texts(
         "control group tells the two apart{control}.",
         "Отклик, а не эффект. Отчёт показывает, кто откликается, а не кто откликается благодаря обращению. "
         "Различить это может только контрольная группа{control}.",
+    ),
+    warn__effect=(
+        "Response and effect. The scores say who responds; because of the contact it was {effect} (95% {interval}), "
+        "against the control group of the campaign “{campaign}”, where the list promised a response of {promised}.",
+        "Отклик и эффект. Оценки говорят, кто откликается; благодаря обращению откликнулось {effect} (95 %: "
+        "{interval}) против контрольной группы кампании «{campaign}», где список обещал отклик {promised}.",
     ),
     warn__response_only=(
         "Response, not effect. The report shows where the answer is “yes”, not what would change it.",
@@ -223,7 +238,6 @@ _OWN = page_words.texts(
         "{shown} of {n} attributes are drawn: those that separate the answers best. The table holds all.",
         "Нарисовано {shown} из {n} признаков: те, что лучше разделяют ответы. В таблице — все.",
     ),
-    who__attribute=("Attribute", "Признак"),
     who__level=("Level", "Значение"),
     who__rows=("Rows", "Строк"),
     who__positives=("Responses", "Откликов"),
@@ -362,6 +376,23 @@ _OWN = page_words.texts(
     list__probability=("Probability", "Вероятность"),
     list__value=("Expected profit", "Ожидаемая прибыль"),
     list__reasons=("Why", "Почему"),
+    list__how_logistic_regression=(
+        "Why: what the row's values add to the log-odds of the mean row.",
+        "Почему: что значения строки прибавляют к логарифму шансов средней строки.",
+    ),
+    **dict.fromkeys(
+        ("list__how_decision_tree", "list__how_random_forest"),
+        (
+            "Why: how the share of yes changes at each question on the row's way through the trees (path attribution; "
+            "these are not Shapley values).",
+            "Почему: как меняется доля «да» на каждом вопросе по пути строки через деревья (разложение по пути; это не "
+            "значения Шепли).",
+        ),
+    ),
+    list__how_xgboost=(
+        "Why: exact Shapley values of the trees (TreeSHAP), in log-odds.",
+        "Почему: точные значения Шепли для деревьев (TreeSHAP), в логарифмах шансов.",
+    ),
     arm__contact=("contact", "обращение"),
     arm__control=("control", "контроль"),
     list__arms=(
@@ -585,6 +616,24 @@ _OWN = page_words.texts(
         "({split}), but it cannot be used to choose anybody.",
         "{features}: известно лишь после решения. С этим AUC был бы {with_leaks} вместо {without} ({split}), но "
         "выбрать никого так нельзя.",
+    ),
+    hidden__challenger_gone=(
+        "{model}: on shuffled rows the AUC is {random}, {gain} above the best of the simpler models; on later rows it "
+        "is {told}, and {simple} reaches {best}. By time nothing of that gain is left.",
+        "{model}: на перемешанных строках AUC {random}, на {gain} выше лучшей из более простых моделей; на более "
+        "поздних — {told}, а {simple} даёт {best}. Со временем от этого выигрыша ничего не остаётся.",
+    ),
+    hidden__challenger_none=(
+        "{model}: not worth it here. AUC {told} ({split}); {simple} reaches {best}.",
+        "{model}: здесь не окупается. AUC {told} ({split}); {simple} даёт {best}.",
+    ),
+    hidden__challenger_unsure=(
+        "{model}: AUC {told} ({split}), above {best} ({simple}), but not beyond chance.",
+        "{model}: AUC {told} ({split}), выше {best} ({simple}), но разница может быть случайной.",
+    ),
+    hidden__challenger_better=(
+        "{model}: AUC {told} ({split}), above {best} ({simple}), beyond chance.",
+        "{model}: AUC {told} ({split}), выше {best} ({simple}), и это не случайность.",
     ),
     hidden__rate=(
         "The response rate moves: {fifths} in the five fifths of the rows in order of time. A shuffled split hides "

@@ -14,6 +14,8 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from charset_normalizer import from_bytes
+
 from otklik.errors import InputError
 from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, Format
 from otklik.sources.layout import delimited_text
@@ -23,49 +25,10 @@ from otklik.sources.signatures import HEAD_BYTES, other_kind
 from otklik.sources.sniff_nested import document_sample, sample_of_objects, xml_sample
 
 _DELIMITERS = (";", ",", "\t", "|")
-_CYRILLIC_PAGES = ("cp1251", "koi8-r", "cp866")
-#: Share of each letter in Russian text, in thousandths (National Corpus of the Russian language, rounded).
-_RUSSIAN = dict(
-    zip(
-        "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё",
-        (
-            110,
-            85,
-            80,
-            74,
-            67,
-            63,
-            55,
-            47,
-            45,
-            44,
-            35,
-            32,
-            30,
-            28,
-            26,
-            20,
-            19,
-            17,
-            17,
-            16,
-            16,
-            14,
-            12,
-            10,
-            9,
-            7,
-            6,
-            5,
-            4,
-            3,
-            3,
-            1,
-            1,
-        ),
-        strict=True,
-    )
-)
+#: Code pages that an export without a mark may be in; in every one of them most bytes mean something.
+_CODE_PAGES = ["cp1251", "koi8_r", "cp866", "mac_cyrillic", "iso8859_5", "cp1252"]
+#: Lines that tell a code page together, and at most so many times: a damaged one among them outvotes no others.
+_LINES_THAT_TELL, _VOTES = 15, 20
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _TELLS_DELIMITER = re.compile(r'^"?sep=(.)"?[;,\t ]*(?:\r\n|\r|\n)', re.IGNORECASE)
 #: XML begins so, also without saying what it is; `other_kind` knows pages.
@@ -153,27 +116,12 @@ def _strange_lines(content: bytes, encoding: str) -> int:
 
 
 def _guess_code_page(content: bytes) -> str:
-    high = re.findall(rb"[\x80-\xff]+", content)
-    # In western text accented letters stand alone between plain ones; in Cyrillic text they stand together.
-    if sum(len(run) <= 2 for run in high) > 0.8 * len(high):
-        return "cp1252"
-    return max(_CYRILLIC_PAGES, key=lambda page: _russian_score(content.decode(page, errors="replace")))
-
-
-def _russian_score(text: str) -> float:
-    """How much a text looks like Russian: by its letters, and by capitals standing where capitals stand."""
-    score = 0.0
-    previous = " "
-    for letter in text[:200_000]:
-        if not letter.isascii():
-            if letter in _RUSSIAN:
-                score += _RUSSIAN[letter]
-            elif letter.lower() in _RUSSIAN:
-                score += -60 if previous.lower() in _RUSSIAN and previous.islower() else _RUSSIAN[letter.lower()] / 3
-            else:
-                score -= 60
-        previous = letter
-    return score
+    """The code page that most groups of lines look like, cp1252 where none does."""
+    lines = [line for line in content.split(b"\n") if not line.isascii()][: _LINES_THAT_TELL * _VOTES]
+    groups = [b"\n".join(lines[at : at + _LINES_THAT_TELL]) for at in range(0, len(lines), _LINES_THAT_TELL)]
+    found = (from_bytes(group, cp_isolation=_CODE_PAGES).best() for group in groups)
+    votes = Counter(codecs.lookup(match.encoding).name for match in found if match is not None)
+    return votes.most_common(1)[0][0] if votes else "cp1252"
 
 
 def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from otklik.errors import ConfigurationError, MissingResultError
@@ -47,7 +47,10 @@ def check_command(
         OtklikError: as the command itself, later.
     """
     if names == "source":
-        _check_ingest(asked, home, overrides, pseudonym_key)
+        contract = load(Contract, home.source(asked["source"]), dict(overrides))
+        # Elsewhere Spark runs already, and may alone see the files.
+        if lake is not None:
+            _check_files(contract, asked["paths"], pseudonym_key)
     elif command == "run":
         check_run(asked)
     elif command == "world":
@@ -61,8 +64,17 @@ def check_command(
         check_limit(asked.get("limit", 0))
         if command == "export":
             form_of(asked["to"], asked["reader"])
-    if names != "task" or asked["task"] is None:
-        return
+    if names == "task" and asked["task"] is not None:
+        _check_task(command, asked, home, overrides, lake)
+
+
+def _check_task(
+    command: str,
+    asked: Mapping[str, Any],
+    home: ProjectFiles,
+    overrides: Mapping[str, Any],
+    lake: LocalLake | None,
+) -> None:
     file = read_task(home, asked["task"], overrides)
     check_task(file, home.sql_folders(file.path))
     if command == "run":
@@ -73,13 +85,10 @@ def check_command(
         _check_run_id(lake, file.task.name, asked["run"])
 
 
-def _check_ingest(
-    asked: Mapping[str, Any], home: ProjectFiles, overrides: Mapping[str, Any], pseudonym_key: Callable[[], bytes]
-) -> None:
-    contract = load(Contract, home.source(asked["source"]), dict(overrides))
+def _check_files(contract: Contract, paths: Sequence[str], pseudonym_key: Callable[[], bytes]) -> None:
     if contract.personal_columns:
         pseudonym_key()
-    for path in asked["paths"]:
+    for path in paths:
         local_files(path)
 
 

@@ -56,7 +56,7 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
         "[inputs]",
         *(f'{source} = "silver.{source}"' for source in contracts),
     ]
-    frames = [*{frame.name: frame for stage in kind.stages for frame in stage.frames}.values()]
+    frames = [*kind.frames.values()]
     chosen = _to_fill(frames, contracts)
     for frame in frames:
         lines += ["", *_frame_lines(frame, contracts, is_comment=frame not in chosen)]
@@ -144,7 +144,7 @@ def _score(column: FrameColumn, name: str, kind: str) -> int:
 def described(kind: Kind) -> str:
     """What a task of a kind may say, and what it writes."""
     lines = [f"{kind.name}: {kind.summary.en}", f"  {kind.summary.ru}"]
-    for frame in {frame.name: frame for stage in kind.stages for frame in stage.frames}.values():
+    for frame in kind.frames.values():
         optional = " (optional)" if frame.is_optional else ""
         lines += ["", f"[frames.{frame.name}]{optional}: {frame.meaning.en}"]
         lines += [f"  {c.name:<24} {c.type:<10} {c.meaning.en}{' (optional)' * c.is_optional}" for c in frame.columns]

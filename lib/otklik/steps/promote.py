@@ -27,7 +27,7 @@ from otklik.errors import DamagedError, RefusedError
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
 from otklik.lake.tables import EXPLANATIONS
-from otklik.models import calibrate, explain, registry
+from otklik.models import boosting, calibrate, explain, registry
 from otklik.models.calibrate import Calibrator
 from otklik.models.choice import choose
 from otklik.models.drift import SCORE, Bins, bins_of, counts_in
@@ -45,7 +45,7 @@ from otklik.models.training import (
     poisson_weight,
     values_inside,
 )
-from otklik.models.zoo import TREES, Setting, with_prediction
+from otklik.models.zoo import TREES, XGBOOST, Setting, with_prediction
 from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
@@ -72,7 +72,7 @@ class FinalModels:
     Attributes:
         chosen: name of the best candidate.
         value: its out-of-fold value inside the training part, as the metric names it.
-        fitted: candidate → MLlib model.
+        fitted: candidate → its model.
         slots: the places of the vector.
         means: (slots,) mean of each number over all labelled rows.
         sampled: (rows, slots) the numbers of some labelled rows.
@@ -203,7 +203,7 @@ def _finals(job: Job, question: ResolvedClassify, contest: Training, folder: str
         Folder(job.lake.folder(folder)).delete(_SCRATCH)
     its_place = job.lake.folder(folder, registry.SPARK_MODEL)
     champion = form(models[chosen], slots, list(means), its_place)
-    if not is_tree:
+    if not is_tree and chosen != XGBOOST:
         registry.save_spark_model(models[chosen], its_place)
     require_same_answers(with_prediction(prepared, models[chosen], chosen).select("raw", numbers), champion)
     return FinalModels(
@@ -220,10 +220,10 @@ def _finals(job: Job, question: ResolvedClassify, contest: Training, folder: str
 
 
 def require_same_answers(rows: DataFrame, champion: PortableModel) -> None:
-    """What will score must say what MLlib says.
+    """What will score must say what was fitted.
 
     Args:
-        rows: raw (MLlib's probability) and numbers (the vector, an array).
+        rows: raw (the fitted model's probability) and numbers (the vector, an array).
         champion: what will score.
 
     Raises:
@@ -241,7 +241,9 @@ def require_same_answers(rows: DataFrame, champion: PortableModel) -> None:
     gap = rows.mapInPandas(gaps, "gap DOUBLE").agg(F.max("gap")).collect()[0][0]
     if gap > _SAME:
         raise DamagedError(
-            f"the portable form of the model differs from MLlib's by {gap:.2g}", where="champion", hint="report this"
+            f"the portable form of the model differs from the fitted one by {gap:.2g}",
+            where="champion",
+            hint="report this",
         )
 
 
@@ -398,6 +400,9 @@ def _calibrator(contest: Training, finals: FinalModels, method: calibrate.Wanted
 
 
 def _about(question: ResolvedClassify, contest: Training, finals: FinalModels) -> dict[str, Any]:
+    libraries = {name: library_version(name) for name in _LIBRARIES}
+    if finals.chosen == XGBOOST:
+        libraries[XGBOOST] = boosting.library().__version__
     return {
         "task": question.task.name,
         "run_id": question.run_id,
@@ -412,7 +417,7 @@ def _about(question: ResolvedClassify, contest: Training, finals: FinalModels) -
         "rows": len(contest.labelled.label),
         "positives": int(contest.labelled.label.sum()),
         "code_version": code_version(),
-        "libraries": {name: library_version(name) for name in _LIBRARIES},
+        "libraries": libraries,
         "python": platform.python_version(),
     }
 

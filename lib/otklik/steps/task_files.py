@@ -57,7 +57,7 @@ def check_frames(file: TaskFile, folders: Sequence[Path]) -> dict[str, Select]:
     Raises:
         ConfigurationError: if a frame is unknown or missing, names no input of the task, or its SQL file is wrong.
     """
-    task, declared = file.task, {frame.name: frame for stage in file.kind.stages for frame in stage.frames}
+    task, declared = file.task, file.kind.frames
     assert isinstance(task, KindTask), f"{file.kind.name} has no frames"
     known = f"its frames are {', '.join(sorted(declared))}; `otklik kinds {file.kind.name}` says what they hold"
     unknown = sorted({*task.frames} - {*declared})

@@ -26,6 +26,7 @@ from otklik.lake.tables import SCOREBOARD
 from otklik.models import registry
 from otklik.models.manifest import MANIFEST
 from otklik.models.pipeline import champion_pipeline, typical_row
+from otklik.models.zoo import XGBOOST
 from otklik.page.formats import LANGUAGES
 from otklik.steps.context import Job, Tracking
 from otklik.steps.pages import page_name
@@ -101,6 +102,9 @@ def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
         if HAS_MODEL not in logged.data.tags:
             if is_remote():
                 job.progress.line("  MLflow saves models through the JVM, and Spark Connect has none here: no model")
+                continue
+            if row["model"] == XGBOOST:
+                job.progress.line("  xgboost is no model of MLlib: MLflow is told of the run, not the model")
                 continue
             _log_model(job, client, logged, row)
         if champion is not None and run_id == champion["run_id"]:

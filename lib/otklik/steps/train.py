@@ -18,6 +18,7 @@ from otklik.kind import Measure
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
+from otklik.models import boosting
 from otklik.models.choice import choose
 from otklik.models.evaluate import auc_within
 from otklik.models.leaks import single_feature_auc, suspected_leaks
@@ -69,6 +70,9 @@ def train_models(job: Job, question: ResolvedClassify | None = None) -> int:
     """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
     question = question or resolve_recorded(job, "train")
     with record_failure(job, question.start(job, "train", {})):
+        if question.task.models.xgboost is not None:
+            # Here and not in a worker: what is not installed is one clear line.
+            boosting.library()
         before = features_run(job, question)
     table = f"gold.{question.task.name}_features"
     run = question.start(job, "train", {table: str(before.outputs[table])})

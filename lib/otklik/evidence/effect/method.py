@@ -16,39 +16,19 @@ from typing import Any
 import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.evidence.arms import check_arms, check_columns, check_units
 from otklik.evidence.designs import features_of_units, laid_out, outcomes_by_arm, share_apart
 from otklik.evidence.effect.kind import TABLES, UNITS, EffectTask
 from otklik.evidence.tables import tables_of
 from otklik.evidence.uplift.learners import Plan, expected, with_expectations
+from otklik.inference import Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.models.prepare import Slot
 from otklik.models.split import with_fold
 
 _OUTCOME = "outcome"
 _Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A change of a share with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def around(cls, value: float, variance: float, level: float = 0.95) -> Estimate:
-        """From the variance of the estimate."""
-        reach = float(stats.norm.ppf((1 + level) / 2)) * math.sqrt(variance)
-        return cls(value, value - reach, value + reach)
-
-    @property
-    def is_beyond_nought(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -154,9 +134,9 @@ def _effects(rows: DataFrame, plan: Plan) -> Effects:
     p1, p0 = row["yes 1"] / (share * n), row["yes 0"] / ((1 - share) * n)
     naive = p1 * (1 - p1) / (share * n) + p0 * (1 - p0) / ((1 - share) * n)
     return Effects(
-        Estimate.around(p1 - p0, naive),
-        Estimate.around(row["all"], row["all spread"] / n),
-        Estimate.around(on_those, max(spread, 0.0) / share**2 / n),
+        Estimate.around(p1 - p0, math.sqrt(naive)),
+        Estimate.around(row["all"], math.sqrt(row["all spread"] / n)),
+        Estimate.around(on_those, math.sqrt(max(spread, 0.0) / n) / share),
         row["without"],
     )
 

@@ -22,7 +22,6 @@ from otklik.evidence.experiment.judgement import (
     columns_of,
     find_verdict,
     judge,
-    known,
     measures,
     plain_effect,
     plan,
@@ -31,6 +30,7 @@ from otklik.evidence.experiment.kind import TABLES, ExperimentTask
 from otklik.evidence.experiment.moments import CAPPED, Columns, Floats, Moments, present
 from otklik.evidence.experiment.sums import Overview, by_cell, centre_of, level_of, overview, sums, with_values
 from otklik.evidence.tables import tables_of
+from otklik.inference import known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 #: A subgroup column with more levels says nothing that anybody could read.

@@ -13,10 +13,10 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import RefusedError
+from otklik.errors import ConfigurationError, RefusedError
 from otklik.evidence.media_mix import response as model
 from otklik.evidence.media_mix.kind import TABLES, WEEKS, MediaMixTask
-from otklik.evidence.media_mix.response import Floats, Response, Weeks
+from otklik.evidence.media_mix.response import Floats, Form, Response, Weeks
 from otklik.evidence.tables import tables_of
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
@@ -61,14 +61,16 @@ def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageConte
         )
 
     context.step.under_way("response to spend")
-    found = model.fit(data.weeks)
-    drawn = list(model.redrawn(data.weeks, found, task.replicates, task.block_weeks, task.seed))
-    held_out = _held_out(data.weeks, task)
+    form = _form(data, task)
+    found = model.fit(data.weeks, form=form)
+    drawn = list(model.redrawn(data.weeks, found, task.replicates, task.block_weeks, task.seed, form))
+    held_out = _held_out(data.weeks, form, task)
     budget_rows, planned, findings = _budget(data, found, drawn, task)
+    findings += _disagreements(data, drawn, task)
     tables = tables_of(
         context,
         TABLES,
-        channels=list(_channel_rows(data, found, drawn)),
+        channels=list(_channel_rows(data, found, drawn, task)),
         curves=list(_curve_rows(data, found, drawn)),
         weeks=list(_week_rows(data, found)),
         budget=budget_rows,
@@ -113,11 +115,41 @@ def _read(frames: Mapping[str, DataFrame], task: MediaMixTask) -> _Data:
     return _Data(days, channels, Weeks(revenue, table.fillna(0.0).clip(lower=0.0).to_numpy(dtype=np.float64), base))
 
 
-def _held_out(weeks: Weeks, task: MediaMixTask) -> Measure:
+def _form(data: _Data, task: MediaMixTask) -> Form:
+    """What the task says of the response.
+
+    Raises:
+        ConfigurationError: if it names a channel that there is not.
+    """
+    named = {"experiments": [*task.experiments], "bounds": [*task.bounds]}
+    unknown = [f"{key} names {name!r}" for key, names in named.items() for name in names if name not in data.channels]
+    if unknown:
+        raise ConfigurationError(
+            f"{', '.join(unknown)}: no such channel", where="frame spends", hint=f"channels: {', '.join(data.channels)}"
+        )
+    measured = [task.experiments.get(channel) for channel in data.channels]
+    roi, error = (
+        np.array([np.nan if one is None else getattr(one, name) for one in measured]) for name in ("roi", "error")
+    )
+    return Form(task.adstock == "weibull", roi, error)
+
+
+def _disagreements(data: _Data, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[Finding]:
+    """Channels of which an experiment says something else than the model, which has taken it into account."""
+    spend = data.weeks.spend.sum(axis=0)
+    low, high = _interval([_brought(data, one) for one in drawn])
+    for name, one in task.experiments.items():
+        c = data.channels.index(name)
+        if spend[c] > 0 and (high[c] / spend[c] < one.low or low[c] / spend[c] > one.high):
+            ends = {"low": float(low[c] / spend[c]), "high": float(high[c] / spend[c])}
+            yield Finding("experiment_disagrees", name, {"measured": one.roi, **ends}, one.roi, is_warning=True)
+
+
+def _held_out(weeks: Weeks, form: Form, task: MediaMixTask) -> Measure:
     """Share of the squared error of a model without media that media take away, on weeks that neither has seen."""
     cut = len(weeks.revenue) - task.holdout_weeks
     train = weeks.only(slice(None, cut))
-    with_media = (weeks.revenue - model.fit(train).fitted(weeks))[cut:] ** 2
+    with_media = (weeks.revenue - model.fit(train, form=form).fitted(weeks))[cut:] ** 2
     without = (weeks.revenue - weeks.base @ model.base_alone(train))[cut:] ** 2
     draws = np.random.default_rng(task.seed)
     block = min(task.block_weeks, task.holdout_weeks // 4)
@@ -155,7 +187,7 @@ def _interval(values: Sequence[Floats]) -> tuple[Floats, Floats]:
     return low, high
 
 
-def _channel_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
+def _channel_rows(data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[_Row]:
     spend, brought = data.weeks.spend.sum(axis=0), _brought(data, found)
     low, high = _interval([_brought(data, one) for one in drawn])
     carry_low, carry_high = _interval([one.carry_over for one in drawn])
@@ -164,7 +196,9 @@ def _channel_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> It
         ratios = [float(value[c] / spend[c]) if spend[c] > 0 else None for value in (brought, low, high)]
         numbers = (spend, brought, low, high)
         rest = (naive, found.carry_over, carry_low, carry_high, found.half, found.shape, found.effect)
-        yield channel, *(float(one[c]) for one in numbers), *ratios, *(float(one[c]) for one in rest)
+        decay = 1.0 if found.decay is None else float(found.decay[c])
+        measured = task.experiments[channel].roi if channel in task.experiments else None
+        yield channel, *(float(one[c]) for one in numbers), *ratios, *(float(one[c]) for one in rest), decay, measured
 
 
 def _curve_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
@@ -214,6 +248,18 @@ def _budget(
     # Beside the present split of the same total, so that the gain is that of the split alone.
     present = now * total / now.sum()
     low, high = np.minimum(low, present), np.maximum(high, present)
+    for channel, bounds in task.bounds.items():
+        c = data.channels.index(channel)
+        lowest, highest = (
+            float(end if own is None else own) for end, own in ((low[c], bounds.lowest), (high[c], bounds.highest))
+        )
+        if lowest < low[c] or highest > high[c] or lowest > highest:
+            parameters = {"lowest": float(low[c]), "highest": float(high[c])}
+            return [], [], [Finding("bounds_outside", channel, parameters, highest, is_warning=True)]
+        low[c], high[c] = lowest, highest
+    if not low.sum() <= total <= high.sum():
+        parameters = {"budget": total, "lowest": float(low.sum()), "highest": float(high.sum())}
+        return [], [], [Finding("budget_outside", "", parameters, total, is_warning=True)]
     plan = model.best_split(found, total, low, high)
     gain = [float((one.steady(plan) - one.steady(present)).sum()) for one in (found, *drawn)]
     ends = np.percentile(gain[1:], [2.5, 97.5])

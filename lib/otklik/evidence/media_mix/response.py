@@ -1,19 +1,24 @@
 """How revenue answers to spend: carry-over and saturation, fitted to weeks. Pure numbers; knows no Spark.
 
 revenue(t) = base(t) + Σ effect · a(t)^shape / (a(t)^shape + half^shape) + noise
-a(t) = spend(t) + carry_over · a(t − 1)
+a(t) = Σ carry_over^(k^decay) · spend(t − k), k = 0, 1, …
+
+With decay = 1 it is geometric: a(t) = spend(t) + carry_over · a(t − 1). Any other decay is the survival function of a
+Weibull distribution: below 1 a long tail, above 1 a short one; carry_over is what is left after a week in both.
 
 Source of the form: Jin, Wang, Sun, Chan & Koehler 2017, "Bayesian methods for media mix modeling with carryover and
 shape effects". Base and effects (never negative) are solved for exactly at each carry-over, half and shape (variable
 projection, Golub & Pereyra 1973), which least squares then moves, held by weak priors. Intervals come from residuals
 drawn anew in blocks of weeks (Künsch 1989, "The jackknife and the bootstrap for general stationary observations").
+What experiments have measured counts as one more observation of a channel's revenue per unit spent (Zhang et al. 2024,
+"Media mix model calibration with Bayesian priors").
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +30,12 @@ Floats = npt.NDArray[np.float64]
 
 #: Weeks in a year, for the season.
 _YEAR = 365.25 / 7
-#: Lowest and highest carry-over, half (log, relative to the channel's usual effective spend) and shape.
-_BOUNDS = np.array([[0.0, 0.95], [-2.5, 2.5], [0.5, 3.0]])
+#: Lowest and highest carry-over, half (log, relative to the channel's usual effective spend), shape and decay.
+_BOUNDS = np.array([[0.0, 0.95], [-2.5, 2.5], [0.5, 3.0], [0.3, 3.0]])
 #: Means and standard deviations of their priors.
-_PRIOR = np.array([[0.3, 0.3], [0.0, 1.0], [1.2, 0.7]])
+_PRIOR = np.array([[0.3, 0.3], [0.0, 1.0], [1.2, 0.7], [1.0, 0.5]])
+#: So many weeks spend can stay where it does not decay geometrically.
+_TAIL = 52
 _STARTS = (0.1, 0.5)
 
 
@@ -52,6 +59,30 @@ class Weeks:
 
 
 @dataclass(frozen=True)
+class Form:
+    """How a response may look, and what is known of it.
+
+    Attributes:
+        is_weibull: whether decay is fitted, too; else it is geometric.
+        roi: (channels,) revenue per unit spent by an experiment; NaN where there was none.
+        roi_error: (channels,) its standard error.
+    """
+
+    is_weibull: bool = False
+    roi: Floats | None = None
+    roi_error: Floats | None = None
+
+    def redrawn(self, draws: np.random.Generator) -> Form:
+        """What the experiments might have measured as well."""
+        if self.roi is None or self.roi_error is None:
+            return self
+        return replace(self, roi=self.roi + self.roi_error * draws.normal(size=len(self.roi)))
+
+
+_GEOMETRIC = Form()
+
+
+@dataclass(frozen=True)
 class Response:
     """A fitted answer of revenue to spend; arrays of (channels,).
 
@@ -61,6 +92,7 @@ class Response:
         shape: exponent of the saturation.
         effect: revenue that the channel can bring in a week at most.
         base: coefficients of the base columns.
+        decay: how the carry-over fades; None = geometrically.
     """
 
     carry_over: Floats
@@ -68,10 +100,11 @@ class Response:
     shape: Floats
     effect: Floats
     base: Floats
+    decay: Floats | None = None
 
     def contributions(self, spend: Floats) -> Floats:
         """Revenue of each channel in each week, (weeks, channels)."""
-        return self.effect * saturated(carried(spend, self.carry_over), self.half, self.shape)
+        return self.effect * saturated(carried(spend, self.carry_over, self.decay), self.half, self.shape)
 
     def fitted(self, weeks: Weeks) -> Floats:
         """Expected revenue, (weeks,)."""
@@ -80,7 +113,7 @@ class Response:
 
     def steady(self, spend: Floats) -> Floats:
         """Revenue a week of each channel at the same spend every week; spend of (…, channels)."""
-        return self.effect * saturated(spend / (1 - self.carry_over), self.half, self.shape)
+        return self.effect * saturated(spend * _staying(self.carry_over, self.decay), self.half, self.shape)
 
     def marginal(self, spend: Floats) -> Floats:
         """Revenue that one more unit of weekly spend would bring in the long run, (channels,)."""
@@ -90,9 +123,24 @@ class Response:
         )
 
 
-def carried(spend: Floats, carry_over: Floats) -> Floats:
+def carried(spend: Floats, carry_over: Floats, decay: Floats | None = None) -> Floats:
     """Effective spend: this week's, and what is left of the weeks before; (weeks, channels)."""
+    if decay is not None:
+        left = _left(carry_over, decay)
+        return np.column_stack([lfilter(left[c], [1.0], spend[:, c]) for c in range(len(carry_over))])
     return np.column_stack([lfilter([1.0], [1.0, -share], spend[:, c]) for c, share in enumerate(carry_over)])
+
+
+def _left(carry_over: Floats, decay: Floats) -> Floats:
+    """What is left of spend after each week, (channels, weeks)."""
+    found: Floats = carry_over[:, np.newaxis] ** (np.arange(_TAIL) ** decay[:, np.newaxis])
+    return found
+
+
+def _staying(carry_over: Floats, decay: Floats | None) -> Floats:
+    """Effective spend at a spend of 1 every week, (channels,)."""
+    found: Floats = 1 / (1 - carry_over) if decay is None else _left(carry_over, decay).sum(axis=1)
+    return found
 
 
 def saturated(effective: Floats, half: Floats, shape: Floats) -> Floats:
@@ -119,16 +167,23 @@ def base_columns(weeks: int, first: int, controls: Floats, harmonics: int) -> Fl
     return np.column_stack([np.ones(weeks), (t - t.mean()) / max(weeks, 1), *season, scaled])
 
 
-def fit(weeks: Weeks, start: Response | None = None) -> Response:
+def fit(weeks: Weeks, start: Response | None = None, form: Form = _GEOMETRIC) -> Response:
     """The response that explains the weeks best.
 
     Args:
         weeks: what to fit to.
         start: from where to move; else from several places.
+        form: how it may look.
     """
-    problem = _Problem(weeks)
+    noise = None
+    if form.roi is not None and np.isfinite(form.roi).any():
+        # An experiment's number weighs by its error, a week by the noise that is left without it.
+        alone = fit(weeks, start, replace(form, roi=None))
+        noise = float((weeks.revenue - alone.fitted(weeks)).std())
+        start = alone
+    problem = _Problem(weeks, form, noise)
     starts = [problem.place_of(start)] if start is not None else [problem.start(share) for share in _STARTS]
-    low, high = (np.tile(_BOUNDS[:, side], problem.channels) for side in (0, 1))
+    low, high = (np.tile(_BOUNDS[: problem.width, side], problem.channels) for side in (0, 1))
     found = [
         least_squares(problem.residuals, np.clip(place, low + 1e-6, high - 1e-6), bounds=(low, high), x_scale="jac")
         for place in starts
@@ -141,7 +196,9 @@ def base_alone(weeks: Weeks) -> Floats:
     return np.asarray(np.linalg.lstsq(weeks.base, weeks.revenue, rcond=None)[0], dtype=np.float64)
 
 
-def redrawn(weeks: Weeks, response: Response, replicates: int, block: int, seed: int) -> Iterator[Response]:
+def redrawn(
+    weeks: Weeks, response: Response, replicates: int, block: int, seed: int, form: Form = _GEOMETRIC
+) -> Iterator[Response]:
     """Responses fitted to the expected revenue with residuals drawn anew, whole blocks of weeks at a time."""
     draws = np.random.default_rng(seed)
     expected = response.fitted(weeks)
@@ -153,7 +210,7 @@ def redrawn(weeks: Weeks, response: Response, replicates: int, block: int, seed:
     for _ in range(replicates):
         starts = draws.integers(0, count - block + 1, math.ceil(count / block))
         drawn = np.concatenate([residuals[at : at + block] for at in starts])[:count]
-        yield fit(Weeks(expected + drawn, weeks.spend, weeks.base), response)
+        yield fit(Weeks(expected + drawn, weeks.spend, weeks.base), response, form.redrawn(draws))
 
 
 def best_split(response: Response, total: float, low: Floats, high: Floats) -> Floats:
@@ -173,10 +230,17 @@ def best_split(response: Response, total: float, low: Floats, high: Floats) -> F
 
 
 class _Problem:
-    """Least squares over carry-over, half and shape of each channel; base and effects are solved for."""
+    """Least squares over carry-over, half, shape and decay of each channel; base and effects are solved for."""
 
-    def __init__(self, weeks: Weeks) -> None:
+    def __init__(self, weeks: Weeks, form: Form, noise: float | None) -> None:
         self.weeks, self.channels = weeks, weeks.spend.shape[1]
+        self.width = 4 if form.is_weibull else 3
+        # Rows of the experiments: channel, its number, and the weight of both, in units of a week's noise.
+        self._measured: list[tuple[int, float, float]] = []
+        if form.roi is not None and form.roi_error is not None and noise is not None:
+            known = np.flatnonzero(np.isfinite(form.roi) & (weeks.spend.sum(axis=0) > 0))
+            self._measured = [(int(c), float(form.roi[c]), noise / float(form.roi_error[c])) for c in known]
+        self._spent = weeks.spend.sum(axis=0)
         self._q, _ = np.linalg.qr(weeks.base)
         self._revenue = self._without_base(weeks.revenue)
         self._usual = np.array([column[column > 0].mean() if (column > 0).any() else 1.0 for column in weeks.spend.T])
@@ -185,45 +249,61 @@ class _Problem:
 
     def start(self, carry_over: float) -> Floats:
         """A place to begin: this carry-over, the rest in the middle of its prior."""
-        return np.tile([carry_over, *_PRIOR[1:, 0]], self.channels)
+        return np.tile([carry_over, *_PRIOR[1 : self.width, 0]], self.channels)
 
     def place_of(self, response: Response) -> Floats:
         """The place of a response."""
-        log_half = np.log(response.half / self._scale(response.carry_over))
-        return np.column_stack([response.carry_over, log_half, response.shape]).ravel()
+        log_half = np.log(response.half / self._scale(response.carry_over, response.decay))
+        columns = [response.carry_over, log_half, response.shape]
+        if self.width == 4:
+            columns.append(np.ones(self.channels) if response.decay is None else response.decay)
+        return np.column_stack(columns).ravel()
 
     def residuals(self, place: Floats) -> Floats:
         """What is not explained, and how far the priors are left."""
         shares = self._shares(place)
         effect = self._effects(shares)
-        apart = (place.reshape(-1, 3) - _PRIOR[:, 0]) / _PRIOR[:, 1]
-        return np.concatenate([self._revenue - self._without_base(shares) @ effect, self._noise * apart.ravel()])
+        apart = (place.reshape(-1, self.width) - _PRIOR[: self.width, 0]) / _PRIOR[: self.width, 1]
+        rows, targets = self._experiments(shares)
+        left = self._revenue - self._without_base(shares) @ effect
+        return np.concatenate([left, targets - rows @ effect, self._noise * apart.ravel()])
 
     def response(self, place: Floats) -> Response:
         """The response at a place."""
-        carry_over, log_half, shape = place.reshape(-1, 3).T
+        carry_over, half, shape, decay = self._parameters(place)
         shares = self._shares(place)
         effect = self._effects(shares)
         base, *_ = np.linalg.lstsq(self.weeks.base, self.weeks.revenue - shares @ effect, rcond=None)
-        half = np.exp(log_half) * self._scale(carry_over)
-        return Response(carry_over, half, shape, effect, np.asarray(base, dtype=np.float64))
+        return Response(carry_over, half, shape, effect, np.asarray(base, dtype=np.float64), decay)
+
+    def _parameters(self, place: Floats) -> tuple[Floats, Floats, Floats, Floats | None]:
+        carry_over, log_half, shape, *rest = place.reshape(-1, self.width).T
+        decay = rest[0] if rest else None
+        return carry_over, np.exp(log_half) * self._scale(carry_over, decay), shape, decay
 
     def _shares(self, place: Floats) -> Floats:
-        carry_over, log_half, shape = place.reshape(-1, 3).T
-        half = np.exp(log_half) * self._scale(carry_over)
-        return saturated(carried(self.weeks.spend, carry_over), half, shape)
+        carry_over, half, shape, decay = self._parameters(place)
+        return saturated(carried(self.weeks.spend, carry_over, decay), half, shape)
+
+    def _experiments(self, shares: Floats) -> tuple[Floats, Floats]:
+        """Rows of (experiments, channels) whose product with the effects should be the targets."""
+        rows, targets = np.zeros((len(self._measured), self.channels)), np.zeros(len(self._measured))
+        for place, (c, roi, weight) in enumerate(self._measured):
+            rows[place, c], targets[place] = weight * shares[:, c].sum() / self._spent[c], weight * roi
+        return rows, targets
 
     def _effects(self, shares: Floats) -> Floats:
         """Never negative; a trace of ridge keeps channels apart that move together."""
         columns = self._without_base(shares)
         ridge = 1e-3 * np.sqrt(len(columns)) * columns.std()
-        stacked = np.vstack([columns, ridge * np.eye(self.channels)])
-        found, _ = nnls(stacked, np.concatenate([self._revenue, np.zeros(self.channels)]))
+        rows, targets = self._experiments(shares)
+        stacked = np.vstack([columns, rows, ridge * np.eye(self.channels)])
+        found, _ = nnls(stacked, np.concatenate([self._revenue, targets, np.zeros(self.channels)]))
         return np.asarray(found, dtype=np.float64)
 
-    def _scale(self, carry_over: Floats) -> Floats:
+    def _scale(self, carry_over: Floats, decay: Floats | None) -> Floats:
         """Usual effective spend."""
-        usual: Floats = self._usual / (1 - carry_over)
+        usual: Floats = self._usual * _staying(carry_over, decay)
         return usual
 
     def _without_base(self, values: Floats) -> Floats:

@@ -9,6 +9,7 @@ from otklik.evidence.media_mix.kind import MediaMixTask
 from otklik.kind import Finding, Reader
 from otklik.page.blocks import Block, Figure, Grid, Paragraph, Section, Table, head, heads, number
 from otklik.page.figures import Dot, Series, dots, lines
+from otklik.page.formats import is_number
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
@@ -51,6 +52,16 @@ TEXTS = texts(
         "A budget of {budget} a week lies outside of what was observed ({lowest} … {highest}); no plan is made for it.",
         "Бюджет {budget} в неделю лежит вне наблюдавшегося ({lowest} … {highest}); план для него не строится.",
     ),
+    finding__bounds_outside=(
+        "The bounds of {subject} do not lie inside of what was observed ({lowest} … {highest}); no plan is made.",
+        "Границы для {subject} не лежат внутри наблюдавшегося ({lowest} … {highest}); план не строится.",
+    ),
+    finding__experiment_disagrees=(
+        "An experiment has measured {measured} per unit spent on {subject}; the weeks say {low} … {high} even with it "
+        "taken into account. Believe the experiment.",
+        "Эксперимент показал {measured} на единицу затрат на {subject}; по неделям, даже с его учётом, {low} … {high}. "
+        "Верьте эксперименту.",
+    ),
     measure__error_taken_away=("less squared error on later weeks", "меньше квадратичной ошибки на следующих неделях"),
     measure__roi=("revenue per unit spent", "выручка на единицу затрат"),
     key__held=("Less error on later weeks", "Меньше ошибки на следующих неделях"),
@@ -73,6 +84,7 @@ TEXTS = texts(
         "Перенос: доля действующих затрат недели, которая работает и на следующей. Это не эксперименты: если тратят "
         "больше при высоком спросе, эффект завышен. Проверить это может эксперимент по регионам.",
     ),
+    channels__measured=("experiment: {value}", "эксперимент: {value}"),
     column__channel=("Channel", "Канал"),
     column__spend=("Spent", "Потрачено"),
     column__revenue=("Brought", "Принесено"),
@@ -186,7 +198,7 @@ def _channels(channels: pd.DataFrame, voice: Voice) -> Section:
     )  # fmt: skip
     rows = [
         [
-            head(row["channel"]), number(formats.money(row["spend"])),
+            head(row["channel"], _measured(row["measured_roi"], voice)), number(formats.money(row["spend"])),
             number(
                 formats.money(row["revenue"]), formats.interval(row["revenue_low"], row["revenue_high"], formats.money)
             ),
@@ -200,6 +212,10 @@ def _channels(channels: pd.DataFrame, voice: Voice) -> Section:
     titles = heads(*(words(f"column.{name}") for name in ("channel", "spend", "revenue", "carry")))
     table = Table(words("channels.table"), titles, rows, note=words("channels.note"))
     return Section("channels", words("section.channels"), [Figure(title, takeaway, picture), table])
+
+
+def _measured(roi: float | None, voice: Voice) -> str:
+    return voice.words("channels.measured", value=voice.formats.decimal(roi, 2)) if is_number(roi) else ""
 
 
 def _curves(read: Reader, voice: Voice) -> Section:
@@ -220,7 +236,7 @@ def _curves(read: Reader, voice: Voice) -> Section:
 def _budget(read: Reader, voice: Voice) -> Section:
     words, formats = voice.words, voice.formats
     plan = read.table("budget").toPandas().sort_values("channel")
-    outside = [voice.told(finding) for finding in read.findings if finding.code == "budget_outside"]
+    outside = [voice.told(finding) for finding in read.findings if finding.code in ("budget_outside", "bounds_outside")]
     if plan.empty:
         return Section("budget", words("section.budget"), [Paragraph(text) for text in outside])
     rows = [

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.evidence.uplift.curves import Counts, Floats, auuc, group_weights, qini, qini_curve
+from otklik.inference import Estimate
 
 _BINS, _GROUPS, _REPLICATES = 250, 50, 500
 _SAMPLE_ROWS = 50_000
@@ -34,15 +34,6 @@ class Sorted:
 
     counts: Counts
     totals: Floats
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -130,10 +121,9 @@ def _difference(part: Counts) -> Estimate:
     """Share of the arm − share of the control, by their unpooled variances."""
     (n1,), (y1,), (n0,), (y0,) = part.units, part.yes, part.control, part.control_yes
     if not n1 or not n0:
-        return Estimate(np.nan, np.nan, np.nan)
+        return Estimate()
     p1, p0 = y1 / n1, y0 / n0
-    reach = float(stats.norm.ppf(0.975)) * float(np.sqrt(p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0))
-    return Estimate(float(p1 - p0), float(p1 - p0) - reach, float(p1 - p0) + reach)
+    return Estimate.around(float(p1 - p0), float(np.sqrt(p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0)))
 
 
 def _estimate(value: float, drawn: Floats) -> Estimate:

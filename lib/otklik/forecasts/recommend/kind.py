@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -68,23 +68,17 @@ class RecommendTask(KindTask):
         ]
 
 
-RECOMMENDATIONS = Table(
-    "gold.<task>_recommendations",
+RECOMMENDATIONS = answer_table(
+    "recommendations",
     "the items to show each customer, best first",
-    (
-        Column("customer", "STRING", "the customer"),
-        Column("rank", "INT", "1 = first"),
-        Column("item", "STRING", "the item"),
-        Column("score", "DOUBLE", "weighted sum of the methods' scores, 1 = best by each; no probability"),
-        Column(
-            "reason", "STRING",
-            "what counts most in the score: bought_before | bought_with | similar_customers | popular",
-        ),
-        Column("because", "STRING", "with bought_with: the customer's item that it is most similar to"),
-        RUN_ID,
-    ),
+    "customer STRING the customer",
+    "rank INT 1 = first",
+    "item STRING the item",
+    "score DOUBLE weighted sum of the methods' scores, 1 = best by each; no probability",
+    "reason STRING what counts most in the score: bought_before | bought_with | similar_customers | popular",
+    "because STRING with bought_with: the customer's item that it is most similar to",
     key=("customer", "rank"),
-)  # fmt: skip
+)
 
 PURCHASES = Frame(
     "purchases",

@@ -8,21 +8,20 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.errors import ConfigurationError, RefusedError
 from otklik.forecasts.survival import hazard
 from otklik.forecasts.survival.curves import Counts, Curve, Floats, kaplan_meier, log_rank
 from otklik.forecasts.survival.features import EMPTY, OTHER, Slot, slots_of, without_copies
 from otklik.forecasts.survival.hazard import Hazard
-from otklik.forecasts.survival.judging import CrossValidation, Estimate, judge, judged_durations
+from otklik.forecasts.survival.judging import CrossValidation, judge, judged_durations
 from otklik.forecasts.survival.kind import ACTIONS, CURVES, CUSTOMERS, EFFECTS, JUDGED, SurvivalTask
+from otklik.inference import NORMAL_95, Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
-from otklik.lake.tables import Table
+from otklik.session import frame_of
 
 ALL = "(all)"
 _DECLARED = ("customer", "duration", "has_left", "started", "ended", "group", "value")
-_REACH = float(stats.norm.ppf(0.975))
 #: Parts into which customers are cut for the control group.
 _PARTS = 10_000
 
@@ -43,12 +42,14 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
     n, departures = int(everybody.at_risk[0]), int(everybody.left.sum())
     curves = {name: kaplan_meier(one) for name, one in counts.items()}
     described = [*_curve_measures(counts, curves, task), *_log_rank_measures(counts)]
-    curve_rows = _frame(context, CURVES, _curve_rows(counts, curves))
+    curve_rows = frame_of(context.spark, _curve_rows(counts, curves), CURVES.own_ddl)
     needed = {"customers": (n, task.minimum_customers), "departures": (departures, task.minimum_departures)}
     for what, (count, least) in needed.items():
         if count < least:
             reason = Finding(f"too_few_{what}", parameters={"count": count, "minimum": least}, value=count)
-            rest = {what: _frame(context, table, []) for what, table in _TABLES.items() if what != "curves"}
+            rest = {
+                what: frame_of(context.spark, [], table.own_ddl) for what, table in _TABLES.items() if what != "curves"
+            }
             verdict = Verdict("too_little_data", [reason])
             return StageResult({"curves": curve_rows, **rest}, described, verdict, [*findings, reason])
     names = [*(["group"] if "group" in customers.columns else []), *_features(frames["customers"])]
@@ -75,8 +76,8 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
     return StageResult(
         tables={
             "curves": curve_rows,
-            "judged": _frame(context, JUDGED, _judged_rows(judgement)),
-            "effects": _frame(context, EFFECTS, _effect_rows(slots, model.coefficients, errors)),
+            "judged": frame_of(context.spark, _judged_rows(judgement), JUDGED.own_ddl),
+            "effects": frame_of(context.spark, _effect_rows(slots, model.coefficients, errors), EFFECTS.own_ddl),
             "customers": present.select(*(column.name for column in CUSTOMERS.columns[:-1])),
             "actions": actions,
         },
@@ -369,8 +370,8 @@ def _judged_rows(judgement: CrossValidation) -> list[tuple[object, ...]]:
 def _effect_rows(slots: Sequence[Slot], coefficients: Floats, errors: Floats) -> list[tuple[object, ...]]:
     return [
         (
-            slot.feature, slot.level, float(np.exp(weight)), float(np.exp(weight - _REACH * error)),
-            float(np.exp(weight + _REACH * error)), slot.reference,
+            slot.feature, slot.level, float(np.exp(weight)), float(np.exp(weight - NORMAL_95 * error)),
+            float(np.exp(weight + NORMAL_95 * error)), slot.reference,
         )
         for slot, weight, error in zip(slots, coefficients, errors, strict=True)
     ]  # fmt: skip
@@ -394,9 +395,3 @@ _TABLES = {"curves": CURVES, "judged": JUDGED, "effects": EFFECTS, "customers": 
 
 def _or_none(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def _frame(context: StageContext, table: Table, rows: Sequence[tuple[object, ...]]) -> DataFrame:
-    """Rows as the table declares them, without run_id."""
-    ddl = ", ".join(f"`{column.name}` {column.type}" for column in table.columns if column.name != "run_id")
-    return context.spark.createDataFrame(rows, ddl)

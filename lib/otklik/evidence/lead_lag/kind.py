@@ -1,0 +1,100 @@
+"""Settings of the kind `lead_lag`, the rows it reads and the tables it writes. Knows no Spark."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import answer_table
+from otklik.settings import Text
+from otklik.task import KindTask
+
+
+class LeadLagTask(KindTask):
+    """An outcome by period, and signals by period."""
+
+    kind: Literal["lead_lag"]
+    grain: Literal["day", "week"] = Field("day", description="what a period is")
+    lags: int = Field(7, ge=1, le=60, description="so many periods a signal may come before the outcome")
+    own_lags: int = Field(7, ge=1, le=60, description="so many periods of the outcome's own past are removed")
+    season_harmonics: int = Field(
+        2, ge=0, le=6, description="waves of the yearly season; none where there is less than a year and a half"
+    )
+    log_scale: bool = Field(True, description="take outcome and signals as ln(1 + x): shares in the place of amounts")
+    holdout_share: float = Field(
+        0.25, gt=0.05, lt=0.6, description="share of the periods, the last ones, on which the gain is judged"
+    )
+    minimum_periods: int = Field(100, ge=60, description="fewer periods are too few")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="false discovery rate over signals, and level of intervals")
+
+
+TABLES = (
+    answer_table(
+        "signals",
+        "what each signal says of later outcomes",
+        "signal STRING the signal",
+        "gain DOUBLE share of the squared error on the last periods that it takes away",
+        "gain_low DOUBLE lower end of the 95 % interval",
+        "gain_high DOUBLE upper end",
+        "p_value DOUBLE its lags say nothing",
+        "q_value DOUBLE p after Benjamini-Hochberg over signals",
+        "lead_p DOUBLE placebo: its values after the outcome say nothing",
+        "lag BIGINT the lag whose effect is surest",
+        "status STRING leads | both_ways | nothing",
+        key=("signal", "run_id"),
+    ),
+    answer_table(
+        "lags",
+        "effect by lag of a signal that is higher by its standard deviation",
+        "signal STRING the signal",
+        "lag BIGINT periods before the outcome; below 0: after it, a placebo",
+        "effect DOUBLE change of the outcome: of its logarithm, or in its own unit",
+        "low DOUBLE lower end of the 95 % interval",
+        "high DOUBLE upper end",
+        key=("signal", "lag", "run_id"),
+    ),
+)
+
+_MOMENT = FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("date", "day", "week", "moment"))
+
+OUTCOMES = Frame(
+    "outcomes",
+    Text(en="one row per sale or per period; added up by period", ru="строка на продажу или период; складываются"),
+    (
+        _MOMENT,
+        FrameColumn(
+            "outcome", "double", Text(en="what came: revenue, orders", ru="результат: выручка, заказы"),
+            like=("revenue", "sales", "amount", "orders", "outcome"),
+        ),
+    ),
+)  # fmt: skip
+SIGNALS = Frame(
+    "signals",
+    Text(
+        en="one row per mention, like or the like, or per period and signal; added up by period",
+        ru="строка на упоминание, лайк и т. п. или на период и сигнал; складываются по периодам",
+    ),
+    (
+        _MOMENT,
+        FrameColumn("signal", "string", Text(en="which signal", ru="какой сигнал"), like=("signal", "kind", "topic")),
+        FrameColumn("value", "double", Text(en="how much; 1 for a mention", ru="сколько; 1 для упоминания")),
+    ),
+)
+
+KIND = Kind(
+    name="lead_lag",
+    title=Text(en="Leading signals", ru="Опережающие сигналы"),
+    summary=Text(
+        en="Do signals, such as mentions, say something of later sales that sales alone do not?",
+        ru="Говорят ли сигналы, например упоминания, о будущих продажах то, чего не говорят сами продажи?",
+    ),
+    task=LeadLagTask,
+    stages=(Stage("lead_lag", "otklik.evidence.lead_lag.method:run", (OUTCOMES, SIGNALS), TABLES),),
+    section="otklik.evidence.lead_lag.section:section",
+    example="""\
+# so many periods a signal may come before the outcome
+lags = 7
+""",
+)

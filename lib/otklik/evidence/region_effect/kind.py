@@ -1,0 +1,129 @@
+"""Settings of the kind `region_effect`, the rows it reads and the tables it writes. Knows no Spark."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import answer_table
+from otklik.settings import Text
+from otklik.task import KindTask
+
+
+class RegionEffectTask(KindTask):
+    """A change in some regions from a day on, and regions without it."""
+
+    kind: Literal["region_effect"]
+    design: Literal["did", "synthetic_control", "geo"] = Field(
+        description="did: difference in differences, several regions with the change and several without; "
+        "synthetic_control: one region, or a few taken together, beside the mix of the others that was most like it; "
+        "geo: pairs of regions, one of each with the change"
+    )
+    treated: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1, description="regions with the change")
+    start: date = Field(description="first day of the change; a period that it cuts in two is left out")
+    end: date | None = Field(None, description="first day after the change; default: it goes on")
+    grain: Literal["day", "week", "month"] = Field("week", description="what a period is")
+    pairs: dict[str, str] = Field(
+        default_factory=dict,
+        description="of geo: region with the change → its partner; default: the pairs most alike before the change",
+    )
+    better: Literal["up", "down"] = Field("up", description="whether more of the outcome is better, or less")
+    minimum_periods: int = Field(12, ge=6, description="fewer periods before the change are too few")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="1 − confidence of intervals; level of tests")
+    trend_alpha: float = Field(
+        0.05, gt=0, lt=0.5, description="below this p regions moved apart before the change, and nothing is concluded"
+    )
+
+    def impossible(self) -> list[str]:
+        """Regions that are named twice, pairs of others, an end before the start."""
+        faults = {
+            "treated names a region twice": len(set(self.treated)) < len(self.treated),
+            "pairs is for design = 'geo'": bool(self.pairs) and self.design != "geo",
+            "pairs must name every region of treated, each with a partner of its own that is not treated": bool(
+                self.pairs
+            )
+            and (
+                set(self.pairs) != set(self.treated)
+                or len(set(self.pairs.values())) < len(self.pairs)
+                or bool(set(self.pairs.values()) & set(self.treated))
+            ),
+            "end must be later than start": self.end is not None and self.end <= self.start,
+        }
+        return [fault for fault, holds in faults.items() if holds]
+
+
+TABLES = (
+    answer_table(
+        "effects",
+        "the effect, and the placebo: the same reckoning for a change that never was, before the real one",
+        "estimate STRING effect | placebo | trend: slope of the regions apart before the change",
+        "value DOUBLE share of what a period brought before; of trend: per period",
+        "low DOUBLE lower end of the interval of confidence 1 − alpha; null where there is none",
+        "high DOUBLE upper end",
+        "p_value DOUBLE two-sided: none at all",
+        key=("estimate", "run_id"),
+    ),
+    answer_table(
+        "periods",
+        "each period: regions with the change, what was expected of them, and the difference",
+        "period DATE its first day",
+        "is_after BOOLEAN whether the change was there",
+        "actual DOUBLE mean of the regions with the change; before the change each is 1 on average",
+        "expected DOUBLE by the regions without",
+        "gap DOUBLE actual − expected",
+        "low DOUBLE lower end of its interval, each period by itself",
+        "high DOUBLE upper end",
+        key=("period", "run_id"),
+    ),
+    answer_table(
+        "regions",
+        "what each region was used for",
+        "region STRING the region",
+        "role STRING treated | compared | unused",
+        "weight DOUBLE in what was expected",
+        "partner STRING of geo: the other one of the pair",
+        "before DOUBLE mean of a period before the change, in the outcome's own unit",
+        "after DOUBLE the same since",
+        key=("region", "run_id"),
+    ),
+)
+
+RESULTS = Frame(
+    "results",
+    Text(
+        en="one row per region and moment with an outcome, or one per region and period; outcomes are added up",
+        ru="одна строка на регион и момент с результатом или на регион и период; результаты складываются",
+    ),
+    (
+        FrameColumn(
+            "region", "string", Text(en="the region: a town, a shop", ru="регион: город, магазин"),
+            is_key=True, like=("region", "store", "city", "geo", "shop"),
+        ),
+        FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("date", "week", "bought_at", "moment")),
+        FrameColumn(
+            "outcome", "double", Text(en="what came: revenue, visits", ru="результат: выручка, визиты"),
+            like=("revenue", "sales", "amount", "visits", "outcome"),
+        ),
+    ),
+)  # fmt: skip
+
+KIND = Kind(
+    name="region_effect",
+    title=Text(en="Effect by region", ru="Эффект по регионам"),
+    summary=Text(
+        en="What has a change in some regions done, beside regions without it?",
+        ru="Что дало изменение в части регионов по сравнению с остальными?",
+    ),
+    task=RegionEffectTask,
+    stages=(Stage("region_effect", "otklik.evidence.region_effect.method:run", (RESULTS,), TABLES),),
+    section="otklik.evidence.region_effect.section:section",
+    example="""\
+# did: several regions with and without; synthetic_control: one region; geo: pairs of regions
+design = "did"
+treated = ["north"]
+start = 2026-03-02
+""",
+)

@@ -1,0 +1,160 @@
+"""Gradient boosting by xgboost, in the shape of an MLlib stage: learnt in one task, applied wherever the rows are.
+
+xgboost.spark needs RDDs in barrier mode and a SparkContext, and its trees depend on the number of workers. Here one
+task gets the numbers of the rows in the order of their hash: the same rows give the same trees in any layout, on Spark
+Connect too (docs/decisions/015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from pyspark.ml import Estimator, Model
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
+
+from otklik.errors import ConfigurationError
+
+Floats = npt.NDArray[np.float64]
+
+#: Of more rows so many are learnt from, drawn by their hash: numbers of one task, four bytes each.
+MOST_ROWS = 1_000_000
+#: One unit in so many is not learnt from: it says when to stop.
+_HELD_OUT = 10
+#: Rounds without a smaller log loss of the units held out, after which no more follow.
+_PATIENCE = 30
+
+
+def library() -> Any:
+    """The package xgboost.
+
+    Raises:
+        ConfigurationError: if it is not installed.
+    """
+    try:
+        import xgboost  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise ConfigurationError(
+            "the model xgboost is of the package xgboost, which is not installed",
+            where="models.xgboost",
+            hint="pip install 'otklik[boost]', or leave it out",
+        ) from None
+    return xgboost
+
+
+class Boosting(Estimator["Boosted"]):
+    """Gradient-boosted trees for log-odds (Chen & Guestrin 2016), histogram method, with early stopping.
+
+    A tenth of the units of the rows that it is fitted on is held out: rounds end when their log loss does not fall any
+    more. Rows need row_hash, unit, label and the vector of features.
+    """
+
+    def __init__(self, setting: Mapping[str, Any], seed: int, features: str) -> None:
+        """Of one setting: trees, max_depth, learning_rate."""
+        super().__init__()
+        self.setting, self.seed, self.features = dict(setting), seed, features
+
+    def _fit(self, dataset: DataFrame) -> Boosted:
+        count = dataset.count()
+        share = F.pmod("row_hash", F.lit(1_000_000)) < int(min(1.0, MOST_ROWS / max(count, 1)) * 1_000_000)
+        rows = dataset.where(share).select(
+            "row_hash",
+            F.col("label").cast("double").alias("label"),
+            (F.pmod(F.xxhash64("unit", F.lit("early stopping")), F.lit(_HELD_OUT)) == 0).alias("is_held_out"),
+            vector_to_array(F.col(self.features), "float32").alias("numbers"),
+        )
+        setting, seed = self.setting, self.seed
+
+        def learnt(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            yield pa.RecordBatch.from_pydict({"booster": [_learn([*batches], setting, seed)]})
+
+        found = rows.coalesce(1).mapInArrow(learnt, "booster BINARY").collect()
+        return Boosted(bytes(found[0][0]), self.features)
+
+
+class Boosted(Model):
+    """Fitted trees, as xgboost writes them down; `prediction` is the log-odds."""
+
+    def __init__(self, booster: bytes, features: str) -> None:
+        """Of a booster's bytes and the vector column that it reads."""
+        super().__init__()
+        self.booster, self.features = booster, features
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        booster = self.booster
+
+        def log_odds(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+            read = read_booster(booster)
+            for batch in batches:
+                numbers = np.vstack(list(batch)) if len(batch) else np.empty((0, read.num_features()))
+                yield pd.Series(margins(read, numbers))
+
+        said = pandas_udf(log_odds, "double")  # type: ignore[call-overload]
+        return dataset.withColumn("prediction", said(vector_to_array(F.col(self.features), "float32")))
+
+
+def read_booster(booster: bytes) -> Any:
+    """The booster of these bytes.
+
+    Raises:
+        ConfigurationError: if xgboost is not installed.
+        ValueError: if they are none.
+    """
+    read = library().Booster({"nthread": 1})
+    read.load_model(bytearray(booster))
+    return read
+
+
+def margins(booster: Any, numbers: npt.NDArray[Any]) -> Floats:
+    """Log-odds, (rows, slots) → (rows,)."""
+    return np.asarray(booster.predict(_matrix(numbers), output_margin=True), np.float64)
+
+
+def shares(booster: Any, numbers: npt.NDArray[Any]) -> Floats:
+    """Exact Shapley values of the trees (Lundberg et al. 2020, TreeSHAP), (rows, slots) → (rows, slots + 1).
+
+    The last column is the mean log-odds of the training rows; a row's values sum to its log-odds.
+    """
+    return np.asarray(booster.predict(_matrix(numbers), pred_contribs=True), np.float64)
+
+
+def _matrix(numbers: npt.NDArray[Any], label: npt.NDArray[Any] | None = None) -> Any:
+    return library().DMatrix(np.asarray(numbers, np.float32), label=label, nthread=1)
+
+
+def _learn(batches: list[pa.RecordBatch], setting: Mapping[str, Any], seed: int) -> bytes:
+    xgboost = library()
+    rows = pa.Table.from_batches(batches)
+    order = np.argsort(rows["row_hash"].to_numpy(), kind="stable")
+    numbers = rows["numbers"].combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1)[order]
+    label, is_held_out = (rows[name].to_numpy()[order] for name in ("label", "is_held_out"))
+    # One unit, or two: then there is nothing to hold out, and all rounds are made.
+    stops = 0 < is_held_out.sum() < len(label)
+    learns_from = ~is_held_out if stops else np.full(len(label), True)
+    booster = xgboost.train(
+        {
+            "objective": "binary:logistic",
+            "eval_metric": "logloss",
+            "tree_method": "hist",
+            "max_depth": setting["max_depth"],
+            "learning_rate": setting["learning_rate"],
+            "seed": seed,
+            # The sums of several threads differ in their last bits.
+            "nthread": 1,
+        },
+        _matrix(numbers[learns_from], label[learns_from]),
+        num_boost_round=setting["trees"],
+        evals=[(_matrix(numbers[is_held_out], label[is_held_out]), "held_out")] if stops else [],
+        early_stopping_rounds=_PATIENCE if stops else None,
+        verbose_eval=False,
+    )
+    if stops:
+        booster = booster[: booster.best_iteration + 1]
+    return bytes(booster.save_raw("ubj"))

@@ -36,6 +36,8 @@ setup(
         "tzdata>=2025.1",
         "psutil>=6.1,<8",
         "packaging>=24",
+        # Tells code pages apart; under the MIT licence, as is what it needs.
+        "charset-normalizer>=3.4,<4",
     ],
     extras_require={
         # Not asked for by the wheel itself: Databricks brings its own Spark and Delta, and pip would lay these over it.

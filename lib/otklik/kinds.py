@@ -29,6 +29,7 @@ KINDS = {
     "attribution": "otklik.evidence.attribution.kind:KIND",
     "effect": "otklik.evidence.effect.kind:KIND",
     "media_mix": "otklik.evidence.media_mix.kind:KIND",
+    "follow_up": "otklik.evidence.follow_up.kind:KIND",
     "region_effect": "otklik.evidence.region_effect.kind:KIND",
     "lead_lag": "otklik.evidence.lead_lag.kind:KIND",
     "demand": "otklik.forecasts.demand.kind:KIND",

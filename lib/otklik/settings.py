@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from otklik.errors import ConfigurationError
 
@@ -69,6 +69,9 @@ class Text(Strict):
     def __getitem__(self, language: str) -> str:
         return self.ru if language == "ru" else self.en
 
+
+#: The same, written once in a TOML file where it is one text in both languages.
+SharedText = Annotated[Text, BeforeValidator(lambda text: {"en": text, "ru": text} if isinstance(text, str) else text)]
 
 Settings = TypeVar("Settings", bound=Strict)
 

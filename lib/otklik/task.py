@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from otklik.errors import ConfigurationError
-from otklik.settings import NAME_PATTERN, Strict, Text
+from otklik.settings import NAME_PATTERN, SharedText, Strict, Text
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
 TableName = Annotated[str, Field(pattern=r"^(silver|gold)\.[a-z][a-z0-9_]*$")]
@@ -92,7 +92,7 @@ class Decision(Strict):
 
     cost: float = Field(gt=0, description="of one contact")
     value: float = Field(gt=0, description="of one response, in the same currency")
-    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
     budget: float | None = Field(None, gt=0, description="what all contacts together may cost")
     control_share: float = Field(0.1, ge=0, lt=1, description="share of the list that is held back")
     campaign: Name = Field("campaign", description="another name holds back other customers")
@@ -101,11 +101,6 @@ class Decision(Strict):
     def threshold(self) -> float:
         """The probability above which a contact pays."""
         return self.cost / self.value
-
-    @field_validator("currency", mode="before")
-    @classmethod
-    def _in_both_languages(cls, currency: object) -> object:
-        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
 
 
 class Splits(Strict):
@@ -270,6 +265,9 @@ class Report(Strict):
         default_factory=dict, description="cut points of numbers on the page"
     )
     remarks: list[Text] = Field(default_factory=list, description="sentences for the page")
+    rows_to_speak: int = Field(
+        50, ge=1, description="a level of fewer labelled rows is shown, but no sentence names its rate or odds ratio"
+    )
 
 
 class BaseTask(Strict):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from tests.pages import ResultReader
 
 from otklik.evidence.experiment.moments import Moments
-from otklik.kind import Finding, Measure, StageResult, Verdict
+from otklik.kind import StageResult
 from otklik.page.formats import LANGUAGES
 from otklik.page.rendering import Page, render
 from otklik.page.words import Voice
@@ -43,26 +42,6 @@ def moments(**columns: np.ndarray) -> Moments:
     values = np.column_stack([np.asarray(column, dtype=float) for column in columns.values()])
     centre = np.zeros(values.shape[1])
     return Moments(tuple(columns), centre, len(values), values.sum(axis=0), values.T @ values)
-
-
-class ResultReader:
-    """What a page is made from, straight from what a method has found."""
-
-    as_of = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __init__(self, result: StageResult) -> None:
-        assert result.verdict is not None
-        self._tables, self._measures = result.tables, result.measures
-        self.verdict: Verdict = result.verdict
-        self.findings: list[Finding] = list(result.findings)
-        self.measures = pd.DataFrame([asdict(measure) for measure in result.measures])
-
-    def table(self, what: str) -> DataFrame:
-        return self._tables[what]
-
-    def measure(self, name: str, subject: str = "", split: str = "all") -> Measure | None:
-        wanted = (name, subject, split)
-        return next((one for one in self._measures if (one.measure, one.subject, one.split) == wanted), None)
 
 
 def pages_of(

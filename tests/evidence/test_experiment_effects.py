@@ -17,6 +17,7 @@ from tests.evidence.conftest import moments
 from otklik.evidence.arms import sample_ratio_p
 from otklik.evidence.experiment import effects
 from otklik.evidence.experiment.effects import Sides
+from otklik.inference import q_values
 
 ALPHA = 0.05
 
@@ -117,9 +118,9 @@ def test_lift_has_the_error_of_a_ratio_of_means() -> None:
 def test_several_metrics_are_adjusted_together_and_no_test_is_none() -> None:
     p = [0.01, 0.04, 0.03, 0.6]
 
-    assert effects.q_values(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
-    assert effects.q_values([0.01, math.nan])[0] == 0.01
-    assert math.isnan(effects.q_values([0.01, math.nan])[1])
+    assert q_values(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
+    assert q_values([0.01, math.nan])[0] == 0.01
+    assert math.isnan(q_values([0.01, math.nan])[1])
 
 
 def test_the_plan_is_that_of_the_z_test() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from otklik.forecasts.trend.slopes import burst_p, q_values, shrunken, slope_of
+from otklik.forecasts.trend.slopes import burst_p, shrunken, slope_of
+from otklik.inference import q_values
 
 DRAW = np.random.default_rng(6)
 

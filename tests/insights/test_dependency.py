@@ -15,10 +15,11 @@ from tests.bench import stage_context
 from tests.pages import page_of
 
 from otklik.errors import ConfigurationError, RefusedError
+from otklik.inference import q_values
 from otklik.insights.dependency import association as tests
 from otklik.insights.dependency.coding import Coding, level_coding, number_coding
 from otklik.insights.dependency.kind import KIND, DependencyTask
-from otklik.insights.dependency.method import adjusted, run
+from otklik.insights.dependency.method import run
 from otklik.insights.dependency.profiles import profile_rows
 from otklik.kind import StageResult
 
@@ -156,7 +157,7 @@ def test_a_permuted_copy_stays_under_its_false_discovery_rate(source: str, reque
             np.bincount(codes * width + permuted, minlength=(max(codes) + 1) * width).reshape(-1, width)
             for codes in properties
         ]
-        with_findings += min(adjusted([tests.chi_square_test(table) for table in tables])) <= 0.05
+        with_findings += min(q_values([tests.chi_square_test(table) for table in tables])) <= 0.05
     assert with_findings <= 7
 
 

@@ -173,6 +173,7 @@ def _small_facts(task: dict[str, Any]) -> ReportFacts:
             "sequence": 1,
         },
         challenger=None,
+        effect=None,
         balances=pd.DataFrame(
             [("contacts", "contacts.csv", 1010, 1007, 1007, 0, 2, 1, "loaded", {"odd": 3})],
             columns=["source", "file", "rows", "accepted", "inserted", "updated", "rejected", "duplicates", "status",

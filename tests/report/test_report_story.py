@@ -34,6 +34,16 @@ def test_a_gain_says_how_good_which_day_and_what_it_brings(make_facts: MakeFacts
     assert "response, not effect" in what
 
 
+def test_where_a_control_group_has_been_measured_the_effect_is_told(make_facts: MakeFacts) -> None:
+    facts = make_facts(effect={"campaign": "spring", "value": 0.021, "low": 0.011, "high": 0.031, "promised": 0.12})
+    answer = told(facts)
+    assert "not effect" not in answer.sentences[2]
+    assert "measured to cause 2.1% (95% 1.1%–3.1%, campaign “spring”)" in answer.sentences[2]
+    assert any("promised a response of 12.0%" in warning for warning in answer.warnings)
+    assert not any("not effect" in warning for warning in answer.warnings)
+    assert "spring" in " ".join(told(facts, "ru").sentences)
+
+
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [

@@ -25,6 +25,5 @@ def tables_of(
     made = {}
     for table in tables:
         what = table.name.rpartition("_")[2]
-        ddl = ", ".join(f"`{column.name}` {column.type}" for column in table.columns if column.name != "run_id")
-        made[what] = frame_of(context.spark, rows.get(what, ()), ddl)
+        made[what] = frame_of(context.spark, rows.get(what, ()), table.own_ddl)
     return made

@@ -7,6 +7,7 @@ hashes leave them out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 
@@ -49,6 +50,16 @@ class Table:
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
 
     @property
+    def own_names(self) -> list[str]:
+        """The columns that the method of a kind fills: all but the run."""
+        return [column.name for column in self.columns if column != RUN_ID]
+
+    @property
+    def own_ddl(self) -> str:
+        """Their names and types, as Spark reads a schema."""
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns if column != RUN_ID)
+
+    @property
     def counted(self) -> tuple[str, ...]:
         """The columns named as those of which Delta keeps the least and the greatest value in each file."""
         names = self.properties.get("delta.dataSkippingStatsColumns", "").split(",")
@@ -70,9 +81,28 @@ class Table:
 RUN_ID = Column("run_id", "STRING", "the run")
 
 
-def _columns(*rows: str) -> tuple[Column, ...]:
+def columns(*rows: str | Column) -> tuple[Column, ...]:
     """Columns from lines `name TYPE meaning`; a type has no blanks."""
-    return tuple(Column(*[*row.split(maxsplit=2), ""][:3]) for row in rows)
+    return tuple(row if isinstance(row, Column) else Column(*[*row.split(maxsplit=2), ""][:3]) for row in rows)
+
+
+def answer_table(
+    what: str,
+    meaning: str,
+    *rows: str | Column,
+    key: tuple[str, ...] = (),
+    constraints: Mapping[str, str] | None = None,
+) -> Table:
+    """A table that a stage of a kind writes: gold.<task>_what, with the run as its last column.
+
+    Args:
+        what: the last part of its name.
+        meaning: what one row is.
+        rows: its columns as lines `name TYPE meaning`, without the run.
+        key: the columns that make a row unique.
+        constraints: SQL predicates by name.
+    """
+    return Table(f"gold.<task>_{what}", meaning, (*columns(*rows), RUN_ID), key, constraints=dict(constraints or {}))
 
 
 def rebuild_hint(table: str) -> str:
@@ -81,7 +111,7 @@ def rebuild_hint(table: str) -> str:
     return f"rebuild it with `otklik reingest {name}`" if layer == "silver" else "ingest into a fresh lake"
 
 
-_ARRIVAL = _columns(
+_ARRIVAL = columns(
     "_file STRING name of the file the row came from",
     "_record_no BIGINT number of the record in that file, from 1, header not counted",
     "_batch STRING the ingest of one file content",
@@ -102,7 +132,7 @@ _ONE_TRANSACTION_PER_BATCH = {"delta.setTransactionRetentionDuration": "interval
 BRONZE = Table(
     "bronze.<source>",
     "every record as received, and where it came from",
-    _columns(
+    columns(
         "record STRING the record as text",
         "file STRING name of the file",
         "record_no BIGINT number of the record in the file, from 1, header not counted",
@@ -116,7 +146,7 @@ BRONZE = Table(
 REJECTED = Table(
     "bronze.rejected",
     "every record that broke its contract, with all reasons",
-    _columns(
+    columns(
         "source STRING the contract",
         "file STRING name of the file",
         "record_no BIGINT number of the record in the file",
@@ -139,7 +169,7 @@ SILVER = Table(
 FILES = Table(
     "ops.files",
     "the ledger of files: one row per source and content, with its exact balance",
-    _columns(
+    columns(
         "source STRING the contract",
         "file STRING name of the file",
         "bytes BIGINT size as received",
@@ -172,7 +202,7 @@ FILES = Table(
 RUNS = Table(
     "ops.runs",
     "the ledger of steps: one row per start of a step",
-    _columns(
+    columns(
         "run_id STRING hash of task, as-of, settings, marks of the inputs, input versions and code",
         "job STRING the step",
         "task STRING the task or source",
@@ -194,14 +224,14 @@ RUNS = Table(
 FEATURES = Table(
     "gold.<task>_features",
     "one row per entity and decision moment; the task's features as named columns",
-    _columns(
+    columns(
         "_run_id STRING the run that built it",
     ),
     key=("key", "as_of"),
 )
 
 #: The fixed columns that stand before a task's features.
-FEATURE_KEYS = _columns(
+FEATURE_KEYS = columns(
     "key STRING the entity",
     "as_of TIMESTAMP the decision moment: nothing later counts",
     "unit STRING what the bootstrap draws: the customer",
@@ -213,7 +243,7 @@ FEATURE_KEYS = _columns(
 PREDICTIONS = Table(
     "gold.<task>_predictions",
     "what each model said of each labelled row that it had not seen; the scoreboard and the curves come from here",
-    _columns(
+    columns(
         "key STRING the entity",
         "as_of TIMESTAMP the decision moment",
         "unit STRING what the bootstrap draws",
@@ -237,7 +267,7 @@ PREDICTIONS = Table(
 SCOREBOARD = Table(
     "gold.scoreboard",
     "every model × leaks × split × calibration, beside the majority answer",
-    _columns(
+    columns(
         "task STRING the task",
         "run_id STRING the run",
         "model STRING majority, logistic_regression, decision_tree, random_forest, naive_bayes, linear_svc, xgboost or "
@@ -277,7 +307,7 @@ SCOREBOARD = Table(
 MODEL_RUNS = Table(
     "gold.model_runs",
     "trained champions and their challengers; the serving one of a task is its latest row with serves = true",
-    _columns(
+    columns(
         "task STRING the task",
         "run_id STRING the run that trained it",
         "model STRING the model",
@@ -298,7 +328,7 @@ MODEL_RUNS = Table(
 EXPLANATIONS = Table(
     "gold.explanations",
     "why the models say what they say, with names",
-    _columns(
+    columns(
         "task STRING the task",
         "run_id STRING the run",
         "model STRING the model",
@@ -318,7 +348,7 @@ EXPLANATIONS = Table(
 FINDINGS = Table(
     "gold.findings",
     "what was noticed about features and data: redundant, rare, leaking, drifting",
-    _columns(
+    columns(
         "task STRING the task",
         "run_id STRING the run",
         "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | drift "
@@ -334,7 +364,7 @@ FINDINGS = Table(
 SCORES = Table(
     "gold.<task>_scores",
     "the champion's probability for each row, and why",
-    _columns(
+    columns(
         "key STRING the entity",
         "as_of TIMESTAMP the decision moment",
         "probability DOUBLE calibrated probability of yes",
@@ -354,7 +384,7 @@ SCORES = Table(
 ACTIONS = Table(
     "gold.<task>_actions",
     "whom to contact, best first, and who is held back as control",
-    _columns(
+    columns(
         "key STRING the entity",
         "as_of TIMESTAMP the decision moment",
         "rank BIGINT 1 = first",
@@ -370,7 +400,7 @@ ACTIONS = Table(
 ACTION_VALUE = Table(
     "gold.action_value",
     "what the list is worth beside contacting all, none, or just those who say yes",
-    _columns(
+    columns(
         "task STRING the task",
         "run_id STRING the run",
         "policy STRING list | all | none | oracle",
@@ -387,7 +417,7 @@ ACTION_VALUE = Table(
 MEASURES = Table(
     "gold.measures",
     "every claim of every task, beside what a naive rule reaches on the same rows",
-    _columns(
+    columns(
         "task STRING the task",
         "run_id STRING the run",
         "subject STRING a segment, rule, arm or series; empty = the whole answer",
@@ -405,7 +435,7 @@ MEASURES = Table(
 VERDICTS = Table(
     "gold.verdicts",
     "what the answer to each task came to",
-    _columns(
+    columns(
         "task STRING the task",
         "run_id STRING the run",
         "kind STRING the kind of question",
@@ -424,7 +454,7 @@ VERDICTS = Table(
 ASSIGNMENTS = Table(
     "gold.assignments",
     "who is in which arm of which experiment; rows are added and never changed",
-    _columns(
+    columns(
         "experiment STRING the task",
         "unit STRING who was drawn: a customer",
         "arm STRING the arm",
@@ -439,7 +469,7 @@ ASSIGNMENTS = Table(
 LISTS = Table(
     "gold.lists",
     "every campaign's list as it was made last: what was promised, kept until its follow-up and after",
-    _columns(
+    columns(
         "task STRING the task that made it",
         "campaign STRING the campaign, as the task names it",
         "unit STRING the entity",

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from pyspark.ml import Estimator, Model, Pipeline, PipelineModel
+from pyspark.ml import Estimator, Model, Pipeline
 from pyspark.ml.classification import (
     LinearSVC,
     LogisticRegression,
@@ -101,14 +101,14 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
     )
 
 
-class _Perceptron(Estimator[PipelineModel]):
+class _Perceptron(Estimator[Model]):
     """MLlib's network with one hidden layer (sigmoid, softmax, L-BFGS) on standardised numbers."""
 
     def __init__(self, setting: Setting, seed: int, features: str) -> None:
         super().__init__()
         self.setting, self.seed, self.features = setting, seed, features
 
-    def _fit(self, dataset: DataFrame) -> PipelineModel:
+    def _fit(self, dataset: DataFrame) -> Model:
         inputs = dataset.schema[self.features].metadata["ml_attr"]["num_attrs"]
         scaler = StandardScaler(inputCol=self.features, outputCol="_standardised", withMean=True)
         network = MultilayerPerceptronClassifier(

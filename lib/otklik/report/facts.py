@@ -54,6 +54,8 @@ class ReportFacts:
         action_value: this run's rows of gold.action_value.
         champion: the row of gold.model_runs of the model that gave the scores, or None where it is not there any more.
         challenger: the row of this run's own model where another one gave the scores, or None.
+        effect: what a follow-up measured against the control group of this task's last campaign: campaign, value, low,
+            high, promised; None where there is none.
         balances: the rows of ops.files of the task's sources, as they were for the versions that the run read.
     """
 
@@ -79,6 +81,7 @@ class ReportFacts:
     action_value: pd.DataFrame
     champion: Mapping[str, Any] | None
     challenger: Mapping[str, Any] | None
+    effect: Mapping[str, Any] | None
     balances: pd.DataFrame
 
     @property

@@ -276,13 +276,31 @@ def _sentence_on_list(
         "moved": words("answer.moved") if told is not None and board.is_miscalibrated(told) else "",
         "on": _rows_told(facts, board, voice),
         "random": "",
+        "effect": words("answer.effect_unknown"),
     }
+    measured = _effect_values(facts, voice)
+    if measured is not None:
+        values["effect"] = words("answer.effect_known", **measured)
     if "random" in policies:
         values["random"] = words("answer.random", random=money(profit_of(policies["random"])))
     verdict = _verdict_on_list(policies, decision)
     if verdict == "gain":
         return words("answer.list" if is_number(listed["out_of_fold_profit"]) else "answer.list_expected", **values)
     return words(f"answer.list_{verdict}", **values)
+
+
+def _effect_values(facts: ReportFacts, voice: Voice) -> dict[str, str] | None:
+    """What the control group of the last campaign that was followed up says of the contacts; None without one."""
+    last = facts.effect
+    if last is None:
+        return None
+    low, high = (_number(last[name]) for name in ("low", "high"))
+    return {
+        "campaign": str(last["campaign"]),
+        "effect": voice.formats.percent(_number(last["value"])),
+        "interval": voice.formats.interval(low, high, voice.formats.percent) or NOTHING,
+        "promised": voice.formats.percent(_number(last["promised"])),
+    }
 
 
 def _rows_told(facts: ReportFacts, board: Board, voice: Voice) -> str:
@@ -351,7 +369,10 @@ def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) 
         arms = dict(zip(facts.action_arms["arm"], facts.action_arms["rows"], strict=True))
         held = int(arms.get("control", 0))
         control = words("warn.control", rows=formats.integer(held)) if held else ""
-        warnings.append(words("warn.response", control=control))
+        measured = _effect_values(facts, voice)
+        warnings.append(
+            words("warn.response", control=control) if measured is None else words("warn.effect", **measured)
+        )
     leaking = _known_after(facts, voice)
     if leaking:
         warnings.append(words("warn.leaks", features=leaking))

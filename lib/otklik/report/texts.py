@@ -96,17 +96,15 @@ _OWN = page_words.texts(
     ),
     answer__list=(
         "Contacting the {customers} customers of the list would have brought {profit} {on} (95% {interval}), "
-        "against {all} for contacting all {everybody}{random}{moved}; this is response, not effect, until a "
-        "control group has been measured.",
+        "against {all} for contacting all {everybody}{random}{moved}; {effect}.",
         "Обращение к клиентам из списка (их {customers}) {on} принесло бы {profit} (95\u00a0%: {interval}) "
-        "против {all} при обращении ко всем ({everybody}){random}{moved}; это отклик, а не эффект, пока не измерена "
-        "контрольная группа.",
+        "против {all} при обращении ко всем ({everybody}){random}{moved}; {effect}.",
     ),
     answer__list_expected=(
         "The list holds {customers} of {everybody} customers and is expected to bring {profit} against {all} for "
-        "contacting all{moved}; this is response, not effect, until a control group has been measured.",
+        "contacting all{moved}; {effect}.",
         "В списке {customers} из {everybody} клиентов; ожидаемая прибыль — {profit} против {all} при обращении ко "
-        "всем{moved}; это отклик, а не эффект, пока не измерена контрольная группа.",
+        "всем{moved}; {effect}.",
     ),
     answer__list_unsure=(
         "It is not proven that a list pays: contacting its {customers} customers brings {profit} {on}, "
@@ -122,9 +120,18 @@ _OWN = page_words.texts(
     ),
     answer__list_everybody=(
         "Choosing does not pay at this cost and value: contacting all {everybody} brings {all}, the list of "
-        "{customers} brings {profit} {on}; this is response, not effect, until a control group has been measured.",
+        "{customers} brings {profit} {on}; {effect}.",
         "При такой цене и ценности отбор не окупается: обращение ко всем ({everybody}) приносит {all}, список из "
-        "{customers} — {profit} {on}; это отклик, а не эффект, пока не измерена контрольная группа.",
+        "{customers} — {profit} {on}; {effect}.",
+    ),
+    answer__effect_unknown=(
+        "this is response, not effect, until a control group has been measured",
+        "это отклик, а не эффект, пока не измерена контрольная группа",
+    ),
+    answer__effect_known=(
+        "the list promises responses; its contacts were measured to cause {effect} (95% {interval}, campaign "
+        "“{campaign}”)",
+        "список обещает отклики; измеренный эффект обращений — {effect} (95 %: {interval}, кампания «{campaign}»)",
     ),
     answer__list_empty=(
         "The list is empty: no customer's expected value covers the cost of a contact.",
@@ -168,6 +175,12 @@ _OWN = page_words.texts(
         "control group tells the two apart{control}.",
         "Отклик, а не эффект. Отчёт показывает, кто откликается, а не кто откликается благодаря обращению. "
         "Различить это может только контрольная группа{control}.",
+    ),
+    warn__effect=(
+        "Response and effect. The scores say who responds; because of the contact it was {effect} (95% {interval}), "
+        "against the control group of the campaign “{campaign}”, where the list promised a response of {promised}.",
+        "Отклик и эффект. Оценки говорят, кто откликается; благодаря обращению откликнулось {effect} (95 %: "
+        "{interval}) против контрольной группы кампании «{campaign}», где список обещал отклик {promised}.",
     ),
     warn__response_only=(
         "Response, not effect. The report shows where the answer is “yes”, not what would change it.",
@@ -225,7 +238,6 @@ _OWN = page_words.texts(
         "{shown} of {n} attributes are drawn: those that separate the answers best. The table holds all.",
         "Нарисовано {shown} из {n} признаков: те, что лучше разделяют ответы. В таблице — все.",
     ),
-    who__attribute=("Attribute", "Признак"),
     who__level=("Level", "Значение"),
     who__rows=("Rows", "Строк"),
     who__positives=("Responses", "Откликов"),
@@ -547,6 +559,10 @@ _OWN = page_words.texts(
         "{label} changes the odds of a “yes” most: times {value}.",
         "{label}: сильнее всего меняет шансы «да» — в {value} раза.",
     ),
+    why__odds_rare=(
+        "No ratio here compares two levels of {n} rows or more each.",
+        "Ни одно отношение здесь не сравнивает два уровня хотя бы по {n} строк.",
+    ),
     why__odds_note=(
         "Everything else equal, by how much the odds of a “yes” are multiplied: per declared unit of a number, or "
         "against the named level; “× e” is a number whose size, plus one, grows 2.7 times. Shrunken: regularisation "
@@ -588,6 +604,10 @@ _OWN = page_words.texts(
     why__dependence_takeaway=(
         "Highest at {highest}: {high}; lowest at {lowest}: {low}.",
         "Больше всего при {highest}: {high}; меньше всего при {lowest}: {low}.",
+    ),
+    why__dependence_flat=(
+        "The probability hardly depends on it: {rate} at every point.",
+        "Вероятность от него почти не зависит: всюду {rate}.",
     ),
     why__dependence_note=(
         "The mean probability, before calibration, if everybody had this value and all else stayed as it is.",

@@ -18,6 +18,7 @@ from otklik.session import frame_of
 from otklik.sources import contract as contracts
 from otklik.sources.characters import is_misread, is_misread_json
 from otklik.sources.contract import Contract, Format
+from otklik.sources.layout import as_delimited
 from otklik.sources.reader import field_count, quote_count, quoted_text
 from otklik.sources.values import has_two_digit_years, names_zone
 
@@ -100,8 +101,8 @@ def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | Col
         _record (null for a good row: bronze has it), _record_no, _file_no, the contract's columns, _reasons (array of
         reason, column, rule; empty for a good row), _broken ARRAY<STRING>, the names of broken rules of severity warn
         and fail and of ODDITIES, and _holds_records BOOLEAN (see `Balance.warnings`). `_reasons` never holds a value:
-        - too_few_fields, too_many_fields, unclosed_quote, broken_json, repeated_header: the record falls apart, or is
-          none, and nothing else is said;
+        - too_few_fields, too_many_fields, unclosed_quote, broken_json, broken_xml, repeated_header: the record falls
+          apart, or is none, and nothing else is said;
         - invalid_bytes, nul_byte, field_too_long, two_names (JSON: a column's value stands under two of its names);
         - required, type, allowed, range: with the column and what was asked of it;
         - rounded: an identifier that a spreadsheet has rounded;
@@ -165,7 +166,7 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
     else:
         order = [F.col(contract.key.newest_by).desc_nulls_last(), position.desc()]
     if contract.key.position_within is not None:
-        checked = _with_position(checked, contract.key.position_within, is_rejected)
+        checked = _with_position(checked, [*contract.key_columns, *contract.key.position_within], is_rejected)
     marked = _with_repeated(checked, "_is_duplicate", contract.whole_key, is_rejected, order, shared="_is_shared")
     if contract.lookalikes is None:
         return marked.withColumn("_is_lookalike", F.lit(False))
@@ -363,14 +364,17 @@ def _has_quotes(format_: Format) -> bool:
 
 
 def _structural_reason(format_: Format) -> str:
+    if format_.kind == "xml":
+        return _reason("broken_xml", rule=_literal(f"an element {format_.rows}"))
     if not format_.is_delimited:
-        return _reason("broken_json", rule=_literal("one JSON object per line"))
+        is_line = format_.kind == "json_lines" and format_.rows is None
+        return _reason("broken_json", rule=_literal("one JSON object per line" if is_line else "a JSON object"))
     header = _reason("repeated_header", rule=_literal("the header stands here once more"))
     return f"CASE WHEN _is_header THEN {header} ELSE {_falls_apart(format_)} END"
 
 
 def _falls_apart(format_: Format) -> str:
-    fields = field_count(format_)
+    fields = field_count(format_, as_delimited(format_, "_record"))
     found = f"format_string('%d fields, %d expected', {fields}, _expected_fields)"
     few, many = _reason("too_few_fields", rule=found), _reason("too_many_fields", rule=found)
     by_count = f"CASE WHEN {fields} < _expected_fields THEN {few} ELSE {many} END"
@@ -468,7 +472,7 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
             for name in by_type[type_]
         ]
     if not format_.utf8_as_latin1:
-        found["misread_texts"] = [is_misread(record) if format_.kind != "json_lines" else is_misread_json(record)]
+        found["misread_texts"] = [is_misread_json(record) if format_.is_nested else is_misread(record)]
     texts = [F.col(name) for name in by_type["string"]]
     others = [F.col(name) for name in by_type["string"] if name not in contract.identifiers]
     has_power = F.contains(record, F.lit("E+")) | F.contains(record, F.lit("e+"))
@@ -517,9 +521,10 @@ def _holds_records(format_: Format) -> Column:
     )
 
 
-def _with_position(rows: DataFrame, within: list[str], is_out: Column) -> DataFrame:
+def _with_position(rows: DataFrame, equal_in: list[str], is_out: Column) -> DataFrame:
     """Add position_within BIGINT: which of the rows of its file that are equal in these columns a row is, from 1."""
-    same = Window.partitionBy(is_out, "_file_no", *(F.col(column) for column in within)).orderBy("_record_no")
+    columns = (F.col(column) for column in dict.fromkeys(equal_in))
+    same = Window.partitionBy(is_out, "_file_no", *columns).orderBy("_record_no")
     return rows.withColumn(contracts.POSITION, F.row_number().over(same).cast("bigint"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import zlib
@@ -10,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+from xml.parsers import expat
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -22,6 +24,8 @@ from otklik.sources.reader import clear_faults, literal_path
 from otklik.sources.signatures import HEAD_BYTES, other_kind
 
 _CHUNK = 1 << 20
+#: Bytes of a JSON document that is read as a whole, in one task.
+MOST_OF_A_DOCUMENT = 1 << 30
 _GZIP = b"\x1f\x8b"
 
 
@@ -128,8 +132,16 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
             hint="fetch the file again, or correct --sha256 or sha256 in the contract",
         )
     _check_kind(facts, contract.format.kind)
+    if contract.format.kind == "json" and facts.size > MOST_OF_A_DOCUMENT:
+        raise InputError(
+            f"is larger than {MOST_OF_A_DOCUMENT >> 20} MB, and a JSON document is read as one value",
+            where=facts.name,
+            hint="write one object per line (jq -c '.[]' does), and set format.kind = 'json_lines'",
+        )
     if facts.path.startswith("file://") and facts.name.endswith(".gz"):
         _check_gzip(Path(facts.path.removeprefix("file://")), facts.name, contract.format.kind)
+    if facts.path.startswith("file://") and contract.format.kind == "xml":
+        _check_xml(Path(facts.path.removeprefix("file://")), facts.name, contract.format.encoding)
 
 
 def _expand_uri(spark: SparkSession, path: str) -> list[str]:
@@ -183,7 +195,8 @@ def _check_kind(facts: FileFacts, kind: str) -> None:
 
 def _refuse_other_kind(head: bytes, kind: str, name: str) -> None:
     what = other_kind(head)
-    if what is not None:
+    is_xml = kind == "xml" and what is not None and what.startswith("an XML file")
+    if what is not None and not is_xml:
         raise InputError(f"is {what}, not {kind}", where=name, hint=f"export it as {kind}, or correct format.kind")
 
 
@@ -200,6 +213,28 @@ def _check_gzip(path: Path, name: str, kind: str) -> None:
         raise InputError("the gzip is cut short or damaged", where=name, hint="fetch the file again") from None
     if size == 0:
         raise InputError("is empty inside", where=name, hint="fetch the file again")
+
+
+def _check_xml(path: Path, name: str, encoding: str) -> None:
+    """Read once to see that all elements are closed: Spark passes over a last one that is not."""
+    declared: list[str] = []
+    parser = expat.ParserCreate()
+    parser.XmlDeclHandler = lambda _, encoding, __: declared.append(encoding or "utf-8")
+    try:
+        with gzip.open(path) if name.endswith(".gz") else path.open("rb") as content:
+            parser.ParseFile(content)
+    except expat.ExpatError as fault:
+        raise InputError(
+            f"is not well-formed XML: {expat.ErrorString(fault.code)} in line {fault.lineno:,}",
+            where=name,
+            hint="fetch the file again",
+        ) from None
+    if declared and codecs.lookup(declared[0]).name.removesuffix("-sig") != encoding.removesuffix("-sig"):
+        raise InputError(
+            f"says of itself that it is encoded in {declared[0]}, the contract says {encoding}",
+            where=name,
+            hint="correct format.encoding of the contract",
+        )
 
 
 def _unpacked(packed: BinaryIO) -> Iterator[bytes]:

@@ -91,7 +91,7 @@ def name_of(path: str) -> str:
 
 
 def _can_be_read_together(format_: Format) -> bool:
-    return format_.is_delimited or format_.kind in ("json_lines", "parquet")
+    return format_.is_delimited or format_.kind == "parquet" or (format_.kind == "json_lines" and format_.rows is None)
 
 
 def _one_by_one(spark: SparkSession, files: Mapping[int, str], contract: Contract) -> Readings:

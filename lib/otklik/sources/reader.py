@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType, StructField
+from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.lake.store import MOMENTS_AS_TEXT, sql_text
@@ -28,7 +28,7 @@ from otklik.platform_errors import platform_error
 from otklik.sources.characters import tidied
 from otklik.sources.contract import BLANKS, CHARSETS, LIST_COLUMNS, Contract, Format
 from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
-from otklik.sources.nested import nested_names
+from otklik.sources.nested import SCRIPT, nested_names, rows_of
 from otklik.sources.parquet_facts import ParquetFacts, facts_of
 from otklik.sources.record_numbers import (
     BLOCK_FILE,
@@ -41,6 +41,8 @@ from otklik.sources.record_numbers import (
 from otklik.sql_errors import fails_on_a_row
 
 MOST_JSON_KEYS = 20_000
+#: The column in which Spark keeps an element of XML that it cannot read.
+_BROKEN = "_broken"
 _LINES_TRIED = 100
 #: So many lines behind the first one are tried as a header, where the first one is none.
 _LINES_TRIED_AS_HEADER = 20
@@ -86,6 +88,10 @@ def read_records(spark: SparkSession, path: str, contract: Contract) -> Records:
             return _read_parquet(spark, path, contract, where)
         if contract.format.kind == "json_lines":
             return _read_json_lines(spark, path, contract, where)
+        if contract.format.kind == "json":
+            return _read_document(spark, path, contract, where)
+        if contract.format.kind == "xml":
+            return _read_xml(spark, path, contract, where)
         if contract.format.kind == "list":
             return _read_lists(spark, path, contract, where)
         return _read_delimited(spark, path, contract, where)
@@ -223,12 +229,63 @@ def _header_hint(top: Sequence[Row], contract: Contract, above: int) -> str:
 
 
 def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
-    records = positioned(not_blank(_lines(spark, path, contract.format, where), contract.format))
-    check_json_lines(records.top, where)
-    frame = _numbered_from(records, 1)
-    keys = frame.select(json_keys()).distinct()
-    names = sorted(row.key for row in keys.limit(MOST_JSON_KEYS).collect())
-    return Records(header_of_keys(names, contract, where), frame)
+    lines, rows = not_blank(_lines(spark, path, contract.format, where), contract.format), contract.format.rows
+    if rows is not None:
+        is_broken = F.try_parse_json("record").isNull()
+        parts = F.when(is_broken, F.array("record")).otherwise(rows_of(F.col("record"), contract, is_strict=False))
+        exploded, count = positioned_parts(lines, parts)
+        frame = _records_of_parts(exploded)
+        if not count:
+            raise _without_rows(rows, where)
+    else:
+        records = positioned(lines)
+        check_json_lines(records.top, where)
+        frame = _numbered_from(records, 1)
+    return Records(_header_of_objects(frame, contract, where), frame)
+
+
+def _read_document(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
+    """The elements of an array in a JSON document; the file passes through one task."""
+    encoding = encoding_of(spark, path, contract.format, where)
+    files = spark.read.text(literal_path(path), wholetext=True).select(*_decoded(encoding))
+    bare = F.btrim("record", F.lit(f";{BLANKS}"))
+    text = F.regexp_replace(bare, SCRIPT, "")
+    parts = files.select(
+        F.posexplode(rows_of(text, contract, is_strict=True)).alias("_place", "record"), "has_invalid_bytes"
+    )
+    frame = parts.select(
+        "record",
+        (F.col("_place") + 1).cast("bigint").alias("record_no"),
+        (F.col("has_invalid_bytes") & F.contains("record", F.lit("\ufffd"))).alias("has_invalid_bytes"),
+    )
+    try:
+        is_empty = frame.isEmpty()
+    except Exception as fault:
+        if "MALFORMED_RECORD_IN_PARSING" not in f"{fault}":
+            raise
+        is_whole = files.select(F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))).alias("length")).head()
+        if is_whole is None or is_whole.length is None:
+            raise InputError(
+                "is not valid JSON: cut short or damaged", where=where, hint="fetch the file again"
+            ) from None
+        raise _without_rows(contract.format.rows, where) from None
+    if is_empty:
+        raise _without_rows(contract.format.rows, where)
+    return Records(_header_of_objects(frame, contract, where), frame)
+
+
+def _without_rows(rows: str | None, where: str) -> InputError:
+    return InputError(
+        f"holds no JSON array with elements at the path {rows or '[]'}",
+        where=where,
+        hint="set format.rows to the path of the array whose elements are the rows",
+    )
+
+
+def _header_of_objects(frame: DataFrame, contract: Contract, where: str) -> Header:
+    """Which key of the records' objects is which column."""
+    names = sorted(row.key for row in frame.select(json_keys()).distinct().limit(MOST_JSON_KEYS).collect())
+    return header_of_keys(names, contract, where)
 
 
 def json_keys() -> Column:
@@ -250,9 +307,7 @@ def check_json_lines(top: Sequence[Row], where: str) -> None:
         raise InputError("holds no records", where=where, hint="fetch the file again")
     if top[0].record.strip(BLANKS).startswith("["):
         raise InputError(
-            "is one JSON array, and not a JSON object per line",
-            where=where,
-            hint="write one object per line (jq -c '.[]' does)",
+            "is one JSON array, and not a JSON object per line", where=where, hint="set format.kind = 'json'"
         )
 
 
@@ -274,6 +329,42 @@ def header_of_keys(names: Sequence[str], contract: Contract, where: str) -> Head
     return match_header(names, contract, where, is_record_wise=True)
 
 
+def _records_of_parts(parts: DataFrame) -> DataFrame:
+    return parts.select(
+        F.col("_part").alias("record"), (F.col("_position") + 1).alias("record_no"), "has_invalid_bytes"
+    )
+
+
+def _read_xml(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
+    """The elements of one tag, each written as a JSON object of texts; Spark finds out in which of them others lie."""
+    format_ = contract.format
+    options = {
+        "rowTag": format_.rows or "",
+        "charset": CHARSETS[format_.encoding],
+        "inferSchema": "false",
+        "columnNameOfCorruptRecord": _BROKEN,
+    }
+    reader = spark.read.format("xml").options(**options)
+    found = [field for field in reader.load(literal_path(path)).schema if field.name != _BROKEN]
+    if not found:
+        raise InputError(f"holds no element {format_.rows}", where=where, hint="set format.rows to the tag of a row")
+    schema = StructType([*found, StructField(_BROKEN, StringType())])
+    names = [field.name for field in found]
+    element = F.to_json(F.struct(*(F.col(f"`{name}`") for name in names)))
+    rows = reader.schema(schema).load(literal_path(path))
+    records = positioned(
+        rows.select(
+            F.coalesce(_BROKEN, element).alias("record"),
+            F.contains(F.coalesce(_BROKEN, element), F.lit("\ufffd")).alias("has_invalid_bytes"),
+            *_blocks(1),
+        )
+    )
+    frame = _numbered_from(records, 1)
+    nested = nested_names(names, contract)
+    names = [*(name for name in names if name not in nested.values()), *nested]
+    return Records(match_header(names, contract, where, is_record_wise=True), frame)
+
+
 def _read_lists(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
     """Each value of each line is a record, written as JSON with the numbers of its line and of its place in it."""
     lines = not_blank(_lines(spark, path, contract.format, where), contract.format)
@@ -282,9 +373,7 @@ def _read_lists(spark: SparkSession, path: str, contract: Contract, where: str) 
         raise InputError("holds no records", where=where, hint="fetch the file again")
     line, place, value = LIST_COLUMNS
     record = F.struct((F.col("_line") + 1).alias(line), (F.col("_place") + 1).alias(place), F.col("_part").alias(value))
-    frame = parts.select(
-        F.to_json(record).alias("record"), (F.col("_position") + 1).alias("record_no"), "has_invalid_bytes"
-    )
+    frame = _records_of_parts(parts.withColumn("_part", F.to_json(record)))
     wanted = [name for name in LIST_COLUMNS if name in map(contract.name_in_file, contract.columns)]
     return Records(match_header(wanted, contract, where), frame)
 

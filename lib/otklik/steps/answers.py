@@ -13,11 +13,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import MissingResultError
+from otklik.evidence.follow_up.kind import split_of
 from otklik.kind import Finding, Kind, Measure, StageResult, Verdict
 from otklik.lake.ledger import Run
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
-from otklik.lake.tables import FINDINGS, MEASURES, VERDICTS
+from otklik.lake.tables import FINDINGS, LISTS, MEASURES, VERDICTS
 from otklik.session import frame_of
 from otklik.steps.frames import as_frame, replace_rows
 from otklik.task import BaseTask
@@ -55,11 +56,48 @@ def write_claims(
     return outputs
 
 
+def write_list(lake: Lake, run: Run, campaign: str, listed: DataFrame) -> dict[str, int]:
+    """Keep a campaign's list, in place of an earlier one of the same campaign; returns table → version.
+
+    Args:
+        lake: the lake.
+        run: the run that made it.
+        campaign: its name.
+        listed: as `StageResult.listed`.
+    """
+    named = {"task": run.task, "campaign": campaign}
+    made = {**named, "moment": run.as_of, "run_id": run.run_id}
+    rows = listed.withColumns({name: F.lit(value) for name, value in made.items()})
+    given = [
+        F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name)
+        for name, kind in ((column.name, column.type) for column in LISTS.columns)
+    ]
+    return {LISTS.name: lake.replace(LISTS, rows.select(*given), f"{run.job} {run.run_id}", where=named).version}
+
+
 def write_measures(lake: Lake, task: BaseTask, run: Run, measures: Sequence[Measure]) -> dict[str, int]:
     """Write the claims of a run; returns table → version."""
     named = {"task": task.name, "run_id": run.run_id}
     rows = as_frame([{**named, **asdict(measure)} for measure in measures])
     return replace_rows(lake, MEASURES, rows, f"{run.job} {run.run_id}", named)
+
+
+def effect_of_lists(lake: Lake, task: str) -> dict[str, Any] | None:
+    """What the last follow-up of a task's lists measured of their last campaign; None where there is none.
+
+    Returns:
+        campaign, value, low, high, and promised, the response that the list promised.
+    """
+    measures, verdicts = lake.find(MEASURES.name), lake.find(VERDICTS.name)
+    if measures is None or verdicts is None:
+        return None
+    of_lists = measures.where((F.col("measure") == "effect") & (F.col("split") == split_of(task)))
+    made = verdicts.where("kind = 'follow_up'").selectExpr(
+        "task", "run_id", "reasons[0].subject AS subject", "_made_at"
+    )
+    found = of_lists.join(made, ["task", "run_id", "subject"]).orderBy(F.desc("_made_at")).limit(1).collect()
+    names = {"campaign": "subject", "value": "value", "low": "low", "high": "high", "promised": "baseline"}
+    return {name: found[0][column] for name, column in names.items()} if found else None
 
 
 def write_verdict(

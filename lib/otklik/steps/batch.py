@@ -22,7 +22,7 @@ from otklik.privacy.pseudonyms import with_pseudonyms
 from otklik.progress import Progress, Step
 from otklik.session import cached, frame_of
 from otklik.sources import checks
-from otklik.sources.contract import Contract, parse_duration
+from otklik.sources.contract import Contract, Format, parse_duration
 from otklik.sources.fields import with_fields
 from otklik.sources.files import FileFacts
 from otklik.sources.header import Header
@@ -379,7 +379,6 @@ def entries_of(
     judged: Judged, contract_hash: str, did: Mapping[int, Effect], versions: Mapping[str, int], ended_at: datetime
 ) -> list[FileEntry]:
     """The rows of the ledger of files that were taken in."""
-    cut = judged.contract.format.cut_by
     return [
         entry_of(
             judged.contract,
@@ -389,17 +388,17 @@ def entries_of(
             judged.counts[number],
             did[number],
             versions,
-            read_as(judged.headers[number], cut),
+            read_as(judged.headers[number], judged.contract.format),
         )
         for number, arrival in judged.arrivals.items()
     ]
 
 
-def read_as(header: Header, cut: Mapping[str, object]) -> str:
+def read_as(header: Header, format_: Format) -> str:
     """What bronze does not hold of a file, as the ledger keeps it: its header, and how it was cut into records."""
-    # Records of JSON have their names with them.
-    names = [] if cut["kind"] == "json_lines" else header.names
-    return json.dumps({"names": names, "cut": cut}, ensure_ascii=False, sort_keys=True)
+    # Records that are objects have their names with them.
+    names = [] if format_.is_nested else header.names
+    return json.dumps({"names": names, "cut": format_.cut_by}, ensure_ascii=False, sort_keys=True)
 
 
 def entry_of(

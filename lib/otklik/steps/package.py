@@ -1,7 +1,7 @@
 """What a cluster of one's own needs to run the jobs, in one folder, and the spark-submit line that uses it. No Spark.
 
 The folder is a home of its own: jobs/ and conf/ lie beside the zip from which the driver imports the package, and so
-`find_home` finds them. Where the driver runs on the cluster, they come in the packed environment.
+`find_project` finds them. Where the driver runs on the cluster, they come in the packed environment.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ def _from_bronze(lake: Lake, ledger: FileLedger, contract: Contract, loaded: Seq
     flag = F.coalesce("_is_invalid", F.lit(False)).alias("has_invalid_bytes")
     frame = records.select("record", "record_no", flag, "file_no")
     kept = {number: _kept(entry, contract) for number, entry in enumerate(loaded)}
-    if contract.format.kind == "json_lines":
+    if contract.format.is_nested:
         return objects_of(frame, {number: entry.file for number, entry in enumerate(loaded)}, contract)
     headers = {number: _header(kept[number], contract, entry.file) for number, entry in enumerate(loaded)}
     of_header: dict[Header, list[int]] = {}
@@ -195,7 +195,7 @@ def _kept(entry: FileEntry, contract: Contract) -> list[str]:
     """
     format_ = contract.format
     if not entry.read_as:
-        if format_.kind in ("json_lines", "list") or not format_.header:
+        if format_.is_nested or format_.kind == "list" or not format_.header:
             return []
         raise ConfigurationError(
             "was taken in before headers were kept, and cannot be judged without it",

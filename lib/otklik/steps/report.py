@@ -19,7 +19,7 @@ from otklik.models import registry
 from otklik.report import reductions, story
 from otklik.report.facts import ReportFacts
 from otklik.report.page import render
-from otklik.steps.answers import latest_verdicts, write_verdict
+from otklik.steps.answers import effect_of_lists, latest_verdicts, write_verdict
 from otklik.steps.context import Job
 from otklik.steps.pages import balances_of, page_name, write_index
 from otklik.steps.resolve_classify import ResolvedClassify, features_run, resolve_recorded
@@ -163,6 +163,7 @@ def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scor
         action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, question.run_id),
         champion=next((row for row in runs if row["run_id"] == model_run), None),
         challenger=own[0] if own and model_run != question.run_id else None,
+        effect=effect_of_lists(lake, name),
         balances=balances_of(lake, question.versions),
     )
 

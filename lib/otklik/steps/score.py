@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from otklik.decisions.audience import action_values, audience, with_rank
 from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, MissingResultError, RefusedError
-from otklik.lake.ledger import record_run
+from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
 from otklik.models import boosting
@@ -26,6 +26,7 @@ from otklik.models.zoo import XGBOOST
 from otklik.report.findings import in_words
 from otklik.report.texts import Voice
 from otklik.session import analysed, cached
+from otklik.steps.answers import write_list
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
 from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, resolve_recorded
@@ -64,7 +65,7 @@ def score_rows(job: Job, question: ResolvedClassify | None = None) -> int:
             step.rows(count)
         if question.task.decision is not None:
             with record_failure(job, run), job.progress.step("decide whom to contact") as step:
-                outputs |= _write_list(job, question, scores)
+                outputs |= _write_list(job, question, scores, run)
     message = f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
     return _warned(job, question, champion)
@@ -179,7 +180,7 @@ def _write_drift(job: Job, question: ResolvedClassify, champion: Champion, rows:
     replace_rows(job.lake, FINDINGS, findings, f"score {question.run_id} {champion.run_id}", named)
 
 
-def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame) -> dict[str, int]:
+def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame, run: Run) -> dict[str, int]:
     decision, splits = question.task.decision, question.task.splits
     if decision is None:
         return {}
@@ -195,6 +196,7 @@ def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame) -> dict
     table, label = ACTIONS.of(question.task.name), f"score {question.run_id}"
     with cached(listed) as actions:
         outputs = {table.name: job.lake.replace(table, actions, label).version}
+        outputs |= write_list(job.lake, run, decision.campaign, actions.withColumnRenamed("key", "unit"))
         arms = actions.select("key", "as_of", "arm")
         frame = scores.join(arms, ["key", "as_of"], "left").select("probability", "label", "unit", "arm").toPandas()
     values = action_values(

@@ -20,7 +20,7 @@ from otklik.kinds import load_object
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.session import cached
-from otklik.steps.answers import read_findings, write_claims
+from otklik.steps.answers import read_findings, write_claims, write_list
 from otklik.steps.before_spark import check_stage
 from otklik.steps.context import Job
 from otklik.steps.pages import write_page
@@ -88,6 +88,8 @@ def _run_stage(
             result: StageResult = load_object(stage.run)(frames, resolved.task, context)
             findings += result.findings
             outputs, rows_out = _write_tables(job, resolved, stage, run, result)
+            if result.listed is not None:
+                outputs |= write_list(job.lake, run, result.campaign, result.listed)
         outputs |= write_claims(job.lake, resolved.kind, resolved.task, run, result, findings, job.clock())
         verdict = "" if result.verdict is None else result.verdict.verdict
         done = run.done(job.clock(), outputs, 0, rows_out, verdict)

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -77,39 +77,33 @@ CONTACTS = Frame(
     ),
 )  # fmt: skip
 
-BANDS = Table(
-    "gold.<task>_bands",
+BANDS = answer_table(
+    "bands",
     "how often contacts in each band of the day are answered",
-    (
-        Column("group", "STRING", "the group of contacts; (all) where the task gives none"),
-        Column("band", "INT", "hour at which the band begins, in the task's time zone"),
-        Column("contacts", "BIGINT", "contacts of the earlier period"),
-        Column("responses", "BIGINT", "of them answered"),
-        Column("rate", "DOUBLE", "share answered"),
-        Column("low", "DOUBLE", "lower end of its 95 % interval (Wilson)"),
-        Column("high", "DOUBLE", "upper end"),
-        Column("later_rate", "DOUBLE", "share answered in the later period; null where there was no contact"),
-        Column("is_offered", "BOOLEAN", "whether it is used often enough to be recommended"),
-        Column("is_best", "BOOLEAN", "whether it is the best band for the group as a whole"),
-        RUN_ID,
-    ),
+    "group STRING the group of contacts; (all) where the task gives none",
+    "band INT hour at which the band begins, in the task's time zone",
+    "contacts BIGINT contacts of the earlier period",
+    "responses BIGINT of them answered",
+    "rate DOUBLE share answered",
+    "low DOUBLE lower end of its 95 % interval (Wilson)",
+    "high DOUBLE upper end",
+    "later_rate DOUBLE share answered in the later period; null where there was no contact",
+    "is_offered BOOLEAN whether it is used often enough to be recommended",
+    "is_best BOOLEAN whether it is the best band for the group as a whole",
     key=("group", "band"),
 )
 
-TIMES = Table(
-    "gold.<task>_times",
+TIMES = answer_table(
+    "times",
     "the band in which to contact each customer",
-    (
-        Column("customer", "STRING", "the customer"),
-        Column("group", "STRING", "group of the last contact"),
-        Column("band", "INT", "hour at which the recommended band begins"),
-        Column("is_own", "BOOLEAN", "whether it differs from the best band of the group"),
-        Column("expected", "DOUBLE", "expected share of answers in that band"),
-        Column("expected_best", "DOUBLE", "the same in the best band of the group"),
-        Column("contacts", "BIGINT", "earlier contacts of the customer"),
-        Column("responses", "BIGINT", "of them answered"),
-        RUN_ID,
-    ),
+    "customer STRING the customer",
+    "group STRING group of the last contact",
+    "band INT hour at which the recommended band begins",
+    "is_own BOOLEAN whether it differs from the best band of the group",
+    "expected DOUBLE expected share of answers in that band",
+    "expected_best DOUBLE the same in the best band of the group",
+    "contacts BIGINT earlier contacts of the customer",
+    "responses BIGINT of them answered",
     key=("customer",),
 )
 

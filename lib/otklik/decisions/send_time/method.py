@@ -150,9 +150,7 @@ def _bands_table(bands: pd.DataFrame, context: StageContext) -> DataFrame:
         high=high,
         later_rate=bands["later_yes"] / bands["later_n"].where(bands["later_n"] > 0),
     )
-    columns = [column for column in BANDS.columns if column.name != "run_id"]
-    ddl = ", ".join(f"`{column.name}` {column.type}" for column in columns)
-    frame: DataFrame = context.spark.createDataFrame(rows[[column.name for column in columns]], ddl)
+    frame: DataFrame = context.spark.createDataFrame(rows[BANDS.own_names], BANDS.own_ddl)
     return frame
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask
 
@@ -41,35 +41,29 @@ class AttributionTask(KindTask):
 
 
 TABLES = (
-    Table(
-        "gold.<task>_channels",
+    answer_table(
+        "channels",
         "conversions of each channel by each rule; those without a touch stand under channel null",
-        (
-            Column("channel", "STRING", "the channel; null = conversions without a touch in the window"),
-            Column("method", "STRING", "last | first | linear | time_decay | markov | shapley"),
-            Column("conversions", "DOUBLE", "conversions given to the channel"),
-            Column("value", "DOUBLE", "value given to it; the number of conversions where they have no value"),
-            Column("share", "DOUBLE", "of all conversions"),
-            Column("touches", "BIGINT", "touches of the channel"),
-            Column("cost", "DOUBLE", "cost of all its touches; null where touches have none"),
-            Column("cost_per_conversion", "DOUBLE", "cost ÷ conversions given to it"),
-            Column("experiment", "DOUBLE", "conversions that an experiment says it has caused"),
-            Column("experiment_low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("experiment_high", "DOUBLE", "upper end"),
-            RUN_ID,
-        ),
+        "channel STRING the channel; null = conversions without a touch in the window",
+        "method STRING last | first | linear | time_decay | markov | shapley",
+        "conversions DOUBLE conversions given to the channel",
+        "value DOUBLE value given to it; the number of conversions where they have no value",
+        "share DOUBLE of all conversions",
+        "touches BIGINT touches of the channel",
+        "cost DOUBLE cost of all its touches; null where touches have none",
+        "cost_per_conversion DOUBLE cost ÷ conversions given to it",
+        "experiment DOUBLE conversions that an experiment says it has caused",
+        "experiment_low DOUBLE lower end of the 95 % interval",
+        "experiment_high DOUBLE upper end",
         key=("channel", "method", "run_id"),
     ),
-    Table(
-        "gold.<task>_transitions",
+    answer_table(
+        "transitions",
         "how often one touch followed another: the chain behind the Markov rule",
-        (
-            Column("origin", "STRING", "a channel, or (start)"),
-            Column("destination", "STRING", "a channel, (conversion) or (none)"),
-            Column("journeys", "BIGINT", "how often"),
-            Column("chance", "DOUBLE", "of all that leave the origin"),
-            RUN_ID,
-        ),
+        "origin STRING a channel, or (start)",
+        "destination STRING a channel, (conversion) or (none)",
+        "journeys BIGINT how often",
+        "chance DOUBLE of all that leave the origin",
         key=("origin", "destination", "run_id"),
     ),
 )

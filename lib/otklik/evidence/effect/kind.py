@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask, Name
 
@@ -41,28 +41,22 @@ class EffectTask(KindTask):
 
 
 TABLES = (
-    Table(
-        "gold.<task>_effects",
+    answer_table(
+        "effects",
         "the effect by each estimate",
-        (
-            Column("outcome", "STRING", "outcome, or a placebo"),
-            Column("estimate", "STRING", "naive | all (ATE) | contacted (ATT)"),
-            Column("value", "DOUBLE", "change of the outcome's share"),
-            Column("low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("high", "DOUBLE", "upper end"),
-            RUN_ID,
-        ),
+        "outcome STRING outcome, or a placebo",
+        "estimate STRING naive | all (ATE) | contacted (ATT)",
+        "value DOUBLE change of the outcome's share",
+        "low DOUBLE lower end of the 95 % interval",
+        "high DOUBLE upper end",
         key=("outcome", "estimate", "run_id"),
     ),
-    Table(
-        "gold.<task>_balance",
+    answer_table(
+        "balance",
         "how much the arms differ in what was known, before and after weighting",
-        (
-            Column("feature", "STRING", "a number of the model: a column, or a level of one"),
-            Column("before", "DOUBLE", "standardised difference: contacted − control"),
-            Column("after", "DOUBLE", "the same with units weighted by 1 ÷ the chance of their arm"),
-            RUN_ID,
-        ),
+        "feature STRING a number of the model: a column, or a level of one",
+        "before DOUBLE standardised difference: contacted − control",
+        "after DOUBLE the same with units weighted by 1 ÷ the chance of their arm",
         key=("feature", "run_id"),
     ),
 )

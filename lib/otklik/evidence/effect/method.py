@@ -20,9 +20,9 @@ from pyspark.sql import functions as F
 from otklik.evidence.arms import check_arms, check_columns, check_units
 from otklik.evidence.designs import features_of_units, laid_out, outcomes_by_arm, share_apart
 from otklik.evidence.effect.kind import TABLES, UNITS, EffectTask
-from otklik.evidence.estimates import Estimate
 from otklik.evidence.tables import tables_of
 from otklik.evidence.uplift.learners import Plan, expected, with_expectations
+from otklik.inference import Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.models.prepare import Slot
 from otklik.models.split import with_fold

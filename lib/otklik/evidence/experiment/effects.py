@@ -116,13 +116,6 @@ def is_thin_share(sides: Sides, column: str) -> bool:
     return any(units * min(share, 1 - share) < LEAST_YES_AND_NO for units, share in shares)
 
 
-def q_values(p_values: Sequence[float]) -> list[float]:
-    """p-values after Benjamini-Hochberg; NaN stays NaN and counts as no test."""
-    known = [p for p in p_values if math.isfinite(p)]
-    adjusted = iter(stats.false_discovery_control(known, method="bh") if known else [])
-    return [float(next(adjusted)) if math.isfinite(p) else math.nan for p in p_values]
-
-
 def differs_p(effects: Sequence[Effect]) -> float:
     """p of Cochran's Q, that all of several independent effects are the same."""
     weights = np.array([1 / effect.error**2 for effect in effects if effect.error > 0])

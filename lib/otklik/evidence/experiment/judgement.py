@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from otklik.evidence.estimates import known
 from otklik.evidence.experiment import effects
 from otklik.evidence.experiment.effects import Effect, Sides
 from otklik.evidence.experiment.kind import ExperimentTask, Metric
 from otklik.evidence.experiment.moments import CAPPED, Columns, Moments, present
+from otklik.inference import known, q_values
 from otklik.kind import Finding, Measure, Verdict
 
 #: Arm → bits of the columns that are missing → sums.
@@ -67,12 +67,12 @@ def judge(arms: Arms, columns: Columns, task: ExperimentTask) -> list[Line]:
     """Every metric of every arm by every estimate, with q-values over goals and arms and with what it says."""
     lines = list(_lines(arms, columns, task))
     deciding = [line for line in lines if line.estimate == task.decide_by and task.metrics[line.metric].is_goal]
-    adjusted = effects.q_values([math.nan if line.is_thin else line.effect.p_value for line in deciding])
-    q_values = {(line.metric, line.arm): q for line, q in zip(deciding, adjusted, strict=True)}
+    adjusted = q_values([math.nan if line.is_thin else line.effect.p_value for line in deciding]).tolist()
+    q_of = {(line.metric, line.arm): q for line, q in zip(deciding, adjusted, strict=True)}
     judged = []
     for line in lines:
         is_deciding = line.estimate == task.decide_by
-        q = q_values.get((line.metric, line.arm), math.nan) if is_deciding else math.nan
+        q = q_of.get((line.metric, line.arm), math.nan) if is_deciding else math.nan
         judged.append(replace(line, q_value=q, status=_status(line, q if is_deciding else line.effect.p_value, task)))
     return judged
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table, columns
 from otklik.settings import Strict, Text
 from otklik.task import KindTask, Name
 
@@ -134,91 +134,76 @@ class ExperimentTask(KindTask):
         return [arm for arm in self.arms if arm != self.control]
 
 
-_EFFECT = (
-    Column("effect", "DOUBLE", "value of the arm − value of the control"),
-    Column("low", "DOUBLE", "lower end of the interval of confidence 1 − alpha"),
-    Column("high", "DOUBLE", "upper end"),
-    Column("always_low", "DOUBLE", "lower end of the interval that holds at every look at once"),
-    Column("always_high", "DOUBLE", "upper end"),
-    Column("units", "BIGINT", "units of both arms"),
+_EFFECT = columns(
+    "effect DOUBLE value of the arm − value of the control",
+    "low DOUBLE lower end of the interval of confidence 1 − alpha",
+    "high DOUBLE upper end",
+    "always_low DOUBLE lower end of the interval that holds at every look at once",
+    "always_high DOUBLE upper end",
+    "units BIGINT units of both arms",
 )
 
 TABLES = (
-    Table(
-        "gold.<task>_arms",
+    answer_table(
+        "arms",
         "how many units each arm has, beside the plan",
-        (
-            Column("arm", "STRING", "the arm"),
-            Column("is_control", "BOOLEAN", "whether the others are compared with it"),
-            Column("units", "BIGINT", "units in it"),
-            Column("share", "DOUBLE", "of all units"),
-            Column("planned_share", "DOUBLE", "as declared"),
-            RUN_ID,
-        ),
+        "arm STRING the arm",
+        "is_control BOOLEAN whether the others are compared with it",
+        "units BIGINT units in it",
+        "share DOUBLE of all units",
+        "planned_share DOUBLE as declared",
         key=("arm", "run_id"),
     ),
-    Table(
-        "gold.<task>_effects",
+    answer_table(
+        "effects",
         "each metric of each arm beside the control; empty where the split is broken",
-        (
-            Column("metric", "STRING", "the metric"),
-            Column("arm", "STRING", "the arm"),
-            Column("estimate", "STRING", "plain | cuped | winsorised"),
-            Column("role", "STRING", "goal | guardrail"),
-            Column("control_value", "DOUBLE", "of the control arm"),
-            Column("arm_value", "DOUBLE", "of the arm"),
-            *_EFFECT,
-            Column("error", "DOUBLE", "standard error of the effect"),
-            Column("p_value", "DOUBLE", "two-sided: no effect at all"),
-            Column("q_value", "DOUBLE", "p after Benjamini-Hochberg over goals and arms; of the deciding estimate"),
-            Column("lift", "DOUBLE", "effect ÷ value of the control"),
-            Column("lift_low", "DOUBLE", "lower end of its interval, by the delta method"),
-            Column("lift_high", "DOUBLE", "upper end"),
-            Column("variance_reduction", "DOUBLE", "of cuped: share of the effect's variance that is gone"),
-            Column("status", "STRING", "better | worse | open | thin; of guardrails safe | harmed | open | thin"),
-            RUN_ID,
-        ),
+        "metric STRING the metric",
+        "arm STRING the arm",
+        "estimate STRING plain | cuped | winsorised",
+        "role STRING goal | guardrail",
+        "control_value DOUBLE of the control arm",
+        "arm_value DOUBLE of the arm",
+        *_EFFECT,
+        "error DOUBLE standard error of the effect",
+        "p_value DOUBLE two-sided: no effect at all",
+        "q_value DOUBLE p after Benjamini-Hochberg over goals and arms; of the deciding estimate",
+        "lift DOUBLE effect ÷ value of the control",
+        "lift_low DOUBLE lower end of its interval, by the delta method",
+        "lift_high DOUBLE upper end",
+        "variance_reduction DOUBLE of cuped: share of the effect's variance that is gone",
+        "status STRING better | worse | open | thin; of guardrails safe | harmed | open | thin",
         key=("metric", "arm", "estimate", "run_id"),
     ),
-    Table(
-        "gold.<task>_subgroups",
+    answer_table(
+        "subgroups",
         "effects on the deciding metric by subgroup: hypotheses, not results",
-        (
-            Column("dimension", "STRING", "the column"),
-            Column("level", "STRING", "its level"),
-            Column("metric", "STRING", "the metric"),
-            Column("arm", "STRING", "the arm"),
-            *_EFFECT,
-            Column("differs_p", "DOUBLE", "p of Cochran's Q: levels of the column have the same effect"),
-            RUN_ID,
-        ),
+        "dimension STRING the column",
+        "level STRING its level",
+        "metric STRING the metric",
+        "arm STRING the arm",
+        *_EFFECT,
+        "differs_p DOUBLE p of Cochran's Q: levels of the column have the same effect",
         key=("dimension", "level", "metric", "arm", "run_id"),
     ),
-    Table(
-        "gold.<task>_looks",
+    answer_table(
+        "looks",
         "the deciding metric as it stood at the end of each day; only where units have a moment",
-        (
-            Column("day", "DATE", "the day, UTC"),
-            Column("metric", "STRING", "the metric"),
-            Column("arm", "STRING", "the arm"),
-            *_EFFECT,
-            RUN_ID,
-        ),
+        "day DATE the day, UTC",
+        "metric STRING the metric",
+        "arm STRING the arm",
+        *_EFFECT,
         key=("day", "metric", "arm", "run_id"),
     ),
-    Table(
-        "gold.<task>_plan",
+    answer_table(
+        "plan",
         "how many units the next experiment needs",
-        (
-            Column("metric", "STRING", "the metric"),
-            Column("arm", "STRING", "the arm"),
-            Column("worth", "DOUBLE", "smallest effect worth having, as declared"),
-            Column("units_needed", "BIGINT", "of both arms, to show it with the declared power"),
-            Column("units", "BIGINT", "of both arms, in this experiment"),
-            Column("detectable", "DOUBLE", "smallest effect that this many units show with the declared power"),
-            Column("days_needed", "DOUBLE", "at this experiment's pace; null where units have no moment"),
-            RUN_ID,
-        ),
+        "metric STRING the metric",
+        "arm STRING the arm",
+        "worth DOUBLE smallest effect worth having, as declared",
+        "units_needed BIGINT of both arms, to show it with the declared power",
+        "units BIGINT of both arms, in this experiment",
+        "detectable DOUBLE smallest effect that this many units show with the declared power",
+        "days_needed DOUBLE at this experiment's pace; null where units have no moment",
         key=("metric", "arm", "run_id"),
     ),
 )

@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 
 from otklik.errors import RefusedError
 from otklik.evidence.arms import check_arms, check_columns, check_units, sample_ratio_p
-from otklik.evidence.estimates import known
 from otklik.evidence.experiment import effects
 from otklik.evidence.experiment.effects import Effect
 from otklik.evidence.experiment.judgement import (
@@ -31,6 +30,7 @@ from otklik.evidence.experiment.kind import TABLES, ExperimentTask
 from otklik.evidence.experiment.moments import CAPPED, Columns, Floats, Moments, present
 from otklik.evidence.experiment.sums import Overview, by_cell, centre_of, level_of, overview, sums, with_values
 from otklik.evidence.tables import tables_of
+from otklik.inference import known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 #: A subgroup column with more levels says nothing that anybody could read.

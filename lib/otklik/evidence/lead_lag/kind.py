@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -31,34 +31,28 @@ class LeadLagTask(KindTask):
 
 
 TABLES = (
-    Table(
-        "gold.<task>_signals",
+    answer_table(
+        "signals",
         "what each signal says of later outcomes",
-        (
-            Column("signal", "STRING", "the signal"),
-            Column("gain", "DOUBLE", "share of the squared error on the last periods that it takes away"),
-            Column("gain_low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("gain_high", "DOUBLE", "upper end"),
-            Column("p_value", "DOUBLE", "its lags say nothing"),
-            Column("q_value", "DOUBLE", "p after Benjamini-Hochberg over signals"),
-            Column("lead_p", "DOUBLE", "placebo: its values after the outcome say nothing"),
-            Column("lag", "BIGINT", "the lag whose effect is surest"),
-            Column("status", "STRING", "leads | both_ways | nothing"),
-            RUN_ID,
-        ),
+        "signal STRING the signal",
+        "gain DOUBLE share of the squared error on the last periods that it takes away",
+        "gain_low DOUBLE lower end of the 95 % interval",
+        "gain_high DOUBLE upper end",
+        "p_value DOUBLE its lags say nothing",
+        "q_value DOUBLE p after Benjamini-Hochberg over signals",
+        "lead_p DOUBLE placebo: its values after the outcome say nothing",
+        "lag BIGINT the lag whose effect is surest",
+        "status STRING leads | both_ways | nothing",
         key=("signal", "run_id"),
     ),
-    Table(
-        "gold.<task>_lags",
+    answer_table(
+        "lags",
         "effect by lag of a signal that is higher by its standard deviation",
-        (
-            Column("signal", "STRING", "the signal"),
-            Column("lag", "BIGINT", "periods before the outcome; below 0: after it, a placebo"),
-            Column("effect", "DOUBLE", "change of the outcome: of its logarithm, or in its own unit"),
-            Column("low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("high", "DOUBLE", "upper end"),
-            RUN_ID,
-        ),
+        "signal STRING the signal",
+        "lag BIGINT periods before the outcome; below 0: after it, a placebo",
+        "effect DOUBLE change of the outcome: of its logarithm, or in its own unit",
+        "low DOUBLE lower end of the 95 % interval",
+        "high DOUBLE upper end",
         key=("signal", "lag", "run_id"),
     ),
 )

@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 from scipy import stats
 
 from otklik.errors import RefusedError
-from otklik.evidence.estimates import Estimate
 from otklik.evidence.lead_lag import regression
 from otklik.evidence.lead_lag.kind import TABLES, LeadLagTask
 from otklik.evidence.lead_lag.regression import Floats
 from otklik.evidence.tables import tables_of
+from otklik.inference import Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict, VerdictCode
 
 _MOST_PERIODS, _MOST_SIGNALS = 5_000, 50

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from otklik.evidence.estimates import Estimate
+from otklik.inference import Estimate
 
 Floats = npt.NDArray[np.float64]
 

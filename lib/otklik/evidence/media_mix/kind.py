@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeFloat
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask
 
@@ -62,73 +62,57 @@ class MediaMixTask(KindTask):
 
 
 TABLES = (
-    Table(
-        "gold.<task>_channels",
+    answer_table(
+        "channels",
         "what each channel has brought",
-        (
-            Column("channel", "STRING", "the channel"),
-            Column("spend", "DOUBLE", "spent in all weeks"),
-            Column("revenue", "DOUBLE", "revenue that it has brought"),
-            Column("revenue_low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("revenue_high", "DOUBLE", "upper end"),
-            Column("roi", "DOUBLE", "revenue ÷ spend"),
-            Column("roi_low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("roi_high", "DOUBLE", "upper end"),
-            Column("naive_roi", "DOUBLE", "by linear regression without carry-over and saturation"),
-            Column("carry_over", "DOUBLE", "share of the effective spend that stays for the next week"),
-            Column("carry_over_low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("carry_over_high", "DOUBLE", "upper end"),
-            Column("half", "DOUBLE", "effective spend at which half of the effect is reached"),
-            Column("shape", "DOUBLE", "exponent of the saturation"),
-            Column("effect", "DOUBLE", "revenue that it can bring in a week at most"),
-            Column("decay", "DOUBLE", "exponent of the carry-over's weeks; 1 = geometric"),
-            Column("measured_roi", "DOUBLE", "by an experiment, where the task names one"),
-            RUN_ID,
-        ),
+        "channel STRING the channel",
+        "spend DOUBLE spent in all weeks",
+        "revenue DOUBLE revenue that it has brought",
+        "revenue_low DOUBLE lower end of the 95 % interval",
+        "revenue_high DOUBLE upper end",
+        "roi DOUBLE revenue ÷ spend",
+        "roi_low DOUBLE lower end of the 95 % interval",
+        "roi_high DOUBLE upper end",
+        "naive_roi DOUBLE by linear regression without carry-over and saturation",
+        "carry_over DOUBLE share of the effective spend that stays for the next week",
+        "carry_over_low DOUBLE lower end of the 95 % interval",
+        "carry_over_high DOUBLE upper end",
+        "half DOUBLE effective spend at which half of the effect is reached",
+        "shape DOUBLE exponent of the saturation",
+        "effect DOUBLE revenue that it can bring in a week at most",
+        "decay DOUBLE exponent of the carry-over's weeks; 1 = geometric",
+        "measured_roi DOUBLE by an experiment, where the task names one",
         key=("channel", "run_id"),
     ),
-    Table(
-        "gold.<task>_curves",
+    answer_table(
+        "curves",
         "revenue a week at the same spend every week, up to the greatest that was observed",
-        (
-            Column("channel", "STRING", "the channel"),
-            Column("spend", "DOUBLE", "spend a week"),
-            Column("revenue", "DOUBLE", "revenue a week"),
-            Column("low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("high", "DOUBLE", "upper end"),
-            RUN_ID,
-        ),
+        "channel STRING the channel",
+        "spend DOUBLE spend a week",
+        "revenue DOUBLE revenue a week",
+        "low DOUBLE lower end of the 95 % interval",
+        "high DOUBLE upper end",
         key=("channel", "spend", "run_id"),
     ),
-    Table(
-        "gold.<task>_weeks",
+    answer_table(
+        "weeks",
         "revenue by week, and what it is made of",
-        (
-            Column("week", "DATE", "first day of the week"),
-            Column("revenue", "DOUBLE", "as it was"),
-            Column("fitted", "DOUBLE", "as the model has it"),
-            Column("base", "DOUBLE", "without media"),
-            RUN_ID,
-        ),
+        "week DATE first day of the week",
+        "revenue DOUBLE as it was",
+        "fitted DOUBLE as the model has it",
+        "base DOUBLE without media",
         key=("week", "run_id"),
     ),
-    Table(
-        "gold.<task>_budget",
+    answer_table(
+        "budget",
         "how to split the weekly budget inside what was observed; empty where the budget lies outside",
-        (
-            Column("channel", "STRING", "the channel"),
-            Column("spend", "DOUBLE", "a week, in the last 13 weeks"),
-            Column("planned", "DOUBLE", "a week, in the plan"),
-            Column(
-                "lowest",
-                "DOUBLE",
-                "least that the plan may spend: 10 % quantile of spend over four weeks, or the present",
-            ),
-            Column("highest", "DOUBLE", "most: the 90 % quantile, or the present"),
-            Column("marginal", "DOUBLE", "revenue of one more unit a week, now"),
-            Column("marginal_planned", "DOUBLE", "the same in the plan"),
-            RUN_ID,
-        ),
+        "channel STRING the channel",
+        "spend DOUBLE a week, in the last 13 weeks",
+        "planned DOUBLE a week, in the plan",
+        "lowest DOUBLE least that the plan may spend: 10 % quantile of spend over four weeks, or the present",
+        "highest DOUBLE most: the 90 % quantile, or the present",
+        "marginal DOUBLE revenue of one more unit a week, now",
+        "marginal_planned DOUBLE the same in the plan",
         key=("channel", "run_id"),
     ),
 )

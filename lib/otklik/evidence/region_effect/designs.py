@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment, nnls
 
-from otklik.evidence.estimates import Estimate
+from otklik.inference import Estimate
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

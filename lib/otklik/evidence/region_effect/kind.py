@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -56,46 +56,37 @@ class RegionEffectTask(KindTask):
 
 
 TABLES = (
-    Table(
-        "gold.<task>_effects",
+    answer_table(
+        "effects",
         "the effect, and the placebo: the same reckoning for a change that never was, before the real one",
-        (
-            Column("estimate", "STRING", "effect | placebo | trend: slope of the regions apart before the change"),
-            Column("value", "DOUBLE", "share of what a period brought before; of trend: per period"),
-            Column("low", "DOUBLE", "lower end of the interval of confidence 1 − alpha; null where there is none"),
-            Column("high", "DOUBLE", "upper end"),
-            Column("p_value", "DOUBLE", "two-sided: none at all"),
-            RUN_ID,
-        ),
+        "estimate STRING effect | placebo | trend: slope of the regions apart before the change",
+        "value DOUBLE share of what a period brought before; of trend: per period",
+        "low DOUBLE lower end of the interval of confidence 1 − alpha; null where there is none",
+        "high DOUBLE upper end",
+        "p_value DOUBLE two-sided: none at all",
         key=("estimate", "run_id"),
     ),
-    Table(
-        "gold.<task>_periods",
+    answer_table(
+        "periods",
         "each period: regions with the change, what was expected of them, and the difference",
-        (
-            Column("period", "DATE", "its first day"),
-            Column("is_after", "BOOLEAN", "whether the change was there"),
-            Column("actual", "DOUBLE", "mean of the regions with the change; before the change each is 1 on average"),
-            Column("expected", "DOUBLE", "by the regions without"),
-            Column("gap", "DOUBLE", "actual − expected"),
-            Column("low", "DOUBLE", "lower end of its interval, each period by itself"),
-            Column("high", "DOUBLE", "upper end"),
-            RUN_ID,
-        ),
+        "period DATE its first day",
+        "is_after BOOLEAN whether the change was there",
+        "actual DOUBLE mean of the regions with the change; before the change each is 1 on average",
+        "expected DOUBLE by the regions without",
+        "gap DOUBLE actual − expected",
+        "low DOUBLE lower end of its interval, each period by itself",
+        "high DOUBLE upper end",
         key=("period", "run_id"),
     ),
-    Table(
-        "gold.<task>_regions",
+    answer_table(
+        "regions",
         "what each region was used for",
-        (
-            Column("region", "STRING", "the region"),
-            Column("role", "STRING", "treated | compared | unused"),
-            Column("weight", "DOUBLE", "in what was expected"),
-            Column("partner", "STRING", "of geo: the other one of the pair"),
-            Column("before", "DOUBLE", "mean of a period before the change, in the outcome's own unit"),
-            Column("after", "DOUBLE", "the same since"),
-            RUN_ID,
-        ),
+        "region STRING the region",
+        "role STRING treated | compared | unused",
+        "weight DOUBLE in what was expected",
+        "partner STRING of geo: the other one of the pair",
+        "before DOUBLE mean of a period before the change, in the outcome's own unit",
+        "after DOUBLE the same since",
         key=("region", "run_id"),
     ),
 )

@@ -13,11 +13,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import RefusedError
-from otklik.evidence.estimates import Estimate, known
 from otklik.evidence.region_effect import designs
 from otklik.evidence.region_effect.designs import Bools, Floats, Found
 from otklik.evidence.region_effect.kind import TABLES, RegionEffectTask
 from otklik.evidence.tables import tables_of
+from otklik.inference import Estimate, known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 _MOST_REGIONS, _MOST_PERIODS, _NAMED = 500, 1_040, 5

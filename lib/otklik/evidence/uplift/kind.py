@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
-from otklik.settings import Strict, Text
+from otklik.lake.tables import answer_table
+from otklik.settings import SharedText, Strict, Text
 from otklik.task import KindTask, Name
 
 Learner = Literal["t", "s", "x", "dr", "class"]
@@ -23,12 +23,7 @@ class Payoff(Strict):
     costs: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="arm → cost of its contact, where arms differ"
     )
-    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
-
-    @field_validator("currency", mode="before")
-    @classmethod
-    def _in_both_languages(cls, currency: object) -> object:
-        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
+    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
 
     def cost_of(self, arm: str) -> float:
         """Cost of a contact of an arm."""
@@ -90,61 +85,49 @@ class UpliftTask(KindTask):
 
 
 TABLES = (
-    Table(
-        "gold.<task>_list",
+    answer_table(
+        "list",
         "what to do with each unit in the next campaign",
-        (
-            Column("unit", "STRING", "the unit"),
-            Column("action", "STRING", "contact | control (held back) | leave"),
-            Column("arm", "STRING", "with what to contact it; null = leave alone"),
-            Column("effect", "DOUBLE", "expected change of the outcome's chance, by a model that did not see the unit"),
-            Column("expected_gain", "DOUBLE", "effect × value − cost; without [payoff] the effect"),
-            RUN_ID,
-        ),
+        "unit STRING the unit",
+        "action STRING contact | control (held back) | leave",
+        "arm STRING with what to contact it; null = leave alone",
+        "effect DOUBLE expected change of the outcome's chance, by a model that did not see the unit",
+        "expected_gain DOUBLE effect × value − cost; without [payoff] the effect",
         key=("unit", "run_id"),
     ),
-    Table(
-        "gold.<task>_deciles",
+    answer_table(
+        "deciles",
         "units from the greatest expected effect to the least, and the effect that was seen",
-        (
-            Column("arm", "STRING", "the arm, against the control"),
-            Column("decile", "INT", "1 = greatest expected effect"),
-            Column("units", "BIGINT", "units of the arm and the control"),
-            Column("expected", "DOUBLE", "mean effect by the model"),
-            Column("effect", "DOUBLE", "outcome share of the arm − that of the control"),
-            Column("low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("high", "DOUBLE", "upper end"),
-            RUN_ID,
-        ),
+        "arm STRING the arm, against the control",
+        "decile INT 1 = greatest expected effect",
+        "units BIGINT units of the arm and the control",
+        "expected DOUBLE mean effect by the model",
+        "effect DOUBLE outcome share of the arm − that of the control",
+        "low DOUBLE lower end of the 95 % interval",
+        "high DOUBLE upper end",
         key=("arm", "decile", "run_id"),
     ),
-    Table(
-        "gold.<task>_curves",
+    answer_table(
+        "curves",
         "Qini curves: outcomes won by contacting the best so many",
-        (
-            Column("arm", "STRING", "the arm, against the control"),
-            Column("score", "STRING", "a learner, or response: the chance of the outcome after a contact"),
-            Column("share", "DOUBLE", "share of the units contacted"),
-            Column("gain", "DOUBLE", "outcomes won, per unit of the arm"),
-            RUN_ID,
-        ),
+        "arm STRING the arm, against the control",
+        "score STRING a learner, or response: the chance of the outcome after a contact",
+        "share DOUBLE share of the units contacted",
+        "gain DOUBLE outcomes won, per unit of the arm",
         key=("arm", "score", "share", "run_id"),
     ),
-    Table(
-        "gold.<task>_policies",
+    answer_table(
+        "policies",
         "what each rule would bring per unit, beside contacting nobody",
-        (
-            Column("policy", "STRING", "list | response | all <arm>"),
-            Column("contacted", "DOUBLE", "share of the units that it contacts"),
-            Column("value", "DOUBLE", "per unit, doubly robust"),
-            Column("low", "DOUBLE", "lower end of the 95 % interval"),
-            Column("high", "DOUBLE", "upper end"),
-            Column("value_ipw", "DOUBLE", "per unit, by inverse propensity alone"),
-            Column("list_better_by", "DOUBLE", "value of the list − value of this rule"),
-            Column("better_low", "DOUBLE", "lower end of its 95 % interval"),
-            Column("better_high", "DOUBLE", "upper end"),
-            RUN_ID,
-        ),
+        "policy STRING list | response | all <arm>",
+        "contacted DOUBLE share of the units that it contacts",
+        "value DOUBLE per unit, doubly robust",
+        "low DOUBLE lower end of the 95 % interval",
+        "high DOUBLE upper end",
+        "value_ipw DOUBLE per unit, by inverse propensity alone",
+        "list_better_by DOUBLE value of the list − value of this rule",
+        "better_low DOUBLE lower end of its 95 % interval",
+        "better_high DOUBLE upper end",
         key=("policy", "run_id"),
     ),
 )

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.evidence.arms import check_arms, check_units, sample_ratio_p
 from otklik.evidence.designs import features_of_units, laid_out, outcomes_by_arm, share_apart
-from otklik.evidence.estimates import Estimate
 from otklik.evidence.tables import tables_of
 from otklik.evidence.uplift.kind import TABLES, UNITS, UpliftTask
 from otklik.evidence.uplift.learners import RESPONSE, Plan, score_name, with_effects, with_expectations
@@ -28,6 +26,7 @@ from otklik.evidence.uplift.scores import (
     qini_beyond,
     sort_units,
 )
+from otklik.inference import NORMAL_95, Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.models.split import with_fold
 
@@ -107,7 +106,11 @@ def run(frames: Mapping[str, DataFrame], task: UpliftTask, context: StageContext
         policies=[_policy_row(policy) for policy in policies],
     )
     findings = [Finding("not_random")] if shares is None else []
-    return StageResult({**tables, "list": _listed(scored, arms, action, task)}, measures, verdict, findings)
+    every = context.keep(_listed(scored, arms, action, task))
+    listed = every.where("action <> 'leave'").select(
+        "unit", F.col("action").alias("arm"), "effect", F.col("expected_gain").alias("expected_profit")
+    )
+    return StageResult({**tables, "list": every}, measures, verdict, findings, task.campaign, listed)
 
 
 def _refusal(counts: Mapping[str, tuple[int, int]], arms: Sequence[str], task: UpliftTask) -> Verdict | None:
@@ -326,4 +329,4 @@ def _policy_row(policy: Policy) -> _Row:
 
 
 def _reach(variance: float) -> float:
-    return float(stats.norm.ppf(0.975) * np.sqrt(variance))
+    return float(NORMAL_95 * np.sqrt(variance))

@@ -14,8 +14,8 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.evidence.estimates import Estimate
 from otklik.evidence.uplift.curves import Counts, Floats, auuc, group_weights, qini, qini_curve
+from otklik.inference import Estimate
 
 _BINS, _GROUPS, _REPLICATES = 250, 50, 500
 _SAMPLE_ROWS = 50_000

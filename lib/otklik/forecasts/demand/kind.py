@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
 from otklik.forecasts.demand.names import ModelName
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
-from otklik.settings import Text
+from otklik.lake.tables import answer_table
+from otklik.settings import Strict, Text
 from otklik.task import KindTask
 
 _SEASONS = {"day": 7, "week": 52, "month": 12}
+
+
+class Stock(Strict):
+    """What a missing piece and one left over cost: how much to have in stock follows from both."""
+
+    periods: int = Field(ge=1, description="that the stock has to last: until what is ordered then arrives")
+    missing_cost: float = Field(gt=0, description="of a piece that could have been sold: its margin, as a rule")
+    left_cost: float = Field(gt=0, description="of a piece that is left after these periods")
+
+    @property
+    def enough(self) -> float:
+        """In which share of the series the stock should do."""
+        return self.missing_cost / (self.missing_cost + self.left_cost)
 
 
 class DemandTask(KindTask):
@@ -27,7 +41,10 @@ class DemandTask(KindTask):
         None, ge=1, le=366, description="periods of a season; default: 7 days, 52 weeks or 12 months"
     )
     models: list[ModelName] = Field(
-        ["naive", "seasonal_naive", "mean", "ses", "ses_fitted", "croston", "sba", "theta"],
+        [
+            "naive", "seasonal_naive", "mean", "ses", "ses_fitted", "croston", "sba", "theta", "combined", "pooled",
+            "pooled_theta",
+        ],
         min_length=1, description="methods to choose from; auto_ets and auto_theta need the extra `forecast`",
     )  # fmt: skip
     origins: int = Field(4, ge=1, le=20, description="earlier origins at which methods are compared, `ahead` apart")
@@ -40,13 +57,19 @@ class DemandTask(KindTask):
     begin: Literal["first_row", "first_period"] = Field(
         "first_row", description="where a series begins: with its own first row, or with the first period of all"
     )
+    holidays: list[date] = Field(
+        default_factory=list,
+        description="past and coming ones; methods that learn from all series count those of a period",
+    )
     top: int | None = Field(None, ge=1, description="only so many series with the largest quantity before the hold-out")
+    stock: Stock | None = Field(None, description="what to have in stock; without it there is no proposal")
     minimum_series: int = Field(5, ge=1, description="with fewer series forecast there is no verdict")
 
     def impossible(self) -> list[str]:
-        """Methods that the choice starts from left out, or named twice."""
-        needed = [name for name in ("ses", "theta", "naive") if name not in self.models]
-        faults = [f"models: {', '.join(needed)} cannot be left out"] if needed else []
+        """The rule to beat left out, or a method named twice."""
+        faults = [] if "naive" in self.models else ["models: naive cannot be left out"]
+        if self.stock is not None and self.stock.periods > self.ahead:
+            faults.append("stock.periods: no more than `ahead` periods are forecast")
         return faults + (["models: each may be named once"] if len(set(self.models)) < len(self.models) else [])
 
     @property
@@ -55,70 +78,77 @@ class DemandTask(KindTask):
         return self.season_periods or _SEASONS[self.period]
 
 
-SERIES = Table(
-    "gold.<task>_series",
+SERIES = answer_table(
+    "series",
     "each series: whether it can be forecast, by which method, and how good that was in the hold-out",
-    (
-        Column("series", "STRING", "the series"),
-        Column("status", "STRING", "forecast | too_short | nothing_sold | constant"),
-        Column("model", "STRING", "the method that forecasts"),
-        Column(
-            "is_default", "BOOLEAN", "whether it is the default of the kind; else it was better before, beyond chance"
-        ),
-        Column("kind", "STRING", "smooth | erratic | intermittent | lumpy"),
-        Column("periods", "INT", "periods of history, hold-out included"),
-        Column("quantity", "DOUBLE", "sold in all periods"),
-        Column("mase", "DOUBLE", "mean absolute error in the hold-out over the mean change per period before"),
-        Column("naive_mase", "DOUBLE", "the same if the last value had gone on"),
-        Column("rmsse", "DOUBLE", "the same of squared errors, as a root"),
-        RUN_ID,
-    ),
+    "series STRING the series",
+    "status STRING forecast | too_short | nothing_sold | constant",
+    "model STRING the method that forecasts",
+    "is_default BOOLEAN whether it is the best for all series; else it was better for this one, beyond chance",
+    "kind STRING smooth | erratic | intermittent | lumpy",
+    "periods INT periods of history, hold-out included",
+    "quantity DOUBLE sold in all periods",
+    "mase DOUBLE mean absolute error in the hold-out over the mean change per period before",
+    "naive_mase DOUBLE the same if the last value had gone on",
+    "rmsse DOUBLE the same of squared errors, as a root",
     key=("series",),
 )
 
-FORECASTS = Table(
-    "gold.<task>_forecasts",
+FORECASTS = answer_table(
+    "forecasts",
     "the next periods of each series",
-    (
-        Column("series", "STRING", "the series"),
-        Column("period", "DATE", "first day of the period"),
-        Column("step", "INT", "periods ahead, from 1"),
-        Column("quantity", "DOUBLE", "the forecast"),
-        Column("low", "DOUBLE", "10 % quantile: in one period of ten less is sold"),
-        Column("high", "DOUBLE", "90 % quantile"),
-        RUN_ID,
-    ),
+    "series STRING the series",
+    "period DATE first day of the period",
+    "step INT periods ahead, from 1",
+    "quantity DOUBLE the forecast",
+    "low DOUBLE 10 % quantile: in one period of ten less is sold",
+    "high DOUBLE 90 % quantile",
     key=("series", "period"),
 )
 
-HOLDOUT = Table(
-    "gold.<task>_holdout",
+HOLDOUT = answer_table(
+    "holdout",
     "the last periods of each series as they would have been forecast, and as they were",
-    (
-        Column("series", "STRING", "the series"),
-        Column("period", "DATE", "first day of the period"),
-        Column("step", "INT", "periods ahead, from 1"),
-        Column("quantity", "DOUBLE", "the forecast"),
-        Column("low", "DOUBLE", "10 % quantile"),
-        Column("high", "DOUBLE", "90 % quantile"),
-        Column("actual", "DOUBLE", "what was sold"),
-        Column("naive", "DOUBLE", "the last value before the hold-out"),
-        RUN_ID,
-    ),
+    "series STRING the series",
+    "period DATE first day of the period",
+    "step INT periods ahead, from 1",
+    "quantity DOUBLE the forecast",
+    "low DOUBLE 10 % quantile",
+    "high DOUBLE 90 % quantile",
+    "actual DOUBLE what was sold",
+    "naive DOUBLE the last value before the hold-out",
     key=("series", "period"),
 )
 
-MODELS = Table(
-    "gold.<task>_models",
+MODELS = answer_table(
+    "models",
     "what each method would have reached in the hold-out, on all series",
-    (
-        Column("model", "STRING", "the method"),
-        Column("mase", "DOUBLE", "mean over series"),
-        Column("rmsse", "DOUBLE", "mean over series"),
-        Column("chosen", "BIGINT", "series whose hold-out it was chosen to forecast, without having seen it"),
-        RUN_ID,
-    ),
+    "model STRING the method",
+    "mase DOUBLE mean over series",
+    "rmsse DOUBLE mean over series",
+    "chosen BIGINT series whose hold-out it was chosen to forecast, without having seen it",
     key=("model",),
+)
+
+TOTALS = answer_table(
+    "totals",
+    "the next periods of each group and of all series; no rows without `group`",
+    "name STRING `group …`, or `all`",
+    "period DATE first day of the period",
+    "step INT periods ahead, from 1",
+    "quantity DOUBLE sum of the forecasts of its series",
+    "own DOUBLE the forecast of the sum by itself, before parts and sums were made to add up",
+    key=("name", "period"),
+)
+
+STOCK = answer_table(
+    "stock",
+    "what to have of each series at the beginning of the next periods; no rows without [stock]",
+    "series STRING the series",
+    "periods INT that it has to last",
+    "expected DOUBLE sold in them by the forecast",
+    "stock DOUBLE whole pieces to have, so that a missing and a left piece together cost least",
+    key=("series",),
 )
 
 SALES = Frame(
@@ -131,7 +161,34 @@ SALES = Frame(
         ),
         FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("date", "time", "week", "at")),
         FrameColumn("quantity", "double", Text(en="how much", ru="сколько"), like=("quantity", "volume", "units")),
+        FrameColumn(
+            "group", "string",
+            Text(
+                en="region, store, category … of the series: parts and sums are then made to add up",
+                ru="регион, магазин, категория ряда: тогда части и суммы согласуются",
+            ),
+            is_required=False, is_optional=True, like=("region", "store", "category", "department"),
+        ),
     ),
+)  # fmt: skip
+
+PLAN = Frame(
+    "plan",
+    Text(en="one row per series and period, past and coming: what was planned", ru="план: строка — ряд и период"),
+    (
+        FrameColumn("series", "string", Text(en="the series", ru="ряд"), like=("product", "stock", "item", "sku")),
+        # Not `moment`: what is planned for later may be seen.
+        FrameColumn("day", "date", Text(en="a day of the period", ru="день периода"), like=("date", "week", "day")),
+        FrameColumn(
+            "price", "double", Text(en="price of a piece; it holds until another comes", ru="цена за штуку"),
+            is_required=False, is_optional=True, like=("price",),
+        ),
+        FrameColumn(
+            "promotion", "double", Text(en="1 where there is a promotion", ru="1, если идёт акция"),
+            is_required=False, is_optional=True, like=("promo",),
+        ),
+    ),
+    is_optional=True,
 )  # fmt: skip
 
 EXAMPLE = """\
@@ -140,6 +197,11 @@ period = "week"
 ahead = 8
 # A week without a row: nothing sold. Use "interpolate" where it means that the number is missing.
 fill = "zero"
+# Without this table there is no proposal what to have in stock.
+# [stock]
+# periods = 2
+# missing_cost = 3.0
+# left_cost = 1.0
 """
 
 KIND = Kind(
@@ -150,7 +212,14 @@ KIND = Kind(
         ru="Сколько каждого товара продадут в ближайшие периоды, с квантилями; лучше ли это наивных правил?",
     ),
     task=DemandTask,
-    stages=(Stage("forecast", "otklik.forecasts.demand.method:run", (SALES,), (SERIES, FORECASTS, HOLDOUT, MODELS)),),
+    stages=(
+        Stage(
+            "forecast",
+            "otklik.forecasts.demand.method:run",
+            (SALES, PLAN),
+            (SERIES, FORECASTS, HOLDOUT, MODELS, STOCK, TOTALS),
+        ),
+    ),
     section="otklik.forecasts.demand.section:section",
     example=EXAMPLE,
 )

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import RefusedError
-from otklik.forecasts.demand.kind import FORECASTS, HOLDOUT, MODELS, SERIES, DemandTask
-from otklik.forecasts.demand.models import forecasts
-from otklik.forecasts.demand.series import ROWS, for_each_series
+from otklik.forecasts.demand.adding_up import ALL, adding_up, name_of_group, totals_of, variances_of
+from otklik.forecasts.demand.choice import PARTS, Defaults, chosen, defaults_of, known_to
+from otklik.forecasts.demand.kind import FORECASTS, HOLDOUT, MODELS, SERIES, STOCK, TOTALS, DemandTask, Stock
+from otklik.forecasts.demand.models import Floats, forecasts
+from otklik.forecasts.demand.names import POOLED
+from otklik.forecasts.demand.pooled import SIZE, coefficients_of
+from otklik.forecasts.demand.series import ROWS, History, for_each_series, products_of_each
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
-from otklik.lake.tables import Table
 
 #: A Monday; periods are counted from here.
 _EPOCH = date(1900, 1, 1)
@@ -25,6 +30,8 @@ _REACH = 1.96
 _LOW, _HIGH = 0.1, 0.9
 #: With fewer earlier errors at a number of periods ahead, those of all numbers are taken together.
 _ENOUGH_ERRORS = 100
+#: Hash groups of series whose products for the pooled model are added up together.
+_GROUPS = 64
 #: Where an 80 % interval may cover before that is said.
 _COVERAGE = (0.72, 0.88)
 
@@ -44,34 +51,54 @@ def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext
     quantities = _quantities(frames["sales"], task, first, last)
     if task.top is not None:
         quantities = _largest(quantities, task.top, last - first + 1 - task.ahead)
-    of_series = for_each_series(
+    history = History(
         task.models, task.ahead, task.season, task.origins, task.minimum_periods, last - first, task.fill,
-        task.begin == "first_period",
+        task.begin == "first_period", _holidays(task, first, last),
     )  # fmt: skip
+    quantities, ends_early = _with_plan(quantities, frames.get("plan"), task, first, last)
+    coefficients = _learnt(quantities, history, context) if set(POOLED) & set(task.models) else None
     context.step.under_way("forecasting series")
-    rows = context.keep(quantities.groupBy("series").applyInPandas(of_series, ROWS))
-    spread = _spreads(rows, task)
-    holdout = context.keep(_with_interval(rows, "holdout", spread, task, first))
-    coming = _with_interval(rows, "next", spread, task, first)
-    scores = context.keep(_scores(holdout))
+    rows = context.keep(quantities.groupBy("series").applyInPandas(for_each_series(history, coefficients), ROWS))
+    tried = rows.where("row = 'tried'")
+    defaults, picked = _picked(tried, task, context)
+    spread = _spreads(picked, task)
+    sums = None
+    if "group" in frames["sales"].columns:
+        context.step.under_way("forecasting sums")
+        sums = _sums(frames["sales"], rows, history, coefficients, task, context)
+    last_values = tried.where("back = 1 AND model = 'naive'").select(
+        "series", F.get("forecast", F.lit(0)).alias("naive")
+    )
+    judged = _adding_up(picked, "holdout", sums, task).join(last_values, "series")
+    holdout = context.keep(_with_interval(judged, "holdout", spread, task, last + 1 - task.ahead))
+    coming = context.keep(_with_interval(_adding_up(picked, "next", sums, task), "next", spread, task, last + 1))
+    totals = rows.where("row = 'status'").select("series", "total")
+    scores = context.keep(_scores(holdout).join(totals, "series"))
     by_status = {row.status: row["count"] for row in rows.where("row = 'status'").groupBy("status").count().collect()}
     context.step.rows(sum(by_status.values()), "series")
     count = by_status.get("forecast", 0)
-    findings = [
+    findings = [Finding("plan_ends", is_warning=True)] if ends_early else []
+    findings += [
         Finding(status, parameters={"series": number}, value=number)
         for status, number in sorted(by_status.items())
         if status != "forecast"
     ]
     tables = {
-        "series": _series(rows, scores),
-        "forecasts": coming.select(_names(FORECASTS)),
-        "holdout": holdout.select(_names(HOLDOUT)),
-        "models": _models(rows),
+        "series": _series(rows, picked, scores),
+        "forecasts": coming.select(FORECASTS.own_names),
+        "holdout": holdout.select(HOLDOUT.own_names),
+        "models": _models(tried, picked),
+        "totals": _totals(coming, sums),
+        "stock": _stock(_stocks(coming, "next", _earlier(picked, task), task.stock), task.stock),
     }
     if count < task.minimum_series:
         reason = Finding("too_few_series", parameters={"count": count, "minimum": task.minimum_series}, value=count)
         return StageResult(tables, [], Verdict("too_little_data", [reason]), [*findings, reason])
-    measures = _measures(scores, rows, by_status)
+    measures = [*_measures(scores, picked, by_status), *_earlier_errors(defaults)]
+    if sums is not None:
+        measures += _measures_of_sums(holdout, sums)
+    if task.stock is not None:
+        measures += _stock_measures(_stocks(holdout, "holdout", _earlier(picked, task), task.stock), task.stock)
     return StageResult(tables, measures, _verdict(measures), [*findings, *_about_coverage(measures)])
 
 
@@ -120,6 +147,40 @@ def _quantities(sales: DataFrame, task: DemandTask, first: int, last: int) -> Da
     )
 
 
+def _holidays(task: DemandTask, first: int, last: int) -> list[int]:
+    """How many holidays there are in each period, from the first to the last one ahead."""
+    counts = [0] * (last - first + 1 + task.ahead)
+    for day in task.holidays:
+        months = (day.year - 1900) * 12 + day.month - 1
+        place = (months if task.period == "month" else (day - _EPOCH).days // _DAYS[task.period]) - first
+        if 0 <= place < len(counts):
+            counts[place] += 1
+    return counts
+
+
+def _with_plan(
+    quantities: DataFrame, plan: DataFrame | None, task: DemandTask, first: int, last: int
+) -> tuple[DataFrame, bool]:
+    """Add price and promotion of the periods, those ahead too; and whether none is planned ahead though others were."""
+    missing = F.lit(None).cast("double")
+    if plan is None:
+        return quantities.select("*", missing.alias("price"), missing.alias("promotion")), False
+    place = (_place(F.col("day"), task.period) - first).alias("place")
+    given = {"price": F.avg, "promotion": F.max}
+    planned = plan.groupBy("series", place).agg(
+        *(
+            how(name).alias(name) if name in plan.columns else F.any_value(missing).alias(name)
+            for name, how in given.items()
+        )
+    )
+    of_those = planned.where(F.col("place").between(0, last - first + task.ahead)).join(
+        quantities.select("series").distinct(), "series", "left_semi"
+    )
+    is_ahead = F.col("place") > last - first
+    ahead, past = of_those.agg(F.count_if(is_ahead), F.count_if(~is_ahead)).collect()[0]
+    return quantities.join(of_those, ["series", "place"], "full"), bool(past and not ahead)
+
+
 def _largest(quantities: DataFrame, most: int, before: int) -> DataFrame:
     """The series with the largest quantity before the hold-out: what comes in it does not choose what is judged."""
     totals = quantities.where(F.col("place") < before).groupBy("series").agg(F.sum("quantity").alias("total"))
@@ -127,12 +188,110 @@ def _largest(quantities: DataFrame, most: int, before: int) -> DataFrame:
     return quantities.join(F.broadcast(largest), "series", "left_semi")
 
 
-def _spreads(rows: DataFrame, task: DemandTask) -> DataFrame:
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Groups of series (series, group), and what was chosen to forecast the sums: see `_picked`."""
+
+    groups: DataFrame
+    picked: DataFrame
+
+
+def _picked(tried: DataFrame, task: DemandTask, context: StageContext) -> tuple[Defaults, DataFrame]:
+    """The method that all series start from; and what the method of each said at every origin, by part."""
+    defaults = defaults_of(tried, task.models, task.origins)
+    found = chosen(tried, defaults, task.models, task.origins).join(tried, ["series", "model"])
+    return defaults, context.keep(found)
+
+
+def _sums(
+    sales: DataFrame,
+    rows: DataFrame,
+    history: History,
+    coefficients: Floats | None,
+    task: DemandTask,
+    context: StageContext,
+) -> _Sums:
+    """Forecasts of groups and of everything, each as a series of its own; of series without a group there is one."""
+    groups = context.keep(sales.groupBy("series").agg(F.coalesce(F.min("group"), F.lit("")).alias("group")))
+    missing = F.lit(None).cast("double")
+    totals = totals_of(rows, groups, history.last).withColumns({"price": missing, "promotion": missing})
+    found = totals.groupBy("series").applyInPandas(for_each_series(history, coefficients), ROWS)
+    return _Sums(groups, _picked(context.keep(found).where("row = 'tried'"), task, context)[1])
+
+
+def _adding_up(picked: DataFrame, part: str, sums: _Sums | None, task: DemandTask) -> DataFrame:
+    """`_steps` of a part, heeding the forecasts of sums where there are groups; `alone` is what it was without."""
+    steps = _steps(picked, part)
+    if sums is None:
+        return steps
+    of_series, of_sums = (
+        variances_of(_steps(rows, part), _earlier(rows, task), part) for rows in (picked, sums.picked)
+    )
+    return adding_up(of_series, of_sums, sums.groups)
+
+
+def _totals(coming: DataFrame, sums: _Sums | None) -> DataFrame:
+    """Of the coming periods: what the series of each group, and all, come to."""
+    if sums is None:
+        of_nothing = F.lit(None).cast("double").alias("own")
+        return coming.select(F.col("series").alias("name"), "period", "step", "quantity", of_nothing).where("false")
+    total = F.sum("quantity").alias("quantity")
+    of_groups = coming.join(sums.groups, "series").groupBy(name_of_group().alias("name"), "period", "step").agg(total)
+    everything = coming.groupBy(F.lit(ALL).alias("name"), "period", "step").agg(total)
+    own = _steps(sums.picked, "next").select(F.col("series").alias("name"), "step", F.col("quantity").alias("own"))
+    return of_groups.unionByName(everything).join(own, ["name", "step"]).select(TOTALS.own_names)
+
+
+def _measures_of_sums(holdout: DataFrame, sums: _Sums) -> list[Measure]:
+    """What adding up changes: MASE of the series; error of groups and of everything, as a share of what was sold.
+
+    Beside each, what the series by themselves would have reached.
+    """
+    per_period = F.abs(F.col("actual") - F.col("quantity")) / F.col("scale")
+    alone = F.abs(F.col("actual") - F.col("alone")) / F.col("scale")
+    of_series = holdout.groupBy("series").agg(F.avg(per_period).alias("mase"), F.avg(alone).alias("alone"))
+    row = of_series.agg(F.avg("mase"), F.avg("alone"), F.count("*")).collect()[0]
+    found = [Measure("mase_adding_up", row[0], split="holdout", baseline=row[1], rows=row[2])]
+    each = [F.sum(name).alias(name) for name in ("actual", "quantity", "alone")]
+    grouped = holdout.join(sums.groups, "series")
+    for what, rows in (("groups", grouped.groupBy("group", "step")), ("all", grouped.groupBy("step"))):
+        off = [F.sum(F.abs(F.col("actual") - F.col(name))) / F.sum("actual") for name in ("quantity", "alone")]
+        one = rows.agg(*each).agg(*off, F.count("*")).collect()[0]
+        if one[0] is not None:
+            found.append(Measure("error_share", one[0], what, "holdout", baseline=one[1], rows=one[2]))
+    return found
+
+
+def _learnt(quantities: DataFrame, history: History, context: StageContext) -> Floats:
+    """The coefficients of the pooled model by origin; collects one small array for each of so many hash groups."""
+    context.step.under_way("learning from all series together")
+    bucket = F.pmod(F.xxhash64("series"), F.lit(_GROUPS)).cast("int")
+    sums = (
+        quantities.withColumn("bucket", bucket)
+        .groupBy("bucket")
+        .applyInPandas(products_of_each(history), "bucket int, products array<double>")
+        .toPandas()
+        .sort_values("bucket")
+    )
+    total = np.sum(np.vstack(list(sums["products"])), axis=0)
+    return coefficients_of(total.reshape(history.origins + 2, history.ahead, SIZE, SIZE + 1))
+
+
+def _earlier(picked: DataFrame, task: DemandTask) -> DataFrame:
+    """series, part, back, step, error, scale: of the chosen methods at the origins that each part may look at."""
+    both = [picked.where((F.col("part") == part) & known_to(part, task.origins)) for part in PARTS]
+    error = F.transform(F.arrays_zip("actual", "forecast"), lambda pair: pair["actual"] - pair["forecast"])
+    return both[0].unionByName(both[1]).select(
+        "series", "part", "back", "scale", F.posexplode(error).alias("place", "error")
+    ).withColumn("step", F.col("place") + 1)  # fmt: skip
+
+
+def _spreads(picked: DataFrame, task: DemandTask) -> DataFrame:
     """part, step, low_error, high_error: quantiles of earlier errors in units of each series' scale.
 
     Errors of the chosen methods at earlier origins, of all series together: conformal prediction on a rolling origin.
     """
-    earlier = rows.where("row = 'earlier'")
+    earlier = _earlier(picked, task).withColumn("error", F.col("error") / F.col("scale"))
     quantiles = [
         F.percentile("error", F.lit(q)).alias(name) for name, q in (("low_error", _LOW), ("high_error", _HIGH))
     ]
@@ -149,7 +308,19 @@ def _spreads(rows: DataFrame, task: DemandTask) -> DataFrame:
     )
 
 
-def _with_interval(rows: DataFrame, part: str, spread: DataFrame, task: DemandTask, first: int) -> DataFrame:
+def _steps(picked: DataFrame, part: str) -> DataFrame:
+    """series, model, is_default, scale, squared_scale, step, quantity, actual: a row per period of a part."""
+    of_part = picked.where((F.col("part") == part) & (F.col("back") == (1 if part == "holdout" else 0)))
+    both = F.transform(
+        "forecast",
+        lambda value, place: F.struct(value.alias("quantity"), F.get("actual", place).alias("actual"), place),
+    )
+    return of_part.select(
+        "series", "model", "is_default", "scale", "squared_scale", F.inline(both).alias("quantity", "actual", "place")
+    ).withColumn("step", F.col("place") + 1)  # fmt: skip
+
+
+def _with_interval(steps: DataFrame, part: str, spread: DataFrame, task: DemandTask, begin: int) -> DataFrame:
     """The rows of one part with period, low and high; a quantity is not below 0 where its forecast is not."""
     of_part = spread.where(F.col("part") == part).drop("part")
     floor = F.when(F.col("quantity") >= 0, F.lit(0.0)).otherwise(F.lit(float("-inf")))
@@ -158,15 +329,13 @@ def _with_interval(rows: DataFrame, part: str, spread: DataFrame, task: DemandTa
     # Without any earlier origin there is no interval: least and greatest would pass over what is null.
     low = F.when(F.col("low_error").isNotNull(), F.least(F.col("quantity"), below))
     high = F.when(F.col("high_error").isNotNull(), F.greatest(F.col("quantity"), above))
-    return (
-        rows.where(F.col("row") == part)
-        .join(F.broadcast(of_part), "step", "left")
-        .withColumns({"period": _first_day(F.col("place") + first, task.period), "low": low, "high": high})
+    return steps.join(F.broadcast(of_part), "step", "left").withColumns(
+        {"period": _first_day(F.col("place") + begin, task.period), "low": low, "high": high}
     )
 
 
 def _scores(holdout: DataFrame) -> DataFrame:
-    """One row per series: mase, naive_mase, rmsse, pinball at both ends and in the middle, covered."""
+    """One row per series: mase, naive_mase, rmsse, pinball at both ends and in the middle, covered, sold."""
     error, scale = F.col("actual") - F.col("quantity"), F.col("scale")
 
     def pinball(name: str, level: float) -> Column:
@@ -183,24 +352,35 @@ def _scores(holdout: DataFrame) -> DataFrame:
         pinball("quantity", 0.5).alias("pinball_50"),
         pinball("high", _HIGH).alias("pinball_90"),
         F.avg(is_inside.cast("double")).alias("covered"),
+        F.sum("actual").alias("sold"),
         F.first("model").alias("model"),
     )
 
 
-def _series(rows: DataFrame, scores: DataFrame) -> DataFrame:
-    status = rows.where("row = 'status'").withColumnRenamed("total", "quantity_sold")
-    joined = status.join(scores.drop("model"), "series", "left")
-    return joined.drop("quantity").withColumnRenamed("quantity_sold", "quantity").select(_names(SERIES))
+def _series(rows: DataFrame, picked: DataFrame, scores: DataFrame) -> DataFrame:
+    status = rows.where("row = 'status'").select(
+        "series", "status", "kind", "periods", F.col("total").alias("quantity")
+    )
+    used = picked.where("part = 'next' AND back = 0").select("series", "model", "is_default")
+    return status.join(used, "series", "left").join(scores.drop("model"), "series", "left").select(SERIES.own_names)
 
 
-def _models(rows: DataFrame) -> DataFrame:
-    reached = rows.where("row = 'model'").groupBy("model")
-    means = reached.agg(F.avg("error").alias("mase"), F.avg("squared_error").alias("rmsse"))
-    chosen = rows.where("row = 'holdout' AND step = 1").groupBy("model").agg(F.count("*").alias("chosen"))
-    return means.join(chosen, "model", "left").fillna(0, ["chosen"]).select(_names(MODELS))
+def _models(tried: DataFrame, picked: DataFrame) -> DataFrame:
+    means = tried.where("back = 1").groupBy("model")
+    reached = means.agg(F.avg("error").alias("mase"), F.avg("squared_error").alias("rmsse"))
+    used = picked.where("part = 'holdout' AND back = 1").groupBy("model").agg(F.count("*").alias("chosen"))
+    return reached.join(used, "model", "left").fillna(0, ["chosen"]).select(MODELS.own_names)
 
 
-def _measures(scores: DataFrame, rows: DataFrame, by_status: Mapping[str, int]) -> list[Measure]:
+def _earlier_errors(defaults: Defaults) -> list[Measure]:
+    """How the methods did before the hold-out, by which the default was chosen: the naive rule beside each."""
+    errors = defaults.errors["holdout"]
+    return [
+        Measure("earlier_error", error, name, "earlier", baseline=errors["naive"]) for name, error in errors.items()
+    ]
+
+
+def _measures(scores: DataFrame, picked: DataFrame, by_status: Mapping[str, int]) -> list[Measure]:
     """Means over series, with their standard errors; the naive rule is that the last value goes on."""
     named = {
         "mase": (F.col("mase"), F.col("naive_mase")),
@@ -211,8 +391,14 @@ def _measures(scores: DataFrame, rows: DataFrame, by_status: Mapping[str, int]) 
         "pinball_90": (F.col("pinball_90"), F.lit(None).cast("double")),
         "coverage_80": (F.col("covered"), F.lit(0.8)),
     }
+    # By what was sold before the hold-out, as of the M5 competition.
+    weight = F.greatest(F.col("total") - F.col("sold"), F.lit(0.0))
     row = scores.agg(
         F.count("*").alias("count"),
+        *(
+            (F.sum(weight * F.col(name)) / F.nullif(F.sum(weight), F.lit(0.0))).alias(f"weighted {name}")
+            for name in ("rmsse", "naive_rmsse")
+        ),
         F.percentile("mase", F.lit(0.5)).alias("median"),
         F.percentile("naive_mase", F.lit(0.5)).alias("naive_median"),
         *(
@@ -235,13 +421,86 @@ def _measures(scores: DataFrame, rows: DataFrame, by_status: Mapping[str, int]) 
         if row[name] is not None
         for reach in [_REACH * (row[f"{name}_spread"] or 0.0) / math.sqrt(count)]
     ]  # fmt: skip
-    changed = rows.where("row = 'holdout' AND step = 1 AND NOT is_default").count()
+    changed = picked.where("part = 'holdout' AND back = 1 AND NOT is_default").count()
     return [
         *found,
+        *(
+            []
+            if row["weighted rmsse"] is None
+            else [
+                Measure(
+                    "wrmsse", row["weighted rmsse"], split="holdout", baseline=row["weighted naive_rmsse"], rows=count
+                )
+            ]
+        ),
         Measure("median_mase", row["median"], split="holdout", baseline=row["naive_median"], rows=count),
         Measure("changed_from_default", changed / count, rows=count),
         Measure("series", float(count), rows=sum(by_status.values())),
     ]
+
+
+def _stocks(steps: DataFrame, part: str, earlier: DataFrame, stock: Stock | None) -> DataFrame:
+    """series, expected, stock, needed (what was sold, where it is known), naive: of the first periods of a part.
+
+    The newsvendor's rule (Arrow, Harris & Marschak 1951): the quantile of what will be sold at missing_cost /
+    (missing_cost + left_cost). Quantiles are those of earlier errors of sums over as many periods, of all series.
+    """
+    periods = 1 if stock is None else stock.periods
+    level = 0.5 if stock is None else stock.enough
+    sums = (
+        earlier.where((F.col("part") == part) & (F.col("step") <= periods))
+        .groupBy("series", "back")
+        .agg((F.sum("error") / F.first("scale")).alias("error"))
+    )
+    # Without an earlier origin there is only the forecast itself.
+    reach = sums.agg(F.coalesce(F.percentile("error", F.lit(level)), F.lit(0.0)).alias("reach"))
+    first = steps.where(F.col("step") <= periods).groupBy("series")
+    columns = [name for name in ("actual", "naive") if name in steps.columns]
+    found = first.agg(
+        F.sum("quantity").alias("expected"),
+        F.first("scale").alias("scale"),
+        *(F.sum(name).alias(name) for name in columns),
+    )
+    proposed = F.greatest(F.col("expected") + F.col("reach") * F.col("scale"), F.lit(0.0))
+    return found.crossJoin(F.broadcast(reach)).withColumn("stock", F.ceil(proposed).cast("double"))
+
+
+def _stock(stocks: DataFrame, stock: Stock | None) -> DataFrame:
+    if stock is None:
+        stocks = stocks.where("false")
+    return stocks.withColumn("periods", F.lit(0 if stock is None else stock.periods)).select(STOCK.own_names)
+
+
+def _stock_measures(stocks: DataFrame, stock: Stock) -> list[Measure]:
+    """What the stock would have cost in the hold-out, beside stock for the last value and for the bare forecast."""
+
+    def cost(of: str) -> Column:
+        gap = F.col("actual") - F.col(of)
+        return F.when(gap > 0, gap * stock.missing_cost).otherwise(-gap * stock.left_cost)
+
+    own = cost("stock")
+    wanted = {
+        "stock_cost": (own, cost("naive")),
+        "stock_gain": (cost("naive") - own, F.lit(0.0)),
+        "stock_gain_over_forecast": (cost("expected") - own, F.lit(0.0)),
+        "stock_enough": ((F.col("stock") >= F.col("actual")).cast("double"), F.lit(stock.enough)),
+    }
+    row = stocks.agg(
+        F.count("*").alias("count"),
+        *(
+            how(value).alias(f"{name}_{what}")
+            for name, (value, baseline) in wanted.items()
+            for what, how, value in (
+                ("value", F.avg, value), ("spread", F.stddev_samp, value), ("baseline", F.avg, baseline)
+            )
+        ),
+    ).collect()[0]  # fmt: skip
+    found = []
+    for name in wanted:
+        value, reach = row[f"{name}_value"], _REACH * (row[f"{name}_spread"] or 0.0) / math.sqrt(row["count"])
+        baseline = row[f"{name}_baseline"]
+        found.append(Measure(name, value, "", "holdout", value - reach, value + reach, baseline, int(row["count"])))
+    return found
 
 
 def _verdict(measures: Sequence[Measure]) -> Verdict:
@@ -266,7 +525,3 @@ def _about_coverage(measures: Sequence[Measure]) -> list[Finding]:
         return []
     percent = round(100 * covered.value)
     return [Finding("intervals_off", parameters={"percent": percent}, value=covered.value, is_warning=True)]
-
-
-def _names(table: Table) -> list[str]:
-    return [column.name for column in table.columns if column.name != "run_id"]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import signal
 
 from otklik.errors import ConfigurationError
+from otklik.forecasts.demand.names import POOLED
 
 Floats = npt.NDArray[np.float64]
 #: Values in time order, periods ahead, periods of a season → a value for each period ahead.
@@ -44,12 +45,12 @@ def mean(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
 
 def ses(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
     """Simple exponential smoothing with alpha = .1, from the first value."""
-    return np.full(ahead, _levels(values, _ALPHA)[-1])
+    return np.full(ahead, levels(values, _ALPHA)[-1])
 
 
 def ses_fitted(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
     """The same with the alpha of the least squared error one step ahead."""
-    return np.full(ahead, _levels(values, _best_alpha(values))[-1])
+    return np.full(ahead, levels(values, _best_alpha(values))[-1])
 
 
 def croston(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
@@ -58,7 +59,7 @@ def croston(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
     if not len(places):
         return np.zeros(ahead)
     waits = np.diff(np.concatenate([[-1], places])).astype(np.float64)
-    return np.full(ahead, _levels(values[places], _ALPHA)[-1] / _levels(waits, _ALPHA)[-1])
+    return np.full(ahead, levels(values[places], _ALPHA)[-1] / levels(waits, _ALPHA)[-1])
 
 
 def sba(values: Floats, ahead: int, season: int) -> Floats:
@@ -77,8 +78,14 @@ def theta(values: Floats, ahead: int, season: int) -> Floats:
     slope = float(np.polyfit(np.arange(count), plain, 1)[0]) if count > 1 else 0.0
     alpha = _best_alpha(plain)
     steps = np.arange(ahead) + (1 - (1 - alpha) ** count) / alpha
-    found: Floats = _levels(plain, alpha)[-1] + slope / 2 * steps
+    found: Floats = levels(plain, alpha)[-1] + slope / 2 * steps
     return found if indices is None else found * indices[(count + np.arange(ahead)) % season]
+
+
+def combined(values: Floats, ahead: int, season: int) -> Floats:
+    """Median of the mean, exponential smoothing (both), Syntetos-Boylan and Theta: Bates & Granger 1969."""
+    found: Floats = np.median([one(values, ahead, season) for one in (mean, ses, ses_fitted, sba, theta)], axis=0)
+    return found
 
 
 def season_of(values: Floats, season: int) -> Floats | None:
@@ -107,7 +114,7 @@ def season_of(values: Floats, season: int) -> Floats | None:
     return found
 
 
-def _levels(values: Floats, alpha: float) -> Floats:
+def levels(values: Floats, alpha: float) -> Floats:
     """The smoothed level after each value."""
     begin = np.array([(1 - alpha) * values[0]])
     later: Floats = signal.lfilter([alpha], [1, alpha - 1], values[1:], zi=begin)[0] if len(values) > 1 else values[1:]
@@ -118,24 +125,24 @@ def _best_alpha(values: Floats) -> float:
     """Of 25 alphas the one with the least squared error one step ahead."""
     if len(values) < 3:
         return _ALPHA
-    errors = [float(((values[1:] - _levels(values, alpha)[:-1]) ** 2).sum()) for alpha in _ALPHAS]
+    errors = [float(((values[1:] - levels(values, alpha)[:-1]) ** 2).sum()) for alpha in _ALPHAS]
     return float(_ALPHAS[int(np.argmin(errors))])
 
 
 _OWN: dict[str, Forecast] = {
     "naive": naive, "seasonal_naive": seasonal_naive, "mean": mean, "ses": ses, "ses_fitted": ses_fitted,
-    "croston": croston, "sba": sba, "theta": theta,
+    "croston": croston, "sba": sba, "theta": theta, "combined": combined,
 }  # fmt: skip
 _OF_LIBRARY = {"auto_ets": "AutoETS", "auto_theta": "AutoTheta"}
 
 
 def forecasts(names: Sequence[str]) -> dict[str, Forecast]:
-    """The methods of these names.
+    """The methods of these names that know one series only.
 
     Raises:
         ConfigurationError: if one is of statsforecast and that is not installed.
     """
-    return {name: _OWN[name] if name in _OWN else _of_library(name) for name in names}
+    return {name: _OWN[name] if name in _OWN else _of_library(name) for name in names if name not in POOLED}
 
 
 def _of_library(name: str) -> Forecast:

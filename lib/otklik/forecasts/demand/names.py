@@ -5,5 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 ModelName = Literal[
-    "naive", "seasonal_naive", "mean", "ses", "ses_fitted", "croston", "sba", "theta", "auto_ets", "auto_theta"
-]
+    "naive", "seasonal_naive", "mean", "ses", "ses_fitted", "croston", "sba", "theta", "combined", "pooled",
+    "pooled_theta", "auto_ets", "auto_theta",
+]  # fmt: skip
+#: The methods that learn from all series together.
+POOLED = ("pooled", "pooled_theta")

@@ -10,11 +10,12 @@ import pandas as pd
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from otklik.forecasts.demand.kind import DemandTask
+from otklik.forecasts.demand.adding_up import ALL, GROUP
+from otklik.forecasts.demand.kind import DemandTask, Stock
 from otklik.forecasts.demand.words import TEXTS
 from otklik.forecasts.wording import estimate, interval
 from otklik.kind import Measure, Reader
-from otklik.page.blocks import Block, Cell, Figure, Section, Table, Terms, head, heads, number
+from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, Table, Terms, head, heads, number
 from otklik.page.figures import Bar, Series, bars, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
@@ -36,6 +37,10 @@ def section(read: Reader, task: DemandTask, voice: Voice) -> Page:
             Section("methods", words("section.methods"), _methods(read, voice)),
             Section("series", words("section.series"), _largest(read, task, voice)),
         ]
+        if read.measure("mase_adding_up", split="holdout") is not None:
+            parts.append(Section("sums", words("section.sums"), _parts_and_sums(read, task, voice)))
+        if task.stock is not None:
+            parts.append(Section("stock", words("section.stock"), _stock(read, task, task.stock, voice)))
     return Page(
         task.title[voice.language],
         task.question[voice.language],
@@ -136,16 +141,37 @@ def _methods(read: Reader, voice: Voice) -> list[Block]:
     words, formats = voice.words, voice.formats
     mase, changed = _judged(read, "mase"), read.measure("changed_from_default")
     assert mase.value is not None and changed is not None
-    reached = [(row.mase, words(f"model.{row.model}"), False) for row in read.table("models").collect()]
+    models = read.table("models").collect()
+    reached = [(row.mase, words(f"model.{row.model}"), False) for row in models]
+    earlier = {
+        row.model: one for row in models if (one := read.measure("earlier_error", row.model, "earlier")) is not None
+    }
+    if earlier:
+        default, least = min(earlier.items(), key=lambda pair: round(pair[1].value or 0.0, 9))
+        note = words(
+            "methods.note", default=words(f"model.{default}"), error=formats.decimal(least.value, 2),
+            naive=formats.decimal(least.baseline, 2), changed=formats.percent(changed.value),
+        )  # fmt: skip
+    else:
+        note = words("methods.untried", default=words(f"model.{models[0].model}"))
     drawn = [
         Bar(label, value, formats.decimal(value, 2), is_choice)
         for value, label, is_choice in sorted([*reached, (mase.value, words("methods.choice"), True)])
     ]
     figure = Figure(
-        words("methods.title"), words("methods.takeaway"), bars("methods", drawn, words("methods.alt")),
-        words("methods.note", changed=formats.percent(changed.value)),
+        words("methods.title"), words("methods.takeaway"), bars("methods", drawn, words("methods.alt")), note
     )  # fmt: skip
-    names = ("mase", "median_mase", "mase_gain", "rmsse", "pinball_10", "pinball_50", "pinball_90", "coverage_80")
+    names = (
+        "mase",
+        "median_mase",
+        "mase_gain",
+        "rmsse",
+        "wrmsse",
+        "pinball_10",
+        "pinball_50",
+        "pinball_90",
+        "coverage_80",
+    )
     rows = []
     for name in names:
         one = read.measure(name, split="holdout")
@@ -178,3 +204,47 @@ def _largest(read: Reader, task: DemandTask, voice: Voice) -> list[Block]:
         words("series.mase"), words("series.naive"), numbers_from=3,
     )  # fmt: skip
     return [Table(words("series.caption", count=len(rows)), top, rows)]
+
+
+def _parts_and_sums(read: Reader, task: DemandTask, voice: Voice) -> list[Block]:
+    words, formats = voice.words, voice.formats
+    mase, off = _judged(read, "mase_adding_up"), read.measure("error_share", "all", "holdout")
+    why = words(
+        "sums.why", all=formats.percent(None if off is None else off.value),
+        alone=formats.percent(None if off is None else off.baseline), mase=formats.decimal(mase.value, 3),
+        mase_alone=formats.decimal(mase.baseline, 3),
+    )  # fmt: skip
+    sums = [F.sum(name).alias(name) for name in ("quantity", "own")]
+    largest = read.table("totals").groupBy("name").agg(*sums).orderBy(F.desc("quantity"), "name").limit(_LARGEST)
+    rows = [
+        [
+            head(words("sums.all") if row["name"] == ALL else row["name"].removeprefix(GROUP)),
+            number(formats.integer(row["quantity"])),
+            number(formats.integer(row["own"])),
+        ]
+        for row in largest.collect()
+    ]
+    periods = f"{task.ahead} {words(f'periods.{task.period}')}"
+    top = heads(words("sums.name"), words("series.next", periods=periods), words("sums.own"), numbers_from=1)
+    return [Paragraph(why), Table(words("sums.caption"), top, rows)]
+
+
+def _stock(read: Reader, task: DemandTask, stock: Stock, voice: Voice) -> list[Block]:
+    words, formats = voice.words, voice.formats
+    cost, did = (_judged(read, name) for name in ("stock_cost", "stock_enough"))
+    span = {"count": stock.periods, "periods": words(f"periods.{task.period}")}
+    why = words(
+        "stock.why", missing=formats.decimal(stock.missing_cost, 2), left=formats.decimal(stock.left_cost, 2),
+        enough=formats.percent(stock.enough), **span,
+    )  # fmt: skip
+    judged = words(
+        "stock.judged", cost=formats.decimal(cost.value, 1), naive=formats.decimal(cost.baseline, 1),
+        did=formats.percent(did.value), **span,
+    )  # fmt: skip
+    largest = read.table("stock").orderBy(F.desc("expected"), "series").limit(_LARGEST).collect()
+    rows = [
+        [head(row.series), number(formats.decimal(row.expected, 1)), number(formats.integer(row.stock))]
+        for row in largest
+    ]
+    top = heads(*(words(name) for name in ("series.series", "stock.expected", "stock.stock")), numbers_from=1)
+    return [Paragraph(why), Paragraph(judged), Table(words("stock.caption", count=len(rows)), top, rows)]

@@ -1,39 +1,40 @@
-"""One series at a time, in a worker: its history → what was forecast for its last periods, and what is for the next.
+"""One series at a time, in a worker: its history → what each method said of its last periods, and says of the next.
 
-Each series gives a few rows of one wide form, told apart by `row`:
+Each series gives a few rows of one form, told apart by `row`:
 
-- status: whether it can be forecast, by which method, and how large its errors are measured in;
-- model: what each method's errors were in the hold-out;
-- earlier: the chosen method's errors at earlier origins, by periods ahead, over the scale; of part holdout or next;
-- holdout, next: the forecast of each period.
+- status: whether it can be forecast; `actual` holds all its values;
+- tried: what one method said at one origin, `back` × `ahead` periods before the end: 0 of the next periods, 1 of the
+  hold-out, more of those before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from otklik.forecasts.demand.choice import Choice, choose, default_for, kind_of, scale_of
-from otklik.forecasts.demand.models import Floats, Forecast, forecasts
+from otklik.forecasts.demand.choice import kind_of, scale_of
+from otklik.forecasts.demand.models import Floats, forecasts
+from otklik.forecasts.demand.names import POOLED
+from otklik.forecasts.demand.pooled import pooled, products_of
 
 #: The form of the rows.
 ROWS = (
-    "series string, row string, part string, model string, status string, kind string, is_default boolean, step int, "
-    "place int, quantity double, actual double, naive double, scale double, squared_scale double, error double, "
-    "squared_error double, periods int, total double"
+    "series string, row string, status string, kind string, periods int, total double, model string, back int, "
+    "forecast array<double>, actual array<double>, scale double, squared_scale double, error double, "
+    "squared_error double"
 )
 _COLUMNS = [part.split()[0] for part in ROWS.split(", ")]
 _EMPTY = dict.fromkeys(_COLUMNS)
 
 
-def for_each_series(
-    models: Sequence[str], ahead: int, season: int, origins: int, minimum: int, last: int, fill: str, from_start: bool
-) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """The function that turns the rows of one series into rows of the form.
+@dataclass(frozen=True)
+class History:
+    """How rows become series, and how these are forecast.
 
-    Args:
+    Attributes:
         models: names of methods.
         ahead: periods to forecast, and periods held out.
         season: periods of a season.
@@ -42,14 +43,57 @@ def for_each_series(
         last: place of the last whole period.
         fill: what a period without a row has: zero | interpolate.
         from_start: whether a series begins in the first period of all and not with its first row.
+        holidays: how many there are in each period, from the first of all to the last one ahead.
+    """
+
+    models: Sequence[str]
+    ahead: int
+    season: int
+    origins: int
+    minimum: int
+    last: int
+    fill: str
+    from_start: bool
+    holidays: Sequence[int]
+
+    def values(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Quantities of all periods of one series; and what is known before of each of them and of those ahead.
+
+        A price holds until another comes; without a row there is no promotion.
+        """
+        sold = rows[rows["quantity"].notna()]
+        begin = 0 if self.from_start else int(sold["place"].min())
+        places = range(begin, self.last + self.ahead + 1)
+        planned = rows.set_index("place")[["price", "promotion"]].astype(float).reindex(places)
+        price = np.log(planned["price"].where(planned["price"] > 0).ffill().bfill().fillna(1.0))
+        holidays = np.array(self.holidays[begin:], float)
+        known = np.stack([holidays, price, planned["promotion"].fillna(0.0)], axis=1)
+        return filled(sold, begin, self.last, self.fill), known
+
+
+def products_of_each(history: History) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The function that turns the rows of some series into what the pooled model learns from them, in one row."""
+
+    def of_some(rows: pd.DataFrame) -> pd.DataFrame:
+        series = [history.values(own) for _, own in rows.groupby("series", sort=True)]
+        long_enough = [one for one in series if len(one[0]) - history.ahead >= history.minimum]
+        found = products_of(long_enough, history.ahead, history.season, history.origins + 2)
+        return pd.DataFrame({"bucket": rows["bucket"].iloc[:1], "products": [found.ravel()]})
+
+    return of_some
+
+
+def for_each_series(history: History, coefficients: Floats | None) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The function that turns the rows of one series into rows of the form.
+
+    Args:
+        history: see `History`.
+        coefficients: of the pooled model by origin; None where no method needs it.
     """
 
     def of_series(rows: pd.DataFrame) -> pd.DataFrame:
-        name = str(rows["series"].iloc[0])
-        methods = forecasts(models)
-        begin = 0 if from_start else int(rows["place"].min())
-        values = filled(rows, begin, last, fill)
-        found = _rows_of(values, methods, ahead, season, origins, minimum, last)
+        name, (values, known) = str(rows["series"].iloc[0]), history.values(rows)
+        found = _rows_of(values, known, history, coefficients)
         # As objects: a column of which a series has no value would be one of floats, and Arrow takes none as booleans.
         return pd.DataFrame([{**_EMPTY, "series": name, **one} for one in found], columns=_COLUMNS, dtype=object)
 
@@ -71,11 +115,11 @@ def filled(rows: pd.DataFrame, begin: int, last: int, fill: str) -> Floats:
 
 
 def _rows_of(
-    values: Floats, methods: Mapping[str, Forecast], ahead: int, season: int, origins: int, minimum: int, last: int
+    values: Floats, known: Floats, history: History, coefficients: Floats | None
 ) -> Iterator[dict[str, object]]:
+    ahead, train = history.ahead, values[: -history.ahead]
     status = {"row": "status", "periods": len(values), "total": float(values.sum())}
-    train, test = values[:-ahead], values[-ahead:]
-    if len(train) < minimum:
+    if len(train) < history.minimum:
         yield {**status, "status": "too_short"}
         return
     if not train.any():
@@ -85,51 +129,42 @@ def _rows_of(
     if scale == 0:
         yield {**status, "status": "constant"}
         return
-    known = {name: _remembered(method) for name, method in methods.items()}
-    kept = default_for(train, season)
-    for_test = choose(train, ahead, season, origins, known, kept)
-    for_next = choose(values, ahead, season, origins, known, default_for(values, season))
-    squared = float((np.diff(train) ** 2).mean())
-    status |= {"scale": scale, "squared_scale": squared, "kind": kind_of(train)}
-    yield {**status, "status": "forecast", "model": for_next.model, "is_default": for_next.is_default}
-    for name, method in known.items():
-        error = test - method(train, ahead, season)
-        mase, rmsse = float(np.abs(error).mean()) / scale, float(np.sqrt((error**2).mean() / squared))
-        yield {"row": "model", "model": name, "error": mase, "squared_error": rmsse}
-    yield from _earlier(for_test, "holdout")
-    yield from _earlier(for_next, "next")
+    yield {**status, "status": "forecast", "kind": kind_of(train), "actual": values.tolist()}
     # A quantity sold cannot be below 0 where none ever was.
     floor = 0.0 if values.min() >= 0 else -np.inf
-    naive = known["naive"](train, ahead, season) if "naive" in known else np.full(ahead, train[-1])
-    guess = np.maximum(known[for_test.model](train, ahead, season), floor)
-    for step in range(ahead):
-        yield {
-            "row": "holdout", "model": for_test.model, "is_default": for_test.is_default, "step": step + 1,
-            "place": last - ahead + 1 + step, "quantity": guess[step], "actual": test[step], "naive": naive[step],
-            "scale": scale, "squared_scale": squared,
-        }  # fmt: skip
-    coming = np.maximum(known[for_next.model](values, ahead, season), floor)
-    for step in range(ahead):
-        yield {
-            "row": "next", "model": for_next.model, "is_default": for_next.is_default, "step": step + 1,
-            "place": last + 1 + step, "quantity": coming[step], "scale": scale_of(values) or scale,
-        }  # fmt: skip
+    for back in range(history.origins + 2):
+        seen = values[: len(values) - back * ahead]
+        if back > 1 and len(seen) < max(len(train) / 2, 3):
+            return
+        scale = scale_of(seen)
+        if scale == 0:
+            continue
+        actual = values[len(seen) : len(seen) + ahead]
+        squared = float((np.diff(seen) ** 2).mean())
+        for model, forecast in _forecasts(
+            seen, known, history, None if coefficients is None else coefficients[back]
+        ).items():
+            said = np.maximum(forecast, floor)
+            row = {
+                "row": "tried", "model": model, "back": back, "forecast": said.tolist(), "scale": scale,
+                "squared_scale": squared,
+            }  # fmt: skip
+            if back:
+                error = actual - said
+                row |= {
+                    "actual": actual.tolist(),
+                    "error": float(np.abs(error).mean()) / scale,
+                    "squared_error": float(np.sqrt((error**2).mean() / squared)),
+                }
+            yield row
 
 
-def _earlier(choice: Choice, part: str) -> Iterator[dict[str, object]]:
-    for errors, scale in zip(choice.errors, choice.scales, strict=True):
-        if scale > 0:
-            for step, error in enumerate(errors):
-                yield {"row": "earlier", "part": part, "step": step + 1, "error": error / scale}
-
-
-def _remembered(method: Forecast) -> Forecast:
-    """The same method; both choices look from the same origins, and every origin is a beginning of the same series."""
-    known: dict[int, Floats] = {}
-
-    def forecast(values: Floats, ahead: int, season: int) -> Floats:
-        if len(values) not in known:
-            known[len(values)] = method(values, ahead, season)
-        return known[len(values)]
-
-    return forecast
+def _forecasts(seen: Floats, known: Floats, history: History, coefficients: Floats | None) -> dict[str, Floats]:
+    ahead, season = history.ahead, history.season
+    found = {name: method(seen, ahead, season) for name, method in forecasts(history.models).items()}
+    if coefficients is not None:
+        of_all = pooled(seen, known, ahead, season, coefficients)
+        with_theta = (of_all + forecasts(["theta"])["theta"](seen, ahead, season)) / 2
+        both = dict(zip(POOLED, (of_all, with_theta), strict=True))
+        found |= {name: both[name] for name in POOLED if name in history.models}
+    return found

@@ -63,10 +63,17 @@ TEXTS = texts(
     methods__alt=("Bars: mean error of each method and of the choice", "Столбцы: средняя ошибка методов и выбора"),
     methods__choice=("the choice", "выбор"),
     methods__note=(
-        "Smooth demand over two seasons or more starts from Theta, everything else from exponential smoothing. Another "
-        "method takes over where it was better at earlier origins, beyond chance: {changed} of the series.",
-        "Для ровного спроса от двух сезонов исходный метод — Theta, иначе — экспоненциальное сглаживание. "
-        "Другой метод берётся, если раньше он был лучше и это не случайность: {changed} рядов.",
+        "All series start from {default}: of all methods it had the smallest error at earlier origins, {error} (last "
+        "value: {naive}; geometric means). Another method takes over where it was better there for that series, beyond "
+        "chance: {changed} of the series.",
+        "Исходный метод для всех рядов — {default}: на более ранних отрезках его ошибка была наименьшей, {error} "
+        "(последнее значение: {naive}; средние геометрические). Другой метод берётся там, где раньше он был лучше для "
+        "этого ряда и это не случайность: {changed} рядов.",
+    ),
+    methods__untried=(
+        "The history is too short to compare methods at an earlier origin: the first of the list forecasts, {default}.",
+        "История слишком коротка, чтобы сравнить методы на более раннем отрезке: прогнозирует первый в списке, "
+        "{default}.",
     ),
     model__naive=("last value", "последнее значение"),
     model__seasonal_naive=("last season", "прошлый сезон"),
@@ -76,15 +83,20 @@ TEXTS = texts(
     model__croston=("Croston", "Кростон"),
     model__sba=("Syntetos-Boylan", "Синтетос — Бойлан"),
     model__theta=("Theta", "Theta"),
+    model__combined=("median of five methods", "медиана пяти методов"),
+    model__pooled=("all series together", "общая модель рядов"),
+    model__pooled_theta=("all series together and Theta", "общая модель рядов и Theta"),
     model__auto_ets=("ETS (statsforecast)", "ETS (statsforecast)"),
     model__auto_theta=("Theta (statsforecast)", "Theta (statsforecast)"),
     judged__caption=("The choice beside the last value", "Выбор и последнее значение"),
     judged__choice=("Choice", "Выбор"),
     judged__naive=("Last value", "Последнее значение"),
+    measure__earlier_error=("Error at earlier origins", "Ошибка на более ранних отрезках"),
     measure__mase=("MASE: mean absolute error", "MASE: средняя абсолютная ошибка"),
     measure__median_mase=("Median of the same", "Медиана того же"),
     measure__mase_gain=("MASE gained over the last value", "Выигрыш в MASE к последнему значению"),
     measure__rmsse=("RMSSE: root mean squared error", "RMSSE: среднеквадратичная ошибка"),
+    measure__wrmsse=("WRMSSE: the same, weighted by what was sold", "WRMSSE: то же, с весами по продажам"),
     measure__pinball_10=("Pinball loss, 10% quantile", "Функция потерь квантиля 10 %"),
     measure__pinball_50=("Pinball loss, forecast", "Функция потерь прогноза"),
     measure__pinball_90=("Pinball loss, 90% quantile", "Функция потерь квантиля 90 %"),
@@ -110,6 +122,41 @@ TEXTS = texts(
     kind__erratic=("erratic", "неровный"),
     kind__intermittent=("intermittent", "прерывистый"),
     kind__lumpy=("lumpy", "прерывистый и неровный"),
+    section__sums=("Parts and sums", "Части и суммы"),
+    sums__why=(
+        "Groups and all series together are forecast by themselves, too; then all is made to add up. In the hold-out "
+        "the sum of everything was off by {all}, by the series alone it would have been {alone}; the error of the "
+        "series (MASE) is {mase} instead of {mase_alone}.",
+        "Группы и сумма всех рядов прогнозируются и сами по себе, затем всё согласуется. На отложенном периоде общая "
+        "сумма отличалась на {all}, по одним рядам отличалась бы на {alone}; ошибка рядов (MASE) — {mase} вместо "
+        "{mase_alone}.",
+    ),
+    sums__caption=("Largest groups", "Крупнейшие группы"),
+    sums__name=("Group", "Группа"),
+    sums__own=("By itself", "Сама по себе"),
+    sums__all=("everything", "всё вместе"),
+    measure__mase_adding_up=("MASE after adding up", "MASE после согласования"),
+    measure__error_share=("Error of sums, share of sales", "Ошибка сумм, доля продаж"),
+    section__stock=("What to have in stock", "Сколько держать на складе"),
+    stock__why=(
+        "A missing piece costs {missing}, one left over {left}: the stock should do for {enough} of the series over "
+        "{count} {periods}.",
+        "Недостающая штука стоит {missing}, лишняя — {left}: запаса должно хватать для {enough} рядов (срок: {count} "
+        "{periods}).",
+    ),
+    stock__judged=(
+        "In the first {count} {periods} of the hold-out such a stock would have cost {cost} per series (stock for the "
+        "last value going on: {naive}), and it would have done for {did}.",
+        "За первые {count} {periods} отложенного периода такой запас обошёлся бы в {cost} на ряд (запас под последнее "
+        "значение — {naive}); его хватило бы для {did} рядов.",
+    ),
+    stock__caption=("Stock for the {count} largest series", "Запас для крупнейших рядов: {count}"),
+    stock__expected=("Expected to be sold", "Ожидаемые продажи"),
+    stock__stock=("To have", "Держать"),
+    measure__stock_cost=("Cost of the stock per series", "Стоимость запаса на ряд"),
+    measure__stock_gain=("Saved per series against the last value", "Экономия на ряд к последнему значению"),
+    measure__stock_gain_over_forecast=("Saved against stock for the forecast", "Экономия к запасу по прогнозу"),
+    measure__stock_enough=("Series whose stock did", "Рядов, где запаса хватило"),
     section__terms=("Terms", "Термины"),
     terms__mase=("MASE", "MASE"),
     terms__mase_is=(
@@ -148,6 +195,12 @@ TEXTS = texts(
     finding__constant=(
         "{series} series never changed before the hold-out: errors cannot be measured; they are not forecast.",
         "Рядов, которые до отложенного периода не менялись (ошибку не измерить, без прогноза): {series}.",
+    ),
+    finding__plan_ends=(
+        "The plan has no price or promotion of the coming periods: the last price is taken for them, though errors in "
+        "the hold-out are those of forecasts that knew the plan.",
+        "В плане нет цен и акций будущих периодов: для них взята последняя цена, хотя ошибка на отложенном периоде — у "
+        "прогнозов, которые план знали.",
     ),
     finding__no_intervals=(
         "There are no intervals: the history is too short for a single earlier origin.",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from otklik.forecasts.lifetime.purchasing import Floats
-from otklik.forecasts.lifetime.ranking import Estimate
+from otklik.inference import Estimate
 
 
 @dataclass(frozen=True, eq=False)

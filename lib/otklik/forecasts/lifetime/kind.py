@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
-from otklik.settings import Text
+from otklik.lake.tables import answer_table
+from otklik.settings import SharedText, Text
 from otklik.task import KindTask
 
 _DAYS_OF_UNIT = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
@@ -34,7 +34,7 @@ class LifetimeTask(KindTask):
         "auto", description="BG/NBD, Pareto/NBD, or the one of higher likelihood; the NBD where no drop-out is found"
     )
     margin: float = Field(1.0, gt=0, le=1, description="share of an amount that is profit; 1: value is revenue")
-    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
     bootstrap_replicates: int = Field(200, ge=50, le=2000, description="replicates behind each interval")
     minimum_customers: int = Field(
         200, ge=50, description="with fewer customers before the hold-out there is no verdict"
@@ -47,11 +47,6 @@ class LifetimeTask(KindTask):
         description="distinct histories held in memory; with more, days are taken together",
     )
 
-    @field_validator("currency", mode="before")
-    @classmethod
-    def _in_both_languages(cls, currency: object) -> object:
-        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
-
     def impossible(self) -> list[str]:
         """The same horizon twice."""
         is_repeated = len(set(self.horizons_days)) < len(self.horizons_days)
@@ -63,70 +58,54 @@ class LifetimeTask(KindTask):
         return _DAYS_OF_UNIT[self.time_unit]
 
 
-CUSTOMERS = Table(
-    "gold.<task>_customers",
+CUSTOMERS = answer_table(
+    "customers",
     "each customer's history, the chance of still being a customer and the expected amount of a purchase",
-    (
-        Column("customer", "STRING", "the customer"),
-        Column("frequency", "BIGINT", "days with a purchase after the first such day"),
-        Column("recency_days", "BIGINT", "days from the first purchase to the last"),
-        Column("age_days", "BIGINT", "days from the first purchase to the moment"),
-        Column(
-            "probability_alive", "DOUBLE", "chance of still being a customer; null where drop-out is not identified"
-        ),
-        Column("expected_amount", "DOUBLE", "expected amount of a purchase day; null without amounts"),
-        RUN_ID,
-    ),
+    "customer STRING the customer",
+    "frequency BIGINT days with a purchase after the first such day",
+    "recency_days BIGINT days from the first purchase to the last",
+    "age_days BIGINT days from the first purchase to the moment",
+    "probability_alive DOUBLE chance of still being a customer; null where drop-out is not identified",
+    "expected_amount DOUBLE expected amount of a purchase day; null without amounts",
     key=("customer",),
     constraints={"alive_is_a_probability": "coalesce(probability_alive BETWEEN 0 AND 1, true)"},
 )
 
-FORECASTS = Table(
-    "gold.<task>_forecasts",
+FORECASTS = answer_table(
+    "forecasts",
     "expected purchases and value of each customer for each horizon",
-    (
-        Column("customer", "STRING", "the customer"),
-        Column("horizon_days", "INT", "days ahead of the moment"),
-        Column("expected_purchases", "DOUBLE", "expected days with a purchase"),
-        Column("expected_value", "DOUBLE", "expected purchases × expected amount × margin; null without amounts"),
-        RUN_ID,
-    ),
+    "customer STRING the customer",
+    "horizon_days INT days ahead of the moment",
+    "expected_purchases DOUBLE expected days with a purchase",
+    "expected_value DOUBLE expected purchases × expected amount × margin; null without amounts",
     key=("customer", "horizon_days"),
     constraints={"purchases_are_not_negative": "expected_purchases >= 0"},
 )
 
-PARAMETERS = Table(
-    "gold.<task>_parameters",
+PARAMETERS = answer_table(
+    "parameters",
     "parameters of every model, fitted before the hold-out and on all purchases",
-    (
-        Column("part", "STRING", "calibration (before the hold-out) | all"),
-        Column("model", "STRING", "nbd | bg_nbd | pareto_nbd | gamma_gamma"),
-        Column("parameter", "STRING", "its name in the literature"),
-        Column("value", "DOUBLE", "maximum likelihood; null where the data do not identify it"),
-        Column("low", "DOUBLE", "lower end of the 95 % interval; null for models that are not used"),
-        Column("high", "DOUBLE", "upper end"),
-        Column("log_likelihood", "DOUBLE", "of the model, natural logarithm, times in the task's unit"),
-        Column("is_used", "BOOLEAN", "whether forecasts are this model's"),
-        RUN_ID,
-    ),
+    "part STRING calibration (before the hold-out) | all",
+    "model STRING nbd | bg_nbd | pareto_nbd | gamma_gamma",
+    "parameter STRING its name in the literature",
+    "value DOUBLE maximum likelihood; null where the data do not identify it",
+    "low DOUBLE lower end of the 95 % interval; null for models that are not used",
+    "high DOUBLE upper end",
+    "log_likelihood DOUBLE of the model, natural logarithm, times in the task's unit",
+    "is_used BOOLEAN whether forecasts are this model's",
     key=("part", "model", "parameter"),
 )
 
-DECILES = Table(
-    "gold.<task>_deciles",
+DECILES = answer_table(
+    "deciles",
     "expected and actual purchases of the hold-out by tenths of customers, those with the most expected first",
-    (
-        Column(
-            "decile", "INT", "1 = most purchases expected; customers of equal expectation are divided in proportion"
-        ),
-        Column("customers", "DOUBLE", "how many"),
-        Column("expected", "DOUBLE", "mean expected purchases"),
-        Column("actual", "DOUBLE", "mean actual purchases"),
-        Column("low", "DOUBLE", "lower end of the 95 % interval of actual"),
-        Column("high", "DOUBLE", "upper end"),
-        Column("naive", "DOUBLE", "mean purchases if each customer went on at the rate so far"),
-        RUN_ID,
-    ),
+    "decile INT 1 = most purchases expected; customers of equal expectation are divided in proportion",
+    "customers DOUBLE how many",
+    "expected DOUBLE mean expected purchases",
+    "actual DOUBLE mean actual purchases",
+    "low DOUBLE lower end of the 95 % interval of actual",
+    "high DOUBLE upper end",
+    "naive DOUBLE mean purchases if each customer went on at the rate so far",
     key=("decile",),
 )
 

@@ -17,8 +17,9 @@ from otklik.errors import RefusedError
 from otklik.forecasts.lifetime import history, judging, purchasing, spending
 from otklik.forecasts.lifetime.kind import CUSTOMERS, DECILES, FORECASTS, PARAMETERS, LifetimeTask
 from otklik.forecasts.lifetime.purchasing import Floats, PurchaseModel
-from otklik.forecasts.lifetime.ranking import Estimate, Ranking, ranked
+from otklik.forecasts.lifetime.ranking import Ranking, ranked
 from otklik.forecasts.lifetime.spending import SpendModel
+from otklik.inference import Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.lake.tables import Table
 
@@ -427,15 +428,11 @@ def _final_findings(calibration: Fitted, final: Fitted) -> list[Finding]:
 _TABLES = {"customers": CUSTOMERS, "forecasts": FORECASTS, "parameters": PARAMETERS, "deciles": DECILES}
 
 
-def _ddl(table: Table) -> str:
-    return ", ".join(f"`{column.name}` {column.type}" for column in table.columns if column.name != "run_id")
-
-
 def _frame(context: StageContext, table: Table, rows: pd.DataFrame) -> DataFrame:
-    names = [column.name for column in table.columns if column.name != "run_id"]
-    plain = [tuple(None if pd.isna(value) else value for value in row) for row in rows[names].to_numpy(object)]
-    return context.spark.createDataFrame(plain, _ddl(table))
+    values = rows[table.own_names].to_numpy(object)
+    plain = [tuple(None if pd.isna(value) else value for value in row) for row in values]
+    return context.spark.createDataFrame(plain, table.own_ddl)
 
 
 def _empty(context: StageContext, table: Table) -> DataFrame:
-    return context.spark.createDataFrame([], _ddl(table))
+    return context.spark.createDataFrame([], table.own_ddl)

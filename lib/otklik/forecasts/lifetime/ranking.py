@@ -16,20 +16,12 @@ from pyspark.sql import functions as F
 from scipy import stats
 
 from otklik.forecasts.lifetime.purchasing import Floats
+from otklik.inference import Estimate
 
 #: Groups of customers that the jackknife leaves out one by one.
 _GROUPS = 32
 #: Scores count as equal where their logarithms share a place of so many to one: closer than .2 %.
 _PLACES = 500
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -27,33 +27,27 @@ class SeasonTask(KindTask):
     maximum_groups: int = Field(20, ge=1, le=200, description="only so many of the largest groups")
 
 
-INDICES = Table(
-    "gold.<task>_indices",
+INDICES = answer_table(
+    "indices",
     "how much more or less is bought at each hour, weekday, month and on holidays",
-    (
-        Column("group", "STRING", "the group of customers; (all) = everybody"),
-        Column("part", "STRING", "hour | weekday | month | holiday | price | promotion"),
-        Column("level", "INT", "hour 0-23, weekday 1 = Monday, month 1-12; 1 for the others"),
-        Column("index", "DOUBLE", "1 = as much as on average; of price: the elasticity"),
-        Column("low", "DOUBLE", "lower end of the 95 % interval"),
-        Column("high", "DOUBLE", "upper end"),
-        RUN_ID,
-    ),
+    "group STRING the group of customers; (all) = everybody",
+    "part STRING hour | weekday | month | holiday | price | promotion",
+    "level INT hour 0-23, weekday 1 = Monday, month 1-12; 1 for the others",
+    "index DOUBLE 1 = as much as on average; of price: the elasticity",
+    "low DOUBLE lower end of the 95 % interval",
+    "high DOUBLE upper end",
     key=("group", "part", "level"),
 )
 
-HOLDOUT = Table(
-    "gold.<task>_holdout",
+HOLDOUT = answer_table(
+    "holdout",
     "the last days as they were, and as forecast by the indices and by naive rules",
-    (
-        Column("group", "STRING", "the group"),
-        Column("day", "DATE", "the day"),
-        Column("actual", "DOUBLE", "bought"),
-        Column("seasonal", "DOUBLE", "level of the days before × indices"),
-        Column("last_week", "DOUBLE", "the same weekday of the last week before the hold-out"),
-        Column("level", "DOUBLE", "mean of the days before: no season"),
-        RUN_ID,
-    ),
+    "group STRING the group",
+    "day DATE the day",
+    "actual DOUBLE bought",
+    "seasonal DOUBLE level of the days before × indices",
+    "last_week DOUBLE the same weekday of the last week before the hold-out",
+    "level DOUBLE mean of the days before: no season",
     key=("group", "day"),
 )
 

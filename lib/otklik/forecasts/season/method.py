@@ -15,11 +15,10 @@ from scipy import stats
 from otklik.errors import RefusedError
 from otklik.forecasts.season.kind import HOLDOUT, INDICES, SeasonTask
 from otklik.forecasts.season.regression import Design, Fit, design_of, fit, indices_of, p_of
+from otklik.inference import NORMAL_95
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
-from otklik.lake.tables import Table
 
 ALL = "(all)"
-_REACH = float(stats.norm.ppf(0.975))
 #: Months cannot be separated from a trend before each has come twice.
 _TWO_YEARS = 730
 _LEVEL_OF_TESTS = 0.05
@@ -77,8 +76,8 @@ def run(frames: Mapping[str, DataFrame], task: SeasonTask, context: StageContext
     context.step.rows(len(indices), "indices")
     return StageResult(
         tables={
-            "indices": _frame(context, INDICES, indices),
-            "holdout": _frame(context, HOLDOUT, list(holdout.itertuples(index=False, name=None))),
+            "indices": context.spark.createDataFrame(indices, INDICES.own_ddl),
+            "holdout": context.spark.createDataFrame([*holdout.itertuples(index=False, name=None)], HOLDOUT.own_ddl),
         },
         measures=[*measures, *judged],
         verdict=_verdict(judged, measures),
@@ -145,8 +144,8 @@ def _hours(hours: pd.DataFrame) -> list[tuple[int, float, float, float]]:
         (
             hour,
             float(index[hour]),
-            float(max(index[hour] - _REACH * error[hour], 0.0)),
-            float(index[hour] + _REACH * error[hour]),
+            float(max(index[hour] - NORMAL_95 * error[hour], 0.0)),
+            float(index[hour] + NORMAL_95 * error[hour]),
         )
         for hour in range(24)
     ]
@@ -224,8 +223,3 @@ def _verdict(judged: list[Measure], tests: list[Measure]) -> Verdict:
         ],
         error,
     )
-
-
-def _frame(context: StageContext, table: Table, rows: list[tuple[object, ...]]) -> DataFrame:
-    ddl = ", ".join(f"`{column.name}` {column.type}" for column in table.columns if column.name != "run_id")
-    return context.spark.createDataFrame(rows, ddl)

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from otklik.inference import NORMAL_95
+
 Floats = npt.NDArray[np.float64]
 
 #: Half the width of a 95 % interval, in standard errors.
-_REACH = float(stats.norm.ppf(0.975))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def kaplan_meier(counts: Counts) -> Curve:
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(1 - left / at_risk).astype(np.float64)
         greenwood = np.cumsum(left / (at_risk * (at_risk - left)))
-        spread = _REACH * np.sqrt(greenwood) / np.log(survival)
+        spread = NORMAL_95 * np.sqrt(greenwood) / np.log(survival)
         middle = np.log(-np.log(survival))
         low, high = np.exp(-np.exp(middle - spread)), np.exp(-np.exp(middle + spread))
     inside = (survival > 0) & (survival < 1)

@@ -16,20 +16,12 @@ from pyspark.sql import functions as F
 from scipy import stats
 
 from otklik.forecasts.survival.curves import Counts, Floats, kaplan_meier
+from otklik.inference import Estimate
 
 #: Groups of customers that the jackknife leaves out one by one.
 _GROUPS = 20
 #: Predicted survival is cut into so many places for the AUC; customers in one place count as tied.
 _PLACES = 250
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
-from otklik.settings import Strict, Text
+from otklik.lake.tables import Column, answer_table
+from otklik.settings import SharedText, Strict, Text
 from otklik.task import KindTask
 
 
@@ -36,7 +36,7 @@ class SurvivalTask(KindTask):
     horizon_periods: int = Field(3, ge=1, le=120, description="periods ahead in which a customer may leave")
     value_periods: int = Field(12, ge=1, le=240, description="periods that a customer who stays goes on paying")
     rescue: Rescue | None = Field(None, description="cost and effect of trying to keep a customer")
-    currency: Text = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
     folds: int = Field(5, ge=3, le=20, description="parts of the customers; each is predicted from the others")
     intervals: int = Field(12, ge=2, le=40, description="steps of the baseline hazard; each holds as many departures")
     maximum_levels: int = Field(30, ge=2, le=200, description="levels of a text or group; the rarest go to (other)")
@@ -46,94 +46,74 @@ class SurvivalTask(KindTask):
     regularisation: float = Field(1e-4, ge=0, description="ridge penalty of the hazard model")
     reasons: int = Field(3, ge=1, le=10, description="reasons given for each customer's hazard")
 
-    @field_validator("currency", mode="before")
-    @classmethod
-    def _in_both_languages(cls, currency: object) -> object:
-        return {"en": currency, "ru": currency} if isinstance(currency, str) else currency
-
     def impossible(self) -> list[str]:
         """Durations that do not rise."""
         is_rising = all(one < other for one, other in zip([-1, *self.curve_at], self.curve_at, strict=False))
         return [] if is_rising else ["curve_at: durations must rise, from 0 on"]
 
 
-CURVES = Table(
-    "gold.<task>_curves",
+CURVES = answer_table(
+    "curves",
     "Kaplan-Meier curves of all customers and of each group",
-    (
-        Column("group", "STRING", "the group; (all) = everybody"),
-        Column("duration", "BIGINT", "periods"),
-        Column("at_risk", "BIGINT", "customers who had neither left nor gone out of sight before"),
-        Column("left", "BIGINT", "customers who left at this duration"),
-        Column("censored", "BIGINT", "customers last seen at this duration, who had not left"),
-        Column("survival", "DOUBLE", "share that has not left up to and including it"),
-        Column("low", "DOUBLE", "lower end of the 95 % interval; null where survival is 0 or 1"),
-        Column("high", "DOUBLE", "upper end"),
-        RUN_ID,
-    ),
+    "group STRING the group; (all) = everybody",
+    "duration BIGINT periods",
+    "at_risk BIGINT customers who had neither left nor gone out of sight before",
+    "left BIGINT customers who left at this duration",
+    "censored BIGINT customers last seen at this duration, who had not left",
+    "survival DOUBLE share that has not left up to and including it",
+    "low DOUBLE lower end of the 95 % interval; null where survival is 0 or 1",
+    "high DOUBLE upper end",
     key=("group", "duration"),
 )
 
-JUDGED = Table(
-    "gold.<task>_judged",
+JUDGED = answer_table(
+    "judged",
     "how well survival was predicted for customers that the model had not seen, at each duration that is judged",
-    (
-        Column("duration", "BIGINT", "periods"),
-        Column("brier", "DOUBLE", "mean squared error of predicted survival, weighted for censoring"),
-        Column("brier_curve", "DOUBLE", "the same of the Kaplan-Meier curve of the customer's group"),
-        Column("auc", "DOUBLE", "chance that who has left by then had the lower predicted survival than who has not"),
-        Column("auc_curve", "DOUBLE", "the same by the Kaplan-Meier curve of the customer's group"),
-        RUN_ID,
-    ),
+    "duration BIGINT periods",
+    "brier DOUBLE mean squared error of predicted survival, weighted for censoring",
+    "brier_curve DOUBLE the same of the Kaplan-Meier curve of the customer's group",
+    "auc DOUBLE chance that who has left by then had the lower predicted survival than who has not",
+    "auc_curve DOUBLE the same by the Kaplan-Meier curve of the customer's group",
     key=("duration",),
 )
 
-EFFECTS = Table(
-    "gold.<task>_effects",
+EFFECTS = answer_table(
+    "effects",
     "what goes with a higher or lower chance of leaving, all else equal; no proof of cause",
-    (
-        Column("feature", "STRING", "the column"),
-        Column("level", "STRING", "the level of a text, or what a number is counted in"),
-        Column("odds_ratio", "DOUBLE", "of leaving in a period, against the reference level or per standard deviation"),
-        Column("low", "DOUBLE", "lower end of the 95 % interval"),
-        Column("high", "DOUBLE", "upper end"),
-        Column("reference", "STRING", "the level it is compared with; null for numbers"),
-        RUN_ID,
-    ),
+    "feature STRING the column",
+    "level STRING the level of a text, or what a number is counted in",
+    "odds_ratio DOUBLE of leaving in a period, against the reference level or per standard deviation",
+    "low DOUBLE lower end of the 95 % interval",
+    "high DOUBLE upper end",
+    "reference STRING the level it is compared with; null for numbers",
     key=("feature", "level"),
 )
 
-CUSTOMERS = Table(
-    "gold.<task>_customers",
+CUSTOMERS = answer_table(
+    "customers",
     "those who are still customers: chance of leaving within the horizon, value at risk, and why",
-    (
-        Column("customer", "STRING", "the customer"),
-        Column("duration", "BIGINT", "periods so far"),
-        Column("probability", "DOUBLE", "chance of leaving within the horizon"),
-        Column("value_at_risk", "DOUBLE", "probability × value of a period × value_periods; null without values"),
-        Column(
-            "reasons",
-            "ARRAY<STRUCT<feature:STRING,level:STRING,contribution:DOUBLE>>",
-            "what raises the log-odds of leaving most, against the average customer",
-        ),
-        RUN_ID,
+    "customer STRING the customer",
+    "duration BIGINT periods so far",
+    "probability DOUBLE chance of leaving within the horizon",
+    "value_at_risk DOUBLE probability × value of a period × value_periods; null without values",
+    Column(
+        "reasons",
+        "ARRAY<STRUCT<feature:STRING,level:STRING,contribution:DOUBLE>>",
+        "what raises the log-odds of leaving most, against the average customer",
     ),
     key=("customer",),
     constraints={"probability_is_one": "probability BETWEEN 0 AND 1"},
 )
 
-ACTIONS = Table(
-    "gold.<task>_actions",
+ACTIONS = answer_table(
+    "actions",
     "whom to try to keep, best first: those for whom value at risk × save rate is more than the cost",
-    (
-        Column("customer", "STRING", "the customer"),
-        Column("rank", "BIGINT", "1 = first"),
-        Column("arm", "STRING", "contact | control"),
-        Column("probability", "DOUBLE", "chance of leaving within the horizon"),
-        Column("value_at_risk", "DOUBLE", "what is lost if the customer leaves × probability"),
-        Column("expected_gain", "DOUBLE", "value at risk × save rate − cost"),
-        RUN_ID,
-    ),
+    "customer STRING the customer",
+    "rank BIGINT 1 = first",
+    "arm STRING contact | control",
+    "probability DOUBLE chance of leaving within the horizon",
+    "value_at_risk DOUBLE what is lost if the customer leaves × probability",
+    "expected_gain DOUBLE value at risk × save rate − cost",
     key=("customer",),
     constraints={"arm_is_known": "arm IN ('contact', 'control')"},
 )
@@ -176,6 +156,26 @@ CUSTOMERS_FRAME = Frame(
     others="any",
 )  # fmt: skip
 
+CHANGES_FRAME = Frame(
+    "changes",
+    Text(
+        en="one row per change of a customer; further columns are numbers that hold from then on",
+        ru="строка — изменение у клиента; остальные столбцы — числа, действующие с этого момента",
+    ),
+    (
+        FrameColumn(
+            "customer", "string", Text(en="who", ru="кто"), is_key=True, like=("customer", "subscriber", "client")
+        ),
+        FrameColumn(
+            "moment", "timestamp",
+            Text(en="since when it holds, and is known", ru="с какого момента известно и действует"),
+            like=("date", "time", "moment", "at"),
+        ),
+    ),
+    others="numbers",
+    is_optional=True,
+)  # fmt: skip
+
 EXAMPLE = """\
 # Durations are in this unit.
 period = "month"
@@ -204,7 +204,7 @@ KIND = Kind(
         Stage(
             "survival",
             "otklik.forecasts.survival.method:run",
-            (CUSTOMERS_FRAME,),
+            (CUSTOMERS_FRAME, CHANGES_FRAME),
             (CURVES, JUDGED, EFFECTS, CUSTOMERS, ACTIONS),
         ),
     ),

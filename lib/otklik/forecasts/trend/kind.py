@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -28,35 +28,29 @@ class TrendTask(KindTask):
     minimum_risers: int = Field(5, ge=1, description="with fewer risers before the hold-out nothing is judged")
 
 
-ITEMS = Table(
-    "gold.<task>_items",
+ITEMS = answer_table(
+    "items",
     "each item: how fast it rises or falls now",
-    (
-        Column("item", "STRING", "the item"),
-        Column("total", "DOUBLE", "events in all periods"),
-        Column("level", "DOUBLE", "events per period over the window"),
-        Column("growth", "DOUBLE", "change per period as a share, shrunken towards that of all items"),
-        Column("low", "DOUBLE", "lower end of its 95 % interval"),
-        Column("high", "DOUBLE", "upper end"),
-        Column("q", "DOUBLE", "share of false alarms if everything up to this item is called rising or falling"),
-        Column("direction", "STRING", "rising | falling | steady"),
-        RUN_ID,
-    ),
+    "item STRING the item",
+    "total DOUBLE events in all periods",
+    "level DOUBLE events per period over the window",
+    "growth DOUBLE change per period as a share, shrunken towards that of all items",
+    "low DOUBLE lower end of its 95 % interval",
+    "high DOUBLE upper end",
+    "q DOUBLE share of false alarms if everything up to this item is called rising or falling",
+    "direction STRING rising | falling | steady",
     key=("item",),
 )
 
-BURSTS = Table(
-    "gold.<task>_bursts",
+BURSTS = answer_table(
+    "bursts",
     "periods with far more events than the ones before would have made likely",
-    (
-        Column("item", "STRING", "the item; (all) = all together"),
-        Column("period", "TIMESTAMP", "begin of the period"),
-        Column("events", "DOUBLE", "events in it"),
-        Column("usual", "DOUBLE", "median of the periods before"),
-        Column("q", "DOUBLE", "share of false alarms if everything up to this burst is called one"),
-        Column("is_peak", "BOOLEAN", "whether it is the item's largest period"),
-        RUN_ID,
-    ),
+    "item STRING the item; (all) = all together",
+    "period TIMESTAMP begin of the period",
+    "events DOUBLE events in it",
+    "usual DOUBLE median of the periods before",
+    "q DOUBLE share of false alarms if everything up to this burst is called one",
+    "is_peak BOOLEAN whether it is the item's largest period",
     key=("item", "period"),
 )
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.errors import RefusedError
 from otklik.forecasts.trend.kind import BURSTS, ITEMS, TrendTask
-from otklik.forecasts.trend.slopes import burst_p, q_values, shrunken, slope_of
+from otklik.forecasts.trend.slopes import burst_p, shrunken, slope_of
+from otklik.inference import NORMAL_95, q_values, wilson
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.lake.tables import Table
 
@@ -23,7 +23,6 @@ _SECONDS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 _EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
 #: Bursts with larger p-values cannot be discoveries among so many tests, and stay in the worker.
 _LARGEST_P = 0.001
-_REACH = float(stats.norm.ppf(0.975))
 _ROWS = (
     "item string, place int, events double, usual double, p double, tests int, is_peak boolean, total double, "
     "level double, slope double, error double, slope_p double, before_slope double, before_p double, before double, "
@@ -153,7 +152,7 @@ def _with_growth(items: pd.DataFrame, task: TrendTask) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "item": items["item"], "total": items["total"], "level": items["level"], "growth": np.expm1(slopes),
-            "low": np.expm1(slopes - _REACH * errors), "high": np.expm1(slopes + _REACH * errors), "q": q,
+            "low": np.expm1(slopes - NORMAL_95 * errors), "high": np.expm1(slopes + NORMAL_95 * errors), "q": q,
             "direction": direction,
         }
     )  # fmt: skip
@@ -178,20 +177,16 @@ def _judged(items: pd.DataFrame, task: TrendTask) -> tuple[list[Measure], Verdic
         reason = Finding("too_few_risers", parameters={"count": count, "minimum": task.minimum_risers}, value=count)
         return [], Verdict("descriptive", [reason])
     right, share_of_all = int(rose[was_rising].sum()), float(rose.mean())
-    interval = stats.binomtest(right, count).proportion_ci(method="wilson")
+    low, high = (float(end) for end in wilson(right, count))
     precision = Measure(
-        "precision", right / count, split="holdout", low=float(interval.low), high=float(interval.high),
-        baseline=share_of_all, rows=count,
-    )  # fmt: skip
-    is_gain = interval.low > share_of_all
+        "precision", right / count, split="holdout", low=low, high=high, baseline=share_of_all, rows=count
+    )
+    is_gain = low > share_of_all
     numbers = {"right": right, "count": count, "share": share_of_all}
     reason = Finding("risers_rose" if is_gain else "risers_like_all", parameters=numbers, value=precision.value)
     return [precision], Verdict("gain" if is_gain else "no_gain", [reason], precision)
 
 
 def _frame(context: StageContext, table: Table, rows: pd.DataFrame) -> DataFrame:
-    columns = [column for column in table.columns if column.name != "run_id"]
-    ddl = ", ".join(f"`{column.name}` {column.type}" for column in columns)
-    names = [column.name for column in columns]
-    plain = [tuple(row) for row in rows[names].astype(object).to_numpy()]
-    return context.spark.createDataFrame(plain, ddl)
+    plain = [tuple(row) for row in rows[table.own_names].astype(object).to_numpy()]
+    return context.spark.createDataFrame(plain, table.own_ddl)

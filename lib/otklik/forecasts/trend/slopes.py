@@ -81,18 +81,3 @@ def burst_p(counts: Floats, history: int) -> tuple[Floats, Floats]:
             else stats.poisson.sf(counts[place] - 1, mean)
         )
     return usual, p
-
-
-def q_values(p: Floats, tests: int | None = None) -> Floats:
-    """Benjamini & Hochberg 1995: the share of false alarms if everything up to each p-value is called a discovery.
-
-    Args:
-        p: p-values; those that are not here are larger than all of them.
-        tests: how many tests there were; default: as many as p-values.
-    """
-    count = len(p) if tests is None else tests
-    order = np.argsort(p, kind="stable")
-    raw = p[order] * count / np.arange(1, len(p) + 1)
-    found = np.empty(len(p))
-    found[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
-    return found

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from otklik.inference import NORMAL_95
 from otklik.insights.dependency.coding import Codes
 
 Floats = npt.NDArray[np.float64]
@@ -16,7 +17,6 @@ Counts = npt.NDArray[np.int64]
 Number = TypeVar("Number", np.int64, np.float64)
 
 _REPLICATES = 200
-_NORMAL_95 = float(stats.norm.ppf(0.975))
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def _pooled_spearman(strata: Counts) -> Estimate | None:
         return None
     value = float(together / np.sqrt(spread))
     middle = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12))
-    reach = _NORMAL_95 * np.sqrt((1 + value**2 / 2) / freedom_left)
+    reach = NORMAL_95 * np.sqrt((1 + value**2 / 2) / freedom_left)
     return Estimate(value, float(np.tanh(middle - reach)), float(np.tanh(middle + reach)))
 
 

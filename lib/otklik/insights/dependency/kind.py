@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask, Name
 
@@ -52,54 +52,48 @@ _CUSTOMERS = Frame(
 )
 
 
-DEPENDENCIES = Table(
-    "gold.<task>_dependencies",
+DEPENDENCIES = answer_table(
+    "dependencies",
     "every property with every outcome: how strongly they go together, and whether that is more than chance",
-    (
-        Column("property", "STRING", "the property"),
-        Column("outcome", "STRING", "the outcome"),
-        Column("rows", "BIGINT", "customers who have both"),
-        Column("spearman", "DOUBLE", "rank correlation; null unless both have an order (numbers, two levels)"),
-        Column("spearman_low", "DOUBLE", "lower end of its 95 % interval"),
-        Column("spearman_high", "DOUBLE", "upper end"),
-        Column("cramers_v", "DOUBLE", "Cramér's V of the table of parts and levels, 0 to 1"),
-        Column("cramers_v_low", "DOUBLE", "lower end of its 95 % interval"),
-        Column("cramers_v_high", "DOUBLE", "upper end"),
-        Column("cramers_v_chance", "DOUBLE", "what independent columns of the same levels have"),
-        Column("mutual_information", "DOUBLE", "nats"),
-        Column("mutual_information_chance", "DOUBLE", "what independent columns of the same levels have"),
-        Column("p_value", "DOUBLE", "Pearson's chi-square test"),
-        Column("q_value", "DOUBLE", "the same after Benjamini-Hochberg over all pairs"),
-        Column("is_significant", "BOOLEAN", "whether that is within the task's false-discovery rate"),
-        Column("spearman_given", "DOUBLE", "rank correlation within strata of the confounders; null without them"),
-        Column("spearman_given_low", "DOUBLE", "lower end of its 95 % interval"),
-        Column("spearman_given_high", "DOUBLE", "upper end"),
-        Column("cramers_v_given", "DOUBLE", "Cramér's V within strata"),
-        Column("cramers_v_given_chance", "DOUBLE", "what independent columns have there"),
-        Column("p_given", "DOUBLE", "Cochran-Mantel-Haenszel test of general association"),
-        Column("q_given", "DOUBLE", "the same after Benjamini-Hochberg over all pairs"),
-        Column("is_significant_given", "BOOLEAN", "whether that is within the false-discovery rate"),
-        RUN_ID,
-    ),
+    "property STRING the property",
+    "outcome STRING the outcome",
+    "rows BIGINT customers who have both",
+    "spearman DOUBLE rank correlation; null unless both have an order (numbers, two levels)",
+    "spearman_low DOUBLE lower end of its 95 % interval",
+    "spearman_high DOUBLE upper end",
+    "cramers_v DOUBLE Cramér's V of the table of parts and levels, 0 to 1",
+    "cramers_v_low DOUBLE lower end of its 95 % interval",
+    "cramers_v_high DOUBLE upper end",
+    "cramers_v_chance DOUBLE what independent columns of the same levels have",
+    "mutual_information DOUBLE nats",
+    "mutual_information_chance DOUBLE what independent columns of the same levels have",
+    "p_value DOUBLE Pearson's chi-square test",
+    "q_value DOUBLE the same after Benjamini-Hochberg over all pairs",
+    "is_significant BOOLEAN whether that is within the task's false-discovery rate",
+    "spearman_given DOUBLE rank correlation within strata of the confounders; null without them",
+    "spearman_given_low DOUBLE lower end of its 95 % interval",
+    "spearman_given_high DOUBLE upper end",
+    "cramers_v_given DOUBLE Cramér's V within strata",
+    "cramers_v_given_chance DOUBLE what independent columns have there",
+    "p_given DOUBLE Cochran-Mantel-Haenszel test of general association",
+    "q_given DOUBLE the same after Benjamini-Hochberg over all pairs",
+    "is_significant_given BOOLEAN whether that is within the false-discovery rate",
     key=("property", "outcome"),
 )
 
-PROFILES = Table(
-    "gold.<task>_profiles",
+PROFILES = answer_table(
+    "profiles",
     "the outcome at each level or part of each property",
-    (
-        Column("property", "STRING", "the property"),
-        Column("place", "INT", "order of its levels"),
-        Column("level", "STRING", "level, or least and greatest value of the part"),
-        Column("outcome", "STRING", "the outcome"),
-        Column("outcome_level", "STRING", "its level; empty: mean rank of a number, from 0 to 1"),
-        Column("rows", "BIGINT", "customers at this level"),
-        Column("value", "DOUBLE", "share with the outcome's level, or mean rank"),
-        Column("low", "DOUBLE", "lower end of its 95 % interval"),
-        Column("high", "DOUBLE", "upper end"),
-        Column("overall", "DOUBLE", "the same of all customers"),
-        RUN_ID,
-    ),
+    "property STRING the property",
+    "place INT order of its levels",
+    "level STRING level, or least and greatest value of the part",
+    "outcome STRING the outcome",
+    "outcome_level STRING its level; empty: mean rank of a number, from 0 to 1",
+    "rows BIGINT customers at this level",
+    "value DOUBLE share with the outcome's level, or mean rank",
+    "low DOUBLE lower end of its 95 % interval",
+    "high DOUBLE upper end",
+    "overall DOUBLE the same of all customers",
     key=("property", "place", "outcome", "outcome_level"),
 )
 

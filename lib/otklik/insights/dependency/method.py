@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.errors import ConfigurationError, RefusedError
+from otklik.inference import q_values
 from otklik.insights.dependency import association as tests
 from otklik.insights.dependency import counting
 from otklik.insights.dependency.association import Association, Conditional, Counts, Estimate
@@ -24,7 +24,6 @@ from otklik.insights.dependency.counting import Tables
 from otklik.insights.dependency.kind import DEPENDENCIES, PROFILES, DependencyTask
 from otklik.insights.dependency.profiles import profile_rows
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict, VerdictCode
-from otklik.lake.tables import Table
 from otklik.session import frame_of
 
 MOST_PROPERTIES = 60
@@ -59,7 +58,10 @@ def run(frames: Mapping[str, DataFrame], task: DependencyTask, context: StageCon
     rows, known = _counted(typed, names, task)
     if rows < task.minimum_rows:
         reason = Finding("few_rows", parameters={"rows": rows, "minimum": task.minimum_rows})
-        empty = {"dependencies": _table(DEPENDENCIES, [], context), "profiles": _table(PROFILES, [], context)}
+        empty = {
+            "dependencies": frame_of(context.spark, [], DEPENDENCIES.own_ddl),
+            "profiles": frame_of(context.spark, [], PROFILES.own_ddl),
+        }
         return StageResult(empty, verdict=Verdict("too_little_data", [reason]))
     codings = _codings(typed, names, texts, rows, known, task)
     findings = _findings(codings, rows, known)
@@ -82,7 +84,10 @@ def run(frames: Mapping[str, DataFrame], task: DependencyTask, context: StageCon
         for row in profile_rows(table, codings[name], codings[outcome])
     ]
     return StageResult(
-        {"dependencies": _table(DEPENDENCIES, rows_of_pairs, context), "profiles": _table(PROFILES, profiles, context)},
+        {
+            "dependencies": frame_of(context.spark, rows_of_pairs, DEPENDENCIES.own_ddl),
+            "profiles": frame_of(context.spark, profiles, PROFILES.own_ddl),
+        },
         measures,
         _verdict(measures, bool(confounders)),
         findings,
@@ -104,16 +109,11 @@ def tested(
     return found
 
 
-def adjusted(p_values: Sequence[float]) -> list[float]:
-    """q-values of Benjamini and Hochberg (1995)."""
-    return [float(value) for value in stats.false_discovery_control(p_values)] if len(p_values) else []
-
-
 def significant_in_permuted_copy(tables: Mapping[tuple[str, str], Counts], rate: float, seed: int) -> int:
     """How many pairs are significant once outcomes are permuted: tables with the same margins, drawn at random."""
     draw = np.random.default_rng(seed)
     p_values = [tests.chi_square_test(tests.permuted(table, draw)) for table in tables.values()]
-    return sum(value <= rate for value in adjusted(p_values))
+    return int((q_values(p_values) <= rate).sum())
 
 
 def _typed(name: str, texts: set[str], task: DependencyTask) -> Column:
@@ -208,16 +208,16 @@ def _rows_and_measures(
 ) -> tuple[list[tuple[Any, ...]], list[Measure]]:
     """Rows of the table of dependencies, and every claim."""
     rate = task.false_discovery_rate
-    q_values = dict(zip(found, adjusted([plain.p_value for plain, _ in found.values()]), strict=True))
+    q_plain = dict(zip(found, q_values([plain.p_value for plain, _ in found.values()]).tolist(), strict=True))
     given = {pair: conditional for pair, (_, conditional) in found.items() if conditional is not None}
-    q_given = dict(zip(given, adjusted([one.p_value for one in given.values()]), strict=True))
+    q_given = dict(zip(given, q_values([one.p_value for one in given.values()]).tolist(), strict=True))
     rows, measures = [], []
     for (name, outcome), (plain, conditional) in found.items():
         pair = name, outcome
         rank, strength, information = plain.spearman, plain.cramers_v, plain.mutual_information
         row = [
             name, outcome, plain.rows, *_ends(rank), *_ends(strength), strength.chance, information.value,
-            information.chance, plain.p_value, q_values[pair], q_values[pair] <= rate,
+            information.chance, plain.p_value, q_plain[pair], q_plain[pair] <= rate,
         ]  # fmt: skip
         if conditional is None:
             row += [None] * 8
@@ -238,21 +238,16 @@ def _rows_and_measures(
     }
     permuted = significant_in_permuted_copy(coarse, rate, seed)
     most = max(plain.rows for plain, _ in found.values())
-    count = sum(value <= rate for value in q_values.values())
+    count = sum(value <= rate for value in q_plain.values())
     counts = [Measure("significant", float(count), baseline=float(permuted), rows=most)]
     if given:
-        held = sum(value <= rate and q_values[pair] <= rate for pair, value in q_given.items())
+        held = sum(value <= rate and q_plain[pair] <= rate for pair, value in q_given.items())
         counts.append(Measure("significant_given", float(held), baseline=float(count), rows=most))
     return rows, [*counts, *measures]
 
 
 def _ends(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
     return (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
-
-
-def _table(table: Table, rows: Sequence[Sequence[Any]], context: StageContext) -> DataFrame:
-    columns = ", ".join(f"{column.name} {column.type}" for column in table.columns if column.name != "run_id")
-    return frame_of(context.spark, rows, columns)
 
 
 def _verdict(measures: Sequence[Measure], has_confounders: bool) -> Verdict:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from otklik.inference import NORMAL_95, wilson
 from otklik.insights.dependency.association import Counts, coarse, midranks
 from otklik.insights.dependency.coding import Coding
-
-_NORMAL_95 = float(stats.norm.ppf(0.975))
 
 
 def profile_rows(fine: Counts, one: Coding, other: Coding) -> list[tuple[Any, ...]]:
@@ -39,12 +37,12 @@ def _of_level(counts: Counts, overall: Counts, other: Coding) -> list[tuple[Any,
     if other.cuts is not None and other.grades > 2:
         ranks = midranks(overall)
         value = float((counts * ranks).sum() / rows)
-        reach = _NORMAL_95 * float(np.sqrt(float((counts * (ranks - value) ** 2).sum()) / rows / max(rows - 1, 1)))
+        reach = NORMAL_95 * float(np.sqrt(float((counts * (ranks - value) ** 2).sum()) / rows / max(rows - 1, 1)))
         return [("", rows, value, max(0.0, value - reach), min(1.0, value + reach), 0.5)]
     levels = [1] if other.grades == 2 else range(other.grades)
     found = []
     for level in levels:
-        ends = stats.binomtest(int(counts[level]), rows).proportion_ci(method="wilson")
+        low, high = (float(end) for end in wilson(counts[level], rows))
         share, whole = float(counts[level] / rows), float(overall[level] / all_rows)
-        found.append((other.labels[level], rows, share, float(ends.low), float(ends.high), whole))
+        found.append((other.labels[level], rows, share, low, high, whole))
     return found

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask, Name
 
@@ -45,65 +45,53 @@ _CUSTOMERS = Frame(
 )
 
 
-EIGENVALUES = Table(
-    "gold.<task>_eigenvalues",
+EIGENVALUES = answer_table(
+    "eigenvalues",
     "variance of each principal component beside that of unrelated properties",
-    (
-        Column("place", "INT", "1 = the largest"),
-        Column("eigenvalue", "DOUBLE", "of the correlation matrix"),
-        Column("share", "DOUBLE", "of the variance of all properties"),
-        Column("low", "DOUBLE", "lower end of the eigenvalue's 95 % interval"),
-        Column("high", "DOUBLE", "upper end"),
-        Column("chance", "DOUBLE", "95th percentile where properties are unrelated"),
-        Column("carries", "BOOLEAN", "whether it and all before it are above that"),
-        RUN_ID,
-    ),
+    "place INT 1 = the largest",
+    "eigenvalue DOUBLE of the correlation matrix",
+    "share DOUBLE of the variance of all properties",
+    "low DOUBLE lower end of the eigenvalue's 95 % interval",
+    "high DOUBLE upper end",
+    "chance DOUBLE 95th percentile where properties are unrelated",
+    "carries BOOLEAN whether it and all before it are above that",
     key=("place",),
 )
 
-FACTORS = Table(
-    "gold.<task>_factors",
+FACTORS = answer_table(
+    "factors",
     "the rotated factors",
-    (
-        Column("factor", "INT", "1 = the one with most variance"),
-        Column("name", "STRING", "its properties with the largest loadings"),
-        Column("share", "DOUBLE", "of the variance of all properties"),
-        Column("congruence", "DOUBLE", "Tucker's coefficient between random halves, median"),
-        Column("congruence_low", "DOUBLE", "2.5th percentile over halves"),
-        Column("congruence_high", "DOUBLE", "97.5th percentile"),
-        Column("congruence_chance", "DOUBLE", "median where properties are unrelated"),
-        RUN_ID,
-    ),
+    "factor INT 1 = the one with most variance",
+    "name STRING its properties with the largest loadings",
+    "share DOUBLE of the variance of all properties",
+    "congruence DOUBLE Tucker's coefficient between random halves, median",
+    "congruence_low DOUBLE 2.5th percentile over halves",
+    "congruence_high DOUBLE 97.5th percentile",
+    "congruence_chance DOUBLE median where properties are unrelated",
     key=("factor",),
 )
 
-LOADINGS = Table(
-    "gold.<task>_loadings",
+LOADINGS = answer_table(
+    "loadings",
     "correlation of each property with each rotated factor",
-    (
-        Column("factor", "INT", "the factor"),
-        Column("name", "STRING", "its name"),
-        Column("property", "STRING", "the property"),
-        Column("loading", "DOUBLE", "correlation of the property with the factor"),
-        Column("low", "DOUBLE", "lower end of its 95 % interval"),
-        Column("high", "DOUBLE", "upper end"),
-        Column("weight", "DOUBLE", "of the standardised property in the factor's score"),
-        Column("communality", "DOUBLE", "share of the property's variance in all factors"),
-        RUN_ID,
-    ),
+    "factor INT the factor",
+    "name STRING its name",
+    "property STRING the property",
+    "loading DOUBLE correlation of the property with the factor",
+    "low DOUBLE lower end of its 95 % interval",
+    "high DOUBLE upper end",
+    "weight DOUBLE of the standardised property in the factor's score",
+    "communality DOUBLE share of the property's variance in all factors",
     key=("factor", "property"),
 )
 
-SCORES = Table(
-    "gold.<task>_factor_scores",
+SCORES = answer_table(
+    "factor_scores",
     "where each customer stands on each factor",
-    (
-        Column("customer", "STRING", "key of the customer"),
-        Column("factor", "INT", "the factor"),
-        Column("name", "STRING", "its name"),
-        Column("score", "DOUBLE", "mean 0 and variance 1 over all customers"),
-        RUN_ID,
-    ),
+    "customer STRING key of the customer",
+    "factor INT the factor",
+    "name STRING its name",
+    "score DOUBLE mean 0 and variance 1 over all customers",
     key=("customer", "factor"),
 )
 

@@ -21,7 +21,6 @@ from otklik.insights.factor.analysis import Analysis, analysed
 from otklik.insights.factor.kind import EIGENVALUES, FACTORS, LOADINGS, SCORES, FactorTask
 from otklik.insights.factor.rotation import Floats
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
-from otklik.lake.tables import Table
 from otklik.session import frame_of
 
 #: Customers are summed in so many groups by a hash of their key: halves and resamples are made of groups.
@@ -73,13 +72,15 @@ def run(frames: Mapping[str, DataFrame], task: FactorTask, context: StageContext
     if rows < least:
         verdict = Verdict("too_little_data", [Finding("few_rows", parameters={"rows": rows, "minimum": least})])
         empty = {"eigenvalues": EIGENVALUES, "factors": FACTORS, "loadings": LOADINGS, "factor_scores": SCORES}
-        return StageResult({what: _table(table, [], context) for what, table in empty.items()}, (), verdict, findings)
+        return StageResult(
+            {what: frame_of(context.spark, [], table.own_ddl) for what, table in empty.items()}, (), verdict, findings
+        )
     found = analysed(products_per_group(complete, scale), scale.names, task.factors, context.seed)
     labels = found.names(task.named_from)
     tables = {
-        "eigenvalues": _table(EIGENVALUES, _eigenvalue_rows(found), context),
-        "factors": _table(FACTORS, _factor_rows(found, labels), context),
-        "loadings": _table(LOADINGS, _loading_rows(found, labels), context),
+        "eigenvalues": frame_of(context.spark, _eigenvalue_rows(found), EIGENVALUES.own_ddl),
+        "factors": frame_of(context.spark, _factor_rows(found, labels), FACTORS.own_ddl),
+        "loadings": frame_of(context.spark, _loading_rows(found, labels), LOADINGS.own_ddl),
         "factor_scores": scores(complete, scale, found.rotated.weights, labels),
     }
     congruence = [
@@ -217,11 +218,6 @@ def _loading_rows(found: Analysis, labels: Sequence[str]) -> list[tuple[Any, ...
         for factor, label in enumerate(labels)
         for place, name in enumerate(found.properties)
     ]  # fmt: skip
-
-
-def _table(table: Table, rows: Sequence[Sequence[Any]], context: StageContext) -> DataFrame:
-    columns = ", ".join(f"{column.name} {column.type}" for column in table.columns if column.name != "run_id")
-    return frame_of(context.spark, rows, columns)
 
 
 def _verdict(found: Analysis) -> Verdict:

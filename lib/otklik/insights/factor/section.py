@@ -67,7 +67,6 @@ TEXTS = texts(
     ),
     loadings__alt=("Loadings of the properties on the factors", "Нагрузки признаков на факторы"),
     loadings__factor=("Factor {place}", "Фактор {place}"),
-    loadings__axis=("factor", "фактор"),
     table__factors=("The factors", "Факторы"),
     table__factor=("Factor", "Фактор"),
     table__share=("Share of variance", "Доля дисперсии"),

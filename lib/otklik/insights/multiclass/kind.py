@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import Column, answer_table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask, Preparation
 
@@ -109,47 +109,42 @@ _CUSTOMERS = Frame(
 )  # fmt: skip
 
 _TABLES = (
-    Table(
-        "gold.<task>_predictions",
+    answer_table(
+        "predictions",
         "one row per customer: the class that the model expects",
-        (
-            Column("customer", "STRING", "the customer"),
-            Column("class", "STRING", "the given class; null for new customers"),
-            Column("predicted", "STRING", "the most probable class"),
-            Column("probability", "DOUBLE", "of it, calibrated"),
-            Column("probabilities", "MAP<STRING,DOUBLE>", "of each class, calibrated"),
-            Column("is_new", "BOOLEAN", "whether the customer has no class; the others are predicted by a model that "
-                   "has not seen them, where they were judged"),
-            RUN_ID,
+        "customer STRING the customer",
+        "class STRING the given class; null for new customers",
+        "predicted STRING the most probable class",
+        "probability DOUBLE of it, calibrated",
+        "probabilities MAP<STRING,DOUBLE> of each class, calibrated",
+        Column(
+            "is_new",
+            "BOOLEAN",
+            "whether the customer has no class; the others are predicted by a model that "
+            "has not seen them, where they were judged",
         ),
         key=("customer",),
     ),
-    Table(
-        "gold.<task>_confusion",
+    answer_table(
+        "confusion",
         "how often each class was taken for each, on customers that the models had not seen",
-        (
-            Column("model", "STRING", "logistic_regression, random_forest, nearest_centroid or majority"),
-            Column("class", "STRING", "the given class"),
-            Column("predicted", "STRING", "the predicted one"),
-            Column("customers", "BIGINT", "how many"),
-            RUN_ID,
-        ),
+        "model STRING logistic_regression, random_forest, nearest_centroid or majority",
+        "class STRING the given class",
+        "predicted STRING the predicted one",
+        "customers BIGINT how many",
         key=("model", "class", "predicted"),
     ),
-    Table(
-        "gold.<task>_abstention",
+    answer_table(
+        "abstention",
         "how often the model is right if it only answers where it is sure enough",
-        (
-            Column("threshold", "DOUBLE", "least probability of the predicted class, in hundredths"),
-            Column("customers", "BIGINT", "customers who get an answer"),
-            Column("coverage", "DOUBLE", "share of all customers"),
-            Column("accuracy", "DOUBLE", "share of the answers that are right"),
-            Column("expected", "DOUBLE", "mean probability of the answers; accuracy, if calibrated"),
-            RUN_ID,
-        ),
+        "threshold DOUBLE least probability of the predicted class, in hundredths",
+        "customers BIGINT customers who get an answer",
+        "coverage DOUBLE share of all customers",
+        "accuracy DOUBLE share of the answers that are right",
+        "expected DOUBLE mean probability of the answers; accuracy, if calibrated",
         key=("threshold",),
     ),
-)  # fmt: skip
+)
 
 KIND = Kind(
     name="multiclass",

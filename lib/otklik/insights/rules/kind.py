@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table, columns
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -73,65 +73,59 @@ _BASKETS = Frame(
     ),
 )
 
-_COUNTS = (
-    Column("lift", "DOUBLE", "how many times as often together as by independence"),
-    Column("lift_low", "DOUBLE", "lower end of its 95 % interval"),
-    Column("lift_high", "DOUBLE", "upper end"),
-    Column("lift_by_size", "DOUBLE", "lift that unrelated items would have in baskets as full as these"),
-    Column("leverage", "DOUBLE", "share of baskets with both, less the share expected by independence"),
+_COUNTS = columns(
+    "lift DOUBLE how many times as often together as by independence",
+    "lift_low DOUBLE lower end of its 95 % interval",
+    "lift_high DOUBLE upper end",
+    "lift_by_size DOUBLE lift that unrelated items would have in baskets as full as these",
+    "leverage DOUBLE share of baskets with both, less the share expected by independence",
 )
-_TESTED = (
-    Column("p_value", "DOUBLE", "of the test of independence that the task names"),
-    Column("q_value", "DOUBLE", "p-value after Benjamini-Hochberg over all that were tested"),
+_TESTED = columns(
+    "p_value DOUBLE of the test of independence that the task names",
+    "q_value DOUBLE p-value after Benjamini-Hochberg over all that were tested",
 )
-_LATER = (
-    Column("later_baskets", "BIGINT", "baskets of the later period; null where there is none, like the columns below"),
-    Column("later_both", "BIGINT", "of them with all items"),
-    Column("later_lift", "DOUBLE", "lift there; null where one side never occurs"),
-    Column("holds_later", "BOOLEAN", "whether it lies on the same side of 1"),
+_LATER = columns(
+    "later_baskets BIGINT baskets of the later period; null where there is none, like the columns below",
+    "later_both BIGINT of them with all items",
+    "later_lift DOUBLE lift there; null where one side never occurs",
+    "holds_later BOOLEAN whether it lies on the same side of 1",
 )
 
-RULES = Table(
-    "gold.<task>_rules",
+RULES = answer_table(
+    "rules",
     "every rule with the minimum support and confidence, strongest first",
-    (
-        Column("place", "BIGINT", "1 = first: kept rules before others, then by lift"),
-        Column("antecedent", "ARRAY<STRING>", "items that come first in the rule, in alphabetical order"),
-        Column("consequent", "STRING", "the item that goes with them"),
-        Column("baskets", "BIGINT", "baskets that the rule comes from"),
-        Column("baskets_antecedent", "BIGINT", "of them with the antecedent"),
-        Column("baskets_consequent", "BIGINT", "of them with the consequent"),
-        Column("baskets_both", "BIGINT", "of them with both"),
-        Column("support", "DOUBLE", "share of baskets with both"),
-        Column("confidence", "DOUBLE", "share of the baskets with the antecedent that hold the consequent"),
-        *_COUNTS,
-        Column("conviction", "DOUBLE", "how many times as often it would fail by independence; null = never fails"),
-        *_TESTED,
-        Column("q_by_size", "DOUBLE", "the same of a test whether the lift is above lift_by_size"),
-        Column("general", "ARRAY<STRING>", "antecedent of the more general rule with no less confidence; null = none"),
-        Column("is_kept", "BOOLEAN", "significant, more than full baskets give, and no more general rule does as well"),
-        *_LATER,
-        RUN_ID,
-    ),
+    "place BIGINT 1 = first: kept rules before others, then by lift",
+    "antecedent ARRAY<STRING> items that come first in the rule, in alphabetical order",
+    "consequent STRING the item that goes with them",
+    "baskets BIGINT baskets that the rule comes from",
+    "baskets_antecedent BIGINT of them with the antecedent",
+    "baskets_consequent BIGINT of them with the consequent",
+    "baskets_both BIGINT of them with both",
+    "support DOUBLE share of baskets with both",
+    "confidence DOUBLE share of the baskets with the antecedent that hold the consequent",
+    *_COUNTS,
+    "conviction DOUBLE how many times as often it would fail by independence; null = never fails",
+    *_TESTED,
+    "q_by_size DOUBLE the same of a test whether the lift is above lift_by_size",
+    "general ARRAY<STRING> antecedent of the more general rule with no less confidence; null = none",
+    "is_kept BOOLEAN significant, more than full baskets give, and no more general rule does as well",
+    *_LATER,
     key=("place",),
 )
 
-PAIRS = Table(
-    "gold.<task>_pairs",
+PAIRS = answer_table(
+    "pairs",
     "every pair of common items: bought together more often or less often than by chance",
-    (
-        Column("first", "STRING", "the commoner item"),
-        Column("second", "STRING", "the other one"),
-        Column("baskets", "BIGINT", "baskets that were counted"),
-        Column("baskets_first", "BIGINT", "of them with the first"),
-        Column("baskets_second", "BIGINT", "of them with the second"),
-        Column("baskets_both", "BIGINT", "of them with both"),
-        *_COUNTS,
-        *_TESTED,
-        Column("is_significant", "BOOLEAN", "whether the q-value is within the task's false-discovery rate"),
-        *_LATER,
-        RUN_ID,
-    ),
+    "first STRING the commoner item",
+    "second STRING the other one",
+    "baskets BIGINT baskets that were counted",
+    "baskets_first BIGINT of them with the first",
+    "baskets_second BIGINT of them with the second",
+    "baskets_both BIGINT of them with both",
+    *_COUNTS,
+    *_TESTED,
+    "is_significant BOOLEAN whether the q-value is within the task's false-discovery rate",
+    *_LATER,
     key=("first", "second"),
 )
 

@@ -156,10 +156,8 @@ def _pairs_table(pairs: pd.DataFrame, baskets: Baskets, context: StageContext) -
 
 def _table(table: Table, rows: pd.DataFrame, baskets: Baskets, context: StageContext) -> DataFrame:
     """Rows of the driver as Spark has them; through Arrow a missing number becomes null."""
-    columns = [column for column in table.columns if column.name != "run_id"]
     rows = rows.rename(columns={"both": "baskets_both"}).assign(baskets=baskets.earlier)
-    ddl = ", ".join(f"{column.name} {column.type}" for column in columns)
-    frame: DataFrame = context.spark.createDataFrame(rows[[column.name for column in columns]], ddl)
+    frame: DataFrame = context.spark.createDataFrame(rows[table.own_names], table.own_ddl)
     return frame
 
 

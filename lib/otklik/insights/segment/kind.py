@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import Column, answer_table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask, Name
 
@@ -214,88 +214,77 @@ _NEW = _customers(
 )
 
 _TABLES = (
-    Table(
-        "gold.<task>_segments",
+    answer_table(
+        "segments",
         "one row per segment, largest first",
-        (
-            Column("segment", "STRING", "its name, or its number where customers were clustered"),
-            Column("customers", "BIGINT", "how many customers it has"),
-            Column("share", "DOUBLE", "of all customers"),
-            Column("value_customers", "BIGINT", "customers of it whose next-period value is known"),
-            Column("value_mean", "DOUBLE", "their mean value in the next period; of segments at the earlier moment"),
-            Column("value_share", "DOUBLE", "share of all next-period value that they bring"),
-            RUN_ID,
-        ),
+        "segment STRING its name, or its number where customers were clustered",
+        "customers BIGINT how many customers it has",
+        "share DOUBLE of all customers",
+        "value_customers BIGINT customers of it whose next-period value is known",
+        "value_mean DOUBLE their mean value in the next period; of segments at the earlier moment",
+        "value_share DOUBLE share of all next-period value that they bring",
         key=("segment",),
     ),
-    Table(
-        "gold.<task>_assignments",
+    answer_table(
+        "assignments",
         "one row per customer: the segment",
-        (
-            Column("customer", "STRING", "the customer"),
-            Column("segment", "STRING", "segment now"),
-            Column("segment_before", "STRING", "segment at the earlier moment; null where there is none"),
-            Column("is_new", "BOOLEAN", "assigned to segments that were found without this customer"),
-            RUN_ID,
-        ),
+        "customer STRING the customer",
+        "segment STRING segment now",
+        "segment_before STRING segment at the earlier moment; null where there is none",
+        "is_new BOOLEAN assigned to segments that were found without this customer",
         key=("customer",),
     ),
-    Table(
-        "gold.<task>_scores",
+    answer_table(
+        "scores",
         "one row per customer: recency, frequency and monetary value with their scores; empty for other methods",
-        (
-            Column("customer", "STRING", "the customer"),
-            Column("recency", "BIGINT", "calendar days from the last purchase to the moment"),
-            Column("frequency", "BIGINT", "distinct orders"),
-            Column("monetary", "DOUBLE", "sum of amounts"),
-            Column("recency_score", "INT", "the greater, the more recent"),
-            Column("frequency_score", "INT", "the greater, the more orders"),
-            Column("monetary_score", "INT", "the greater, the more money"),
-            RUN_ID,
-        ),
+        "customer STRING the customer",
+        "recency BIGINT calendar days from the last purchase to the moment",
+        "frequency BIGINT distinct orders",
+        "monetary DOUBLE sum of amounts",
+        "recency_score INT the greater, the more recent",
+        "frequency_score INT the greater, the more orders",
+        "monetary_score INT the greater, the more money",
         key=("customer",),
     ),
-    Table(
-        "gold.<task>_profiles",
+    answer_table(
+        "profiles",
         "what sets each segment apart: one row per segment and property",
-        (
-            Column("segment", "STRING", "the segment"),
-            Column("property", "STRING", "a feature, or another number of the customers"),
-            Column("is_feature", "BOOLEAN", "whether the segments were made by it"),
-            Column("mean", "DOUBLE", "mean in the segment"),
-            Column("overall_mean", "DOUBLE", "mean of all customers"),
-            Column("difference", "DOUBLE", "of the two means (of logarithms where the task takes them), in standard "
-                   "deviations of all customers"),
-            RUN_ID,
+        "segment STRING the segment",
+        "property STRING a feature, or another number of the customers",
+        "is_feature BOOLEAN whether the segments were made by it",
+        "mean DOUBLE mean in the segment",
+        "overall_mean DOUBLE mean of all customers",
+        Column(
+            "difference",
+            "DOUBLE",
+            "of the two means (of logarithms where the task takes them), in standard deviations of all customers",
         ),
         key=("segment", "property"),
     ),
-    Table(
-        "gold.<task>_transitions",
+    answer_table(
+        "transitions",
         "how many customers went from which segment to which",
-        (
-            Column("segment_before", "STRING", "segment at the earlier moment; empty = was not there"),
-            Column("segment", "STRING", "segment now; empty = is not there any more"),
-            Column("customers", "BIGINT", "how many"),
-            RUN_ID,
-        ),
+        "segment_before STRING segment at the earlier moment; empty = was not there",
+        "segment STRING segment now; empty = is not there any more",
+        "customers BIGINT how many",
         key=("segment_before", "segment"),
     ),
-    Table(
-        "gold.<task>_model",
+    answer_table(
+        "model",
         "the numbers behind the segments: cuts of scores, or scales and centres of clusters",
-        (
-            Column("part", "STRING", "cut, rank_cut, mean, deviation or centre"),
-            Column("segment", "STRING", "the segment; empty for what all share"),
-            Column("property", "STRING", "the feature"),
-            Column("place", "INT", "which cut, from 1; else 0"),
-            Column("value", "DOUBLE", "the number; centres and means on the scale of the features after log1p, centres "
-                   "in deviations from the mean"),
-            RUN_ID,
+        "part STRING cut, rank_cut, mean, deviation or centre",
+        "segment STRING the segment; empty for what all share",
+        "property STRING the feature",
+        "place INT which cut, from 1; else 0",
+        Column(
+            "value",
+            "DOUBLE",
+            "the number; centres and means on the scale of the features after log1p, centres "
+            "in deviations from the mean",
         ),
         key=("part", "segment", "property", "place"),
     ),
-)  # fmt: skip
+)
 
 KIND = Kind(
     name="segment",

@@ -55,10 +55,7 @@ def run(frames: Mapping[str, DataFrame], task: SegmentTask, context: StageContex
 
 def _rows(rows: Sequence[Sequence[Any]], table: str, context: StageContext) -> DataFrame:
     """A few rows as a table of the stage; the runner adds the run."""
-    columns = [column for column in _TABLES[table].columns if column.name != "run_id"]
-    return context.spark.createDataFrame(
-        [tuple(row) for row in rows], ", ".join(f"`{column.name}` {column.type}" for column in columns)
-    )
+    return context.spark.createDataFrame([tuple(row) for row in rows], _TABLES[table].own_ddl)
 
 
 def _values_by_segment(valued: DataFrame) -> dict[str, Values]:

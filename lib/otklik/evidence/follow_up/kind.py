@@ -1,0 +1,201 @@
+"""Settings of the kind `follow_up`, the rows it reads and the tables it writes. Knows no Spark."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.settings import Text
+from otklik.task import KindTask
+
+
+class FollowUpTask(KindTask):
+    """Campaigns whose lists were made here: who was contacted, what came, and what that says of the next one."""
+
+    kind: Literal["follow_up"]
+    value: float | None = Field(None, gt=0, description="worth of one unit with the outcome")
+    cost: float | None = Field(None, gt=0, description="of one contact, in the same currency")
+    contact_days: int = Field(7, ge=1, le=365, description="a contact that comes later after the list is late")
+    outcome_days: int = Field(30, ge=1, le=365, description="outcomes count for so many days after the list")
+    minimum_units: int = Field(100, ge=20, description="fewer units in an arm are too few to say anything")
+    contacted_share: float = Field(
+        0.5, gt=0, le=1, description="where fewer of those to contact were contacted, the campaign was not carried out"
+    )
+    control_contacted: float = Field(
+        0.05, ge=0, lt=1, description="share of the control group that may have been contacted all the same"
+    )
+    tolerance: float = Field(
+        0.2, gt=0, description="how far what came may be from what was promised, as a share, before a retraining"
+    )
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="1 − confidence of intervals")
+
+    def impossible(self) -> list[str]:
+        """A worth without a cost."""
+        return ["value and cost: give both or none"] if (self.value is None) != (self.cost is None) else []
+
+
+def split_of(task: str) -> str:
+    """How measures name the rows they are of: the lists of a task."""
+    return f"lists of {task}" if task else "all"
+
+
+TABLES = (
+    Table(
+        "gold.<task>_campaigns",
+        "the ledger: a row for each campaign, in their order",
+        (
+            Column("campaign", "STRING", "the campaign"),
+            Column("list_of", "STRING", "the task that made its list; empty where that is not known"),
+            Column("made_at", "TIMESTAMP", "when its list was made"),
+            Column("state", "STRING", "done | open | no_control | few_units | not_contacted | control_contacted"),
+            Column("to_contact", "BIGINT", "units on the list that were to be contacted"),
+            Column("control", "BIGINT", "units on the list that were held back"),
+            Column("in_time", "BIGINT", "of those to contact: contacted in time"),
+            Column("late", "BIGINT", "contacted later"),
+            Column("never", "BIGINT", "not contacted"),
+            Column("control_contacted", "BIGINT", "of the control group: contacted all the same"),
+            Column("promised_rate", "DOUBLE", "mean probability of the outcome of those contacted; null without one"),
+            Column("contacted_rate", "DOUBLE", "share of them with the outcome"),
+            Column("rate", "DOUBLE", "share with the outcome of all that were to be contacted"),
+            Column("control_rate", "DOUBLE", "the same of the control group"),
+            Column("effect", "DOUBLE", "rate − control_rate"),
+            Column("low", "DOUBLE", "lower end of its interval of confidence 1 − alpha"),
+            Column("high", "DOUBLE", "upper end"),
+            Column("promised_effect", "DOUBLE", "mean effect that was expected; null where the list had none"),
+            Column("promised_profit", "DOUBLE", "expected profit of those to contact; null where the list had none"),
+            Column("profit", "DOUBLE", "effect × units to contact × value − cost of the contacts made; null without"),
+            Column("profit_low", "DOUBLE", "lower end of its interval"),
+            Column("profit_high", "DOUBLE", "upper end"),
+            Column("ratio", "DOUBLE", "contacted_rate ÷ promised_rate"),
+            Column("ratio_low", "DOUBLE", "lower end of its interval"),
+            Column("ratio_high", "DOUBLE", "upper end"),
+            Column(
+                "drift_p", "DOUBLE", "p of the test that the ratio is that of the campaign before; null without one"
+            ),
+            RUN_ID,
+        ),
+        key=("campaign", "run_id"),
+    ),
+    Table(
+        "gold.<task>_bands",
+        "tenths of each list by what it promised, and what came",
+        (
+            Column("campaign", "STRING", "the campaign"),
+            Column("band", "INT", "1 = least was promised"),
+            Column("units", "BIGINT", "contacted units"),
+            Column("promised", "DOUBLE", "mean promise: of the outcome's probability or, without one, of the effect"),
+            Column("came", "DOUBLE", "the same as it came; an effect is that share − the control group's"),
+            Column("low", "DOUBLE", "lower end of its interval"),
+            Column("high", "DOUBLE", "upper end"),
+            RUN_ID,
+        ),
+        key=("campaign", "band", "run_id"),
+    ),
+    Table(
+        "gold.<task>_missed",
+        "who was not contacted as the list said",
+        (
+            Column("campaign", "STRING", "the campaign"),
+            Column("unit", "STRING", "the unit"),
+            Column("what", "STRING", "late | never | control_contacted"),
+            Column("contacted_at", "TIMESTAMP", "the first contact"),
+            RUN_ID,
+        ),
+        key=("campaign", "unit", "run_id"),
+    ),
+    Table(
+        "gold.<task>_advice",
+        "what the next campaign should change",
+        (
+            Column("setting", "STRING", "threshold | control_share | retrain"),
+            Column("now", "DOUBLE", "as it is"),
+            Column("proposed", "DOUBLE", "as it should be; of retrain: 1 or 0"),
+            Column("low", "DOUBLE", "lower end of the interval of the proposal, where it has one"),
+            Column("high", "DOUBLE", "upper end"),
+            Column("reason", "STRING", "a code"),
+            RUN_ID,
+        ),
+        key=("setting", "run_id"),
+    ),
+)
+
+_CAMPAIGN = Text(en="the campaign", ru="кампания")
+_UNIT = FrameColumn(
+    "unit", "string", Text(en="the unit: a customer", ru="единица: клиент"),
+    is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "key", "id"),
+)  # fmt: skip
+
+LISTED = Frame(
+    "listed",
+    Text(
+        en="one row per campaign and unit on its list: rows of gold.lists",
+        ru="одна строка на кампанию и единицу её списка: строки gold.lists",
+    ),
+    (
+        FrameColumn("campaign", "string", _CAMPAIGN, like=("campaign",)),
+        _UNIT,
+        FrameColumn(
+            "arm", "string", Text(en="contact, or control: held back", ru="contact или control (контроль)"),
+            like=("arm", "action"),
+        ),
+        FrameColumn("moment", "timestamp", Text(en="when the list was made", ru="когда составлен список")),
+        FrameColumn(
+            "task", "string", Text(en="the task that made it; its page then shows the effect", ru="задача списка"),
+            is_required=False, is_optional=True,
+        ),
+        FrameColumn(
+            "probability", "double",
+            Text(en="expected chance of the outcome after a contact", ru="ожидаемая вероятность исхода после контакта"),
+            is_required=False, is_optional=True, like=("probability",),
+        ),
+        FrameColumn(
+            "effect", "double",
+            Text(en="expected change of that chance by the contact", ru="ожидаемое изменение этой вероятности"),
+            is_required=False, is_optional=True, like=("effect",),
+        ),
+        FrameColumn(
+            "expected_profit", "double", Text(en="what the contact should bring", ru="ожидаемая прибыль от контакта"),
+            is_required=False, is_optional=True, like=("profit", "gain"),
+        ),
+    ),
+)  # fmt: skip
+CONTACTS = Frame(
+    "contacts",
+    Text(en="one row per contact that was made", ru="одна строка на состоявшийся контакт"),
+    (
+        _UNIT,
+        FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("contacted_at", "sent_at", "moment")),
+        FrameColumn("campaign", "string", _CAMPAIGN, is_optional=True, like=("campaign",)),
+    ),
+)
+OUTCOMES = Frame(
+    "outcomes",
+    Text(
+        en="one row per outcome that has come, of anybody: contacted, held back or neither",
+        ru="одна строка на наступивший исход, чей угодно: был контакт, контроль или ни то ни другое",
+    ),
+    (
+        _UNIT,
+        FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("responded_at", "bought_at", "moment")),
+    ),
+)
+
+KIND = Kind(
+    name="follow_up",
+    title=Text(en="Follow-up", ru="Итоги кампаний"),
+    summary=Text(
+        en="Did the campaigns bring what their lists promised, and what should the next one change?",
+        ru="Принесли ли кампании то, что обещали их списки, и что изменить в следующей?",
+    ),
+    task=FollowUpTask,
+    stages=(Stage("follow_up", "otklik.evidence.follow_up.method:run", (LISTED, CONTACTS, OUTCOMES), TABLES),),
+    section="otklik.evidence.follow_up.section:section",
+    example="""\
+# what an outcome is worth and a contact costs
+value = 10.0
+cost = 1.0
+""",
+)

@@ -42,7 +42,8 @@ PARTS = {
         "jobs/test_sql_errors.py", "jobs/test_user_faults.py",
     ),
     "ingest": (
-        "steps/test_ingest_again.py", "steps/test_ingest_personal.py", "jobs/test_real_files.py", "sources", "world",
+        "steps/test_ingest_again.py", "steps/test_ingest_many.py", "steps/test_ingest_personal.py",
+        "steps/test_reingest.py", "jobs/test_real_files.py", "sources", "world",
     ),
     "lake": (
         "lake", "steps/test_champion.py", "steps/test_features_step.py", "steps/test_maintain.py",

@@ -310,6 +310,15 @@ class Format(Strict):
         """Whether records are objects that may hold others."""
         return self.kind in ("json_lines", "json", "xml")
 
+    @property
+    def cut_by(self) -> dict[str, object]:
+        """What decides how bytes become records: where it changes, records that are kept are not those of the file."""
+        names = ["kind", "encoding", "header", "header_lines", "skip_lines", "footer", "multiline", "field_delimiter"]
+        names += ["rows", "widths"]
+        if self.multiline or self.kind == "list":
+            names += ["quote", "escape"]
+        return {name: getattr(self, name) for name in names}
+
 
 class Column(Strict):
     """One column: its name in the file, our name (the table's key), its type and what its values must obey."""

@@ -27,18 +27,19 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
     """Cut each record into fields and type them.
 
     Returns:
-        _record STRING, _record_no BIGINT, _has_invalid_bytes BOOLEAN, _is_malformed BOOLEAN (the number of fields is
-        wrong, or the JSON is broken), _is_header BOOLEAN (it is the header once more), _has_two_names BOOLEAN (a value
-        stands under several names of one column), _has_unnamed BOOLEAN (a value stands in a column without a name),
-        _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the contract in its order; null
-        for null tokens and for columns the file lacks), and one typed column per column of the contract, null where the
-        text does not parse or is a placeholder.
+        _record STRING, _record_no BIGINT, _file_no INT, _has_invalid_bytes BOOLEAN, _is_malformed BOOLEAN (the number
+        of fields is wrong, or the JSON is broken), _is_header BOOLEAN (it is the header once more), _has_two_names
+        BOOLEAN (a value stands under several names of one column), _has_unnamed BOOLEAN (a value stands in a column
+        without a name), _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the contract in
+        its order; null for null tokens and for columns the file lacks), and one typed column per column of the
+        contract, null where the text does not parse or is a placeholder.
     """
     record = F.expr(as_delimited(contract.format, "record"))
     raw = records.frame.select(
         F.col("record").alias("_record"),
         F.col("record_no").alias("_record_no"),
         F.col("has_invalid_bytes").alias("_has_invalid_bytes"),
+        (F.col("file_no") if "file_no" in records.frame.columns else F.lit(0)).alias("_file_no"),
         # Where characters are bytes of letters, none of them is without meaning.
         (record if contract.format.utf8_as_latin1 else tidied(record)).alias("_line"),
     )
@@ -54,6 +55,7 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
     texts_of_row = cut.select(
         "_record",
         "_record_no",
+        "_file_no",
         "_has_invalid_bytes",
         "_is_malformed",
         _is_header(header, contract).alias("_is_header"),

@@ -6,9 +6,9 @@ import codecs
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 from xml.parsers import expat
@@ -76,7 +76,10 @@ def describe(spark: SparkSession, path: str) -> FileFacts:
     """
     name = path.rsplit("/", 1)[-1]
     if not path.startswith("file://"):
-        return _describe_uri(spark, path, name)
+        found = [*_describe_uris(spark, [path]).values()]
+        if not found:
+            raise InputError("no such file", where=path, hint="check the path")
+        return replace(found[0], path=path)
     local = Path(path.removeprefix("file://"))
     digest, size, head, tail = hashlib.sha256(), 0, b"", b""
     try:
@@ -89,6 +92,20 @@ def describe(spark: SparkSession, path: str) -> FileFacts:
     except OSError as fault:
         raise InputError(f"cannot be read: {fault.strerror}", where=name, hint="check path and permissions") from None
     return FileFacts(path, name, size, digest.hexdigest(), head, tail)
+
+
+def describe_all(spark: SparkSession, paths: Sequence[str]) -> Iterator[FileFacts | InputError]:
+    """Describe files in their order, as `describe`; what cannot be read is told in its place.
+
+    Local files are read when they are asked for, all others at once, by one query.
+    """
+    elsewhere = [path for path in paths if not path.startswith("file://")]
+    known = _describe_uris(spark, elsewhere) if len(elsewhere) > 1 else {}
+    for path in paths:
+        try:
+            yield known[path] if path in known else describe(spark, path)
+        except InputError as fault:
+            yield fault
 
 
 def has_named_hash(facts: FileFacts, contract: Contract, given: str | None) -> bool:
@@ -137,13 +154,14 @@ def _expand_uri(spark: SparkSession, path: str) -> list[str]:
     return files
 
 
-def _describe_uri(spark: SparkSession, path: str, name: str) -> FileFacts:
+def _describe_uris(spark: SparkSession, paths: Sequence[str]) -> dict[str, FileFacts]:
     content = F.col("content")
-    with clear_faults(name):
+    with clear_faults(paths[0].rsplit("/", 1)[-1]):
         found = (
             spark.read.format("binaryFile")
-            .load(literal_path(path))
+            .load([*map(literal_path, paths)])
             .select(
+                "path",
                 "length",
                 F.sha2(content, 256).alias("hash"),
                 F.substring(content, 1, HEAD_BYTES).alias("head"),
@@ -151,10 +169,12 @@ def _describe_uri(spark: SparkSession, path: str, name: str) -> FileFacts:
             )
             .collect()
         )
-    if not found:
-        raise InputError("no such file", where=path, hint="check the path")
-    row = found[0]
-    return FileFacts(path, name, row.length, row.hash, bytes(row.head), bytes(row.tail))
+    return {
+        row.path: FileFacts(
+            row.path, row.path.rsplit("/", 1)[-1], row.length, row.hash, bytes(row.head), bytes(row.tail)
+        )
+        for row in found
+    }
 
 
 def _check_kind(facts: FileFacts, kind: str) -> None:

@@ -151,7 +151,8 @@ SMALL_SESSION = {
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session, started by the first test that asks for it."""
     scratch = tmp_path_factory.mktemp("spark")
-    properties = {**SMALL_SESSION, "spark.sql.warehouse.dir": str(scratch / "warehouse")}
+    places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.checkpoint.dir": f"{scratch}/checkpoints"}
+    properties = {**SMALL_SESSION, **places}
     started = session.start("otklik-tests", properties, submitted=False, jvm_log=scratch / "spark.log")
     yield started.spark
     started.stop()

@@ -265,6 +265,9 @@ class Report(Strict):
         default_factory=dict, description="cut points of numbers on the page"
     )
     remarks: list[Text] = Field(default_factory=list, description="sentences for the page")
+    rows_to_speak: int = Field(
+        50, ge=1, description="a level of fewer labelled rows is shown, but no sentence names its rate or odds ratio"
+    )
 
 
 class BaseTask(Strict):

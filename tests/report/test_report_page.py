@@ -242,3 +242,33 @@ def test_a_task_without_time_order_or_decision_says_so(make_facts: MakeFacts) ->
     assert "AUC within one moment" not in text
     assert "The best tenth responds" in text
     assert "There is no list" in text
+
+
+def odds(feature: str, level: str, reference: str, value: float) -> dict[str, object]:
+    ratio = {"feature": feature, "level": level, "reference": reference, "value": value, "low": None, "high": None}
+    return {"task": "calls", "run_id": "r", "model": "logistic_regression", "kind": "odds_ratio", **ratio, "note": ""}
+
+
+def test_no_headline_rests_on_a_few_rows(make_facts: MakeFacts, attribute_counts: Callable[..., pd.DataFrame]) -> None:
+    """Three rows of one job had the greatest ratio; only what enough rows carry is told in a sentence."""
+    explained = pd.DataFrame([odds("job", "student", "clerk", 40.0), odds("job", "retired", "clerk", 3.0)])
+    counts = attribute_counts(
+        ("job", "level", "clerk", 900, 90), ("job", "level", "retired", 60, 15), ("job", "level", "student", 3, 3)
+    )
+
+    page = render(make_facts(explanations=explained, attribute_rates=counts), "en")
+
+    assert "retired (against clerk) changes the odds of a “yes” most: times 3.00" in page
+    assert "student (against clerk) changes" not in page
+    alone = make_facts(explanations=explained.head(1), attribute_rates=counts)
+    assert "No ratio here compares two levels of 50 rows or more each." in render(alone, "en")
+
+
+def test_a_flat_dependence_is_called_flat(make_facts: MakeFacts) -> None:
+    points = [{**odds("age", level, "", 0.1020001 + place / 1e6), "kind": "partial_dependence"}
+              for place, level in enumerate(("20", "999"))]  # fmt: skip
+
+    page = render(make_facts(explanations=pd.DataFrame(points)), "en")
+
+    assert "The probability hardly depends on it: 10.2% at every point." in page
+    assert "Highest at" not in page

@@ -77,7 +77,7 @@ def test_csv_holds_no_formulas() -> None:
 def test_a_table_has_numbers_to_the_right_and_long_texts_cut() -> None:
     lines = as_table(["name", "n"], [["a", 1], ["b\nc", 12.5], [None, None], ["z" * 99, 1234567.0]]).splitlines()
 
-    assert {len(line) for line in lines} == {60 + 2 + len("1.23457e+06")}
+    assert {len(line) for line in lines} == {60 + 2 + len("1,234,567")}
     assert [line.split() for line in lines[2:5]] == [["a", "1"], ["b⏎c", "12.5"], ["·", "·"]]
     assert lines[5].startswith("z" * 59 + "…  ")
 

@@ -10,7 +10,7 @@ from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Paragraph, Ta
 from otklik.page.formats import is_number
 from otklik.report import charts
 from otklik.report.facts import ReportFacts, records
-from otklik.report.rates import ROWS_TO_SPEAK, CoarseBand, coarse_band, strength, with_rates
+from otklik.report.rates import CoarseBand, coarse_band, strength, with_rates
 from otklik.report.texts import Voice, Words
 
 #: Pictures drawn where the task does not say which attributes to show.
@@ -93,16 +93,17 @@ def _ordered(rates: pd.DataFrame) -> pd.DataFrame:
     return rated.assign(_place=place, _within=within).sort_values(["_place", "_within", "position"], ignore_index=True)
 
 
-def _marked(rates: pd.DataFrame, overall: float) -> pd.DataFrame:
+def _marked(rates: pd.DataFrame, overall: float, rows_to_speak: int) -> pd.DataFrame:
     """With is_above and is_below: levels of which it may be said that they differ reliably from the average."""
-    speaks = (rates["rows"] >= ROWS_TO_SPEAK) & (rates["kind"] != "other")
+    speaks = (rates["rows"] >= rows_to_speak) & (rates["kind"] != "other")
     return rates.assign(
         is_above=speaks & (rates["rate_low"] > overall), is_below=speaks & (rates["rate_high"] < overall)
     )
 
 
 def _figure(facts: ReportFacts, voice: Voice, name: str, overall: float) -> Figure:
-    rates = _marked(_ordered(facts.attribute_rates[facts.attribute_rates["attribute"] == name]), overall)
+    enough = facts.task.report.rows_to_speak
+    rates = _marked(_ordered(facts.attribute_rates[facts.attribute_rates["attribute"] == name]), overall, enough)
     percent = voice.formats.percent
     total = rates["rows"].sum()
     labels = [level_label(record, voice) for record in records(rates)]
@@ -119,7 +120,7 @@ def _figure(facts: ReportFacts, voice: Voice, name: str, overall: float) -> Figu
         )
         for label, record in zip(labels, records(rates), strict=True)
     ]
-    steady = [level.high for level, rows in zip(levels, rates["rows"], strict=True) if rows >= ROWS_TO_SPEAK]
+    steady = [level.high for level, rows in zip(levels, rates["rows"], strict=True) if rows >= enough]
     reach = min(1.0, 1.05 * max([overall * 1.5, *steady]))
     title = _title(facts, voice, name)
     listed = "; ".join(f"{level.label} {level.rate_text}" for level in levels)

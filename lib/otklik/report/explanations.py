@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from otklik.models.prepare import MISSING, OTHER
 from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Heading, Paragraph, Table, head, number
 from otklik.page.drawing import Picture
 from otklik.page.figures import Bar, Dot, Floats, Series, bars, dots, lines
@@ -87,7 +88,7 @@ def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
         weights.append(
             Dot(_odds_label(facts, record, voice), value, low, high, text=text, is_emphasised=low > 1 or high < 1)
         )
-    strongest = ordered.iloc[0]
+    told = [record for record in records(ordered) if _rows_behind(facts, record) >= facts.task.report.rows_to_speak]
     listed = "; ".join(f"{weight.label} {weight.text}" for weight in weights)
     picture = dots(
         "why-odds",
@@ -98,11 +99,10 @@ def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
         is_ratio=True,
         label_width=320.0,
     )
-    takeaway = words(
-        "why.odds_takeaway",
-        label=_capital(_odds_label(facts, strongest, voice)),
-        value=formats.decimal(strongest["value"], 2),
-    )
+    takeaway = words("why.odds_rare", n=formats.integer(facts.task.report.rows_to_speak))
+    if told:
+        label = _capital(_odds_label(facts, told[0], voice))
+        takeaway = words("why.odds_takeaway", label=label, value=formats.decimal(told[0].value, 2))
     rows = [
         [
             head(_capital(facts.meaning(str(record.feature), voice.language)), str(record.feature)),
@@ -126,6 +126,21 @@ def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
         Figure(words("why.odds"), takeaway, picture, words("why.odds_note")),
         Details(words("why.odds_all", n=len(rows)), [Table(words("why.odds"), columns, rows)]),
     ]
+
+
+def _rows_behind(facts: ReportFacts, record: Any) -> float:
+    """The labelled rows of the rarer of the two levels that an odds ratio compares; of a number all there are."""
+    rates = facts.attribute_rates[facts.attribute_rates["attribute"] == record.feature]
+    if not _level_text(record.reference) or rates.empty:
+        return float("inf")
+
+    def rows_of(level: str) -> float:
+        kinds = {MISSING: rates["kind"] == "missing", OTHER: rates["kind"] == "other"}
+        is_known = ~rates["kind"].isin(["missing", "other"])
+        at = kinds.get(level, is_known if level == "known" else is_known & (rates["level"] == level))
+        return float(rates.loc[at, "rows"].sum())
+
+    return min(rows_of(_level_text(record.level)), rows_of(_level_text(record.reference)))
 
 
 def _odds_label(facts: ReportFacts, record: Any, voice: Voice) -> str:
@@ -168,13 +183,11 @@ def _dependences(
             points.sort(key=lambda point: -point[1])
         title = _capital(facts.meaning(name, voice.language))
         lowest, highest = min(points, key=lambda point: point[1]), max(points, key=lambda point: point[1])
-        takeaway = voice.words(
-            "why.dependence_takeaway",
-            lowest=_point(lowest[0], voice),
-            low=formats.percent(lowest[1]),
-            highest=_point(highest[0], voice),
-            high=formats.percent(highest[1]),
-        )
+        low, high = formats.percent(lowest[1]), formats.percent(highest[1])
+        ends = {"lowest": _point(lowest[0], voice), "highest": _point(highest[0], voice)}
+        takeaway = voice.words("why.dependence_flat", rate=low)
+        if low != high:
+            takeaway = voice.words("why.dependence_takeaway", low=low, high=high, **ends)
         alt = f"{title}. {takeaway} {'; '.join(f'{label} {formats.percent(value)}' for label, value in points)}"
         picture = _dependence(f"why-dependence-{name}", points, positions, reach, alt, voice)
         figures.append(Figure(title, takeaway, picture))

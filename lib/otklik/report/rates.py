@@ -9,9 +9,6 @@ import pandas as pd
 
 from otklik.inference import Floats, wilson
 
-#: A rate of fewer rows than this is shown, but nothing is said about it.
-ROWS_TO_SPEAK = 50
-
 
 def with_rates(counts: pd.DataFrame) -> pd.DataFrame:
     """Adds rate, rate_low, rate_high (Wilson, 95 %) to a frame of rows and positives."""

@@ -559,6 +559,10 @@ _OWN = page_words.texts(
         "{label} changes the odds of a “yes” most: times {value}.",
         "{label}: сильнее всего меняет шансы «да» — в {value} раза.",
     ),
+    why__odds_rare=(
+        "No ratio here compares two levels of {n} rows or more each.",
+        "Ни одно отношение здесь не сравнивает два уровня хотя бы по {n} строк.",
+    ),
     why__odds_note=(
         "Everything else equal, by how much the odds of a “yes” are multiplied: per declared unit of a number, or "
         "against the named level; “× e” is a number whose size, plus one, grows 2.7 times. Shrunken: regularisation "
@@ -600,6 +604,10 @@ _OWN = page_words.texts(
     why__dependence_takeaway=(
         "Highest at {highest}: {high}; lowest at {lowest}: {low}.",
         "Больше всего при {highest}: {high}; меньше всего при {lowest}: {low}.",
+    ),
+    why__dependence_flat=(
+        "The probability hardly depends on it: {rate} at every point.",
+        "Вероятность от него почти не зависит: всюду {rate}.",
     ),
     why__dependence_note=(
         "The mean probability, before calibration, if everybody had this value and all else stayed as it is.",

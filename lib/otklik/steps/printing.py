@@ -91,7 +91,7 @@ def _text(value: Any) -> str:
 def _short(value: Any) -> str:
     if value is None:
         return "·"
-    text = f"{value:.6g}" if isinstance(value, float) else _text(value)
+    text = _number(value) if isinstance(value, float) else _text(value)
     text = text.replace("\n", "⏎")
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
@@ -99,6 +99,11 @@ def _short(value: Any) -> str:
 def printed(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
     """Rows of plain values in one of the forms json, csv and table."""
     return {"json": as_json, "csv": as_csv, "table": as_table}[form](columns, rows)
+
+
+def _number(value: float) -> str:
+    """As people write it: 2,096,180 and not 2.09618e+06."""
+    return f"{value:,.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def list_of_models(rows: Sequence[Mapping[str, Any]], serving: int) -> str:

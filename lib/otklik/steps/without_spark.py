@@ -107,20 +107,20 @@ def export(lake: LocalLake, asked: Mapping[str, Any], progress: Progress) -> Non
     columns = wanted_columns(masked.columns, asked["columns"])
     if masked.table.bytes > _SMALL:
         raise LeftToSparkError
-    rows = pa.concat_tables([masked.empty(), *masked.pieces()])
-    if "rank" in masked.columns:
-        if rows["rank"].null_count:
-            raise LeftToSparkError
-        rows = rows.sort_by("rank")
-    rows = rows.select(columns)
-    written = io.BytesIO()
-    if form == "csv":
-        written.write(_as_csv(rows).encode())
-    else:
-        # As Spark writes moments.
-        pq.write_table(rows, written, use_deprecated_int96_timestamps=True)
-    written.seek(0)
     with progress.step(f"export {asked['table']}") as step:
+        rows = pa.concat_tables([masked.empty(), *masked.pieces()])
+        if "rank" in masked.columns:
+            if rows["rank"].null_count:
+                raise LeftToSparkError
+            rows = rows.sort_by("rank")
+        rows = rows.select(columns)
+        written = io.BytesIO()
+        if form == "csv":
+            written.write(_as_csv(rows).encode())
+        else:
+            # As Spark writes moments.
+            pq.write_table(rows, written, use_deprecated_int96_timestamps=True)
+        written.seek(0)
         put_in_place(written, Path(target), reader)
         step.rows(rows.num_rows)
         step.say(target)

@@ -18,8 +18,7 @@ from otklik.session import frame_of
 from otklik.sources import contract as contracts
 from otklik.sources.characters import is_misread, is_misread_json
 from otklik.sources.contract import Contract, Format
-from otklik.sources.layout import as_delimited
-from otklik.sources.reader import field_count, quote_count, quoted_text
+from otklik.sources.reader import as_delimited, field_count, quote_count, quoted_text
 from otklik.sources.values import has_two_digit_years, names_zone
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"

@@ -33,6 +33,9 @@ LIST_COLUMNS = ("line", "place", "value")
 #: What is put between the fields of a line in which each has its width.
 FIELD_MARK = "\x1f"
 
+#: What programs put before and behind a JSON document to make a script of it: `window.YTD.tweets.part0 = [ … ];`.
+SCRIPT = r"^\s*[A-Za-z_$][\w.$]*\s*=\s*(?=[\[{])"
+
 #: Date formats that are not patterns: numbers of seconds, milliseconds or microseconds since 1970-01-01 UTC.
 EPOCH_FORMATS = ("epoch_seconds", "epoch_millis", "epoch_micros")
 

@@ -13,9 +13,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 from otklik.sources.characters import has_rare_characters, read_as_utf8, tidied, without_invisible
 from otklik.sources.contract import BLANKS, Contract, Format, fold_name
 from otklik.sources.header import Header
-from otklik.sources.layout import as_delimited
 from otklik.sources.nested import joined_pieces
-from otklik.sources.reader import Records, field_count
+from otklik.sources.reader import Records, as_delimited, field_count
 from otklik.sources.values import cleaned, is_placeholder, typed
 
 _BAD = "_bad"

@@ -14,8 +14,6 @@ from otklik.sources.contract import Contract
 
 #: What a step up to the object around a row looks like in a column's path.
 _UP = "../"
-#: What programs put before and behind a JSON document to make a script of it: `window.YTD.tweets.part0 = [ … ];`.
-SCRIPT = r"^\s*[A-Za-z_$][\w.$]*\s*=\s*(?=[\[{])"
 #: Reads nothing that is not whole: a document that is cut short, or a path that leads to something else, is an error.
 _STRICT = {"mode": "FAILFAST"}
 _OBJECT = r"^\s*\{"

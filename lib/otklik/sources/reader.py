@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedIOBase
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
@@ -26,9 +26,10 @@ from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.lake.store import MOMENTS_AS_TEXT, sql_text
 from otklik.platform_errors import platform_error
 from otklik.sources.characters import tidied
-from otklik.sources.contract import BLANKS, CHARSETS, LIST_COLUMNS, Contract, Format
+from otklik.sources.contract import BLANKS, CHARSETS, FIELD_MARK, LIST_COLUMNS, SCRIPT, Contract, Format
 from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
-from otklik.sources.nested import SCRIPT, nested_names, rows_of
+from otklik.sources.layout import token_pattern
+from otklik.sources.nested import nested_names, rows_of
 from otklik.sources.parquet_facts import ParquetFacts, facts_of
 from otklik.sources.record_numbers import (
     BLOCK_FILE,
@@ -696,6 +697,23 @@ def values_of_list(format_: Format) -> Column:
         ).otherwise(value),
     )
     return F.filter(bare, lambda value: F.trim(value) != "")
+
+
+def as_delimited(format_: Format, line: str) -> str:
+    """A line of fields as a delimited one, as SQL over the SQL `line`.
+
+    Of a line that is longer than its widths, the rest is a field too many. Fields that a line is too short for are
+    empty: blanks at its end are often left out.
+    """
+    if format_.kind == "blanks":
+        return f"array_join(regexp_extract_all({line}, {sql_text(token_pattern(format_))}, 0), '\\t')"
+    if format_.widths is None:
+        return line
+    starts = list(accumulate(format_.widths, initial=1))
+    fields = [f"substring({line}, {start}, {width})" for start, width in zip(starts, format_.widths, strict=False)]
+    rest = f"substring({line}, {starts[-1]})"
+    mark = sql_text(FIELD_MARK)
+    return f"concat(concat_ws({mark}, {', '.join(fields)}), if(trim({rest}) = '', '', concat({mark}, {rest})))"
 
 
 def field_count(format_: Format, record: str = "_record") -> str:

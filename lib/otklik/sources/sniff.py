@@ -17,9 +17,8 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from otklik.errors import InputError
-from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, Format
+from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, SCRIPT, Format
 from otklik.sources.layout import delimited_text
-from otklik.sources.nested import SCRIPT
 from otklik.sources.sample import Sample
 from otklik.sources.signatures import HEAD_BYTES, other_kind
 from otklik.sources.sniff_nested import document_sample, sample_of_objects, xml_sample

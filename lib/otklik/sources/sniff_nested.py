@@ -11,7 +11,7 @@ from typing import Any
 from xml.parsers import expat
 
 from otklik.errors import InputError
-from otklik.sources.nested import SCRIPT
+from otklik.sources.contract import SCRIPT
 from otklik.sources.sample import Sample
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)

@@ -30,8 +30,8 @@ PARTS = {
     "faults": ("faults",),
     "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
     "models": (
-        "jobs/test_large_world.py", "jobs/test_one_pass.py", "jobs/test_past_run.py", "steps/test_demo.py",
-        "steps/test_train.py", "steps/test_challengers.py",
+        "jobs/test_large_world.py", "jobs/test_one_pass.py", "jobs/test_past_run.py", "jobs/test_whole_world.py",
+        "steps/test_demo.py", "steps/test_train.py", "steps/test_challengers.py",
     ),
     "modes": (
         "jobs/test_any_layout.py", "jobs/test_cluster.py", "jobs/test_other_sessions.py", "steps/test_package.py",
@@ -42,7 +42,8 @@ PARTS = {
         "jobs/test_sql_errors.py", "jobs/test_user_faults.py",
     ),
     "ingest": (
-        "steps/test_ingest_again.py", "steps/test_ingest_personal.py", "jobs/test_real_files.py", "sources", "world",
+        "steps/test_ingest_again.py", "steps/test_ingest_many.py", "steps/test_ingest_personal.py",
+        "steps/test_reingest.py", "jobs/test_real_files.py", "sources", "world",
     ),
     "lake": (
         "lake", "steps/test_champion.py", "steps/test_features_step.py", "steps/test_maintain.py",
@@ -151,7 +152,8 @@ SMALL_SESSION = {
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session, started by the first test that asks for it."""
     scratch = tmp_path_factory.mktemp("spark")
-    properties = {**SMALL_SESSION, "spark.sql.warehouse.dir": str(scratch / "warehouse")}
+    places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.checkpoint.dir": f"{scratch}/checkpoints"}
+    properties = {**SMALL_SESSION, **places}
     started = session.start("otklik-tests", properties, submitted=False, jvm_log=scratch / "spark.log")
     yield started.spark
     started.stop()

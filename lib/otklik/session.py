@@ -286,6 +286,11 @@ def checkpointed(rows: DataFrame) -> DataFrame:
         return rows
 
 
+def has_checkpoint_folder(spark: SparkSession) -> bool:
+    """Whether MLlib can write down what an iteration found, so that the next ones need not carry how it came about."""
+    return bool(_may_be_read(spark, "spark.checkpoint.dir")[1])
+
+
 def _is_not_ours(fault: PySparkException) -> bool:
     return (fault.getCondition() or f"{fault}".lstrip("[")).startswith(_NOT_OURS)
 

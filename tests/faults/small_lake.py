@@ -66,24 +66,43 @@ STAGES = (
     Stage("ingest july", ("ingest", "{files}/calls.toml", "{files}/july.csv")),
     Stage("ingest august", ("ingest", "{files}/calls.toml", "{files}/august.csv")),
     Stage("replace august", ("ingest", "{files}/calls.toml", "{files}/corrected/august.csv")),
+    Stage("ingest months", ("ingest", "{files}/calls.toml", "{files}/months")),
     Stage("features", ("features", "{files}/calls_task.toml")),
     Stage("train", ("train", "{files}/calls_task.toml")),
     Stage("score", ("score", "{files}/calls_task.toml")),
     Stage("report", ("report", "{files}/calls_task.toml")),
     Stage("maintain", ("maintain",)),
+    Stage("reingest", ("reingest", "{files}/changed/calls.toml")),
 )
+#: Of these each takes in files.
+INGESTS = tuple(stage for stage in STAGES if stage.arguments[0] == "ingest")
 
 
 def write_files(folder: Path) -> None:
-    """The contract, the task and four files: new rows, updates and faults, more rows, and those corrected."""
-    (folder / "corrected").mkdir(parents=True, exist_ok=True)
+    """The contract, the task and files: new rows, updates and faults, more rows, those corrected, and several at once.
+
+    The contract stands there twice, the second time with another type, bound and winner.
+    """
+    for name in ("corrected", "months", "changed"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "calls.toml").write_text(CONTRACT, encoding="utf-8")
+    changed = CONTRACT.replace('amount = { type = "double" }', 'amount = { type = "decimal(9,2)", maximum = 95 }')
+    changed = changed.replace('columns = ["id"] }', 'columns = ["id"], keep = "first" }')
+    (folder / "changed" / "calls.toml").write_text(changed, encoding="utf-8")
     (folder / "calls_task.toml").write_text(TASK, encoding="utf-8")
     rows = [_row(number, 0) for number in range(300)]
     _write(folder / "june.csv", rows + rows[:5])
     _write(folder / "july.csv", [*(_row(n, 7) for n in range(250, 400)), "x,yes,1,Алматы", "401,perhaps,1,Алматы"])
     _write(folder / "august.csv", [*(_row(number, 0) for number in range(500, 560)), "600,,"])
     _write(folder / "corrected" / "august.csv", [*(_row(number, 3) for number in range(520, 580)), "y,no,2,Астана"])
+    _write_months(folder / "months")
+
+
+def _write_months(folder: Path) -> None:
+    """Files that share keys with one another and with those that were there, and of which one has a fault."""
+    _write(folder / "september.csv", [*(_row(n, 11) for n in range(560, 640)), *(_row(n, 12) for n in range(630, 640))])
+    _write(folder / "october.csv", [*(_row(number, 13) for number in range(620, 700)), "z,no,3,Астана"])
+    _write(folder / "november.csv", [_row(number, 11) for number in range(630, 660)])
 
 
 def write_more(folder: Path, name: str, first: int, rows: int) -> Path:

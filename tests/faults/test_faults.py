@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from tests.faults.harness import VICTIMS, Ahead, Bench, Result, drafts, kill_at_point, kill_at_random, stage_named
 from tests.faults.pairs import PAIRS, Pair, run_pair, run_without_lease
-from tests.faults.small_lake import STAGES
+from tests.faults.small_lake import INGESTS
 from tests.faults.stop_at import POINTS
 
 #: In Delta's commit and between commits, of a new file and of one that replaces another; the others are long.
 QUICK = [
     "after files, before commit of bronze",
-    "between bronze and silver",
+    "several files, between bronze and silver",
     "after commit, before ledger",
     "replaced in silver, not in the ledger",
 ]
@@ -56,9 +56,17 @@ def test_killed_at_a_further_point(bench: Bench, further_ahead: Ahead, point: st
 def test_killed_at_a_random_moment(bench: Bench, seed: int) -> None:
     """The first two seeds kill the same command, which has to be timed only once."""
     chance = random.Random(seed)
-    stage = chance.choice(STAGES[:4])
+    stage = chance.choice(INGESTS)
     result = kill_at_random(bench, stage, chance.choice(VICTIMS), chance.uniform(0, 1.1))
     assert result.differences == ()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", [0.35, 0.5, 0.65, 0.8, 0.95])
+def test_reingest_killed_at_a_random_moment(bench: Bench, share: float) -> None:
+    """Beside five named points."""
+    victim = VICTIMS[int(share * 100) % len(VICTIMS)]
+    assert kill_at_random(bench, stage_named("reingest"), victim, share).differences == ()
 
 
 @pytest.mark.long

@@ -72,9 +72,10 @@ def test_ndcg_and_precision_are_those_of_scikit_learn() -> None:
 
 def candidates(rows: list[tuple[int, int, float, float, int, bool, bool]]) -> pd.DataFrame:
     columns = ["customer", "item", "own", "popularity", "buyers", "is_own", "is_relevant"]
-    table = pd.DataFrame(rows, columns=columns).assign(item_item=0.0, als=0.0, is_warm=True)
+    table = pd.DataFrame(rows, columns=columns).assign(item_item=0.0, als=0.0, segment=0.0, is_warm=True)
     counts = table.groupby("customer")
     return table.assign(
+        category=np.where(table["item"] == 12, None, "tea"),  # type: ignore[call-overload]
         again=counts["is_relevant"].transform("sum"),
         new=(table["is_relevant"] & ~table["is_own"]).groupby(table["customer"]).transform("sum"),
     )
@@ -106,13 +107,17 @@ def test_a_group_of_customers_is_summed_by_list_and_target() -> None:
     assert sums.loc[("again", "own"), "ndcg"] == pytest.approx((1 + 1 / 2) / ideal + 1)
     assert sums.loc[("again", "own"), "recall"] == pytest.approx(2)
     assert sums["shown"].loc["new", "popularity"] == [11, 12]
+    # Of the first customer's three items two have the one category; of the second one's two both.
+    assert sums.loc[("again", "own"), "variety"] == pytest.approx(1 / 3 + 1 / 2)
 
 
 def test_the_interval_of_a_mean_is_that_of_the_customers() -> None:
     draw = np.random.default_rng(1)
     values = draw.random(4000)
     sums = pd.DataFrame({"chunk": np.arange(4000) % 200, "ndcg": values}).groupby("chunk", as_index=False).sum()
-    sums = sums.assign(target="new", method="als", is_warm=True, customers=20, recall=0.0, map=0.0, novelty=0.0)
+    sums = sums.assign(
+        target="new", method="als", is_warm=True, customers=20, recall=0.0, map=0.0, novelty=0.0, variety=0.0
+    )
 
     found = CrossValidation(sums, {}, 1000).estimate("new", "als", "ndcg")
 
@@ -168,6 +173,16 @@ def test_neighbours_are_the_most_similar_by_cosine(spark: SparkSession) -> None:
     }
 
 
+def test_without_a_folder_for_checkpoints_als_makes_few_iterations(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_with(als_iterations=20)
+
+    assert scoring.iterations(spark, task) == 20
+    monkeypatch.setattr(scoring, "has_checkpoint_folder", lambda _: False)
+    assert scoring.iterations(spark, task) == 5
+
+
 # --- the whole stage
 
 
@@ -191,9 +206,16 @@ def as_frame(spark: SparkSession, rows: pd.DataFrame) -> DataFrame:
     return frame.selectExpr("customer", "item", "timestamp_micros(1735689600000000 + day * 86400000000) AS moment")
 
 
-def answer(purchases: DataFrame, folder: Path, items: DataFrame | None = None, **settings: Any) -> StageResult:
-    given = {"test_days": 90, "als_rank": 8, "als_iterations": 5, **settings}
-    frames = {"purchases": purchases} if items is None else {"purchases": purchases, "items": items}
+def answer(
+    purchases: DataFrame,
+    folder: Path,
+    items: DataFrame | None = None,
+    customers: DataFrame | None = None,
+    **settings: Any,
+) -> StageResult:
+    given = {"test_days": 90, "als_rank": 8, **settings}
+    named = {"purchases": purchases, "items": items, "customers": customers}
+    frames = {name: frame for name, frame in named.items() if frame is not None}
     return run(frames, task_with(**given), stage_context(purchases.sparkSession, folder, AS_OF))
 
 
@@ -292,6 +314,36 @@ def test_a_cap_without_categories_is_refused(spark: SparkSession, tmp_path: Path
         answer(rows, tmp_path, rows.select("item"), category_cap=1, frames={"items": {}})
     with pytest.raises(ConfigurationError, match="needs the frame `items`"):
         task_with(category_cap=1)
+
+
+@pytest.mark.long
+def test_cold_customers_are_shown_what_is_popular_in_their_segment(spark: SparkSession, tmp_path: Path) -> None:
+    """Tastes are those of segments. Half of the customers buy seldom, and some have bought nothing yet."""
+    rows = planted(groups=2)
+    is_seldom = rows["customer"].str[1:].astype(int) % 4 >= 2
+    nth = rows.sort_values("day").groupby("customer").cumcount()
+    bought = rows[~is_seldom | nth.isin([2, 17, 22])]
+    everybody = [(f"c{n}", f"segment {n % 2}") for n in range(440)]
+    customers = spark.createDataFrame(everybody, "customer string, segment string")
+    shelf = [(f"i{n}", f"category {n % 5}") for n in range(30)]
+    items = spark.createDataFrame(shelf, "item string, category string")
+
+    result = answer(
+        as_frame(spark, bought), tmp_path, items, customers, buy_again=False, frames={"items": {}, "customers": {}}
+    )
+
+    gain = measures(result)["ndcg_gain", "segment", "new_cold"]
+    assert gain.low is not None and gain.low > 0
+    variety = measures(result)["variety", "blend", "new"]
+    assert variety.value is not None and 0.3 < variety.value <= 0.5
+    lists = result.tables["recommendations"].toPandas()
+    nobody_yet = lists[lists["customer"].str[1:].astype(int) >= 400]
+    assert len(nobody_yet) == 40 * 10
+    assert set(nobody_yet["reason"]) == {"popular_in_segment"}
+    taste = nobody_yet["customer"].str[1:].astype(int) % 2
+    assert (nobody_yet["item"].str[1:].astype(int) // 15 == taste).mean() > 0.9
+    page = page_of(KIND, task_with(test_days=90, buy_again=False), result)
+    assert "Popular in the segment" in page and "Variety" in page
 
 
 @pytest.mark.long

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +232,70 @@ def test_one_level_and_missing_numbers_do_no_harm(spark: SparkSession, tmp_path:
     assert not any(feature == "plan" for feature, _ in effects)
     assert ("tariff", "none") in effects and ("option", "not offered") not in effects
     assert [finding.subject for finding in result.findings] == ["option"]
+
+
+STARTED = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def with_changes(effect: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Each customer complains once, in some week; from the next week on the odds of leaving are those of `effect`."""
+    draw = np.random.default_rng(12)
+    customers, changes = [], []
+    for n in range(500):
+        begun, complains = int(draw.integers(0, 20)), int(draw.integers(0, 20))
+        changes.append((f"c{n}", begun * 7 + complains * 7 - 3, float(draw.normal())))
+        odds = [-4.0 + (effect if week >= complains else 0.0) for week in range(60 - begun)]
+        left = next((week for week, odd in enumerate(odds) if draw.random() < 1 / (1 + np.exp(-odd))), None)
+        customers.append((f"c{n}", begun * 7, None if left is None else (begun + left) * 7 + 1, float(draw.normal())))
+    return (
+        pd.DataFrame(customers, columns=["customer", "begun", "end", "noise"]).astype({"end": "Int64"}),
+        pd.DataFrame(changes, columns=["customer", "day", "complaints"]),
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("effect", "code"), [(2.0, "changes_help"), (0.0, "changes_say_nothing")])
+def test_what_changes_while_somebody_is_a_customer_counts_from_the_next_period_on(
+    spark: SparkSession, tmp_path: Path, effect: float, code: str
+) -> None:
+    customers, changes = with_changes(effect)
+    start = f"TIMESTAMP'{STARTED:%Y-%m-%d}'"
+    frames = {
+        "customers": spark.createDataFrame(customers).selectExpr(
+            "customer", f"{start} + make_dt_interval(begun) AS started",
+            f"{start} + make_dt_interval(CAST(end AS int)) AS ended", "noise",
+        ),
+        "changes": spark.createDataFrame(changes).selectExpr(
+            "customer", f"{start} + make_dt_interval(day) AS moment", "complaints"
+        ),
+    }  # fmt: skip
+    context = stage_context(spark, tmp_path, STARTED + timedelta(weeks=60))
+
+    result = run(frames, task_with(period="week", folds=3, frames={"changes": {}}), context)
+
+    assert code in {finding.code for finding in result.findings}
+    effects = {(row.feature, row.level): row for row in result.tables["effects"].collect()}
+    # Who has not complained yet has no number there: its mark says how the odds differ.
+    mark = effects["complaints", "(empty)"]
+    if effect:
+        assert mark.odds_ratio == pytest.approx(np.exp(-effect), rel=0.25)
+        assert mark.high < 1
+    else:
+        assert mark.low < 1 < mark.high
+    assert effects["noise", "+1 SD"].low < 1 < effects["noise", "+1 SD"].high
+    page_of(KIND, task_with(period="week"), result)
+
+
+def test_changes_need_to_know_when_customers_started(spark: SparkSession, tmp_path: Path) -> None:
+    rows = draw_customers(300)
+    changes = spark.createDataFrame([("c1", STARTED, 1.0)], "customer string, moment timestamp, complaints double")
+
+    with pytest.raises(ConfigurationError, match="changes need `started`"):
+        run(
+            {"customers": spark.createDataFrame(rows), "changes": changes},
+            task_with(folds=3, frames={"changes": {}}),
+            stage_context(spark, tmp_path, STARTED),
+        )
 
 
 def test_a_customer_named_twice_is_refused(spark: SparkSession, tmp_path: Path) -> None:

@@ -699,7 +699,7 @@ SURROUNDINGS = (
     surrounded(
         "another key than the one that made the pseudonyms of the lake",
         "silver.visits: its pseudonyms were made with another key: nobody in it would be known again → use the "
-        "original key (OTKLIK_PSEUDONYM_KEY or its file), or ingest all files into a fresh lake",
+        "original key (OTKLIK_PSEUDONYM_KEY or its file), or rebuild it with this one: `otklik reingest visits`",
         _WRONG,
         OTKLIK_PSEUDONYM_KEY="fedcba9876543210",
     ),

@@ -138,7 +138,7 @@ def test_a_file_of_records_has_neither_delimiter_nor_header(make_contract, kind:
         make_contract(format_={"kind": kind, "delimiter": ";", "header": False})
 
     assert f"format: delimiter: a {kind} file has no delimiter" in caught.value.line()
-    assert f"format: multiline and header = false are for csv and tsv, not {kind}" in caught.value.line()
+    assert f"format: header = false is for lines of fields, not {kind}" in caught.value.line()
 
 
 def test_names_are_folded_alike() -> None:

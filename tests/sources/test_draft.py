@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from otklik.errors import InputError
 from otklik.session import cached
 from otklik.settings import validate
-from otklik.sources import checks
+from otklik.sources import checks, files
 from otklik.sources.contract import Contract
 from otklik.sources.draft import draft, our_names
 from otklik.sources.fields import with_fields
@@ -308,8 +308,11 @@ def test_a_draft_says_what_it_doubts(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b'[{"id":1}]', "is one JSON array"),
-        (b'[\n{"id":1},\n{"id":2}\n]', "is one JSON array"),
+        (b'[{"id":1}, {"id"]', "is not valid JSON"),
+        (b'{"a": [{"id":1}], \n', "is not valid JSON"),
+        (b"[]", "holds no JSON array of objects"),
+        (b"<a><b></a>", "is not well-formed XML: mismatched tag in line 1"),
+        (b"<a>\n<b>1</b></a>", "holds no element that comes again"),
         (b"<html><table><tr><td>1", "is an HTML page"),
     ],
 )
@@ -328,3 +331,124 @@ def test_lines_of_any_length_are_drafted_as_lists(tmp_path) -> None:
 
     assert contract.format.kind == "list"
     assert list(contract.columns) == ["line", "place", "value"]
+
+
+#: Small exports of the shape that networks and shops have, and what their drafted contracts say of them.
+NESTED: dict[str, Any] = {
+    # One channel of Telegram; its texts are lists of pieces.
+    "result.json": (
+        {
+            "name": "Лавка", "type": "public_channel", "id": 11,
+            "messages": [
+                {"id": n, "type": "message", "date_unixtime": f"{1_700_000_000 + n}",
+                 "text": "plain" if n % 2 else ["see ", {"type": "bold", "text": f"n{n}"}],
+                 "text_entities": [{"type": "plain", "text": "see "}, {"type": "bold", "text": f"n{n}"}]}
+                for n in range(8)
+            ],
+        },
+        {"kind": "json", "rows": "messages"}, 8, ("text", "see n2"),
+    ),
+    # All chats of Telegram, in one file.
+    "chats.json": (
+        {"chats": {"about": "…", "list": [
+            {"name": f"c{c}", "id": c, "messages": [{"id": 10 * c + n, "text": f"t{c}{n}"} for n in range(5)]}
+            for c in range(3)
+        ]}},
+        {"kind": "json", "rows": "chats.list[].messages"}, 15, ("name", "c0"),
+    ),
+    # Instagram: one follower per object, all of it in a list inside.
+    "followers_1.json": (
+        [{"title": "", "media_list_data": [],
+          "string_list_data": [{"href": f"https://example.com/u{n}", "value": f"u{n}", "timestamp": 1_676_354_318 + n}]}
+         for n in range(5)],
+        {"kind": "json", "rows": None}, 5, ("string_list_data", None),
+    ),
+    # Facebook: UTF-8 read as Latin-1, milliseconds.
+    "message_1.json": (
+        {"participants": [{"name": "A"}, {"name": "B"}],
+         "messages": [{"sender_name": "Анна".encode().decode("latin-1"), "timestamp_ms": 1_676_354_318_000 - n,
+                       "content": f"m{n}"} for n in range(7)],
+         "title": "A", "thread_path": "inbox/1"},
+        {"kind": "json", "rows": "messages", "utf8_as_latin1": True}, 7, ("sender_name", "Анна"),
+    ),
+    # VK's answer to wall.get.
+    "wall.json": (
+        {"response": {"count": 4, "items": [
+            {"id": n, "owner_id": -1, "date": 1_700_000_000 + n, "likes": {"count": n}, "text": f"p{n}"}
+            for n in range(4)]}},
+        {"kind": "json", "rows": "response.items"}, 4, ("text", "p2"),
+    ),
+    # Twitter's archive is a script.
+    "tweets.js": (
+        "window.YTD.tweets.part0 = " + json.dumps(
+            [{"tweet": {"id_str": f"{n}", "created_at": f"Thu May {n + 10} 01:38:56 +0000 2020", "full_text": f"t{n}",
+                        "entities": {"hashtags": []}}} for n in range(4)], indent=2),
+        {"kind": "json", "rows": None}, 4, ("tweet_full_text", "t2"),
+    ),
+    # YML, the catalogue that shops hand to Yandex Market.
+    "catalogue.xml": (
+        '<?xml version="1.0" encoding="windows-1251"?>\n<yml_catalog date="2025-06-01"><shop><name>Лавка</name><offers>'
+        + "".join(
+            f'<offer id="{n:03d}" available="true"><name>Чай №{n}</name><price>{n}99.90</price>'
+            f'<param name="вес" unit="г">{n}</param><param name="цвет">синий</param></offer>'.replace("№", "N")
+            for n in range(4))
+        + "</offers></shop></yml_catalog>",
+        {"kind": "xml", "rows": "offer", "encoding": "cp1251"}, 4, ("name", "Чай N2"),
+    ),
+    # 1C's CommerceML.
+    "import.xml": (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<КоммерческаяИнформация Версия="2.08"><Каталог><Ид>к1</Ид><Товары>'
+        + "".join(
+            f"<Товар><Ид>t-{n}</Ид><Наименование>Сыр {n}</Наименование><ЗначенияРеквизитов><ЗначениеРеквизита>"
+            f"<Наименование>Вес</Наименование><Значение>{n}</Значение></ЗначениеРеквизита><ЗначениеРеквизита>"
+            f"<Наименование>Вид</Наименование><Значение>Товар</Значение></ЗначениеРеквизита></ЗначенияРеквизитов></Товар>"
+            for n in range(4))
+        + "</Товары></Каталог></КоммерческаяИнформация>",
+        {"kind": "xml", "rows": "Товар"}, 4, ("naimenovanie", "Сыр 2"),
+    ),
+    # A feed of news or mentions.
+    "mentions.rss": (
+        '<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>лента</title>'
+        + "".join(
+            f"<item><title>Новость {n}</title><link>https://example.com/{n}</link><dc:creator>A{n}</dc:creator>"
+            f'<pubDate>Thu, {n + 1:02d} May 2025 01:38:56 +0500</pubDate><guid isPermaLink="false">g{n}</guid></item>'
+            for n in range(4))
+        + "</channel></rss>",
+        {"kind": "xml", "rows": "item"}, 4, ("title", "Новость 2"),
+    ),
+    # A report in columns, as accounting programs print it.
+    "report.prn": (
+        "Код   Наименование      Сумма\n"
+        + "".join(f"{n:05d} Чай, зелёный {n % 7} {n * 10.5:8.2f}\n" for n in range(30)),
+        {"kind": "fixed", "header": True}, 30, ("naimenovanie", "Чай, зелёный 2"),
+    ),
+    "table.dat": (
+        "  id   city      x\n" + "".join(f"   {n}   Тараз     {n / 2}\n" for n in range(30)),
+        {"kind": "blanks", "header": True}, 30, ("city", "Тараз"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("result.json", "import.xml", "report.prn") else pytest.mark.long)
+        for name in NESTED
+    ],
+)
+def test_exports_of_networks_shops_and_accounting_are_drafted_and_read_by_their_draft(spark, tmp_path, name) -> None:
+    content, format_, count, (column, text) = NESTED[name]
+    written = content if isinstance(content, str) else json.dumps(content, ensure_ascii=name != "chats.json", indent=1)
+    (tmp_path / name).write_bytes(written.encode("cp1251" if "windows-1251" in written else "utf-8"))
+
+    contract = drafted(tmp_path / name)
+
+    assert {key: getattr(contract.format, key) for key in format_} == format_
+    files.check_whole(files.describe(spark, f"file://{tmp_path}/{name}"), contract)
+    records = read_records(spark, f"file://{tmp_path}/{name}", contract)
+    with cached(checks.with_reasons(with_fields(records, contract), contract)) as checked:
+        judged = checks.with_duplicates(checked, contract)
+        counts = checks.balance(judged, contract)
+        assert (counts.rows, counts.accepted) == (count, count), checks.commonest_reasons(judged)
+        texts = [row[0] for row in judged.orderBy("_record_no").select(column).collect()]
+    assert text in texts or text is None

@@ -195,7 +195,11 @@ def test_equal_lines_of_one_receipt_are_several_purchases_where_the_contract_say
 
     judged = judge("receipt,article\nR1,bread\nR1,bread\nR1,milk\nR2,bread\n", contract)
 
-    assert accepted(judged, contract) == [("R1", "bread", 1), ("R1", "bread", 2), ("R1", "milk", 1), ("R2", "bread", 1)]
+    expected = [("R1", "bread", 1), ("R1", "bread", 2), ("R1", "milk", 1), ("R2", "bread", 1)]
+    assert accepted(judged, contract) == expected
+    # Within the receipt equal lines are counted, not all of its lines.
+    of_receipt = make_contract(columns, key={"columns": "all", "position_within": ["receipt"]})
+    assert accepted(checks.with_duplicates(judged.drop("position_within"), of_receipt), of_receipt) == expected
     with pytest.raises(ConfigurationError, match=r"key\.position_within names 'till'"):
         make_contract(columns, key={"columns": "all", "position_within": ["till"]})
 

@@ -39,12 +39,18 @@ MAY_FAIL = {
     "short": "phone::bigint > 0",
     "parsed": "to_date(PHONE, 'yyyy') IS NULL",
     "compared": "phone > 5",
+    "between": "phone BETWEEN 1 AND 5",
+    "in_a_branch": "CASE WHEN id > 100 THEN phone BETWEEN 1 AND 5 ELSE true END",
+    "nullified": "nullif(phone, 1) IS NULL",
+    "replaced": "nvl(phone, 0) = 0",
     # The phone stands here where the fields of a record are shifted.
     "of_another": "cast(sent as bigint) > 0",
     "of_two": "sent > id",
 }
 CANNOT_FAIL = {
     "tried": "try_cast(phone as bigint) > 0 AND try_to_timestamp(sent) IS NOT NULL",
+    "between_texts": "phone BETWEEN '1' AND '5'",
+    "without_dashes": "nullif(replace(phone, '-', ''), '') IS NOT NULL AND nvl(sent, '') <> 'never'",
     "shaped": "phone RLIKE '^[0-9]+$' AND (length(trim(phone)) > 5 OR phone IN ('to_date(phone)', ''))",
     "of_no_text": "add_months(sent_on, 12) > make_date(2000 + id, 1, 1)",
 }

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from otklik.settings import load
 from otklik.sources import checks
-from otklik.sources.contract import Contract
+from otklik.sources.contract import POSITION, Contract
 from otklik.sources.fields import with_fields
 from otklik.sources.reader import read_records
 from otklik.sources.rules import check_rules
@@ -31,7 +31,8 @@ QUICK = {"marketing_campaign", "groceries", "advertising_islr"}
 #: Contracts of the built-in world, whose files are tested with it.
 WORLD = {
     "contacts", "customers", "engagements", "receipts", "products", "stores", "prices", "mailings", "media_weeks",
-    "revenue_weeks", "subscriptions", "support_calls",
+    "revenue_weeks", "subscriptions", "support_calls", "accounts", "ties", "reactions", "mentions", "stock_days",
+    "region_weeks", "sends", "card_uses", "leads",
 }  # fmt: skip
 
 
@@ -105,6 +106,24 @@ def test_lines_of_online_retail(spark, shared_data) -> None:
     ).collect()[0]
 
     assert [str(value) for value in found] == ["25900", "9288", "135080", "1454", "4070", "4372", "9747747.93"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "file", "rows", "equal"),
+    [
+        ("online_retail", "online_retail/online_retail.csv.gz", 541_909, 5_268),
+        ("hillstrom_email", "hillstrom_email/hillstrom.csv.gz", 64_000, 6_562),
+        ("orange_juice", "orange_juice/oj.csv", 28_947, 11_846),
+    ],
+)
+def test_rows_that_are_equal_to_an_earlier_one_are_taken_and_numbered(spark, shared_data, name, file, rows, equal):
+    contract, judged = judged_file(spark, shared_data / file, name)
+
+    taken = checks.only_accepted(judged, contract).select(F.xxhash64(*contract.whole_key).alias("key"), POSITION)
+    found = taken.agg(F.count("*"), F.count_if(F.col(POSITION) > 1), F.count_distinct("key")).collect()[0]
+
+    assert tuple(found) == (rows, equal, rows)
 
 
 def test_items_of_groceries(spark, shared_data) -> None:

@@ -20,11 +20,11 @@ from otklik.lake.store import Lake
 from otklik.settings import load
 from otklik.sources import checks
 from otklik.sources.contract import Contract
-from otklik.steps import ingest
+from otklik.steps import batch, ingest
 from otklik.steps.masking import masked_rows
 
 #: Where the step dies.
-BEFORE_SILVER, BEFORE_LEDGER = (ingest, "_write_silver"), (FileLedger, "record")
+BEFORE_SILVER, BEFORE_LEDGER = (batch, "write_silver"), (FileLedger, "record")
 TABLES = ("bronze.calls", "bronze.rejected", "silver.calls", "ops.files")
 
 
@@ -198,7 +198,7 @@ def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
     before = {table: lake.version(table) for table in (*TABLES, "ops.runs")}
     assert old in CALLS
 
-    with pytest.raises(ConfigurationError, match=rf"silver\.calls: {said} → ingest into a fresh lake"):
+    with pytest.raises(ConfigurationError, match=rf"silver\.calls: {said} → `otklik reingest calls` rebuilds it"):
         take_in("july.csv", "2,b", contract=CALLS.replace(old, new))
 
     assert {table: lake.version(table) for table in before} == before
@@ -276,7 +276,7 @@ def test_a_file_that_changes_while_it_is_taken_in_does_not_count(
     lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in("june.csv", "1,a")
-    write_bronze = ingest._write_bronze
+    write_bronze = batch.write_bronze
 
     def after_a_change(*arguments: Any) -> dict[str, int]:
         with (tmp_path / "july.csv").open("a", encoding="utf-8") as file:
@@ -284,7 +284,7 @@ def test_a_file_that_changes_while_it_is_taken_in_does_not_count(
         return write_bronze(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(InputError, match=r"july\.csv: was changed while"):
-        patch.setattr(ingest, "_write_bronze", after_a_change)
+        patch.setattr(batch, "write_bronze", after_a_change)
         take_in("july.csv", "2,b")
 
     assert {file for file, _ in ledger(lake)} == {"june.csv"}
@@ -367,16 +367,16 @@ def test_without_a_lease_two_who_wrote_at_once_are_not_both_recorded(
     lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in("june.csv", "1,a", is_alone=False)
-    contract, write_silver = load(Contract, tmp_path / "calls.toml", {}), ingest._write_silver
+    contract, write_silver = load(Contract, tmp_path / "calls.toml", {}), batch.write_silver
     another = ingest.silver_table(contract)
 
-    def while_another_writes(*arguments: Any) -> tuple[int, int, int]:
+    def while_another_writes(*arguments: Any) -> Any:
         written = write_silver(*arguments)
         lake.append(another, lake.read("silver.calls").withColumn("id", F.lit(9)), "ingest another")
         return written
 
     with monkeypatch.context() as patch, pytest.raises(BusyError, match=r"silver\.calls: 2 commits"):
-        patch.setattr(ingest, "_write_silver", while_another_writes)
+        patch.setattr(batch, "write_silver", while_another_writes)
         take_in("july.csv", "2,b", is_alone=False)
 
     assert {file for file, _ in ledger(lake)} == {"june.csv"}
@@ -387,14 +387,14 @@ def test_without_a_lease_a_file_that_two_take_in_at_once_is_recorded_once(
     lake: Lake, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in("june.csv", "1,a", is_alone=False)
-    write_silver = ingest._write_silver
+    write_silver = batch.write_silver
 
-    def while_another_takes_it_in(*arguments: Any) -> tuple[int, int, int]:
-        monkeypatch.setattr(ingest, "_write_silver", write_silver)
+    def while_another_takes_it_in(*arguments: Any) -> Any:
+        monkeypatch.setattr(batch, "write_silver", write_silver)
         take_in("july.csv", "2,b", is_alone=False)
         return write_silver(*arguments)
 
-    monkeypatch.setattr(ingest, "_write_silver", while_another_takes_it_in)
+    monkeypatch.setattr(batch, "write_silver", while_another_takes_it_in)
     with pytest.raises(BusyError, match="somebody else took it in at the same time"):
         take_in("july.csv", "2,b", is_alone=False)
 
@@ -510,7 +510,7 @@ def test_a_killed_batch_is_not_continued_by_other_code(
     take_in("june.csv", "1,a")
     with dying(monkeypatch, *BEFORE_SILVER):
         take_in("july.csv", "2,b")
-    monkeypatch.setattr(ingest, "code_version", lambda: "the next version")
+    monkeypatch.setattr(batch, "code_version", lambda: "the next version")
 
     take_in("july.csv", "2,b")
 
@@ -522,13 +522,13 @@ def test_a_killed_batch_is_not_continued_by_other_code(
 def test_a_file_that_goes_while_it_is_taken_in_is_named(
     lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = ingest._write_bronze
+    write = batch.write_bronze
 
     def gone_before(*given: Any) -> dict[str, int]:
         (tmp_path / "june.csv").unlink()
         return write(*given)
 
-    monkeypatch.setattr(ingest, "_write_bronze", gone_before)
+    monkeypatch.setattr(batch, "write_bronze", gone_before)
 
     with pytest.raises(InputError, match=r"june\.csv: cannot be read: No such file"):
         take_in("june.csv", "1,a")

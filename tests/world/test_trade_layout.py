@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError
-from otklik.world import mailings, purchases, shop, subscriptions
+from otklik.world import mailings, purchases, shop, social, subscriptions, trials
 from otklik.world.draws import Draws
 from otklik.world.options import named_effects
 
@@ -18,11 +18,32 @@ def content(spark: SparkSession, partitions: int) -> list[int]:
     buyers = purchases.with_purchases(numbers, draws, [])
     lines = purchases.lines(buyers, shop.choices(shop.prices(spark, draws, []), []), draws, [])
     frames = [lines, mailings.contacts(buyers, draws, []), subscriptions.with_subscriptions(numbers, draws, [])]
-    return [frame.selectExpr("sum(CAST(xxhash64(*) AS DECIMAL(38, 0))) AS hash").collect()[0].hash for frame in frames]
+    return list(map(hash_of, frames))
+
+
+def hash_of(frame: DataFrame) -> int:
+    return frame.selectExpr("sum(CAST(xxhash64(*) AS DECIMAL(38, 0))) AS hash").collect()[0].hash
+
+
+def content_of_people(spark: SparkSession, partitions: int) -> list[int]:
+    draws = Draws(7)
+    numbers = spark.range(0, 400, 1, partitions).withColumnRenamed("id", "number")
+    everybody = social.with_social(numbers, 400, draws, [])
+    frames = [
+        social.accounts(everybody, draws, []), social.ties(everybody, draws), social.reactions(everybody, draws, []),
+        social.mentions(everybody, draws, []), trials.sends(numbers, draws, []), trials.card_uses(numbers, draws, []),
+        trials.leads(numbers, draws, []),
+    ]  # fmt: skip
+    return list(map(hash_of, frames))
 
 
 def test_content_does_not_depend_on_the_layout(spark: SparkSession) -> None:
     assert content(spark, 1) == content(spark, 3)
+
+
+@pytest.mark.long
+def test_what_people_do_does_not_depend_on_the_layout(spark: SparkSession) -> None:
+    assert content_of_people(spark, 1) == content_of_people(spark, 3)
 
 
 def test_an_effect_that_is_not_planted_cannot_be_switched_off() -> None:

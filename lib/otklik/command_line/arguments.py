@@ -59,10 +59,17 @@ def _optional_task(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _ingest(parser: argparse.ArgumentParser) -> None:
+def _source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="a name in conf/sources or a path to a .toml file")
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file, or a folder whose files are taken one by one")
+
+
+def _ingest(parser: argparse.ArgumentParser) -> None:
+    _source(parser)
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a file, or a folder with files")
     parser.add_argument("--sha256", metavar="HASH", help="refuse the file unless its bytes have this hash")
+    parser.add_argument(
+        "--all-or-nothing", action="store_true", help="load no file if one is refused (default: load the others)"
+    )
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
@@ -192,6 +199,14 @@ COMMANDS = (
         "take files in: raw → bronze → silver",
         "otklik ingest bank_full bank-full.csv.gz",
         _ingest,
+        writes=_always,
+        names="source",
+    ),
+    Command(
+        "reingest",
+        "rebuild silver from bronze under the current contract",
+        "otklik reingest bank_full",
+        _source,
         writes=_always,
         names="source",
     ),

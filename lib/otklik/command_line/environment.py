@@ -75,6 +75,9 @@ def spark_properties(
     # those of its own, and what its libraries unpack where Java has its temporary files.
     java = f'{java} "-Djava.io.tmpdir={scratch}"'
     places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.local.dir": f"{scratch}/spark"}
+    if properties.get("spark.master", "").startswith("local"):
+        # On a cluster it would have to be a folder that every machine reaches.
+        places["spark.checkpoint.dir"] = f"{scratch}/checkpoints"
     if given.catalog is not None:
         java = f"{java} -Dderby.stream.error.file=/dev/null"
     if not given.debug:

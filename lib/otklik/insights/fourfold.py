@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from otklik.inference import NORMAL_95
+
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 #: Tables count as equally likely within this relative distance, as in R's fisher.test.
 _EQUALLY_LIKELY = 1e-7
-_NORMAL_95 = float(stats.norm.ppf(0.975))
 
 
 def lift(both: Counts | Floats, first: Counts | Floats, second: Counts | Floats, rows: float) -> Floats:
@@ -37,7 +38,7 @@ def lift_interval(both: Counts, first: Counts, second: Counts, rows: int) -> tup
         spread = (
             share * (1 / share - 1 / one - 1 / other) ** 2 + (one - share) / one**2 + (other - share) / other**2 - 1.0
         ) / rows
-        reach = np.exp(_NORMAL_95 * np.sqrt(np.maximum(spread, 0.0)))
+        reach = np.exp(NORMAL_95 * np.sqrt(np.maximum(spread, 0.0)))
         estimate = np.where(both > 0, lift(both, first, second, rows), np.nan)
         return estimate / reach, estimate * reach
 

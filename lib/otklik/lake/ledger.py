@@ -87,6 +87,7 @@ class FileEntry:
     status: str
     warnings: Mapping[str, int]
     batch: str
+    read_as: str = ""
 
     @property
     def content(self) -> tuple[str, str]:
@@ -148,20 +149,30 @@ def record_run(lake: Lake, run: Run) -> None:
     lake.add(RUNS, rows, f"run {run.run_id} {run.job} {hash_of(row)[:16]}")
 
 
+#: A ledger of earlier versions lacks this column.
+_NEWEST_COLUMN = "read_as"
+#: How the label of a commit begins that belongs to a table built anew; its source and the table's version follow.
+_REBUILT = "reingest"
+
+
 class FileLedger:
     """The ledger of files as one command sees it: read once, then kept up with what the command itself records.
 
     Args:
         lake: the lake.
+        version: of the table, as it was then; None = as it is now.
 
     Raises:
         DamagedError: if the table lacks a column. To go on would be to know nothing of what is loaded.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, version: int | None = None) -> None:
         self._lake = lake
-        files = lake.find(FILES.name)
+        files = lake.find(FILES.name) if version is None else lake.read(FILES.name, version)
         columns = [column.name for column in FILES.columns]
+        self._is_old = files is not None and _NEWEST_COLUMN not in files.columns
+        if files is not None and self._is_old:
+            files = files.withColumn(_NEWEST_COLUMN, F.lit(""))
         missing = [] if files is None else sorted({*columns} - {*files.columns})
         if missing:
             raise DamagedError(
@@ -186,6 +197,8 @@ class FileLedger:
 
         What came after the next loaded file is left out, and a file that was replaced only then counts as loaded.
         """
+        if (before := self._before_rebuilding(source, version)) is not None:
+            return FileLedger(self._lake, before).files_at(source, version)
         of_source = [entry for entry in self._entries if entry.source == source]
         later = [e.started_at for e in of_source if e.table_versions.get(f"silver.{source}", NOTHING) > version]
         kept = [entry for entry in of_source if not later or entry.started_at < min(later)]
@@ -196,6 +209,17 @@ class FileLedger:
             else entry
             for entry in kept
         ]
+
+    def _before_rebuilding(self, source: str, version: int) -> int | None:
+        """The version of the ledger that knew this version of a silver table, if the table was rebuilt after it."""
+        known = [entry.table_versions.get(f"silver.{source}", NOTHING) for entry in self.loaded(source)]
+        if not known or min(known) <= version:
+            return None
+        for commit in self._lake.commits(FILES.name) or []:
+            kind, _, rest = (commit.label or "").partition(f" {source} ")
+            if kind == _REBUILT and int(rest.partition(" ")[0]) > version:
+                return commit.version - 1
+        return None
 
     def versions(self, tables: Collection[str], by: datetime | None = None) -> dict[str, int]:
         """The newest version of each table that the ledger knows; tables that it does not know are left out.
@@ -212,28 +236,58 @@ class FileLedger:
                         newest[table] = max(version, newest.get(table, NOTHING))
         return newest
 
-    def refuse(self, entry: FileEntry) -> None:
-        """Write the row of a file that was refused, unless its content has one that says as much or more.
+    def refuse(self, *entries: FileEntry) -> None:
+        """Write the rows of files that were refused, as far as `worth_recording`."""
+        if new := self.worth_recording(entries):
+            self.record(*new)
+
+    def worth_recording(self, refused: Iterable[FileEntry]) -> list[FileEntry]:
+        """The rows of refused files, without those whose content has one that says as much or more.
 
         The row of a content that is or was loaded holds the versions of the tables: without it they would look like a
         killed run's.
         """
-        before = next((each for each in self._entries if each.content == entry.content), None)
-        if before is None or (
-            before.status == "rejected" and (before.file, before.contract_hash) != (entry.file, entry.contract_hash)
-        ):
-            self.record(entry)
+        known = {entry.content: entry for entry in self._entries}
 
-    def record(self, entry: FileEntry, instead_of: FileEntry | None = None) -> None:
-        """Write a file's row in one commit with that of the file it replaces; a content has one row, the latest."""
-        entries = [entry] if instead_of is None else [entry, replace(instead_of, status="replaced")]
+        def is_news(entry: FileEntry) -> bool:
+            before = known.get(entry.content)
+            return before is None or (
+                before.status == "rejected" and (before.file, before.contract_hash) != (entry.file, entry.contract_hash)
+            )
+
+        return [entry for entry in refused if is_news(entry)]
+
+    def record(self, *new: FileEntry, instead_of: FileEntry | None = None) -> None:
+        """Write the rows of files in one commit with that of the file that the first one replaces.
+
+        A content has one row, the latest.
+        """
+        replaced = [] if instead_of is None else [replace(instead_of, status="replaced")]
+        entries = [*{entry.content: entry for entry in (*new, *replaced)}.values()]
+        contents = hash_of([each.content for each in entries])[:16]
+        self._write(entries, f"files {entries[0].source} {contents} {entries[0].started_at.isoformat()}")
+
+    def rebuild(self, source: str, version: int, entries: Sequence[FileEntry]) -> None:
+        """Write the rows of all files of a source in one commit, now that its silver table was rebuilt.
+
+        Args:
+            source: the contract.
+            version: of the silver table.
+            entries: its files.
+        """
+        self._write(entries, f"{_REBUILT} {source} {version} {entries[0].ended_at.isoformat()}")
+
+    def _write(self, entries: Sequence[FileEntry], label: str) -> None:
         rows = frame_of(self._lake.spark, [_file_row(each) for each in entries], FILES.ddl)
-        label = f"file {entry.source} {entry.content_hash} {entry.started_at.isoformat()}"
-        if not {each.content for each in entries} & {each.content for each in self._entries}:
+        contents_now = {each.content for each in entries}
+        if self._is_old:
+            self._lake.add_column(FILES, _NEWEST_COLUMN)
+            self._is_old = False
+        if not contents_now & {each.content for each in self._entries}:
             self._lake.add(FILES, rows, label)
         else:
             self._lake.merge(FILES, rows, label, update_when="true")
-        others = [each for each in self._entries if each.content not in {new.content for new in entries}]
+        others = [each for each in self._entries if each.content not in contents_now]
         self._entries = _by_arrival([*others, *entries])
 
 

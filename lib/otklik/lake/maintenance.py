@@ -16,14 +16,13 @@ from otklik.lake.folder import Folder
 from otklik.lake.ledger import FileLedger
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake, says_vacuumed
-from otklik.lake.tables import BRONZE, FEATURE_KEYS, FEATURES, FILES, REJECTED, RUNS, SILVER, Table
+from otklik.lake.tables import BRONZE, FEATURE_KEYS, FEATURES, FILES, REJECTED, RUNS, SILVER, Table, rebuild_hint
 from otklik.session import threads, with_property
 
 LAYERS = ("bronze", "silver", "gold", "ops")
 #: How tables of records are named: what files brought.
 _OF_RECORDS = ("bronze.", "silver.")
-_HINT = "restore the lake from a backup, or ingest into a fresh lake"
-#: The same for tables that no file brought.
+#: What to do about tables that no file brought.
 _HINT_OF_RESULTS = "restore the lake from a backup, or run again into a fresh lake"
 #: Tables that are looked after at the same time.
 _TABLES_AT_ONCE = 4
@@ -125,11 +124,19 @@ def noting(flaws: list[DamagedError], table: str) -> Iterator[None]:
     except DamagedError as fault:
         flaws.append(fault)
     except MissingResultError as fault:
-        flaws.append(DamagedError(fault.what, where=fault.where, hint=_HINT))
+        flaws.append(
+            DamagedError(
+                fault.what, where=fault.where, hint=f"restore the lake from a backup, or {rebuild_hint(table)}"
+            )
+        )
     except Exception as fault:
         if not says_vacuumed(fault):
             raise
-        flaws.append(DamagedError("files of it are gone", where=table, hint=_HINT))
+        flaws.append(
+            DamagedError(
+                "files of it are gone", where=table, hint=f"restore the lake from a backup, or {rebuild_hint(table)}"
+            )
+        )
 
 
 def whole_ledger(lake: Lake) -> FileLedger:
@@ -140,7 +147,11 @@ def whole_ledger(lake: Lake) -> FileLedger:
     """
     ledger, runs = FileLedger(lake), lake.find(RUNS.name)
     if not ledger.entries and runs is not None and not runs.where("job = 'ingest' AND status = 'done'").isEmpty():
-        raise DamagedError("files were taken in, and the ledger of files is gone", where=FILES.name, hint=_HINT)
+        raise DamagedError(
+            "files were taken in, and the ledger of files is gone",
+            where=FILES.name,
+            hint=f"restore the lake from a backup, or {rebuild_hint(FILES.name)}",
+        )
     return ledger
 
 
@@ -170,7 +181,9 @@ def definition_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
 
 
 def _not_as_defined(table: str, how: str) -> DamagedError:
-    return DamagedError(f"not as defined: {how}", where=table, hint="ingest or run again into a fresh lake")
+    return DamagedError(
+        f"not as defined: {how}", where=table, hint=f"bring it to its definition, or {rebuild_hint(table)}"
+    )
 
 
 def _constraint_flaws(lake: Lake, definition: Table) -> list[DamagedError]:
@@ -226,17 +239,32 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
     for source in sources:
         mine = [entry for entry in loaded if entry.source == source]
         expected = {entry.batch: entry.rows for entry in mine}
-        bronze, silver = BRONZE.of(source).name, SILVER.of(source).name
+        bronze = BRONZE.of(source).name
         with noting(flaws, bronze):
             flaws += _batch_flaws(lake, bronze, known, expected)
-        with noting(flaws, silver):
-            rows, inserted = _known_rows(lake, silver, known).count(), sum(entry.inserted for entry in mine)
-            if rows != inserted:
-                flaws.append(DamagedError(f"{rows:,} rows, the ledger says {inserted:,}", where=silver, hint=_HINT))
+        flaws += silver_flaws(lake, ledger, source)
     rejected = {entry.batch: entry.rejected for entry in loaded if entry.rejected}
     if rejected or REJECTED.name in known:
         with noting(flaws, REJECTED.name):
             flaws += _batch_flaws(lake, REJECTED.name, known, rejected)
+    return flaws
+
+
+def silver_flaws(lake: Lake, ledger: FileLedger, source: str) -> list[DamagedError]:
+    """Where the silver table of a source is not there, or has other rows than the ledger says."""
+    flaws: list[DamagedError] = []
+    silver = SILVER.of(source).name
+    with noting(flaws, silver):
+        rows = _known_rows(lake, silver, ledger.versions([silver])).count()
+        inserted = sum(entry.inserted for entry in ledger.loaded(source))
+        if rows != inserted:
+            flaws.append(
+                DamagedError(
+                    f"{rows:,} rows, the ledger says {inserted:,}",
+                    where=silver,
+                    hint=f"restore the lake from a backup, or {rebuild_hint(silver)}",
+                )
+            )
     return flaws
 
 
@@ -250,7 +278,9 @@ def _known_rows(lake: Lake, table: str, known: dict[str, int]) -> DataFrame:
     newest = lake.version(table)
     if newest is not None and newest < known.get(table, NOTHING):
         raise DamagedError(
-            f"the ledger knows version {known[table]} of it, and its newest is {newest}", where=table, hint=_HINT
+            f"the ledger knows version {known[table]} of it, and its newest is {newest}",
+            where=table,
+            hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
         )
     return rows_at(lake, table, known.get(table) if newest is not None else None)
 
@@ -260,7 +290,9 @@ def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[s
     found = {row["_batch"]: int(row["rows"]) for row in counted}
     return [
         DamagedError(
-            f"batch {b}: {found.get(b, 0):,} rows, the ledger says {expected.get(b, 0):,}", where=table, hint=_HINT
+            f"batch {b}: {found.get(b, 0):,} rows, the ledger says {expected.get(b, 0):,}",
+            where=table,
+            hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
         )
         for b in sorted({*expected, *found})
         if expected.get(b) != found.get(b)
@@ -286,7 +318,9 @@ def run_flaws(lake: Lake, version_of: Callable[[str], int | None], only: str | N
         DamagedError(
             f"run {row.id} wrote version {row.version}, the table has {'none' if there is None else there}",
             where=row.table,
-            hint=_HINT if row.table.startswith(_OF_RECORDS) else _HINT_OF_RESULTS,
+            hint=f"restore the lake from a backup, or {rebuild_hint(row.table)}"
+            if row.table.startswith(_OF_RECORDS)
+            else _HINT_OF_RESULTS,
         )
         for row, there in found
         if there is None or row.version > there

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from otklik.errors import BusyError, DamagedError
 from otklik.lake.commits import NOTHING, Commit, newest_with_same_rows, unknown_commits
 from otklik.lake.store import Lake
+from otklik.lake.tables import rebuild_hint
 
 #: How the labels of batches begin.
 _OF_BATCHES = "ingest"
@@ -65,7 +66,7 @@ def judge(
         raise DamagedError(
             f"the ledger knows version {known} of it, and the table does not have that version",
             where=table,
-            hint="restore the lake from a backup, or ingest into a fresh lake",
+            hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
         )
     if commits is None:
         return Base(NOTHING), []

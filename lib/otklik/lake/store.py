@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.commits import NOTHING, RESTORE, Commit
 from otklik.lake.missing import no_such_table
-from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table
+from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
 
 #: How Spark and Delta say, depending on the statement and the kind of store, that there is no such table.
 _MISSING = {
@@ -131,15 +131,22 @@ class Lake:
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         columns = ", ".join(_column_clause(column) for column in table.columns)
-        constraints = {f"{_CONSTRAINT}{name}": holds for name, holds in table.constraints.items()}
-        wanted = {**HOUSE_PROPERTIES, **table.properties, **constraints}
-        properties = ", ".join(f"'{key}' = {sql_text(value)}" for key, value in sorted(wanted.items()))
         if self.has_log_without_versions(table.name):
             self.remove_log_without_versions(table.name)
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA "
-            f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
+            f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({_properties_clause(table)})"
         )
+
+    def add_column(self, table: Table, name: str) -> None:
+        """Give a table the column that its definition has last; the rows that are there have nothing in it."""
+        column = next(each for each in table.columns if each.name == name)
+        self.spark.sql(f"ALTER TABLE {self.reference(table.name)} ADD COLUMNS ({_column_clause(column)})")
+
+    def set_property(self, table: str, name: str, value: str | None) -> None:
+        """Say something else of a table than when it was made; None unsays it."""
+        change = f"SET TBLPROPERTIES ('{name}' = {sql_text(value)})" if value else f"UNSET TBLPROPERTIES ('{name}')"
+        self.spark.sql(f"ALTER TABLE {self.reference(table)} {change}")
 
     def has_log_without_versions(self, table: str) -> bool:
         """Whether a run was killed, or found the disk full, before the table's first commit.
@@ -301,6 +308,15 @@ class Lake:
             left.append(there.join(_in_order(rows, table).alias("s"), F.expr(match), "anti").where(delete_when))
         return self._written_or_unchanged(table.name, label, after, left)
 
+    def under_keys_of(self, table: Table, there: DataFrame, rows: DataFrame) -> DataFrame:
+        """The rows that are there under the keys of rows that come; as `merge`, null-safe."""
+        reach, ends = _reach(table, rows)
+        if reach:
+            within = " AND ".join(reach)
+            there = self.spark.sql(f"SELECT t.* FROM {{there}} AS t WHERE {within}", ends, there=there)
+        match = " AND ".join(f"t.`{column}` <=> s.`{column}`" for column in table.key)
+        return there.alias("t").join(rows.alias("s"), F.expr(match), "left_semi")
+
     def delete(self, table: str, where: str, label: str, after: int, *, is_alone: bool = False) -> Commit:
         """Remove the rows that fulfil a SQL predicate, once; `is_alone` as in `append`.
 
@@ -313,6 +329,25 @@ class Lake:
         with self._marked(label, NOTHING if is_alone else after):
             self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
         return self._written_or_unchanged(table, label, after, [self.read(table).where(where)])
+
+    def rebuild(self, table: Table, rows: DataFrame, label: str) -> Commit:
+        """Put a table of this definition with these rows in the place of one that may have another; old versions stay.
+
+        Raises:
+            DamagedError: if Delta did not make the commit.
+        """
+        before = self.version(table.name)
+        if before is None:
+            self.make(table)
+            before = NOTHING
+        target = self.reference(table.name).replace("{", "{{").replace("}", "}}")
+        with self._marked(label, NOTHING):
+            self.spark.sql(
+                f"CREATE OR REPLACE TABLE {target} USING DELTA COMMENT {sql_text(table.meaning)} "
+                f"TBLPROPERTIES ({_properties_clause(table)}) AS SELECT * FROM {{rows}}",
+                rows=_commented(rows, table),
+            )
+        return self._written(table.name, label, before, rows)
 
     def restore(self, table: str, version: int) -> int:
         """Bring a table back to what it was; returns the new version that says so.
@@ -328,7 +363,7 @@ class Lake:
             raise MissingResultError(
                 f"version {version} cannot be brought back: its files were vacuumed",
                 where=table,
-                hint="restore the lake from a backup, or ingest into a fresh lake",
+                hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
             ) from None
         return self.version(table) or version
 
@@ -392,10 +427,7 @@ class Lake:
 
     def _replace_with_other_columns(self, table: Table, rows: DataFrame, label: str, before: int) -> Commit:
         """A table that is replaced as a whole may change its columns with its task; old versions stay readable."""
-        commented = _in_order(rows, table).select(
-            *(F.col(f"`{c.name}`").alias(c.name, metadata={"comment": c.meaning}) for c in table.columns)
-        )
-        writer = commented.write.format("delta").mode("overwrite")
+        writer = _commented(rows, table).write.format("delta").mode("overwrite")
         writer = writer.option("overwriteSchema", "true").option("userMetadata", label)
         if self.catalog is not None:
             writer.saveAsTable(self.reference(table.name))
@@ -490,12 +522,25 @@ def _check_columns(table: Table, there: DataFrame) -> None:
         raise DamagedError(
             f"its columns are not those of its definition; it has: {', '.join(map(' '.join, there.dtypes))}",
             where=table.name,
-            hint="use a fresh lake, or bring the table to its definition",
+            hint=f"bring the table to its definition, or {rebuild_hint(table.name)}",
         )
 
 
 def _in_order(rows: DataFrame, table: Table) -> DataFrame:
     return rows.selectExpr(*(f"CAST(`{column.name}` AS {column.type}) AS `{column.name}`" for column in table.columns))
+
+
+def _commented(rows: DataFrame, table: Table) -> DataFrame:
+    """Rows in the table's order, whose columns say what they mean."""
+    return _in_order(rows, table).select(
+        *(F.col(f"`{c.name}`").alias(c.name, metadata={"comment": c.meaning}) for c in table.columns)
+    )
+
+
+def _properties_clause(table: Table) -> str:
+    constraints = {f"{_CONSTRAINT}{name}": holds for name, holds in table.constraints.items()}
+    wanted = {**HOUSE_PROPERTIES, **table.properties, **constraints}
+    return ", ".join(f"'{key}' = {sql_text(value)}" for key, value in sorted(wanted.items()))
 
 
 def _column_clause(column: Column) -> str:

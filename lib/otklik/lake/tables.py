@@ -105,6 +105,12 @@ def answer_table(
     return Table(f"gold.<task>_{what}", meaning, (*columns(*rows), RUN_ID), key, constraints=dict(constraints or {}))
 
 
+def rebuild_hint(table: str) -> str:
+    """What to do where no backup brings the rows of a table back."""
+    layer, _, name = table.partition(".")
+    return f"rebuild it with `otklik reingest {name}`" if layer == "silver" else "ingest into a fresh lake"
+
+
 _ARRIVAL = columns(
     "_file STRING name of the file the row came from",
     "_record_no BIGINT number of the record in that file, from 1, header not counted",
@@ -182,6 +188,7 @@ FILES = Table(
         "status STRING loaded | rejected | replaced (by a file of the same name)",
         "warnings MAP<STRING,BIGINT> rows per broken rule of severity warn, lookalikes, records_in_quotes, without_key",
         "_batch STRING the ingest of one file content",
+        "read_as STRING the names in its header, and how it was cut into records, as JSON; empty for refused files",
     ),
     key=("source", "content_hash"),
     constraints={

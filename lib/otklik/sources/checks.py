@@ -18,7 +18,7 @@ from otklik.session import frame_of
 from otklik.sources import contract as contracts
 from otklik.sources.characters import is_misread, is_misread_json
 from otklik.sources.contract import Contract, Format
-from otklik.sources.reader import field_count, quote_count, quoted_text
+from otklik.sources.reader import as_delimited, field_count, quote_count, quoted_text
 from otklik.sources.values import has_two_digit_years, names_zone
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
@@ -71,6 +71,7 @@ class Balance:
             ODDITIES.
         failures: rows per rule of severity fail that they break.
         first_in_quotes: the first record of those that `records_in_quotes` counts.
+        shared: those of the accepted rows whose key may stand in another row of the files that were read together.
     """
 
     rows: int
@@ -80,22 +81,27 @@ class Balance:
     warnings: dict[str, int]
     failures: dict[str, int]
     first_in_quotes: int | None = None
+    shared: int = 0
 
 
-def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | None = None) -> DataFrame:
+#: The balance of a file in which there is nothing, or that was refused as a whole.
+NO_ROWS = Balance(0, 0, 0, 0, {}, {})
+
+
+def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | Column | None = None) -> DataFrame:
     """Say of each row what breaks the contract.
 
     Args:
         rows: from `fields.with_fields`.
         contract: what the rows must obey.
-        arrived_at: after which no event can lie; None asks nothing of that.
+        arrived_at: after which no event can lie, one moment or a column of `rows`; None asks nothing of that.
 
     Returns:
-        _record (null for a good row: bronze has it), _record_no, the contract's columns, _reasons (array of reason,
-        column, rule; empty for a good row), _broken ARRAY<STRING>, the names of broken rules of severity warn and
-        fail and of ODDITIES, and _holds_records BOOLEAN (see `Balance.warnings`). `_reasons` never holds a value:
-        - too_few_fields, too_many_fields, unclosed_quote, broken_json, repeated_header: the record falls apart, or is
-          none, and nothing else is said;
+        _record (null for a good row: bronze has it), _record_no, _file_no, the contract's columns, _reasons (array of
+        reason, column, rule; empty for a good row), _broken ARRAY<STRING>, the names of broken rules of severity warn
+        and fail and of ODDITIES, and _holds_records BOOLEAN (see `Balance.warnings`). `_reasons` never holds a value:
+        - too_few_fields, too_many_fields, unclosed_quote, broken_json, broken_xml, repeated_header: the record falls
+          apart, or is none, and nothing else is said;
         - invalid_bytes, nul_byte, field_too_long, two_names (JSON: a column's value stands under two of its names);
         - required, type, allowed, range: with the column and what was asked of it;
         - rounded: an identifier that a spreadsheet has rounded;
@@ -130,6 +136,7 @@ def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | Non
     return judged.select(
         F.when(F.col("_is_bad"), F.col("_record")).alias("_record"),
         "_record_no",
+        "_file_no",
         *(F.col(name) for name in contract.columns),
         F.when(F.col("_is_bad"), reasons).otherwise(F.array()).cast(REASONS_TYPE).alias("_reasons"),
         broken.cast("array<string>").alias("_broken"),
@@ -138,7 +145,7 @@ def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | Non
 
 
 def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
-    """Mark the rows of a file that are the same thing under the contract's key; one of each stays unmarked.
+    """Mark the rows of each file that are the same thing under the contract's key; one of each stays unmarked.
 
     Nulls in keys are equal to one another. Rejected rows take no part. `first` and `last` go by the position in the
     file; `newest` by the column the contract names, by position among equals, and rows without it are the oldest.
@@ -146,7 +153,8 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
     Counts the rows per key at once: keep `checked` before.
 
     Returns:
-        `checked` with _is_duplicate and _is_lookalike (false where the contract names no lookalikes).
+        `checked` with _is_duplicate, _is_lookalike (false where the contract names no lookalikes) and _is_shared,
+        whether another row of any of the files may have the same key.
     """
     is_rejected = F.size("_reasons") > 0
     position = F.col("_record_no")
@@ -157,8 +165,8 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
     else:
         order = [F.col(contract.key.newest_by).desc_nulls_last(), position.desc()]
     if contract.key.position_within is not None:
-        checked = _with_position(checked, contract.key.position_within, is_rejected)
-    marked = _with_repeated(checked, "_is_duplicate", contract.whole_key, is_rejected, order)
+        checked = _with_position(checked, [*contract.key_columns, *contract.key.position_within], is_rejected)
+    marked = _with_repeated(checked, "_is_duplicate", contract.whole_key, is_rejected, order, shared="_is_shared")
     if contract.lookalikes is None:
         return marked.withColumn("_is_lookalike", F.lit(False))
     others = [name for name in contract.columns if name not in contract.lookalikes]
@@ -166,21 +174,30 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
     return _with_repeated(marked, "_is_lookalike", others, is_out, [position.asc()])
 
 
-def only_accepted(judged: DataFrame, contract: Contract) -> DataFrame:
-    """The rows for silver: _record_no and the contract's columns, and the count of key.position_within."""
+def only_accepted(judged: DataFrame, contract: Contract, *more: str) -> DataFrame:
+    """The rows for silver: _record_no, the contract's columns, the count of key.position_within, and more columns."""
     good = judged.where((F.size("_reasons") == 0) & ~F.col("_is_duplicate"))
-    return good.select("_record_no", *(F.col(name) for name in dict.fromkeys([*contract.columns, *contract.whole_key])))
+    columns = dict.fromkeys([*contract.columns, *contract.whole_key])
+    return good.select("_record_no", *(F.col(name) for name in columns), *more)
 
 
-def only_rejected(judged: DataFrame) -> DataFrame:
-    """The records for bronze.rejected: record_no, reasons, record."""
+def only_rejected(judged: DataFrame, *more: str) -> DataFrame:
+    """The records for bronze.rejected: record_no, reasons, record, and more columns."""
     return judged.where(F.size("_reasons") > 0).select(
-        F.col("_record_no").alias("record_no"), F.col("_reasons").alias("reasons"), F.col("_record").alias("record")
+        F.col("_record_no").alias("record_no"),
+        F.col("_reasons").alias("reasons"),
+        F.col("_record").alias("record"),
+        *more,
     )
 
 
 def balance(judged: DataFrame, contract: Contract) -> Balance:
-    """Count a file's rows in one pass.
+    """Count a file's rows; as `balances`."""
+    return balances(judged, contract).get(0, NO_ROWS)
+
+
+def balances(judged: DataFrame, contract: Contract) -> dict[int, Balance]:
+    """Count the rows of files in one pass: number of the file → its balance; files without records are left out.
 
     Args:
         judged: from `with_duplicates`.
@@ -190,12 +207,13 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
     is_in_quotes = ~is_rejected & F.col("_holds_records")
     record_failure = [rule for rule in contract.rules if rule.severity != "reject"]
     is_nameless = ~is_rejected & reduce(and_, (F.col(name).isNull() for name in contract.key_columns))
-    counts = judged.agg(
+    counted = judged.groupBy("_file_no").agg(
         *(F.count_if(~is_rejected & F.array_contains("_broken", name)).alias(name) for name in ODDITIES),
         F.count("*").alias("rows"),
         F.count_if(is_rejected).alias("rejected"),
         F.count_if("_is_duplicate").alias("duplicates"),
         F.count_if("_is_lookalike").alias("lookalikes"),
+        F.count_if(F.col("_is_shared") & ~F.col("_is_duplicate")).alias("shared"),
         F.count_if(is_in_quotes).alias("records_in_quotes"),
         F.count_if(is_nameless).alias("without_key"),
         F.min(F.when(is_in_quotes, F.col("_record_no"))).alias("first_in_quotes"),
@@ -203,7 +221,12 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
             F.count_if(~is_rejected & F.array_contains("_broken", rule.name)).alias(f"rule_{n}")
             for n, rule in enumerate(record_failure)
         ),
-    ).collect()[0]
+    )
+    return {row["_file_no"]: _balance_of(row, contract) for row in counted.collect()}
+
+
+def _balance_of(counts: Row, contract: Contract) -> Balance:
+    record_failure = [rule for rule in contract.rules if rule.severity != "reject"]
     broken = {rule.name: counts[f"rule_{n}"] for n, rule in enumerate(record_failure) if counts[f"rule_{n}"]}
     severities = {rule.name: rule.severity for rule in record_failure}
     warnings = {name: rows for name, rows in broken.items() if severities[name] == "warn"}
@@ -217,6 +240,7 @@ def balance(judged: DataFrame, contract: Contract) -> Balance:
         warnings=warnings,
         failures={name: rows for name, rows in broken.items() if severities[name] == "fail"},
         first_in_quotes=counts.first_in_quotes,
+        shared=counts.shared,
     )
 
 
@@ -339,14 +363,17 @@ def _has_quotes(format_: Format) -> bool:
 
 
 def _structural_reason(format_: Format) -> str:
+    if format_.kind == "xml":
+        return _reason("broken_xml", rule=_literal(f"an element {format_.rows}"))
     if not format_.is_delimited:
-        return _reason("broken_json", rule=_literal("one JSON object per line"))
+        is_line = format_.kind == "json_lines" and format_.rows is None
+        return _reason("broken_json", rule=_literal("one JSON object per line" if is_line else "a JSON object"))
     header = _reason("repeated_header", rule=_literal("the header stands here once more"))
     return f"CASE WHEN _is_header THEN {header} ELSE {_falls_apart(format_)} END"
 
 
 def _falls_apart(format_: Format) -> str:
-    fields = field_count(format_)
+    fields = field_count(format_, as_delimited(format_, "_record"))
     found = f"format_string('%d fields, %d expected', {fields}, _expected_fields)"
     few, many = _reason("too_few_fields", rule=found), _reason("too_many_fields", rule=found)
     by_count = f"CASE WHEN {fields} < _expected_fields THEN {few} ELSE {many} END"
@@ -417,7 +444,7 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
     return faults
 
 
-def _oddities(contract: Contract, arrived_at: datetime | None) -> dict[str, Column]:
+def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[str, Column]:
     """What may be odd in a row of this contract without being wrong; see ODDITIES."""
     record, format_ = F.col("_record"), contract.format
     by_type = {
@@ -435,7 +462,7 @@ def _oddities(contract: Contract, arrived_at: datetime | None) -> dict[str, Colu
             for name in by_type["timestamp"]
         ]
     if arrived_at is not None:
-        latest = F.lit(arrived_at + timedelta(days=1))
+        latest = F.lit(arrived_at) + F.lit(timedelta(days=1))
         found["future_times"] = [F.col(contract.time.event) > latest] if contract.time.event else []
         found["two_digit_years"] = [
             F.col(name) > latest
@@ -444,7 +471,7 @@ def _oddities(contract: Contract, arrived_at: datetime | None) -> dict[str, Colu
             for name in by_type[type_]
         ]
     if not format_.utf8_as_latin1:
-        found["misread_texts"] = [is_misread(record) if format_.kind != "json_lines" else is_misread_json(record)]
+        found["misread_texts"] = [is_misread_json(record) if format_.is_nested else is_misread(record)]
     texts = [F.col(name) for name in by_type["string"]]
     others = [F.col(name) for name in by_type["string"] if name not in contract.identifiers]
     has_power = F.contains(record, F.lit("E+")) | F.contains(record, F.lit("e+"))
@@ -493,29 +520,39 @@ def _holds_records(format_: Format) -> Column:
     )
 
 
-def _with_position(rows: DataFrame, within: list[str], is_out: Column) -> DataFrame:
-    """Add position_within BIGINT: which of the rows that are equal in these columns a row is, from 1."""
-    same = Window.partitionBy(is_out, *(F.col(column) for column in within)).orderBy("_record_no")
+def _with_position(rows: DataFrame, equal_in: list[str], is_out: Column) -> DataFrame:
+    """Add position_within BIGINT: which of the rows of its file that are equal in these columns a row is, from 1."""
+    columns = (F.col(column) for column in dict.fromkeys(equal_in))
+    same = Window.partitionBy(is_out, "_file_no", *columns).orderBy("_record_no")
     return rows.withColumn(contracts.POSITION, F.row_number().over(same).cast("bigint"))
 
 
-def _with_repeated(rows: DataFrame, name: str, key: list[str], is_out: Column, order: list[Column]) -> DataFrame:
-    """Add whether a row comes after another with the same key; rows that are out take no part.
+def _with_repeated(
+    rows: DataFrame, name: str, key: list[str], is_out: Column, order: list[Column], shared: str | None = None
+) -> DataFrame:
+    """Add whether a row comes after another of its file with the same key; rows that are out take no part.
 
-    Most files repeat few keys or none: only the rows of hashes that come more than once are sorted and compared.
+    Most files repeat few keys or none: only the rows of hashes that come more than once are sorted and compared. Where
+    `shared` is a name, that column says which rows these are.
     """
     hashed = rows.withColumn("_hash", F.xxhash64(*(F.col(column) for column in key)))
     per_hash = hashed.where(~is_out).groupBy("_hash").count()
     # Not toPandas: where a row rule fails it repeats Spark's message, which quotes the row, as a warning on stderr.
     found = per_hash.where("count > 1").select("_hash").limit(_MOST_HASHES + 1).collect()
+
+    def marked(some: DataFrame, is_repeated: Column, *, may_be: bool) -> DataFrame:
+        also = {} if shared is None else {shared: F.lit(may_be) & ~is_out}
+        return some.withColumns({name: is_repeated, **also})
+
     if not found:
-        return rows.withColumn(name, F.lit(False))
+        return marked(rows, F.lit(False), may_be=False)
     # The hash stands first so that sorting compares one number instead of all key columns.
-    same = Window.partitionBy("_hash", F.when(is_out, F.col("_record_no")), *(F.col(column) for column in key))
+    columns = (F.col(column) for column in key)
+    same = Window.partitionBy("_hash", F.when(is_out, F.col("_record_no")), "_file_no", *columns)
     is_repeated = ~is_out & (F.row_number().over(same.orderBy(*order)) > 1)
     if len(found) > _MOST_HASHES:
-        return hashed.withColumn(name, is_repeated).drop("_hash")
+        return marked(hashed, is_repeated, may_be=True).drop("_hash")
     hashes = F.broadcast(frame_of(rows.sparkSession, found, "_hash BIGINT"))
-    alone = hashed.join(hashes, "_hash", "left_anti").withColumn(name, F.lit(False))
-    together = hashed.join(hashes, "_hash", "left_semi").withColumn(name, is_repeated)
+    alone = marked(hashed.join(hashes, "_hash", "left_anti"), F.lit(False), may_be=False)
+    together = marked(hashed.join(hashes, "_hash", "left_semi"), is_repeated, may_be=True)
     return alone.unionByName(together).drop("_hash")

@@ -30,6 +30,12 @@ POSITION = "position_within"
 #: The columns that a file of lists has: numbers of the line and of the value in it, both from 1, and the value.
 LIST_COLUMNS = ("line", "place", "value")
 
+#: What is put between the fields of a line in which each has its width.
+FIELD_MARK = "\x1f"
+
+#: What programs put before and behind a JSON document to make a script of it: `window.YTD.tweets.part0 = [ … ];`.
+SCRIPT = r"^\s*[A-Za-z_$][\w.$]*\s*=\s*(?=[\[{])"
+
 #: Date formats that are not patterns: numbers of seconds, milliseconds or microseconds since 1970-01-01 UTC.
 EPOCH_FORMATS = ("epoch_seconds", "epoch_millis", "epoch_micros")
 
@@ -148,12 +154,26 @@ def _pattern_fault(pattern: str) -> str | None:
 class Format(Strict):
     """How the bytes of a file become records and fields. gzip is recognised by the ending .gz."""
 
-    kind: Literal["csv", "tsv", "list", "json_lines", "parquet"] = Field(
-        description="list: each line is a list of any length, and each of its values a row: line, place, value; "
-        "json_lines: one object per line, into which columns may lead by paths with points, like user.name"
+    kind: Literal["csv", "tsv", "blanks", "fixed", "list", "json_lines", "json", "xml", "parquet"] = Field(
+        description="blanks: fields with any number of blanks and tabs between them; fixed: fields of fixed width; "
+        "list: each line is a list of any length, and each of its values a row: line, place, value; json_lines: one "
+        "object per line; json: one array or object in the file; into objects columns may lead by paths with points, "
+        "like user.name"
+    )
+    rows: str | None = Field(
+        None,
+        min_length=1,
+        description="json, json_lines: path to the array whose elements are the rows, like messages or response.items; "
+        "[] marks arrays on the way, like chats.list[].messages. A column may be of an object around the row: ../name, "
+        "../../name. xml: tag of the elements that are the rows; attributes are columns like _id",
+    )
+    widths: list[Annotated[int, Field(ge=1)]] | None = Field(
+        None, min_length=1, description="fixed: characters of each field; blanks at the end of a line may be left out"
     )
     delimiter: str | None = Field(None, min_length=1, max_length=1)
-    quote: str | None = Field('"', max_length=1, description="empty: no quoting")
+    quote: str | None = Field(
+        '"', max_length=1, validate_default=True, description="empty: no quoting; fields of fixed width have none"
+    )
     escape: str | None = Field(None, max_length=1, description="default: the quote doubled")
     header: bool = True
     header_lines: int = Field(
@@ -194,6 +214,18 @@ class Format(Strict):
             raise ValueError(f"unknown encoding {encoding!r}; known: {', '.join(CHARSETS)}")
         return name
 
+    @field_validator("quote")
+    @classmethod
+    def _no_quote_in_fixed_width(cls, quote: str | None, info: ValidationInfo) -> str | None:
+        return None if info.data.get("kind") == "fixed" else quote
+
+    @field_validator("rows")
+    @classmethod
+    def _is_path(cls, rows: str | None) -> str | None:
+        if rows is not None and not all(step for step in rows.removeprefix("[].").replace("[].", ".").split(".")):
+            raise ValueError(f"{rows!r} is not a path like messages, response.items or chats.list[].messages")
+        return rows
+
     @field_validator("date_formats", "timestamp_formats")
     @classmethod
     def _known_patterns(cls, patterns: list[str]) -> list[str]:
@@ -230,7 +262,7 @@ class Format(Strict):
 
     def impossible(self) -> list[str]:
         """Marks that are the same, and settings of another kind of file."""
-        has_delimiter, of_records = self.delimiter is not None, self.kind in ("json_lines", "parquet")
+        has_delimiter, of_records = self.delimiter is not None, self.kind not in ("csv", "tsv", "list")
         faults = {
             "thousands_separator is also the decimal mark": (
                 self.thousands_separator == ("," if self.decimal_comma else ".")
@@ -239,13 +271,15 @@ class Format(Strict):
                 self.kind == "tsv" and self.delimiter not in (None, "\t")
             ),
             f"delimiter: a {self.kind} file has no delimiter": of_records and has_delimiter,
-            f"multiline and header = false are for csv and tsv, not {self.kind}": (
-                not self.is_delimited and (self.multiline or not self.header)
-            ),
-            f"skip_lines, footer and header_lines are for csv and tsv, not {self.kind}": (
+            f"multiline is for csv and tsv, not {self.kind}": self.multiline and self.kind not in ("csv", "tsv"),
+            f"header = false is for lines of fields, not {self.kind}": not self.is_delimited and not self.header,
+            f"skip_lines, footer and header_lines are for lines of fields, not {self.kind}": (
                 not self.is_delimited and (self.skip_lines > 0 or self.footer > 0 or self.header_lines > 1)
             ),
             "header_lines needs header = true": self.header_lines > 1 and not self.header,
+            f"rows is for json, json_lines and xml, not {self.kind}": self.rows is not None and not self.is_nested,
+            "rows: name the tag of the elements that are the rows": self.kind == "xml" and self.rows is None,
+            "widths and kind = 'fixed' go together": (self.widths is not None) != (self.kind == "fixed"),
         }
         has_marks = self.is_delimited or self.kind == "list"
         return [fault for fault, holds in faults.items() if holds] + (self._unfit_marks() if has_marks else [])
@@ -266,13 +300,27 @@ class Format(Strict):
 
     @property
     def field_delimiter(self) -> str:
-        """The character between two fields of a csv or tsv record, or two values of a list."""
-        return self.delimiter or ("\t" if self.kind == "tsv" else ",")
+        """The character between two fields of a line as `layout` gives it, or two values of a list."""
+        return self.delimiter or {"tsv": "\t", "blanks": "\t", "fixed": FIELD_MARK}.get(self.kind, ",")
 
     @property
     def is_delimited(self) -> bool:
-        """Whether records are lines of delimited fields."""
-        return self.kind in ("csv", "tsv")
+        """Whether records are lines of fields."""
+        return self.kind in ("csv", "tsv", "blanks", "fixed")
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether records are objects that may hold others."""
+        return self.kind in ("json_lines", "json", "xml")
+
+    @property
+    def cut_by(self) -> dict[str, object]:
+        """What decides how bytes become records: where it changes, records that are kept are not those of the file."""
+        names = ["kind", "encoding", "header", "header_lines", "skip_lines", "footer", "multiline", "field_delimiter"]
+        names += ["rows", "widths"]
+        if self.multiline or self.kind == "list":
+            names += ["quote", "escape"]
+        return {name: getattr(self, name) for name in names}
 
 
 class Column(Strict):
@@ -285,6 +333,12 @@ class Column(Strict):
     allowed: list[str] | None = None
     null_tokens: list[str] | None = Field(
         None, description="texts that stand for nothing in this column; default: format.null_tokens"
+    )
+    pieces: str | None = Field(
+        None,
+        min_length=1,
+        description="a text that may be a list of texts and objects (as in exports of Telegram): the key under which "
+        "the objects have theirs; all are joined",
     )
     minimum: float | None = Field(None, allow_inf_nan=False)
     maximum: float | None = Field(None, allow_inf_nan=False)
@@ -320,6 +374,7 @@ class Column(Strict):
             f"allowed needs type = 'string', the type is {self.type}": (
                 self.allowed is not None and self.type != "string"
             ),
+            f"pieces needs type = 'string', the type is {self.type}": self.pieces is not None and self.type != "string",
             "a personal column is kept as a pseudonym and must have type = 'string'": (
                 self.personal and self.type != "string"
             ),
@@ -432,6 +487,10 @@ class Contract(Strict):
             ),
             f"columns: a file of lists has the columns {', '.join(LIST_COLUMNS)}; name one of them under source": (
                 self.format.kind == "list" and not set(map(self.name_in_file, self.columns)) <= set(LIST_COLUMNS)
+            ),
+            "pieces is for columns of json and json_lines": (
+                self.format.kind not in ("json", "json_lines")
+                and any(column.pieces is not None for column in self.columns.values())
             ),
             "lookalikes names every column, and no other is left to be equal in": (
                 self.lookalikes is not None and set(self.columns) <= set(self.lookalikes)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from otklik.sources.contract import TAKEN_COLUMN, TAKEN_SOURCE
 from otklik.sources.guess import Guess, ambiguous_with, guess_column
-from otklik.sources.sniff import Sample, read_sample
+from otklik.sources.sample import Sample
+from otklik.sources.sniff import read_sample
 from otklik.sources.sniff_parquet import is_parquet, read_parquet_sample
 
 _SAMPLE_BYTES = 4_000_000
@@ -33,7 +34,7 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     """Write a first contract for a file: valid as it stands, with comments where a person should look.
 
     Args:
-        path: a local csv, tsv or json-lines file, also gzipped, or a Parquet file.
+        path: a local file of one of the kinds that a contract knows, also gzipped.
         sample_bytes: how much text of it is looked at.
 
     Raises:
@@ -50,7 +51,9 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     ]
     if sample.types:
         guesses = [_as_declared(*column) for column in zip(guesses, sample.types, strict=True)]
-    stem = re.sub(r"\.(?:csv|tsv|txt|jsonl?|ndjson|parquet|gz)\b", "", file.name, flags=re.IGNORECASE)
+    stem = re.sub(
+        r"\.(?:csv|tsv|txt|dat|prn|jsonl?|js|ndjson|xml|yml|rss|parquet|gz)\b", "", file.name, flags=re.IGNORECASE
+    )
     extent = "the whole file" if sample.is_whole else f"the first {len(sample.rows):,} rows"
     nulls = _null_tokens(guesses)
     if _is_misread(sample):
@@ -122,9 +125,11 @@ def _reads_as_utf8(text: str) -> bool:
 
 
 def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str], written_in: int) -> list[str]:
-    is_delimited = sample.kind in ("csv", "tsv")
-    may_have_quotes = is_delimited and not sample.has_quotes and not sample.is_whole
+    is_delimited = sample.kind in ("csv", "tsv", "blanks", "fixed")
+    may_have_quotes = sample.kind in ("csv", "tsv") and not sample.has_quotes and not sample.is_whole
     settings = {
+        f"rows = {_text(sample.path)}": bool(sample.path),
+        f"widths = {list(sample.widths)}": bool(sample.widths),
         f"skip_lines = {sample.skip_lines}": sample.skip_lines > 0,
         f"footer = {sample.footer}": sample.footer > 0,
         "utf8_as_latin1 = true": _is_misread(sample),
@@ -236,6 +241,8 @@ def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample, nulls: fr
     if theirs.strip() != ours:
         parts.append(f"source = {_text(theirs.strip())}")
     parts.append(f"type = {_text(guess.type)}")
+    if theirs in sample.pieces:
+        parts.append(f"pieces = {_text(sample.pieces[theirs])}")
     own = sorted(set(guess.nulls) - nulls)
     if own:
         parts.append(f"null_tokens = {_texts(['', *sorted({*nulls, *guess.nulls})])}")

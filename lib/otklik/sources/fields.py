@@ -13,7 +13,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 from otklik.sources.characters import has_rare_characters, read_as_utf8, tidied, without_invisible
 from otklik.sources.contract import BLANKS, Contract, Format, fold_name
 from otklik.sources.header import Header
-from otklik.sources.reader import Records, field_count
+from otklik.sources.nested import joined_pieces
+from otklik.sources.reader import Records, as_delimited, field_count
 from otklik.sources.values import cleaned, is_placeholder, typed
 
 _BAD = "_bad"
@@ -25,18 +26,19 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
     """Cut each record into fields and type them.
 
     Returns:
-        _record STRING, _record_no BIGINT, _has_invalid_bytes BOOLEAN, _is_malformed BOOLEAN (the number of fields is
-        wrong, or the JSON is broken), _is_header BOOLEAN (it is the header once more), _has_two_names BOOLEAN (a value
-        stands under several names of one column), _has_unnamed BOOLEAN (a value stands in a column without a name),
-        _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the contract in its order; null
-        for null tokens and for columns the file lacks), and one typed column per column of the contract, null where the
-        text does not parse or is a placeholder.
+        _record STRING, _record_no BIGINT, _file_no INT, _has_invalid_bytes BOOLEAN, _is_malformed BOOLEAN (the number
+        of fields is wrong, or the JSON is broken), _is_header BOOLEAN (it is the header once more), _has_two_names
+        BOOLEAN (a value stands under several names of one column), _has_unnamed BOOLEAN (a value stands in a column
+        without a name), _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the contract in
+        its order; null for null tokens and for columns the file lacks), and one typed column per column of the
+        contract, null where the text does not parse or is a placeholder.
     """
-    record = F.col("record")
+    record = F.expr(as_delimited(contract.format, "record"))
     raw = records.frame.select(
-        record.alias("_record"),
+        F.col("record").alias("_record"),
         F.col("record_no").alias("_record_no"),
         F.col("has_invalid_bytes").alias("_has_invalid_bytes"),
+        (F.col("file_no") if "file_no" in records.frame.columns else F.lit(0)).alias("_file_no"),
         # Where characters are bytes of letters, none of them is without meaning.
         (record if contract.format.utf8_as_latin1 else tidied(record)).alias("_line"),
     )
@@ -52,6 +54,7 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
     texts_of_row = cut.select(
         "_record",
         "_record_no",
+        "_file_no",
         "_has_invalid_bytes",
         "_is_malformed",
         _is_header(header, contract).alias("_is_header"),
@@ -75,7 +78,7 @@ def _cleaned_texts(texts: Column, contract: Contract) -> Column:
         if format_.utf8_as_latin1:
             return without_invisible(read_as_utf8(text))
         # In JSON characters may have been escaped until now.
-        return without_invisible(text) if format_.kind == "json_lines" else text
+        return without_invisible(text) if format_.is_nested else text
 
     own = [column.null_tokens for column in contract.columns.values()]
     if all(tokens is None for tokens in own):
@@ -222,7 +225,14 @@ def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> Dat
         and (path := _variant_path(name))
     }
     nested = {name: path for _, name, _ in wanted if (path := _nested_path(name))}
-    schema = StructType([StructField(name, StringType()) for _, name, _ in wanted if name not in {**paths, **nested}])
+    pieces = {
+        name: joined_pieces(path, key)
+        for _, name, our in wanted
+        if our and (key := contract.columns[our].pieces) and (path := nested.get(name) or _variant_path(name))
+    }
+    schema = StructType(
+        [StructField(name, StringType()) for _, name, _ in wanted if name not in {**paths, **nested, **pieces}]
+    )
     if not schema.fields:
         schema = StructType([StructField(_BAD, StringType())])
     strict = F.try_parse_json(F.concat(F.lit("["), F.col("_line"), F.lit("]")))
@@ -232,6 +242,8 @@ def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> Dat
     parsed = raw.withColumn("_variant", F.coalesce(strict, tolerant)).withColumn("_json", F.from_json("_line", schema))
 
     def field(name: str) -> Column:
+        if name in pieces:
+            return pieces[name]
         if name in nested:
             # A key may hold the point itself.
             literal = _variant_path(name)
@@ -241,13 +253,23 @@ def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> Dat
             return F.try_variant_get("_variant", paths[name], "string")
         return F.col("_json").getField(name)
 
-    fields = [field(name).alias(f"f{place}") for place, name, _ in wanted]
+    def exact(name: str, our: str | None) -> Column:
+        is_decimal = our is not None and contract.columns[our].type.startswith("decimal")
+        return _without_exponent(field(name)) if is_decimal and contract.format.kind == "json" else field(name)
+
+    fields = [exact(name, our).alias(f"f{place}") for place, name, our in wanted]
     is_one_object = (
         F.col("_variant").isNotNull()
         & F.try_variant_get("_variant", "$[1]", "variant").isNull()
         & F.startswith(F.btrim("_line", F.lit(BLANKS)), F.lit("{"))
     )
     return parsed.withColumn("_fields", F.struct(*fields)).withColumn("_is_malformed", ~is_one_object)
+
+
+def _without_exponent(number: Column) -> Column:
+    """A number as documents have it, in which large and small ones went through a double: with all its digits."""
+    plain = F.when(F.contains(number, F.lit("E")), number.try_cast("decimal(38,18)")).cast("string")
+    return F.coalesce(plain, number)
 
 
 def _nested_path(name: str) -> str | None:

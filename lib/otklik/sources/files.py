@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+from xml.parsers import expat
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -22,6 +24,8 @@ from otklik.sources.reader import clear_faults, literal_path
 from otklik.sources.signatures import HEAD_BYTES, other_kind
 
 _CHUNK = 1 << 20
+#: Bytes of a JSON document that is read as a whole, in one task.
+MOST_OF_A_DOCUMENT = 1 << 30
 _GZIP = b"\x1f\x8b"
 
 
@@ -72,7 +76,10 @@ def describe(spark: SparkSession, path: str) -> FileFacts:
     """
     name = path.rsplit("/", 1)[-1]
     if not path.startswith("file://"):
-        return _describe_uri(spark, path, name)
+        found = [*_describe_uris(spark, [path]).values()]
+        if not found:
+            raise InputError("no such file", where=path, hint="check the path")
+        return replace(found[0], path=path)
     local = Path(path.removeprefix("file://"))
     digest, size, head, tail = hashlib.sha256(), 0, b"", b""
     try:
@@ -85,6 +92,20 @@ def describe(spark: SparkSession, path: str) -> FileFacts:
     except OSError as fault:
         raise InputError(f"cannot be read: {fault.strerror}", where=name, hint="check path and permissions") from None
     return FileFacts(path, name, size, digest.hexdigest(), head, tail)
+
+
+def describe_all(spark: SparkSession, paths: Sequence[str]) -> Iterator[FileFacts | InputError]:
+    """Describe files in their order, as `describe`; what cannot be read is told in its place.
+
+    Local files are read when they are asked for, all others at once, by one query.
+    """
+    elsewhere = [path for path in paths if not path.startswith("file://")]
+    known = _describe_uris(spark, elsewhere) if len(elsewhere) > 1 else {}
+    for path in paths:
+        try:
+            yield known[path] if path in known else describe(spark, path)
+        except InputError as fault:
+            yield fault
 
 
 def has_named_hash(facts: FileFacts, contract: Contract, given: str | None) -> bool:
@@ -111,8 +132,16 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
             hint="fetch the file again, or correct --sha256 or sha256 in the contract",
         )
     _check_kind(facts, contract.format.kind)
+    if contract.format.kind == "json" and facts.size > MOST_OF_A_DOCUMENT:
+        raise InputError(
+            f"is larger than {MOST_OF_A_DOCUMENT >> 20} MB, and a JSON document is read as one value",
+            where=facts.name,
+            hint="write one object per line (jq -c '.[]' does), and set format.kind = 'json_lines'",
+        )
     if facts.path.startswith("file://") and facts.name.endswith(".gz"):
         _check_gzip(Path(facts.path.removeprefix("file://")), facts.name, contract.format.kind)
+    if facts.path.startswith("file://") and contract.format.kind == "xml":
+        _check_xml(Path(facts.path.removeprefix("file://")), facts.name, contract.format.encoding)
 
 
 def _expand_uri(spark: SparkSession, path: str) -> list[str]:
@@ -125,13 +154,14 @@ def _expand_uri(spark: SparkSession, path: str) -> list[str]:
     return files
 
 
-def _describe_uri(spark: SparkSession, path: str, name: str) -> FileFacts:
+def _describe_uris(spark: SparkSession, paths: Sequence[str]) -> dict[str, FileFacts]:
     content = F.col("content")
-    with clear_faults(name):
+    with clear_faults(paths[0].rsplit("/", 1)[-1]):
         found = (
             spark.read.format("binaryFile")
-            .load(literal_path(path))
+            .load([*map(literal_path, paths)])
             .select(
+                "path",
                 "length",
                 F.sha2(content, 256).alias("hash"),
                 F.substring(content, 1, HEAD_BYTES).alias("head"),
@@ -139,10 +169,12 @@ def _describe_uri(spark: SparkSession, path: str, name: str) -> FileFacts:
             )
             .collect()
         )
-    if not found:
-        raise InputError("no such file", where=path, hint="check the path")
-    row = found[0]
-    return FileFacts(path, name, row.length, row.hash, bytes(row.head), bytes(row.tail))
+    return {
+        row.path: FileFacts(
+            row.path, row.path.rsplit("/", 1)[-1], row.length, row.hash, bytes(row.head), bytes(row.tail)
+        )
+        for row in found
+    }
 
 
 def _check_kind(facts: FileFacts, kind: str) -> None:
@@ -163,7 +195,8 @@ def _check_kind(facts: FileFacts, kind: str) -> None:
 
 def _refuse_other_kind(head: bytes, kind: str, name: str) -> None:
     what = other_kind(head)
-    if what is not None:
+    is_xml = kind == "xml" and what is not None and what.startswith("an XML file")
+    if what is not None and not is_xml:
         raise InputError(f"is {what}, not {kind}", where=name, hint=f"export it as {kind}, or correct format.kind")
 
 
@@ -180,6 +213,28 @@ def _check_gzip(path: Path, name: str, kind: str) -> None:
         raise InputError("the gzip is cut short or damaged", where=name, hint="fetch the file again") from None
     if size == 0:
         raise InputError("is empty inside", where=name, hint="fetch the file again")
+
+
+def _check_xml(path: Path, name: str, encoding: str) -> None:
+    """Read once to see that all elements are closed: Spark passes over a last one that is not."""
+    declared: list[str] = []
+    parser = expat.ParserCreate()
+    parser.XmlDeclHandler = lambda _, encoding, __: declared.append(encoding or "utf-8")
+    try:
+        with gzip.open(path) if name.endswith(".gz") else path.open("rb") as content:
+            parser.ParseFile(content)
+    except expat.ExpatError as fault:
+        raise InputError(
+            f"is not well-formed XML: {expat.ErrorString(fault.code)} in line {fault.lineno:,}",
+            where=name,
+            hint="fetch the file again",
+        ) from None
+    if declared and codecs.lookup(declared[0]).name.removesuffix("-sig") != encoding.removesuffix("-sig"):
+        raise InputError(
+            f"says of itself that it is encoded in {declared[0]}, the contract says {encoding}",
+            where=name,
+            hint="correct format.encoding of the contract",
+        )
 
 
 def _unpacked(packed: BinaryIO) -> Iterator[bytes]:

@@ -277,7 +277,10 @@ def _regex_of(pattern: str) -> re.Pattern[str]:
     return re.compile(f"^{escaped}$")
 
 
-_READERS = {pattern: _regex_of(pattern) for pattern in (*_DAYS, *(day + time for day in _DAYS for time in _TIMES))}
+_READERS = {
+    pattern: _regex_of(pattern)
+    for pattern in (*_DAYS, *(day + time for day in _DAYS for time in _TIMES), "EEE MMM d HH:mm:ss XX yyyy")
+}
 
 
 #: Of numbers that are times there is no pattern.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from otklik.errors import InputError
 from otklik.sources.contract import INVISIBLE, Contract, Format, fold_name
+from otklik.sources.layout import delimited_text
 
 _LISTED = 8
 
@@ -28,8 +29,8 @@ class Header:
 
 
 def split_header(text: str, format_: Format) -> list[str]:
-    """The names in the header line of a delimited file."""
-    text = text.translate(dict.fromkeys(map(ord, INVISIBLE)))
+    """The names in the header line of a file whose lines are fields."""
+    text = delimited_text(format_, text).translate(dict.fromkeys(map(ord, INVISIBLE)))
     # Python's reader limits a field; a header is a line that was read already.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     rows = csv.reader(
@@ -142,7 +143,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _cure(names: Sequence[str], contract: Contract, *, found_none: bool, only_doubled: bool) -> str:
     format_ = contract.format
-    if format_.is_delimited and len(names) == 1 and len(contract.columns) > 1:
+    if format_.kind in ("csv", "tsv") and len(names) == 1 and len(contract.columns) > 1:
         counts = {mark: names[0].count(mark) for mark in ";,\t|" if mark != format_.field_delimiter}
         likely = max(counts, key=lambda mark: counts[mark])
         if counts[likely]:

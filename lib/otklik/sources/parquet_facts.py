@@ -22,10 +22,13 @@ class ParquetFacts:
     Attributes:
         nanoseconds: columns of times in nanoseconds → whether they are of UTC (else local).
         has_old_calendar: whether dates before 1582 are of the Julian calendar.
+        columns: names and types, and the two things above, as a text: files that have the same are read alike; empty
+            where nothing is known.
     """
 
     nanoseconds: Mapping[str, bool] = field(default_factory=dict)
     has_old_calendar: bool = False
+    columns: str = ""
 
 
 def facts_of(path: str) -> ParquetFacts:
@@ -44,7 +47,10 @@ def facts_of(path: str) -> ParquetFacts:
     }
     notes = metadata.metadata or {}
     is_old = f"{metadata.created_by}".lower().startswith(_OLD_WRITERS) and _SPARK_VERSION not in notes
-    return ParquetFacts(nanoseconds, is_old or any(note in notes for note in _OLD_CALENDARS))
+    has_old_calendar = is_old or any(note in notes for note in _OLD_CALENDARS)
+    # Its first line says where the schema lies in memory.
+    _, _, columns = repr(metadata.schema).partition("\n")
+    return ParquetFacts(nanoseconds, has_old_calendar, f"{columns}\n{nanoseconds} {has_old_calendar}")
 
 
 def _is_a_number(metadata: pq.FileMetaData, name: str) -> bool:

@@ -14,24 +14,36 @@ import gzip
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedIOBase
+from itertools import accumulate, islice
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType, StructField
+from pyspark.sql.types import DecimalType, StringType, StructField, StructType
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.lake.store import MOMENTS_AS_TEXT, sql_text
 from otklik.platform_errors import platform_error
 from otklik.sources.characters import tidied
-from otklik.sources.contract import BLANKS, CHARSETS, LIST_COLUMNS, Contract, Format
+from otklik.sources.contract import BLANKS, CHARSETS, FIELD_MARK, LIST_COLUMNS, SCRIPT, Contract, Format
 from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
-from otklik.sources.nested import nested_names
+from otklik.sources.layout import token_pattern
+from otklik.sources.nested import nested_names, rows_of
 from otklik.sources.parquet_facts import ParquetFacts, facts_of
-from otklik.sources.record_numbers import BLOCK_LENGTH, BLOCK_START, Positioned, positioned, positioned_parts
+from otklik.sources.record_numbers import (
+    BLOCK_FILE,
+    BLOCK_LENGTH,
+    BLOCK_START,
+    Positioned,
+    positioned,
+    positioned_parts,
+)
 from otklik.sql_errors import fails_on_a_row
 
-_MOST_JSON_KEYS = 20_000
+MOST_JSON_KEYS = 20_000
+#: The column in which Spark keeps an element of XML that it cannot read.
+_BROKEN = "_broken"
 _LINES_TRIED = 100
 #: So many lines behind the first one are tried as a header, where the first one is none.
 _LINES_TRIED_AS_HEADER = 20
@@ -47,18 +59,17 @@ _PLAIN_SCALE = 6
 
 @dataclass(frozen=True)
 class Records:
-    """The records of one file.
+    """The records of one file, or of some that have the same header.
 
     Attributes:
         header: which field is which column.
         frame: record STRING (as received; bytes that are no text in the file's encoding have become U+FFFD),
-            record_no BIGINT (from 1, header and blank lines not counted), has_invalid_bytes BOOLEAN.
-        where: the file, for messages.
+            record_no BIGINT (from 1, header and blank lines not counted), has_invalid_bytes BOOLEAN and, of several
+            files, file_no INT.
     """
 
     header: Header
     frame: DataFrame
-    where: str
 
 
 def read_records(spark: SparkSession, path: str, contract: Contract) -> Records:
@@ -78,6 +89,10 @@ def read_records(spark: SparkSession, path: str, contract: Contract) -> Records:
             return _read_parquet(spark, path, contract, where)
         if contract.format.kind == "json_lines":
             return _read_json_lines(spark, path, contract, where)
+        if contract.format.kind == "json":
+            return _read_document(spark, path, contract, where)
+        if contract.format.kind == "xml":
+            return _read_xml(spark, path, contract, where)
         if contract.format.kind == "list":
             return _read_lists(spark, path, contract, where)
         return _read_delimited(spark, path, contract, where)
@@ -151,18 +166,40 @@ def _unreadable(text: str, where: str) -> OtklikError | None:
 def _read_delimited(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
     format_ = contract.format
     lines = _lines(spark, path, format_, where)
-    wanted = format_.skip_lines + format_.header_lines + _LINES_TRIED_AS_HEADER
+    wanted = lines_wanted(format_)
     if format_.multiline:
         records = _assembled(positioned(lines).lines, format_, wanted)
     else:
-        records = positioned(_not_blank(lines, format_), wanted)
+        records = positioned(not_blank(lines, format_), wanted)
+    header, first = header_of(records.top, records.count, contract, where)
+    return Records(header, _numbered_from(records, first, format_.footer))
+
+
+def lines_wanted(format_: Format) -> int:
+    """How many of the first lines of a file tell its header, or where it stands."""
+    return format_.skip_lines + format_.header_lines + _LINES_TRIED_AS_HEADER
+
+
+def header_of(top: Sequence[Row], count: int, contract: Contract, where: str) -> tuple[Header, int]:
+    """The header of a file of delimited records, and the number of its first line: the first record has the number 1.
+
+    Args:
+        top: its first lines, as many as `lines_wanted`.
+        count: how many lines it has.
+        contract: what it should be.
+        where: the file, for messages.
+
+    Raises:
+        InputError: if it has no header or no records, or its columns are not the contract's.
+    """
+    format_ = contract.format
     # The first line may tell a spreadsheet the delimiter.
-    above = format_.skip_lines + bool(records.top and _TELLS_DELIMITER.match(records.top[0].record))
+    above = format_.skip_lines + bool(top and _TELLS_DELIMITER.match(top[0].record))
     if not format_.header:
-        if records.count <= above + format_.footer:
+        if count <= above + format_.footer:
             raise InputError("holds no records", where=where, hint="fetch the file again")
-        return Records(given_header(contract), _numbered_from(records, 1 - above, format_.footer), where)
-    header_lines = records.top[above : above + format_.header_lines]
+        return given_header(contract), 1 - above
+    header_lines = top[above : above + format_.header_lines]
     if len(header_lines) < format_.header_lines:
         raise InputError("holds no header and no records", where=where, hint="fetch the file again")
     if any(line.has_invalid_bytes or "\0" in line.record for line in header_lines):
@@ -170,11 +207,11 @@ def _read_delimited(spark: SparkSession, path: str, contract: Contract, where: s
             f"the header is not text in {format_.encoding}", where=where, hint="correct format.encoding of the contract"
         )
     names = joined_header([split_header(line.record, format_) for line in header_lines])
-    header = match_header(names, contract, where, hint=lambda: _header_hint(records.top, contract, above))
+    header = match_header(names, contract, where, hint=lambda: _header_hint(top, contract, above))
     last_above = above + format_.header_lines
-    if records.count <= last_above + format_.footer:
+    if count <= last_above + format_.footer:
         raise InputError("holds a header and no records", where=where, hint="fetch the file again")
-    return Records(header, _numbered_from(records, 1 - last_above, format_.footer), where)
+    return header, 1 - last_above
 
 
 def _header_hint(top: Sequence[Row], contract: Contract, above: int) -> str:
@@ -193,67 +230,199 @@ def _header_hint(top: Sequence[Row], contract: Contract, above: int) -> str:
 
 
 def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
-    records = positioned(_not_blank(_lines(spark, path, contract.format, where), contract.format))
-    if not records.count:
+    lines, rows = not_blank(_lines(spark, path, contract.format, where), contract.format), contract.format.rows
+    if rows is not None:
+        is_broken = F.try_parse_json("record").isNull()
+        parts = F.when(is_broken, F.array("record")).otherwise(rows_of(F.col("record"), contract, is_strict=False))
+        exploded, count = positioned_parts(lines, parts)
+        frame = _records_of_parts(exploded)
+        if not count:
+            raise _without_rows(rows, where)
+    else:
+        records = positioned(lines)
+        check_json_lines(records.top, where)
+        frame = _numbered_from(records, 1)
+    return Records(_header_of_objects(frame, contract, where), frame)
+
+
+def _read_document(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
+    """The elements of an array in a JSON document; the file passes through one task."""
+    encoding = encoding_of(spark, path, contract.format, where)
+    files = spark.read.text(literal_path(path), wholetext=True).select(*_decoded(encoding))
+    bare = F.btrim("record", F.lit(f";{BLANKS}"))
+    text = F.regexp_replace(bare, SCRIPT, "")
+    parts = files.select(
+        F.posexplode(rows_of(text, contract, is_strict=True)).alias("_place", "record"), "has_invalid_bytes"
+    )
+    frame = parts.select(
+        "record",
+        (F.col("_place") + 1).cast("bigint").alias("record_no"),
+        (F.col("has_invalid_bytes") & F.contains("record", F.lit("\ufffd"))).alias("has_invalid_bytes"),
+    )
+    try:
+        is_empty = frame.isEmpty()
+    except Exception as fault:
+        if "MALFORMED_RECORD_IN_PARSING" not in f"{fault}":
+            raise
+        is_whole = files.select(F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))).alias("length")).head()
+        if is_whole is None or is_whole.length is None:
+            raise InputError(
+                "is not valid JSON: cut short or damaged", where=where, hint="fetch the file again"
+            ) from None
+        raise _without_rows(contract.format.rows, where) from None
+    if is_empty:
+        raise _without_rows(contract.format.rows, where)
+    return Records(_header_of_objects(frame, contract, where), frame)
+
+
+def _without_rows(rows: str | None, where: str) -> InputError:
+    return InputError(
+        f"holds no JSON array with elements at the path {rows or '[]'}",
+        where=where,
+        hint="set format.rows to the path of the array whose elements are the rows",
+    )
+
+
+def _header_of_objects(frame: DataFrame, contract: Contract, where: str) -> Header:
+    """Which key of the records' objects is which column."""
+    names = sorted(row.key for row in frame.select(json_keys()).distinct().limit(MOST_JSON_KEYS).collect())
+    return header_of_keys(names, contract, where)
+
+
+def json_keys() -> Column:
+    """The keys of each record that is a JSON object, one a row, as `key`."""
+    return F.explode(F.json_object_keys(tidied(F.col("record")))).alias("key")
+
+
+def check_json_lines(top: Sequence[Row], where: str) -> None:
+    """See whether there is something in a file, and not all of it in one array.
+
+    Args:
+        top: its first line.
+        where: the file, for messages.
+
+    Raises:
+        InputError: if it is so.
+    """
+    if not top:
         raise InputError("holds no records", where=where, hint="fetch the file again")
-    frame = _numbered_from(records, 1)
-    if records.top[0].record.strip(BLANKS).startswith("["):
+    if top[0].record.strip(BLANKS).startswith("["):
         raise InputError(
-            "is one JSON array, and not a JSON object per line",
-            where=where,
-            hint="write one object per line (jq -c '.[]' does)",
+            "is one JSON array, and not a JSON object per line", where=where, hint="set format.kind = 'json'"
         )
-    keys = frame.select(F.explode(F.json_object_keys(tidied(F.col("record")))).alias("key")).distinct()
-    names = sorted(row.key for row in keys.limit(_MOST_JSON_KEYS).collect())
+
+
+def header_of_keys(names: Sequence[str], contract: Contract, where: str) -> Header:
+    """Which of the keys of a file of JSON lines is which column.
+
+    Args:
+        names: the keys of all its objects.
+        contract: what it should be.
+        where: the file, for messages.
+
+    Raises:
+        InputError: if there are none, or they are not the contract's.
+    """
     if not names:
         raise InputError("holds no JSON object in any line", where=where, hint="correct format.kind of the contract")
     nested = nested_names(names, contract)
     names = [*(name for name in names if name not in nested.values()), *nested]
-    return Records(match_header(names, contract, where, is_record_wise=True), frame, where)
+    return match_header(names, contract, where, is_record_wise=True)
+
+
+def _records_of_parts(parts: DataFrame) -> DataFrame:
+    return parts.select(
+        F.col("_part").alias("record"), (F.col("_position") + 1).alias("record_no"), "has_invalid_bytes"
+    )
+
+
+def _read_xml(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
+    """The elements of one tag, each written as a JSON object of texts; Spark finds out in which of them others lie."""
+    format_ = contract.format
+    options = {
+        "rowTag": format_.rows or "",
+        "charset": CHARSETS[format_.encoding],
+        "inferSchema": "false",
+        "columnNameOfCorruptRecord": _BROKEN,
+    }
+    reader = spark.read.format("xml").options(**options)
+    found = [field for field in reader.load(literal_path(path)).schema if field.name != _BROKEN]
+    if not found:
+        raise InputError(f"holds no element {format_.rows}", where=where, hint="set format.rows to the tag of a row")
+    schema = StructType([*found, StructField(_BROKEN, StringType())])
+    names = [field.name for field in found]
+    element = F.to_json(F.struct(*(F.col(f"`{name}`") for name in names)))
+    rows = reader.schema(schema).load(literal_path(path))
+    records = positioned(
+        rows.select(
+            F.coalesce(_BROKEN, element).alias("record"),
+            F.contains(F.coalesce(_BROKEN, element), F.lit("\ufffd")).alias("has_invalid_bytes"),
+            *_blocks(1),
+        )
+    )
+    frame = _numbered_from(records, 1)
+    nested = nested_names(names, contract)
+    names = [*(name for name in names if name not in nested.values()), *nested]
+    return Records(match_header(names, contract, where, is_record_wise=True), frame)
 
 
 def _read_lists(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
     """Each value of each line is a record, written as JSON with the numbers of its line and of its place in it."""
-    lines = _not_blank(_lines(spark, path, contract.format, where), contract.format)
+    lines = not_blank(_lines(spark, path, contract.format, where), contract.format)
     parts, count = positioned_parts(lines, values_of_list(contract.format))
     if not count:
         raise InputError("holds no records", where=where, hint="fetch the file again")
     line, place, value = LIST_COLUMNS
     record = F.struct((F.col("_line") + 1).alias(line), (F.col("_place") + 1).alias(place), F.col("_part").alias(value))
-    frame = parts.select(
-        F.to_json(record).alias("record"), (F.col("_position") + 1).alias("record_no"), "has_invalid_bytes"
-    )
+    frame = _records_of_parts(parts.withColumn("_part", F.to_json(record)))
     wanted = [name for name in LIST_COLUMNS if name in map(contract.name_in_file, contract.columns)]
-    return Records(match_header(wanted, contract, where), frame, where)
+    return Records(match_header(wanted, contract, where), frame)
 
 
 def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str) -> Records:
-    facts = facts_of(path)
+    header, lines = parquet_rows(spark, [path], facts_of(path), contract, where)
+    records = positioned(lines)
+    if not records.count:
+        raise InputError("holds no records", where=where, hint="fetch the file again")
+    return Records(header, _numbered_from(records, 1))
+
+
+def parquet_rows(
+    spark: SparkSession, paths: Sequence[str], facts: ParquetFacts, contract: Contract, where: str
+) -> tuple[Header, DataFrame]:
+    """The header and the rows of Parquet files with the same columns: record, has_invalid_bytes, blocks as `lines_of`.
+
+    Args:
+        spark: the session.
+        paths: of the files.
+        facts: what the footer of each of them tells.
+        contract: what they should be.
+        where: the files, for messages.
+
+    Raises:
+        InputError: if their columns are not the contract's.
+    """
     calendar = "LEGACY" if facts.has_old_calendar else "CORRECTED"
     reader = spark.read.option("parquet.page.verify-checksum.enabled", "true")
     reader = reader.option("datetimeRebaseMode", calendar).option("int96RebaseMode", calendar)
-    rows = reader.parquet(literal_path(path))
+    rows = reader.parquet(*map(literal_path, paths))
     header = match_header(rows.columns, contract, where)
     options = {"ignoreNullFields": "false", **MOMENTS_AS_TEXT}
     lines = rows.select(
         F.to_json(F.struct(*(_written_plainly(field, facts) for field in rows.schema)), options).alias("record"),
         F.lit(False).alias("has_invalid_bytes"),
-        F.col("_metadata.file_block_start").alias(BLOCK_START),
-        F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
+        *_blocks(len(paths)),
     )
-    records = positioned(lines)
-    if not records.count:
-        raise InputError("holds no records", where=where, hint="fetch the file again")
-    return Records(header, _numbered_from(records, 1), where)
+    return header, lines
 
 
-def _with_blocks(text: DataFrame) -> DataFrame:
-    """The values of a text file, and the block that each was read from."""
-    return text.select(
-        "value",
+def _blocks(files: int) -> list[Column]:
+    """The block that a row of a scan was read from; where several files are scanned also the path of its file."""
+    return [
         F.col("_metadata.file_block_start").alias(BLOCK_START),
         F.col("_metadata.file_block_length").alias(BLOCK_LENGTH),
-    )
+        *([F.col("_metadata.file_path").alias(BLOCK_FILE)] if files > 1 else []),
+    ]
 
 
 def _written_plainly(field: StructField, facts: ParquetFacts) -> Column:
@@ -284,18 +453,27 @@ def _numbered_from(records: Positioned, first: int, footer: int = 0) -> DataFram
 
 
 def _lines(spark: SparkSession, path: str, format_: Format, where: str) -> DataFrame:
-    """The lines of a file: record, terminator (multiline only), has_invalid_bytes and the block they were read from.
+    return lines_of(spark, [path], encoding_of(spark, path, format_, where), format_)
+
+
+def lines_of(spark: SparkSession, paths: Sequence[str], encoding: str, format_: Format) -> DataFrame:
+    """The lines of files: record, terminator (multiline only), has_invalid_bytes and the block they were read from.
 
     Lines of utf-16 and of multiline files are cut at LF by Spark and at CR here: in utf-16 Spark would look for single
     bytes, and a line break inside quotes must be kept as it was.
+
+    Args:
+        spark: the session.
+        paths: of the files; where they are several, each line has the path of its file.
+        encoding: from `encoding_of`, the same for all.
+        format_: whether a record may have several lines.
     """
-    encoding = _encoding(spark, path, format_, where)
     is_wide = encoding.startswith("utf-16")
     reader = spark.read
     if is_wide or format_.multiline:
         reader = reader.option("lineSep", "\n").option("encoding", CHARSETS[encoding])
-    text = _with_blocks(reader.text(literal_path(path)))
-    decoded = text.select(*_decoded(encoding), BLOCK_START, BLOCK_LENGTH)
+    text = reader.text([*map(literal_path, paths)]).select("value", *_blocks(len(paths)))
+    decoded = text.select(*_decoded(encoding), *text.columns[1:])
     if not (is_wide or format_.multiline):
         return decoded
     return _cut_at_carriage_returns(decoded)
@@ -321,7 +499,7 @@ def _decoded(encoding: str) -> list[Column]:
     return [record.alias("record"), F.contains(record, F.lit("\ufffd")).alias("has_invalid_bytes")]
 
 
-def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> str:
+def encoding_of(spark: SparkSession, path: str, format_: Format, where: str) -> str:
     """The encoding with its byte order, which only the file's first bytes can tell for utf-16.
 
     Raises:
@@ -353,6 +531,10 @@ def _encoding(spark: SparkSession, path: str, format_: Format, where: str) -> st
 
 def _is_utf8(spark: SparkSession, path: str) -> bool:
     """Whether the first lines that are not plain ASCII are utf-8: in a code page, letters hardly ever stand so."""
+    if path.startswith("file://"):
+        with _opened(path) as content:
+            tried = [*islice(_lines_with_letters(content), _LINES_TRIED)]
+        return bool(tried) and all(map(_is_valid_utf8, tried))
     is_plain = F.rlike("value", F.lit(r"^[\x00-\x7f]*+$"))
     lines = spark.read.text(literal_path(path)).where(~is_plain)
     sample = lines.select(F.is_valid_utf8("value").alias("is_valid")).take(_LINES_TRIED)
@@ -362,13 +544,37 @@ def _is_utf8(spark: SparkSession, path: str) -> bool:
 def _first_two_bytes(spark: SparkSession, path: str) -> bytes:
     """How a file begins, unpacked; a local file is opened here, for a query takes half a second."""
     if path.startswith("file://"):
-        local = Path(path.removeprefix("file://"))
-        with gzip.open(local) if local.name.endswith(".gz") else local.open("rb") as content:
+        with _opened(path) as content:
             return content.read(2)
     # Cut at LF, so that the first line of a utf-16 file starts with its byte-order mark.
     first_lines = spark.read.option("lineSep", "\n").text(literal_path(path)).where("_metadata.file_block_start = 0")
     start = first_lines.select(F.substring(F.col("value").cast("binary"), 1, 2).alias("start")).take(1)
     return bytes(start[0].start) if start else b""
+
+
+def _opened(path: str) -> BufferedIOBase:
+    """A local file, unpacked."""
+    local = Path(path.removeprefix("file://"))
+    return gzip.open(local) if local.name.endswith(".gz") else local.open("rb")
+
+
+def _lines_with_letters(content: BufferedIOBase) -> Iterator[bytes]:
+    """The lines of a file that are not plain ASCII, some without their ASCII beginning."""
+    rest = b""
+    for chunk in iter(lambda: content.read(1 << 20), b""):
+        is_plain = rest.isascii() and chunk.isascii()
+        *lines, rest = [b""] if is_plain else re.split(rb"[\r\n]+", rest + chunk)
+        yield from (line for line in lines if not line.isascii())
+    if not rest.isascii():
+        yield rest
+
+
+def _is_valid_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _cut_at_carriage_returns(lines: DataFrame) -> DataFrame:
@@ -382,12 +588,12 @@ def _cut_at_carriage_returns(lines: DataFrame) -> DataFrame:
         F.col("_text").alias("record"),
         terminator.alias("terminator"),
         "has_invalid_bytes",
-        BLOCK_START,
-        BLOCK_LENGTH,
+        *(name for name in lines.columns if name in (BLOCK_START, BLOCK_LENGTH, BLOCK_FILE)),
     )
 
 
-def _not_blank(lines: DataFrame, format_: Format) -> DataFrame:
+def not_blank(lines: DataFrame, format_: Format) -> DataFrame:
+    """The lines in which something stands."""
     return lines.where(~_is_blank(F.col("record"), format_))
 
 
@@ -397,25 +603,34 @@ def _is_blank(record: Column, format_: Format) -> Column:
 
 
 def _assembled(lines: DataFrame, format_: Format, wanted: int) -> Positioned:
-    """Records from the lines of a file whose quoted fields may hold line breaks, as RFC 4180 has it.
+    """The records of one file, from `assembled`, and the first of them."""
+    records = assembled(lines.withColumn("_file_no", F.lit(0)), format_).drop("_file_no")
+    # Whole records are counted as far as anybody asks: is there a header, and a record behind it? All of them only
+    # where lines at the end are to go.
+    top = records.where(F.col("_position") <= wanted).orderBy("_position").collect()
+    return Positioned(records, records.count() if format_.footer else len(top), top)
+
+
+def assembled(lines: DataFrame, format_: Format) -> DataFrame:
+    """Records from the lines of files whose quoted fields may hold line breaks, as RFC 4180 has it.
 
     A record ends with the first line at which the number of quotes so far is even. A quote that is still open at the
     end of the file is taken to be a slip in the line where it stands: the lines after it become records of their own,
     so that one quote does not eat them, and that line is rejected later (`unclosed_quote`). The same becomes of a
     record whose line breaks do not all stand inside well-formed quoted fields: two slips make an even number.
-    All lines of the file pass through one task here, as with Spark's own multiLine reader.
+    All lines of a file pass through one task here, as with Spark's own multiLine reader.
 
     Args:
-        lines: record, terminator, has_invalid_bytes, _position, all lines of the file.
+        lines: record, terminator, has_invalid_bytes, _file_no, _position, all lines of the files.
         format_: for quote and escape.
-        wanted: how many of the first records.
 
     Returns:
-        The records: record, has_invalid_bytes, _position (of the record among records).
+        The records: record, has_invalid_bytes, _file_no, _position (of the record among those of its file).
     """
-    in_order = Window.orderBy("_position")
+    of_file = Window.partitionBy("_file_no")
+    in_order = of_file.orderBy("_position")
     before = in_order.rowsBetween(Window.unboundedPreceding, -1)
-    whole = Window.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    whole = of_file.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     counted = lines.withColumn("_quotes", quote_count(F.col("record"), format_)).withColumn(
         "_is_blank", _is_blank(F.col("record"), format_)
     )
@@ -434,7 +649,7 @@ def _assembled(lines: DataFrame, format_: Format, wanted: int) -> Positioned:
         .where("NOT _drops")
     )
     parts = F.array_sort(F.collect_list(F.struct("_position", "record", "terminator", "has_invalid_bytes")))
-    per_record = numbered.groupBy("_record").agg(parts.alias("parts"))
+    per_record = numbered.groupBy("_file_no", "_record").agg(parts.alias("parts"))
     last = F.element_at("parts", -1)
     inner = F.transform(F.slice("parts", 1, F.size("parts") - 1), lambda part: F.concat(part.record, part.terminator))
     text = F.concat(F.array_join(inner, ""), last["record"])
@@ -452,16 +667,9 @@ def _assembled(lines: DataFrame, format_: Format, wanted: int) -> Positioned:
             part["has_invalid_bytes"].alias("has_invalid_bytes"),
         ),
     )
-    position = F.row_number().over(Window.orderBy("_line")).cast("bigint") - 1
-    records = per_record.select(F.inline(F.when(is_sound, F.array(as_one)).otherwise(lines_of_it))).select(
-        "record", "has_invalid_bytes", position.alias("_position")
-    )
-    if format_.footer:
-        top = records.where(F.col("_position") < wanted).orderBy("_position").collect()
-        return Positioned(records, records.count(), top)
-    # Whole records are counted as far as anybody asks: is there a header, and a record behind it?
-    top = records.where(F.col("_position") <= wanted).orderBy("_position").collect()
-    return Positioned(records, len(top), top)
+    position = F.row_number().over(of_file.orderBy("_line")).cast("bigint") - 1
+    records = per_record.select("_file_no", F.inline(F.when(is_sound, F.array(as_one)).otherwise(lines_of_it)))
+    return records.select("record", "has_invalid_bytes", "_file_no", position.alias("_position"))
 
 
 def quoted_text(format_: Format) -> str:
@@ -489,6 +697,23 @@ def values_of_list(format_: Format) -> Column:
         ).otherwise(value),
     )
     return F.filter(bare, lambda value: F.trim(value) != "")
+
+
+def as_delimited(format_: Format, line: str) -> str:
+    """A line of fields as a delimited one, as SQL over the SQL `line`.
+
+    Of a line that is longer than its widths, the rest is a field too many. Fields that a line is too short for are
+    empty: blanks at its end are often left out.
+    """
+    if format_.kind == "blanks":
+        return f"array_join(regexp_extract_all({line}, {sql_text(token_pattern(format_))}, 0), '\\t')"
+    if format_.widths is None:
+        return line
+    starts = list(accumulate(format_.widths, initial=1))
+    fields = [f"substring({line}, {start}, {width})" for start, width in zip(starts, format_.widths, strict=False)]
+    rest = f"substring({line}, {starts[-1]})"
+    mark = sql_text(FIELD_MARK)
+    return f"concat(concat_ws({mark}, {', '.join(fields)}), if(trim({rest}) = '', '', concat({mark}, {rest})))"
 
 
 def field_count(format_: Format, record: str = "_record") -> str:

@@ -31,9 +31,12 @@ _NEVER_FAILS = re.compile(
     re.IGNORECASE,
 )
 _BEFORE_BRACKET = re.compile(r"(\w+)\s*\(")
-#: A conversion in an analysed plan, written in the rule or put there by Spark, that fails on a text that does not fit;
-#: that of a number written in the rule (`> 0` beside a bigint) does not.
+#: A conversion in a plan, written in the rule or put there by Spark, that fails on a text that does not fit; that of a
+#: number written in the rule (`> 0` beside a bigint) does not.
 _CONVERSION = re.compile(r"(?<!try_)\bcast\((?!-?[\d.]+ as )")
+#: What the analysed plan shows as it is written, without its conversions; the optimised one takes it apart. Only then
+#: is that one asked: try_to_timestamp looks in it like a conversion that fails.
+_HIDES_CONVERSIONS = re.compile(r"\b(?:between|nullif|nvl|ifnull)\b", re.IGNORECASE)
 
 
 def check_rules(spark: SparkSession, contract: Contract) -> None:
@@ -46,13 +49,18 @@ def check_rules(spark: SparkSession, contract: Contract) -> None:
     """
     schema = ", ".join(f"`{name}` {spark_type(column.type)}" for name, column in contract.columns.items())
     empty = frame_of(spark, [], schema)
+    # A frame that no optimiser can work out beforehand, so that its plan keeps every conversion.
+    fields = ", ".join(
+        f"'{name}', CAST(CAST(id AS STRING) AS {spark_type(c.type)})" for name, c in contract.columns.items()
+    )
+    opaque = spark.range(1).selectExpr(f"inline(array(named_struct({fields})))")
     # What is a number or a date by now holds no text.
     texts = [name for name, column in contract.columns.items() if column.type == "string"]
     guarded = texts if contract.personal_columns else []
     faults = [
         f"rules.{rule.name}: {fault}"
         for rule in contract.rules
-        if (fault := _fault(empty, rule) or _text_fault(empty, rule, guarded)) is not None
+        if (fault := _fault(empty, rule) or _text_fault(opaque, rule, guarded)) is not None
     ]
     if faults:
         raise ConfigurationError(
@@ -77,7 +85,7 @@ def _fault(empty: DataFrame, rule: Rule) -> str | None:
     return None
 
 
-def _text_fault(empty: DataFrame, rule: Rule, guarded: list[str]) -> str | None:
+def _text_fault(opaque: DataFrame, rule: Rule, guarded: list[str]) -> str | None:
     """What in a sound rule over guarded columns could fail on their text."""
     text = _without_texts(rule)
     words = {word.lower() for word in re.findall(r"\w+", text)}
@@ -86,18 +94,26 @@ def _text_fault(empty: DataFrame, rule: Rule, guarded: list[str]) -> str | None:
     odd = next((name for name in _BEFORE_BRACKET.findall(text) if not _NEVER_FAILS.fullmatch(name)), None)
     if odd is not None:
         return f"{odd} could fail on a personal value (of a shifted record too) and quote it; use try_cast …"
-    if _CONVERSION.search(_analysed(empty.select(F.expr(rule.holds).alias("holds")))):
+    analysed, optimised = _plans(opaque.select(F.expr(rule.holds).alias("holds")))
+    if _CONVERSION.search(analysed) or (_HIDES_CONVERSIONS.search(text) and _CONVERSION.search(optimised)):
         return "compares texts with other types, which could fail on a personal value and quote it; use try_cast"
     return None
 
 
-def _analysed(frame: DataFrame) -> str:
-    """The analysed plan, which Spark only prints."""
+def _plans(frame: DataFrame) -> tuple[str, str]:
+    """How Spark reads the frame's columns, and what it makes of them, in which BETWEEN, nvl and nullif are taken apart.
+
+    Spark only prints its plans. Of each the first line counts: what is below is the opaque frame's own.
+    """
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         frame.explain("extended")
-    _, _, analysed = printed.getvalue().partition("== Analyzed Logical Plan ==")
-    return analysed.partition("== Optimized Logical Plan ==")[0]
+    analysed, _, optimised = printed.getvalue().partition("== Optimized Logical Plan ==")
+    return _projection(analysed.partition("== Analyzed Logical Plan ==")[2]), _projection(optimised)
+
+
+def _projection(plan: str) -> str:
+    return next((line for line in plan.splitlines() if line.startswith("Project")), "")
 
 
 def _without_texts(rule: Rule) -> str:

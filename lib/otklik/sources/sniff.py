@@ -10,14 +10,18 @@ import json
 import re
 import zlib
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from charset_normalizer import from_bytes
 
 from otklik.errors import InputError
-from otklik.sources.contract import LIST_COLUMNS
+from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, SCRIPT, Format
+from otklik.sources.layout import delimited_text
+from otklik.sources.sample import Sample
 from otklik.sources.signatures import HEAD_BYTES, other_kind
+from otklik.sources.sniff_nested import document_sample, sample_of_objects, xml_sample
 
 _DELIMITERS = (";", ",", "\t", "|")
 #: Code pages that an export without a mark may be in; in every one of them most bytes mean something.
@@ -26,49 +30,17 @@ _CODE_PAGES = ["cp1251", "koi8_r", "cp866", "mac_cyrillic", "iso8859_5", "cp1252
 _LINES_THAT_TELL, _VOTES = 15, 20
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _TELLS_DELIMITER = re.compile(r'^"?sep=(.)"?[;,\t ]*(?:\r\n|\r|\n)', re.IGNORECASE)
+#: XML begins so, also without saying what it is; `other_kind` knows pages.
+_XML = re.compile(rb"\s*<(?:\?xml|[^\s<>,;!?]+(?:\s+[^\s<>=]+=[^<>]*)?>\s*<)", re.IGNORECASE)
 _TOTAL = re.compile(r"^(?:итого|всего|(?:grand |sub)?total|барлығы|жиыны)(?!\w)", re.IGNORECASE)
 #: At most so many lines are taken for a title above the header, or for sums and remarks below the last row.
 _MOST_AROUND = 20
+#: So many lines are needed to see that their fields stand in columns.
+_FEWEST_LINES = 6
 #: So many lines must differ in length before they are taken for lists, and not for a table with slips.
 _FEWEST_LISTS = 10
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NUMBER_OR_DATE = re.compile(r"^[+-]?[\d][\d\s.,:/-]*$")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The beginning of a file as rows of texts.
-
-    Attributes:
-        kind: csv, tsv, list, json_lines or parquet.
-        encoding: Python's name of it.
-        delimiter: between fields; empty where no mark stands there.
-        has_quotes, is_multiline, has_header: how it is written.
-        names: of the columns, from the header or numbered.
-        rows: the fields of each row, as many as there are names; None where a row lacks one.
-        is_whole: whether the sample is the whole file.
-        types: of the columns, where the file itself declares them; None where it says nothing but text.
-        skip_lines, footer: lines above the header and below the last row that are no rows.
-        records: all that were seen, rejected ones among them; 0 where none are rejected.
-        rejected: rows that ingest will reject: of another number of fields, or in another encoding.
-        remarks: what a person should know of it, none of it personal.
-    """
-
-    kind: str
-    encoding: str
-    delimiter: str
-    has_quotes: bool
-    is_multiline: bool
-    has_header: bool
-    names: list[str]
-    rows: list[list[str | None]]
-    is_whole: bool
-    types: tuple[str | None, ...] = ()
-    skip_lines: int = 0
-    footer: int = 0
-    records: int = 0
-    rejected: int = 0
-    remarks: tuple[str, ...] = ()
 
 
 def read_sample(path: Path, sample_bytes: int) -> Sample:
@@ -78,17 +50,18 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
         InputError: if it cannot be read, is empty, or is not text of rows.
     """
     content, is_whole = _beginning(path, sample_bytes)
+    if _XML.match(content.removeprefix(codecs.BOM_UTF8)):
+        return xml_sample(content, is_whole, path.name)
     encoding = guess_encoding(content)
     text = content.decode(encoding, errors="replace").removeprefix("\ufeff")
     if not is_whole:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
     if len(_CONTROLS.findall(text)) > len(text) / 1000:
         raise InputError("is not text", where=path.name, hint="export it as csv in utf-8")
-    first = text.lstrip()[:1]
-    if first == "{":
+    if re.match(SCRIPT, text) or re.match(r"\s*\[\s*[{\]]", text) or _is_one_object(text):
+        return document_sample(text, encoding, is_whole, path.name)
+    if text.lstrip()[:1] == "{":
         return _json_sample(text, encoding, is_whole, path.name)
-    if first == "[" and text.lstrip()[1:].lstrip()[:1] in ("{", "]"):
-        raise InputError("is one JSON array", where=path.name, hint="write one object per line (jq -c '.[]' does)")
     sample = _delimited_sample(text, encoding, is_whole, path.name)
     strange = _strange_lines(content, encoding)
     if not strange:
@@ -164,7 +137,7 @@ def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
     if not content.strip():
         raise InputError("is empty", where=path.name, hint="fetch the file again")
     what = other_kind(content[:HEAD_BYTES])
-    if what is not None:
+    if what is not None and not what.startswith("an XML file"):
         raise InputError(
             f"is {what}, no text of rows", where=path.name, hint="export it as csv; a Parquet file must not be packed"
         )
@@ -189,27 +162,71 @@ def _json_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample
             )
         else:
             broken += 1
-    names = list(dict.fromkeys(name for value in objects for name in value))
-    rows = [[_json_text(value.get(name)) for name in names] for value in objects]
     remarks = (f"{broken:,} lines are no JSON object, and are rejected",) if broken else ()
-    return Sample(
-        "json_lines", encoding, "", False, False, True, names, rows, is_whole,
-        records=len(rows) + broken, rejected=broken, remarks=remarks,
+    return sample_of_objects(
+        Sample(
+            "json_lines", encoding, "", False, False, True, [], [], is_whole,
+            records=len(objects) + broken, rejected=broken, remarks=remarks,
+        ),
+        objects,
     )  # fmt: skip
 
 
-def _json_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+def _is_one_object(text: str) -> bool:
+    """Whether a text is one JSON object that holds an array of objects, and not an object on each line."""
+    if not re.match(r"\s*\{", text):
+        return False
+    lines = [line for line in _LINE_ENDS.split(text) if line.strip()]
+    try:
+        json.loads(lines[0].strip("\ufeff"))
+    except (ValueError, RecursionError):
+        return re.search(r":\s*\[\s*\{", text) is not None and not any(line.startswith("{") for line in lines[1:])
+    return len(lines) == 1 and re.search(r":\s*\[\s*\{", text) is not None
 
 
 def _delimited_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
     told = _TELLS_DELIMITER.match(text)
     if told is None and (lists := _list_sample(text, encoding, is_whole)):
         return lists
+    if told is None and (columns := _in_columns(text, is_whole)):
+        as_table = "\n".join(delimited_text(columns, line).replace(FIELD_MARK, "\t") for line in _lines_of(text))
+        sample = _table_sample(as_table, "\t", encoding, is_whole, where)
+        return replace(sample, kind=columns.kind, delimiter="", widths=tuple(columns.widths or ()))
     text = text[told.end() :] if told else text
-    delimiter = told[1] if told else _guess_delimiter(text)
+    return _table_sample(text, told[1] if told else _guess_delimiter(text), encoding, is_whole, where)
+
+
+def _lines_of(text: str) -> list[str]:
+    return [line for line in _LINE_ENDS.split(text) if line.strip()]
+
+
+def _in_columns(text: str, is_whole: bool) -> Format | None:
+    """The format of lines whose fields stand in columns, or with several blanks between them; None of all others."""
+    lines = _lines_of(text) if is_whole else _lines_of(text)[:-1]
+    # Behind commas of prose stand blanks.
+    plain = text.replace(", ", " ")
+    if len(lines) < _FEWEST_LINES or any(
+        _evenness(_split(plain, mark, quoted=True, most=2000)) > 0.5 for mark in _DELIMITERS
+    ):
+        return None
+    blanks = Format(kind="blanks")
+    counts = {delimited_text(blanks, line).count("\t") for line in lines}
+    if len(counts) == 1 and counts != {0}:
+        return blanks if any(re.search(r"[ \t]{2}|^[ \t]", line) for line in lines) else None
+    if sum(bool(re.search(r"\S {2,}\S|^ ", line)) for line in lines) < len(lines) / 2:
+        return None
+    longest = max(map(len, lines))
+    is_used = [any(line[place : place + 1].strip() for line in lines) for place in range(longest)]
+    starts = [place for place in range(1, longest) if is_used[place] and not is_used[place - 1]]
+    if not re.search(r"\d", lines[0]):
+        # A name stands above each field: where there is none, a field goes on.
+        starts = [start for start, end in pairwise([*starts, longest]) if lines[0][start:end].strip()]
+    bounds = [0, *starts, longest] if starts else []
+    found = [end - start for start, end in pairwise(bounds)]
+    return Format(kind="fixed", widths=found) if len(found) > 1 else None
+
+
+def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, where: str) -> Sample:
     rows = _split(text, delimiter, quoted=True)
     plain = _split(text, delimiter, quoted=False)
     has_quotes = '"' in text and _evenness(rows) >= _evenness(plain)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from otklik.errors import InputError
-from otklik.sources.sniff import Sample
+from otklik.sources.sample import Sample
 
 _ROWS = 10_000
 

@@ -1,32 +1,31 @@
-"""Step: take files in, one by one: raw → bronze → silver, with an exact balance for each."""
+"""Step: take files in, those of one command together: raw → bronze → silver, with an exact balance for each."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import groupby
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from otklik.errors import BusyError, ConfigurationError, DamagedError, InputError
-from otklik.lake.commits import NOTHING, Commit
-from otklik.lake.identity import code_version, hash_of
+from otklik.errors import BusyError, ConfigurationError, InputError
+from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.maintenance import whole_ledger
-from otklik.lake.recovery import Base, label_of, settle
+from otklik.lake.recovery import Base, settle
 from otklik.lake.store import Lake, says_vacuumed
-from otklik.lake.tables import BRONZE, REJECTED, SILVER, Column, Table
-from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
-from otklik.session import cached
+from otklik.lake.tables import REJECTED, SILVER, Column, Table
+from otklik.privacy.pseudonyms import fingerprint
 from otklik.settings import load
-from otklik.sources import checks, files
-from otklik.sources.contract import POSITION, Contract, parse_duration
-from otklik.sources.fields import with_fields
-from otklik.sources.reader import Records, clear_faults, read_records
+from otklik.sources import files
+from otklik.sources.contract import POSITION, Contract
+from otklik.sources.many_files import read_files
+from otklik.sources.outcomes import Effect
+from otklik.sources.reader import clear_faults
 from otklik.sources.rules import check_rules
 from otklik.sources.values import spark_type
+from otklik.steps import batch
+from otklik.steps.batch import Arrival, Batch, Judged, arrival_of, entry_of
 from otklik.steps.context import Job
 from otklik.steps.runs import record_failure, start_of
 
@@ -38,48 +37,24 @@ _KEY_OF_THEN = "pseudonyms.key_fingerprint"
 _LATE = "otklik.after_decision"
 #: Under which property a silver table keeps the columns that named its rows when it was made.
 _ROWS_NAMED_BY = "rows.named_by"
-#: The last moment that Python has; an event in the year 9999 and a delay would lie behind it.
-_END_OF_TIME = "TIMESTAMP'9999-12-31 23:59:59.999999'"
-#: The balance of a file that was refused as a whole.
-_NO_ROWS = checks.Balance(0, 0, 0, 0, {}, {})
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One file on its way in."""
-
-    contract: Contract
-    contract_hash: str
-    path: str
-    facts: files.FileFacts
-    started_at: datetime
-    given_hash: str | None
-    instead_of: FileEntry | None = None
-
-    @property
-    def batch(self) -> str:
-        """What tells its commits from all others: what is taken in, under which name, and in place of what.
-
-        A run that was killed is continued only by one that would have done the same, also by the same code.
-        """
-        replaced = None if self.instead_of is None else self.instead_of.batch
-        content = self.facts.content_hash
-        given = [self.contract.name, self.facts.name, content, self.contract_hash, replaced]
-        return hash_of([*given, code_version()])[:16]
+#: A batch has so many files at most, and so many bytes unless one file alone has more.
+MOST_FILES, MOST_BYTES = 500, 256 << 20
+#: So many refused files are named one by one.
+_NAMED = 20
 
 
 def ingest_files(job: Job) -> int:
-    """Take in every file of the given paths; returns the exit code."""
+    """Take in the files of the given paths, as few batches; returns the exit code.
+
+    Raises:
+        InputError: if files were refused. The others are taken in, unless all or nothing was asked for.
+    """
     contract = load(Contract, job.home.source(job.options["source"]), dict(job.options.overrides))
     key = job.pseudonym_key() if contract.personal_columns else b""
     check_rules(job.lake.spark, contract)
-    _check_tables(job.lake, contract)
-    if contract.personal_columns:
-        _check_key(job.lake, f"silver.{contract.name}", key)
+    check_tables(job.lake, contract, key)
     contract_hash = hash_of_contract(contract)
     run = start_of(job, "ingest", contract.name, contract_hash)
-    entries: list[FileEntry] = []
-    bases: dict[str, Base] = {}
     with record_failure(job, run):
         ledger = whole_ledger(job.lake)
         paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
@@ -93,11 +68,10 @@ def ingest_files(job: Job) -> int:
                 where="--sha256",
                 hint="name them in the contract's sha256",
             )
-        for path in paths:
-            facts = files.describe(job.lake.spark, path)
-            arrival = Arrival(contract, contract_hash, path, facts, job.clock(), given_hash)
-            entry = _ingest(job, ledger, arrival, key, bases)
-            entries += [] if entry is None else [entry]
+        intake = _Intake(job, ledger, contract, contract_hash, key, len(paths))
+        for described in files.describe_all(job.lake.spark, paths):
+            intake.plan(described, given_hash)
+        entries = intake.finish()
     versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
     rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)
     message = f"files taken in: {len(entries)}, there before: {len(paths) - len(entries)}"
@@ -113,99 +87,263 @@ def hash_of_contract(contract: Contract) -> str:
     return hash_of(facts)
 
 
-def _ingest(job: Job, ledger: FileLedger, arrival: Arrival, key: bytes, bases: dict[str, Base]) -> FileEntry | None:
-    """Returns the file's new row of the ledger; None where its content was there before.
+class _ApartError(Exception):
+    """Files cannot be taken in together, but these parts of them can be tried."""
 
-    `bases` says behind what the next file of this command writes, if this one was written.
+    def __init__(self, *parts: Sequence[Arrival]) -> None:
+        self.parts = parts
+        super().__init__()
+
+
+@dataclass
+class _Intake:
+    """The files of one command on their way in.
+
+    Attributes:
+        given: how many files the command has.
+        pending: those that wait to be taken in together.
+        entries: the rows of the ledger of those that were.
+        refused: why others are not.
+        unrecorded: the rows of refused files that the ledger has not yet.
+        loaded_before: of the files whose content is loaded, the rows of the ledger.
+        bases: behind what the next batch of this command writes, if one was written.
     """
-    contract, facts = arrival.contract, arrival.facts
-    with job.progress.step(f"ingest {facts.name}") as step, contextlib.ExitStack() as while_needed:
-        loaded = ledger.loaded(contract.name)
-        known = next((entry for entry in loaded if entry.content_hash == facts.content_hash), None)
-        if known is not None and files.has_named_hash(facts, contract, arrival.given_hash):
-            _check_name(contract, facts, known, loaded)
-            step.rows(known.rows)
-            step.say("this content is loaded already")
-            if known.contract_hash != arrival.contract_hash:
-                step.say("under an earlier version of the contract: a fresh lake reads it anew")
-            return None
-        try:
-            files.check_whole(facts, contract, arrival.given_hash)
-            arrival = replace(arrival, instead_of=_old_content(contract, facts, loaded))
-            with clear_faults(facts.name):
-                records = read_records(job.lake.spark, arrival.path, contract)
-                checked = while_needed.enter_context(
-                    cached(checks.with_reasons(with_fields(records, contract), contract, arrival.started_at))
-                )
-                judged = checks.with_duplicates(checked, contract)
-                counts = checks.balance(judged, contract)
-                checks.refuse_past_thresholds(counts, judged, contract, facts.name)
-        except InputError:
-            ledger.refuse(_entry(job, arrival, "rejected"))
-            raise
-        old = arrival.instead_of
-        # Where nobody else can write, the tables are as the file before left them.
-        settled = dict(bases) if bases and job.is_alone else _settled_versions(job, ledger, arrival)
-        batch = _Batch(job, arrival, settled)
-        with _file_still_there(job, arrival):
-            versions = _write_bronze(batch, records, judged, counts)
-            lacking = [name for name in contract.columns if name not in records.header.columns]
-            inserted, updated, version = _write_silver(batch, judged, counts.accepted, key, lacking)
-        versions[f"silver.{contract.name}"] = version
-        _refuse_disturbed(job, ledger, arrival)
-        entry = _entry(job, arrival, "loaded", counts, versions, inserted, updated)
-        ledger.record(entry, instead_of=old)
-        bases.update({table: Base(versions.get(table, max(base.version, 0))) for table, base in batch.after.items()})
-        step.rows(entry.rows)
-        step.rows(entry.accepted, "accepted")
-        if entry.updated:
-            step.rows(entry.updated, "of them updated")
-        step.rows(entry.rejected, "rejected")
-        step.rows(entry.duplicates, "duplicates")
-        if old is not None:
-            step.say(f"instead of the {old.rows:,} rows that had this name")
-    _warn(job, arrival, counts, lacking if updated else [], updated)
-    return entry
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """One file's way into the tables, and the version of each table behind which it writes."""
 
     job: Job
-    arrival: Arrival
-    after: Mapping[str, Base]
+    ledger: FileLedger
+    contract: Contract
+    contract_hash: str
+    key: bytes
+    given: int
+    pending: list[Arrival] = field(default_factory=list)
+    entries: list[FileEntry] = field(default_factory=list)
+    refused: list[InputError] = field(default_factory=list)
+    unrecorded: list[FileEntry] = field(default_factory=list)
+    loaded_before: list[FileEntry] = field(default_factory=list)
+    bases: dict[str, Base] = field(default_factory=dict)
 
     @property
-    def label(self) -> str:
-        return label_of(self.arrival.batch)
+    def is_whole(self) -> bool:
+        """Whether all files are to be taken in, or none."""
+        return bool(self.job.options.names.get("all_or_nothing"))
 
-    def append(self, table: Table, rows: DataFrame) -> Commit:
-        base, is_alone = self.after[table.name], self.job.is_alone
-        return self.job.lake.append(table, rows, self.label, base.version, is_new=not base.is_begun, is_alone=is_alone)
+    def plan(self, described: files.FileFacts | InputError, given_hash: str | None) -> None:
+        """Say what becomes of the next file; it is taken in with others, or refused."""
+        if isinstance(described, InputError):
+            self._refuse(described)
+            return
+        facts, contract = described, self.contract
+        # What a file is depends on those that are loaded before it.
+        if any(facts.content_hash == each.content_hash or self._is_same_name(facts, each) for each in self.pending):
+            self._take_in_pending(facts.name)
+        loaded = self.ledger.loaded(contract.name)
+        known = next((entry for entry in loaded if entry.content_hash == facts.content_hash), None)
+        started_at = self.job.clock()
+        if self.pending:
+            started_at = max(started_at, self.pending[-1].started_at + timedelta(microseconds=1))
+        old = None
+        try:
+            if known is not None and files.has_named_hash(facts, contract, given_hash):
+                _check_name(contract, facts, known, loaded)
+                self.loaded_before.append(known)
+                return
+            files.check_whole(facts, contract, given_hash)
+            old = _old_content(contract, facts, loaded)
+        except InputError as fault:
+            self._refuse(fault, arrival_of(contract, self.contract_hash, facts, started_at, None))
+            return
+        if old is not None and self.given > 1:
+            self._require_parts(facts.name)
+        size = sum(each.size for each in self.pending) + facts.size
+        is_full = not self.is_whole and (len(self.pending) == MOST_FILES or size > MOST_BYTES)
+        if self.pending and (is_full or old is not None):
+            self._take_in_pending(facts.name)
+        self.pending.append(arrival_of(contract, self.contract_hash, facts, started_at, old))
+        if old is not None:
+            self._take_in_pending("")
 
-    def without_old(self, table: str) -> Commit | None:
-        """Take the records of the replaced file out of a table of records."""
-        old = self.arrival.instead_of
-        if old is None or self.after[table].version == NOTHING:
-            return None
-        label = f"{self.label} instead of {old.batch}"
-        after, is_alone = self.after[table].version, self.job.is_alone
-        return self.job.lake.delete(table, f"_batch = '{old.batch}'", label, after, is_alone=is_alone)
+    def finish(self) -> list[FileEntry]:
+        """Take in what waits; returns the new rows of the ledger of the command's files.
+
+        Raises:
+            InputError: if files were refused.
+        """
+        self._take_in_pending("")
+        self.ledger.refuse(*self.unrecorded)
+        self._say_loaded_before()
+        if len(self.refused) > 1:
+            for fault in self.refused[:_NAMED]:
+                self.job.progress.warn(f"refused: {fault.line()}")
+            raise InputError(
+                f"{len(self.refused):,} of {self.given:,} files were refused",
+                where=self.contract.name,
+                hint="what was taken in stays; mend those that ops.files calls rejected, and rerun the same command",
+            )
+        if self.refused:
+            raise self.refused[0]
+        return self.entries
+
+    def _say_loaded_before(self) -> None:
+        known, name = self.loaded_before, self.contract.name
+        if not known:
+            return
+        title = f"ingest {known[0].file}" if len(known) == 1 else f"{len(known):,} files"
+        with self.job.progress.step(title) as step:
+            step.rows(sum(entry.rows for entry in known))
+            step.say("this content is loaded already" if len(known) == 1 else "their content is loaded already")
+            if any(entry.contract_hash != self.contract_hash for entry in known):
+                step.say(f"under an earlier version of the contract: `otklik reingest {name}` applies the current one")
+
+    def _is_same_name(self, facts: files.FileFacts, other: Arrival) -> bool:
+        return facts.name == other.name and self.contract.same_name_other_content != "add"
+
+    def _refuse(self, fault: InputError, arrival: Arrival | None = None) -> None:
+        """Leave a file out, or all of them where they are to come together."""
+        if arrival is not None:
+            self.unrecorded.append(entry_of(self.contract, self.contract_hash, arrival, self.job.clock()))
+        if self.is_whole:
+            self.ledger.refuse(*self.unrecorded)
+            raise fault
+        self.refused.append(fault)
+
+    def _take_in_pending(self, coming: str) -> None:
+        """Take in what waits, before a file that is another matter once these are loaded."""
+        pending, self.pending = self.pending, []
+        if pending and coming:
+            self._require_parts(coming)
+        if pending:
+            self._take_in(pending)
+
+    def _require_parts(self, name: str) -> None:
+        """See that the files may be taken in one after the other."""
+        if self.is_whole:
+            raise ConfigurationError(
+                f"{name} cannot be taken in together with the others: it repeats or replaces a file, or lacks columns",
+                where="--all-or-nothing",
+                hint="ingest it by a command of its own",
+            )
+
+    def _take_in(self, arrivals: Sequence[Arrival]) -> None:
+        """One batch, or several where the files do not go together."""
+        names = [arrival.name for arrival in arrivals]
+        title = f"ingest {names[0]}" if len(names) == 1 else f"ingest {len(names):,} files"
+        try:
+            with self.job.progress.step(title) as step, contextlib.ExitStack() as kept:
+                if len(names) > 1:
+                    step.under_way(f"{len(self.entries):,} of {self.given:,} files before")
+                judged = self._judged(arrivals, kept)
+                did, entries = self._written(judged)
+                batch.say_balance(step, entries)
+                if judged.old is not None:
+                    step.say(f"instead of the {judged.old.rows:,} rows that had this name")
+        except _ApartError as apart:
+            for part in apart.parts:
+                self._take_in(part)
+            return
+        batch.warn_of(judged, did, self.job.progress)
+
+    def _judged(self, arrivals: Sequence[Arrival], kept: contextlib.ExitStack) -> Judged:
+        """Read and check; what is refused is left out.
+
+        Raises:
+            _ApartError: if they are to be tried in parts: one of them cannot be read, or they lack different columns
+                where the newest version wins. Without parts: nothing is left.
+        """
+        numbered = dict(enumerate(arrivals))
+        paths = {number: arrival.path for number, arrival in numbered.items()}
+        try:
+            readings = read_files(self.job.lake.spark, paths, self.contract)
+            with clear_faults(_range(arrivals)):
+                judged, refused = batch.judge(readings, numbered, self.contract, kept)
+        except InputError as fault:
+            if len(arrivals) > 1:
+                half = len(arrivals) // 2
+                raise fault if self.is_whole else _ApartError(arrivals[:half], arrivals[half:]) from None
+            judged, refused = None, {0: fault}
+        for number, why in sorted(refused.items()):
+            self._refuse(why, arrivals[number])
+        if judged is None:
+            raise _ApartError
+        staying = judged.staying
+        if self.contract.key.keep == "newest" and len({*map(tuple, staying.values())}) > 1:
+            self._require_parts(arrivals[0].name)
+            runs = groupby(judged.arrivals.items(), key=lambda each: staying[each[0]])
+            raise _ApartError(*([arrival for _, arrival in run] for _, run in runs))
+        return judged
+
+    def _written(self, judged: Judged) -> tuple[dict[int, Effect], list[FileEntry]]:
+        """Write the files into the tables and the ledger; returns what each did, and its row of the ledger."""
+        job, silver = self.job, silver_table_by(self.contract, self.key)
+        # Where nobody else can write, the tables are as the batch before left them.
+        settled = dict(self.bases) if self.bases and job.is_alone else self._settled_versions(judged)
+        writing = Batch(job, judged, settled)
+        with _files_still_there(job, judged):
+            versions = batch.write_bronze(writing)
+            did, version = batch.write_silver(writing, silver, self.key)
+        versions[silver.name] = version
+        self._refuse_disturbed(judged)
+        entries = batch.entries_of(judged, self.contract_hash, did, versions, job.clock())
+        self.ledger.record(*entries, *self.ledger.worth_recording(self.unrecorded), instead_of=judged.old)
+        self.unrecorded.clear()
+        self.entries += entries
+        self.bases.update({table: Base(versions.get(table, max(base.version, 0))) for table, base in settled.items()})
+        return did, entries
+
+    def _settled_versions(self, judged: Judged) -> dict[str, Base]:
+        """The version of each table behind which the batch writes; what killed runs left there is taken back."""
+        tables = [f"bronze.{self.contract.name}", REJECTED.name, f"silver.{self.contract.name}"]
+        return settled_versions(self.job, self.ledger, tables, judged.label)
+
+    def _refuse_disturbed(self, judged: Judged) -> None:
+        """See that the files are still those that were described, and that nobody else wrote to their tables meanwhile.
+
+        Their records were read more than once: a file that was changed in between is half of one content, half of
+        another. What was written of the batch stays out of the ledger, and is taken back like a killed run's.
+
+        Raises:
+            InputError: if a file is another one now.
+            BusyError: where no lease keeps others away and somebody else wrote.
+        """
+        arrivals = [*judged.arrivals.values()]
+        now = files.describe_all(self.job.lake.spark, [arrival.path for arrival in arrivals])
+        for arrival, facts in zip(arrivals, now, strict=True):
+            if isinstance(facts, InputError):
+                raise facts
+            if (facts.size, facts.content_hash) != (arrival.size, arrival.content_hash):
+                raise InputError(
+                    "was changed while it was taken in",
+                    where=arrival.name,
+                    hint="wait until nobody writes to it, then ingest it again: nothing of it counts",
+                )
+        if self.job.is_alone:
+            return
+        self._settled_versions(judged)
+        batches = {arrival.batch for arrival in arrivals}
+        if any(entry.batch in batches for entry in FileLedger(self.job.lake).loaded(self.contract.name)):
+            raise BusyError(
+                "somebody else took it in at the same time",
+                where=_range(arrivals),
+                hint="see to it that one ingest runs at a time, and run the same command again",
+            )
 
 
-def _settled_versions(job: Job, ledger: FileLedger, arrival: Arrival) -> dict[str, Base]:
-    """The version of each table behind which the file's batch writes; what killed runs left there is taken back."""
-    name = arrival.contract.name
-    tables = [f"bronze.{name}", REJECTED.name, f"silver.{name}"]
+def _range(arrivals: Sequence[Arrival]) -> str:
+    """Files, for a message."""
+    names = [arrival.name for arrival in arrivals]
+    return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+
+
+def settled_versions(job: Job, ledger: FileLedger, tables: Sequence[str], label: str) -> dict[str, Base]:
+    """The version of each table behind which a batch writes; what killed runs left there is taken back."""
     known = ledger.versions(tables)
-    versions = {table: known.get(table) for table in tables}
-    return settle(job.lake, versions, label_of(arrival.batch), job.progress.line, is_alone=job.is_alone)
+    return settle(
+        job.lake, {table: known.get(table) for table in tables}, label, job.progress.line, is_alone=job.is_alone
+    )
 
 
 @contextlib.contextmanager
-def _file_still_there(job: Job, arrival: Arrival) -> Iterator[None]:
-    """Where Spark says that a file is gone, it may be the one that is taken in, which is read more than once.
+def _files_still_there(job: Job, judged: Judged) -> Iterator[None]:
+    """Where Spark says that a file is gone, it may be one that is taken in, which is read more than once.
 
     Raises:
         InputError: if it is.
@@ -214,48 +352,34 @@ def _file_still_there(job: Job, arrival: Arrival) -> Iterator[None]:
         yield
     except Exception as fault:
         if says_vacuumed(fault):
-            files.describe(job.lake.spark, arrival.path)
+            for arrival in judged.arrivals.values():
+                files.describe(job.lake.spark, arrival.path)
         raise
 
 
-def _refuse_disturbed(job: Job, ledger: FileLedger, arrival: Arrival) -> None:
-    """See that the file is still the one that was described, and that nobody else wrote to its tables meanwhile.
-
-    Its records were read more than once: a file that was changed in between is half of one content, half of another.
-    What was written of it stays out of the ledger, and is taken back like a killed run's.
-
-    Raises:
-        InputError: if the file is another one now.
-        BusyError: where no lease keeps others away and somebody else wrote.
-    """
-    if files.describe(job.lake.spark, arrival.path) != arrival.facts:
-        raise InputError(
-            "was changed while it was taken in",
-            where=arrival.facts.name,
-            hint="wait until nobody writes to it, then ingest it again: nothing of it counts",
-        )
-    if job.is_alone:
-        return
-    _settled_versions(job, ledger, arrival)
-    if any(entry.batch == arrival.batch for entry in FileLedger(job.lake).loaded(arrival.contract.name)):
-        raise BusyError(
-            "somebody else took it in at the same time",
-            where=arrival.facts.name,
-            hint="see to it that one ingest runs at a time, and run the same command again",
-        )
-
-
-def _check_tables(lake: Lake, contract: Contract) -> None:
+def check_tables(lake: Lake, contract: Contract, key: bytes) -> None:
     """See that the tables of a source fit its contract before anything is written.
 
     Raises:
         ConfigurationError: if other columns were declared, or marked as personal or as known only after the decision,
-            or named a row, when they were made. What they hold would stay as it is: raw values of a column that is
-            personal only from now on, for everybody to read; a leak that no model is kept from; a key several times.
+            or named a row, when they were made, or if their pseudonyms were made with another key. What they hold would
+            stay as it is: raw values of a column that is personal only from now on, for everybody to read; a leak that
+            no model is kept from; a key several times; the same person under two pseudonyms.
     """
-    silver = silver_table(contract)
-    hint = "ingest into a fresh lake, or undo the change of the contract"
-    if lake.exists(silver.name) and (there := lake.read(silver.name).dtypes) != silver.dtypes:
+    silver, bronze = silver_table(contract), f"bronze.{contract.name}"
+    there = lake.find(silver.name)
+    if there is not None:
+        _check_silver(lake, contract, silver, there.dtypes)
+    in_bronze = ["record"] if contract.personal_columns else []
+    if {*lake.personal_columns(bronze)} != {*in_bronze} and lake.exists(bronze):
+        raise _other_personal_columns(contract, bronze, ["record"])
+    if there is not None and contract.personal_columns:
+        _check_key(lake, contract, key)
+
+
+def _check_silver(lake: Lake, contract: Contract, silver: Table, there: list[tuple[str, str]]) -> None:
+    hint = f"`otklik reingest {contract.name}` rebuilds it under the current contract, or undo the change"
+    if there != silver.dtypes:
         changed = sorted({name for name, _ in {*there} ^ {*silver.dtypes}})
         raise ConfigurationError(
             f"its columns are not those of the contract: {', '.join(changed) or 'they stand in another order'}",
@@ -267,7 +391,7 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
     if named_by != silver.properties[_ROWS_NAMED_BY]:
         raise ConfigurationError(f"was made when a row was named by {named_by}", where=silver.name, hint=hint)
     late, late_then = silver.properties.get(_LATE, ""), properties.get(_LATE, "")
-    if properties and late != late_then:
+    if late != late_then:
         raise ConfigurationError(
             "was made when the contract said of other columns that they are known only after the decision: "
             f"{late_then or 'of none'}",
@@ -275,29 +399,28 @@ def _check_tables(lake: Lake, contract: Contract) -> None:
             hint=f"if the contract is correct as it stands: ALTER TABLE {lake.reference(silver.name)} SET "
             f"TBLPROPERTIES ('{_LATE}' = '{late}'); else undo its change",
         )
-    in_bronze = ["record"] if contract.personal_columns else []
-    for table, personal in ((silver.name, contract.personal_columns), (f"bronze.{contract.name}", in_bronze)):
-        others = sorted({*lake.personal_columns(table)} ^ {*personal})
-        if others and lake.exists(table):
-            raise ConfigurationError(
-                f"was made when the contract marked other columns as personal: {', '.join(others)}",
-                where=table,
-                hint=hint,
-            )
+    marked = {*properties.get("otklik.personal", "").split(",")} - {""}
+    if others := sorted(marked ^ {*contract.personal_columns}):
+        raise _other_personal_columns(contract, silver.name, others)
 
 
-def _check_key(lake: Lake, silver: str, key: bytes) -> None:
-    """See that a source's pseudonyms are made with the key that made those which are there.
+def _other_personal_columns(contract: Contract, table: str, others: Sequence[str]) -> ConfigurationError:
+    return ConfigurationError(
+        f"was made when the contract marked other columns as personal: {', '.join(others)}",
+        where=table,
+        hint=f"`otklik reingest {contract.name}` rebuilds it under the current contract, or undo the change",
+    )
 
-    Raises:
-        ConfigurationError: if it is another one: the same person would get another pseudonym. Tables from
-            before the fingerprint was kept are taken as they are.
-    """
+
+def _check_key(lake: Lake, contract: Contract, key: bytes) -> None:
+    """Tables from before the fingerprint was kept are taken as they are."""
+    silver = SILVER.of(contract.name).name
     if lake.properties(silver).get(_KEY_OF_THEN) not in (None, fingerprint(key)):
         raise ConfigurationError(
             "its pseudonyms were made with another key: nobody in it would be known again",
             where=silver,
-            hint="use the original key (OTKLIK_PSEUDONYM_KEY or its file), or ingest all files into a fresh lake",
+            hint="use the original key (OTKLIK_PSEUDONYM_KEY or its file), or rebuild it with this one: "
+            f"`otklik reingest {contract.name}`",
         )
 
 
@@ -349,101 +472,6 @@ def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[Fi
     return old
 
 
-def _write_bronze(batch: _Batch, records: Records, judged: DataFrame, counts: checks.Balance) -> dict[str, int]:
-    arrival, contract = batch.arrival, batch.arrival.contract
-    personal = {"otklik.personal": "record"} if contract.personal_columns else {}
-    bronze = BRONZE.of(contract.name, properties={**BRONZE.properties, **personal})
-    rows = _with_arrival(records.frame.select("record", "record_no"), arrival).withColumn(
-        "file", F.lit(arrival.facts.name)
-    )
-    commits = {bronze.name: [batch.append(bronze, rows)]}
-    if batch.after[REJECTED.name].version == NOTHING:
-        # Whoever looks for faults finds an empty table, not none.
-        batch.job.lake.make(REJECTED)
-    if counts.rejected:
-        rejected = _with_arrival(checks.only_rejected(judged), arrival)
-        named = rejected.withColumns({"source": F.lit(contract.name), "file": F.lit(arrival.facts.name)})
-        commits[REJECTED.name] = [batch.append(REJECTED, named)]
-    for table in (bronze.name, REJECTED.name):
-        taken_out = batch.without_old(table)
-        if taken_out is not None:
-            commits.setdefault(table, []).append(taken_out)
-    return {table: max(commit.version for commit in made) for table, made in commits.items()}
-
-
-def _warn(job: Job, arrival: Arrival, counts: checks.Balance, lacking: Sequence[str], updated: int) -> None:
-    """Say what is odd in a file that was taken in, and what became of columns that it lacks in rows that were known."""
-    contract, name = arrival.contract, arrival.facts.name
-    for rule, rows in sorted(counts.warnings.items()):
-        meaning = f" with {checks.ODDITIES[rule]}" if rule in checks.ODDITIES else ""
-        job.progress.warn(f"{name}: {rule}: {rows:,} rows{meaning}")
-    if counts.first_in_quotes is not None:
-        job.progress.warn(f"{name}: the first quote that may have eaten rows opens in record {counts.first_in_quotes}")
-    if counts.duplicates and contract.key.columns == "all" and contract.key.position_within is None:
-        job.progress.warn(
-            f"{name}: {counts.duplicates:,} rows equal to another one were taken once; if each counts, name in "
-            "key.position_within the columns within which they are counted"
-        )
-    for missing, fate in (("null", "keep what they had in"), ("clear", "lose what they had in")):
-        if names := [column for column in lacking if contract.columns[column].missing == missing]:
-            job.progress.warn(f"{name}: {updated:,} known rows {fate} columns that it lacks: {', '.join(names)}")
-
-
-def _write_silver(
-    batch: _Batch, judged: DataFrame, accepted_count: int, key: bytes, lacking: Sequence[str]
-) -> tuple[int, int, int]:
-    """Returns rows inserted, rows updated, and the table's version.
-
-    Of the columns that the file lacks, a row that was known keeps what it had, where the contract does not say `clear`.
-
-    Raises:
-        DamagedError: if Delta counted other rows than the balance says: one of them has lost some.
-    """
-    arrival, contract, old = batch.arrival, batch.arrival.contract, batch.arrival.instead_of
-    table = silver_table(contract)
-    if contract.personal_columns:
-        table = replace(table, properties={**table.properties, _KEY_OF_THEN: fingerprint(key)})
-    accepted = with_pseudonyms(checks.only_accepted(judged, contract), contract.personal_columns, key)
-    rows = _with_arrival(_with_known_at(accepted, contract, arrival.started_at), arrival)
-    rows = rows.withColumn("_file", F.lit(arrival.facts.name))
-    base = batch.after[table.name]
-    if base.version <= 0:
-        # The first batch of a table finds nothing to compare with.
-        commit = batch.append(table, rows)
-        _require_all(commit.count("numOutputRows"), accepted_count, table)
-        return accepted_count, 0, commit.version
-    is_old = None if old is None else f"t._batch = '{old.batch}'"
-    stays = [name for name in lacking if contract.columns[name].missing == "null"]
-    conditions = [condition for condition in (_update_when(contract, stays), is_old) if condition is not None]
-    commit = batch.job.lake.merge(
-        table,
-        rows,
-        batch.label,
-        update_when=" OR ".join(f"({condition})" for condition in conditions) or None,
-        delete_when=is_old,
-        keeps=dict.fromkeys(stays, is_old),
-        after=base.version,
-        is_new=not base.is_begun,
-        is_alone=batch.job.is_alone,
-    )
-    # Where nothing had to be changed Delta makes no commit and counts nothing: the store has seen to it that it is so.
-    if commit.metrics:
-        _require_all(commit.count("numSourceRows"), accepted_count, table)
-    inserted, updated = commit.count("numTargetRowsInserted"), commit.count("numTargetRowsUpdated")
-    # A row of the replaced file that comes again is the new file's row, not a change to another one's.
-    cached = 0 if old is None else old.inserted - commit.count("numTargetRowsDeleted")
-    return inserted + cached, updated - cached, commit.version
-
-
-def _require_all(written: int, accepted: int, table: Table) -> None:
-    if written != accepted:
-        raise DamagedError(
-            f"{written:,} rows reached it of {accepted:,} that were accepted",
-            where=table.name,
-            hint="ingest the file again: nothing of it counts; if it stays so, report it",
-        )
-
-
 def silver_table(contract: Contract) -> Table:
     """The definition of a source's silver table."""
     columns = [Column(name, spark_type(column.type), column.meaning) for name, column in contract.columns.items()]
@@ -471,60 +499,9 @@ def silver_table(contract: Contract) -> Table:
     return SILVER.of(contract.name, tuple(columns), key=tuple(contract.whole_key), properties=properties)
 
 
-def _with_known_at(rows: DataFrame, contract: Contract, arrived_at: datetime) -> DataFrame:
-    if contract.time.known == "event" and contract.time.event is not None:
-        happened = F.col(contract.time.event).cast("timestamp")
-        known = happened + F.lit(parse_duration(contract.time.delay))
-        return rows.withColumn("known_at", F.least(known, F.expr(_END_OF_TIME)))
-    if contract.time.known == "arrival":
-        return rows.withColumn("_known_at", F.lit(arrived_at))
-    return rows
-
-
-def _with_arrival(rows: DataFrame, arrival: Arrival) -> DataFrame:
-    return rows.withColumns({"_batch": F.lit(arrival.batch), "_arrived_at": F.lit(arrival.started_at)})
-
-
-def _update_when(contract: Contract, stays: Sequence[str]) -> str | None:
-    """When a row that comes in replaces the one that is there under its key, of which some columns stay."""
-    others = [name for name in contract.columns if name not in (*contract.key_columns, *stays)]
-    if contract.key.keep == "first" or not others:
-        return None
-    differs = "NOT (" + " AND ".join(f"s.`{name}` <=> t.`{name}`" for name in others) + ")"
-    newest_by = contract.key.newest_by
-    if newest_by is None:
-        return differs
-    return f"({differs}) AND (t.`{newest_by}` IS NULL OR s.`{newest_by}` >= t.`{newest_by}`)"
-
-
-def _entry(
-    job: Job,
-    arrival: Arrival,
-    status: str,
-    counts: checks.Balance = _NO_ROWS,
-    versions: Mapping[str, int] | None = None,
-    inserted: int = 0,
-    updated: int = 0,
-) -> FileEntry:
-    """The file's row of the ledger; what silver already knew counts as duplicate beside what the file repeats."""
-    accepted = inserted + updated
-    return FileEntry(
-        source=arrival.contract.name,
-        file=arrival.facts.name,
-        bytes=arrival.facts.size,
-        content_hash=arrival.facts.content_hash,
-        contract_hash=arrival.contract_hash,
-        rows=counts.rows,
-        accepted=accepted,
-        inserted=inserted,
-        updated=updated,
-        rejected=counts.rejected,
-        duplicates=counts.rows - counts.rejected - accepted,
-        repeated=counts.accepted - accepted,
-        table_versions=versions or {},
-        started_at=arrival.started_at,
-        ended_at=job.clock(),
-        status=status,
-        warnings=counts.warnings,
-        batch=arrival.batch,
-    )
+def silver_table_by(contract: Contract, key: bytes) -> Table:
+    """The definition of a source's silver table, and by which key its pseudonyms are made."""
+    table = silver_table(contract)
+    if not contract.personal_columns:
+        return table
+    return replace(table, properties={**table.properties, _KEY_OF_THEN: fingerprint(key)})

@@ -20,6 +20,12 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "mailings": ("uplift", "confounding", "season", "weekday", "dropout"),
     "advertising": ("advertising", "saturation", "carry_over"),
     "subscriptions": ("churn_causes",),
+    "social": ("homophily", "influence", "rising_topics", "bots", "duplicates", "misspelt_names", "crisis"),
+    "stock": ("stock_outs",),
+    "regions": ("geo_lift",),
+    "sends": ("send_hour",),
+    "cards": ("shared_cards",),
+    "leads": ("drift",),
 }  # fmt: skip
 EFFECTS = tuple(dict.fromkeys(effect for effects in PARTS.values() for effect in effects))
 

@@ -1,4 +1,4 @@
-"""Writing the trade of a world: shop, mailings, advertising, subscriptions, each with its truth.
+"""Writing what a world holds beside the bank: the shop, its campaigns, its people on networks, each with its truth.
 
 Beside the bank's files (`writing`), which stay as they are. Each part is a function of the number of customers, the
 seed and the effects that are switched off, and of no other part: parts can be written one by one.
@@ -13,19 +13,24 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.session import frame_of, threads
-from otklik.world import advertising, deliveries, mailings, purchases, shop, subscriptions
+from otklik.world import advertising, deliveries, mailings, purchases, shop, social, subscriptions, trials
 from otklik.world.draws import Draws, text
 from otklik.world.options import PARTS, check_size
-from otklik.world.timeline import local_text
+from otklik.world.timeline import FIRST_MOMENT, LOCAL_OFFSET, local_text
 from otklik.world.writing import CUSTOMERS_PER_FILE, SourceFacts, is_there, occupied
 
 #: Changes whenever the same seed gives other content.
 VERSION = 1
 
-#: Rejected records beside receipts: what is wrong with them → remainder of the customer's number, as in `deliveries`.
-RECEIPT_DEFECTS = {"not_a_number": 29, "no_such_date": 137, "missing_required": 199, "negative_price": 263}
-#: The first line of the first receipt comes once more.
-RECEIPT_COPY = 421
+#: Source → its rejected records: what is wrong with them → remainder of the customer's number, as in `deliveries`.
+DEFECTS: Mapping[str, Mapping[str, int]] = {
+    "receipts": {"not_a_number": 29, "no_such_date": 137, "missing_required": 199, "negative_price": 263},
+    "accounts": {"unknown_level": 31, "no_such_date": 139, "missing_required": 203},
+    "sends": {"not_a_time": 37, "unknown_level": 149, "missing_required": 211},
+    "leads": {"not_a_number": 41, "unknown_level": 151, "missing_required": 223},
+}
+#: Source → remainder of the customers whose first record comes once more.
+COPIES: Mapping[str, int] = {"receipts": 421, "accounts": 431, "sends": 433, "leads": 439}
 
 _FACTS_SCHEMA = (
     "version INT, customers BIGINT, seed BIGINT, without ARRAY<STRING>, source STRING, rows BIGINT, duplicates BIGINT, "
@@ -165,11 +170,148 @@ def _subscriptions(spark: SparkSession, customers: int, draws: Draws, without: C
     )
 
 
+def _social(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
+    everybody = social.with_social(_numbers(spark, customers), customers, draws, without)
+    accounts = social.accounts(everybody, draws, without)
+    ties, mentions = social.ties(everybody, draws), social.mentions(everybody, draws, without)
+    of_person = "concat('C', lpad({} + 1, 7, '0'))"
+    first_day = f"DATE'{FIRST_MOMENT + LOCAL_OFFSET:%Y-%m-%d}'"
+    said_at = local_text("us", "yyyy-MM-dd HH:mm:ss")
+    # In the order of names that say nothing: that of the customers would say whose an account is.
+    return _Files(
+        {
+            "accounts": _account_records(accounts).sortWithinPartitions("account_id"),
+            "ties": ties.selectExpr(
+                "follower_id", "followed_id", "network", "date_format(since, 'yyyy-MM-dd') AS since"
+            ).sortWithinPartitions("follower_id", "followed_id"),
+            "reactions": social.reactions(everybody, draws, without)
+            .selectExpr("reaction_id", "account_id", "kind", "topic", f"{said_at} AS reacted_at")
+            .sortWithinPartitions("reaction_id"),
+            "mentions": mentions.selectExpr(
+                "mention_id", "account_id", "network", f"{said_at} AS published_at", "text"
+            ).sortWithinPartitions("mention_id"),
+        },
+        {
+            "accounts": accounts.selectExpr(
+                "account_id", f"if(kind = 'bot', NULL, {of_person.format('number')}) AS customer_id",
+                "kind", "spelling",
+            ),
+            "people": everybody.selectExpr(
+                f"{of_person.format('number')} AS customer_id", "community",
+                f"date_add({first_day}, CAST(liked_day AS INT)) AS liked_on",
+                f"date_add({first_day}, CAST(own_day AS INT)) AS own_on",
+                f"date_add({first_day}, CAST(passed_day AS INT)) AS passed_on",
+                f"{of_person.format('passed_by')} AS passed_by",
+            ),
+            "mentions": mentions.selectExpr("mention_id", "language", "tone", "is_crisis"),
+        },
+    )  # fmt: skip
+
+
+def _account_records(accounts: DataFrame) -> DataFrame:
+    good = {
+        "account_id": "account_id",
+        "network": "network",
+        "handle": "handle",
+        "display_name": "coalesce(display_name, '')",
+        "city": "coalesce(city, '')",
+        "created_on": "date_format(created_on, 'yyyy-MM-dd')",
+    }
+    own = {**good, "account_id": "concat('d', account_id)"}
+    broken = {
+        "unknown_level": {**own, "network": "'icq'"},
+        "no_such_date": {**own, "created_on": "'2024-02-30'"},
+        "missing_required": {**own, "handle": "''"},
+    }
+    return _records("accounts", accounts, good, broken, "nth = 0 AND kind = 'person'")
+
+
+def _stock(spark: SparkSession, _: int, draws: Draws, without: Collection[str]) -> _Files:
+    """That of the whole company, whatever the number of customers."""
+    days = trials.stock_days(spark, draws, without)
+    key = ("store AS store_id", "product AS product_id", "date_format(day, 'yyyy-MM-dd') AS day")
+    return _Files(
+        {"stock_days": days.selectExpr(*key, "CAST(opening AS STRING) AS opening", "CAST(sold AS STRING) AS sold")},
+        {"stock_days": days.selectExpr(*key, "wanted")},
+    )
+
+
+def _regions(spark: SparkSession, _: int, draws: Draws, without: Collection[str]) -> _Files:
+    weeks = trials.region_weeks(spark, draws, without)
+    monday = "date_format(monday, 'yyyy-MM-dd') AS week_starts_on"
+    revenue = "CAST(CAST(revenue AS BIGINT) AS STRING) AS revenue"
+    return _Files(
+        {"region_weeks": weeks.selectExpr("region", monday, "arm", revenue).coalesce(1)},
+        {"region_weeks": weeks.selectExpr("region", monday, "lift").coalesce(1)},
+    )
+
+
+def _sends(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
+    made = trials.sends(_numbers(spark, customers), draws, without)
+    good = {
+        "send_id": "send_id",
+        "customer_id": "customer_id",
+        "sent_at": local_text("us", "yyyy-MM-dd HH:mm:ss"),
+        "opened": "if(is_opened, 'yes', 'no')",
+        "opened_at": f"coalesce({local_text('opened_us', 'yyyy-MM-dd HH:mm:ss')}, '')",
+    }
+    own = {**good, "send_id": "concat('D', send_id)"}
+    broken = {
+        "not_a_time": {**own, "sent_at": "'вчера'"},
+        "unknown_level": {**own, "opened": "'?'"},
+        "missing_required": {**own, "customer_id": "''"},
+    }
+    hours = made.where("n = 0").selectExpr("customer_id", "favourite_hour")
+    return _Files({"sends": _records("sends", made, good, broken, "n = 0")}, {"send_hours": hours})
+
+
+def _cards(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
+    uses = trials.card_uses(_numbers(spark, customers), draws, without)
+    used_at = local_text("us", "yyyy-MM-dd HH:mm:ss")
+    return _Files(
+        {
+            "card_uses": uses.selectExpr(
+                "use_id", "card_id", f"{used_at} AS used_at", "concat('T', lpad(store, 2, '0')) AS store_id"
+            )
+        },
+        {
+            "cards": uses.where("n = 0").selectExpr("card_id", "is_shared"),
+            "card_uses": uses.selectExpr("use_id", "card_id", "user"),
+        },
+    )
+
+
+def _leads(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
+    made = trials.leads(_numbers(spark, customers), draws, without)
+    good = {
+        "lead_id": "lead_id",
+        "came_at": local_text("us", "yyyy-MM-dd HH:mm:ss"),
+        "came_by": "came_by",
+        "income": "format_string('%.3f', income)",
+        "won": "if(is_won, 'yes', 'no')",
+    }
+    own = {**good, "lead_id": "concat('D', lead_id)"}
+    broken = {
+        "not_a_number": {**own, "income": "'много'"},
+        "unknown_level": {**own, "came_by": "'fax'"},
+        "missing_required": {**own, "came_at": "''"},
+    }
+    return _Files(
+        {"leads": _records("leads", made, good, broken, "true")}, {"leads": made.selectExpr("lead_id", "probability")}
+    )
+
+
 _FILES: Mapping[str, Callable[[SparkSession, int, Draws, Collection[str]], _Files]] = {
     "shop": _shop,
     "mailings": _mailings,
     "advertising": _advertising,
     "subscriptions": _subscriptions,
+    "social": _social,
+    "stock": _stock,
+    "regions": _regions,
+    "sends": _sends,
+    "cards": _cards,
+    "leads": _leads,
 }
 
 
@@ -193,7 +335,6 @@ def _receipt_records(lines: DataFrame) -> DataFrame:
         "price": "CAST(CAST(price AS BIGINT) AS STRING)",
         "amount": "format_string('%.2f', amount)",
     }
-    # A defect is a record of its own, of a receipt that is not there.
     own = {**good, "receipt_id": "concat('D', lpad(number, 10, '0'))"}
     broken = {
         "not_a_number": {**own, "quantity": "'полтора'"},
@@ -201,15 +342,28 @@ def _receipt_records(lines: DataFrame) -> DataFrame:
         "missing_required": {**own, "product_id": "''"},
         "negative_price": {**own, "price": "'-1'"},
     }
-    is_first = "receipt = 0 AND line = 1"
+    return _records("receipts", lines, good, broken, "receipt = 0 AND line = 1")
+
+
+def _records(
+    source: str, rows: DataFrame, good: Mapping[str, str], broken: Mapping[str, Mapping[str, str]], is_first: str
+) -> DataFrame:
+    """Good records, and defects and copies beside the first one of some customers.
+
+    Args:
+        source: for its DEFECTS and COPIES.
+        rows: with the customer's `number`.
+        good: column → SQL of its text.
+        broken: the same of each defect, a record of its own that names nothing else.
+        is_first: SQL: whether a row is the customer's first one; everybody has one.
+    """
     beside = "\n".join(
         f"WHEN number % {deliveries.DEFECT_EVERY} = {remainder} THEN {_struct(broken[kind])}"
-        for kind, remainder in RECEIPT_DEFECTS.items()
+        for kind, remainder in DEFECTS[source].items()
     )
-    copy = f"WHEN number % {deliveries.DEFECT_EVERY} = {RECEIPT_COPY} THEN {_struct(good)}"
+    copy = f"WHEN number % {deliveries.DEFECT_EVERY} = {COPIES[source]} THEN {_struct(good)}"
     further = f"if({is_first}, CASE {beside} {copy} END, NULL)"
-    records = f"array_compact(array({_struct(good)}, {further}))"
-    return lines.selectExpr(f"inline({records})")
+    return rows.selectExpr(f"inline(array_compact(array({_struct(good)}, {further})))")
 
 
 def _struct(fields: Mapping[str, str]) -> str:
@@ -279,9 +433,8 @@ def _write(rows: DataFrame, path: str) -> None:
 def _facts(spark: SparkSession, source: str, customers: int, path: str) -> SourceFacts:
     """Count what was written; the defects in it by arithmetic."""
     rows = spark.read.option("header", "true").csv(path).count()
-    remainders = RECEIPT_DEFECTS if source == "receipts" else {}
-    defects = {kind: deliveries.defects_of(remainder, customers) for kind, remainder in remainders.items()}
-    duplicates = deliveries.defects_of(RECEIPT_COPY, customers) if source == "receipts" else 0
+    defects = {kind: deliveries.defects_of(remainder, customers) for kind, remainder in DEFECTS.get(source, {}).items()}
+    duplicates = deliveries.defects_of(COPIES[source], customers) if source in COPIES else 0
     return _source_facts(rows, duplicates, defects)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from otklik.kind import Frame, FrameColumn, Kind, Stage
-from otklik.lake.tables import RUN_ID, Column, Table
+from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KindTask
 
@@ -43,81 +43,67 @@ def split_of(task: str) -> str:
 
 
 TABLES = (
-    Table(
-        "gold.<task>_campaigns",
+    answer_table(
+        "campaigns",
         "the ledger: a row for each campaign, in their order",
-        (
-            Column("campaign", "STRING", "the campaign"),
-            Column("list_of", "STRING", "the task that made its list; empty where that is not known"),
-            Column("made_at", "TIMESTAMP", "when its list was made"),
-            Column("state", "STRING", "done | open | no_control | few_units | not_contacted | control_contacted"),
-            Column("to_contact", "BIGINT", "units on the list that were to be contacted"),
-            Column("control", "BIGINT", "units on the list that were held back"),
-            Column("in_time", "BIGINT", "of those to contact: contacted in time"),
-            Column("late", "BIGINT", "contacted later"),
-            Column("never", "BIGINT", "not contacted"),
-            Column("control_contacted", "BIGINT", "of the control group: contacted all the same"),
-            Column("promised_rate", "DOUBLE", "mean probability of the outcome of those contacted; null without one"),
-            Column("contacted_rate", "DOUBLE", "share of them with the outcome"),
-            Column("rate", "DOUBLE", "share with the outcome of all that were to be contacted"),
-            Column("control_rate", "DOUBLE", "the same of the control group"),
-            Column("effect", "DOUBLE", "rate − control_rate"),
-            Column("low", "DOUBLE", "lower end of its interval of confidence 1 − alpha"),
-            Column("high", "DOUBLE", "upper end"),
-            Column("promised_effect", "DOUBLE", "mean effect that was expected; null where the list had none"),
-            Column("promised_profit", "DOUBLE", "expected profit of those to contact; null where the list had none"),
-            Column("profit", "DOUBLE", "effect × units to contact × value − cost of the contacts made; null without"),
-            Column("profit_low", "DOUBLE", "lower end of its interval"),
-            Column("profit_high", "DOUBLE", "upper end"),
-            Column("ratio", "DOUBLE", "contacted_rate ÷ promised_rate"),
-            Column("ratio_low", "DOUBLE", "lower end of its interval"),
-            Column("ratio_high", "DOUBLE", "upper end"),
-            Column(
-                "drift_p", "DOUBLE", "p of the test that the ratio is that of the campaign before; null without one"
-            ),
-            RUN_ID,
-        ),
+        "campaign STRING the campaign",
+        "list_of STRING the task that made its list; empty where that is not known",
+        "made_at TIMESTAMP when its list was made",
+        "state STRING done | open | no_control | few_units | not_contacted | control_contacted",
+        "to_contact BIGINT units on the list that were to be contacted",
+        "control BIGINT units on the list that were held back",
+        "in_time BIGINT of those to contact: contacted in time",
+        "late BIGINT contacted later",
+        "never BIGINT not contacted",
+        "control_contacted BIGINT of the control group: contacted all the same",
+        "promised_rate DOUBLE mean probability of the outcome of those contacted; null without one",
+        "contacted_rate DOUBLE share of them with the outcome",
+        "rate DOUBLE share with the outcome of all that were to be contacted",
+        "control_rate DOUBLE the same of the control group",
+        "effect DOUBLE rate − control_rate",
+        "low DOUBLE lower end of its interval of confidence 1 − alpha",
+        "high DOUBLE upper end",
+        "promised_effect DOUBLE mean effect that was expected; null where the list had none",
+        "promised_profit DOUBLE expected profit of those to contact; null where the list had none",
+        "profit DOUBLE effect × units to contact × value − cost of the contacts made; null without",
+        "profit_low DOUBLE lower end of its interval",
+        "profit_high DOUBLE upper end",
+        "ratio DOUBLE contacted_rate ÷ promised_rate",
+        "ratio_low DOUBLE lower end of its interval",
+        "ratio_high DOUBLE upper end",
+        "drift_p DOUBLE p of the test that the ratio is that of the campaign before; null without one",
         key=("campaign", "run_id"),
     ),
-    Table(
-        "gold.<task>_bands",
+    answer_table(
+        "bands",
         "tenths of each list by what it promised, and what came",
-        (
-            Column("campaign", "STRING", "the campaign"),
-            Column("band", "INT", "1 = least was promised"),
-            Column("units", "BIGINT", "contacted units"),
-            Column("promised", "DOUBLE", "mean promise: of the outcome's probability or, without one, of the effect"),
-            Column("came", "DOUBLE", "the same as it came; an effect is that share − the control group's"),
-            Column("low", "DOUBLE", "lower end of its interval"),
-            Column("high", "DOUBLE", "upper end"),
-            RUN_ID,
-        ),
+        "campaign STRING the campaign",
+        "band INT 1 = least was promised",
+        "units BIGINT contacted units",
+        "promised DOUBLE mean promise: of the outcome's probability or, without one, of the effect",
+        "came DOUBLE the same as it came; an effect is that share − the control group's",
+        "low DOUBLE lower end of its interval",
+        "high DOUBLE upper end",
         key=("campaign", "band", "run_id"),
     ),
-    Table(
-        "gold.<task>_missed",
+    answer_table(
+        "missed",
         "who was not contacted as the list said",
-        (
-            Column("campaign", "STRING", "the campaign"),
-            Column("unit", "STRING", "the unit"),
-            Column("what", "STRING", "late | never | control_contacted"),
-            Column("contacted_at", "TIMESTAMP", "the first contact"),
-            RUN_ID,
-        ),
+        "campaign STRING the campaign",
+        "unit STRING the unit",
+        "what STRING late | never | control_contacted",
+        "contacted_at TIMESTAMP the first contact",
         key=("campaign", "unit", "run_id"),
     ),
-    Table(
-        "gold.<task>_advice",
+    answer_table(
+        "advice",
         "what the next campaign should change",
-        (
-            Column("setting", "STRING", "threshold | control_share | retrain"),
-            Column("now", "DOUBLE", "as it is"),
-            Column("proposed", "DOUBLE", "as it should be; of retrain: 1 or 0"),
-            Column("low", "DOUBLE", "lower end of the interval of the proposal, where it has one"),
-            Column("high", "DOUBLE", "upper end"),
-            Column("reason", "STRING", "a code"),
-            RUN_ID,
-        ),
+        "setting STRING threshold | control_share | retrain",
+        "now DOUBLE as it is",
+        "proposed DOUBLE as it should be; of retrain: 1 or 0",
+        "low DOUBLE lower end of the interval of the proposal, where it has one",
+        "high DOUBLE upper end",
+        "reason STRING a code",
         key=("setting", "run_id"),
     ),
 )

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.errors import RefusedError
 from otklik.evidence.lead_lag import regression
 from otklik.evidence.lead_lag.kind import TABLES, LeadLagTask
 from otklik.evidence.lead_lag.regression import Floats
 from otklik.evidence.tables import tables_of
-from otklik.inference import Estimate
+from otklik.inference import Estimate, q_values
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict, VerdictCode
 
 _MOST_PERIODS, _MOST_SIGNALS = 5_000, 50
@@ -78,7 +77,7 @@ def run(frames: Mapping[str, DataFrame], task: LeadLagTask, context: StageContex
             findings.append(Finding("constant_signal", str(name)))
     if not found:
         return StageResult(tables_of(context, TABLES), [], Verdict("too_little_data", [Finding("no_signal")]), findings)
-    adjusted = stats.false_discovery_control([one.p for one in found])
+    adjusted = q_values([one.p for one in found])
     tables = tables_of(
         context,
         TABLES,

@@ -19,12 +19,12 @@ from otklik.session import checkpointed
 LENGTH = 10
 #: What a list is asked for: items that are new to the customer, or any.
 TARGETS = ("new", "again")
-METRICS = ("ndcg", "recall", "map", "novelty")
+METRICS = ("ndcg", "recall", "map", "novelty", "variety")
 #: Customers are summed in so many hash groups; intervals come from resampling the groups.
 _GROUPS = 200
 _SUMS = (
     "target STRING, method STRING, is_warm BOOLEAN, ndcg DOUBLE, recall DOUBLE, map DOUBLE, novelty DOUBLE, "
-    "shown ARRAY<BIGINT>, customers BIGINT, chunk INT"
+    "variety DOUBLE, shown ARRAY<BIGINT>, customers BIGINT, chunk INT"
 )
 _DISCOUNT = 1 / np.log2(np.arange(2, LENGTH + 2))
 
@@ -57,13 +57,13 @@ def judged_group(rows: pd.DataFrame, lists: Lists) -> pd.DataFrame:
     """Sums of the metrics over some customers, and the items shown to them.
 
     Args:
-        rows: candidates of some customers: customer, item, METHODS, buyers, is_own, is_warm, is_relevant, new, again
-            (how many relevant items the customer has).
+        rows: candidates of some customers: customer, item, METHODS, buyers, is_own, is_warm, is_relevant, category,
+            new, again (how many relevant items the customer has).
         lists: target → method → weights.
 
     Returns:
         target, method, is_warm; customers; sums of METRICS, of which novelty is the mean of −log2 buyers over the
-        list; shown (items).
+        list, and variety the share of different categories in it; shown (items).
     """
     found: list[tuple[object, ...]] = []
     rows = rows.sort_values(["customer", "buyers", "item"], ascending=[True, False, True])
@@ -78,10 +78,21 @@ def judged_group(rows: pd.DataFrame, lists: Lists) -> pd.DataFrame:
             top = best_places(scores)
             is_relevant, items = some["is_relevant"].to_numpy(bool)[top], some["item"].to_numpy()[top]
             novelty = -np.log2(some["buyers"].to_numpy(float))[top].sum(axis=0) / max(1, len(top))
+            categories = some["category"].to_numpy(object)[top]
             for place, method in enumerate(methods):
+                different = {category for category in categories[:, place] if category is not None}
                 judged = of_list(is_relevant[:, place], count)
                 found.append(
-                    (target, method, bool(first["is_warm"]), *judged, novelty[place], items[:, place].tolist(), 1)
+                    (
+                        target,
+                        method,
+                        bool(first["is_warm"]),
+                        *judged,
+                        novelty[place],
+                        len(different) / max(1, len(top)),
+                        items[:, place].tolist(),
+                        1,
+                    )
                 )
     by = ["target", "method", "is_warm"]
     table = pd.DataFrame(found, columns=[*by, *METRICS, "shown", "customers"])
@@ -140,7 +151,9 @@ class Estimate:
     high: float | None
 
 
-def judge(candidates: DataFrame, relevant: DataFrame, lists: Lists, replicates: int) -> CrossValidation:
+def judge(
+    candidates: DataFrame, relevant: DataFrame, lists: Lists, replicates: int, categories: DataFrame | None = None
+) -> CrossValidation:
     """Judge lists of some customers.
 
     Collects sums by group of customers and a count per list; see `Judgement`.
@@ -150,13 +163,19 @@ def judge(candidates: DataFrame, relevant: DataFrame, lists: Lists, replicates: 
         relevant: customer, item, is_new: what was bought later of the items known before; only of these customers.
         lists: target → method → weights.
         replicates: behind each interval.
+        categories: item, category; None: there are none.
     """
     counts = relevant.groupBy("customer").agg(F.count_if("is_new").alias("new"), F.count("*").alias("again"))
     later = relevant.select("customer", "item", F.lit(True).alias("is_relevant"))
     chunk = F.pmod(F.xxhash64(F.lit("judged"), "customer"), F.lit(_GROUPS)).cast("int")
     columns = ["customer", "item", *METHODS, "buyers", "is_own", "is_warm"]
+    shown = candidates.select(*columns)
+    if categories is None:
+        shown = shown.withColumn("category", F.lit(None).cast("string"))
+    else:
+        shown = shown.join(categories, "item", "left")
     rows = (
-        candidates.select(*columns).join(counts, "customer").join(later, ["customer", "item"], "left")
+        shown.join(counts, "customer").join(later, ["customer", "item"], "left")
         .withColumns({"is_relevant": F.coalesce("is_relevant", F.lit(False)), "chunk": chunk})
     )  # fmt: skip
 

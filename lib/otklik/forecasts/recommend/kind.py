@@ -26,7 +26,11 @@ class RecommendTask(KindTask):
     buy_again: bool = Field(True, description="whether a list may hold what the customer has already bought")
     list_length: int = Field(10, ge=1, le=100, description="items per customer; lists are judged by their first ten")
     minimum_items: int = Field(
-        5, ge=1, le=1000, description="customers who have bought fewer different items are cold: the naive rule serves"
+        5,
+        ge=1,
+        le=1000,
+        description="customers who have bought fewer different items are cold: a "
+        "naive rule serves, or what is popular in their segment",
     )
     neighbours: int = Field(50, ge=1, le=200, description="most similar items that are kept of each item")
     largest_history: int = Field(
@@ -43,10 +47,11 @@ class RecommendTask(KindTask):
         1.0, gt=0, description="how much more a repeated purchase says: confidence 1 + alpha·times"
     )
     als_iterations: int = Field(
-        5,
+        10,
         ge=1,
-        le=5,
-        description="of alternating least squares; with more, Java's stack may overflow in Spark",
+        le=50,
+        description="of alternating least squares; more than 5 need spark.checkpoint.dir, or Java's stack may "
+        "overflow: sessions on one machine have it, on a cluster give a folder that every machine reaches",
     )
     category_cap: int | None = Field(None, ge=1, description="at most so many items of a category in a list")
     minimum_margin: float | None = Field(None, description="items whose margin is lower are not recommended")
@@ -75,7 +80,8 @@ RECOMMENDATIONS = answer_table(
     "rank INT 1 = first",
     "item STRING the item",
     "score DOUBLE weighted sum of the methods' scores, 1 = best by each; no probability",
-    "reason STRING what counts most in the score: bought_before | bought_with | similar_customers | popular",
+    "reason STRING what counts most in the score: bought_before | bought_with | similar_customers | popular | "
+    "popular_in_segment",
     "because STRING with bought_with: the customer's item that it is most similar to",
     key=("customer", "rank"),
 )
@@ -126,6 +132,23 @@ ITEMS = Frame(
     is_optional=True,
 )  # fmt: skip
 
+CUSTOMERS = Frame(
+    "customers",
+    Text(en="one row per customer; also of those who have bought nothing yet", ru="строка — клиент, и ещё не купивший"),
+    (
+        FrameColumn(
+            "customer", "string", Text(en="who", ru="кто"), is_key=True,
+            like=("customer", "cust", "client", "household"),
+        ),
+        FrameColumn(
+            "segment", "string",
+            Text(en="region, age group …: customers alike", ru="регион, возраст …: похожие клиенты"),
+            like=("segment", "group", "region", "country"),
+        ),
+    ),
+    is_optional=True,
+)  # fmt: skip
+
 EXAMPLE = """\
 # The last ten weeks are held back, to see whether the lists would have been right.
 test_days = 70
@@ -143,7 +166,7 @@ KIND = Kind(
     ),
     task=RecommendTask,
     stages=(
-        Stage("recommend", "otklik.forecasts.recommend.method:run", (PURCHASES, ITEMS), (RECOMMENDATIONS,)),
+        Stage("recommend", "otklik.forecasts.recommend.method:run", (PURCHASES, ITEMS, CUSTOMERS), (RECOMMENDATIONS,)),
     ),
     section="otklik.forecasts.recommend.section:section",
     example=EXAMPLE,

@@ -15,7 +15,7 @@ from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, serving
 from otklik.forecasts.recommend.judging import METRICS, TARGETS, CrossValidation, Estimate, Lists, judge
 from otklik.forecasts.recommend.kind import RecommendTask
-from otklik.forecasts.recommend.scoring import ALONE, METHODS, Weights, candidates_of
+from otklik.forecasts.recommend.scoring import ALONE, METHODS, Weights, candidates_of, iterations
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.session import checkpointed
 
@@ -33,11 +33,13 @@ class Judged:
     Attributes:
         test: of each method and the blend.
         blend: target → the weights chosen.
+        cold: target → what serves cold customers: the naive rule, or `segment` where that was better before.
         naive: target → the naive rule of greater nDCG in the period before.
     """
 
     test: CrossValidation
     blend: Mapping[str, Weights]
+    cold: Mapping[str, str]
     naive: Mapping[str, str]
 
 
@@ -61,22 +63,35 @@ def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageCont
         frames["purchases"].where(F.col("moment") < F.lit(end)), {_CHOICE: (choice, test), _TEST: (test, end)}
     )
     counted = context.keep(counted)
-    names = {key: context.keep(history.numbered(counted, key)) for key in ("customer", "item")}
+    buyers = counted.select("customer")
+    if "customers" in frames:
+        # Who has bought nothing yet gets a list, too.
+        buyers = buyers.unionByName(frames["customers"].select("customer"))
+    names = {
+        "customer": context.keep(history.numbered(buyers, "customer")),
+        "item": context.keep(history.numbered(counted, "item")),
+    }
     # Everything is made from these rows, several times: planning it anew each time takes longer than computing it.
     pairs = checkpointed(_as_numbers(counted, names))
     target = "again" if task.buy_again else "new"
-    judged, too_few = _judged(pairs, task, context)
+    beside = _Beside(
+        _segments(frames, names["customer"], context), None if items is None else _categories(items, names["item"])
+    )
+    judged, too_few = _judged(pairs, task, context, beside)
     if judged is None:
         measures: list[Measure] = []
         verdict, findings = Verdict("too_little_data", [too_few] if too_few else []), []
-        weights = naive = ALONE[NAIVE[target][0]]
+        weights = cold = ALONE[NAIVE[target][0]]
     else:
-        measures = _measures(judged, pairs)
+        measures = _measures(judged, pairs, has_categories=beside.categories is not None)
         verdict, findings = _verdict(measures, target), _findings(measures, target)
-        naive = ALONE[judged.naive[target]]
-        weights = judged.blend[target] if verdict.verdict == "gain" else naive
+        cold = ALONE[judged.cold[target]]
+        weights = judged.blend[target] if verdict.verdict == "gain" else ALONE[judged.naive[target]]
     context.step.under_way("making the lists")
-    served = serving.lists_of_all(pairs, names, items, task, context, weights, naive)
+    served = serving.lists_of_all(pairs, names, items, task, context, weights, cold, beside.segments)
+    made = iterations(context.spark, task)
+    if made < task.als_iterations:
+        findings = [*findings, Finding("few_iterations", parameters={"made": made, "asked": task.als_iterations})]
     return StageResult(
         {"recommendations": served.rows},
         [*measures, *served.measures],
@@ -100,29 +115,66 @@ def _items(frames: Mapping[str, DataFrame], task: RecommendTask) -> DataFrame | 
     return rows.groupBy("item").agg(*(least or [F.count("*").alias("rows")]))
 
 
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """What else is known: customer, segment; item, category (whole numbers for both); None where nothing is."""
+
+    segments: DataFrame | None
+    categories: DataFrame | None
+
+
+def _segments(frames: Mapping[str, DataFrame], numbers: DataFrame, context: StageContext) -> DataFrame | None:
+    if "customers" not in frames:
+        return None
+    each = frames["customers"].groupBy("customer").agg(F.min("segment").alias("segment"))
+    return context.keep(each.join(numbers, "customer").select(F.col("customer_number").alias("customer"), "segment"))
+
+
+def _categories(items: DataFrame, numbers: DataFrame) -> DataFrame | None:
+    if "category" not in items.columns:
+        return None
+    return items.join(numbers, "item").select(F.col("item_number").alias("item"), "category")
+
+
 def _as_numbers(counted: DataFrame, names: Mapping[str, DataFrame]) -> DataFrame:
     for key, numbers in names.items():
         counted = counted.join(numbers, key).drop(key).withColumnRenamed(f"{key}_number", key)
     return counted
 
 
-def _judged(pairs: DataFrame, task: RecommendTask, context: StageContext) -> tuple[Judged | None, Finding | None]:
+def _judged(
+    pairs: DataFrame, task: RecommendTask, context: StageContext, beside: _Beside
+) -> tuple[Judged | None, Finding | None]:
     """Both periods; or None and why not: too few customers in one of them."""
     target = "again" if task.buy_again else "new"
     context.step.under_way("choosing the weights")
-    choice = _of_period(pairs, _CHOICE, {target: dict(_grid(target)) for target in TARGETS}, task, context)
+    alone = {name: weights for name, weights in ALONE.items() if name != "segment" or beside.segments is not None}
+    of_cold = {"segment": ALONE["segment"]} if "segment" in alone else {}
+    tried = {name: dict(_grid(name)) | of_cold for name in TARGETS}
+    choice = _of_period(pairs, _CHOICE, tried, task, context, beside)
     if too_few := _too_few(choice, _CHOICE, target, task):
         return None, too_few
     naive = {name: choice.best(name, NAIVE[name]) for name in TARGETS if choice.customers(name)}
     blend = {name: _chosen(choice, name, rule) for name, rule in naive.items()}
     lists = {
-        name: {key: alone for key, alone in ALONE.items() if name == "again" or key != "own"} | {"blend": weights}
+        name: {key: one for key, one in alone.items() if name == "again" or key != "own"} | {"blend": weights}
         for name, weights in blend.items()
     }
     context.step.under_way("judging on the last days")
-    test = _of_period(pairs, _TEST, lists, task, context)
+    test = _of_period(pairs, _TEST, lists, task, context, beside)
     too_few = _too_few(test, _TEST, target, task)
-    return (None, too_few) if too_few else (Judged(test, blend, naive), None)
+    return (None, too_few) if too_few else (Judged(test, blend, _cold(choice, naive, beside), naive), None)
+
+
+def _cold(choice: CrossValidation, naive: Mapping[str, str], beside: _Beside) -> dict[str, str]:
+    """What is popular in the segment, where that was better than the naive rule for cold customers beyond chance."""
+    found = dict(naive)
+    for target, rule in naive.items():
+        if beside.segments is not None and choice.customers(target, is_warm=False):
+            gain = choice.estimate(target, "segment", "ndcg", is_warm=False, less=rule)
+            if gain.low is not None and gain.low > 0:
+                found[target] = "segment"
+    return found
 
 
 def _too_few(judgement: CrossValidation, period: str, target: str, task: RecommendTask) -> Finding | None:
@@ -138,7 +190,7 @@ def _grid(target: str) -> Sequence[tuple[str, Weights]]:
     """All weights that are tried: the naive rules first, by their names, then the rest."""
     naive = [(name, ALONE[name]) for name in NAIVE[target]]
     parts = [
-        (a / _PARTS, b / _PARTS, c / _PARTS, d / _PARTS)
+        (a / _PARTS, b / _PARTS, c / _PARTS, d / _PARTS, 0.0)
         for a, b, c, d in itertools.product(range(_PARTS + 1), repeat=4)
         if a + b + c + d == _PARTS and (target == "again" or not a)
     ]
@@ -160,7 +212,7 @@ def _chosen(choice: CrossValidation, target: str, naive: str) -> Weights:
 
 
 def _of_period(
-    pairs: DataFrame, period: str, lists: Lists, task: RecommendTask, context: StageContext
+    pairs: DataFrame, period: str, lists: Lists, task: RecommendTask, context: StageContext, beside: _Beside
 ) -> CrossValidation:
     """Lists made before a period, judged on what was bought in it of the items known before."""
     times = F.col(f"times_{period}").alias("times")
@@ -177,11 +229,11 @@ def _of_period(
     relevant = later.join(wanted, "customer").select(
         "customer", "item", (F.col(f"times_{period}") == 0).alias("is_new")
     )
-    candidates = candidates_of(before, wanted, task, context.seed, context.keep)
-    return judge(candidates.rows, relevant, lists, task.bootstrap_replicates)
+    candidates = candidates_of(before, wanted, task, context.seed, context.keep, segments=beside.segments)
+    return judge(candidates.rows, relevant, lists, task.bootstrap_replicates, beside.categories)
 
 
-def _measures(judged: Judged, pairs: DataFrame) -> list[Measure]:
+def _measures(judged: Judged, pairs: DataFrame, *, has_categories: bool) -> list[Measure]:
     """Metrics of every list beside the naive rule; the gain of the blend; its weights; coverage."""
     test = judged.test
     before = pairs.where(F.col(f"times_{_TEST}") > 0)
@@ -196,12 +248,15 @@ def _measures(judged: Judged, pairs: DataFrame) -> list[Measure]:
             customers = test.customers(target, is_warm)
             if not customers:
                 continue
-            for metric, method in itertools.product(METRICS, methods):
+            for metric, method in itertools.product(METRICS if has_categories else METRICS[:-1], methods):
                 # Novelty is summed as the logarithm of a count, and given as that of a share.
                 shift = math.log2(known_customers) if metric == "novelty" else 0.0
                 value = test.estimate(target, method, metric, is_warm)
                 beside = test.estimate(target, naive, metric, is_warm)
                 found.append(_measure(metric, method, split, value, customers, beside.value + shift, shift))
+        if "segment" in methods and (cold := test.customers(target, is_warm=False)):
+            gain = test.estimate(target, "segment", "ndcg", is_warm=False, less=naive)
+            found.append(_measure("ndcg_gain", "segment", f"{target}_cold", gain, cold, 0.0))
         for rule in NAIVE[target]:
             gain = test.estimate(target, "blend", "ndcg", less=rule)
             found.append(_measure("ndcg_gain", rule, target, gain, test.customers(target), 0.0))

@@ -9,22 +9,25 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from pyspark.ml.recommendation import ALS
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from otklik.forecasts.recommend.kind import RecommendTask
-from otklik.session import checkpointed
+from otklik.session import checkpointed, has_checkpoint_folder
 
 #: The methods, in the order of every vector of weights.
-METHODS = ("own", "popularity", "item_item", "als")
+METHODS = ("own", "popularity", "item_item", "als", "segment")
+#: Iterations of ALS that Java's stack bears without checkpoints.
+_WITHOUT_CHECKPOINTS = 5
 #: A weight for each of METHODS.
-Weights = tuple[float, float, float, float]
+Weights = tuple[float, float, float, float, float]
 #: What a method alone is.
 ALONE: dict[str, Weights] = {
-    "own": (1, 0, 0, 0),
-    "popularity": (0, 1, 0, 0),
-    "item_item": (0, 0, 1, 0),
-    "als": (0, 0, 0, 1),
+    "own": (1, 0, 0, 0, 0),
+    "popularity": (0, 1, 0, 0, 0),
+    "item_item": (0, 0, 1, 0, 0),
+    "als": (0, 0, 0, 1, 0),
+    "segment": (0, 0, 0, 0, 1),
 }
 
 
@@ -33,7 +36,7 @@ class Candidates:
     """Items that may stand in a customer's list.
 
     Attributes:
-        rows: customer, item, own, popularity, item_item, als (0 to 1), buyers, is_own, is_warm.
+        rows: customer, item, METHODS (0 to 1), buyers, is_own, is_warm.
         neighbours: see `neighbours_of_items`; None where item-item was not asked for.
         liked: customer, item, buyers: see `most_bought`.
     """
@@ -51,6 +54,7 @@ def candidates_of(
     keep: Callable[[DataFrame], DataFrame],
     methods: Collection[str] = METHODS,
     allowed: DataFrame | None = None,
+    segments: DataFrame | None = None,
 ) -> Candidates:
     """Candidates of some customers, from what everybody has bought.
 
@@ -62,10 +66,11 @@ def candidates_of(
         keep: persists a frame.
         methods: that are needed; the others score 0.
         allowed: item: the only items that may be recommended; None: all.
+        segments: customer, segment; None: customers have none.
 
     Returns:
         For each customer what he has bought, the most popular items, and the best ones of each method; so at most
-        `candidates` × 3 beside his own.
+        `candidates` × 4 beside his own.
     """
     buyers = keep(history.groupBy("item").agg(F.count("*").alias("buyers")))
     may_be_shown = buyers if allowed is None else buyers.join(allowed, "item", "left_semi")
@@ -84,6 +89,11 @@ def candidates_of(
         found.append(_scored(_best(similar, "similarity", task.candidates), "item_item", "similarity"))
     if "als" in methods:
         found.append(_scored(_factorised(history, of_wanted, task, seed), "als", "rating"))
+    if segments is not None and "segment" in methods:
+        bought = history.join(segments, "customer").join(may_be_shown.select("item"), "item")
+        of_segments = bought.groupBy("segment", "item").agg(F.count("*").alias("count"))
+        top = _best(of_segments, "count", task.candidates, "segment")
+        found.append(_scored(wanted.join(segments, "customer").join(top, "segment"), "segment", "count"))
     score = F.col("score")
     each = [F.coalesce(F.max(F.when(F.col("method") == name, score)), F.lit(0.0)).alias(name) for name in METHODS]
     joined = found[0]
@@ -94,7 +104,7 @@ def candidates_of(
     is_own = F.col("own") > 0
     rows = (
         rows.withColumns({"is_own": is_own, "is_warm": F.count_if(is_own).over(in_list) >= task.minimum_items})
-        .withColumns({name: _of_greatest(name, F.max(name).over(in_list)) for name in ("own", "item_item", "als")})
+        .withColumns({name: _of_greatest(name, F.max(name).over(in_list)) for name in METHODS if name != "popularity"})
         .join(may_be_shown, "item").crossJoin(F.broadcast(most))
         .withColumn("popularity", F.col("buyers") / F.col("most")).drop("most")
     )  # fmt: skip
@@ -156,13 +166,19 @@ def similar_items(liked: DataFrame, neighbours: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
+def iterations(spark: SparkSession, task: RecommendTask) -> int:
+    """Of ALS: each carries the plan of all before it, unless that is written down; Java's stack bears a few."""
+    return task.als_iterations if has_checkpoint_folder(spark) else min(task.als_iterations, _WITHOUT_CHECKPOINTS)
+
+
 def _factorised(history: DataFrame, of_wanted: DataFrame, task: RecommendTask, seed: int) -> DataFrame:
     """Best items of implicit ALS (Hu, Koren, Volinsky 2008), for customers with purchases: customer, item, rating.
 
     Rows lie in an order of their own, for the factors depend on it.
     """
     als = ALS(
-        rank=task.als_rank, maxIter=task.als_iterations, regParam=task.als_regularisation, alpha=task.als_alpha,
+        rank=task.als_rank, maxIter=iterations(history.sparkSession, task), checkpointInterval=4,
+        regParam=task.als_regularisation, alpha=task.als_alpha,
         implicitPrefs=True, nonnegative=False, userCol="customer", itemCol="item", ratingCol="times", seed=seed,
     )  # fmt: skip
     ordered = history.select("customer", "item", F.col("times").cast("float").alias("times"))

@@ -20,7 +20,9 @@ __all__ = ["TEXTS", "section"]
 
 #: Items in the table of those that are shown most.
 _MOST_SHOWN = 10
-_TERMS = ("ndcg", "recall", "map", "coverage", "novelty", "own", "popularity", "item_item", "als", "blend")
+_TERMS = ("ndcg", "recall", "map", "coverage", "novelty", "variety", "own", "popularity", "segment", "item_item", "als",
+    "blend",
+)  # fmt: skip
 
 
 def section(read: Reader, task: RecommendTask, voice: Voice) -> Page:
@@ -73,13 +75,13 @@ def _key(read: Reader, metric: str, target: str, voice: Voice) -> KeyFigure:
 
 
 def _written(value: float | None, metric: str, voice: Voice) -> str:
-    if metric in ("recall", "coverage"):
+    if metric in ("recall", "coverage", "variety"):
         return voice.formats.percent(value)
     return voice.formats.decimal(value, 1 if metric == "novelty" else 3)
 
 
 def _interval(found: Measure | None, metric: str, voice: Voice) -> str:
-    if metric in ("recall", "coverage"):
+    if metric in ("recall", "coverage", "variety"):
         return "" if found is None else voice.formats.percent_interval(found.low, found.high)
     return interval(found, voice, 1 if metric == "novelty" else 3)
 
@@ -124,7 +126,9 @@ def _table(read: Reader, split: str, voice: Voice) -> Table:
     words = voice.words
     methods = _methods(read, split)
     metrics = [
-        name for name in (*METRICS[:3], "coverage", "novelty") if read.measure(name, methods[0], split) is not None
+        name
+        for name in (*METRICS[:3], "coverage", "novelty", "variety")
+        if read.measure(name, methods[0], split) is not None
     ]
     rows = []
     for method in methods:

@@ -13,7 +13,10 @@ from otklik.forecasts.recommend.scoring import METHODS, Candidates, Weights, can
 from otklik.kind import Finding, Measure, StageContext
 
 #: What a method's score says of an item.
-REASONS = {"own": "bought_before", "popularity": "popular", "item_item": "bought_with", "als": "similar_customers"}
+REASONS = {
+    "own": "bought_before", "popularity": "popular", "item_item": "bought_with", "als": "similar_customers",
+    "segment": "popular_in_segment",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ def lists_of_all(
     task: RecommendTask,
     context: StageContext,
     weights: Weights,
-    naive: Weights,
+    cold: Weights,
+    segments: DataFrame | None,
 ) -> Served:
     """The lists of all customers, from all purchases.
 
@@ -43,17 +47,21 @@ def lists_of_all(
         task: see `RecommendTask`.
         context: of the stage.
         weights: for warm customers.
-        naive: for cold ones.
+        cold: for cold ones.
+        segments: customer (whole numbers), segment; None: there are none.
     """
     past = pairs.select("customer", "item", "times")
     allowed = None if items is None else context.keep(_allowed(items, names["item"], task))
-    used = {method for method, weight in zip(METHODS, weights, strict=True) if weight}
+    used = {method for place, method in enumerate(METHODS) if weights[place] or cold[place]}
+    customers = past.select("customer")
+    if segments is not None:
+        customers = customers.unionByName(segments.select("customer"))
     found = candidates_of(
-        past, past.select("customer").distinct(), task, context.seed, context.keep, used,
-        None if allowed is None else allowed.select("item"),
+        past, customers.distinct(), task, context.seed, context.keep, used,
+        None if allowed is None else allowed.select("item"), segments,
     )  # fmt: skip
     rows = found.rows if task.buy_again else found.rows.where(~F.col("is_own"))
-    score, reason = _scored(weights, naive)
+    score, reason = _scored(weights, cold)
     rows = rows.select("customer", "item", "buyers", F.round(score, 9).alias("score"), reason.alias("reason"))
     order = [F.desc("score"), F.desc("buyers"), F.asc("item")]
     if allowed is not None and task.category_cap is not None:
@@ -66,7 +74,7 @@ def lists_of_all(
     rank = F.row_number().over(Window.partitionBy("customer").orderBy(*order))
     listed = context.keep(rows.withColumn("rank", rank).where(F.col("rank") <= task.list_length))
     named = context.keep(_named(_with_because(listed, found), names))
-    return Served(named, *_told(named, past, task))
+    return Served(named, *_told(named, customers, task))
 
 
 def _allowed(items: DataFrame, numbers: DataFrame, task: RecommendTask) -> DataFrame:
@@ -80,11 +88,11 @@ def _allowed(items: DataFrame, numbers: DataFrame, task: RecommendTask) -> DataF
     return rows.select(F.col("item_number").alias("item"), category.alias("category"))
 
 
-def _scored(weights: Weights, naive: Weights) -> tuple[Column, Column]:
+def _scored(weights: Weights, cold: Weights) -> tuple[Column, Column]:
     """The score of a candidate, and the reason of what counts most in it."""
     parts = [
-        (method, F.when(F.col("is_warm"), F.lit(warm) * F.col(method)).otherwise(F.lit(cold) * F.col(method)))
-        for method, warm, cold in zip(METHODS, weights, naive, strict=True)
+        (method, F.when(F.col("is_warm"), F.lit(warm) * F.col(method)).otherwise(F.lit(otherwise) * F.col(method)))
+        for method, warm, otherwise in zip(METHODS, weights, cold, strict=True)
     ]
     total = sum((part for _, part in parts), start=F.lit(0.0))
     # Where nothing counts the order is by popularity.
@@ -122,9 +130,9 @@ def _named(listed: DataFrame, names: Mapping[str, DataFrame]) -> DataFrame:
     )  # fmt: skip
 
 
-def _told(named: DataFrame, past: DataFrame, task: RecommendTask) -> tuple[list[Measure], list[Finding]]:
+def _told(named: DataFrame, wanted: DataFrame, task: RecommendTask) -> tuple[list[Measure], list[Finding]]:
     """How many items were listed, for which reasons, and for how many customers a list is short."""
-    customers = past.agg(F.countDistinct("customer")).collect()[0][0]
+    customers = wanted.agg(F.countDistinct("customer")).collect()[0][0]
     reasons = {row["reason"]: row["count"] for row in named.groupBy("reason").count().collect()}
     listed = sum(reasons.values())
     full = named.where(F.col("rank") == task.list_length).count()

@@ -59,11 +59,13 @@ _TEXTS = texts(
     metric__recall=("Recall@10", "Полнота@10"),
     metric__map=("MAP@10", "MAP@10"),
     metric__coverage=("Coverage", "Охват товаров"),
+    metric__variety=("Variety", "Разнообразие"),
     metric__novelty=("Novelty, bits", "Новизна, бит"),
     method__own=("Bought before", "Купленное раньше"),
     method__popularity=("Popularity", "Популярность"),
     method__item_item=("Item–item", "Сходство товаров"),
     method__als=("ALS", "ALS"),
+    method__segment=("Popular in the segment", "Популярное в сегменте"),
     method__blend=("Blend", "Смесь методов"),
     is__ndcg=(
         "gain of the first ten items, earlier places counting more; 1: all that could be right is right and first",
@@ -75,6 +77,12 @@ _TEXTS = texts(
     ),
     is__map=("mean of the average precision of the first ten items", "средняя точность первых десяти товаров"),
     is__coverage=("share of all items that any list shows", "доля всех товаров, попавших хотя бы в один список"),
+    is__variety=("different categories per shown item", "разных категорий на показанный товар"),
+    is__segment=(
+        "items bought by most customers of the same segment; for cold customers, where it was better for them before",
+        "товары, которые купило больше всего клиентов того же сегмента; для новых клиентов, если раньше им это "
+        "подходило лучше",
+    ),
     is__novelty=(
         "mean of −log₂ of the share of customers who have bought a shown item",
         "среднее −log₂ доли клиентов, купивших показанный товар",
@@ -113,9 +121,16 @@ _TEXTS = texts(
     reasons__title=("Why items are listed", "Почему товары в списках"),
     reasons__takeaway=("What counts most in the score of an item.", "Что больше всего весит в оценке товара."),
     reasons__alt=("Share of listed items by reason", "Доли позиций по причинам"),
+    finding__few_iterations=(
+        "ALS made {made} iterations instead of {asked}: for more, set spark.checkpoint.dir to a folder that every "
+        "machine reaches.",
+        "ALS сделал {made} итераций вместо {asked}: чтобы их было больше, укажите в spark.checkpoint.dir папку, "
+        "доступную всем машинам.",
+    ),
     because__bought_before=("bought before", "куплено раньше"),
     because__bought_with=("bought with the customer's items", "покупают с его товарами"),
     because__similar_customers=("similar customers", "похожие клиенты"),
+    because__popular_in_segment=("popular in the segment", "популярно в сегменте"),
     because__popular=("popular", "популярно"),
     shown__caption=("Items shown most often", "Чаще всего показанные товары"),
     shown__item=("Item", "Товар"),

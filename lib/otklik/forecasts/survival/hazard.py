@@ -65,7 +65,8 @@ def person_periods(customers: DataFrame, steps: Steps) -> DataFrame:
     """One row per customer, step and answer.
 
     Args:
-        customers: customer, fold, duration, has_left and numbers (an array).
+        customers: fold, _since, duration, has_left and numbers (an array): what held of a customer from the period
+            `_since` to the period `duration`, and whether the customer left in the last one.
         steps: of the baseline hazard.
 
     Returns:
@@ -76,9 +77,10 @@ def person_periods(customers: DataFrame, steps: Steps) -> DataFrame:
     for place, (begin, end) in enumerate(zip(steps.begins, steps.ends, strict=True)):
         # The last step goes on for ever.
         until = F.col("duration") if place == last else F.least(F.col("duration"), F.lit(end))
-        is_in = F.col("duration") >= F.lit(begin)
+        entered = F.greatest(F.lit(begin), F.col("_since"))
+        is_in = until >= entered
         leaves = is_in & F.col("has_left") & ((F.col("duration") <= F.lit(end)) if place < last else F.lit(True))
-        stays = until - F.lit(begin) + 1 - leaves.cast("double")
+        stays = until - entered + 1 - leaves.cast("double")
         marks = F.array(*(F.lit(1.0 if place == other else 0.0) for other in range(1, last + 1))).cast("array<double>")
         for label, weight in ((0.0, F.when(is_in, stays)), (1.0, leaves.cast("double"))):
             rows.append(F.struct(F.lit(label).alias("label"), weight.alias("weight"), marks.alias("marks")))
@@ -168,6 +170,20 @@ def _same_for_all(rows: DataFrame) -> Floats:
     """Log-odds of leaving in a period where neither duration nor anything else tells customers apart."""
     left, all_periods = rows.agg(F.sum(F.col("label") * F.col("weight")), F.sum("weight")).collect()[0]
     return np.array([np.log(left / (all_periods - left))])
+
+
+def log_losses(rows: DataFrame, models: Mapping[int, Hazard]) -> pd.DataFrame:
+    """Of the person-periods of each fold by the model of that fold: fold, loss (the sum), periods."""
+    marks = {fold: one.baseline[1:] - one.baseline[0] for fold, one in models.items()}
+    weights = [
+        (fold, float(one.baseline[0]), [*map(float, marks[fold]), *map(float, one.coefficients)])
+        for fold, one in models.items()
+    ]
+    by_fold = rows.sparkSession.createDataFrame(weights, "fold int, intercept double, weights array<double>")
+    margin = F.col("intercept") + _dot(vector_to_array(F.col("features")), F.col("weights"))
+    loss = F.col("weight") * (F.log1p(F.exp(margin)) - F.col("label") * margin)
+    each = rows.join(F.broadcast(by_fold), "fold").groupBy("fold")
+    return each.agg(F.sum(loss).alias("loss"), F.sum("weight").alias("periods")).toPandas().sort_values("fold")
 
 
 def standard_errors(rows: DataFrame, hazard: Hazard) -> Floats:

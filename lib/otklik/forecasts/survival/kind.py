@@ -156,6 +156,26 @@ CUSTOMERS_FRAME = Frame(
     others="any",
 )  # fmt: skip
 
+CHANGES_FRAME = Frame(
+    "changes",
+    Text(
+        en="one row per change of a customer; further columns are numbers that hold from then on",
+        ru="строка — изменение у клиента; остальные столбцы — числа, действующие с этого момента",
+    ),
+    (
+        FrameColumn(
+            "customer", "string", Text(en="who", ru="кто"), is_key=True, like=("customer", "subscriber", "client")
+        ),
+        FrameColumn(
+            "moment", "timestamp",
+            Text(en="since when it holds, and is known", ru="с какого момента известно и действует"),
+            like=("date", "time", "moment", "at"),
+        ),
+    ),
+    others="numbers",
+    is_optional=True,
+)  # fmt: skip
+
 EXAMPLE = """\
 # Durations are in this unit.
 period = "month"
@@ -184,7 +204,7 @@ KIND = Kind(
         Stage(
             "survival",
             "otklik.forecasts.survival.method:run",
-            (CUSTOMERS_FRAME,),
+            (CUSTOMERS_FRAME, CHANGES_FRAME),
             (CURVES, JUDGED, EFFECTS, CUSTOMERS, ACTIONS),
         ),
     ),

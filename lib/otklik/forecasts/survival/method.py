@@ -21,7 +21,7 @@ from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.session import frame_of
 
 ALL = "(all)"
-_DECLARED = ("customer", "duration", "has_left", "started", "ended", "group", "value")
+_DECLARED = ("customer", "moment", "duration", "has_left", "started", "ended", "group", "value")
 #: Parts into which customers are cut for the control group.
 _PARTS = 10_000
 
@@ -53,19 +53,24 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
             verdict = Verdict("too_little_data", [reason])
             return StageResult({"curves": curve_rows, **rest}, described, verdict, [*findings, reason])
     names = [*(["group"] if "group" in customers.columns else []), *_features(frames["customers"])]
-    slots, copies = without_copies(customers, slots_of(customers, names, task.maximum_levels))
+    changing = [name for name in frames["changes"].columns if name not in _DECLARED] if "changes" in frames else []
+    episodes = context.keep(_episodes(customers, frames.get("changes"), changing, task))
+    present_values = episodes.where("_is_now")
+    slots, copies = without_copies(present_values, slots_of(present_values, [*names, *changing], task.maximum_levels))
     findings += [
         Finding("same_as", slot.feature, {"level": slot.level, "other": other.feature, "other_level": other.level})
         for slot, other in copies
     ]
     steps = hazard.steps_of(everybody, task.intervals)
-    ready = context.keep(
-        customers.withColumn("numbers", F.array(*(slot.value for slot in slots)).cast("array<double>"))
-    )
-    rows = context.keep(hazard.person_periods(ready, steps))
+    numbers = F.array(*(slot.value for slot in slots)).cast("array<double>")
+    told = context.keep(episodes.withColumn("numbers", numbers))
+    ready = told.where("_is_now")
+    # Survival from the first period on is predicted by what was known then.
+    at_first = told.where("_since = 0").withColumns({"duration": F.col("_until"), "has_left": F.col("_leaves")})
+    rows = context.keep(hazard.person_periods(told, steps))
     context.step.under_way("predicting customers that the model has not seen")
     durations = judged_durations(everybody)
-    judgement = judge(_out_of_fold(ready, rows, steps, durations, task), everybody, durations, task.seed)
+    judgement = judge(_out_of_fold(at_first, rows, steps, durations, task), everybody, durations, task.seed)
     context.step.under_way("fitting on all customers")
     model = hazard.fit(rows, steps, task.regularisation)
     errors = hazard.standard_errors(rows, model)
@@ -73,6 +78,12 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
     actions = _actions(present, task)
     context.step.rows(n, "customers")
     measures = [*described, *_judged_measures(judgement, n), *_value_measures(present, actions, task)]
+    if changing:
+        of_changes = [slot for slot in slots if slot.feature in changing]
+        gain = _gain_of_changes(told, rows, steps, len(slots) - len(of_changes), task)
+        measures.append(gain)
+        is_gain = gain.low is not None and gain.low > 0
+        findings.append(Finding("changes_help" if is_gain else "changes_say_nothing", value=gain.value))
     return StageResult(
         tables={
             "curves": curve_rows,
@@ -132,11 +143,90 @@ def _timed(rows: DataFrame, task: SurvivalTask, context: StageContext) -> DataFr
     ended = F.col("ended") if "ended" in rows.columns else F.lit(None).cast("timestamp")
     has_left = F.coalesce(ended <= as_of, F.lit(False))
     until = F.when(has_left, ended).otherwise(as_of)
+    duration = F.floor(_elapsed(until, task)).cast("double")
+    return rows.where(F.col("started") <= as_of).withColumns({"has_left": has_left, "duration": duration})
+
+
+def _elapsed(until: Column, task: SurvivalTask) -> Column:
+    """Periods since a customer started."""
     months = F.months_between(until, F.col("started"), roundOff=False)
     days = (F.unix_micros(until) - F.unix_micros("started")) / 86_400e6
     lengths = {"day": days, "week": days / 7, "month": months, "quarter": months / 3, "year": months / 12}
-    duration = F.floor(lengths[task.period]).cast("double")
-    return rows.where(F.col("started") <= as_of).withColumns({"has_left": has_left, "duration": duration})
+    return lengths[task.period]
+
+
+def _episodes(
+    customers: DataFrame, changes: DataFrame | None, changing: Sequence[str], task: SurvivalTask
+) -> DataFrame:
+    """What held of each customer from one period to another: a row per customer and period in which something changed.
+
+    A change counts from the first period that begins when it is known. What no change has told yet is empty.
+
+    Returns:
+        Columns of `customers`, of which duration and has_left are those of the episode; the changing ones; _since;
+        _until and _leaves (duration and has_left of the customer); _is_now (whether it is the last episode).
+
+    Raises:
+        ConfigurationError: if nobody knows when customers started.
+    """
+    whole = customers.withColumns({"_until": F.col("duration"), "_leaves": F.col("has_left")})
+    if changes is None:
+        return whole.withColumns({"_since": F.lit(0.0), "_is_now": F.lit(True)})
+    if "started" not in customers.columns:
+        raise ConfigurationError(
+            "changes need `started`, which customers do not have",
+            where="frames.customers.columns",
+            hint="give started, and for those who left ended",
+        )
+    since = F.greatest(F.ceil(_elapsed(F.col("moment"), task)).cast("double"), F.lit(0.0))
+    told = (
+        changes.join(customers.select("customer", "started", "duration"), "customer")
+        .withColumn("_since", since)
+        .where(F.col("_since") <= F.col("duration"))
+        .select("customer", "_since", "moment", *changing)
+    )
+    nothing = {name: F.lit(None).cast("double") for name in changing}
+    first = customers.select("customer", F.lit(0.0).alias("_since"), F.lit(None).cast("timestamp").alias("moment"))
+    newest = [
+        F.max_by(F.col(f"`{name}`"), F.when(F.col(f"`{name}`").isNotNull(), F.col("moment"))).alias(name)
+        for name in changing
+    ]
+    each = told.unionByName(first.withColumns(nothing)).groupBy("customer", "_since").agg(*newest)
+    in_order = Window.partitionBy("customer").orderBy("_since")
+    until_now = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    filled = {name: F.last(F.col(f"`{name}`"), ignorenulls=True).over(until_now) for name in changing}
+    next_since = F.lead("_since").over(in_order)
+    episodes = each.withColumns({**filled, "_next": next_since})
+    is_now = F.col("_next").isNull()
+    return (
+        whole.join(episodes, "customer")
+        .withColumns({"duration": F.coalesce(F.col("_next") - 1, "_until"), "has_left": F.col("_leaves") & is_now})
+        .withColumn("_is_now", is_now)
+        .drop("_next")
+    )
+
+
+def _gain_of_changes(told: DataFrame, rows: DataFrame, steps: hazard.Steps, others: int, task: SurvivalTask) -> Measure:
+    """By how much the log loss per period is lower where the model knows what has changed, out of fold.
+
+    Args:
+        told: episodes with numbers, of which the first `others` do not change.
+        rows: their person-periods.
+        steps: of the baseline.
+        others: how many numbers a model has that does not know of changes.
+        task: says into how many folds customers are cut; the interval is that of their differences (Student's t).
+    """
+    plain = hazard.person_periods(told.withColumn("numbers", F.slice("numbers", 1, others)), steps)
+    folds = range(task.folds)
+    both = []
+    for seen in (rows, plain):
+        models = {fold: hazard.fit(seen.where(F.col("fold") != fold), steps, task.regularisation) for fold in folds}
+        losses = hazard.log_losses(seen, models)
+        both.append((losses["loss"] / losses["periods"]).to_numpy(float))
+    gains = both[1] - both[0]
+    error = float(gains.std(ddof=1)) / np.sqrt(len(gains))
+    found = Estimate.around(float(gains.mean()), error, freedom=len(gains) - 1)
+    return Measure("changes_gain", found.value, "", "out_of_fold", found.low, found.high, 0.0, len(gains))
 
 
 def _with_common_groups(customers: DataFrame, maximum: int) -> DataFrame:

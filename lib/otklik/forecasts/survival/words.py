@@ -141,6 +141,15 @@ TEXTS = texts(
             ),
         }.items()
     },
+    finding__changes_help=(
+        "What changed while somebody was a customer tells who leaves, beyond chance: the model uses it.",
+        "Изменения за время договора говорят о том, кто уйдёт, и это не случайность: модель их учитывает.",
+    ),
+    finding__changes_say_nothing=(
+        "What changed while somebody was a customer tells no more of who leaves than all else does, beyond chance.",
+        "Изменения за время договора не говорят об уходе больше, чем остальное (с учётом случайности).",
+    ),
+    measure__changes_gain=("Log loss saved by changes", "Выигрыш от изменений в логарифмической ошибке"),
     finding__same_as=(
         "{subject}: “{level}” is the same customers as “{other_level}” of {other}, which stands for both.",
         "{subject}: «{level}» — те же клиенты, что «{other_level}» в {other}; учтено там.",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from otklik.inference import NORMAL_95, wilson
 from otklik.insights import fourfold
 from otklik.insights.fourfold import Counts, Floats
 from otklik.kind import Measure
@@ -56,14 +57,14 @@ class Holding:
         if not rules:
             return Measure(name, None, split="later", rows=0)
         share = float(self.holds.mean())
-        wilson = stats.binomtest(int(self.holds.sum()), rules).proportion_ci(method="wilson")
-        reach = float(stats.norm.ppf(0.975) * self.by_replicate.mean(axis=0).std(ddof=1))
+        least, most = (float(end) for end in wilson(self.holds.sum(), rules))
+        reach = float(NORMAL_95 * self.by_replicate.mean(axis=0).std(ddof=1))
         return Measure(
             name,
             share,
             split="later",
-            low=max(0.0, min(share - reach, float(wilson.low))),
-            high=min(1.0, max(share + reach, float(wilson.high))),
+            low=max(0.0, min(share - reach, least)),
+            high=min(1.0, max(share + reach, most)),
             baseline=float(self.chance.mean()),
             rows=rules,
         )

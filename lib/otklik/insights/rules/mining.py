@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from otklik.inference import q_values
 from otklik.insights import fourfold
 from otklik.insights.rules.baskets import Counts, Itemset
 from otklik.insights.rules.kind import RulesTask
@@ -93,7 +94,7 @@ def beyond_sizes(rules: pd.DataFrame, baskets: int, unrelated: UnrelatedItems) -
     p_values = stats.binom.sf(rules["both"] - 1, rules["first"], confidence)
     return rules.assign(
         lift_by_size=confidence * baskets / rules["second"],
-        q_by_size=stats.false_discovery_control(p_values) if len(p_values) else p_values,
+        q_by_size=q_values(p_values),
     )
 
 
@@ -133,13 +134,13 @@ def _tested(tables: pd.DataFrame, baskets: int, task: RulesTask) -> pd.DataFrame
     both, first, second = (tables[name].to_numpy(dtype=np.int64) for name in ("both", "first", "second"))
     low, high = fourfold.lift_interval(both, first, second, baskets)
     p_values = _TESTS[task.test](both, first, second, baskets)
-    q_values = stats.false_discovery_control(p_values) if len(p_values) else p_values
+    q = q_values(p_values)
     return tables.assign(
         lift=fourfold.lift(both, first, second, baskets),
         lift_low=low,
         lift_high=high,
         leverage=both / baskets - (first / baskets) * (second / baskets),
         p_value=p_values,
-        q_value=q_values,
-        is_significant=q_values <= task.false_discovery_rate,
+        q_value=q,
+        is_significant=q <= task.false_discovery_rate,
     )

@@ -1,0 +1,231 @@
+"""The beginning of a JSON document, or of an XML file, as rows of texts. Without Spark."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from xml.parsers import expat
+
+from otklik.errors import InputError
+from otklik.sources.contract import SCRIPT
+from otklik.sources.sample import Sample
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+#: So many times as many objects as an array has elements make rows of an array inside them.
+_FEWEST_INSIDE = 3
+#: So deep inside a row fields are columns of their own.
+_DEPTH = 3
+#: Spark's names for the attributes of an element, and for its text where it has both.
+_ATTRIBUTE, _VALUE = "_", "_VALUE"
+
+
+def document_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
+    """The elements of an array of objects, and the plain fields of the object around it.
+
+    The array is the outer one, unless one inside it holds _FEWEST_INSIDE times as many.
+
+    Raises:
+        InputError: if the text is no JSON document, or holds no array of objects.
+    """
+    bare = re.sub(SCRIPT, "", text).rstrip("; \t\r\n")
+    try:
+        document = json.loads(bare if is_whole else _closed(bare), parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        raise InputError("is not valid JSON: cut short or damaged", where=where, hint="fetch the file again") from None
+    found = Counter[str]()
+    for path, rows in _arrays(document):
+        found[path] += len(rows)
+    if not found:
+        raise InputError(
+            "holds no JSON array of objects", where=where, hint="write one object per line, or an array of objects"
+        )
+    best = _likeliest(found)
+    objects: list[dict[str, Any]] = []
+    for parent, rows in _rows_at(document, re.findall(r"\[\]|[^.\[\]]+", best)):
+        around = {f"../{name}": value for name, value in parent.items() if not isinstance(value, dict | list)}
+        objects += [{**around, **row} for row in rows]
+    inside = sorted(path for path in found if path.startswith(best) and path != best)
+    remarks = tuple(f'each row holds rows: rows = "{path[:-2]}" would make rows of them' for path in inside[:3])
+    path = "" if best == "[]" else best.removesuffix("[]")
+    return sample_of_objects(
+        replace(_EMPTY, kind="json", encoding=encoding, is_whole=is_whole, path=path, remarks=remarks), objects
+    )
+
+
+def _likeliest(found: Mapping[str, int]) -> str:
+    """The path of the rows, by how many objects the array at each path holds."""
+    best = ""
+    for path in sorted(found, key=lambda path: (path.count("[]"), -found[path])):
+        if not best or found[path] >= (_FEWEST_INSIDE if path.startswith(best) else 1.01) * found[best]:
+            best = path
+    return best
+
+
+def sample_of_objects(sample: Sample, objects: Sequence[Mapping[str, Any]]) -> Sample:
+    """A sample with the fields of objects as its columns; those of objects inside them under their paths."""
+    flat = [dict(_fields(each)) for each in objects]
+    found = list(dict.fromkeys(name for row in flat for name in row))
+    for name in [name for name in found if f"{name}.{_VALUE}" in found]:
+        # Spark has the text of an element under this name where any of them has attributes.
+        flat = [{**row, f"{name}.{_VALUE}": row[name]} if row.get(name) else row for row in flat]
+    # What is an object in one row may be nothing in another one.
+    names = [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
+    pieces = {name: key for name in names if (key := _key_of_pieces([row.get(name) for row in flat]))}
+    rows = [[_as_text(row.get(name), pieces.get(name)) for name in names] for row in flat]
+    return replace(sample, names=names, rows=rows, pieces=pieces)
+
+
+def xml_sample(content: bytes, is_whole: bool, where: str) -> Sample:
+    """The elements of the tag that comes most often and holds others.
+
+    Raises:
+        InputError: if the file is not well-formed XML, or no element holds others several times.
+    """
+    reader = _Elements()
+    try:
+        reader.parser.Parse(content, is_whole)
+    except expat.ExpatError as fault:
+        raise InputError(
+            f"is not well-formed XML: {expat.ErrorString(fault.code)} in line {fault.lineno:,}",
+            where=where,
+            hint="fetch the file again",
+        ) from None
+    repeated = [tag for tag, rows in reader.rows.items() if len(rows) > 1]
+    if not repeated:
+        raise InputError(
+            "holds no element that comes again and holds others", where=where, hint="export it as csv in utf-8"
+        )
+    # Of an element and another one inside it, the outer one holds more text.
+    best = max(repeated, key=lambda tag: reader.sizes[tag])
+    sample = replace(_EMPTY, kind="xml", encoding=reader.encoding, is_whole=is_whole, path=best)
+    return sample_of_objects(sample, reader.rows[best])
+
+
+class _Elements:
+    """Gathers the elements that hold others, by tag, as Spark's reader has them: objects of texts."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.sizes = Counter[str]()
+        self.encoding = "utf-8"
+        self._open: list[tuple[str, dict[str, Any], list[str]]] = []
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.XmlDeclHandler = self._declared
+        self.parser.StartElementHandler = self._start
+        self.parser.CharacterDataHandler = self._text
+        self.parser.EndElementHandler = self._end
+
+    def _declared(self, _: str, encoding: str | None, __: int) -> None:
+        self.encoding = (encoding or "utf-8").lower()
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._open.append((tag, {f"{_ATTRIBUTE}{name}": value for name, value in attributes.items()}, []))
+
+    def _text(self, text: str) -> None:
+        if self._open:
+            self._open[-1][2].append(text)
+
+    def _end(self, tag: str) -> None:
+        _, fields, texts = self._open.pop()
+        text = "".join(texts).strip()
+        holds_others = any(not name.startswith(_ATTRIBUTE) for name in fields)
+        if holds_others or len(fields) > 1:
+            self.rows.setdefault(tag, []).append(fields)
+            self.sizes[tag] += len(str(fields))
+        value: Any = fields or text
+        if fields and text and not holds_others:
+            value = {**fields, _VALUE: text}
+        if self._open:
+            parent = self._open[-1][1]
+            parent[tag] = [*_listed(parent[tag]), value] if tag in parent else value
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _closed(text: str) -> str:
+    """The beginning of a document, cut behind its last whole element, with all that is open closed."""
+    stack: list[str] = []
+    end, closers = 0, ""
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in "[{":
+            stack.append("]" if mark == "[" else "}")
+        elif mark in "]}" and stack:
+            stack.pop()
+        elif mark == ",":
+            end, closers = token.start(), "".join(reversed(stack))
+    return text[:end] + closers
+
+
+def _arrays(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """The arrays of objects in a value, each with the path that leads to it."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not re.search(r"[.\[\]]", name):
+                yield from _arrays(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        objects = [each for each in value if isinstance(each, dict)]
+        if objects and _key_of_pieces([value]) is None:
+            yield f"{path}[]", objects
+        for each in objects:
+            yield from _arrays(each, f"{path}[]")
+
+
+def _rows_at(value: Any, steps: list[str], parent: Any = None) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """The arrays at the end of a path, each with the object around it."""
+    if not steps or value is None:
+        return
+    if steps[0] != "[]":
+        if isinstance(value, dict):
+            yield from _rows_at(value.get(steps[0]), steps[1:], value)
+    elif isinstance(value, list):
+        objects = [each for each in value if isinstance(each, dict)]
+        if len(steps) == 1:
+            yield parent or {}, objects
+        for each in objects:
+            yield from _rows_at(each, steps[1:], each)
+
+
+def _fields(value: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
+    """The fields of an object, and those of objects inside it under their paths."""
+    for name, inner in value.items():
+        is_path = name and "." not in name.removeprefix("../")
+        if isinstance(inner, dict) and inner and is_path and depth < _DEPTH:
+            yield from _fields(inner, f"{prefix}{name}.", depth + 1)
+        else:
+            yield f"{prefix}{name}", inner
+
+
+def _key_of_pieces(values: Sequence[Any]) -> str | None:
+    """The key of the texts in the objects of lists of texts and objects, where some value is such a list."""
+    lists = [
+        value for value in values if isinstance(value, list) and all(isinstance(each, str | dict) for each in value)
+    ]
+    mixed = [value for value in lists if any(isinstance(each, str) for each in value)]
+    keys = Counter(
+        name
+        for value in mixed
+        for each in value
+        if isinstance(each, dict)
+        for name, inner in each.items()
+        if isinstance(inner, str)
+    )
+    return ("text" if "text" in keys else keys.most_common(1)[0][0]) if keys else None
+
+
+def _as_text(value: Any, pieces: str | None) -> str | None:
+    if pieces and isinstance(value, list):
+        return "".join(each if isinstance(each, str) else str(each.get(pieces, "")) for each in value if each)
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+_EMPTY = Sample("json", "utf-8", "", False, False, True, [], [], True)

@@ -1,0 +1,79 @@
+"""All of a world is taken in with the balance that its facts say, and the shop's segments are found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from sklearn.metrics import adjusted_rand_score
+from tests.bench import job_on
+
+from otklik.lake.store import Lake
+from otklik.lake.tables import FILES
+from otklik.steps.ingest import ingest_files
+from otklik.steps.run import run_task
+from otklik.steps.world import write_world_files
+from otklik.world import trade
+from otklik.world.options import PARTS
+from otklik.world.writing import SourceFacts, write_world
+
+pytestmark = pytest.mark.long
+
+CUSTOMERS, SEED = 5_000, 7
+
+
+@pytest.fixture(scope="module")
+def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(spark, str(tmp_path_factory.mktemp("whole") / "lake"))
+    out = str(Path(lake.root).parent / "world")
+    job = job_on(lake, Path(lake.root).parent, customers=CUSTOMERS, seed=SEED, out=out, only="all")
+    assert write_world_files(job) == 0
+    return lake
+
+
+def facts_of(spark: SparkSession, out: str) -> dict[str, SourceFacts]:
+    """Each part is there already, and says what it holds."""
+    found = dict(write_world(spark, CUSTOMERS, SEED, out).sources)
+    for part in PARTS:
+        found |= trade.write_part(spark, part, CUSTOMERS, SEED, out)
+    return found
+
+
+def test_every_source_has_exactly_the_balance_of_its_facts(spark: SparkSession, written: Lake) -> None:
+    scratch = Path(written.root).parent
+    facts = facts_of(spark, str(scratch / "world"))
+
+    for source in facts:
+        ingest_files(job_on(written, scratch, source=source, paths=[str(scratch / "world" / source)]))
+
+    sums = [F.sum(name).alias(name) for name in ("rows", "accepted", "rejected", "duplicates", "updated", "repeated")]
+    entries = {row.source: row for row in written.read(FILES.name).groupBy("source").agg(*sums).collect()}
+    assert set(entries) == set(facts)
+    for source, expected in facts.items():
+        entry = entries[source]
+        assert (entry.rows, entry.rejected) == (expected.rows, expected.rejected), source
+        assert written.read(f"silver.{source}").count() == expected.inserted, source
+    defects = {source: sum(expected.defects.values()) for source, expected in facts.items() if expected.defects}
+    rejected = {
+        row["source"]: row["count"] for row in written.read("bronze.rejected").groupBy("source").count().collect()
+    }
+    assert rejected == defects
+
+
+def test_the_segments_of_the_shop_are_found_again(spark: SparkSession, written: Lake) -> None:
+    scratch = Path(written.root).parent
+    for source in ("receipts", "products"):
+        ingest_files(job_on(written, scratch, source=source, paths=[str(scratch / "world" / source)]))
+
+    run_task(job_on(written, scratch, task="shop_segments"))
+
+    found = written.read("gold.shop_segments_assignments").select(F.col("customer").alias("customer_id"), "segment")
+    truth = spark.read.parquet(str(scratch / "world" / "truth" / "buyers.parquet")).withColumnRenamed("segment", "true")
+    both = found.join(truth, "customer_id").toPandas()
+    assert len(both) > 0.2 * CUSTOMERS
+    assert both["segment"].nunique() == 4
+    assert adjusted_rand_score(both["true"], both["segment"]) >= 0.9
+    verdict = written.read("gold.verdicts").where("task = 'shop_segments'").collect()[0]
+    assert verdict.verdict in ("gain", "no_gain")

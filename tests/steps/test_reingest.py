@@ -1,0 +1,225 @@
+"""Silver rebuilt from bronze under a changed contract: as a fresh lake would have it, as a whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.bench import CALLS, TakeIn, dying, job_on, take_in_calls
+
+from otklik.errors import ConfigurationError, InputError, MissingResultError
+from otklik.lake import tables
+from otklik.lake.content import content_hash
+from otklik.lake.ledger import FileLedger, input_versions
+from otklik.lake.store import Lake
+from otklik.privacy.pseudonyms import fingerprint
+from otklik.session import frame_of
+from otklik.steps.ingest import ingest_files
+from otklik.steps.reingest import reingest_source
+
+COUNTS = ("file", "rows", "accepted", "inserted", "updated", "rejected", "duplicates", "repeated", "status", "warnings")
+FILES = {
+    "june.csv": ("1,10", "2,20", "2,20", "x,bad", "3,c"),
+    "july.csv": ("1,11", "4,7.5", "y,1"),
+    "august.csv": ("2,20", "1,10", "5,"),
+}
+#: What a contract may become: its key, a type, what is personal, what is a rule.
+CHANGES = {
+    "a key": ('["id"] }', '["id", "text"] }'),
+    "a type": ('text = { type = "string" }', 'text = { type = "double" }'),
+    "a column of a name that was ignored": (
+        'text = { type = "string" }',
+        'text = { type = "string" }, again = { type = "integer", source = "id2", missing = "null" }',
+    ),
+    "personal": ('text = { type = "string" }', 'text = { type = "string", personal = true }'),
+    "a rule": ("thresholds =", 'rules = [{ name = "short", holds = "length(text) < 3" }]\nthresholds ='),
+    "the first wins": ('["id"] }', '["id"], keep = "first" }'),
+}  # fmt: skip
+
+
+def reingest(lake: Lake, folder: Path, contract: str, **options: Any) -> None:
+    (folder / "calls.toml").write_text(contract, encoding="utf-8")
+    assert reingest_source(job_on(lake, folder, source=str(folder / "calls.toml"), **options)) == 0
+
+
+def balances(lake: Lake) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(entry, name) for name in COUNTS) for entry in FileLedger(lake).entries]
+
+
+def known(lake: Lake, *tables: str) -> dict[str, str]:
+    versions = FileLedger(lake).versions(tables)
+    return {table: content_hash(lake.read(table, versions[table])) for table in tables}
+
+
+@pytest.fixture
+def filled(lake: Lake, take_in: TakeIn) -> Lake:
+    for name, lines in FILES.items():
+        take_in(name, *lines)
+    return lake
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("change", [*CHANGES])
+def test_it_gives_what_a_fresh_lake_would_have(filled: Lake, tmp_path: Path, change: str) -> None:
+    old, new = CHANGES[change]
+    assert old in CALLS
+    contract = CALLS.replace(old, new)
+    fresh = Lake(filled.spark, str(tmp_path / "fresh"))
+    for name, lines in FILES.items():
+        take_in_calls(fresh, tmp_path, name, *lines, contract=contract)
+    before = filled.read("silver.calls")
+    version, rows = filled.version("silver.calls"), sorted(before.collect())
+
+    reingest(filled, tmp_path, contract)
+
+    assert known(filled, "silver.calls", "bronze.rejected") == known(fresh, "silver.calls", "bronze.rejected")
+    assert filled.read("silver.calls").dtypes == fresh.read("silver.calls").dtypes
+    assert filled.properties("silver.calls") == fresh.properties("silver.calls")
+    assert filled.personal_columns("bronze.calls") == fresh.personal_columns("bronze.calls")
+    assert balances(filled) == balances(fresh)
+    assert {e.contract_hash for e in FileLedger(filled).entries} == {e.contract_hash for e in FileLedger(fresh).entries}
+    assert sorted(filled.read("silver.calls", version).collect()) == rows
+    latest = filled.version("silver.calls")
+    reingest(filled, tmp_path, contract)
+    assert filled.version("silver.calls") == latest
+    take_in_calls(filled, tmp_path, "september.csv", "1,12", contract=contract)
+    assert FileLedger(filled).loaded("calls")[-1].accepted == 1
+
+
+def test_killed_before_the_ledger_the_old_tables_stand_and_it_runs_again(
+    filled: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = CALLS.replace(*CHANGES["a type"])
+    versions, before = input_versions(filled, ["silver.calls"]), known(filled, "silver.calls", "bronze.rejected")
+    with dying(monkeypatch, FileLedger, "rebuild"):
+        reingest(filled, tmp_path, contract)
+
+    assert input_versions(filled, ["silver.calls"]) == versions
+    assert known(filled, "silver.calls", "bronze.rejected") == before
+
+    reingest(filled, tmp_path, contract)
+    assert {row.id: row.text for row in filled.read("silver.calls").collect()} == {1: 10.0, 2: 20.0, 4: 7.5, 5: None}
+    assert filled.read("bronze.rejected").count() == 3
+
+
+@pytest.mark.long
+def test_what_a_killed_one_left_is_taken_back_by_the_next_file(
+    filled: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take_in: TakeIn
+) -> None:
+    with dying(monkeypatch, FileLedger, "rebuild"):
+        reingest(filled, tmp_path, CALLS.replace(*CHANGES["a rule"]))
+
+    take_in("september.csv", "9,i")
+
+    assert filled.read("silver.calls").count() == 6
+    assert filled.read("bronze.rejected").count() == 2
+
+
+@pytest.mark.long
+def test_a_file_that_the_contract_refuses_now_stops_it_and_nothing_changes(filled: Lake, tmp_path: Path) -> None:
+    before = {table: filled.version(table) for table in ("silver.calls", "bronze.rejected", "ops.files")}
+
+    with pytest.raises(InputError, match=r"june\.csv: 1 of 5 records are rejected"):
+        reingest(filled, tmp_path, CALLS.replace("rejected_share = 1.0", "rejected_share = 0.1"))
+    with pytest.raises(InputError, match=r"june\.csv: the columns do not match the contract: missing 'other'"):
+        reingest(filled, tmp_path, CALLS.replace("text = { type", 'other = { type = "string" }, text = { type'))
+
+    assert {table: filled.version(table) for table in before} == before
+
+
+@pytest.mark.long
+def test_bronze_cannot_be_cut_anew(filled: Lake, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"june\.csv: was cut into records by other settings: format\.footer"):
+        reingest(filled, tmp_path, CALLS.replace('kind = "csv"', 'kind = "csv", footer = 1'))
+
+
+def test_without_a_loaded_file_there_is_nothing_to_build(lake: Lake, tmp_path: Path) -> None:
+    with pytest.raises(MissingResultError, match=r"silver\.calls: nothing has been ingested into it yet"):
+        reingest(lake, tmp_path, CALLS)
+
+
+@pytest.mark.long
+def test_another_key_makes_the_pseudonyms_anew(lake: Lake, tmp_path: Path, take_in: TakeIn) -> None:
+    contract = CALLS.replace(*CHANGES["personal"])
+    take_in("june.csv", "1,Anna", contract=contract)
+    before = lake.read("silver.calls").collect()[0].text
+    job = job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"))
+    key = b"fedcba9876543210"
+
+    reingest_source(replace(job, pseudonym_key=lambda: key))
+
+    assert lake.read("silver.calls").collect()[0].text != before
+    assert lake.properties("silver.calls")["pseudonyms.key_fingerprint"] == fingerprint(key)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["emptied", "gone"])
+def test_a_silver_table_that_is_gone_is_built_again(filled: Lake, tmp_path: Path, how: str) -> None:
+    before = known(filled, "silver.calls", "bronze.rejected")
+    if how == "emptied":
+        filled.spark.sql(f"DELETE FROM {filled.reference('silver.calls')}")
+    else:
+        shutil.rmtree(filled.folder("silver", "calls"))
+
+    reingest(filled, tmp_path, CALLS)
+    reingest(filled, tmp_path, CALLS)
+
+    assert known(filled, "silver.calls", "bronze.rejected") == before
+
+
+@pytest.mark.long
+def test_what_stood_in_the_ledger_for_an_old_version_is_still_found(filled: Lake, tmp_path: Path) -> None:
+    versions = input_versions(filled, ["silver.calls"])
+    before = FileLedger(filled).files_at("calls", versions["silver.calls"])
+
+    reingest(filled, tmp_path, CALLS.replace(*CHANGES["a rule"]))
+    reingest(filled, tmp_path, CALLS.replace(*CHANGES["a key"]))
+
+    assert FileLedger(filled).files_at("calls", versions["silver.calls"]) == before
+
+
+@pytest.mark.long
+def test_records_with_invalid_bytes_stay_so(lake: Lake, tmp_path: Path, take_in: TakeIn) -> None:
+    (tmp_path / "june.csv").write_bytes(b"id,text\n1,\xff\n2,\xef\xbf\xbd\n3,c\n")
+    (tmp_path / "calls.toml").write_text(CALLS, encoding="utf-8")
+    ingest_files(job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"), paths=[str(tmp_path / "june.csv")]))
+    before = balances(lake)
+
+    reingest(lake, tmp_path, CALLS.replace(*CHANGES["a rule"]))
+
+    assert balances(lake) == before
+    assert [row.record_no for row in lake.read("bronze.rejected").collect()] == [1]
+
+
+@pytest.mark.long
+def test_of_files_from_before_headers_were_kept_nothing_is_known(filled: Lake, tmp_path: Path, take_in: TakeIn) -> None:
+    older = filled.read(tables.FILES.name).drop("read_as").collect()
+    columns = ", ".join(f"{column.name} {column.type}" for column in tables.FILES.columns if column.name != "read_as")
+    writer = frame_of(filled.spark, older, columns).write.format("delta").mode("overwrite")
+    writer.option("overwriteSchema", "true").save(filled.folder("ops", "files"))
+
+    with pytest.raises(ConfigurationError, match=r"june\.csv: was taken in before headers were kept"):
+        reingest(filled, tmp_path, CALLS.replace(*CHANGES["a rule"]))
+    take_in("september.csv", "9,i")
+
+    assert [bool(entry.read_as) for entry in FileLedger(filled).entries] == [False, False, False, True]
+
+
+@pytest.mark.long
+def test_where_the_newest_wins_files_of_different_columns_cannot_be_judged_together(lake: Lake, tmp_path: Path) -> None:
+    column = 'city = { type = "string", missing = "null" }'
+    contract = CALLS.replace('text = { type = "string" }', f'text = {{ type = "string" }}, {column}')
+    contract = contract.replace('["id"] }', '["id"], keep = "newest", newest_by = "text" }')
+    (tmp_path / "calls.toml").write_text(contract, encoding="utf-8")
+    for name, content in {"a.csv": "id,text,city\n1,a,x\n", "b.csv": "id,text\n1,b\n"}.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+
+    ingest_files(job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"), paths=paths))
+
+    assert [tuple(row)[:3] for row in lake.read("silver.calls").collect()] == [(1, "b", "x")]
+    with pytest.raises(ConfigurationError, match=r"silver\.calls: its files lack different columns"):
+        reingest(lake, tmp_path, contract.replace(*CHANGES["a rule"]))

@@ -477,7 +477,7 @@ def silver_table(contract: Contract) -> Table:
     columns = [Column(name, spark_type(column.type), column.meaning) for name, column in contract.columns.items()]
     if contract.key.position_within is not None:
         within = ", ".join(contract.key.position_within)
-        columns.append(Column(POSITION, "BIGINT", f"which of the rows of its file with the same {within} it is"))
+        columns.append(Column(POSITION, "BIGINT", f"of the rows of its file with the same key and {within}"))
     if contract.time.known == "event":
         columns.append(Column("known_at", "TIMESTAMP", "when the fact became known: its time and the declared delay"))
     elif contract.time.known == "arrival":

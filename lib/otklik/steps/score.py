@@ -196,7 +196,8 @@ def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame, run: Ru
     table, label = ACTIONS.of(question.task.name), f"score {question.run_ids['score']}"
     with cached(listed) as actions:
         outputs = {table.name: job.lake.replace(table, actions, label).version}
-        outputs |= write_list(job.lake, run, decision.campaign, actions.withColumnRenamed("key", "unit"))
+        if not question.is_draft:
+            outputs |= write_list(job.lake, run, decision.campaign, actions.withColumnRenamed("key", "unit"))
         arms = actions.select("key", "as_of", "arm")
         frame = scores.join(arms, ["key", "as_of"], "left").select("probability", "label", "unit", "arm").toPandas()
     values = action_values(

@@ -11,13 +11,17 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from tests.bench import stage_context
+from tests.conftest import PROJECT
 from tests.pages import page_of
 
 from otklik.decisions.send_time.kind import KIND, SendTimeTask
 from otklik.decisions.send_time.method import jackknife, run
 from otklik.errors import ConfigurationError, RefusedError
 from otklik.kind import StageResult
-from otklik.settings import validate
+from otklik.settings import load, validate
+from otklik.world import trials
+from otklik.world.draws import Draws
+from otklik.world.options import EFFECTS
 
 TASK = {
     "name": "hours",
@@ -161,6 +165,26 @@ def test_few_or_simultaneous_contacts_give_no_verdict_of_gain(spark: SparkSessio
         answer(few.where("false"), tmp_path)
     with pytest.raises(RefusedError, match="more than 2 groups of contacts"):
         answer(few.selectExpr("*", "customer AS `group`"), tmp_path, maximum_groups=2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("without", "verdict"), [((), "gain"), (EFFECTS, "no_gain")], ids=["planted", "not planted"])
+def test_the_hours_of_the_world_are_found(
+    spark: SparkSession, tmp_path: Path, without: tuple[str, ...], verdict: str
+) -> None:
+    """The shipped task's settings, on 4,000 customers who like to read at 9, 13 or 20 o'clock."""
+    sends = trials.sends(spark.range(4000).withColumnRenamed("id", "number"), Draws(7), without)
+    contacts = sends.selectExpr("customer_id AS customer", "timestamp_micros(us) AS moment", "is_opened AS responded")
+    shipped = load(SendTimeTask, PROJECT / "conf" / "tasks" / "world_send_time.toml")
+
+    result = run({"contacts": contacts}, shipped, stage_context(spark, tmp_path, END))
+
+    assert said(result)[0] == verdict
+    if verdict == "gain":
+        band = {9: 8, 13: 12, 20: 19}
+        liked = {row.customer_id: row.favourite_hour for row in sends.select("customer_id", "favourite_hour").collect()}
+        times = result.tables["times"].collect()
+        assert np.mean([row.band == band[liked[row.customer]] for row in times]) > 0.5
 
 
 def test_what_is_no_time_zone_and_no_band_is_refused() -> None:

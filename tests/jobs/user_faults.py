@@ -590,7 +590,8 @@ OPTIONS = (
     ),
     given(
         "a part that a world does not have",
-        "--only: a world has no part weather → known: bank, shop, mailings, advertising, subscriptions",
+        "--only: a world has no part weather → known: bank, shop, mailings, advertising, subscriptions, "
+        "social, stock, regions, sends, cards, leads",
         "world",
         "--customers",
         "1000",
@@ -603,8 +604,10 @@ OPTIONS = (
     ),
     given(
         "a planted effect that there is not",
-        "--without: no effect is called luck → known: season, weekday, dropout, spend, elasticity, promotions, rules, "
-        "negative_rules, segments, tastes, uplift, confounding, advertising, saturation, carry_over, churn_causes",
+        "--without: no effect is called luck → known: season, weekday, dropout, spend, elasticity, "
+        "promotions, rules, negative_rules, segments, tastes, uplift, confounding, advertising, saturation, "
+        "carry_over, churn_causes, homophily, influence, rising_topics, bots, duplicates, misspelt_names, "
+        "crisis, stock_outs, geo_lift, send_hour, shared_cards, drift",
         "world",
         "--customers",
         "1000",

@@ -175,7 +175,7 @@ def train_found(lake: Lake, run_id: str, **changes: Any) -> None:
         "model": "logistic_regression", "leaks": "without", "split": "random", "calibration": "calibrated",
         "rows": 100, "positives": 20, "mean_probability": 0.1, **changes,
     }  # fmt: skip
-    findings = pd.DataFrame([vars(finding) for finding in miscalibrated(pd.DataFrame([row]), 0.2)])
+    findings = pd.DataFrame([finding.row for finding in miscalibrated(pd.DataFrame([row]), 0.2)])
     named = {"task": "calls", "run_id": run_id}
     replace_rows(lake, FINDINGS, findings.assign(**named), f"train {run_id}", named)
 
@@ -188,7 +188,7 @@ def test_scores_of_a_champion_whose_rate_has_moved_are_said_to_be_not_calibrated
 
     assert code == 0
     assert (
-        "  warning: not calibrated: the rate has moved: logistic_regression, random split: "
+        "  warning: not calibrated: the rate has moved: logistic regression, random split: "
         "mean probability 0.100, observed 0.200\n"
     ) in said
 

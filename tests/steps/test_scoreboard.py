@@ -15,7 +15,7 @@ def test_a_moved_rate_stands_under_the_scoreboard() -> None:
     assert text.endswith(
         "\n\nnot calibrated: the rate has moved: random forest, time split: mean probability 0.100, observed 0.200\n"
     )
-    assert "the rate has moved: logistic_regression" not in text
+    assert "the rate has moved: logistic regression" not in text
 
 
 def test_majority_raw_rows_and_leaks_do_not_count() -> None:

@@ -1,4 +1,4 @@
-"""Real commands, really killed. The quick suite tries four fault points, the rest is long."""
+"""Real commands, really killed. The quick suite tries two fault points, the rest is long."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from tests.faults.pairs import PAIRS, Pair, run_pair, run_without_lease
 from tests.faults.small_lake import INGESTS
 from tests.faults.stop_at import POINTS
 
-#: In Delta's commit and between commits, of a new file and of one that replaces another; the others are long.
+#: Between two commits of several files, and before the ledger; the others are long.
 QUICK = [
-    "after files, before commit of bronze",
     "several files, between bronze and silver",
     "after commit, before ledger",
-    "replaced in silver, not in the ledger",
 ]
 SLOW = [point for point in POINTS if point not in QUICK]
 

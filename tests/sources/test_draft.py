@@ -96,6 +96,7 @@ def test_a_level_that_stands_for_nothing_elsewhere_is_not_required(tmp_path) -> 
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_parquet_file_is_drafted_from_its_schema_and_read_by_it(spark, tmp_path) -> None:
     count = 60
     rows = pa.table(

@@ -136,6 +136,7 @@ def test_days_that_stand_for_no_date_are_none_and_odd_ones_are_counted(judge, ma
     assert checks.balance(silent, declared).warnings == {"far_times": 3}
 
 
+@pytest.mark.long
 def test_what_is_odd_without_being_wrong_is_counted(spark, tmp_path, make_contract) -> None:
     columns = {"name": {"type": "string"}, "phone": {"type": "string"}, "born": {"type": "date"}}
     contract = make_contract(columns, {"date_formats": ["dd.MM.yy"]})

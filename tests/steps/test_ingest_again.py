@@ -445,6 +445,7 @@ def test_another_file_after_a_killed_batch_finds_nothing_of_it(
     assert ledger(lake) == ledger(unkilled)
 
 
+@pytest.mark.long
 def test_a_killed_batch_is_whole_when_it_comes_again_behind_another_file_of_one_command(
     lake: Lake, take_in: TakeIn, unkilled: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

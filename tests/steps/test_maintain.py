@@ -239,6 +239,7 @@ def test_what_no_killed_run_can_have_left_is_named_and_stays(
     assert lake.read("silver.calls").count() == 2
 
 
+@pytest.mark.long
 def test_tables_of_others_are_left_alone(
     lake: Lake, take_in: TakeIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

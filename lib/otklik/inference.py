@@ -34,6 +34,16 @@ class Estimate:
         p = 2 * float(special.ndtr(beyond) if is_normal else special.stdtr(freedom, beyond))
         return cls(value, value - reach, value + reach, p)
 
+    @classmethod
+    def by_jackknife(cls, values: Floats) -> Estimate:
+        """From the number for all rows, and behind it those without each group of rows in turn (Tukey 1958)."""
+        whole, left_out = float(values[0]), values[1:]
+        count = len(left_out)
+        if count < 2:
+            return cls(whole)
+        error = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
+        return cls.around(whole, error, freedom=count - 1) if math.isfinite(error) else cls(whole)
+
     @property
     def is_beyond_nought(self) -> bool:
         """Whether the interval leaves out 0."""

@@ -21,7 +21,6 @@ import numpy.typing as npt
 import pandas as pd
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.decisions.send_time.kind import BANDS, SendTimeTask
 from otklik.errors import RefusedError
@@ -211,14 +210,7 @@ def jackknife(sums: pd.DataFrame, of: Callable[[Mapping[str, float]], float]) ->
     def value(sums_of_some: Floats) -> float:
         return of(dict(zip(names, sums_of_some.tolist(), strict=True)))
 
-    whole = value(totals)
-    if len(values) < 2:
-        return Estimate(whole, math.nan, math.nan)
-    without = np.array([value(totals - row) for row in rows])
-    count = len(without)
-    error = math.sqrt((count - 1) / count * float(np.sum((without - without.mean()) ** 2)))
-    reach = float(stats.t.ppf(0.975, count - 1)) * error
-    return Estimate(whole, whole - reach, whole + reach)
+    return Estimate.by_jackknife(np.array([value(totals), *(value(totals - row) for row in rows)]))
 
 
 def _ratio(above: float, below: float, otherwise: float) -> float:
@@ -258,9 +250,8 @@ def _times(
     of_groups = context.spark.createDataFrame(
         options, "`group` STRING, options ARRAY<STRUCT<rate: DOUBLE, band: INT, is_best: BOOLEAN>>"
     )
-    rates = context.spark.createDataFrame(bands[["group", "band", "smoothed"]])
     per_customer = (
-        counts.join(F.broadcast(rates), ["group", "band"])
+        _with_rates(counts, bands, context)
         .groupBy("customer", "group")
         .agg(
             F.sum("n").alias("contacts"),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.forecasts.lifetime.purchasing import Floats
 from otklik.inference import Estimate
@@ -56,11 +55,11 @@ def ranked(customers: DataFrame, seed: int) -> Ranking:
     score, naive, actual = (_curves(grouped, name) for name in ("score", "naive", "actual"))
     ginis, naive_ginis = score[0] / actual[0], naive[0] / actual[0]
     return Ranking(
-        _jackknife(ginis),
-        _jackknife(naive_ginis),
-        _jackknife(ginis - naive_ginis),
-        _jackknife(score[1]),
-        _jackknife(naive[1]),
+        Estimate.by_jackknife(ginis),
+        Estimate.by_jackknife(naive_ginis),
+        Estimate.by_jackknife(ginis - naive_ginis),
+        Estimate.by_jackknife(score[1]),
+        Estimate.by_jackknife(naive[1]),
     )
 
 
@@ -100,12 +99,3 @@ def _place(name: str) -> Column:
     """Places of a score on a logarithmic scale; nothing at all comes last."""
     value = _at_least_0(name)
     return F.when(value > 0, F.floor(F.ln(value) * _PLACES)).otherwise(F.lit(-(2**31)))
-
-
-def _jackknife(values: Floats) -> Estimate:
-    """From the number for all customers and those without each group."""
-    value, left_out = float(values[0]), values[1:]
-    count = len(left_out)
-    spread = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
-    reach = float(stats.t.ppf(0.975, count - 1)) * spread if count > 1 else float("nan")
-    return Estimate(value, value - reach, value + reach)

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from scipy import stats
 
 from otklik.forecasts.survival.curves import Counts, Floats, kaplan_meier
 from otklik.inference import Estimate
@@ -76,8 +75,9 @@ def judge(customers: DataFrame, counts: Counts, durations: Floats, seed: int) ->
     integrated, mean_auc = brier.mean(axis=1), np.nanmean(auc, axis=1)
     return CrossValidation(
         durations, brier[0], auc[0],
-        _jackknife(integrated[:, 0]), _jackknife(integrated[:, 1]), _jackknife(integrated[:, 1] - integrated[:, 0]),
-        _jackknife(mean_auc[:, 0]), _jackknife(mean_auc[:, 1]),
+        Estimate.by_jackknife(integrated[:, 0]), Estimate.by_jackknife(integrated[:, 1]),
+        Estimate.by_jackknife(integrated[:, 1] - integrated[:, 0]),
+        Estimate.by_jackknife(mean_auc[:, 0]), Estimate.by_jackknife(mean_auc[:, 1]),
     )  # fmt: skip
 
 
@@ -145,11 +145,3 @@ def _auc(part: pd.DataFrame) -> float:
     pairs = left.sum() * there.sum()
     above = there.sum() - there.cumsum() + there / 2
     return float((left * above).sum() / pairs) if pairs > 0 else float("nan")
-
-
-def _jackknife(values: Floats) -> Estimate:
-    value, left_out = float(values[0]), values[1:]
-    count = len(left_out)
-    spread = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
-    reach = float(stats.t.ppf(0.975, count - 1)) * spread
-    return Estimate(value, value - reach, value + reach)

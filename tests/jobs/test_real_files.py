@@ -16,26 +16,25 @@ CASES = PROJECT.parent / "shared" / "cases"
 
 @pytest.mark.long
 def test_every_reported_situation_comes_out_right(tmp_path: Path) -> None:
+    """Each command in a process of its own, as users run them; two cases at a time."""
     if not CASES.is_dir():
         pytest.skip(f"the reported situations are not at {CASES.parent.name}/{CASES.name} beside the project")
-    for case in CASES.glob("*/expected.json"):
-        shutil.copytree(case.parent, tmp_path / "cases" / case.parent.name)
-    # Beside the command stands the Python that the judge starts once, for all cases.
-    (tmp_path / "bin").mkdir()
-    for name, start in (("python", ""), ("otklik", ' -c "from otklik.cli import entry_point; entry_point()"')):
-        script = tmp_path / "bin" / name
-        script.write_text(f'#!/bin/sh\nexec {sys.executable}{start} "$@"\n', encoding="utf-8")
-        script.chmod(0o755)
-    run = [
-        sys.executable,
-        str(CASES / "run_cases.py"),
-        str(tmp_path),
-        "--otklik",
-        str(tmp_path / "bin/otklik"),
-        "--warm",
-    ]
+    cases = sorted(file.parent for file in CASES.glob("*/expected.json"))
+    command = tmp_path / "otklik"
+    start = "from otklik.cli import entry_point; entry_point()"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{start}" "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "lib"), "OTKLIK_HOME": str(PROJECT)}
+    judges = []
+    for half in (cases[::2], cases[1::2]):
+        folder = tmp_path / half[0].name
+        for case in half:
+            shutil.copytree(case, folder / "cases" / case.name)
+        run = [sys.executable, str(CASES / "run_cases.py"), str(folder), "--otklik", str(command)]
+        judges.append(
+            subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
 
-    judged = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
+    said = [judge.communicate()[0] for judge in judges]
 
-    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert [judge.returncode for judge in judges] == [0, 0], "\n".join(said)

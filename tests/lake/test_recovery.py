@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.commits import NOTHING
 from otklik.lake.maintenance import compact, vacuum
-from otklik.lake.recovery import Base, bring_back, rows_at, settle, with_same_rows
+from otklik.lake.recovery import Base, bring_back, roll_back_incomplete, rows_at, with_same_rows
 from otklik.lake.store import Lake
 from otklik.lake.tables import Column, Table
 
@@ -37,7 +37,7 @@ def test_a_batch_that_runs_again_goes_on_behind_its_own_commits(lake: Lake) -> N
     known = lake.append(POSTS, posts(lake, 1), "ingest a").version
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
 
-    base = settle(lake, {POSTS.name: known}, "ingest b", quiet)[POSTS.name]
+    base = roll_back_incomplete(lake, {POSTS.name: known}, "ingest b", quiet)[POSTS.name]
     lake.append(POSTS, posts(lake, 2), "ingest b", after=base.version)
 
     assert numbers(lake) == [1, 2]
@@ -48,11 +48,11 @@ def test_another_batch_takes_back_what_the_ledger_does_not_know(lake: Lake) -> N
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
     said: list[str] = []
 
-    base = settle(lake, {POSTS.name: known}, "ingest c", said.append)[POSTS.name]
+    base = roll_back_incomplete(lake, {POSTS.name: known}, "ingest c", said.append)[POSTS.name]
     lake.append(POSTS, posts(lake, 3), "ingest c", after=base.version)
 
     assert numbers(lake) == [1, 3]
-    assert said == ["    silver.posts: took back 1 unfinished commits of an earlier run"]
+    assert said == ["    silver.posts: rolled back 1 unfinished commits of an earlier run"]
 
 
 @pytest.mark.parametrize("labels", [("ingest b", "ingest c"), ("by hand",), ("ingest b instead of a", "")])
@@ -63,15 +63,15 @@ def test_commits_that_no_killed_run_can_have_left_stay_unless_forced(lake: Lake,
         lake.append(POSTS, posts(lake, number), label, after=known)
 
     with pytest.raises(DamagedError, match="no killed run can have left"):
-        settle(lake, {POSTS.name: known}, "ingest d", quiet)
+        roll_back_incomplete(lake, {POSTS.name: known}, "ingest d", quiet)
     assert numbers(lake) == [1, *range(2, 2 + len(labels))]
 
-    settle(lake, {POSTS.name: known}, "ingest d", quiet, takes_all=True)
+    roll_back_incomplete(lake, {POSTS.name: known}, "ingest d", quiet, takes_all=True)
     assert numbers(lake) == [1]
 
 
 def test_where_one_table_is_not_to_be_touched_none_is(lake: Lake) -> None:
-    """A batch is in several tables: some taken back and some not would be worse than none."""
+    """A batch is in several tables: some rolled back and some not would be worse than none."""
     others = replace(POSTS, name="silver.others")
     known = {table.name: lake.append(table, posts(lake, 1), "ingest a").version for table in (POSTS, others)}
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known[POSTS.name])
@@ -79,7 +79,7 @@ def test_where_one_table_is_not_to_be_touched_none_is(lake: Lake) -> None:
         lake.append(others, posts(lake, 2), batch, after=known[others.name])
 
     with pytest.raises(DamagedError, match=r"silver\.others: 2 commits"):
-        settle(lake, known, "ingest d", quiet)
+        roll_back_incomplete(lake, known, "ingest d", quiet)
 
     assert numbers(lake) == [1, 2]
 
@@ -87,9 +87,9 @@ def test_where_one_table_is_not_to_be_touched_none_is(lake: Lake) -> None:
 def test_what_was_taken_back_can_be_written_again(lake: Lake) -> None:
     known = lake.append(POSTS, posts(lake, 1), "ingest a").version
     lake.append(POSTS, posts(lake, 2), "ingest b", after=known)
-    settle(lake, {POSTS.name: known}, "ingest c", quiet)
+    roll_back_incomplete(lake, {POSTS.name: known}, "ingest c", quiet)
 
-    base = settle(lake, {POSTS.name: known}, "ingest b", quiet)[POSTS.name]
+    base = roll_back_incomplete(lake, {POSTS.name: known}, "ingest b", quiet)[POSTS.name]
     lake.append(POSTS, posts(lake, 2), "ingest b", after=base.version)
 
     assert numbers(lake) == [1, 2]
@@ -97,7 +97,7 @@ def test_what_was_taken_back_can_be_written_again(lake: Lake) -> None:
 
 def test_the_first_batch_of_a_table_is_taken_back_to_nothing(lake: Lake) -> None:
     lake.append(POSTS, posts(lake, 1), "ingest a")
-    settle(lake, {POSTS.name: None}, "ingest b", quiet)
+    roll_back_incomplete(lake, {POSTS.name: None}, "ingest b", quiet)
     assert numbers(lake) == []
 
 
@@ -118,11 +118,11 @@ def test_delta_itself_refuses_the_second_of_two_equal_writes(lake: Lake, monkeyp
 
 def test_a_table_older_than_the_ledger_is_damaged(lake: Lake) -> None:
     with pytest.raises(DamagedError, match="version 3"):
-        settle(lake, {POSTS.name: 3}, "ingest a", quiet)
+        roll_back_incomplete(lake, {POSTS.name: 3}, "ingest a", quiet)
     lake.append(POSTS, posts(lake, 1), "ingest a")
     with pytest.raises(DamagedError, match="version 3"):
-        settle(lake, {POSTS.name: 3}, "ingest a", quiet)
-    assert settle(lake, {"silver.others": None}, "ingest a", quiet)["silver.others"] == Base(NOTHING)
+        roll_back_incomplete(lake, {POSTS.name: 3}, "ingest a", quiet)
+    assert roll_back_incomplete(lake, {"silver.others": None}, "ingest a", quiet)["silver.others"] == Base(NOTHING)
 
 
 def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: Lake, spark: SparkSession) -> None:
@@ -131,7 +131,7 @@ def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: La
     spark.sql(f"OPTIMIZE {lake.reference(POSTS.name)}")
     compacted = lake.version(POSTS.name)
     assert with_same_rows(lake, POSTS.name, known) == compacted
-    assert settle(lake, {POSTS.name: known}, "ingest 9", quiet)[POSTS.name] == Base(known)
+    assert roll_back_incomplete(lake, {POSTS.name: known}, "ingest 9", quiet)[POSTS.name] == Base(known)
 
     lake.append(POSTS, posts(lake, 9), "ingest 9", after=known)
 
@@ -147,7 +147,7 @@ def test_what_was_compacted_and_vacuumed_is_read_settled_and_brought_back(lake: 
     lake.append(POSTS, posts(lake, 9), "ingest 9", after=known)
 
     assert sorted(row.id for row in rows_at(lake, POSTS.name, known).collect()) == [0, 1, 2]
-    settle(lake, {POSTS.name: known}, "ingest 8", quiet)
+    roll_back_incomplete(lake, {POSTS.name: known}, "ingest 8", quiet)
     assert numbers(lake) == [0, 1, 2]
     lake.replace(POSTS, posts(lake, 7), "another")
     assert bring_back(lake, POSTS.name, known) == lake.version(POSTS.name)

@@ -35,9 +35,7 @@ def labelled(answers: str) -> Labelled:
     return Labelled(np.arange(len(rows)), as_of, who.astype(str), label)
 
 
-def judgement(
-    split: str, places: np.ndarray[Any, Any], probability: Any, model: str = "decision_tree"
-) -> CrossValidation:
+def result(split: str, places: np.ndarray[Any, Any], probability: Any, model: str = "decision_tree") -> CrossValidation:
     """What a model said of the rows at these places; the linear SVC gives a margin only."""
     raw = np.asarray(probability, dtype=np.float64)
     tested = Predicted(places, raw - 0.5, None if model == "linear_svc" else raw)
@@ -53,7 +51,7 @@ def both_splits(answers: str, test_days: int, model: str = "decision_tree") -> t
     said = np.resize([0.1, 0.7, 0.4, 0.6], len(rows.label))
     late = np.flatnonzero(rows.as_of > rows.as_of.max() - test_days * np.timedelta64(1, "D"))
     everywhere = np.arange(len(rows.label))
-    return rows, [judgement("random", everywhere, said, model), judgement("time", late, said[late], model)]
+    return rows, [result("random", everywhere, said, model), result("time", late, said[late], model)]
 
 
 def board_of(rows: Labelled, judged: dict[str, list[CrossValidation]], terms: Terms) -> pd.DataFrame:
@@ -88,7 +86,7 @@ def test_time_draws_moments_and_random_draws_customers_unless_the_task_says_mome
     right = is_right(np.arange(200) // 10, np.arange(200) % 10)
     said = np.where(right, rows.label, 1 - rows.label)
     places = {"random": np.arange(200), "time": np.arange(100, 200)}
-    judged = [judgement(split, of_split, said[of_split]) for split, of_split in places.items()]
+    judged = [result(split, of_split, said[of_split]) for split, of_split in places.items()]
 
     board = board_of(rows, {"without": judged}, replace(TERMS, by_moment_always=always))
 

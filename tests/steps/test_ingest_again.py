@@ -449,7 +449,7 @@ def test_another_file_after_a_killed_batch_finds_nothing_of_it(
 def test_a_killed_batch_is_whole_when_it_comes_again_behind_another_file_of_one_command(
     lake: Lake, take_in: TakeIn, unkilled: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What the killed run left is taken back for the first file; the second must not take it for its own."""
+    """What the killed run left is rolled back for the first file; the second must not take it for its own."""
     with dying(monkeypatch, *BEFORE_LEDGER):
         take_in("july.csv", "1,A", "2,b", "y,bad")
     (tmp_path / "june.csv").write_text("id,text\n1,a\nx,bad\n", encoding="utf-8")

@@ -32,13 +32,13 @@ def maintain(
     force: bool = False,
     check_only: bool = False,
     is_alone: bool = True,
-    take_back_all: bool = False,
+    roll_back_all: bool = False,
 ) -> int:
     options: dict[str, Any] = {
         "keep_days": keep_days,
         "force": force,
         "check_only": check_only,
-        "take_back_all": take_back_all,
+        "roll_back_all": roll_back_all,
     }
     job = job_on(lake, scratch, None, **options)
     return maintain_lake(replace(job, is_alone=is_alone))
@@ -125,7 +125,7 @@ def test_what_a_living_writer_has_not_finished_is_no_flaw(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     leave_a_killed_run(lake, take_in, monkeypatch)
-    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True, take_back_all=False)
+    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True, roll_back_all=False)
     job = replace(job, is_alone=False, lease_folder=Path(lake.root))
     capsys.readouterr()
 
@@ -235,7 +235,7 @@ def test_what_no_killed_run_can_have_left_is_named_and_stays(
         assert [line.partition(": the ledger is")[0] for line in wrong(capsys)][:1] == [said]
     assert lake.read("silver.calls").count() == 1
 
-    assert maintain(lake, tmp_path, take_back_all=True) == 0
+    assert maintain(lake, tmp_path, roll_back_all=True) == 0
     assert lake.read("silver.calls").count() == 2
 
 
@@ -257,7 +257,7 @@ def test_tables_of_others_are_left_alone(
     take_in("june.csv", "1,a")
     capsys.readouterr()
 
-    assert maintain(lake, tmp_path, take_back_all=True) == 0
+    assert maintain(lake, tmp_path, roll_back_all=True) == 0
 
     assert f"left alone: {', '.join(others)}: Otklik did not make them" in capsys.readouterr().out.splitlines()
     assert [lake.version(table) for table in others[:2]] == [1, 1]
@@ -275,7 +275,7 @@ def test_rows_that_were_restored_away_by_hand_are_missed(
     with pytest.raises(DamagedError, match=r"silver\.calls: 1 commits that the ledger does not know"):
         take_in("august.csv", "3,c")
     assert maintain(lake, tmp_path, check_only=True) == 1
-    assert maintain(lake, tmp_path, take_back_all=True) == 0
+    assert maintain(lake, tmp_path, roll_back_all=True) == 0
     assert sorted(row.id for row in lake.read("silver.calls").collect()) == [1, 2]
 
 
@@ -426,7 +426,7 @@ def test_silver_is_compared_with_the_contract_under_which_it_came_in(
     take_in("june.csv", "1,a")
     sources = tmp_path / "home" / "conf" / "sources"
     sources.mkdir(parents=True)
-    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True, take_back_all=False)
+    job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True, roll_back_all=False)
     job = replace(job, home=ProjectFiles(tmp_path / "home"))
 
     (sources / "calls.toml").write_text(CALLS.replace("text =", "said ="), encoding="utf-8")

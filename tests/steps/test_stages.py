@@ -162,7 +162,7 @@ def test_a_kind_of_another_package_goes_all_the_way(
     show_table(ask(table="gold.diary_lengths", where=None, limit=1, format="json"))
     export_table(ask(table="gold.diary_lengths", where=None, to=str(tmp_path / "list.csv")))
     assert len((tmp_path / "list.csv").read_text().splitlines()) == 3
-    assert maintain_lake(ask(check_only=True, keep_days=30, force=False, take_back_all=False)) == 0
+    assert maintain_lake(ask(check_only=True, keep_days=30, force=False, roll_back_all=False)) == 0
     assert "wrong" not in capsys.readouterr().out
 
 

@@ -159,7 +159,7 @@ def _maintain(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="allow --keep-days under 7, and repairs without a lease")
     parser.add_argument(
-        "--take-back-all",
+        "--roll-back-all",
         action="store_true",
         help="give up all commits that the ledger does not know, also those that no killed run can have left",
     )

@@ -49,7 +49,7 @@ class Commit:
 def unknown_commits(commits: Sequence[Commit], known: int) -> tuple[int, list[Commit]]:
     """The version that stands for what the ledger knows, and the commits behind it that changed rows.
 
-    What was taken back stands for it, too. To restore an older version is to change rows, no matter by whom.
+    What was rolled back stands for it, too. To restore an older version is to change rows, no matter by whom.
 
     Args:
         commits: of one table, those after `known`, oldest first.

@@ -4,7 +4,7 @@ There two processes can both "succeed" with the same version of a table, and one
 disk is one inside one JVM. So a writer holds the lease of the lake, a small file that names its processes. It is
 taken over when all of them are gone (killed, or the machine was started again), not when Python is gone while its
 JVM still runs, for that JVM may still commit. Object stores need no lease of ours: Delta asks them to put a file
-only where there is none. There nothing says whether a writer is alive, so nobody takes back what another one began.
+only where there is none. There nothing says whether a writer is alive, so nobody rolls back what another one began.
 """
 
 from __future__ import annotations

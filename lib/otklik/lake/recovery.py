@@ -51,15 +51,15 @@ def judge(
         known: the newest version in the ledger; None where the ledger knows none.
         label: of the batch that runs now.
         is_alone: whether nobody else can be writing.
-        takes_all: whether commits that no killed run can have left are to be taken back, too.
+        takes_all: whether commits that no killed run can have left are to be rolled back, too.
 
     Returns:
         Behind what the batch writes (version `NOTHING` where there is no such table yet), and what must go first.
 
     Raises:
         DamagedError: if the table is older than the ledger, or has commits that no killed run can have left: of
-            somebody else, or of several batches, because each takes back what is left of the one before.
-        BusyError: if there is something to take back, and its writer may still be alive.
+            somebody else, or of several batches, because each rolls back what is left of the one before.
+        BusyError: if there is something to roll back, and its writer may still be alive.
     """
     commits = lake.commits(table, NOTHING if known is None else known - 1)
     if known is not None and not commits:
@@ -82,7 +82,7 @@ def judge(
             "the newest, or somebody else changed the table",
             where=table,
             hint="restore ops.files or the table from a backup, or give up what they wrote: "
-            "`otklik maintain --take-back-all`",
+            "`otklik maintain --roll-back-all`",
         )
     if not is_alone:
         raise BusyError(
@@ -93,7 +93,7 @@ def judge(
     return Base(base), unknown
 
 
-def settle(
+def roll_back_incomplete(
     lake: Lake,
     known: Mapping[str, int | None],
     label: str,
@@ -108,8 +108,8 @@ def settle(
         lake: the lake.
         known: table → its newest version in the ledger; None where the ledger knows none.
         label: of the batch that runs now; its own commits stay.
-        say: is told what was taken back.
-        is_alone: whether nobody else can be writing; if somebody can, nothing is taken back.
+        say: is told what was rolled back.
+        is_alone: whether nobody else can be writing; if somebody can, nothing is rolled back.
         takes_all: whether commits that no killed run can have left go, too.
 
     Returns:
@@ -123,14 +123,14 @@ def settle(
         table: judge(lake, table, version, label, is_alone=is_alone, takes_all=takes_all)
         for table, version in known.items()
     }
-    return {table: take_back(lake, table, left, say) if left else base for table, (base, left) in judged.items()}
+    return {table: roll_back(lake, table, left, say) if left else base for table, (base, left) in judged.items()}
 
 
-def take_back(lake: Lake, table: str, left: Sequence[Commit], say: Callable[[str], None]) -> Base:
+def roll_back(lake: Lake, table: str, left: Sequence[Commit], say: Callable[[str], None]) -> Base:
     """Undo commits that `judge` found; returns behind what to write then."""
     # Not the base itself: it may have been compacted since, and its own files vacuumed.
     restored = lake.restore(table, left[0].version - 1)
-    say(f"    {table}: took back {len(left)} unfinished commits of an earlier run")
+    say(f"    {table}: rolled back {len(left)} unfinished commits of an earlier run")
     return Base(restored)
 
 

@@ -50,18 +50,18 @@ def rows_of(
     """
     names: list[dict[str, str]] = []
     figures: list[Future[dict[str, Any]]] = []
-    for leaks, judgements in judged.items():
-        for split in dict.fromkeys(judgement.plan.split for judgement in judgements):
-            of_split = [judgement for judgement in judgements if judgement.plan.split == split]
+    for leaks, results in judged.items():
+        for split in dict.fromkeys(result.plan.split for result in results):
+            of_split = [result for result in results if result.plan.split == split]
             rate = _training_rate(labelled, of_split[0], terms.label_window)
             places = of_split[0].tested.places
             constant = np.full(len(places), rate)
             for calibration in ("raw", "calibrated"):
                 asked: list[tuple[str, Any, Any, Any]] = [(MAJORITY, places, constant, constant)]
-                for judgement in of_split:
-                    tested = judgement.tested
-                    probability = tested.raw if calibration == "raw" else judgement.calibrated
-                    asked.append((judgement.candidate.model, tested.places, probability, tested.margin))
+                for result in of_split:
+                    tested = result.tested
+                    probability = tested.raw if calibration == "raw" else result.calibrated
+                    asked.append((result.candidate.model, tested.places, probability, tested.margin))
                 for model, of_rows, probability, margin in asked:
                     names.append({"model": model, "leaks": leaks, "split": split, "calibration": calibration})
                     draws = terms.draws(split, calibration)
@@ -72,12 +72,12 @@ def rows_of(
     return pd.DataFrame([{**name, **found.result()} for name, found in zip(names, figures, strict=True)])
 
 
-def _training_rate(labelled: Labelled, judgement: CrossValidation, label_window: timedelta) -> float:
+def _training_rate(labelled: Labelled, result: CrossValidation, label_window: timedelta) -> float:
     """Share of yes in the training part: all rows on a random split, those with final labels before a cut in time."""
-    if judgement.plan.split == "random":
+    if result.plan.split == "random":
         return float(labelled.label.mean())
     tested = np.zeros(len(labelled.label), dtype=np.bool_)
-    tested[judgement.tested.places] = True
+    tested[result.tested.places] = True
     cut = labelled.as_of[tested].min()
     trained = labelled.as_of + np.timedelta64(label_window) <= cut if label_window else labelled.as_of < cut
     return float(labelled.label[trained].mean())

@@ -71,7 +71,7 @@ class Predicted:
 class InnerPredictions:
     """What inner fits said of the rows that they judge.
 
-    Put together only when asked: folds share them, and a copy for each fold of each contender would fill gigabytes.
+    Put together only when asked: folds share them, and a copy for each fold of each candidate would fill gigabytes.
 
     Attributes:
         parts: what a fit said, and which of all labelled rows count of it.
@@ -90,10 +90,10 @@ class InnerPredictions:
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """A contender on one plan.
+    """A candidate's result on one plan.
 
     Attributes:
-        contender: who.
+        candidate: who.
         plan: the split.
         tested: what the outer fits said of the test rows, all folds together.
         calibrated: probabilities of the same rows after their fold's calibrator.
@@ -117,7 +117,7 @@ class CrossValidation:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """All that was learnt about the contenders of a task."""
+    """All that was learnt about the candidates of a task."""
 
     labelled: Labelled
     labelled_rows: DataFrame
@@ -199,13 +199,13 @@ def judge(
     executor: Executor,
     say: Callable[[int, int], None],
 ) -> list[CrossValidation]:
-    """Run a plan for all contenders.
+    """Run a plan for all candidates.
 
     Args:
         prepared: from `laid_out`.
         labelled: the same rows on the driver.
         plan: the split.
-        contenders: the models.
+        candidates: the models.
         metric: what chooses between settings, on out-of-fold predictions inside the training part.
         calibration: kind of calibrator.
         seed: of forests.
@@ -270,15 +270,15 @@ def measure(labelled: Labelled, predicted: Predicted, metric: Metric) -> float:
     return -np.inf if value is None else value
 
 
-def values_inside(labelled: Labelled, judgement: CrossValidation, metric: Metric) -> list[float]:
-    """A contender's values inside the training part, greater for better.
+def values_inside(labelled: Labelled, result: CrossValidation, metric: Metric) -> list[float]:
+    """A candidate's values inside the training part, greater for better.
 
     On a time split one per expanding window: over windows with different rates a pooled value rewards a model for
     knowing the window. On the random split one over all folds. Where a window has one answer only it has no value.
     """
-    if judgement.plan.split == "time":
-        return _by_window(labelled, judgement.inner, metric)
-    return [measure(labelled, judgement.inner.together(), metric)]
+    if result.plan.split == "time":
+        return _by_window(labelled, result.inner, metric)
+    return [measure(labelled, result.inner.together(), metric)]
 
 
 def _by_window(labelled: Labelled, inner: InnerPredictions, metric: Metric) -> list[float]:
@@ -438,7 +438,7 @@ def _together(parts: Sequence[Predicted]) -> Predicted:
 
 
 def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tuple[str, CrossValidation]]) -> DataFrame:
-    """What contenders said of rows that they had not seen, beside these rows.
+    """What candidates said of rows that they had not seen, beside these rows.
 
     Args:
         rows: the labelled rows with row_hash, key, as_of, unit, label.
@@ -450,39 +450,38 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
         calibrated.
     """
     numbers = [
-        _numbers_said(labelled, judgement).assign(candidate=np.int16(number))
-        for number, (_, judgement) in enumerate(judged)
+        _numbers_said(labelled, result).assign(candidate=np.int16(number)) for number, (_, result) in enumerate(judged)
     ]
     # Through Arrow a missing number (NaN) becomes null.
     said = rows.sparkSession.createDataFrame(
         pd.concat(numbers, ignore_index=True),
-        "row_hash BIGINT, fold SMALLINT, margin DOUBLE, raw DOUBLE, calibrated DOUBLE, contender SMALLINT",
+        "row_hash BIGINT, fold SMALLINT, margin DOUBLE, raw DOUBLE, calibrated DOUBLE, candidate SMALLINT",
     )
     names = F.array(
         *(
             F.struct(
-                F.lit(judgement.candidate.model).alias("model"),
+                F.lit(result.candidate.model).alias("model"),
                 F.lit(leaks).alias("leaks"),
-                F.lit(judgement.plan.split).alias("split"),
+                F.lit(result.plan.split).alias("split"),
             )
-            for leaks, judgement in judged
+            for leaks, result in judged
         )
     )
-    named = said.withColumn("name", names[F.col("contender")]).select("*", "name.*").drop("name", "contender")
+    named = said.withColumn("name", names[F.col("candidate")]).select("*", "name.*").drop("name", "candidate")
     beside = rows.select("row_hash", "key", "as_of", "unit", "label")
     # Not by broadcast, for which they look small enough: a million keys on the heap, and a file per Arrow batch.
     return named.join(beside.hint("shuffle_hash"), "row_hash").drop("row_hash")
 
 
-def _numbers_said(labelled: Labelled, judgement: CrossValidation) -> pd.DataFrame:
-    """What alone travels from the driver: keys and moments of a million rows, once per contender, would not fit."""
-    tested = judgement.tested
+def _numbers_said(labelled: Labelled, result: CrossValidation) -> pd.DataFrame:
+    """What alone travels from the driver: keys and moments of a million rows, once per candidate, would not fit."""
+    tested = result.tested
     return pd.DataFrame(
         {
             "row_hash": labelled.row_hash[tested.places],
-            "fold": judgement.fold.astype(np.int16),
+            "fold": result.fold.astype(np.int16),
             "margin": tested.margin,
             "raw": np.full(len(tested.places), np.nan) if tested.raw is None else tested.raw,
-            "calibrated": judgement.calibrated,
+            "calibrated": result.calibrated,
         }
     )

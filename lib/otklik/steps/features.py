@@ -18,43 +18,43 @@ from otklik.steps.runs import record_failure
 from otklik.steps.score import only_to_score
 
 
-def build_features(job: Job, question: ResolvedClassify | None = None) -> int:
+def build_features(job: Job, resolved: ResolvedClassify | None = None) -> int:
     """Write gold.<task>_features; returns the exit code."""
-    question = question or resolve_recorded(job, "features")
-    run = question.start(job, "features", question.inputs.identities)
-    with record_failure(job, run), job.progress.step(f"features {question.task.name}") as step:
+    resolved = resolved or resolve_recorded(job, "features")
+    run = resolved.start(job, "features", resolved.inputs.identities)
+    with record_failure(job, run), job.progress.step(f"features {resolved.task.name}") as step:
         earlier = answered_before(job, run)
         if earlier is not None:
             step.rows(earlier.rows_out)
             step.say("reused")
             return 0
-        _refuse_marked(question)
-        inputs = _without_personal(question)
+        _refuse_marked(resolved)
+        inputs = _without_personal(resolved)
         rows = rows_of_task(
             job.lake.spark,
-            question.rows_select,
+            resolved.rows_select,
             inputs,
-            as_of=question.as_of,
-            label_window=question.task.rows.label_window,
+            as_of=resolved.as_of,
+            label_window=resolved.task.rows.label_window,
         )
-        if question.is_draft:
+        if resolved.is_draft:
             rows = _some(rows)
         # Kept by key alone: SELECTs join by it, and Spark 4.1 can fail to plan a join that needs only the key of a
         # frame kept by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
         with cached(rows.repartition("key")) as rows:
-            counts = count_rows(rows, f"{question.rows_select.name}.sql")
-            known_after = question.inputs.marked("after_decision")
+            counts = count_rows(rows, f"{resolved.rows_select.name}.sql")
+            known_after = resolved.inputs.marked("after_decision")
             features = with_features(
-                job.lake.spark, rows, question.feature_selects, inputs, question.as_of, known_after
+                job.lake.spark, rows, resolved.feature_selects, inputs, resolved.as_of, known_after
             )
-            table = features_table(question, features)
-            label = f"features {question.run_ids['features']}"
+            table = features_table(resolved, features)
+            label = f"features {resolved.run_ids['features']}"
             named = features.withColumnRenamed("moment", "as_of").withColumn(
-                "_run_id", F.lit(question.run_ids["features"])
+                "_run_id", F.lit(resolved.run_ids["features"])
             )
             # What later steps ask of the table is tried now: a slip should not cost a training.
-            only_to_score(named, question.task)
-            refuse_odd_remarks(named, [*question.task.report.remarks, *question.task.rows.caveats])
+            only_to_score(named, resolved.task)
+            refuse_odd_remarks(named, [*resolved.task.report.remarks, *resolved.task.rows.caveats])
             commit = job.lake.replace(table, named, label)
         written = commit.count("numOutputRows")
         if written != counts.rows:
@@ -62,7 +62,7 @@ def build_features(job: Job, question: ResolvedClassify | None = None) -> int:
             job.lake.restore(table.name, commit.version - 1)
             raise RefusedError(
                 f"{counts.rows:,} rows became {written:,}: a feature SELECT gives a key and moment more than once",
-                where=", ".join(f"{select.name}.sql" for select, _ in question.feature_selects),
+                where=", ".join(f"{select.name}.sql" for select, _ in resolved.feature_selects),
                 hint="join on all that names a row there, or group by key and moment",
             )
         message = (
@@ -89,15 +89,15 @@ def _some(rows: DataFrame) -> DataFrame:
     return rows if share >= 1 else rows.where(F.pmod(F.xxhash64("key", F.lit("draft")), F.lit(10**6)) < share * 10**6)
 
 
-def _refuse_marked(question: ResolvedClassify) -> None:
+def _refuse_marked(resolved: ResolvedClassify) -> None:
     """Columns that a contract marks as personal are no features, and those known only afterwards say so.
 
     Raises:
         ConfigurationError: naming every column that is otherwise.
     """
-    known_after = {column.name: column.is_known_after for column in question.columns}
+    known_after = {column.name: column.is_known_after for column in resolved.columns}
     faults = []
-    for table, marked in question.inputs.marks.items():
+    for table, marked in resolved.inputs.marks.items():
         faults += [f"{name} of {table} is personal" for name in marked.get("personal", []) if name in known_after]
         faults += [
             f"{name} of {table} is known only after the decision, and its SQL header lacks [after]"
@@ -107,24 +107,24 @@ def _refuse_marked(question: ResolvedClassify) -> None:
     if faults:
         raise ConfigurationError(
             f"columns that the contracts keep out of models: {'; '.join(faults)}",
-            where=f"features of {question.task.name}",
+            where=f"features of {resolved.task.name}",
             hint="leave the column out (leave_out), or mark it [after] in the SQL header",
         )
 
 
-def _without_personal(question: ResolvedClassify) -> dict[str, DataFrame]:
+def _without_personal(resolved: ResolvedClassify) -> dict[str, DataFrame]:
     """The input frames as SQL sees them: a personal column is not there under any other name either.
 
     But for one that the task names as the key of its rows: there its pseudonym names them.
     """
-    inputs, personal = question.inputs.known_at(question.as_of), question.inputs.marked("personal")
-    task = question.task
+    inputs, personal = resolved.inputs.known_at(resolved.as_of), resolved.inputs.marked("personal")
+    task = resolved.task
     keys = {settings.get("key") for settings in (task.rows.settings, *(g.settings for g in task.features.values()))}
     return {name: rows.drop(*(c for c in personal[name] if c not in keys)) for name, rows in inputs.items()}
 
 
-def features_table(question: ResolvedClassify, features: DataFrame) -> Table:
+def features_table(resolved: ResolvedClassify, features: DataFrame) -> Table:
     """The definition of the task's feature table: the fixed keys, then its features with their meaning."""
     kinds = {name: kind.upper() for name, kind in features.dtypes}
-    columns = tuple(Column(c.name, kinds[c.name], c.meaning.en) for c in question.columns)
-    return FEATURES.of(question.task.name, FEATURE_KEYS + columns)
+    columns = tuple(Column(c.name, kinds[c.name], c.meaning.en) for c in resolved.columns)
+    return FEATURES.of(resolved.task.name, FEATURE_KEYS + columns)

@@ -12,7 +12,7 @@ from otklik.errors import BusyError, ConfigurationError, InputError
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.maintenance import whole_ledger
-from otklik.lake.recovery import Base, settle
+from otklik.lake.recovery import Base, roll_back_incomplete
 from otklik.lake.store import Lake, says_vacuumed
 from otklik.lake.tables import REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import fingerprint
@@ -275,7 +275,7 @@ class _Intake:
         """Write the files into the tables and the ledger; returns what each did, and its row of the ledger."""
         job, silver = self.job, silver_table_by(self.contract, self.key)
         # Where nobody else can write, the tables are as the batch before left them.
-        settled = dict(self.bases) if self.bases and job.is_alone else self._settled_versions(judged)
+        settled = dict(self.bases) if self.bases and job.is_alone else self._versions_before_batch(judged)
         writing = Batch(job, judged, settled)
         with _files_still_there(job, judged):
             versions = batch.write_bronze(writing)
@@ -289,16 +289,16 @@ class _Intake:
         self.bases.update({table: Base(versions.get(table, max(base.version, 0))) for table, base in settled.items()})
         return did, entries
 
-    def _settled_versions(self, judged: Judged) -> dict[str, Base]:
-        """The version of each table behind which the batch writes; what killed runs left there is taken back."""
+    def _versions_before_batch(self, judged: Judged) -> dict[str, Base]:
+        """The version of each table behind which the batch writes; what killed runs left there is rolled back."""
         tables = [f"bronze.{self.contract.name}", REJECTED.name, f"silver.{self.contract.name}"]
-        return settled_versions(self.job, self.ledger, tables, judged.label)
+        return versions_before_batch(self.job, self.ledger, tables, judged.label)
 
     def _refuse_disturbed(self, judged: Judged) -> None:
         """See that the files are still those that were described, and that nobody else wrote to their tables meanwhile.
 
         Their records were read more than once: a file that was changed in between is half of one content, half of
-        another. What was written of the batch stays out of the ledger, and is taken back like a killed run's.
+        another. What was written of the batch stays out of the ledger, and is rolled back like a killed run's.
 
         Raises:
             InputError: if a file is another one now.
@@ -317,7 +317,7 @@ class _Intake:
                 )
         if self.job.is_alone:
             return
-        self._settled_versions(judged)
+        self._versions_before_batch(judged)
         batches = {arrival.batch for arrival in arrivals}
         if any(entry.batch in batches for entry in FileLedger(self.job.lake).loaded(self.contract.name)):
             raise BusyError(
@@ -333,10 +333,10 @@ def _range(arrivals: Sequence[Arrival]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
 
 
-def settled_versions(job: Job, ledger: FileLedger, tables: Sequence[str], label: str) -> dict[str, Base]:
-    """The version of each table behind which a batch writes; what killed runs left there is taken back."""
+def versions_before_batch(job: Job, ledger: FileLedger, tables: Sequence[str], label: str) -> dict[str, Base]:
+    """The version of each table behind which a batch writes; what killed runs left there is rolled back."""
     known = ledger.versions(tables)
-    return settle(
+    return roll_back_incomplete(
         job.lake, {table: known.get(table) for table in tables}, label, job.progress.line, is_alone=job.is_alone
     )
 

@@ -9,7 +9,7 @@ from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.maintenance import Expected
-from otklik.lake.recovery import judge, take_back
+from otklik.lake.recovery import judge, roll_back
 from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
@@ -22,7 +22,7 @@ from otklik.steps.ingest import hash_of_contract, silver_table
 from otklik.steps.printing import as_table
 from otklik.steps.runs import start_of
 
-#: The label of no batch: whatever is unfinished is taken back.
+#: The label of no batch: whatever is unfinished is rolled back.
 _NOBODY = "maintain"
 
 
@@ -37,7 +37,7 @@ def maintain_lake(job: Job) -> int:
     try:
         ledger = maintenance.whole_ledger(job.lake)
     except DamagedError as fault:
-        # Nothing is judged without it, and above all nothing taken back.
+        # Nothing is judged without it, and above all nothing rolled back.
         job.print_result(f"wrong: {fault.line()}\n")
         return 1
     tables = maintenance.of_the_house(job.lake, ledger, there, all_tables())
@@ -51,7 +51,7 @@ def maintain_lake(job: Job) -> int:
         with job.progress.step("repair") as step:
             if _may_repair(job):
                 removed = _clear_away(job, tables)
-                step.say(f"{_take_back(job, ledger, tables, stuck)} tables brought back, {removed} leftovers removed")
+                step.say(f"{_roll_back(job, ledger, tables, stuck)} tables rolled back, {removed} leftovers removed")
             else:
                 step.say("left out: no lease shows whether somebody else writes; --force repairs")
         still_there = {*maintenance.table_names(job.lake)}
@@ -90,19 +90,19 @@ def _may_repair(job: Job) -> bool:
     return job.is_alone or bool(job.options["force"])
 
 
-def _take_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[DamagedError]) -> int:
+def _roll_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[DamagedError]) -> int:
     """Undo the commits of batches that never came to their end; returns how many tables were brought back.
 
     A batch is in several tables: where one of them is not to be touched, none is, and `_leftovers` names it. What could
     not be brought back is added to `stuck`.
     """
     refused: list[DamagedError] = []
-    left = _unfinished(job, ledger, tables, refused, takes_all=bool(job.options["take_back_all"]))
+    left = _unfinished(job, ledger, tables, refused, takes_all=bool(job.options["roll_back_all"]))
     if refused:
         return 0
     for table, commits in left.items():
         with maintenance.noting(stuck, table):
-            take_back(job.lake, table, commits, job.progress.line)
+            roll_back(job.lake, table, commits, job.progress.line)
     return len(left) - len(stuck)
 
 

@@ -24,7 +24,7 @@ def moment_of(micros: int | None) -> datetime | None:
 
 
 def plain(value: Any) -> Any:
-    """A value of a row as JSON has it: NaN is null, decimals are numbers, times are ISO-8601 UTC."""
+    """A value of a row as JSON has it: NaN is null, decimals are numbers, times are ISO-8601 UTC, keys are sorted."""
     if hasattr(value, "asDict"):  # A row within a row of Spark's.
         return plain(value.asDict())
     for kinds, convert in _PLAIN:
@@ -39,7 +39,8 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
     (Decimal, lambda value: int(value) if value == value.to_integral_value() else float(value)),
     (datetime, lambda value: value.astimezone(UTC).isoformat().replace("+00:00", "Z")),
     (date, lambda value: value.isoformat()),
-    (dict, lambda value: {str(key): plain(inner) for key, inner in value.items()}),
+    # A map has no order of its own: each reader hands its keys out in another.
+    (dict, lambda value: dict(sorted((str(key), plain(inner)) for key, inner in value.items()))),
     ((list, tuple), lambda value: [plain(inner) for inner in value]),
     ((bytes, bytearray), lambda value: value.hex()),
 )

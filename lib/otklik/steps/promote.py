@@ -92,21 +92,21 @@ class FinalModels:
     past: PortableModel | None
 
 
-def promote(job: Job, question: ResolvedClassify, contest: Training, executor: Executor) -> dict[str, int]:
+def promote(job: Job, resolved: ResolvedClassify, training: Training, executor: Executor) -> dict[str, int]:
     """Choose, refit, explain, save and register; returns table → version."""
-    task = question.task
-    folder, before = _free_folder(job, question)
+    task = resolved.task
+    folder, before = _free_folder(job, resolved)
     with job.progress.step("champion: fit on all rows") as step, without_stage_code(job.lake.spark):
-        finals = _finals(job, question, contest, folder, executor)
+        finals = _finals(job, resolved, training, folder, executor)
         step.say(f"{finals.chosen}, out of fold {task.champion.metric} {finals.value:.3f}")
     with job.progress.step("champion: explain") as step, without_stage_code(job.lake.spark):
-        explanations = _explanations(question, contest, finals, executor)
+        explanations = _explanations(resolved, training, finals, executor)
         step.rows(len(explanations), "explanations")
     with job.progress.step("champion: save and register") as step:
-        serving = _serving(question, contest, finals)
-        manifest_hash = registry.save(job.lake, folder, serving, _about(question, contest, finals))
-        row = _pointer(job, question, contest, finals, folder, manifest_hash)
-        named, label = {"task": task.name, "run_id": question.run_ids["train"]}, f"train {question.run_ids['train']}"
+        serving = _serving(resolved, training, finals)
+        manifest_hash = registry.save(job.lake, folder, serving, _about(resolved, training, finals))
+        row = _pointer(job, resolved, training, finals, folder, manifest_hash)
+        named, label = {"task": task.name, "run_id": resolved.run_ids["train"]}, f"train {resolved.run_ids['train']}"
         outputs = replace_rows(job.lake, EXPLANATIONS, explanations.assign(**named), label, named)
         outputs["gold.model_runs"] = registry.register(job.lake, row, label)
         # Of a training that is repeated, because its end was not noted or its tables are gone.
@@ -116,9 +116,9 @@ def promote(job: Job, question: ResolvedClassify, contest: Training, executor: E
     return outputs
 
 
-def _free_folder(job: Job, question: ResolvedClassify) -> tuple[str, list[str]]:
+def _free_folder(job: Job, resolved: ResolvedClassify) -> tuple[str, list[str]]:
     """A folder that no pointer names, so that no model is written over while it serves; and the run's earlier ones."""
-    task, run_id = question.task.name, question.run_ids["train"]
+    task, run_id = resolved.task.name, resolved.run_ids["train"]
     runs = registry.history(job.lake, task)
     before = [str(folder).rpartition("/")[2] for folder in runs.loc[runs["run_id"] == run_id, "folder"].unique()]
     names = (run_id if number == 1 else f"{run_id}-{number}" for number in itertools.count(1))
@@ -132,18 +132,18 @@ def _free_folder(job: Job, question: ResolvedClassify) -> tuple[str, list[str]]:
     return f"models/{task}/{free}", before
 
 
-def _decisive(contest: Training, model: str) -> CrossValidation:
+def _decisive(training: Training, model: str) -> CrossValidation:
     """The judgement a model is chosen by: on time without leaks, or on the random split where there is no time."""
-    return [j for j in contest.judged["without"] if j.candidate.model == model][-1]
+    return [j for j in training.judged["without"] if j.candidate.model == model][-1]
 
 
-def _on_random(contest: Training, model: str) -> CrossValidation:
-    return [j for j in contest.judged["without"] if j.candidate.model == model][0]  # noqa: RUF015
+def _on_random(training: Training, model: str) -> CrossValidation:
+    return [j for j in training.judged["without"] if j.candidate.model == model][0]  # noqa: RUF015
 
 
-def _setting(contest: Training, model: str) -> Setting:
+def _setting(training: Training, model: str) -> Setting:
     """The setting most folds of the decisive split chose, the first of equals."""
-    settings = [json.dumps(s, sort_keys=True) for s in _decisive(contest, model).settings.values()]
+    settings = [json.dumps(s, sort_keys=True) for s in _decisive(training, model).settings.values()]
     chosen: Setting = json.loads(max(settings, key=settings.count))
     return chosen
 
@@ -153,16 +153,16 @@ def _named(metric: str, goodness: float) -> float:
     return -goodness if metric == "log_loss" else goodness
 
 
-def values_of(question: ResolvedClassify, contest: Training) -> dict[str, list[float]]:
+def values_of(resolved: ResolvedClassify, training: Training) -> dict[str, list[float]]:
     """Candidate → its values inside the training part, by which the champion is chosen."""
-    task = question.task
+    task = resolved.task
     names: list[str] = [name for name in task.champion.candidates if getattr(task.models, name) is not None]
-    return {name: values_inside(contest.labelled, _decisive(contest, name), task.champion.metric) for name in names}
+    return {name: values_inside(training.labelled, _decisive(training, name), task.champion.metric) for name in names}
 
 
-def _finals(job: Job, question: ResolvedClassify, contest: Training, folder: str, executor: Executor) -> FinalModels:
-    task, spark = question.task, job.lake.spark
-    values = values_of(question, contest)
+def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: str, executor: Executor) -> FinalModels:
+    task, spark = resolved.task, job.lake.spark
+    values = values_of(resolved, training)
     names, chosen = [*values], choose(values)
     if values[chosen][0] == -np.inf:
         raise RefusedError(
@@ -170,15 +170,15 @@ def _finals(job: Job, question: ResolvedClassify, contest: Training, folder: str
             where=task.name,
             hint="set champion.metric to auc",
         )
-    prepared = contest.prepared["random"]
-    slots = contest.preparations["random"].only(with_leaks=False)
+    prepared = training.prepared["random"]
+    slots = training.preparations["random"].only(with_leaks=False)
     fitted = executor.map(
-        lambda name: fit_on_all(prepared, _candidate(contest, name), _setting(contest, name), task.models.seed), names
+        lambda name: fit_on_all(prepared, _candidate(training, name), _setting(training, name), task.models.seed), names
     )
     models = dict(zip(names, fitted, strict=True))
     numbers = _numbers()
     means = means_of(prepared.select(numbers), "numbers")
-    sampled = sample(prepared, [numbers], _EXPLAINED_ROWS, len(contest.labelled.label), "dependence")
+    sampled = sample(prepared, [numbers], _EXPLAINED_ROWS, len(training.labelled.label), "dependence")
 
     is_tree = chosen in TREES
 
@@ -191,12 +191,12 @@ def _finals(job: Job, question: ResolvedClassify, contest: Training, folder: str
     scratch = job.lake.folder(folder, _SCRATCH)
     folds = {
         fold: form(model, slots, list(means), f"{scratch}/fold_{fold}")
-        for fold, model in _on_random(contest, chosen).fitted.items()
+        for fold, model in _on_random(training, chosen).fitted.items()
     }
     past = None
-    if "time" in contest.preparations:
-        past_slots = contest.preparations["time"].only(with_leaks=False)
-        of_past = _decisive(contest, chosen).fitted[TIME_TEST]
+    if "time" in training.preparations:
+        past_slots = training.preparations["time"].only(with_leaks=False)
+        of_past = _decisive(training, chosen).fitted[TIME_TEST]
         past = form(of_past, past_slots, [0.0] * len(past_slots), f"{scratch}/past")
     if is_tree:
         # What stays in the folder is in its manifest.
@@ -252,15 +252,15 @@ def _numbers() -> Column:
     return vector_to_array(F.col(WITHOUT)).alias("numbers")
 
 
-def _candidate(contest: Training, model: str) -> Candidate:
-    return _on_random(contest, model).candidate
+def _candidate(training: Training, model: str) -> Candidate:
+    return _on_random(training, model).candidate
 
 
 def _explanations(
-    question: ResolvedClassify, contest: Training, finals: FinalModels, executor: Executor
+    resolved: ResolvedClassify, training: Training, finals: FinalModels, executor: Executor
 ) -> pd.DataFrame:
     found = [
-        _odds_ratios(question, contest, finals, executor),
+        _odds_ratios(resolved, training, finals, executor),
         *(
             explain.impurity_importance(finals.slots, finals.fitted[name].featureImportances.toArray()).assign(  # type: ignore[attr-defined]
                 model=name, kind="impurity"
@@ -269,7 +269,7 @@ def _explanations(
             if name in finals.fitted
         ),
     ]
-    permuted = _permutation(question, contest, finals)
+    permuted = _permutation(resolved, training, finals)
     found.append(permuted.assign(model=finals.chosen, kind="permutation", level="", reference="", note=""))
     strongest = list(permuted.sort_values(["value", "feature"], ascending=[False, True])["feature"])
     shown = explain.dependence(
@@ -277,22 +277,22 @@ def _explanations(
         finals.slots,
         finals.sampled,
         strongest[:_EXPLAINED_FEATURES],
-        frozenset(question.task.preparation.log_scale),
+        frozenset(resolved.task.preparation.log_scale),
     )
     found.append(shown.assign(model=finals.chosen, kind="partial_dependence"))
     return pd.concat([frame for frame in found if len(frame)], ignore_index=True)
 
 
 def _odds_ratios(
-    question: ResolvedClassify, contest: Training, finals: FinalModels, executor: Executor
+    resolved: ResolvedClassify, training: Training, finals: FinalModels, executor: Executor
 ) -> pd.DataFrame:
-    name, task = "logistic_regression", question.task
+    name, task = "logistic_regression", resolved.task
     if name not in finals.fitted:
         return pd.DataFrame()
-    candidate, setting = _candidate(contest, name), _setting(contest, name)
+    candidate, setting = _candidate(training, name), _setting(training, name)
     draws = executor.map(
         lambda replicate: fit_on_all(
-            contest.prepared["random"],
+            training.prepared["random"],
             candidate,
             setting,
             task.models.seed,
@@ -312,21 +312,21 @@ def _odds_ratios(
     return ratios.assign(model=name, kind="odds_ratio")
 
 
-def _permutation(question: ResolvedClassify, contest: Training, finals: FinalModels) -> pd.DataFrame:
+def _permutation(resolved: ResolvedClassify, training: Training, finals: FinalModels) -> pd.DataFrame:
     """On rows the model had not seen: the time test part by the model of the past, or fold 0 by its fold model.
 
     The sample has the answers as they come, but for a rare one, of which it would hold few or none. Nothing where only
     one answer was seen.
     """
     split = "random" if finals.past is None else "time"
-    judgement = _decisive(contest, finals.chosen)
-    fold = judgement.plan.folds[0]
-    preparation = contest.preparations[split]
+    result = _decisive(training, finals.chosen)
+    fold = result.plan.folds[0]
+    preparation = training.preparations[split]
     slots = preparation.only(with_leaks=False)
     model = finals.folds[fold.number] if finals.past is None else finals.past
-    tested = contest.prepared[split].where(fold.outer.predicts)
+    tested = training.prepared[split].where(fold.outer.predicts)
     columns = [F.col("row_hash"), F.col("label"), _numbers()]
-    answers = contest.labelled.label[judgement.tested.places[judgement.fold == fold.number]]
+    answers = training.labelled.label[result.tested.places[result.fold == fold.number]]
     share = min(1.0, _EXPLAINED_ROWS / max(len(answers), 1))
     rows = pd.concat(
         sample(tested.where(F.col("label") == answer), columns, max(round(share * count), _OF_RARE), count, "explained")
@@ -342,14 +342,14 @@ def _permutation(question: ResolvedClassify, contest: Training, finals: FinalMod
         Slots(tuple(s.name for s in slots), tuple(s.source for s in slots)),
         metric=lambda probability: auc(label, probability),
         keys=rows["row_hash"].to_numpy(),
-        salt=question.task.splits.permutation_salt,
+        salt=resolved.task.splits.permutation_salt,
     )
 
 
-def _serving(question: ResolvedClassify, contest: Training, finals: FinalModels) -> registry.ServingModel:
-    judgement = _on_random(contest, finals.chosen)
-    features = [f for f in contest.features if not f.is_known_after]
-    rows = contest.labelled_rows
+def _serving(resolved: ResolvedClassify, training: Training, finals: FinalModels) -> registry.ServingModel:
+    result = _on_random(training, finals.chosen)
+    features = [f for f in training.features if not f.is_known_after]
+    rows = training.labelled_rows
     bins = bins_of(
         rows,
         [f.name for f in features if f.kind != "text"],
@@ -358,64 +358,64 @@ def _serving(question: ResolvedClassify, contest: Training, finals: FinalModels)
     )
     expected = counts_in(rows, bins)
     # Not the probability: on a time split another calibrator serves than the one of the folds.
-    scores = np.sort(_leaves(contest, finals) if finals.chosen == "decision_tree" else judgement.tested.margin)
+    scores = np.sort(_leaves(training, finals) if finals.chosen == "decision_tree" else result.tested.margin)
     cuts = sorted({float(x) for x in np.quantile(scores, np.arange(1, 10) / 10, method="nearest")})
     of_scores = Bins(SCORE, edges=tuple(cuts))
     counts = np.bincount(np.searchsorted(cuts, scores, side="left"), minlength=len(of_scores.names))
     return registry.ServingModel(
         finals.chosen,
-        contest.preparations["random"],
+        training.preparations["random"],
         finals.champion,
-        _calibrator(contest, finals, question.task.evaluation.calibration),
+        _calibrator(training, finals, resolved.task.evaluation.calibration),
         finals.folds,
-        judgement.calibrators,
-        len(judgement.plan.folds),
-        question.task.splits.fold_salt,
-        question.rows_hash,
+        result.calibrators,
+        len(result.plan.folds),
+        resolved.task.splits.fold_salt,
+        resolved.rows_hash,
         [*bins, of_scores],
         {**expected, SCORE: [int(count) for count in counts]},
     )
 
 
-def _leaves(contest: Training, finals: FinalModels) -> Floats:
+def _leaves(training: Training, finals: FinalModels) -> Floats:
     """What one tree says of rows that it was fitted on: it has a value per leaf, and those of fold trees are others."""
-    rows = sample(contest.prepared["random"], [_numbers()], SAMPLE_ROWS, len(contest.labelled.label), "leaves")
+    rows = sample(training.prepared["random"], [_numbers()], SAMPLE_ROWS, len(training.labelled.label), "leaves")
     return finals.champion.raw_score(matrix(rows, "numbers"))
 
 
-def _calibrator(contest: Training, finals: FinalModels, method: calibrate.Wanted) -> Calibrator:
+def _calibrator(training: Training, finals: FinalModels, method: calibrate.Wanted) -> Calibrator:
     """Fitted on what the model said of rows ahead of its training: windows and test part; or out of fold."""
-    judgement = _decisive(contest, finals.chosen)
-    places, margins = judgement.tested.places, judgement.tested.margin
-    if judgement.plan.split == "time":
-        inner = judgement.inner.together()
+    result = _decisive(training, finals.chosen)
+    places, margins = result.tested.places, result.tested.margin
+    if result.plan.split == "time":
+        inner = result.inner.together()
         places = np.concatenate([inner.places, places])
         margins = np.concatenate([inner.margin, margins])
     return calibrate.fit(
         method,
         margins,
-        contest.labelled.label[places],
-        judgement.candidate.scale,
+        training.labelled.label[places],
+        result.candidate.scale,
     )
 
 
-def _about(question: ResolvedClassify, contest: Training, finals: FinalModels) -> dict[str, Any]:
+def _about(resolved: ResolvedClassify, training: Training, finals: FinalModels) -> dict[str, Any]:
     libraries = {name: library_version(name) for name in _LIBRARIES}
     if finals.chosen == XGBOOST:
         libraries[XGBOOST] = boosting.library().__version__
     return {
-        "task": question.task.name,
-        "run_id": question.run_ids["train"],
-        "as_of": question.as_of.isoformat(),
+        "task": resolved.task.name,
+        "run_id": resolved.run_ids["train"],
+        "as_of": resolved.as_of.isoformat(),
         "model": finals.chosen,
-        "setting": dict(_setting(contest, finals.chosen)),
-        "seed": question.task.models.seed,
-        "inputs": question.versions,
-        "features": {f.name: f.kind for f in contest.features if not f.is_known_after},
+        "setting": dict(_setting(training, finals.chosen)),
+        "seed": resolved.task.models.seed,
+        "inputs": resolved.versions,
+        "features": {f.name: f.kind for f in training.features if not f.is_known_after},
         "slots": [slot.name for slot in finals.slots],
-        "metrics": {question.task.champion.metric: finals.value},
-        "rows": len(contest.labelled.label),
-        "positives": int(contest.labelled.label.sum()),
+        "metrics": {resolved.task.champion.metric: finals.value},
+        "rows": len(training.labelled.label),
+        "positives": int(training.labelled.label.sum()),
         "code_version": code_version(),
         "libraries": libraries,
         "python": platform.python_version(),
@@ -431,18 +431,18 @@ def library_version(name: str) -> str:
 
 
 def _pointer(
-    job: Job, question: ResolvedClassify, contest: Training, finals: FinalModels, folder: str, manifest_hash: str
+    job: Job, resolved: ResolvedClassify, training: Training, finals: FinalModels, folder: str, manifest_hash: str
 ) -> dict[str, Any]:
     """The row of gold.model_runs: whether the new model serves, and why."""
-    task = question.task
+    task = resolved.task
     runs = registry.history(job.lake, task.name)
-    others = runs[runs["run_id"] != question.run_ids["train"]]
-    champion = registry.find_champion(job.lake, task.name, besides=question.run_ids["train"])
+    others = runs[runs["run_id"] != resolved.run_ids["train"]]
+    champion = registry.find_champion(job.lake, task.name, besides=resolved.run_ids["train"])
     before = None if champion is None else champion.row
     misfit = None
     if champion is not None:
-        misfit = champion.serving.misfit(contest.labelled_rows.columns, question.known_after, question.rows_hash)
-    if question.is_draft:
+        misfit = champion.serving.misfit(training.labelled_rows.columns, resolved.known_after, resolved.rows_hash)
+    if resolved.is_draft:
         serves, reason = True, "a draft, which serves nobody but its own list"
     elif misfit is None:
         serves, reason = serves_from_now_on(task.champion, finals.value, before)
@@ -450,9 +450,9 @@ def _pointer(
         serves, reason = True, f"the champion before it cannot score these rows: {misfit}"
     return {
         "task": task.name,
-        "run_id": question.run_ids["train"],
+        "run_id": resolved.run_ids["train"],
         "model": finals.chosen,
-        "settings": json.dumps(dict(_setting(contest, finals.chosen)), sort_keys=True),
+        "settings": json.dumps(dict(_setting(training, finals.chosen)), sort_keys=True),
         "metric": task.champion.metric,
         "value": finals.value,
         "value_before": None if before is None else before["value"],
@@ -460,7 +460,7 @@ def _pointer(
         "manifest_hash": manifest_hash,
         "serves": serves,
         "reason": reason,
-        "trained_at": question.as_of,
+        "trained_at": resolved.as_of,
         "sequence": 1 if others.empty else int(others["sequence"].max()) + 1,
     }
 

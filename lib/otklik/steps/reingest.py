@@ -30,7 +30,7 @@ from otklik.sources.rules import check_rules
 from otklik.steps import batch
 from otklik.steps.batch import Arrival, Judged
 from otklik.steps.context import Job
-from otklik.steps.ingest import check_tables, hash_of_contract, settled_versions, silver_table_by
+from otklik.steps.ingest import check_tables, hash_of_contract, silver_table_by, versions_before_batch
 from otklik.steps.runs import record_failure, start_of
 
 #: Property of a bronze table: its column of personal data.
@@ -87,10 +87,10 @@ def _rebuild(
     contract_hash, table = hash_of_contract(contract), silver_table_by(contract, key)
     who = [contract.name, contract_hash, code_version(), fingerprint(key), [entry.batch for entry in loaded]]
     label = label_of(hash_of(["reingest", *who])[:16])
-    settled_versions(job, ledger, [BRONZE.of(contract.name).name, REJECTED.name], label)
+    versions_before_batch(job, ledger, [BRONZE.of(contract.name).name, REJECTED.name], label)
     # Silver itself may be damaged: it is put in place as a whole.
     with contextlib.suppress(DamagedError):
-        settled_versions(job, ledger, [table.name], label)
+        versions_before_batch(job, ledger, [table.name], label)
     with job.progress.step(f"reingest {contract.name}") as step, contextlib.ExitStack() as kept:
         arrivals = {
             number: Arrival(entry.file, entry.bytes, entry.content_hash, entry.started_at, entry.batch)

@@ -34,10 +34,10 @@ _NO_ARMS = pd.DataFrame(columns=["arm", "rows"])
 _NO_VALUE = pd.DataFrame(columns=[column.name for column in ACTION_VALUE.columns])
 
 
-def write_report(job: Job, question: ResolvedClassify | None = None) -> int:
+def write_report(job: Job, resolved: ResolvedClassify | None = None) -> int:
     """Write the page of a task, or of every task that has an answer, and the index; returns the exit code."""
-    if question is not None:
-        _write(job, question)
+    if resolved is not None:
+        _write(job, resolved)
         return 0
     name = job.options.names.get("task")
     if name:
@@ -75,50 +75,50 @@ def _tasks(job: Job) -> list[str]:
     return sorted(name for name in names if name.removesuffix(DRAFT) == name or name.removesuffix(DRAFT) not in names)
 
 
-def _write(job: Job, question: ResolvedClassify) -> None:
+def _write(job: Job, resolved: ResolvedClassify) -> None:
     """Write one task's page, its verdict and the index."""
-    with record_failure(job, question.start(job, "report", {})):
-        before = features_run(job, question)
-        if registry.history(job.lake, question.task.name).empty:
+    with record_failure(job, resolved.start(job, "report", {})):
+        before = features_run(job, resolved)
+        if registry.history(job.lake, resolved.task.name).empty:
             # Nothing can have been scored, either: the first step that is missing is named.
-            _needed(job, question, "train")
-        scored = _needed(job, question, "score")
-        trained = _training_behind(job, question, scored)
-        bring_profits_up_to_date(job, question.task, trained)
-    page = page_name(question.task.name, job.options.language)
+            _needed(job, resolved, "train")
+        scored = _needed(job, resolved, "score")
+        trained = _training_behind(job, resolved, scored)
+        bring_profits_up_to_date(job, resolved.task, trained)
+    page = page_name(resolved.task.name, job.options.language)
     inputs = {
         **trained.inputs,
         "training": f"{trained.run_id} {trained.ended_at}",
         "scores": f"{scored.run_id} {scored.ended_at}",
         "language": job.options.language,
         "page": page,
-        "said": said_of(question.task, "report", "rows"),
-        "effect": hash_of(effect_of_lists(job.lake, question.task.name))[:16],
+        "said": said_of(resolved.task, "report", "rows"),
+        "effect": hash_of(effect_of_lists(job.lake, resolved.task.name))[:16],
         # A page says how long ago its decisions were.
         "year": str(job.clock().year),
     }
-    run = question.start(job, "report", inputs)
-    with record_failure(job, run), job.progress.step(f"report {question.task.name}") as step:
+    run = resolved.start(job, "report", inputs)
+    with record_failure(job, run), job.progress.step(f"report {resolved.task.name}") as step:
         if is_written(job, run, page):
             step.say("reused")
             return
-        facts = _facts(job, question, before, trained, scored)
+        facts = _facts(job, resolved, before, trained, scored)
         html = render(facts, job.options.language).encode()
         Folder(job.lake.folder("report")).write(page, html)
-        write_verdict(job.lake, question.task.kind, question.task, run, story.verdict_of(facts), job.clock())
+        write_verdict(job.lake, resolved.task.kind, resolved.task, run, story.verdict_of(facts), job.clock())
         write_index(job)
         step.say(job.lake.folder("report", page))
     record_run(job.lake, run.done(job.clock(), {}, before.rows_out, 1, mark_of(page, html)))
 
 
-def _training_behind(job: Job, question: ResolvedClassify, scored: Run) -> Run:
+def _training_behind(job: Job, resolved: ResolvedClassify, scored: Run) -> Run:
     """The training of the model that gave the scores: often an older one, whose model no later one has beaten.
 
     Raises:
         MissingResultError: if the ledger does not know it.
     """
     model_run = _model_run(scored)
-    return find_run(job.lake, model_run, "train", None) or _needed(job, question, "train")
+    return find_run(job.lake, model_run, "train", None) or _needed(job, resolved, "train")
 
 
 def _model_run(scored: Run) -> str:
@@ -126,24 +126,24 @@ def _model_run(scored: Run) -> str:
     return scored.inputs["model"].partition(" ")[0]
 
 
-def _needed(job: Job, question: ResolvedClassify, step: str) -> Run:
+def _needed(job: Job, resolved: ResolvedClassify, step: str) -> Run:
     """The latest good start of a step of this question.
 
     Raises:
         MissingResultError: if the step was not run.
     """
-    found = find_run(job.lake, question.run_ids[step], step, None)
+    found = find_run(job.lake, resolved.run_ids[step], step, None)
     if found is None:
         raise MissingResultError(
             f"`otklik {step}` was not run for these inputs, settings and this moment",
-            where=question.task.name,
-            hint=f"run `otklik {step} {question.task.name}` with the same options first",
+            where=resolved.task.name,
+            hint=f"run `otklik {step} {resolved.task.name}` with the same options first",
         )
     return found
 
 
-def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scored: Run) -> ReportFacts:
-    lake, task, name = job.lake, question.task, question.task.name
+def _facts(job: Job, resolved: ResolvedClassify, before: Run, trained: Run, scored: Run) -> ReportFacts:
+    lake, task, name = job.lake, resolved.task, resolved.task.name
     features = rows_at(lake, f"gold.{name}_features", before.outputs[f"gold.{name}_features"])
     scores = rows_at(lake, f"gold.{name}_scores", scored.outputs[f"gold.{name}_scores"])
     decision = task.decision
@@ -151,21 +151,21 @@ def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scor
         None if decision is None else rows_at(lake, f"gold.{name}_actions", scored.outputs[f"gold.{name}_actions"])
     )
     runs = registry.records(registry.history(lake, name))
-    model_run, own = _model_run(scored), [row for row in runs if row["run_id"] == question.run_ids["train"]]
+    model_run, own = _model_run(scored), [row for row in runs if row["run_id"] == resolved.run_ids["train"]]
     bands = {**task.preparation.bands, **task.report.attribute_bands}
-    shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in question.columns)]))
+    shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in resolved.columns)]))
 
     def of_runs(table: str, *runs: str) -> pd.DataFrame:
         return lake.read(table).where((F.col("task") == name) & F.col("run_id").isin(*runs)).toPandas()
 
     return ReportFacts(
         task=task,
-        as_of=question.as_of,
-        run_id=question.run_ids["score"],
+        as_of=resolved.as_of,
+        run_id=resolved.run_ids["score"],
         training_run_id=trained.run_id,
         code_version=code_version(),
-        table_versions={**question.versions, **before.outputs, **trained.outputs, **scored.outputs},
-        features=question.columns,
+        table_versions={**resolved.versions, **before.outputs, **trained.outputs, **scored.outputs},
+        features=resolved.columns,
         label_states=reductions.rows_per_label_state(features),
         attribute_rates=reductions.attribute_rates(features, shown, bands),
         rates_over_time=reductions.rates_over_time(features),
@@ -174,15 +174,15 @@ def _facts(job: Job, question: ResolvedClassify, before: Run, trained: Run, scor
         measures=of_runs(MEASURES.name, trained.run_id),
         score_counts=_score_counts(lake, task, trained),
         explanations=of_runs(EXPLANATIONS.name, trained.run_id),
-        findings=of_runs(FINDINGS.name, trained.run_id, question.run_ids["score"]),
+        findings=of_runs(FINDINGS.name, trained.run_id, resolved.run_ids["score"]),
         scored_counts=reductions.scored_counts(scores, features),
         top_actions=_NO_LIST if actions is None else reductions.top_of_list(actions, scores),
         action_arms=_NO_ARMS if actions is None else reductions.rows_per_arm(actions),
-        action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, question.run_ids["score"]),
+        action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, resolved.run_ids["score"]),
         champion=next((row for row in runs if row["run_id"] == model_run), None),
-        challenger=own[0] if own and model_run != question.run_ids["train"] else None,
+        challenger=own[0] if own and model_run != resolved.run_ids["train"] else None,
         effect=effect_of_lists(lake, name),
-        balances=balances_of(lake, question.versions),
+        balances=balances_of(lake, resolved.versions),
         reason_weights=reductions.reason_weights(scores),
         list_moments=None if actions is None else reductions.moments_of_list(actions),
         written_at=job.clock(),

@@ -168,18 +168,18 @@ def answered_before(job: Job, run: Run) -> Run | None:
     return earlier
 
 
-def features_run(job: Job, question: ResolvedClassify) -> Run:
+def features_run(job: Job, resolved: ResolvedClassify) -> Run:
     """The run of `otklik features` that this question stands on.
 
     Raises:
         MissingResultError: if the features of this question were not built yet.
     """
-    found = find_run(job.lake, question.run_ids["features"], "features", question.inputs.identities)
+    found = find_run(job.lake, resolved.run_ids["features"], "features", resolved.inputs.identities)
     if found is None:
         raise MissingResultError(
             "its features were not built for these inputs, settings and this moment",
-            where=question.task.name,
-            hint=f"run `otklik features {question.task.name}` with the same options first",
+            where=resolved.task.name,
+            hint=f"run `otklik features {resolved.task.name}` with the same options first",
         )
     return found
 

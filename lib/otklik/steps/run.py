@@ -84,14 +84,14 @@ def run_yes_or_no(job: Job, path: Path) -> int:
 
     The task is resolved once: what is ingested meanwhile belongs to the next run.
     """
-    question = resolve_recorded(job.about(**{**job.options.names, "task": str(path)}), "features")
+    resolved = resolve_recorded(job.about(**{**job.options.names, "task": str(path)}), "features")
     last = job.options.names.get("stage")
     code = 0
     for name, step in (("features", build_features), ("train", train_models), ("score", score_rows)):
-        code = max(code, step(job, question))
+        code = max(code, step(job, resolved))
         if name == last:
             return code
-    code = max(code, write_report(job, question))
-    if question.is_draft:
+    code = max(code, write_report(job, resolved))
+    if resolved.is_draft:
         job.progress.line(f"  a draft, in tables and on a page of its own; the answer: `otklik run {path.stem}`")
     return code

@@ -34,52 +34,52 @@ from otklik.steps.runs import record_failure
 from otklik.task import Task
 
 
-def score_rows(job: Job, question: ResolvedClassify | None = None) -> int:
+def score_rows(job: Job, resolved: ResolvedClassify | None = None) -> int:
     """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, a warning's past a limit."""
-    question = question or resolve_recorded(job, "score")
-    with record_failure(job, question.start(job, "score", {})):
-        before = features_run(job, question)
-        champion = _champion(job, question)
+    resolved = resolved or resolve_recorded(job, "score")
+    with record_failure(job, resolved.start(job, "score", {})):
+        before = features_run(job, resolved)
+        champion = _champion(job, resolved)
         if champion.serving.model == XGBOOST:
             boosting.library()
     for refusal in champion.refused:
         job.progress.warn(f"{refusal}; the champion before it serves")
-    table = f"gold.{question.task.name}_features"
+    table = f"gold.{resolved.task.name}_features"
     inputs = {table: str(before.outputs[table]), "model": f"{champion.run_id} {champion.row['sequence']}"}
-    run = question.start(job, "score", inputs)
+    run = resolved.start(job, "score", inputs)
     earlier = answered_before(job, run)
     if earlier is not None:
-        job.progress.line(f"  score {question.task.name}: reused")
-        return _warned(job, question, champion)
+        job.progress.line(f"  score {resolved.task.name}: reused")
+        return _warned(job, resolved, champion)
     with contextlib.ExitStack() as while_needed:
-        with record_failure(job, run), job.progress.step(f"score {question.task.name}") as step:
-            rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), question, champion.serving)
-            scores = while_needed.enter_context(cached(_scores(rows, question, champion)))
+        with record_failure(job, run), job.progress.step(f"score {resolved.task.name}") as step:
+            rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), resolved, champion.serving)
+            scores = while_needed.enter_context(cached(_scores(rows, resolved, champion)))
             count = scores.count()
             if not count:
                 raise RefusedError(
-                    "no row fulfils score.where", where=question.task.name, hint="look at [score] where in the task"
+                    "no row fulfils score.where", where=resolved.task.name, hint="look at [score] where in the task"
                 )
-            outputs = {SCORES.of(question.task.name).name: _write_scores(job, question, scores, count)}
-            _write_drift(job, question, champion, rows, scores)
+            outputs = {SCORES.of(resolved.task.name).name: _write_scores(job, resolved, scores, count)}
+            _write_drift(job, resolved, champion, rows, scores)
             step.rows(count)
-        if question.task.decision is not None:
+        if resolved.task.decision is not None:
             with record_failure(job, run), job.progress.step("decide whom to contact") as step:
-                outputs |= _write_list(job, question, scores, run)
+                outputs |= _write_list(job, resolved, scores, run)
     message = f"{champion.row['model']} of run {champion.run_id}"
     record_run(job.lake, run.done(job.clock(), outputs, before.rows_out, count, message))
-    return _warned(job, question, champion)
+    return _warned(job, resolved, champion)
 
 
-def _champion(job: Job, question: ResolvedClassify) -> Champion:
+def _champion(job: Job, resolved: ResolvedClassify) -> Champion:
     """The last that serves of those trained by the moment: a later one may have learnt the answers asked for."""
-    name = question.task.name
+    name = resolved.task.name
     newest = load_champion(job.lake, name)
-    if question.as_of >= newest.row["trained_at"].tz_localize(UTC):
+    if resolved.as_of >= newest.row["trained_at"].tz_localize(UTC):
         return newest
     later = f"trained as of {newest.row['trained_at']:%Y-%m-%d %H:%M}, later than this question's moment"
     try:
-        champion = load_champion(job.lake, name, trained_by=question.as_of)
+        champion = load_champion(job.lake, name, trained_by=resolved.as_of)
     except (MissingResultError, DamagedError):
         job.progress.warn(f"the champion was {later}: it may have learnt from the answers of rows that have none here")
         return newest
@@ -87,12 +87,12 @@ def _champion(job: Job, question: ResolvedClassify) -> Champion:
     return champion
 
 
-def _warned(job: Job, question: ResolvedClassify, champion: Champion) -> int:
+def _warned(job: Job, resolved: ResolvedClassify, champion: Champion) -> int:
     """Say what to be careful about, whether the scores are new or were given before; returns the exit code."""
-    split = "time" if question.task.rows.time_ordered else "random"
-    noticed = job.lake.read(FINDINGS.name).where((F.col("task") == question.task.name) & (F.col("action") == "warned"))
+    split = "time" if resolved.task.rows.time_ordered else "random"
+    noticed = job.lake.read(FINDINGS.name).where((F.col("task") == resolved.task.name) & (F.col("action") == "warned"))
     of_runs = (F.col("kind") == "rate_moved") & (F.col("run_id") == champion.run_id)
-    of_runs |= (F.col("kind") == "drift") & (F.col("run_id") == question.run_ids["score"])
+    of_runs |= (F.col("kind") == "drift") & (F.col("run_id") == resolved.run_ids["score"])
     rows = noticed.where(of_runs).select("kind", "feature", "detail", "value").orderBy("feature").collect()
     for moved in (json.loads(row.detail) for row in rows if row.kind == "rate_moved"):
         if (moved["model"], moved["split"]) == (champion.row["model"], split):
@@ -104,20 +104,20 @@ def _warned(job: Job, question: ResolvedClassify, champion: Champion) -> int:
     return WARNING_EXIT_CODE
 
 
-def _chosen_rows(features: DataFrame, question: ResolvedClassify, serving: ServingModel) -> DataFrame:
+def _chosen_rows(features: DataFrame, resolved: ResolvedClassify, serving: ServingModel) -> DataFrame:
     """The rows to score, with the fold that each was in when the champion was trained, whatever the task says now.
 
     Raises:
         MissingResultError: if the champion does not fit the features as they are built now.
         ConfigurationError: if score.where is not a condition on them.
     """
-    misfit = serving.misfit(features.columns, question.known_after, question.rows_hash)
+    misfit = serving.misfit(features.columns, resolved.known_after, resolved.rows_hash)
     if misfit is not None:
-        name = question.task.name
+        name = resolved.task.name
         raise MissingResultError(
             f"the champion cannot score these rows: {misfit}", where=name, hint=f"run `otklik train {name}` first"
         )
-    chosen = only_to_score(features, question.task)
+    chosen = only_to_score(features, resolved.task)
     return with_fold(chosen, serving.fold_count, serving.fold_salt)
 
 
@@ -137,25 +137,25 @@ def only_to_score(features: DataFrame, task: Task) -> DataFrame:
         ) from None
 
 
-def _scores(rows: DataFrame, question: ResolvedClassify, champion: Champion) -> DataFrame:
-    scored = with_scores(rows, champion.serving, question.task.evaluation.reasons)
-    decision = question.task.decision
+def _scores(rows: DataFrame, resolved: ResolvedClassify, champion: Champion) -> DataFrame:
+    scored = with_scores(rows, champion.serving, resolved.task.evaluation.reasons)
+    decision = resolved.task.decision
     profit = (
         F.lit(None).cast("double")
         if decision is None
         else F.col("probability") * F.lit(decision.value) - F.lit(decision.cost)
     )
-    return scored.withColumns({"expected_profit": profit, "run_id": F.lit(question.run_ids["score"])})
+    return scored.withColumns({"expected_profit": profit, "run_id": F.lit(resolved.run_ids["score"])})
 
 
-def _write_scores(job: Job, question: ResolvedClassify, scores: DataFrame, count: int) -> int:
-    ranked = with_rank(scores, question.task.splits.control_salt)
+def _write_scores(job: Job, resolved: ResolvedClassify, scores: DataFrame, count: int) -> int:
+    ranked = with_rank(scores, resolved.task.splits.control_salt)
     tenth = F.ceil(F.col("rank") * F.lit(10) / F.lit(count)).cast("int")
-    table = SCORES.of(question.task.name)
-    return job.lake.replace(table, ranked.withColumn("decile", tenth), f"score {question.run_ids['score']}").version
+    table = SCORES.of(resolved.task.name)
+    return job.lake.replace(table, ranked.withColumn("decile", tenth), f"score {resolved.run_ids['score']}").version
 
 
-def _write_drift(job: Job, question: ResolvedClassify, champion: Champion, rows: DataFrame, scores: DataFrame) -> None:
+def _write_drift(job: Job, resolved: ResolvedClassify, champion: Champion, rows: DataFrame, scores: DataFrame) -> None:
     """Note in gold.findings how far each feature has drifted."""
     # A feature that the model does not use may have been left out of the task since.
     of_features = [bins for bins in champion.serving.bins if bins.feature in rows.columns]
@@ -164,11 +164,11 @@ def _write_drift(job: Job, question: ResolvedClassify, champion: Champion, rows:
     is_one_tree = champion.serving.model == "decision_tree"
     compared = scores.where(~F.col("is_out_of_fold")) if is_one_tree else scores
     actual = {**counts_in(rows, of_features), **counts_in(compared, of_scores)}
-    moved = drift_of(champion.serving.expected, actual, question.task.checks.psi_warning)
+    moved = drift_of(champion.serving.expected, actual, resolved.task.checks.psi_warning)
     findings = pd.DataFrame(
         {
-            "task": question.task.name,
-            "run_id": question.run_ids["score"],
+            "task": resolved.task.name,
+            "run_id": resolved.run_ids["score"],
             "kind": "drift",
             "feature": moved["feature"],
             "detail": "{}",
@@ -176,12 +176,12 @@ def _write_drift(job: Job, question: ResolvedClassify, champion: Champion, rows:
             "action": ["warned" if has_drifted else "kept" for has_drifted in moved["has_drifted"]],
         }
     )
-    named = {"task": question.task.name, "run_id": question.run_ids["score"], "kind": "drift"}
-    replace_rows(job.lake, FINDINGS, findings, f"score {question.run_ids['score']} {champion.run_id}", named)
+    named = {"task": resolved.task.name, "run_id": resolved.run_ids["score"], "kind": "drift"}
+    replace_rows(job.lake, FINDINGS, findings, f"score {resolved.run_ids['score']} {champion.run_id}", named)
 
 
-def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame, run: Run) -> dict[str, int]:
-    decision, splits = question.task.decision, question.task.splits
+def _write_list(job: Job, resolved: ResolvedClassify, scores: DataFrame, run: Run) -> dict[str, int]:
+    decision, splits = resolved.task.decision, resolved.task.splits
     if decision is None:
         return {}
     listed = audience(
@@ -193,10 +193,10 @@ def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame, run: Ru
         campaign=decision.campaign,
         salt=splits.control_salt,
     )
-    table, label = ACTIONS.of(question.task.name), f"score {question.run_ids['score']}"
+    table, label = ACTIONS.of(resolved.task.name), f"score {resolved.run_ids['score']}"
     with cached(listed) as actions:
         outputs = {table.name: job.lake.replace(table, actions, label).version}
-        if not question.is_draft:
+        if not resolved.is_draft:
             outputs |= write_list(job.lake, run, decision.campaign, actions.withColumnRenamed("key", "unit"))
         arms = actions.select("key", "as_of", "arm")
         frame = scores.join(arms, ["key", "as_of"], "left").select("probability", "label", "unit", "arm").toPandas()
@@ -208,8 +208,8 @@ def _write_list(job: Job, question: ResolvedClassify, scores: DataFrame, run: Ru
         (frame["arm"] == "control").to_numpy(),
         cost=decision.cost,
         value=decision.value,
-        replicates=question.task.evaluation.bootstrap_replicates,
+        replicates=resolved.task.evaluation.bootstrap_replicates,
         salt=splits.bootstrap_salt,
     )
-    named = {"task": question.task.name, "run_id": question.run_ids["score"]}
+    named = {"task": resolved.task.name, "run_id": resolved.run_ids["score"]}
     return outputs | replace_rows(job.lake, ACTION_VALUE, as_frame(values).assign(**named), label, named)

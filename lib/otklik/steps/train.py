@@ -66,52 +66,52 @@ from otklik.task import Task
 _TRIED_ROWS = 20_000
 
 
-def train_models(job: Job, question: ResolvedClassify | None = None) -> int:
+def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
     """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
-    question = question or resolve_recorded(job, "train")
-    with record_failure(job, question.start(job, "train", {})):
-        if question.task.models.xgboost is not None:
+    resolved = resolved or resolve_recorded(job, "train")
+    with record_failure(job, resolved.start(job, "train", {})):
+        if resolved.task.models.xgboost is not None:
             # Here and not in a worker: what is not installed is one clear line.
             boosting.library()
-        before = features_run(job, question)
-    table = f"gold.{question.task.name}_features"
-    run = question.start(job, "train", {table: str(before.outputs[table])})
+        before = features_run(job, resolved)
+    table = f"gold.{resolved.task.name}_features"
+    run = resolved.start(job, "train", {table: str(before.outputs[table])})
     # A model that was damaged since is trained anew, as the message about it advises.
-    is_sound = has_sound_model(job.lake, question.task.name, question.run_ids["train"])
+    is_sound = has_sound_model(job.lake, resolved.task.name, resolved.run_ids["train"])
     earlier = answered_before(job, run) if is_sound else None
     if earlier is not None:
-        job.progress.line(f"  train {question.task.name}: reused")
-        bring_profits_up_to_date(job, question.task, earlier)
-        of_run = (F.col("task") == question.task.name) & (F.col("run_id") == question.run_ids["train"])
-        _say_result(job, question, job.lake.read(SCOREBOARD.name).where(of_run).toPandas(), earlier.message)
+        job.progress.line(f"  train {resolved.task.name}: reused")
+        bring_profits_up_to_date(job, resolved.task, earlier)
+        of_run = (F.col("task") == resolved.task.name) & (F.col("run_id") == resolved.run_ids["train"])
+        _say_result(job, resolved, job.lake.read(SCOREBOARD.name).where(of_run).toPandas(), earlier.message)
         return 0
     rows = rows_at(job.lake, table, before.outputs[table])
-    with record_failure(job, run), threads(job.lake.spark, question.task.models.parallelism) as executor:
-        contest = _train_candidates(job, question, rows, executor)
+    with record_failure(job, run), threads(job.lake.spark, resolved.task.models.parallelism) as executor:
+        training = _train_candidates(job, resolved, rows, executor)
         with job.progress.step("judge: scoreboard with intervals") as step:
-            board = _scoreboard(question.task, contest, executor)
+            board = _scoreboard(resolved.task, training, executor)
             step.rows(len(board))
-        verdict = verdict_on(question.task, board)
-        outputs = {**_write_judgements(job, question, contest, board), **promote(job, question, contest, executor)}
-        outputs |= _write_measures(job, question, run, contest, board)
-    trained = run.done(job.clock(), outputs, before.rows_out, len(contest.labelled.label), verdict)
+        verdict = verdict_on(resolved.task, board)
+        outputs = {**_write_results(job, resolved, training, board), **promote(job, resolved, training, executor)}
+        outputs |= _write_measures(job, resolved, run, training, board)
+    trained = run.done(job.clock(), outputs, before.rows_out, len(training.labelled.label), verdict)
     record_run(job.lake, trained)
-    note_profits(job, question.task, trained)
-    _say_result(job, question, board, verdict)
+    note_profits(job, resolved.task, trained)
+    _say_result(job, resolved, board, verdict)
     return 0
 
 
-def _say_result(job: Job, question: ResolvedClassify, board: pd.DataFrame, verdict: str) -> None:
+def _say_result(job: Job, resolved: ResolvedClassify, board: pd.DataFrame, verdict: str) -> None:
     """The verdict, and the models whose probabilities are off, whether they are new or were trained before."""
     job.progress.line(f"  {verdict}")
-    of_split = decisive(board, time_ordered=question.task.rows.time_ordered)
-    for finding in miscalibrated(of_split, question.task.checks.rate_moved):
+    of_split = decisive(board, time_ordered=resolved.task.rows.time_ordered)
+    for finding in miscalibrated(of_split, resolved.task.checks.rate_moved):
         job.progress.warn(in_words(finding.kind, finding.parameters, Voice("en")))
 
 
-def _train_candidates(job: Job, question: ResolvedClassify, rows: DataFrame, executor: Executor) -> Training:
-    task = question.task
-    known_after = {column.name: column.is_known_after for column in question.columns}
+def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, executor: Executor) -> Training:
+    task = resolved.task
+    known_after = {column.name: column.is_known_after for column in resolved.columns}
     features = features_of(rows, known_after)
     has_leaks = any(feature.is_known_after for feature in features)
     with_leaks = has_leaks and task.evaluation.with_leaks
@@ -147,13 +147,13 @@ def _train_candidates(job: Job, question: ResolvedClassify, rows: DataFrame, exe
                 executor=executor,
                 say=_shown_in(step),
             )
-            step.say(f"{len(made)} contenders, {len(plan.folds) + len(plan.inner_fits)} fits each")
+            step.say(f"{len(made)} candidates, {len(plan.folds) + len(plan.inner_fits)} fits each")
         judged["without"] += [j for j in made if j.candidate.vector == WITHOUT]
         # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
         if with_leaks or not has_leaks:
             judged["with"] += [j for j in made if j.candidate.vector == (WITH if with_leaks else WITHOUT)]
     findings = [*leaks, *findings_of(preparations)]
-    if plan.split == "time" and not question.is_draft:
+    if plan.split == "time" and not resolved.is_draft:
         with job.progress.step("compare later rows with earlier ones") as step:
             moved = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
             step.say(f"{len(moved)} features moved")
@@ -273,7 +273,7 @@ def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, ro
     return found
 
 
-def _scoreboard(task: Task, contest: Training, executor: Executor) -> pd.DataFrame:
+def _scoreboard(task: Task, training: Training, executor: Executor) -> pd.DataFrame:
     decision = task.decision
     terms = Terms(
         None if decision is None else decision.cost,
@@ -284,23 +284,25 @@ def _scoreboard(task: Task, contest: Training, executor: Executor) -> pd.DataFra
         task.rows.label_window,
         None if task.evaluation.intervals == "all" else ("time" if task.rows.time_ordered else "random"),
     )
-    if contest.judged["with"] and contest.judged["with"][0] is contest.judged["without"][0]:
-        board = rows_of(contest.labelled, {"without": contest.judged["without"]}, terms, executor)
+    if training.judged["with"] and training.judged["with"][0] is training.judged["without"][0]:
+        board = rows_of(training.labelled, {"without": training.judged["without"]}, terms, executor)
         return pd.concat([board, board.assign(leaks="with")], ignore_index=True)
-    return rows_of(contest.labelled, contest.judged, terms, executor)
+    return rows_of(training.labelled, training.judged, terms, executor)
 
 
-def _write_judgements(job: Job, question: ResolvedClassify, contest: Training, board: pd.DataFrame) -> dict[str, int]:
-    name, run_id = question.task.name, question.run_ids["train"]
+def _write_results(job: Job, resolved: ResolvedClassify, training: Training, board: pd.DataFrame) -> dict[str, int]:
+    name, run_id = resolved.task.name, resolved.run_ids["train"]
     named, label = {"task": name, "run_id": run_id}, f"train {run_id}"
     judged = [
-        (leaks, judgement)
-        for leaks, judgements in contest.judged.items()
-        for judgement in judgements
-        if leaks == "without" or judgement.candidate.vector == WITH
+        (leaks, result)
+        for leaks, results in training.judged.items()
+        for result in results
+        if leaks == "without" or result.candidate.vector == WITH
     ]
-    predictions = predictions_frame(contest.labelled_rows, contest.labelled, judged).withColumn("run_id", F.lit(run_id))
-    noticed = (*contest.findings, *miscalibrated(board, question.task.checks.rate_moved))
+    predictions = predictions_frame(training.labelled_rows, training.labelled, judged).withColumn(
+        "run_id", F.lit(run_id)
+    )
+    noticed = (*training.findings, *miscalibrated(board, resolved.task.checks.rate_moved))
     findings = pd.DataFrame([finding.row for finding in noticed])
     findings = findings.assign(**named) if len(findings) else findings
     return {
@@ -311,16 +313,16 @@ def _write_judgements(job: Job, question: ResolvedClassify, contest: Training, b
 
 
 def _write_measures(
-    job: Job, question: ResolvedClassify, run: Run, contest: Training, board: pd.DataFrame
+    job: Job, resolved: ResolvedClassify, run: Run, training: Training, board: pd.DataFrame
 ) -> dict[str, int]:
-    task, values = question.task, values_of(question, contest)
+    task, values = resolved.task, values_of(resolved, training)
     split, chosen = "time" if task.rows.time_ordered else "random", choose(values)
     measures = measures_of(board, values, task.champion.metric, split, chosen)
     if task.decision is not None and split == "time":
-        judgement = next(j for j in reversed(contest.judged["without"]) if j.candidate.model == chosen)
-        places, labelled = judgement.tested.places, contest.labelled
+        result = next(j for j in reversed(training.judged["without"]) if j.candidate.model == chosen)
+        places, labelled = result.tested.places, training.labelled
         measures += later_profits(
-            task, task.decision, labelled.label[places], labelled.as_of[places], judgement.calibrated
+            task, task.decision, labelled.label[places], labelled.as_of[places], result.calibrated
         )
     return write_measures(job.lake, task, run, measures)
 

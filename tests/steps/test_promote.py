@@ -91,13 +91,13 @@ def test_a_champion_cannot_be_chosen_by_pairs_that_the_deciding_rows_do_not_have
         )
         for model in task.champion.candidates
     ]
-    contest: Any = SimpleNamespace(judged={"without": judgements}, labelled=labelled)
+    training: Any = SimpleNamespace(judged={"without": judgements}, labelled=labelled)
     job: Any = SimpleNamespace(lake=SimpleNamespace(spark=None))
     question: Any = SimpleNamespace(task=task)
     executor: Any = None
 
     with pytest.raises(RefusedError, match=r"champion\.metric auc_within does not exist for the rows"):
-        _finals(job, question, contest, "models/marketing_campaign/0123", executor)
+        _finals(job, question, training, "models/marketing_campaign/0123", executor)
 
 
 def contest_of(spark: SparkSession, label: npt.NDArray[np.int64], calibration: str = "platt") -> Any:
@@ -149,10 +149,10 @@ def test_where_only_one_answer_was_seen_nothing_is_explained(spark: SparkSession
 
 
 def test_the_serving_calibrator_is_of_the_declared_kind_whatever_the_folds_had(spark: SparkSession) -> None:
-    contest = contest_of(spark, np.arange(60) % 2, calibration="identity")
+    training = contest_of(spark, np.arange(60) % 2, calibration="identity")
 
-    assert _calibrator(contest, FINALS, "isotonic").method == "isotonic"
-    assert _calibrator(contest, FINALS, "platt").method == "platt"
+    assert _calibrator(training, FINALS, "isotonic").method == "isotonic"
+    assert _calibrator(training, FINALS, "platt").method == "platt"
 
 
 def test_what_a_killed_training_left_is_not_taken_for_the_new_model(lake: Lake, tmp_path: Path) -> None:

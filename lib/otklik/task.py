@@ -207,7 +207,7 @@ class Models(Strict):
     decision_tree: ModelSettings | None = ModelSettings()
     random_forest: ModelSettings | None = ModelSettings(max_depth=[8])
     naive_bayes: ModelSettings | None = ModelSettings()
-    linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.01])
+    linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.1])
     xgboost: BoostSettings | None = Field(None, description="gradient boosting; needs the extra `boost`")
     perceptron: PerceptronSettings | None = Field(None, description="MLlib's multilayer perceptron")
     seed: int = Field(7, description="of forests")

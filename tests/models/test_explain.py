@@ -105,14 +105,14 @@ def test_dependence_moves_a_number_along_its_quantiles_and_levels_one_by_one() -
 
 
 def test_dependence_is_of_known_numbers_even_where_most_are_missing() -> None:
-    """Nine of ten rows are filled with 50; along the grid nobody is missing any more."""
+    """Nine of ten rows are filled with 50; along the grid nobody is missing any more, and at its end all are."""
     is_missing = np.arange(100) % 10 > 0
     numbers = np.column_stack([np.where(is_missing, 50.0, np.arange(100.0)), is_missing]).astype(float)
 
     found = dependence(lambda rows: rows[:, 0] + 1000 * rows[:, 1], SLOTS[:2], numbers, ["age"], frozenset())
 
-    assert found["level"].tolist() == [str(tens) for tens in range(0, 100, 10)]
-    assert found["value"].tolist() == [float(tens) for tens in range(0, 100, 10)]
+    assert found["level"].tolist() == [*(str(tens) for tens in range(0, 100, 10)), MISSING]
+    assert found["value"].tolist() == [*(float(tens) for tens in range(0, 100, 10)), 1050.0]
 
 
 def test_a_number_that_nobody_has_has_no_dependence() -> None:

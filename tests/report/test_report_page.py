@@ -274,6 +274,15 @@ def test_a_flat_dependence_is_called_flat(make_facts: MakeFacts) -> None:
     assert "Highest at" not in page
 
 
+def test_a_dependence_says_what_holds_where_the_number_is_missing(make_facts: MakeFacts) -> None:
+    points = [{**odds("age", level, "", value), "kind": "partial_dependence"}
+              for level, value in (("20", 0.1), ("60", 0.3), ("(missing)", 0.05))]  # fmt: skip
+
+    page = render(make_facts(explanations=pd.DataFrame(points)), "en")
+
+    assert "Highest at 60: 30.0%; lowest at 20: 10.0%. Where it is missing: 5.0%." in page
+
+
 @pytest.mark.parametrize(
     ("named", "said"),
     [("age", "The reasons of the scores say the same: “"), ("job", "though shuffling it costs only 0.001")],

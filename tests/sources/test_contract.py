@@ -70,20 +70,25 @@ def test_an_impossible_contract_is_refused_with_its_key(make_contract, section, 
     assert fault in caught.value.line()
 
 
+def test_a_key_has_no_codes_for_missing_numbers(make_contract) -> None:
+    with pytest.raises(ConfigurationError, match=r"columns\.id: missing_codes would leave rows without the key"):
+        make_contract({"id": {"type": "integer", "missing_codes": [0]}}, key={"columns": ["id"]})
+
+
 def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_contract) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make_contract(
             format_={"delimiter": "\n", "quote": "", "escape": "\n", "multiline": True, "thousands_separator": "."},
             columns={
                 "id": {"type": "date", "minimum": 2, "maximum": 1, "allowed": ["a"], "personal": True},
-                "note": {"type": "string", "required": True, "missing": "null"},
+                "note": {"type": "string", "required": True, "missing": "null", "missing_codes": [9]},
             },
             key={"columns": ["id"], "keep": "newest"},
             time={"order": "event", "delay": "1h"},
         )
 
     faults = caught.value.line().partition(" faults: ")
-    assert faults[0].endswith("13")
+    assert faults[0].endswith("14")
     assert faults[2].partition(" → ")[0].split("; ") == [
         "format: thousands_separator is also the decimal mark",
         "format: delimiter cannot be a line break, NUL or a character outside the basic plane",
@@ -94,6 +99,7 @@ def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_
         "columns.id: minimum is above maximum",
         "columns.id: allowed needs type = 'string', the type is date",
         "columns.id: a personal column is kept as a pseudonym and must have type = 'string'",
+        "columns.note: missing_codes need a number, the type is string",
         "columns.note: a required column cannot be missing from the file",
         "key: keep = 'newest' and newest_by go together",
         "time: order or known is 'event', but event names no column",

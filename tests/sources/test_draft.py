@@ -84,6 +84,21 @@ def test_account_numbers_stay_text_and_a_comma_that_may_be_of_thousands_is_asked
     assert '# or thousands_separator = ","?' in draft(str(tmp_path / "a.csv"))
 
 
+def test_a_number_that_may_stand_for_none_is_remarked_with_its_rows(tmp_path) -> None:
+    # An amount below zero is one of many; a year and an age have no number far from the others.
+    lines = [f"{n};{999 if n % 3 else n};{-1 if n % 4 else n};{n - 30};{20 + n};{'' if n else -1}" for n in range(60)]
+    (tmp_path / "calls.csv").write_text("\n".join(["id;days;before;amount;age;odd", *lines, ""]))
+
+    remarks = [line.partition("  # ")[2] for line in draft(str(tmp_path / "calls.csv")).splitlines() if " = { " in line]
+
+    assert remarks == [
+        "",
+        "999 in 40 of 60 rows: a number, or none? missing_codes = [999]",
+        "-1 in 45 of 60 rows: a number, or none? missing_codes = [-1]",
+        *("", "", ""),
+    ]
+
+
 def test_a_level_that_stands_for_nothing_elsewhere_is_not_required(tmp_path) -> None:
     lines = [f"{n};{'-' if n == 3 else n * 2};{'-' if n == 5 else 'a'}" for n in range(60)]
     (tmp_path / "a.csv").write_text("\n".join(["id;score;grade", *lines, ""]))

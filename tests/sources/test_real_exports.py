@@ -121,6 +121,17 @@ def test_a_text_that_stands_for_nothing_does_so_in_its_own_column(judge, make_co
     ]
 
 
+def test_a_code_for_a_missing_number_is_no_number_and_no_fault(judge, make_contract) -> None:
+    days = {"type": "double", "required": True, "minimum": 0, "maximum": 100, "missing_codes": [999, -1]}
+    rules = [{"name": "not_long_ago", "holds": "days < 50"}]
+    contract = make_contract({"id": {"type": "integer"}, "days": days}, rules=rules)
+
+    judged = judge("id,days\n1,7\n2,999\n3,-1.0\n4,998\n5,\n6,soon\n", contract)
+
+    assert accepted(judged, contract) == [(1, 7.0), (2, None), (3, None)]
+    assert reasons(judged) == {4: ["range", "rule"], 5: ["required"], 6: ["type"]}
+
+
 def test_days_that_stand_for_no_date_are_none_and_odd_ones_are_counted(judge, make_contract) -> None:
     columns = {"day": {"type": "date"}, "at": {"type": "timestamp", "required": True}}
     formats = {"date_formats": ["dd.MM.yyyy"], "timestamp_formats": ["dd.MM.yyyy H:mm:ss"], "time_zone": "Asia/Almaty"}

@@ -101,9 +101,10 @@ def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None
     return next((run for run in found if inputs is None or run.inputs == dict(inputs)), None)
 
 
-def find_answer(lake: Lake, task: str, as_of: datetime, job: str) -> Run | None:
-    """The latest good start of a step that looked from this moment, whatever the settings and inputs were."""
-    return next(iter(_good_runs(lake, job, (F.col("task") == task) & (F.col("as_of") == F.lit(as_of)))), None)
+def find_answer(lake: Lake, task: str, as_of: datetime | None, job: str) -> Run | None:
+    """The latest good start of a step that looked from this moment (None = any), whatever settings and inputs were."""
+    looked_from = F.lit(True) if as_of is None else F.col("as_of") == F.lit(as_of)
+    return next(iter(_good_runs(lake, job, (F.col("task") == task) & looked_from)), None)
 
 
 def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:

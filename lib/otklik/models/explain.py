@@ -120,7 +120,7 @@ def impurity_importance(slots: Sequence[Slot], importances: Floats) -> pd.DataFr
 def dependence(
     predict: Predict, slots: Sequence[Slot], numbers: Floats, sources: Sequence[str], log_scale: frozenset[str]
 ) -> pd.DataFrame:
-    """Partial dependence of some source columns: a number at its quantiles, levels one by one.
+    """Partial dependence of some source columns: a number at its quantiles and where it is missing, levels one by one.
 
     Args:
         predict: the model.
@@ -144,6 +144,9 @@ def dependence(
                 _as_known(row[number], source in log_scale): {i: float(row[i]) for i in places}
                 for row in _rows_on_grid(known, number)
             }
+            if 0 < len(known) < len(numbers):
+                lacking = numbers[(numbers[:, missing] != 0).any(axis=1)][0]
+                points[MISSING] = {i: float(lacking[i]) for i in places}
         means = partial_dependence(predict, numbers, list(points.values()))
         found += [(source, level, float(mean)) for level, mean in zip(points, means, strict=True)]
     return _rows(found)

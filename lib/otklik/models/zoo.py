@@ -59,7 +59,7 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
         setting: from `settings_to_try`.
         seed: of forests.
         features: the vector column.
-        weight: the column of row weights, if rows are weighted; xgboost and the perceptron take none.
+        weight: the column of row weights, if rows are weighted; linear_svc, xgboost and the perceptron take none.
     """
     if model in _CHALLENGERS:
         challenger: Estimator[Any] = _CHALLENGERS[model](setting, seed, features)
@@ -76,8 +76,6 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
             # Convergence far below the sixth decimal of a probability costs a third more iterations for nothing.
             tol=1e-6,
         )
-    if model == "linear_svc":
-        return LinearSVC(**columns, regParam=setting["reg_param"], maxIter=setting["max_iter"])
     if model == "naive_bayes":
         return NaiveBayes(**columns, modelType="gaussian")
     # On 0 and 1 a regression tree is the classification tree whose leaves stay apart: docs/decisions/007.
@@ -101,6 +99,32 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
     )
 
 
+class _Svc(Estimator[Model]):
+    """MLlib's linear SVC, with "yes" and "no" of one weight in all.
+
+    The hinge loss asks only on which side of the line a row lies. Where "yes" is rare the best line leaves nearly all
+    rows on the side of "no", and the order among them is chance: .65 to .74 AUC on bank_full, with more iterations or
+    less penalty as without, and .51 to .68 in scikit-learn by the same loss; balanced .76, in half the iterations.
+    """
+
+    def __init__(self, setting: Setting, _seed: int, features: str) -> None:
+        super().__init__()
+        self.setting, self.features = setting, features
+
+    def _fit(self, dataset: DataFrame) -> Model:
+        share = dataset.agg(F.avg("label")).collect()[0][0]
+        balanced = dataset.withColumn("_weight", F.when(F.col("label") == 1, 0.5 / share).otherwise(0.5 / (1 - share)))
+        svc = LinearSVC(
+            featuresCol=self.features,
+            labelCol="label",
+            weightCol="_weight",
+            regParam=self.setting["reg_param"],
+            maxIter=self.setting["max_iter"],
+        )
+        fitted: Model = svc.fit(balanced)
+        return fitted
+
+
 class _Perceptron(Estimator[Model]):
     """MLlib's network with one hidden layer (sigmoid, softmax, L-BFGS) on standardised numbers."""
 
@@ -121,7 +145,7 @@ class _Perceptron(Estimator[Model]):
         return Pipeline(stages=[scaler, network]).fit(dataset)
 
 
-_CHALLENGERS: Mapping[str, Any] = {XGBOOST: Boosting, "perceptron": _Perceptron}
+_CHALLENGERS: Mapping[str, Any] = {"linear_svc": _Svc, XGBOOST: Boosting, "perceptron": _Perceptron}
 
 
 def with_prediction(rows: DataFrame, fitted: Model, model: str) -> DataFrame:

@@ -189,13 +189,15 @@ def _dependences(
     figures = []
     for name in features:
         rows = dependence[dependence["feature"] == name]
-        numbers = [_parsed(level) for level in rows["level"]]
+        known = rows[rows["level"] != MISSING]
+        numbers = [_parsed(level) for level in known["level"]]
+        is_line = len(known) > 1 and all(number_ is not None for number_ in numbers)
         points = [
             (voice.words.level(_level_text(level)), float(value))
-            for level, value in zip(rows["level"], rows["value"], strict=True)
+            for level, value in (known if is_line else rows)[["level", "value"]].itertuples(index=False)
         ]
         positions = None
-        if all(number_ is not None for number_ in numbers) and len(points) > 1:
+        if is_line:
             order = np.argsort(np.array(numbers, dtype=float), kind="stable")
             points = [points[place] for place in order]
             positions = np.sort(np.array(numbers, dtype=float))
@@ -208,6 +210,9 @@ def _dependences(
         takeaway = voice.words("why.dependence_flat", rate=low)
         if low != high:
             takeaway = voice.words("why.dependence_takeaway", low=low, high=high, **ends)
+        if is_line and len(known) < len(rows):
+            without = float(rows.loc[rows["level"] == MISSING, "value"].iloc[0])
+            takeaway += voice.words("why.dependence_missing", rate=formats.percent(without))
         alt = f"{title}. {takeaway} {'; '.join(f'{label} {formats.percent(value)}' for label, value in points)}"
         picture = _dependence(f"why-dependence-{name}", points, positions, reach, alt, voice)
         figures.append(Figure(title, takeaway, picture))

@@ -624,6 +624,7 @@ _OWN = page_words.texts(
         "Highest at {highest}: {high}; lowest at {lowest}: {low}.",
         "Больше всего при {highest}: {high}; меньше всего при {lowest}: {low}.",
     ),
+    why__dependence_missing=(" Where it is missing: {rate}.", " Где его нет: {rate}."),
     why__dependence_flat=(
         "The probability hardly depends on it: {rate} at every point.",
         "Вероятность от него почти не зависит: всюду {rate}.",

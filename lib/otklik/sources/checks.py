@@ -19,7 +19,7 @@ from otklik.sources import contract as contracts
 from otklik.sources.characters import is_misread, is_misread_json
 from otklik.sources.contract import Contract, Format
 from otklik.sources.reader import as_delimited, field_count, quote_count, quoted_text
-from otklik.sources.values import has_two_digit_years, names_zone
+from otklik.sources.values import has_two_digit_years, is_code, names_zone, typed
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
 _REASONS_SHOWN = 3
@@ -429,7 +429,11 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
         faults.append((F.expr(f"{text} IS NULL"), ("required", name, None)))
     if column.type != "string":
         words = _type_in_words(column.type, contract.format)
-        faults.append((F.expr(f"{text} IS NOT NULL AND {value} IS NULL"), ("type", name, words)))
+        has_no_value = F.expr(f"{text} IS NOT NULL AND {value} IS NULL")
+        if column.missing_codes:
+            given = typed(F.expr(text), column.type, contract.format)
+            has_no_value = has_no_value & ~is_code(given, column.missing_codes)
+        faults.append((has_no_value, ("type", name, words)))
     if column.allowed is not None:
         allowed = ", ".join(sql_text(each) for each in column.allowed)
         faults.append((F.expr(f"{value} NOT IN ({allowed})"), ("allowed", name, "one of " + ", ".join(column.allowed))))

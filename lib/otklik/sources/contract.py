@@ -334,6 +334,12 @@ class Column(Strict):
     null_tokens: list[str] | None = Field(
         None, description="texts that stand for nothing in this column; default: format.null_tokens"
     )
+    missing_codes: list[float] | None = Field(
+        None,
+        min_length=1,
+        description="numbers that stand for no number, such as 999 for 'never called': silver has null in their place, "
+        "models and report a place of its own; required, minimum, maximum and rules do not object to them",
+    )
     pieces: str | None = Field(
         None,
         min_length=1,
@@ -371,6 +377,7 @@ class Column(Strict):
         faults = {
             f"minimum and maximum need a number, the type is {self.type}": has_range and not numeric,
             "minimum is above maximum": is_empty,
+            f"missing_codes need a number, the type is {self.type}": self.missing_codes is not None and not numeric,
             f"allowed needs type = 'string', the type is {self.type}": (
                 self.allowed is not None and self.type != "string"
             ),
@@ -495,6 +502,13 @@ class Contract(Strict):
             "lookalikes names every column, and no other is left to be equal in": (
                 self.lookalikes is not None and set(self.columns) <= set(self.lookalikes)
             ),
+        }
+        faults |= {
+            f"columns.{name}: missing_codes would leave rows without the key": (
+                self.key.columns != "all" and self.columns[name].missing_codes is not None
+            )
+            for name in self.key_columns
+            if name in self.columns
         }
         return [fault for fault, holds in faults.items() if holds]
 

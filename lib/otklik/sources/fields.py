@@ -12,10 +12,11 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from otklik.sources.characters import has_rare_characters, read_as_utf8, tidied, without_invisible
 from otklik.sources.contract import BLANKS, Contract, Format, fold_name
+from otklik.sources.contract import Column as ContractColumn
 from otklik.sources.header import Header
 from otklik.sources.nested import joined_pieces
 from otklik.sources.reader import Records, as_delimited, field_count
-from otklik.sources.values import cleaned, is_placeholder, typed
+from otklik.sources.values import cleaned, is_code, is_placeholder, typed
 
 _BAD = "_bad"
 #: How many fields more than twice as many as there are names a record is still cut into.
@@ -31,7 +32,7 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         BOOLEAN (a value stands under several names of one column), _has_unnamed BOOLEAN (a value stands in a column
         without a name), _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the contract in
         its order; null for null tokens and for columns the file lacks), and one typed column per column of the
-        contract, null where the text does not parse or is a placeholder.
+        contract, null where the text does not parse, is a placeholder or a code for a missing number.
     """
     record = F.expr(as_delimited(contract.format, "record"))
     raw = records.frame.select(
@@ -64,7 +65,7 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         F.when(is_clean, texts).otherwise(_cleaned_texts(texts, contract)).alias("_text"),
     )
     values = [
-        typed(F.col("_text")[place], column.type, format_).alias(name)
+        _value(F.col("_text")[place], column, format_).alias(name)
         for place, (name, column) in enumerate(contract.columns.items())
     ]
     return _without_placeholders(texts_of_row.select("*", *values), contract)
@@ -86,6 +87,11 @@ def _cleaned_texts(texts: Column, contract: Contract) -> Column:
     tokens = [format_.null_tokens if mine is None else mine for mine in own]
     of_column = F.array(*(F.lit(mine) for mine in tokens)).cast("array<array<string>>")
     return F.transform(texts, lambda text, place: cleaned(in_order(text), format_, F.get(of_column, place)))
+
+
+def _value(text: Column, column: ContractColumn, format_: Format) -> Column:
+    value = typed(text, column.type, format_)
+    return F.when(~is_code(value, column.missing_codes), value) if column.missing_codes else value
 
 
 def _without_placeholders(rows: DataFrame, contract: Contract) -> DataFrame:

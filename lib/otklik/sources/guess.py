@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -31,6 +31,9 @@ _INTEGER = re.compile(r"^[+-]?(?:0|[1-9]\d{0,17})$")
 _POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$")
 _COMMA = re.compile(r"^[+-]?\d+(?:,\d+)?$")
 _GROUPED_BY_BLANK = re.compile(r"^[+-]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?$")
+#: Numbers that people write where there is none, and how many values a column has in which they can be told.
+_CODE = re.compile(r"^(?:-[19]|-?99+|-?88+|-?77+)$")
+_LEAST_VALUES = 4
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _PHONE = re.compile(r"^(?:\+|8|00)[\d\s()-]{9,20}$")
 _MOMENT_NAME = re.compile(r"time|date|stamp|(?:^|_)(?:ts|at)(?:$|_)|врем|дат", re.IGNORECASE)
@@ -175,7 +178,7 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
         distinct=found - set(nulls),
         rows_with_value=rows_with_value,
         placeholders=placeholders,
-        remarks=_remarks(filled),
+        remarks=(*_remarks(filled), *(_codes(filled, nulls) if is_number else ())),
     )
 
 
@@ -197,6 +200,24 @@ def _remarks(texts: Sequence[str]) -> tuple[str, ...]:
         f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": is_identifier and short,
     }
     return tuple(remark for remark, holds in remarks.items() if holds)
+
+
+def _codes(texts: Sequence[str], nulls: Collection[str]) -> tuple[str, ...]:
+    """Numbers that may stand for no number: the only one below zero, or nines that lie far above all others."""
+    written = Counter(text for text in texts if _POINT.match(text) and text not in nulls)
+    rows: Counter[float] = Counter()
+    for text, count in written.items():
+        rows[float(text)] += count
+    values = sorted(rows)
+    if len(values) < _LEAST_VALUES:
+        return ()
+    is_far_above = values[-1] - values[-2] > values[-2] - values[0]
+    may_be = {values[0]: values[0] < 0 <= values[1], values[-1]: is_far_above}
+    suspected = [value for value, holds in may_be.items() if holds and _CODE.match(f"{value:.15g}") and rows[value] > 1]
+    return tuple(
+        f"{value:.15g} in {rows[value]:,} of {len(texts):,} rows: a number, or none? missing_codes = [{value:.15g}]"
+        for value in suspected
+    )
 
 
 def guess_patterns(values: Iterable[str]) -> tuple[str, ...]:

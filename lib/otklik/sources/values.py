@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -115,6 +115,11 @@ def typed(text: Column, type_: str, format_: Format) -> Column:
         patterns = _patterns(format_.timestamp_formats, format_)
         return F.coalesce(*(_timestamp(text, pattern, format_, format_.time_zone) for pattern in patterns))
     return _number(_plain_number(text, format_), type_)
+
+
+def is_code(value: Column, codes: Sequence[float]) -> Column:
+    """Whether a number stands for no number."""
+    return F.coalesce(value.isin(*codes), F.lit(False))
 
 
 def has_two_digit_years(pattern: str) -> bool:

@@ -23,7 +23,7 @@ from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.steps.drafts import draft_of
 from otklik.steps.inputs import Inputs, pinned_inputs
-from otklik.steps.runs import clear_sql, record_failure, start_of
+from otklik.steps.runs import clear_sql, record_failure, say_how_long, start_of
 from otklik.task import Task
 
 #: Keys of a task that decide no answer.
@@ -149,13 +149,14 @@ def resolve_recorded(job: Job, step: str) -> ResolvedClassify:
 
 
 def answered_before(job: Job, run: Run) -> Run | None:
-    """If an earlier start gave this result, note that this one reuses it.
+    """If an earlier start gave this result, note that this one reuses it; else say how long the work may take.
 
     Tables that hold one run at a time are brought back to it where another run has come in between: who shows or
     exports them gets what was asked for last.
     """
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
     if earlier is None:
+        say_how_long(job, run)
         return None
     of_one_run = {table: v for table, v in earlier.outputs.items() if table.startswith(f"gold.{run.task}_")}
     try:

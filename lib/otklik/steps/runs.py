@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 from otklik.errors import ConfigurationError, MissingResultError, OtklikError
 from otklik.lake.identity import code_version, hash_of
-from otklik.lake.ledger import Run, record_run
+from otklik.lake.ledger import Run, find_answer, record_run
 from otklik.lake.store import says_vacuumed
 from otklik.sql_errors import fails_on_a_row
 from otklik.steps.context import Job
+
+#: Seconds from which on a step is announced with its time, and up to which that is said in seconds.
+_LONG, _IN_SECONDS = 5, 100
 
 
 def start_of(job: Job, step: str, about: str, settings_hash: str) -> Run:
@@ -33,6 +36,17 @@ def start_of(job: Job, step: str, about: str, settings_hash: str) -> Run:
         code_version=code_version(),
         started_at=job.clock(),
     )
+
+
+def say_how_long(job: Job, run: Run) -> None:
+    """Say how long a step that has work to do took the last time, where that is worth waiting for elsewhere."""
+    last = find_answer(job.lake, run.task, None, run.job)
+    if last is None or last.ended_at is None:
+        return
+    seconds = (last.ended_at - last.started_at).total_seconds()
+    if seconds >= _LONG:
+        about = f"{seconds:.0f} s" if seconds < _IN_SECONDS else f"{seconds / 60:.0f} min"
+        job.progress.line(f"  {run.job} {run.task}: about {about} (as on {last.ended_at:%Y-%m-%d})")
 
 
 @contextlib.contextmanager

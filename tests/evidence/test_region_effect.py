@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from otklik.evidence.region_effect.section import TEXTS, section
 from otklik.settings import validate
 
 PERIODS, START = 36, 24
+START_OF = date(2024, 12, 30)
 TASK = {
     "name": "towns", "kind": "region_effect", "title": {"en": "", "ru": ""}, "question": {"en": "", "ru": ""},
     "inputs": {"sales": "silver.sales"}, "design": "did", "treated": ["r00", "r01", "r02", "r03", "r04", "r05"],
@@ -216,6 +217,22 @@ def test_nothing_planted_is_nothing_shown_and_cut_periods_are_left_out(spark, tm
     harmed = answered(spark, tmp_path, a_world(4, 0.1), worse)
     assert (harmed.verdict.verdict, harmed.verdict.reasons[0].code) == ("no_gain", "worse")
     assert pages_of(section, TEXTS, harmed, worse)
+
+
+def test_rows_may_say_which_regions_have_the_change(spark, tmp_path) -> None:
+    weeks = [(f"r{place}", START_OF + timedelta(weeks=n)) for place in range(4) for n in range(PERIODS)]
+    rows = [
+        (name, week, 100.0 + (10.0 if name < "r2" and week >= TASK["start"] else 0.0) + place % 3, name < "r2")
+        for place, (name, week) in enumerate(weeks)
+    ]
+    frame = spark.createDataFrame(rows, "region string, moment date, outcome double, is_treated boolean")
+
+    found = run({"results": frame}, a_task(treated=[]), stage_context(spark, tmp_path))
+
+    regions = {row.region: row.role for row in found.tables["regions"].collect()}
+    assert regions == {"r0": "treated", "r1": "treated", "r2": "compared", "r3": "compared"}
+    with pytest.raises(ConfigurationError, match="nothing says which regions have the change"):
+        run({"results": frame.drop("is_treated")}, a_task(treated=[]), stage_context(spark, tmp_path))
 
 
 def test_bad_rows_and_settings(spark, tmp_path) -> None:

@@ -32,7 +32,8 @@ QUICK = {"marketing_campaign", "groceries", "advertising_islr"}
 WORLD = {
     "contacts", "customers", "engagements", "receipts", "products", "stores", "prices", "mailings", "media_weeks",
     "revenue_weeks", "subscriptions", "support_calls", "accounts", "ties", "reactions", "mentions", "stock_days",
-    "region_weeks", "sends", "card_uses", "leads",
+    "region_weeks", "sends", "card_uses", "leads", "campaigns", "consents", "conversions", "exposures",
+    "offer_contacts", "offer_customers", "offer_orders", "order_days", "posts", "signal_days", "support_messages",
 }  # fmt: skip
 
 
@@ -47,6 +48,13 @@ def judged_file(spark, file: Path, name: str):
 
 def test_every_shipped_contract_of_public_records_stands_in_the_table() -> None:
     assert {name for name, *_ in TABLE} == {file.stem for file in FOLDER.glob("*.toml")} - WORLD
+
+
+def test_every_public_file_stands_in_the_table(shared_data) -> None:
+    """All but the publishers' descriptions."""
+    files = {str(file.relative_to(shared_data)) for file in shared_data.glob("*/*") if file.is_file()}
+    descriptions = {"facebook_metrics/Facebook_metrics.txt", "bank_marketing/bank-names.txt"}
+    assert {file for _, file, *_ in TABLE} == files - descriptions
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError
-from otklik.world import mailings, purchases, shop, social, subscriptions, trials
+from otklik.world import dialogue, journeys, mailings, offers, purchases, shop, social, subscriptions, trials
 from otklik.world.draws import Draws
 from otklik.world.options import named_effects
 
@@ -32,7 +32,9 @@ def content_of_people(spark: SparkSession, partitions: int) -> list[int]:
     frames = [
         social.accounts(everybody, draws, []), social.ties(everybody, draws), social.reactions(everybody, draws, []),
         social.mentions(everybody, draws, []), trials.sends(numbers, draws, []), trials.card_uses(numbers, draws, []),
-        trials.leads(numbers, draws, []),
+        trials.leads(numbers, draws, []), dialogue.consents(numbers, draws), journeys.journeys(numbers, draws, []),
+        dialogue.support_messages(numbers, draws, []),
+        offers.played(offers.pilot(offers.with_chances(numbers, draws, []), draws), draws),
     ]  # fmt: skip
     return list(map(hash_of, frames))
 

@@ -128,10 +128,16 @@ def _world(parser: argparse.ArgumentParser) -> None:
         "--only",
         metavar="PARTS",
         default="all",
-        help="parts to write: bank, shop, mailings, advertising, subscriptions (comma-separated; default: all)",
+        help="parts to write, comma-separated: bank, shop …; docs/world.md lists them (default: all)",
     )
     parser.add_argument(
         "--without", metavar="EFFECTS", default="", help="planted effects to switch off; docs/world.md lists them"
+    )
+    parser.add_argument(
+        "--list",
+        metavar="FILE",
+        default="",
+        help="write how the customers of the world in --out answer this list of the offer, and nothing else",
     )
 
 

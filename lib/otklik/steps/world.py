@@ -14,6 +14,13 @@ def write_world_files(job: Job) -> int:
     parts = named_parts(job.options.names.get("only", BANK))
     without = named_effects(job.options.names.get("without", ""))
     spark = job.lake.spark
+    if listed := job.options.names.get("list", ""):
+        with job.progress.step("answers to a list") as step:
+            campaign, counts = trade.play_campaign(spark, customers, seed, out, listed, without)
+            for source, count in counts.items():
+                step.rows(count, source)
+            step.say(f"{out}/{campaign}")
+        return 0
     with job.progress.step(f"world of {customers:,} customers") as step:
         for part in parts:
             if part == BANK:

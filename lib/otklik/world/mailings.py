@@ -1,8 +1,8 @@
-"""Two mailings to customers of the shop: one with arms drawn at random, one whose receivers were chosen.
+"""Three mailings to customers of the shop: one with arms drawn at random, two whose receivers were chosen.
 
 In the first the discount helps those who are about to be lost, disturbs those who have just bought, and does nothing
-for the others; the story does nothing at all. In the second the discount does nothing, but goes mostly to customers who
-would have bought anyway.
+for the others; the story does nothing at all. The other two go mostly to customers who would have bought anyway: in the
+second the discount does nothing, in the third it helps everybody alike.
 """
 
 from __future__ import annotations
@@ -12,22 +12,25 @@ from datetime import date, timedelta
 
 from pyspark.sql import DataFrame
 
-from otklik.world.draws import Draws, text
+from otklik.world.draws import Draws, text, texts
 from otklik.world.timeline import local_text, microseconds_of_local_day
 
 #: Mailing → the day on which it goes out, at SENT_HOUR.
-SENT_ON = {"Весна": date(2025, 3, 3), "Возвращение": date(2025, 5, 12)}
+SENT_ON = {"Весна": date(2025, 3, 3), "Возвращение": date(2025, 5, 12), "Лето": date(2025, 6, 9)}
 SENT_HOUR = 10
 #: A purchase counts when it comes within this time.
 WINDOW = timedelta(days=14)
+_MAIL_ID = f"concat('M', lpad(number, 7, '0'), array_position({texts(list(SENT_ON))}, mailing)) AS mail_id"
 ARMS = ("control", "discount", "story")
 
 #: What the first mailing's discount adds to the probability: days since the last receipt, from and below, and how much.
 UPLIFTS = ((0, 10, -0.04), (10, 30, 0.0), (30, 120, 0.10), (120, 10_000, 0.0))
 #: Probability of a purchase without mail: BASE + RECENT · exp(−days since the last receipt / RECENT_DAYS).
 BASE, RECENT, RECENT_DAYS = 0.06, 0.12, 60
-#: The second mailing goes to so many of those who bought within CHOSEN_DAYS, and of the others.
+#: The other two go to so many of those who bought within CHOSEN_DAYS, and of the others.
 CHOSEN_DAYS, CHOSEN_SHARES = 45, (0.8, 0.2)
+#: What the third one's discount adds to the probability.
+CHOSEN_UPLIFT = 0.06
 
 
 def contacts(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataFrame:
@@ -46,10 +49,11 @@ def contacts(customers: DataFrame, draws: Draws, without: Collection[str]) -> Da
         f"struct({text(name)} AS mailing, {microseconds_of_local_day(day) + SENT_HOUR * 3_600_000_000}L AS us)"
         for name, day in SENT_ON.items()
     )
-    first, _ = SENT_ON
+    first, _, third = SENT_ON
     by_recency = " ".join(
         f"WHEN days_since_last < {end} THEN {0.0 if 'uplift' in without else change}D" for _, end, change in UPLIFTS
     )
+    of_chosen = 0.0 if "chosen_uplift" in without else CHOSEN_UPLIFT
     arm_at_random = draws.one_of(ARMS, "arm", "mailing")
     chosen, other = CHOSEN_SHARES
     share = (
@@ -70,7 +74,8 @@ def contacts(customers: DataFrame, draws: Draws, without: Collection[str]) -> Da
         .selectExpr(
             "*",
             f"{BASE}D + {RECENT}D * exp(-days_since_last / {RECENT_DAYS}D) AS probability_without",
-            f"if(mailing = {text(first)} AND arm = 'discount', CASE {by_recency} END, 0D) AS uplift",
+            f"""CASE WHEN arm <> 'discount' THEN 0D WHEN mailing = {text(first)} THEN CASE {by_recency} END
+                WHEN mailing = {text(third)} THEN {of_chosen}D ELSE 0D END AS uplift""",
         )
         .selectExpr(
             "*", f"{draws.uniform('buys after mail', 'mailing')} < probability_without + uplift AS is_bought",
@@ -85,19 +90,20 @@ def contacts(customers: DataFrame, draws: Draws, without: Collection[str]) -> Da
 def records(rows: DataFrame) -> DataFrame:
     """The contacts as the mailing system exports them: texts, local times."""
     return rows.selectExpr(
-        f"concat('M', lpad(number, 7, '0'), if(mailing = {text(next(iter(SENT_ON)))}, '1', '2')) AS mail_id",
+        _MAIL_ID,
         "customer_id",
         "mailing",
         f"{local_text('sent_us', 'yyyy-MM-dd HH:mm:ss')} AS sent_at",
         "arm",
         "if(is_bought, 'yes', 'no') AS bought",
-        "coalesce(format_string('%.2f', spent), '0') AS spent",
+        # Of null format_string makes the text null.
+        "if(is_bought, format_string('%.2f', spent), '0') AS spent",
     )
 
 
 def truth(rows: DataFrame) -> DataFrame:
     """What nobody knows outside a made world: mail_id, customer_id, mailing, arm, probability_without, uplift."""
     return rows.selectExpr(
-        f"concat('M', lpad(number, 7, '0'), if(mailing = {text(next(iter(SENT_ON)))}, '1', '2')) AS mail_id",
+        _MAIL_ID,
         "customer_id", "mailing", "arm", "days_since_last", "probability_without", "uplift",
     )  # fmt: skip

@@ -17,7 +17,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         "season", "weekday", "dropout", "spend", "elasticity", "promotions", "rules", "negative_rules", "segments",
         "tastes",
     ),
-    "mailings": ("uplift", "confounding", "season", "weekday", "dropout"),
+    "mailings": ("uplift", "confounding", "chosen_uplift", "season", "weekday", "dropout"),
     "advertising": ("advertising", "saturation", "carry_over"),
     "subscriptions": ("churn_causes",),
     "social": ("homophily", "influence", "rising_topics", "bots", "duplicates", "misspelt_names", "crisis"),
@@ -26,6 +26,12 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "sends": ("send_hour",),
     "cards": ("shared_cards",),
     "leads": ("drift",),
+    "signals": ("leading_signal", "following_signal"),
+    "journeys": ("exposures", "retargeting"),
+    "consents": (),
+    "support": ("support_topics",),
+    "posts": ("post_formats",),
+    "offers": ("offer_effect",),
 }  # fmt: skip
 EFFECTS = tuple(dict.fromkeys(effect for effects in PARTS.values() for effect in effects))
 

@@ -6,21 +6,36 @@ seed and the effects that are switched off, and of no other part: parts can be w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.functions import expr
 
-from otklik.session import frame_of, threads
-from otklik.world import advertising, deliveries, mailings, purchases, shop, social, subscriptions, trials
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.session import analysed, frame_of, threads
+from otklik.world import (
+    advertising,
+    deliveries,
+    dialogue,
+    journeys,
+    mailings,
+    offers,
+    purchases,
+    shop,
+    social,
+    subscriptions,
+    trials,
+)  # fmt: skip
 from otklik.world.draws import Draws, text
 from otklik.world.options import PARTS, check_size
 from otklik.world.timeline import FIRST_MOMENT, LOCAL_OFFSET, local_text
 from otklik.world.writing import CUSTOMERS_PER_FILE, SourceFacts, is_there, occupied
 
 #: Changes whenever the same seed gives other content.
-VERSION = 1
+VERSION = 2
 
 #: Source → its rejected records: what is wrong with them → remainder of the customer's number, as in `deliveries`.
 DEFECTS: Mapping[str, Mapping[str, int]] = {
@@ -28,9 +43,17 @@ DEFECTS: Mapping[str, Mapping[str, int]] = {
     "accounts": {"unknown_level": 31, "no_such_date": 139, "missing_required": 203},
     "sends": {"not_a_time": 37, "unknown_level": 149, "missing_required": 211},
     "leads": {"not_a_number": 41, "unknown_level": 151, "missing_required": 223},
+    "exposures": {"not_a_time": 43, "unknown_level": 157, "missing_required": 227},
+    "consents": {"not_a_time": 47, "unknown_level": 163, "missing_required": 229},
+    "support_messages": {"not_a_time": 53, "unknown_level": 167, "missing_required": 233},
 }
 #: Source → remainder of the customers whose first record comes once more.
-COPIES: Mapping[str, int] = {"receipts": 421, "accounts": 431, "sends": 433, "leads": 439}
+COPIES: Mapping[str, int] = {"receipts": 421, "accounts": 431, "sends": 433, "leads": 439, "consents": 443}
+#: Kind of receipt line that is no purchase → the customers beside whose first purchase one stands: every so many, and
+#: the remainder. A return takes back the first line of that purchase; a cancelled receipt was never paid.
+NO_PURCHASES: Mapping[str, tuple[int, int]] = {"return": (20, 3), "cancelled": (40, 17)}
+
+_FIRST_LINE = "receipt = 0 AND line = 1"
 
 _FACTS_SCHEMA = (
     "version INT, customers BIGINT, seed BIGINT, without ARRAY<STRING>, source STRING, rows BIGINT, duplicates BIGINT, "
@@ -95,6 +118,87 @@ def write_part(
     return facts
 
 
+def play_campaign(
+    spark: SparkSession, customers: int, seed: int, out: str, listed: str, without: Collection[str] = ()
+) -> tuple[str, dict[str, int]]:
+    """Answer a list of the offer: who of it is contacted, and who of everybody orders.
+
+    Writes OUT/CAMPAIGN/offer_contacts/ and OUT/CAMPAIGN/offer_orders/. The same list is answered in the same way.
+
+    Args:
+        spark: the session; its time zone must be UTC.
+        customers: as of the world that stands at OUT.
+        seed: the same.
+        out: its folder.
+        listed: a .csv file with the columns campaign, unit, arm and moment of gold.lists.
+        without: effects that are switched off in that world.
+
+    Returns:
+        The campaign, and source → records.
+
+    Raises:
+        ConfigurationError: if the file is no list of one campaign for customers of this world.
+        RefusedError: if that world does not stand at OUT, or the campaign was played there before.
+    """
+    off = sorted(set(without) & set(PARTS["offers"]))
+    standing = _read_facts(spark, "offers", out)
+    if standing is None or standing[0] != (customers, seed, off):
+        raise RefusedError(
+            "no world of this size, seed and effects has its part offers here",
+            where=out,
+            hint="write it first, with the same options and without --list",
+        )
+    draws = Draws(seed)
+    everybody = offers.with_chances(_numbers(spark, customers), draws, off)
+    rows = _listed(spark, listed)
+    facts = rows.agg(
+        F.count("*").alias("rows"),
+        F.count_distinct("campaign").alias("campaigns"),
+        F.max("campaign").alias("campaign"),
+        F.max("made_us").alias("made_us"),
+    ).first()
+    known = rows.join(everybody, rows["unit"] == everybody["customer_id"], "left_semi").count()
+    if facts is None or facts["campaigns"] != 1 or known < facts["rows"]:
+        raise ConfigurationError(
+            "not the list of one campaign for customers of this world",
+            where=listed,
+            hint="export it with --where \"campaign = 'NAME'\" --columns campaign,unit,arm,moment",
+        )
+    campaign = facts["campaign"]
+    planned = everybody.join(rows, everybody["customer_id"] == rows["unit"], "left").selectExpr(
+        "number", "customer_id", "chance_with", "chance_without", f"{text(campaign)} AS campaign",
+        f"{facts['made_us']}L AS made_us", "coalesce(arm = 'contact', false) AS is_contact",
+    )  # fmt: skip
+    found = offers.records(offers.played(planned, draws))
+    if any(is_there(spark, f"{out}/{campaign}/{source}") for source in found):
+        raise occupied(f"{out}/{campaign}")
+    for source, records in found.items():
+        _write(records, f"{out}/{campaign}/{source}")
+    return campaign, {
+        source: spark.read.option("header", "true").csv(f"{out}/{campaign}/{source}").count() for source in found
+    }
+
+
+def _listed(spark: SparkSession, path: str) -> DataFrame:
+    """The rows of a list: campaign, unit, arm, made_us.
+
+    Raises:
+        ConfigurationError: if there is no such file, or it has other columns.
+    """
+    try:
+        return analysed(
+            spark.read.option("header", "true")
+            .csv(path)
+            .selectExpr("campaign", "unit", "arm", "unix_micros(CAST(moment AS TIMESTAMP)) AS made_us")
+        )
+    except AnalysisException:
+        raise ConfigurationError(
+            "no .csv file with the columns campaign, unit, arm and moment",
+            where=path,
+            hint="otklik export gold.lists --columns campaign,unit,arm,moment --to FILE",
+        ) from None
+
+
 def _shop(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
     buyers = purchases.with_purchases(_numbers(spark, customers), draws, without)
     prices = shop.prices(spark, draws, without)
@@ -121,6 +225,7 @@ def _shop(spark: SparkSession, customers: int, draws: Draws, without: Collection
             "pairs": _pair_truth(spark, without).coalesce(1),
             "likings": _liking_truth(spark, without).coalesce(1),
             "busyness": _busyness_truth(spark, without).coalesce(1),
+            "no_purchases": _no_purchase_truth(lines),
         },
     )  # fmt: skip
 
@@ -301,6 +406,133 @@ def _leads(spark: SparkSession, customers: int, draws: Draws, without: Collectio
     )
 
 
+def _signals(spark: SparkSession, _: int, draws: Draws, without: Collection[str]) -> _Files:
+    """Those of the whole company, whatever the number of customers."""
+    days = trials.signal_days(spark, draws, without).withColumn("day", expr("date_format(day, 'yyyy-MM-dd')"))
+    signals = ", ".join(f"struct({text(name)} AS signal, {name} AS value)" for name in trials.SIGNALS)
+    return _Files(
+        {
+            "order_days": days.selectExpr("day", "CAST(orders AS STRING) AS orders"),
+            "signal_days": days.selectExpr("day", f"inline(array({signals}))").selectExpr(
+                "day", "signal", "CAST(value AS STRING) AS value"
+            ),
+        },
+        {},
+    )
+
+
+def _journeys(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
+    made = journeys.journeys(_numbers(spark, customers), draws, without)
+    seen = made.selectExpr("number", "customer_id", "posexplode_outer(exposures) AS (place, at)").selectExpr(
+        "number", "place", "customer_id", "at.*"
+    )
+    good = {
+        "exposure_id": f"lower(hex({draws.bits('exposure id', 'channel', 'nth')}))",
+        "customer_id": "customer_id",
+        "campaign_id": "campaign",
+        "channel": "channel",
+        "exposed_at": local_text("us", "yyyy-MM-dd HH:mm:ss"),
+    }
+    own = {**good, "exposure_id": "concat('d', number)"}
+    broken = {
+        "not_a_time": {**own, "exposed_at": "'вчера'"},
+        "unknown_level": {**own, "channel": "'fax'"},
+        "missing_required": {**own, "customer_id": "''"},
+    }
+    channels = [*journeys.CHANNELS, journeys.RETARGETING]
+    campaigns = [(one.campaign, f"{one.name} 2025", one.name, str(one.budget)) for one in channels]
+    effects = [(one.name, 0.0 if "exposures" in without else one.effect) for one in channels]
+    return _Files(
+        {
+            "campaigns": frame_of(
+                spark, campaigns, "campaign_id STRING, name STRING, channel STRING, budget STRING"
+            ).coalesce(1),
+            "exposures": _records(
+                "exposures", seen, good, broken, "coalesce(place, 0) = 0", is_there="place IS NOT NULL"
+            ),
+            "conversions": made.where("ordered_us IS NOT NULL").selectExpr(
+                f"lower(hex({draws.bits('conversion id')})) AS conversion_id", "customer_id",
+                f"{local_text('ordered_us', 'yyyy-MM-dd HH:mm:ss')} AS converted_at",
+                "format_string('%.2f', amount) AS amount",
+            ),
+        },
+        {
+            "journeys": made.selectExpr("customer_id", "probability"),
+            "exposure_effects": frame_of(spark, effects, "channel STRING, effect DOUBLE").coalesce(1),
+        },
+    )  # fmt: skip
+
+
+def _consents(spark: SparkSession, customers: int, draws: Draws, _: Collection[str]) -> _Files:
+    made = dialogue.consents(_numbers(spark, customers), draws)
+    good = {
+        "consent_id": "consent_id",
+        "customer_id": "customer_id",
+        "channel": "channel",
+        "state": "state",
+        "recorded_at": local_text("us", "yyyy-MM-dd HH:mm:ss"),
+    }
+    own = {**good, "consent_id": "concat('D', consent_id)"}
+    broken = {
+        "not_a_time": {**own, "recorded_at": "'давно'"},
+        "unknown_level": {**own, "state": "'maybe'"},
+        "missing_required": {**own, "customer_id": "''"},
+    }
+    return _Files(
+        {"consents": _records("consents", made, good, broken, "n = 0")},
+        {"consents": made.where("n % 2 = 0").selectExpr("customer_id", "channel", "is_allowed")},
+    )
+
+
+def _support(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
+    made = dialogue.support_messages(_numbers(spark, customers), draws, without)
+    good = {
+        "message_id": "message_id",
+        "customer_id": "customer_id",
+        "written_at": local_text("us", "yyyy-MM-dd HH:mm:ss"),
+        "text": "text",
+        "topic": "topic",
+    }
+    # Somebody without messages has nothing that could be broken but the record itself.
+    own = {**good, "message_id": "concat('d', number)", "written_at": "'2025-03-03 10:00:00'", "text": "'?'"}
+    own["topic"] = "'refund'"
+    broken = {
+        "not_a_time": {**own, "written_at": "'вчера'"},
+        "unknown_level": {**own, "topic": "'прочее'"},
+        "missing_required": {**own, "customer_id": "''"},
+    }
+    records = _records(
+        "support_messages", made, good, broken, "coalesce(i, 1) = 1", is_there="i IS NOT NULL"
+    ).sortWithinPartitions("message_id")
+    truth = made.where("i IS NOT NULL").selectExpr("message_id", "true_topic AS topic")
+    return _Files({"support_messages": records}, {"support_messages": truth})
+
+
+def _posts(spark: SparkSession, _: int, draws: Draws, without: Collection[str]) -> _Files:
+    """Those of the whole company, whatever the number of customers."""
+    made = dialogue.posts(spark, draws, without)
+    posted = f"{local_text('us', 'yyyy-MM-dd HH:mm:ss')} AS posted_at"
+    counts = ("CAST(reactions AS STRING) AS reactions", "CAST(comments AS STRING) AS comments")
+    return _Files(
+        {"posts": made.selectExpr("post_id", "network", posted, "format", "topic", *counts)},
+        {"posts": made.selectExpr("post_id", "expected")},
+    )
+
+
+def _offers(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
+    everybody = offers.with_chances(_numbers(spark, customers), draws, without)
+    pilot = offers.played(offers.pilot(everybody, draws), draws)
+    return _Files(
+        {
+            "offer_customers": everybody.selectExpr(
+                "customer_id", "CAST(visits AS STRING) AS visits", "CAST(months AS STRING) AS months", "city"
+            ),
+            **offers.records(pilot),
+        },
+        {"offers": everybody.selectExpr("customer_id", "chance_with", "chance_without")},
+    )
+
+
 _FILES: Mapping[str, Callable[[SparkSession, int, Draws, Collection[str]], _Files]] = {
     "shop": _shop,
     "mailings": _mailings,
@@ -312,6 +544,12 @@ _FILES: Mapping[str, Callable[[SparkSession, int, Draws, Collection[str]], _File
     "sends": _sends,
     "cards": _cards,
     "leads": _leads,
+    "signals": _signals,
+    "journeys": _journeys,
+    "consents": _consents,
+    "support": _support,
+    "posts": _posts,
+    "offers": _offers,
 }
 
 
@@ -334,7 +572,22 @@ def _receipt_records(lines: DataFrame) -> DataFrame:
         "quantity": "format_string('%.3f', quantity)",
         "price": "CAST(CAST(price AS BIGINT) AS STRING)",
         "amount": "format_string('%.2f', amount)",
+        "kind": "'sale'",
     }
+    beside = {
+        "return": {
+            **good,
+            "bought_at": local_text("us + 3 * 86400000000", "yyyy-MM-dd HH:mm:ss"),
+            "quantity": "format_string('%.3f', -quantity)",
+            "amount": "format_string('%.2f', -amount)",
+        },
+        "cancelled": {**good, "bought_at": local_text("us + 600000000", "yyyy-MM-dd HH:mm:ss")},
+    }
+    further = [
+        f"if(number % {every} = {remainder}, "
+        f"{_struct({**beside[kind], 'receipt_id': _no_purchase_id(kind), 'kind': text(kind)})}, NULL)"
+        for kind, (every, remainder) in NO_PURCHASES.items()
+    ]
     own = {**good, "receipt_id": "concat('D', lpad(number, 10, '0'))"}
     broken = {
         "not_a_number": {**own, "quantity": "'полтора'"},
@@ -342,11 +595,31 @@ def _receipt_records(lines: DataFrame) -> DataFrame:
         "missing_required": {**own, "product_id": "''"},
         "negative_price": {**own, "price": "'-1'"},
     }
-    return _records("receipts", lines, good, broken, "receipt = 0 AND line = 1")
+    return _records("receipts", lines, good, broken, _FIRST_LINE, further)
+
+
+def _no_purchase_id(kind: str) -> str:
+    return f"concat({text('V' if kind == 'return' else 'A')}, lpad(number * 1000 + receipt, 10, '0'))"
+
+
+def _no_purchase_truth(lines: DataFrame) -> DataFrame:
+    """Lines that are no purchases: receipt_id, line, kind, of_receipt (taken back, or the one they look like)."""
+    found = ", ".join(
+        f"if(number % {every} = {remainder}, struct({_no_purchase_id(kind)} AS receipt_id, line, {text(kind)} AS kind, "
+        "concat('R', lpad(number * 1000 + receipt, 10, '0')) AS of_receipt), NULL)"
+        for kind, (every, remainder) in NO_PURCHASES.items()
+    )
+    return lines.where(_FIRST_LINE).selectExpr(f"inline(array_compact(array({found})))")
 
 
 def _records(
-    source: str, rows: DataFrame, good: Mapping[str, str], broken: Mapping[str, Mapping[str, str]], is_first: str
+    source: str,
+    rows: DataFrame,
+    good: Mapping[str, str],
+    broken: Mapping[str, Mapping[str, str]],
+    is_first: str,
+    further: Sequence[str] = (),
+    is_there: str = "true",
 ) -> DataFrame:
     """Good records, and defects and copies beside the first one of some customers.
 
@@ -356,14 +629,17 @@ def _records(
         good: column → SQL of its text.
         broken: the same of each defect, a record of its own that names nothing else.
         is_first: SQL: whether a row is the customer's first one; everybody has one.
+        further: SQL of good records beside the first one, or null.
+        is_there: SQL: whether a row has a good record, or stands for a customer who has none.
     """
     beside = "\n".join(
         f"WHEN number % {deliveries.DEFECT_EVERY} = {remainder} THEN {_struct(broken[kind])}"
         for kind, remainder in DEFECTS[source].items()
     )
-    copy = f"WHEN number % {deliveries.DEFECT_EVERY} = {COPIES[source]} THEN {_struct(good)}"
-    further = f"if({is_first}, CASE {beside} {copy} END, NULL)"
-    return rows.selectExpr(f"inline(array_compact(array({_struct(good)}, {further})))")
+    if source in COPIES:
+        beside += f" WHEN number % {deliveries.DEFECT_EVERY} = {COPIES[source]} THEN {_struct(good)}"
+    more = "".join(f", if({is_first}, {record}, NULL)" for record in (f"CASE {beside} END", *further))
+    return rows.selectExpr(f"inline(array_compact(array(if({is_there}, {_struct(good)}, NULL){more})))")
 
 
 def _struct(fields: Mapping[str, str]) -> str:

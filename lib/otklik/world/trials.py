@@ -1,7 +1,7 @@
 """Smaller records, each with one thing planted.
 
-Stock that runs out, an experiment with regions, the hour at which customers read, cards that a household shares, and
-leads whose nature changes.
+Stock that runs out, an experiment with regions, the hour at which customers read, cards that a household shares,
+leads whose nature changes, and daily signals that come before orders or after them.
 """
 
 from __future__ import annotations
@@ -40,6 +40,15 @@ SHARED_SHARE, CARD_USES = 0.12, 10
 #: Leads change in the middle of the half year: fewer come by the web, and what a high income means turns round.
 CHANGES_ON, WEB_SHARES, INCOME_EFFECTS = DAYS // 2, (0.7, 0.3), (0.9, -0.5)
 LEAD_BASE, LEAD_WEB = -1.0, 0.6
+
+#: Daily signals. Mentions come before orders, reviews behind them; searches have nothing to do with them.
+SIGNALS = ("mentions", "reviews", "searches")
+#: Days with signals and orders; mentions come so many days before orders, reviews so many days after them.
+SIGNAL_DAYS, LEAD_DAYS, FOLLOWING_DAYS = 540, 3, 2
+#: Change of the logarithm of orders when mentions are higher by a standard deviation; of reviews, when orders are.
+LEAD_EFFECT, FOLLOWING_EFFECT = 0.15, 0.2
+#: Standard deviation of the logarithms of what is left.
+SIGNAL_SPREAD, ORDER_SPREAD = 0.5, 0.12
 
 
 def stock_days(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFrame:
@@ -169,5 +178,36 @@ def leads(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataF
             "number", "concat('Q', lpad(number + 1, 7, '0')) AS lead_id",
             f"{start}L + 86400000000L * day + 1000000L * {draws.below(86_400, 'lead second')} AS us",
             "came_by", "income", f"{draws.uniform('won')} < probability AS is_won", "probability",
+        )
+    )  # fmt: skip
+
+
+def signal_days(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFrame:
+    """One row per day: number, day, orders, mentions, reviews, searches (which have nothing to do with orders)."""
+
+    def at(sql: str, days_before: int) -> str:
+        """The same draws as of an earlier day."""
+        return f"transform(array(number - {days_before}), number -> {sql})[0]"
+
+    mentions, own = draws.normal("mentions"), draws.normal("orders")
+    lead = 0.0 if "leading_signal" in without else LEAD_EFFECT
+    following = 0.0 if "following_signal" in without else FOLLOWING_EFFECT
+    by_chance = f"{lead}D * {at(mentions, LEAD_DAYS)} + {ORDER_SPREAD}D * {own}"
+    weekend = "if(pmod(number, 7) IN (5, 6), 0.3D, 0D)"
+    spread = f"{(lead**2 + ORDER_SPREAD**2) ** 0.5}D"
+    first = shop.FIRST_DAY + timedelta(weeks=shop.WEEKS) - timedelta(days=SIGNAL_DAYS)
+
+    def count(mean: int, logarithm: str) -> str:
+        return f"CAST(round({mean}D * exp({logarithm})) AS INT)"
+
+    reviews = f"{following}D * {at(by_chance, FOLLOWING_DAYS)} / {spread} + 0.2D * {draws.normal('reviews')}"
+    return (
+        spark.range(0, SIGNAL_DAYS, 1, 1)
+        .withColumnRenamed("id", "number")
+        .selectExpr(
+            "number", f"date_add(DATE'{first}', CAST(number AS INT)) AS day",
+            f"{count(800, f'{weekend} + {by_chance}')} AS orders",
+            f"{count(150, f'{SIGNAL_SPREAD}D * {mentions}')} AS mentions", f"{count(90, reviews)} AS reviews",
+            f"{count(2000, f'{SIGNAL_SPREAD}D * ' + draws.normal('searches'))} AS searches",
         )
     )  # fmt: skip

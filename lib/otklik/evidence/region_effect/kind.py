@@ -22,7 +22,9 @@ class RegionEffectTask(KindTask):
         "synthetic_control: one region, or a few taken together, beside the mix of the others that was most like it; "
         "geo: pairs of regions, one of each with the change"
     )
-    treated: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1, description="regions with the change")
+    treated: list[Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=list, description="regions with the change; default: those whose rows say is_treated"
+    )
     start: date = Field(description="first day of the change; a period that it cuts in two is left out")
     end: date | None = Field(None, description="first day after the change; default: it goes on")
     grain: Literal["day", "week", "month"] = Field("week", description="what a period is")
@@ -106,6 +108,12 @@ RESULTS = Frame(
         FrameColumn(
             "outcome", "double", Text(en="what came: revenue, visits", ru="результат: выручка, визиты"),
             like=("revenue", "sales", "amount", "visits", "outcome"),
+        ),
+        FrameColumn(
+            "is_treated", "boolean",
+            Text(en="whether the region has the change, at any time; read where treated names no region",
+                 ru="есть ли в регионе изменение в какой-либо период; нужно, если treated не называет регионов"),
+            is_required=False, is_optional=True,
         ),
     ),
 )  # fmt: skip

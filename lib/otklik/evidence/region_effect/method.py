@@ -12,7 +12,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import RefusedError
+from otklik.errors import ConfigurationError, RefusedError
 from otklik.evidence.region_effect import designs
 from otklik.evidence.region_effect.designs import Bools, Floats, Found
 from otklik.evidence.region_effect.kind import TABLES, RegionEffectTask
@@ -56,6 +56,7 @@ def run(frames: Mapping[str, DataFrame], task: RegionEffectTask, context: StageC
         context: session and seed.
 
     Raises:
+        ConfigurationError: if neither the task nor a column says which regions have the change.
         RefusedError: if a region of the task is not there, one has periods without rows, or there are too many.
     """
     panel = _read(frames["results"], task)
@@ -95,6 +96,7 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
             where="frame results",
             hint="give larger regions, or leave old rows out with where",
         )
+    own = task.treated or _treated_by_rows(results)
     unknown = sorted({*task.treated, *task.pairs.values()} - {*rows["region"]})
     if unknown:
         raise RefusedError(
@@ -124,9 +126,20 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
             where="frame results",
             hint="leave them out with where: an effect is a share of what was there before",
         )
-    treated = np.isin(table.index.to_numpy(dtype=str), task.treated)
+    treated = np.isin(table.index.to_numpy(dtype=str), own)
     means = raw[:, :start].mean(axis=1, keepdims=True) if start else np.ones((len(raw), 1))
     return _Panel([*table.index], periods, raw, raw / means, treated, start)
+
+
+def _treated_by_rows(results: DataFrame) -> list[str]:
+    """The regions whose rows say that they have the change."""
+    if "is_treated" not in results.columns:
+        raise ConfigurationError(
+            "nothing says which regions have the change",
+            where="treated",
+            hint="name them in treated, or give the frame results a column is_treated",
+        )
+    return [row["region"] for row in results.where("is_treated").select("region").distinct().collect()]
 
 
 def _first_of(day: date, grain: str) -> date:

@@ -1,5 +1,6 @@
 {#
-  One row per customer: which share of the lines of his or her receipts is of each category.
+  One row per customer: which share of the lines of his or her receipts is of each category. Returns and cancelled
+  receipts do not count.
 
   Customers with few lines are left out: what they like can hardly be told.
 
@@ -12,7 +13,7 @@ WITH lines AS (
     SELECT r.customer_id AS customer, p.category, r.amount, r.bought_at <= :as_of - INTERVAL '{{ next | whole }}' DAY AS is_before
     FROM {receipts} AS r
     JOIN {products} AS p ON p.product_id = r.product_id
-    WHERE r.bought_at <= :as_of
+    WHERE r.bought_at <= :as_of AND r.kind = 'sale'
 )
 SELECT
     customer,

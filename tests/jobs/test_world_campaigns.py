@@ -1,0 +1,66 @@
+"""The three campaigns of docs/world.md, by the lines that stand there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from otklik.cli import main
+from otklik.lake.store import Lake
+from otklik.world.offers import EFFECT_SHARE
+
+pytestmark = pytest.mark.long
+
+DOC = (Path(__file__).resolve().parents[2] / "docs" / "world.md").read_text(encoding="utf-8")
+[LINES] = re.findall(r"## Three campaigns.*?```sh\n(.*?)```", DOC, re.DOTALL)
+COMMANDS = [shlex.split(line) for line in LINES.splitlines() if line.startswith("otklik ")]
+#: Task, and what ends a follow-up that says which campaign it was.
+CAMPAIGNS, FOLLOW_UP = ("spring", "summer", "autumn"), "world_offers_follow_up"
+
+
+def played(spark: SparkSession, folder: Path, without: str = "", upto: int = len(COMMANDS)) -> Lake:
+    """A lake in which the lines were run, their files in `folder`."""
+    lake = folder / "lake"
+    for _, *arguments in COMMANDS[:upto]:
+        placed = [str(folder / each) if re.match(r"world(/|$)|\w+\.csv$", each) else each for each in arguments[1:]]
+        more = ["--without", without] if arguments[0] == "world" and without else []
+        # A warning is no fault: what a campaign changed may drift.
+        assert main([arguments[0], *placed, *more, "--lake", str(lake)]) in (0, 1), arguments
+    return Lake(spark, str(lake))
+
+
+def ledger(lake: Lake) -> dict[str, Row]:
+    return {row.campaign: row for row in lake.read(f"gold.{FOLLOW_UP}_campaigns").collect()}
+
+
+def test_the_second_campaign_learns_from_the_first(spark: SparkSession, tmp_path: Path) -> None:
+    lake = played(spark, tmp_path)
+
+    campaigns = ledger(lake)
+    assert tuple(campaigns) == CAMPAIGNS
+    assert {row.state for row in campaigns.values()} == {"done"}
+    # What was promised came, and most of it would have come anyway.
+    for row in campaigns.values():
+        assert row.ratio_low < 1 < row.ratio_high
+        assert row.low < EFFECT_SHARE * row.promised_rate < row.high
+        assert row.late > 0 and row.never > 0 and row.control_contacted == 0
+    assert campaigns["spring"].profit_high < 0 < campaigns["summer"].profit_low
+    assert campaigns["autumn"].profit_low > 0
+    assert campaigns["autumn"].control < campaigns["summer"].control
+    [verdict] = lake.read("gold.verdicts").where(f"task = '{FOLLOW_UP}'").orderBy("as_of").collect()[-1:]
+    assert verdict.verdict == "gain"
+    after_spring = lake.read(f"gold.{FOLLOW_UP}_advice", version=0).where("setting = 'threshold'").collect()[0]
+    assert after_spring.low < 1 / 6 / EFFECT_SHARE < after_spring.high
+
+
+def test_calls_that_change_nothing_bring_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    first = next(place for place, line in enumerate(COMMANDS) if line[1:3] == ["run", FOLLOW_UP])
+    lake = played(spark, tmp_path, "offer_effect", first + 1)
+
+    [spring] = ledger(lake).values()
+    assert spring.low < 0 < spring.high
+    assert spring.profit_high < 0

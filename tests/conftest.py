@@ -31,8 +31,8 @@ PARTS = {
     "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
     "models": (
         "jobs/test_large_world.py", "jobs/test_one_pass.py", "jobs/test_past_run.py", "jobs/test_whole_world.py",
-        "jobs/test_world_campaigns.py", "jobs/test_world_tasks.py", "models", "steps/test_demo.py", "steps/test_train.py",
-        "steps/test_challengers.py",
+        "jobs/test_world_campaigns.py", "jobs/test_world_tasks.py", "models", "steps/test_challengers.py",
+        "steps/test_demo.py", "steps/test_train.py",
     ),
     "modes": (
         "jobs/test_any_layout.py", "jobs/test_cluster.py", "jobs/test_other_sessions.py", "steps/test_package.py",

@@ -107,7 +107,7 @@ def typed(text: Column, type_: str, format_: Format) -> Column:
     if type_ == "string":
         return text
     if type_ == "boolean":
-        lower = F.lower(text)
+        lower = in_small_letters(text, *TRUE_TOKENS, *FALSE_TOKENS)
         return F.when(lower.isin(*TRUE_TOKENS), True).when(lower.isin(*FALSE_TOKENS), False)
     if type_ == "date":
         return F.coalesce(*(_date(text, pattern, format_) for pattern in _patterns(format_.date_formats, format_)))
@@ -115,6 +115,19 @@ def typed(text: Column, type_: str, format_: Format) -> Column:
         patterns = _patterns(format_.timestamp_formats, format_)
         return F.coalesce(*(_timestamp(text, pattern, format_, format_.time_zone) for pattern in patterns))
     return _number(_plain_number(text, format_), type_)
+
+
+def in_small_letters(text: Column, *words: str) -> Column:
+    """A text with small letters in place of the capital ones of some words, to be compared with these.
+
+    F.lower knows all letters; to load what it knows takes longer than to read a small file.
+    """
+    small: dict[str, str] = {}
+    # Two letters may have one capital letter, i and ı: the first one stands.
+    for letter in sorted({*"".join(words)}):
+        if letter.islower() and len(letter.upper()) == 1:
+            small.setdefault(letter.upper(), letter)
+    return F.translate(text, "".join(small), "".join(small.values()))
 
 
 def has_two_digit_years(pattern: str) -> bool:

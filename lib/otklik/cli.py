@@ -28,6 +28,7 @@ from otklik.command_line.environment import (
     absolute,
     catalog_properties,
     in_spark,
+    is_here,
     is_remote,
     overrides_of,
     parse_moment,
@@ -217,7 +218,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             names["paths"] = [in_spark(path) for path in names["paths"]]
         job = Job(
             options=Options(names, as_of, overrides, given.lang, newest=given.newest),
-            lake=Lake(started.spark, lake_root, given.catalog),
+            lake=Lake(started.spark, lake_root, given.catalog, is_here=is_here(lake_root, settings, given.catalog)),
             home=home,
             progress=progress,
             clock=lambda: datetime.now(UTC),
@@ -243,11 +244,8 @@ def _is_done_before_spark(
 
     names = next(command.names for command in COMMANDS if command.name == given.command)
     environment, root = load(Environment, home.environment(given.env)), absolute(given.lake)
-    has_spark = "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
-    is_here = root.startswith("/") and not has_spark and given.catalog is None
-    if is_here:
-        is_here = not is_remote(read_properties(home.spark_properties(environment.spark)))
-    lake = LocalLake(Path(root)) if is_here else None
+    settings = read_properties(home.spark_properties(environment.spark))
+    lake = LocalLake(Path(root)) if is_here(root, settings, given.catalog) else None
     check_command(given.command, names, vars(given), home, overrides, lake, _pseudonym_key)
     return lake is not None and is_answered(given.command, vars(given), lake, home, overrides, progress, _print_result)
 

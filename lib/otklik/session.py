@@ -22,10 +22,12 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 from pyspark.util import inheritable_thread_target
 
-#: What every session needs, wherever it runs: Delta, one time zone, and errors instead of silent nulls.
+#: What every session of ours is started with, wherever it runs.
 REQUIRED_PROPERTIES = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # To note for each expression from which line of Python it comes takes five calls to Java where one is enough.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 #: Set on the running session, also on one that somebody else started.
 RUNTIME_PROPERTIES = {

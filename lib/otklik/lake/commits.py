@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 #: Before the first version of a table.
 NOTHING = -1
@@ -44,6 +47,33 @@ class Commit:
     def count(self, metric: str) -> int:
         """A count such as numOutputRows; 0 where Delta did not state it."""
         return int(self.metrics.get(metric, "0"))
+
+
+def versions_in(log: Path) -> list[int]:
+    """The versions of which a table's log on this machine has something, in order; none where there is no log."""
+    names = (file.name.partition(".")[0] for file in log.glob("[0-9]*.*"))
+    return sorted({int(name) for name in names if name.isdecimal()})
+
+
+def commits_in(log: Path, after: int) -> list[Commit]:
+    """The commits after a version that a table's log on this machine still has, oldest first."""
+    files = {version: log / f"{version:020}.json" for version in versions_in(log) if version > after}
+    return [_commit_in(version, file) for version, file in files.items() if file.is_file()]
+
+
+def _commit_in(version: int, file: Path) -> Commit:
+    with file.open(encoding="utf-8") as actions:
+        told = (json.loads(action)["commitInfo"] for action in actions if action.startswith('{"commitInfo"'))
+        info: Mapping[str, Any] = next(told, {})
+    operation = info.get("operation", "")
+    restored = (info.get("operationParameters") or {}).get("version") if operation == RESTORE else None
+    return Commit(
+        version,
+        dict(info.get("operationMetrics") or {}),
+        operation,
+        info.get("userMetadata"),
+        None if restored is None else int(restored),
+    )
 
 
 def unknown_commits(commits: Sequence[Commit], known: int) -> tuple[int, list[Commit]]:

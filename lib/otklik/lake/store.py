@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
-from otklik.lake.commits import NOTHING, RESTORE, Commit
+from otklik.lake.commits import NOTHING, RESTORE, Commit, commits_in, versions_in
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
 
@@ -71,11 +71,14 @@ class Lake:
         spark: the session.
         root: absolute folder or URI; tables of a path store, and always models and reports.
         catalog: name of the catalog that holds the tables; None for a path store.
+        is_here: whether the folder of a path store is on this machine, as Spark sees it, too. What the logs of its
+            tables say is then read from them; by a query it takes longer than a small write.
     """
 
     spark: SparkSession
     root: str
     catalog: str | None = None
+    is_here: bool = False
 
     def reference(self, table: str) -> str:
         """The table's name in SQL."""
@@ -91,6 +94,8 @@ class Lake:
 
     def version(self, table: str) -> int | None:
         """The newest version of the table, or None where there is no such table."""
+        if self.is_here:
+            return max(versions_in(self._log(table)), default=None)
         try:
             latest = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)} LIMIT 1").select("version").collect()
         except AnalysisException as fault:
@@ -101,6 +106,8 @@ class Lake:
 
     def find(self, table: str) -> DataFrame | None:
         """The newest rows of a table, or None where there is no such table."""
+        if self._is_missing_here(table):
+            return None
         try:
             return self.spark.sql(f"SELECT * FROM {self.reference(table)}")
         except AnalysisException as fault:
@@ -163,6 +170,9 @@ class Lake:
         """Let the table be made anew; call it only where `has_log_without_versions`."""
         shutil.rmtree(self._log(table))
 
+    def _is_missing_here(self, table: str) -> bool:
+        return self.is_here and not versions_in(self._log(table))
+
     def _log(self, table: str) -> Path:
         return Path(self.folder(*table.split("."), "_delta_log"))
 
@@ -180,6 +190,8 @@ class Lake:
 
         Where a label is given, the newest are enough if one of them carries it.
         """
+        if self.is_here:
+            return None if self._is_missing_here(table) else commits_in(self._log(table), after)
         for limit in (f" LIMIT {_RECENT}", ""):
             try:
                 history = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)}{limit}")
@@ -387,6 +399,8 @@ class Lake:
 
     def properties(self, table: str) -> dict[str, str]:
         """What was said of a table when it was made; nothing where there is no such table."""
+        if self._is_missing_here(table):
+            return {}
         try:
             # Not from DESCRIBE DETAIL, which counts the table's files first.
             found = self.spark.sql(f"SHOW TBLPROPERTIES {self.reference(table)}").collect()

@@ -244,8 +244,17 @@ def _balance_of(counts: Row, contract: Contract) -> Balance:
     )
 
 
-def refuse_past_thresholds(counts: Balance, judged: DataFrame, contract: Contract, where: str) -> None:
-    """Stop before any table is changed, if the file breaks the contract too often.
+def refuse_past_thresholds(
+    counts: Balance, judged: DataFrame, contract: Contract, where: str, file_no: int = 0
+) -> None:
+    """Stop before any table is changed, if a file breaks the contract too often.
+
+    Args:
+        counts: its balance.
+        judged: from `with_duplicates`; other files may be in it.
+        contract: for its thresholds.
+        where: the file, for messages.
+        file_no: its number.
 
     Raises:
         InputError: naming the threshold, the counts and the commonest reasons with columns; never a value.
@@ -271,7 +280,7 @@ def refuse_past_thresholds(counts: Balance, judged: DataFrame, contract: Contrac
         )
     if not faults:
         return
-    reasons = _commonest(judged) if counts.rejected else []
+    reasons = _commonest(judged.where(F.col("_file_no") == file_no)) if counts.rejected else []
     commonest = f"; commonest reasons: {_in_words(reasons)}" if reasons else ""
     settings = list(dict.fromkeys(hint for row in reasons if (hint := _setting(row, contract)))) or ["format", "rules"]
     raise InputError(

@@ -16,7 +16,7 @@ from otklik.sources.contract import Column as ContractColumn
 from otklik.sources.header import Header
 from otklik.sources.nested import joined_pieces
 from otklik.sources.reader import Records, as_delimited, field_count
-from otklik.sources.values import cleaned, is_code, is_placeholder, typed
+from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, typed
 
 _BAD = "_bad"
 #: How many fields more than twice as many as there are names a record is still cut into.
@@ -126,7 +126,7 @@ def _is_header(header: Header, contract: Contract) -> Column:
         return F.lit(False)
     fields = [(F.col("_fields")[f"f{header.columns.index(our)}"], fold_name(name)) for name, our in named]
     # The first field decides for nearly every record.
-    same = (F.lower(F.btrim(field, F.lit(BLANKS))) == F.lit(name) for field, name in fields)
+    same = (in_small_letters(F.btrim(field, F.lit(BLANKS)), name) == F.lit(name) for field, name in fields)
     return F.coalesce(reduce(and_, same), F.lit(False))
 
 

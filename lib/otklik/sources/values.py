@@ -107,7 +107,7 @@ def typed(text: Column, type_: str, format_: Format) -> Column:
     if type_ == "string":
         return text
     if type_ == "boolean":
-        lower = F.lower(text)
+        lower = in_small_letters(text, *TRUE_TOKENS, *FALSE_TOKENS)
         return F.when(lower.isin(*TRUE_TOKENS), True).when(lower.isin(*FALSE_TOKENS), False)
     if type_ == "date":
         return F.coalesce(*(_date(text, pattern, format_) for pattern in _patterns(format_.date_formats, format_)))
@@ -120,6 +120,19 @@ def typed(text: Column, type_: str, format_: Format) -> Column:
 def is_code(value: Column, codes: Sequence[float]) -> Column:
     """Whether a number stands for no number."""
     return F.coalesce(value.isin(*codes), F.lit(False))
+
+
+def in_small_letters(text: Column, *words: str) -> Column:
+    """A text with small letters in place of the capital ones of some words, to be compared with these.
+
+    F.lower knows all letters; to load what it knows takes longer than to read a small file.
+    """
+    small: dict[str, str] = {}
+    # Two letters may have one capital letter, i and ı: the first one stands.
+    for letter in sorted({*"".join(words)}):
+        if letter.islower() and len(letter.upper()) == 1:
+            small.setdefault(letter.upper(), letter)
+    return F.translate(text, "".join(small), "".join(small.values()))
 
 
 def has_two_digit_years(pattern: str) -> bool:

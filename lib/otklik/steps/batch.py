@@ -173,9 +173,8 @@ def judge(
     judged = Judged(read, contract, readings.records, rows, counts, readings.headers)
     refused = dict(readings.refused)
     for number, arrival in read.items():
-        of_file = rows.where(F.col("_file_no") == number) if len(read) > 1 else rows
         try:
-            checks.refuse_past_thresholds(counts[number], of_file, contract, arrival.name)
+            checks.refuse_past_thresholds(counts[number], rows, contract, arrival.name, number)
         except InputError as fault:
             refused[number] = fault
     return judged.without(refused) if len(refused) < len(arrivals) else None, refused

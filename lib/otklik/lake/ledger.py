@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-from pyspark.sql import Column, Row
-from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError
 from otklik.lake.commits import NOTHING
 from otklik.lake.identity import hash_of
 from otklik.lake.missing import not_ingested
-from otklik.lake.store import Lake
+from otklik.lake.store import Lake, small_table
 from otklik.lake.tables import FILES, GROWING, RUNS
 from otklik.session import frame_of
 
@@ -97,14 +94,14 @@ class FileEntry:
 
 def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None) -> Run | None:
     """The latest good start of a step with this identity and, where they are given, these inputs."""
-    found = _good_runs(lake, job, F.col("run_id") == run_id)
+    found = _good_runs(lake, job, {"run_id": [run_id]})
     return next((run for run in found if inputs is None or run.inputs == dict(inputs)), None)
 
 
 def find_answer(lake: Lake, task: str, as_of: datetime | None, job: str) -> Run | None:
     """The latest good start of a step that looked from this moment (None = any), whatever settings and inputs were."""
-    looked_from = F.lit(True) if as_of is None else F.col("as_of") == F.lit(as_of)
-    return next(iter(_good_runs(lake, job, (F.col("task") == task) & looked_from)), None)
+    found = _good_runs(lake, job, {"task": [task]})
+    return next((run for run in found if as_of is None or run.as_of == as_of), None)
 
 
 def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
@@ -116,31 +113,32 @@ def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
         as_of: where it is given, only starts that looked from this moment or an earlier one count, the latest first.
             Of a table that only grows the latest version counts.
     """
-    runs = lake.find(RUNS.name)
-    if runs is None:
-        return None
-    good = runs.where(F.col("status").isin("done", "reused") & F.map_contains_key("outputs", F.lit(table)))
-    order = [F.col("ended_at").desc()]
+    good = [run for run in _runs(lake, {"status": ["done", "reused"]}) if table in run.outputs]
     if as_of is not None:
-        good, order = good.where(F.col("as_of") <= F.lit(as_of)), [F.col("as_of").desc(), *order]
-    if table in GROWING:
-        order = [F.col("outputs")[table].desc(), *order]
-    found = good.orderBy(*order).limit(1).collect()
-    return _run(found[0]) if found else None
+        good = [run for run in good if run.as_of is not None and run.as_of <= as_of]
+
+    def order(run: Run) -> tuple[int, float, float]:
+        version = run.outputs[table] if table in GROWING else 0
+        looked_from = run.as_of.timestamp() if as_of is not None and run.as_of is not None else 0.0
+        return version, looked_from, _end_of(run).timestamp()
+
+    return max(good, key=order, default=None)
 
 
-def _good_runs(lake: Lake, job: str, which: Column) -> list[Run]:
+def _good_runs(lake: Lake, job: str, which: Mapping[str, Collection[str]]) -> list[Run]:
     """Newest first."""
-    runs = lake.find(RUNS.name)
-    if runs is None:
-        return []
-    good = runs.where(which & (F.col("job") == job) & (F.col("status") == "done"))
-    found = [_run(row) for row in good.collect()]
-    return sorted(found, key=lambda run: run.ended_at or run.started_at, reverse=True)
+    found = _runs(lake, {**which, "job": [job], "status": ["done"]})
+    return sorted(found, key=_end_of, reverse=True)
 
 
-def _run(row: Row) -> Run:
-    return Run(**{**_values(row), "inputs": dict(row.inputs or {}), "outputs": dict(row.outputs or {})})
+def _end_of(run: Run) -> datetime:
+    return run.ended_at or run.started_at
+
+
+def _runs(lake: Lake, where: Mapping[str, Collection[str]]) -> list[Run]:
+    found = lake.small(RUNS.name, where)
+    rows = [] if found is None else found.rows
+    return [Run(**{**row, "inputs": row["inputs"] or {}, "outputs": row["outputs"] or {}}) for row in rows]
 
 
 def record_run(lake: Lake, run: Run) -> None:
@@ -169,20 +167,18 @@ class FileLedger:
 
     def __init__(self, lake: Lake, version: int | None = None) -> None:
         self._lake = lake
-        files = lake.find(FILES.name) if version is None else lake.read(FILES.name, version)
+        there = lake.small(FILES.name) if version is None else small_table(lake.read(FILES.name, version))
         columns = [column.name for column in FILES.columns]
-        self._is_old = files is not None and _NEWEST_COLUMN not in files.columns
-        if files is not None and self._is_old:
-            files = files.withColumn(_NEWEST_COLUMN, F.lit(""))
-        missing = [] if files is None else sorted({*columns} - {*files.columns})
+        self._is_old = there is not None and _NEWEST_COLUMN not in there.columns
+        missing = [] if there is None else sorted({*columns} - {*there.columns, _NEWEST_COLUMN})
         if missing:
             raise DamagedError(
                 f"the ledger of files lacks its column {', '.join(missing)}",
                 where=FILES.name,
                 hint="bring the table back to its last good version with RESTORE TABLE, or ingest into a fresh lake",
             )
-        rows = [] if files is None else files.select(*columns).collect()
-        self._entries = _by_arrival(_file_entry(row) for row in rows)
+        rows = [] if there is None else there.rows
+        self._entries = _by_arrival(_file_entry({_NEWEST_COLUMN: "", **row}) for row in rows)
 
     @property
     def entries(self) -> Sequence[FileEntry]:
@@ -325,14 +321,7 @@ def _file_row(entry: FileEntry) -> tuple[Any, ...]:
     return tuple(values[column.name] for column in FILES.columns)
 
 
-def _file_entry(row: Row) -> FileEntry:
-    values = _values(row)
+def _file_entry(row: Mapping[str, Any]) -> FileEntry:
+    values = {column.name: row[column.name] for column in FILES.columns}
     values["batch"] = values.pop("_batch")
     return FileEntry(**values)
-
-
-def _values(row: Row) -> dict[str, Any]:
-    """A row by column, its moments in UTC: Spark hands them out in the machine's zone without saying so."""
-    return {
-        name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.asDict().items()
-    }

@@ -6,12 +6,14 @@ is left to Spark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from otklik.lake.commits import Commit, newest_with_same_rows
@@ -28,6 +30,8 @@ else:
 #: Features of Delta's protocol that change nothing for a reader of the newest rows.
 _HARMLESS = {"timestampNtz", "vacuumProtocolCheck"}
 _BATCH = 65_536
+#: Tables of more bytes are left to Spark, which uses all cores and does not hold them in memory.
+SMALL = 32 << 20
 
 
 class LeftToSparkError(Exception):
@@ -90,6 +94,16 @@ class LocalTable:
         """All its rows at once; errors as `rows`."""
         wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
         return pa.concat_tables([no_rows(wanted), *self.rows(columns)])
+
+    def records(self, where: Mapping[str, Collection[str]]) -> list[dict[str, Any]]:
+        """The rows of which each named column has one of its values, by column; errors as `rows`."""
+        found: list[dict[str, Any]] = []
+        for piece in self.rows():
+            chosen = piece
+            for column, values in where.items():
+                chosen = chosen.filter(pc.is_in(chosen[column], pa.array([*values], pa.string())))
+            found += chosen.to_pylist(maps_as_pydicts="strict")
+        return found
 
 
 def no_rows(schema: pa.Schema) -> pa.Table:

@@ -16,6 +16,7 @@ from otklik.errors import MissingResultError
 from otklik.evidence.follow_up.kind import split_of
 from otklik.kind import Finding, Kind, Measure, StageResult, Verdict
 from otklik.lake.ledger import Run
+from otklik.lake.missing import no_such_table
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import FINDINGS, LISTS, MEASURES, VERDICTS
@@ -154,27 +155,28 @@ def _has_verdict(lake: Lake, task: str, run_id: str, verdict: Verdict) -> bool:
 
 def read_findings(lake: Lake, task: str, runs: Sequence[str]) -> list[Finding]:
     """What was noticed in these runs, in the order of codes and subjects."""
-    rows = _of_runs(lake, FINDINGS.name, task, runs).sort_values(["kind", "feature", "detail"])
+    rows = sorted(
+        _of_runs(lake, FINDINGS.name, task, runs), key=lambda row: (row["kind"], row["feature"] or "", row["detail"])
+    )
     return [
         Finding(
             row["kind"],
             row["feature"] or "",
             # An earlier version wrote sentences.
             json.loads(row["detail"]) if row["detail"].startswith("{") else {"detail": row["detail"]},
-            None if pd.isna(row["value"]) else float(row["value"]),
+            row["value"],
             row["action"] == "warned",
         )
-        for row in rows.to_dict("records")
+        for row in rows
     ]
 
 
 def latest_verdicts(lake: Lake) -> list[dict[str, Any]]:
     """The newest row of gold.verdicts of each task, by its name."""
-    found = lake.find(VERDICTS.name)
-    if found is None:
-        return []
-    newest = found.groupBy("task").agg(F.max_by(F.struct(*found.columns), "_made_at").alias("row"))
-    return sorted((row["row"].asDict(recursive=True) for row in newest.collect()), key=lambda row: str(row["task"]))
+    found = lake.small(VERDICTS.name)
+    rows = [] if found is None else sorted(found.rows, key=lambda row: row["_made_at"])
+    newest = {str(row["task"]): dict(row) for row in rows}
+    return [newest[task] for task in sorted(newest)]
 
 
 class RunReader:
@@ -191,7 +193,8 @@ class RunReader:
         names = [run.run_id for run in runs]
         self.outputs: Mapping[str, int] = {table: v for run in runs for table, v in run.outputs.items()}
         self.as_of = runs[-1].as_of or datetime.max
-        measures = _of_runs(lake, MEASURES.name, task, names)
+        rows = pd.DataFrame(_of_runs(lake, MEASURES.name, task, names), columns=[c.name for c in MEASURES.columns])
+        measures = rows.astype(dict.fromkeys(("value", "low", "high", "baseline", "rows"), float))
         self.measures = measures.sort_values(["measure", "subject", "split"]).reset_index(drop=True)
         self.findings = read_findings(lake, task, names)
         self.verdict = _verdict(lake, task, names)
@@ -221,14 +224,16 @@ def reason_of(row: Mapping[str, Any]) -> Finding:
 
 
 def _verdict(lake: Lake, task: str, runs: Sequence[str]) -> Verdict:
-    which = (F.col("task") == task) & F.col("run_id").isin(*runs)
-    found = lake.read(VERDICTS.name).where(which).orderBy(F.col("_made_at").desc()).limit(1).collect()
+    found = _of_runs(lake, VERDICTS.name, task, runs)
     if not found:
         raise MissingResultError("has no verdict yet", where=task, hint=f"run `otklik run {task}` first")
-    row = found[0].asDict(recursive=True)
+    row = max(found, key=lambda one: one["_made_at"])
     reasons = [reason_of(reason) for reason in row["reasons"]]
     return Verdict(row["verdict"], reasons, None if row["key"] is None else measure_of(row["key"]))
 
 
-def _of_runs(lake: Lake, table: str, task: str, runs: Sequence[str]) -> pd.DataFrame:
-    return lake.read(table).where((F.col("task") == task) & F.col("run_id").isin(*runs)).toPandas()
+def _of_runs(lake: Lake, table: str, task: str, runs: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    found = lake.small(table, {"task": [task], "run_id": runs})
+    if found is None:
+        raise no_such_table(table)
+    return found.rows

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.folder import Folder
-from otklik.lake.local import LeftToSparkError, LocalLake, LocalTable, no_rows
+from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable, no_rows
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import BRONZE, MODEL_RUNS, REJECTED
 from otklik.models.manifest import checked_model
@@ -39,9 +39,6 @@ from otklik.steps.table_options import (
     wanted_columns,
 )
 from otklik.steps.task_files import read_task
-
-#: Tables of more bytes are exported and searched by Spark, which uses all cores and does not hold them in memory.
-_SMALL = 32 << 20
 
 
 def is_answered(
@@ -105,7 +102,7 @@ def export(lake: LocalLake, asked: Mapping[str, Any], progress: Progress) -> Non
     form = form_of(target, reader)
     masked = _masked(lake, asked["table"], asked["where"])
     columns = wanted_columns(masked.columns, asked["columns"])
-    if masked.table.bytes > _SMALL:
+    if masked.table.bytes > SMALL:
         raise LeftToSparkError
     with progress.step(f"export {asked['table']}") as step:
         rows = pa.concat_tables([masked.empty(), *masked.pieces()])
@@ -199,7 +196,7 @@ def _masked(lake: LocalLake, name: str, where: str | None) -> _Masked:
     table = lake.table(name, version)
     hide = _mask_of(lake, name, table)
     condition = None if where is None else plain_condition(where, hide(no_rows(table.schema)).schema)
-    if condition is not None and table.bytes > _SMALL:
+    if condition is not None and table.bytes > SMALL:
         raise LeftToSparkError
     return _Masked(table, hide, condition)
 
@@ -209,7 +206,7 @@ def _mask_of(lake: LocalLake, name: str, table: LocalTable) -> Callable[[pa.Tabl
     sources: list[str] = []
     if name == REJECTED.name:
         # A rejected record holds personal data where its source does; where no table says so any more, it may.
-        if table.bytes > _SMALL:
+        if table.bytes > SMALL:
             raise LeftToSparkError
         there = table.all_rows(["source"])["source"].unique().to_pylist()
         sources = [each for each in there if lake.personal_columns(_bronze(each)) or not lake.exists(_bronze(each))]

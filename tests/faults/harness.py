@@ -339,7 +339,7 @@ def drafts(lake: Path) -> tuple[str, ...]:
 
 def _unbalanced(spark: SparkSession, root: Path) -> tuple[str, ...]:
     """Files whose counts do not add up in a lake as the kill left it."""
-    files = Lake(spark, str(root)).find(FILES.name)
+    files = Lake(spark, str(root), is_here=True).find(FILES.name)
     if files is None:
         return ()
     wrong = files.where("rows <> accepted + rejected + duplicates").collect()
@@ -411,7 +411,7 @@ def as_users() -> dict[str, str]:
 
 def fingerprint(spark: SparkSession, root: Path) -> dict[str, str]:
     """All that must be the same whoever was killed: table → hash of its rows, and the files that are no tables."""
-    lake = Lake(spark, str(root))
+    lake = Lake(spark, str(root), is_here=True)
     found = {table: _rows_of(lake, root, table) for table in table_names(lake)}
     found["champion"] = _champion(lake)
     for path in sorted(root.rglob("*")):

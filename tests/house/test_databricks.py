@@ -106,22 +106,23 @@ class Round(Part):
     @property
     def steps(self) -> list[Step]:
         """The step for each input, as it will be run."""
-        return [
-            Step.model_validate(resolved_inputs(self.task.model_dump(exclude_unset=True), each))
-            for each in json.loads(self.inputs)
-        ]
+        return [with_value(self.task, "input", each) for each in json.loads(self.inputs)]
 
 
 class Loop(Place):
     for_each_task: Round
 
 
-def resolved_inputs(part: Any, value: str) -> Any:
-    if isinstance(part, Mapping):
-        return {key: resolved_inputs(each, value) for key, each in part.items()}
-    if isinstance(part, list):
-        return [resolved_inputs(each, value) for each in part]
-    return part.replace("{{input}}", value) if isinstance(part, str) else part
+def with_value(step: Step, name: str, value: str) -> Step:
+    """A step with a value in place of the name by which Databricks knows it."""
+    task = step.spark_python_task
+    given = [each.replace(f"{{{{{name}}}}}", value) for each in task.parameters]
+    return step.model_copy(update={"spark_python_task": task.model_copy(update={"parameters": given})})
+
+
+class Parameter(Part):
+    name: str
+    default: str
 
 
 class Cluster(Part):
@@ -172,7 +173,9 @@ class Pipeline(Part):
     description: str
     max_concurrent_runs: Literal[1]
     queue: dict[Literal["enabled"], bool]
-    schedule: Schedule
+    #: None where somebody starts it.
+    schedule: Schedule | None = None
+    parameters: list[Parameter] = []
     timeout_seconds: int = Seconds
     health: Health
     email_notifications: Emails
@@ -183,10 +186,13 @@ class Pipeline(Part):
 
     @property
     def steps(self) -> list[Step]:
-        """All steps in the order in which they are run; a loop's, one for each input."""
-        return [
+        """All steps in the order in which they are run; a loop's, one for each input. Nobody gave other parameters."""
+        steps = [
             step for each in self.tasks for step in ([each] if isinstance(each, Step) else each.for_each_task.steps)
         ]
+        for parameter in self.parameters:
+            steps = [with_value(step, f"job.parameters.{parameter.name}", parameter.default) for step in steps]
+        return steps
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.task_key == name)
@@ -451,7 +457,7 @@ def test_the_key_is_a_secret_and_is_there_where_personal_columns_come_in(pipelin
     needing = [
         step
         for step in pipeline.steps
-        if (given := parser().parse_args(arguments(step))).command == "ingest"
+        if (given := parser().parse_args(arguments(step))).command in ("ingest", "reingest")
         and load(Contract, HOME.source(given.source), {}).personal_columns
     ]
 
@@ -489,7 +495,10 @@ def test_somebody_is_told_before_time_is_up(pipeline: Pipeline) -> None:
 
 
 def test_only_one_of_the_jobs_is_scheduled() -> None:
-    assert {name: each.schedule.pause_status for name, each in pipelines("prod").items()} == {
+    schedules = {name: each.schedule for name, each in pipelines("prod").items()}
+
+    assert schedules.pop("otklik_reingest") is None
+    assert {name: each.pause_status for name, each in schedules.items() if each} == {
         "otklik": None,
         "otklik_serverless": "PAUSED",
         "otklik_all": "PAUSED",

@@ -37,7 +37,7 @@ def test_contract_and_task_are_valid(written: tuple[Path, Path]) -> None:
 def test_they_lead_from_a_file_to_a_list(
     spark: SparkSession, shared_data: Path, tmp_path: Path, written: tuple[Path, Path]
 ) -> None:
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(spark, str(tmp_path / "lake"), is_here=True)
     file = shared_data / "telco_churn" / "Telco-Customer-Churn.csv"
     ingest_files(job_on(lake, tmp_path, source=str(written[0]), paths=[str(file)]))
     assert run_task(job_on(lake, tmp_path, task=str(written[1]))) == 0

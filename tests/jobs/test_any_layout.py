@@ -30,7 +30,7 @@ def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list
     """One lake per layout: the same silver tables, everything after them made by spark-submit on that layout."""
     scratch = tmp_path_factory.mktemp("layouts")
     facts = write_world(spark, 1_500, 11, str(scratch / "world"))
-    first = Lake(spark, str(scratch / "ingested"))
+    first = Lake(spark, str(scratch / "ingested"), is_here=True)
     for source in facts.sources:
         ingest_files(job_on(first, scratch, source=source, paths=[str(scratch / "world" / source)]))
     made = []
@@ -38,7 +38,7 @@ def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list
         folder = scratch / f"local-{cores}"
         shutil.copytree(first.root, folder)
         submit(cores, partitions, "run", TASK, "--lake", f"{folder}")
-        made.append(Lake(spark, str(folder)))
+        made.append(Lake(spark, str(folder), is_here=True))
     return made
 
 

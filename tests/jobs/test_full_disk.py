@@ -56,13 +56,13 @@ def test_a_full_lake_is_said_and_the_same_command_goes_on(
 
     assert main([*arguments, str(lake)]) == PlatformError.exit_code
     assert FULL in capsys.readouterr().err
-    assert not Lake(spark, str(lake)).exists("ops.files")
+    assert not Lake(spark, str(lake), is_here=True).exists("ops.files")
 
     small_disk("remount,size=64m")
     assert main([*arguments, str(lake)]) == 0
-    [entry] = Lake(spark, str(lake)).read("ops.files").where("status = 'loaded'").collect()
+    [entry] = Lake(spark, str(lake), is_here=True).read("ops.files").where("status = 'loaded'").collect()
     assert (entry.rows, entry.accepted) == (ROWS, ROWS)
-    assert Lake(spark, str(lake)).read("bronze.visits").count() == ROWS
+    assert Lake(spark, str(lake), is_here=True).read("bronze.visits").count() == ROWS
 
 
 def test_a_lake_that_may_not_be_written_is_said(

@@ -63,7 +63,7 @@ def test_every_form_of_a_file_is_taken_in(
 
     assert main(["ingest", str(contract), str(folder), "--lake", str(tmp_path / "lake")]) == 0
 
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(spark, str(tmp_path / "lake"), is_here=True)
     rows = lake.read("silver.visits").select("file_of", "id", "city", "page").collect()
     expected: dict[tuple[str, int], tuple[str, str | None]]
     expected = {(name, id_): (city, "home") for name in texts for id_, city in ((1, "Алматы"), (2, "Ақтөбе"))}

@@ -43,7 +43,7 @@ SETTINGS = {
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     scratch = tmp_path_factory.mktemp("large")
     facts = write_world(spark, CUSTOMERS, 7, str(scratch / "world"))
-    made = Lake(spark, str(scratch / "lake"))
+    made = Lake(spark, str(scratch / "lake"), is_here=True)
     for source in facts.sources:
         ingest_files(job_on(made, scratch, source=source, paths=[str(scratch / "world" / source)]))
     for step in (build_features, train_models):

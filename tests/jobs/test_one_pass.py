@@ -79,7 +79,7 @@ def planted(spark: SparkSession, scratch: Path) -> WorldFacts:
 
 @pytest.fixture(scope="module")
 def ingested(spark: SparkSession, scratch: Path, planted: WorldFacts) -> Lake:
-    lake = Lake(spark, str(scratch / "lake"))
+    lake = Lake(spark, str(scratch / "lake"), is_here=True)
     for source in planted.sources:
         ingest_files(job_on(lake, scratch, source=source, paths=[str(scratch / "world" / source)]))
     return lake

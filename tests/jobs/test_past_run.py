@@ -34,7 +34,7 @@ def command(lake: Path, *given: str) -> None:
 
 def answers(spark: SparkSession, root: Path) -> dict[str, str]:
     """Features and the newest run's scoreboard, as hashes."""
-    lake = Lake(spark, str(root))
+    lake = Lake(spark, str(root), is_here=True)
     newest = lake.read("gold.model_runs").toPandas().sort_values("sequence")["run_id"].iloc[-1]
     scoreboard = lake.read("gold.scoreboard").where(f"run_id = '{newest}'").drop(*OF_THE_RUN)
     assert scoreboard.count() > 0

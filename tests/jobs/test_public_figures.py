@@ -26,7 +26,7 @@ def lake_after(
     spark: SparkSession, folder: Path, source: str, file: Path, task: str, overrides: dict[str, Any] | None = None
 ) -> Lake:
     """A fresh lake that took in one file and answered one task."""
-    lake = Lake(spark, str(folder / "lake"))
+    lake = Lake(spark, str(folder / "lake"), is_here=True)
     ingest_files(job_on(lake, folder, source=source, paths=[str(file)]))
     assert run_task(job_on(lake, folder, overrides, task=task)) in (0, WARNING_EXIT_CODE)
     assert max(page.stat().st_size for page in (folder / "lake" / "report").glob("*.html")) > 100_000

@@ -55,7 +55,7 @@ JSON: dict[bytes, list[str]] = {
 def test_bad_rows_are_kept_with_reasons_and_position_and_the_others_taken_in(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(spark, str(tmp_path / "lake"), is_here=True)
     for name, kind, more, records in (
         ("visits", "csv", ", multiline = true", CSV),
         ("clicks", "json_lines", "", JSON),

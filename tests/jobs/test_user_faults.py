@@ -37,7 +37,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
         patch.setenv("OTKLIK_PSEUDONYM_KEY", "0123456789abcdef")
         good = delivered("", "loaded.csv", GOOD.replace("home", "cart"), "")
         assert main([*good.command(folder), "--lake", str(folder / "lake")]) == 0
-    return Lake(spark, str(folder / "lake"))
+    return Lake(spark, str(folder / "lake"), is_here=True)
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ CUSTOMERS, SEED = 5_000, 7
 
 @pytest.fixture(scope="module")
 def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(spark, str(tmp_path_factory.mktemp("whole") / "lake"))
+    lake = Lake(spark, str(tmp_path_factory.mktemp("whole") / "lake"), is_here=True)
     out = str(Path(lake.root).parent / "world")
     job = job_on(lake, Path(lake.root).parent, customers=CUSTOMERS, seed=SEED, out=out, only="all")
     assert write_world_files(job) == 0

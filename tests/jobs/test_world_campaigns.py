@@ -30,7 +30,7 @@ def played(spark: SparkSession, folder: Path, without: str = "", upto: int = len
         more = ["--without", without] if arguments[0] == "world" and without else []
         # A warning is no fault: what a campaign changed may drift.
         assert main([arguments[0], *placed, *more, "--lake", str(lake)]) in (0, 1), arguments
-    return Lake(spark, str(lake))
+    return Lake(spark, str(lake), is_here=True)
 
 
 def ledger(lake: Lake) -> dict[str, Row]:

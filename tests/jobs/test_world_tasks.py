@@ -29,7 +29,7 @@ def answered(spark: SparkSession, tmp_path: Path) -> Answer:
         task: str, parts: Sequence[str], sources: Sequence[str], without: Sequence[str] = (), customers: int = 3_000
     ) -> Lake:
         folder = tmp_path / f"{task} {len(list(tmp_path.iterdir()))}"
-        lake = Lake(spark, str(folder / "lake"))
+        lake = Lake(spark, str(folder / "lake"), is_here=True)
         for part in parts:
             trade.write_part(spark, part, customers, SEED, str(folder / "world"), without)
         for source in sources:

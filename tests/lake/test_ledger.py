@@ -57,7 +57,7 @@ FILE = FileEntry(
 
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Lake:
-    return Lake(spark, str(tmp_path / "lake"))
+    return Lake(spark, str(tmp_path / "lake"), is_here=True)
 
 
 def test_a_run_that_ended_well_is_found_with_its_times(lake: Lake) -> None:

@@ -49,7 +49,7 @@ def post(number: int, text: str | None) -> tuple[Any, ...]:
 @pytest.fixture(scope="module")
 def root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake whose table was written to, merged into and deleted from."""
-    lake = Lake(spark, str(tmp_path_factory.mktemp("readers") / "lake"))
+    lake = Lake(spark, str(tmp_path_factory.mktemp("readers") / "lake"), is_here=True)
     types = ", ".join(f"{column.name} {column.type}" for column in POSTS.columns)
     first = [post(1, "отклик"), post(2, "gone"), post(3, None)]
     lake.append(POSTS, spark.createDataFrame(first, types), "one")
@@ -118,9 +118,9 @@ def test_the_table_says_what_it_and_its_columns_mean(spark: SparkSession, root: 
 
 
 def test_a_row_that_breaks_a_constraint_is_refused_whoever_writes(spark: SparkSession, root: Path) -> None:
-    before = Lake(spark, str(root)).version(POSTS.name)
+    before = Lake(spark, str(root), is_here=True).version(POSTS.name)
 
     with pytest.raises(Exception, match="number_is_positive"):
         spark.sql(f"INSERT INTO delta.`{root}/silver/posts` (id, text) VALUES (-1, 'from elsewhere')")
 
-    assert Lake(spark, str(root)).version(POSTS.name) == before
+    assert Lake(spark, str(root), is_here=True).version(POSTS.name) == before

@@ -18,7 +18,7 @@ POSTS = Table("silver.posts", "posts", (Column("id", "BIGINT"),), key=("id",))
 
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Lake:
-    return Lake(spark, str(tmp_path / "lake"))
+    return Lake(spark, str(tmp_path / "lake"), is_here=True)
 
 
 def posts(lake: Lake, *numbers: int) -> DataFrame:

@@ -22,10 +22,10 @@ POSTS = Table(
 )
 
 
-@pytest.fixture(params=["folder", "catalog"])
+@pytest.fixture(params=["here", "folder", "catalog"])
 def lake(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lake]:
-    if request.param == "folder":
-        yield Lake(spark, str(tmp_path / "a lake"))
+    if request.param != "catalog":
+        yield Lake(spark, str(tmp_path / "a lake"), is_here=request.param == "here")
         return
     yield Lake(spark, str(tmp_path / "a lake"), catalog="spark_catalog")
     spark.sql("DROP SCHEMA IF EXISTS spark_catalog.silver CASCADE")

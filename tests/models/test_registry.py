@@ -18,7 +18,7 @@ from otklik.models.registry import ServingModel, champion_row, has_sound_model, 
 @pytest.fixture(scope="module")
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Runs 1 and 2 served, run 3 was not good enough."""
-    lake = Lake(spark, str(tmp_path_factory.mktemp("models")))
+    lake = Lake(spark, str(tmp_path_factory.mktemp("models")), is_here=True)
     for sequence in (1, 2, 3):
         register_model(lake, "calls", sequence, serves=sequence < 3)
     return lake

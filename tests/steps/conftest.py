@@ -27,7 +27,7 @@ from otklik.steps.context import Job, Options
 @pytest.fixture(scope="session")
 def people_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """bronze, silver and rejected of `people`, which has a personal column, and of `posts`, which has none."""
-    lake = Lake(spark, str(tmp_path_factory.mktemp("lake")))
+    lake = Lake(spark, str(tmp_path_factory.mktemp("lake")), is_here=True)
     silver = SILVER.of(
         "people", (Column("id", "BIGINT"), Column("name", "STRING")), properties={"otklik.personal": "name"}
     )
@@ -81,7 +81,7 @@ def make_job(people_lake: Lake, tmp_path: Path) -> Callable[..., tuple[Job, list
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Lake:
     """A fresh lake."""
-    return Lake(spark, str(tmp_path / "lake"))
+    return Lake(spark, str(tmp_path / "lake"), is_here=True)
 
 
 @pytest.fixture(scope="session")

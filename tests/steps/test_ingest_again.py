@@ -406,7 +406,7 @@ def test_without_a_lease_a_file_that_two_take_in_at_once_is_recorded_once(
 def unkilled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """What the lake must be like at the end: the same files in the same order, nobody killed."""
     folder = tmp_path_factory.mktemp("unkilled")
-    lake = Lake(spark, str(folder / "lake"))
+    lake = Lake(spark, str(folder / "lake"), is_here=True)
     take_in_calls(lake, folder, "june.csv", "1,a", "x,bad")
     take_in_calls(lake, folder, "july.csv", "1,A", "2,b", "y,bad")
     return lake

@@ -77,7 +77,7 @@ def test_one_command_for_all_files_does_what_one_for_each_does(
 ) -> None:
     newest = ', newest_by = "text"' if keep == "newest" else ""
     contract = CALLS.replace('["id"] }', f'["id"], keep = "{keep}"{newest} }}')
-    others = Lake(lake.spark, str(tmp_path / "others"))
+    others = Lake(lake.spark, str(tmp_path / "others"), is_here=True)
     if has_june:
         take_in("june.csv", *JUNE, contract=contract)
         take_in_calls(others, tmp_path, "june.csv", *JUNE, contract=contract)
@@ -196,7 +196,7 @@ def test_a_killed_batch_is_continued_by_the_same_files_and_taken_back_by_others(
     take_in("june.csv", *JUNE)
     with dying(monkeypatch, FileLedger, "record"):
         taken_in(lake, tmp_path, texts(MONTHS))
-    others = Lake(lake.spark, str(tmp_path / "others"))
+    others = Lake(lake.spark, str(tmp_path / "others"), is_here=True)
     take_in_calls(others, tmp_path, "june.csv", *JUNE)
     first = dict([*MONTHS.items()][:again])
 

@@ -86,7 +86,7 @@ def test_equal_lines_are_counted_within_a_receipt_or_said_to_be_taken_once(lake:
     columns = '[columns]\nreceipt = { type = "string" }\narticle = { type = "string" }\n'
     counted = HEAD.format(key='{ columns = "all", position_within = ["receipt", "article"] }') + columns
     lines = "receipt,article\nR1,bread\nR1,bread\nR2,bread\n"
-    once = Lake(lake.spark, f"{lake.root}_once")
+    once = Lake(lake.spark, f"{lake.root}_once", is_here=True)
 
     taken_in(lake, tmp_path, counted, first=lines)
     taken_in(lake, tmp_path, counted, again=f"{lines}R3,milk\n")

@@ -67,7 +67,7 @@ def test_it_gives_what_a_fresh_lake_would_have(filled: Lake, tmp_path: Path, cha
     old, new = CHANGES[change]
     assert old in CALLS
     contract = CALLS.replace(old, new)
-    fresh = Lake(filled.spark, str(tmp_path / "fresh"))
+    fresh = Lake(filled.spark, str(tmp_path / "fresh"), is_here=True)
     for name, lines in FILES.items():
         take_in_calls(fresh, tmp_path, name, *lines, contract=contract)
     before = filled.read("silver.calls")

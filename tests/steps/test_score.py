@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def lake(spark: SparkSession, folder: Path) -> Lake:
     """Forty calls by customers of every age from 0 to 9, and their features."""
-    lake = Lake(spark, str(folder / "lake"))
+    lake = Lake(spark, str(folder / "lake"), is_here=True)
     (folder / "calls.toml").write_text(CALLS.replace("id = {", 'age = { type = "integer" }, id = {'), encoding="utf-8")
     (folder / "task.toml").write_text(TASK.replace('columns = ["text"]', 'columns = ["age"]'), encoding="utf-8")
     lines = ["id,text,age", *(f"{i},{'ab'[i % 2]},{i % 10}" for i in range(40)), ""]

@@ -114,7 +114,7 @@ def test_models_are_shown_as_by_spark(full_lake: Lake, make_job) -> None:
 
 
 def test_a_damaged_champion_is_left_to_spark(full_lake: Lake, spark: SparkSession, tmp_path: Path) -> None:
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(spark, str(tmp_path / "lake"), is_here=True)
     (register_model(lake, "campaign", 1) / "serving.json").write_text("{}")
 
     with pytest.raises(LeftToSparkError):
@@ -171,7 +171,7 @@ def test_tables_of_other_makes_are_left_to_spark(spark: SparkSession, tmp_path: 
 
 
 def test_a_version_that_was_compacted_has_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:
-    lake = Lake(spark, str(tmp_path))
+    lake = Lake(spark, str(tmp_path), is_here=True)
     for number in (1, 2):
         lake.append(
             ODD,

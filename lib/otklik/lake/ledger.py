@@ -87,6 +87,13 @@ class FileEntry:
     read_as: str = ""
 
     @property
+    def is_balanced(self) -> bool:
+        """Whether its counts add up."""
+        return self.rows == self.accepted + self.rejected + self.duplicates and (
+            self.accepted == self.inserted + self.updated
+        )
+
+    @property
     def content(self) -> tuple[str, str]:
         """What the ledger has one row of."""
         return self.source, self.content_hash

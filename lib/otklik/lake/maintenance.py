@@ -227,11 +227,10 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
         DamagedError(
             f"{entry.file} of {entry.source}: its counts do not add up",
             where=FILES.name,
-            hint="ingest into a fresh lake",
+            hint=rebuild_hint(SILVER.of(entry.source).name),
         )
         for entry in ledger.entries
-        if entry.rows != entry.accepted + entry.rejected + entry.duplicates
-        or entry.accepted != entry.inserted + entry.updated
+        if not entry.is_balanced
     ]
     loaded = [entry for entry in ledger.entries if entry.status == "loaded"]
     sources = sorted({entry.source for entry in loaded})

@@ -18,7 +18,7 @@ from otklik.session import frame_of
 from otklik.sources import contract as contracts
 from otklik.sources.characters import is_misread, is_misread_json
 from otklik.sources.contract import Contract, Format
-from otklik.sources.reader import as_delimited, field_count, quote_count, quoted_text
+from otklik.sources.reader import as_delimited, field_count, quote_count, quoted_text, well_formed
 from otklik.sources.values import has_two_digit_years, is_code, names_zone, typed
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
@@ -100,8 +100,8 @@ def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | Col
         _record (null for a good row: bronze has it), _record_no, _file_no, the contract's columns, _reasons (array of
         reason, column, rule; empty for a good row), _broken ARRAY<STRING>, the names of broken rules of severity warn
         and fail and of ODDITIES, and _holds_records BOOLEAN (see `Balance.warnings`). `_reasons` never holds a value:
-        - too_few_fields, too_many_fields, unclosed_quote, broken_json, broken_xml, repeated_header: the record falls
-          apart, or is none, and nothing else is said;
+        - too_few_fields, too_many_fields, unclosed_quote, unescaped_quote, broken_json, broken_xml, repeated_header:
+          the record falls apart, or is none, and nothing else is said;
         - invalid_bytes, nul_byte, field_too_long, two_names (JSON: a column's value stands under two of its names);
         - required, type, allowed, range: with the column and what was asked of it;
         - rounded: an identifier that a spreadsheet has rounded;
@@ -109,8 +109,10 @@ def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | Col
     """
     is_apart = F.col("_is_malformed") | F.col("_is_header")
     if _has_quotes(contract.format):
-        rows = rows.withColumn("_is_unclosed", _is_unclosed(F.col("_record"), contract.format))
-        is_apart = is_apart | F.col("_is_unclosed")
+        rows = rows.withColumn("_is_unclosed", _is_unclosed(F.col("_record"), contract.format)).withColumn(
+            "_is_unescaped", _is_unescaped(contract.format)
+        )
+        is_apart = is_apart | F.col("_is_unclosed") | F.col("_is_unescaped")
     faults = [*_record_faults(contract.format), *_column_faults(contract), *_rule_faults(contract)]
     # One flag per possible fault; only bad rows look up what the flags mean. Writing the reasons out beside each
     # condition makes a method of generated code that the JVM does not compile, and the step twice as long.
@@ -307,6 +309,7 @@ def _setting(reason: Row, contract: Contract) -> str:
         "too_few_fields": "format.delimiter, format.quote",
         "too_many_fields": "format.delimiter, format.quote",
         "unclosed_quote": "format.quote, format.escape" if format_.multiline else "format.multiline",
+        "unescaped_quote": "format.quote, format.escape",
         "field_too_long": "format.maximum_field_length",
         "required": f"columns.{reason.place}.required",
         "allowed": f"columns.{reason.place}.allowed",
@@ -389,7 +392,8 @@ def _falls_apart(format_: Format) -> str:
     if not _has_quotes(format_):
         return by_count
     unclosed = _reason("unclosed_quote", rule="format_string('opened in record %d', _record_no)")
-    return f"CASE WHEN _is_unclosed THEN {unclosed} ELSE {by_count} END"
+    unescaped = _reason("unescaped_quote", rule=_literal("a quote inside quotes is doubled or escaped"))
+    return f"CASE WHEN _is_unclosed THEN {unclosed} WHEN _is_unescaped THEN {unescaped} ELSE {by_count} END"
 
 
 def _record_faults(format_: Format) -> list[Fault]:
@@ -517,6 +521,18 @@ def _is_unclosed(record: Column, format_: Format) -> Column:
     if format_.field_delimiter == " ":
         well_formed = well_formed.replace(" *+", "")
     return (quote_count(record, format_) % 2 == 1) & ~F.rlike(record, F.lit(well_formed))
+
+
+def _is_unescaped(format_: Format) -> Column:
+    """Whether some field has quotes round it and others inside that are neither doubled nor escaped: `"JOHN "WAYNE""`.
+
+    Such a field is cut with the outer quotes, as are fields that really begin and end with quotes.
+    """
+    quote, record = F.lit(format_.quote), F.expr(as_delimited(format_, "_record"))
+    is_in_quotes = F.exists(
+        "_text", lambda text: F.startswith(text, quote) & F.endswith(text, quote) & (F.char_length(text) > 1)
+    )
+    return F.coalesce(is_in_quotes, F.lit(False)) & ~F.rlike(record, F.lit(well_formed(format_)))
 
 
 def _holds_records(format_: Format) -> Column:

@@ -241,11 +241,17 @@ def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> Dat
     )
     if not schema.fields:
         schema = StructType([StructField(_BAD, StringType())])
-    strict = F.try_parse_json(F.concat(F.lit("["), F.col("_line"), F.lit("]")))
+
+    def in_brackets(line: str) -> Column:
+        return F.try_parse_json(F.concat(F.lit("["), F.col(line), F.lit("]")))
+
+    strict = raw.withColumn("_strict", in_brackets("_line"))
     quoted = F.regexp_replace("_line", r"([:\[,]\s*+)(-?(?:NaN|Infinity))(?=\s*+[,}\]])", '$1"$2"')
-    has_words = _holds_any(F.col("_line"), ["NaN", "Infinity"])
-    tolerant = F.try_parse_json(F.concat(F.lit("["), F.when(has_words, quoted), F.lit("]")))
-    parsed = raw.withColumn("_variant", F.coalesce(strict, tolerant)).withColumn("_json", F.from_json("_line", schema))
+    has_words = F.col("_strict").isNull() & _holds_any(F.col("_line"), ["NaN", "Infinity"])
+    tolerant = strict.withColumn("_line", F.when(has_words, quoted).otherwise(F.col("_line")))
+    parsed = tolerant.withColumn("_variant", F.coalesce("_strict", in_brackets("_line"))).withColumn(
+        "_json", F.from_json("_line", schema)
+    )
 
     def field(name: str) -> Column:
         if name in pieces:

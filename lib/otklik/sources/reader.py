@@ -653,7 +653,7 @@ def assembled(lines: DataFrame, format_: Format) -> DataFrame:
     last = F.element_at("parts", -1)
     inner = F.transform(F.slice("parts", 1, F.size("parts") - 1), lambda part: F.concat(part.record, part.terminator))
     text = F.concat(F.array_join(inner, ""), last["record"])
-    is_sound = (F.size("parts") == 1) | F.rlike(text, F.lit(_well_formed(format_)))
+    is_sound = (F.size("parts") == 1) | F.rlike(text, F.lit(well_formed(format_)))
     as_one = F.struct(
         F.element_at("parts", 1)["_position"].alias("_line"),
         text.alias("record"),
@@ -725,7 +725,7 @@ def field_count(format_: Format, record: str = "_record") -> str:
     return f"size(split({bare}, {sql_text(delimiter)}))"
 
 
-def _well_formed(format_: Format) -> str:
+def well_formed(format_: Format) -> str:
     """A pattern for a record of which only quoted fields hold line breaks; after its last quote a field ends."""
     quote, delimiter = re.escape(format_.quote or ""), re.escape(format_.field_delimiter)
     blanks = "" if format_.field_delimiter == " " else " *+"

@@ -396,8 +396,7 @@ def _check_silver(lake: Lake, contract: Contract, silver: Table, there: list[tup
             "was made when the contract said of other columns that they are known only after the decision: "
             f"{late_then or 'of none'}",
             where=silver.name,
-            hint=f"if the contract is correct as it stands: ALTER TABLE {lake.reference(silver.name)} SET "
-            f"TBLPROPERTIES ('{_LATE}' = '{late}'); else undo its change",
+            hint=hint,
         )
     marked = {*properties.get("otklik.personal", "").split(",")} - {""}
     if others := sorted(marked ^ {*contract.personal_columns}):

@@ -70,7 +70,7 @@ def reingest_source(job: Job) -> int:
 def _stands(lake: Lake, ledger: FileLedger, contract: Contract, key: bytes) -> bool:
     """Whether all rows were made under this contract, and the tables are as it and the ledger say."""
     contract_hash, silver = hash_of_contract(contract), SILVER.of(contract.name).name
-    if any(entry.contract_hash != contract_hash for entry in ledger.loaded(contract.name)):
+    if any(not each.is_balanced or each.contract_hash != contract_hash for each in ledger.loaded(contract.name)):
         return False
     with contextlib.suppress(ConfigurationError):
         check_tables(lake, contract, key)

@@ -26,6 +26,10 @@ class ProjectFiles:
         """The file of a task: a name in conf/tasks, or a path to a .toml file."""
         return self._toml(name, "tasks")
 
+    def name_of_task(self, file: Path) -> str:
+        """How a command names a task's file: by its name in conf/tasks, or its path."""
+        return file.stem if file.parent == self.path / "conf" / "tasks" else str(file)
+
     def environment(self, name: str) -> Path:
         """The settings of an environment: a name in conf/env, or a path to a .toml file."""
         return self._toml(name, "env")

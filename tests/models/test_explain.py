@@ -92,7 +92,8 @@ def test_impurity_is_added_up_per_source_column() -> None:
 
 
 def test_dependence_moves_a_number_along_its_quantiles_and_levels_one_by_one() -> None:
-    numbers = np.column_stack([np.arange(100.0), np.zeros(100), np.ones(100), np.ones(100), *np.zeros((2, 100))])
+    is_other = np.arange(100) == 0
+    numbers = np.column_stack([np.arange(100.0), np.zeros(100), np.ones(100), ~is_other, np.zeros(100), is_other])
 
     found = dependence(lambda rows: rows @ COEFFICIENTS, SLOTS, numbers, ["age", "job"], frozenset())
 
@@ -102,6 +103,14 @@ def test_dependence_moves_a_number_along_its_quantiles_and_levels_one_by_one() -
     assert job["level"].tolist() == ["a", "b", OTHER]
     # One level at a time, never two.
     assert (job["value"] - job["value"].iloc[0]).to_numpy() == pytest.approx([0, 0.5, 1.0])
+
+
+def test_of_other_levels_that_nobody_has_there_is_no_dependence() -> None:
+    numbers = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+    found = dependence(lambda rows: rows[:, 0], SLOTS[3:], numbers, ["job"], frozenset())
+
+    assert found["level"].tolist() == ["a", "b"]
 
 
 def test_dependence_is_of_known_numbers_even_where_most_are_missing() -> None:

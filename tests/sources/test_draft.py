@@ -84,6 +84,18 @@ def test_account_numbers_stay_text_and_a_comma_that_may_be_of_thousands_is_asked
     assert '# or thousands_separator = ","?' in draft(str(tmp_path / "a.csv"))
 
 
+def test_two_counts_that_tell_rows_apart_by_chance_are_no_key(tmp_path) -> None:
+    posts = [f"{n // 3};{n * n + 1};{n % 2}" for n in range(60)]
+    (tmp_path / "posts.csv").write_text("\n".join(["likes;reach;hour", *posts, ""]))
+    calls = [f"{n // 4};{n % 4};5" for n in range(60)]
+    (tmp_path / "calls.csv").write_text("\n".join(["store;week;sold", *calls, ""]))
+
+    assert drafted(tmp_path / "posts.csv").key.columns == ["reach"]
+    (tmp_path / "posts.csv").write_text("\n".join(["likes;reach;hour", *posts, "20;2;1", ""]))
+    assert drafted(tmp_path / "posts.csv").key.columns == "all"
+    assert drafted(tmp_path / "calls.csv").key.columns == ["store", "week"]
+
+
 def test_a_number_that_may_stand_for_none_is_remarked_with_its_rows(tmp_path) -> None:
     # An amount below zero is one of many; a year and an age have no number far from the others.
     lines = [f"{n};{999 if n % 3 else n};{-1 if n % 4 else n};{n - 30};{20 + n};{'' if n else -1}" for n in range(60)]

@@ -14,12 +14,14 @@ from otklik.steps import offline
 CONTRACT = Path(__file__).resolve().parents[2] / "conf" / "sources" / "hillstrom_email.toml"
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"classify"}))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_first_task_of_each_kind_is_accepted(kind: str, tmp_path: Path) -> None:
     drafted = tmp_path / "drafted.toml"
     drafted.write_text(offline.draft([str(CONTRACT)], kind, find_project(None)), encoding="utf-8")
 
-    assert f"kind {kind}, fine" in offline.check([str(drafted)], find_project(None), {})
+    said = offline.check([str(drafted)], find_project(None), {})
+    assert f"a task of kind {kind}, " in said
+    assert ", fine" in said
 
 
 def test_keys_of_an_example_stand_before_the_first_table(tmp_path: Path) -> None:
@@ -27,6 +29,24 @@ def test_keys_of_an_example_stand_before_the_first_table(tmp_path: Path) -> None
 
     assert drafted["arms"] == {"control": 1, "treatment": 1}
     assert drafted["metrics"] == {"converted": {"type": "share", "worth": 0.01}}
+
+
+def test_a_first_yes_or_no_task_asks_for_the_answer_by_what_is_known_without_it(tmp_path: Path) -> None:
+    contract = tmp_path / "clients.toml"
+    contract.write_text(
+        'name = "clients"\nformat = { kind = "csv" }\ntime = { order = "event", event = "seen" }\n'
+        'key = { columns = ["phone"] }\n[columns]\nphone = { type = "string", personal = true }\n'
+        'email = { type = "string", personal = true }\nseen = { type = "date" }\nage = { type = "integer" }\n'
+        'has_churned = { type = "string" }\nrefund = { type = "double", known = "after_decision" }\n',
+        encoding="utf-8",
+    )
+
+    drafted = tomllib.loads(offline.draft([str(contract)], "classify", find_project(None)))
+
+    asked = {"input": "clients", "key": "phone", "label": "has_churned", "yes": "yes", "moment_column": "seen"}
+    assert drafted["rows"] == {"sql": "record_rows", "time_ordered": True, "settings": asked}
+    taken = {"input": "clients", "key": "phone", "columns": ["age"], "known_after": ["refund"]}
+    assert drafted["features"]["record"]["settings"] == taken
 
 
 def test_where_a_source_names_no_customer_each_row_is_one(tmp_path: Path) -> None:

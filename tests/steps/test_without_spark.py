@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from tests.bench import register_model
+from tests.bench import job_on, register_model
 from tests.lake.test_readers import POSTS, post
 
 from otklik.cli import main
@@ -102,6 +102,23 @@ def test_every_table_of_a_lake_is_shown_and_exported_as_by_spark(full_lake: Lake
     found, expected = (pq.read_table(tmp_path / name) for name in ("b.parquet", "a.parquet"))
     assert found.schema.remove_metadata() == expected.schema.remove_metadata()
     assert repr(found.to_pylist()) == repr(expected.to_pylist())
+
+
+def test_maps_within_rows_are_shown_without_spark_and_exported_by_it(
+    spark: SparkSession, tmp_path: Path, capsys
+) -> None:
+    columns = (Column("reasons", "ARRAY<STRUCT<code:STRING,parameters:MAP<STRING,STRING>>>"),)
+    lake, claims = Lake(spark, str(tmp_path / "lake")), Table("gold.claims", "claims", columns)
+    reasons = [("gain", {"n": "3"}), ("odd", {"a": None}), ("bare", None)]
+    lake.replace(claims, spark.createDataFrame([(reasons,), ([],), (None,)], claims.ddl), "claims")
+
+    show_table(job_on(lake, tmp_path, **asked(claims.name)))
+
+    shown = show(local(lake), asked(claims.name))
+    assert in_any_order(shown, "json") == in_any_order(capsys.readouterr().out, "json")
+    quiet = Progress(io.StringIO(), lambda: 0.0, is_live=False)
+    with pytest.raises(LeftToSparkError):
+        export(local(lake), asked(claims.name, to=str(tmp_path / "claims.csv")), quiet)
 
 
 def test_models_are_shown_as_by_spark(full_lake: Lake, make_job) -> None:

@@ -9,9 +9,10 @@ from otklik.errors import MissingResultError
 
 def no_such_table(table: str) -> MissingResultError:
     """The failure of who asks for a table that is not there."""
-    return MissingResultError(
-        "there is no such table", where=table, hint="`otklik tables` lists those that there can be"
-    )
+    hint = "`otklik tables` lists those that there can be"
+    if table.endswith("_actions"):
+        hint = "a yes-or-no task writes its list where it has [decision] with cost and value; " + hint
+    return MissingResultError("there is no such table", where=table, hint=hint)
 
 
 def not_ingested(tables: Sequence[str]) -> MissingResultError:

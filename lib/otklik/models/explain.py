@@ -134,7 +134,9 @@ def dependence(
         places = [i for i, slot in enumerate(slots) if slot.source == source]
         number = next((i for i in places if slots[i].level is None), None)
         if number is None:
-            points = {str(slots[i].level): {j: float(i == j) for j in places} for i in places}
+            # Where no row lacks a value, or has a rare one, a model says nothing that could be held to be so.
+            there = [i for i in places if slots[i].level not in (OTHER, MISSING) or numbers[:, i].any()]
+            points = {str(slots[i].level): {j: float(i == j) for j in places} for i in there}
         else:
             # Its bands move with the number, and it is not missing any more: all its slots are those of a row that
             # has it.

@@ -89,7 +89,7 @@ def _ordered(rates: pd.DataFrame) -> pd.DataFrame:
     """Bands in their order; levels by falling rate; other and missing last."""
     rated = with_rates(rates)
     place = rated["kind"].map({"level": 0, "band": 0, "other": 1, "missing": 2})
-    within = rated["position"].where(rated["kind"] == "band", -rated["rate"])
+    within = rated["position"].astype(float).where(rated["kind"] == "band", -rated["rate"])
     return rated.assign(_place=place, _within=within).sort_values(["_place", "_within", "position"], ignore_index=True)
 
 

@@ -86,7 +86,7 @@ def _reasons_beside(facts: ReportFacts, permuted: pd.DataFrame, voice: Voice) ->
     lost = ranked.loc[ranked["feature"] == named, "value"]
     said = voice.words(
         "why.reasons_agree" if agrees else "why.reasons_differ",
-        feature=facts.meaning(named, voice.language),
+        feature=_capital(facts.meaning(named, voice.language)),
         share=voice.formats.percent(float(weights["weight"].max()), 0),
         lost=voice.formats.decimal(None if lost.empty else float(lost.iloc[0])),
     )
@@ -100,7 +100,8 @@ def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
     ordered = odds.assign(_far=far, _sure=sure).sort_values(
         ["_sure", "_far", "feature", "level"], ascending=[False, False, True, True]
     )
-    drawn = ordered.head(ODDS_DRAWN).sort_values("value", ascending=False)
+    speaks = [_rows_behind(facts, record) >= facts.task.report.rows_to_speak for record in records(ordered)]
+    drawn = (ordered[speaks] if any(speaks) else ordered).head(ODDS_DRAWN).sort_values("value", ascending=False)
     weights = []
     for record in records(drawn):
         value, low, high = _ends(record)
@@ -108,7 +109,7 @@ def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
         weights.append(
             Dot(_odds_label(facts, record, voice), value, low, high, text=text, is_emphasised=low > 1 or high < 1)
         )
-    told = [record for record in records(ordered) if _rows_behind(facts, record) >= facts.task.report.rows_to_speak]
+    told = [record for record, is_told in zip(records(ordered), speaks, strict=True) if is_told]
     listed = "; ".join(f"{weight.label} {weight.text}" for weight in weights)
     picture = dots(
         "why-odds",

@@ -198,7 +198,7 @@ def _key_lines(sample: Sample, names: list[str], guesses: list[Guess]) -> list[s
 
 
 def _equal_rows(sample: Sample, names: list[str]) -> list[str]:
-    """What is said where no one or two columns tell the rows apart."""
+    """What is said where no one or two columns tell the rows apart, but by chance."""
     equal = len(sample.rows) - len(set(map(tuple, sample.rows)))
     lines = ["# no one or two columns tell the rows apart"]
     if equal:
@@ -230,9 +230,20 @@ def _candidate_keys(sample: Sample, names: list[str], guesses: list[Guess]) -> l
     named = [key for key in single if _KEY_NAME.search(key[0]) or key[0] == names[0]]
     if single:
         return named + [key for key in single if key not in named]
-    pairs = combinations(fit[:8], 2)
+    # Two counts of which nearly every row has its own tell the rows apart by chance.
+    measured = {
+        place
+        for place in fit
+        if guesses[place].type == "integer"
+        and not _KEY_NAME.search(names[place])
+        and len(guesses[place].distinct) > rows / 2
+    }
+    whole = {place for place in fit if guesses[place].type == "integer"}
     return [
-        [names[one], names[two]] for one, two in pairs if len({(row[one], row[two]) for row in sample.rows}) == rows
+        [names[one], names[two]]
+        for one, two in combinations(fit[:8], 2)
+        if not ({one, two} & measured and {one, two} <= whole)
+        and len({(row[one], row[two]) for row in sample.rows}) == rows
     ]
 
 

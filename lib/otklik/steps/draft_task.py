@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 
-from otklik.errors import ConfigurationError
 from otklik.kind import Frame, FrameColumn, Kind
 from otklik.project_files import ProjectFiles
 from otklik.settings import keys_of, load
@@ -23,7 +24,7 @@ _FITTING = {
 
 
 def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
-    """A task file that `check` accepts: frames filled from the contracts' columns by name and type.
+    """A task file that `check` accepts: filled from the contracts' columns by name and type.
 
     Args:
         kind: of the task.
@@ -31,36 +32,89 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
         home: where conf/sources lies.
 
     Raises:
-        ConfigurationError: if the kind has no frames, or a contract is wrong.
+        ConfigurationError: if a contract is wrong.
     """
-    if not issubclass(kind.task, KindTask):
-        raise ConfigurationError(
-            f"a task of kind {kind.name} has rows and features, not frames",
-            where="--task",
-            hint="copy a task of that kind in conf/tasks: CONTRIBUTING says how",
-        )
+    files = [home.source(source) for source in sources]
     contracts = {}
-    for source in sources:
-        contract = load(Contract, home.source(source), {})
+    for file in files:
+        contract = load(Contract, file, {})
         contracts[contract.name] = contract
-    name = f"{next(iter(contracts))}_{kind.name}"
+    first = next(iter(contracts.values()))
+    name = f"{first.name}_{kind.name}"
+    about = name if issubclass(kind.task, KindTask) else _label(first)
     keys, tables = _keys_and_tables(kind.example)
     lines = [
         f"# {kind.summary.en}",
         f'name = "{name}"',
         f'kind = "{kind.name}"',
-        f'title = {{ en = "{kind.title.en}: {name}", ru = "{kind.title.ru}: {name}" }}',
+        f'title = {{ en = "{kind.title.en}: {about}", ru = "{kind.title.ru}: {about}" }}',
         f'question = {{ en = "{kind.summary.en}", ru = "{kind.summary.ru}" }}',
         *keys,
         "",
         "[inputs]",
         *(f'{source} = "silver.{source}"' for source in contracts),
     ]
+    if not issubclass(kind.task, KindTask):
+        day = datetime.fromtimestamp(files[0].stat().st_mtime, UTC).date()
+        return "\n".join([*lines, *_rows_and_features(first, day)]) + "\n"
     frames = [*kind.frames.values()]
     chosen = _to_fill(frames, contracts)
     for frame in frames:
         lines += ["", *_frame_lines(frame, contracts, is_comment=frame not in chosen)]
     return "\n".join([*lines, *tables]) + "\n"
+
+
+def _rows_and_features(contract: Contract, day: date) -> list[str]:
+    """The tables of a yes-or-no task over one source, in which a record is a customer with an answer."""
+    label = _label(contract)
+    key = contract.whole_key[0] if contract.key.columns != "all" and len(contract.whole_key) == 1 else "row_id"
+    event = contract.time.event if contract.time.order == "event" else None
+    left_out = {label, key, event, *contract.personal_columns}
+    plain = {n: c for n, c in contract.columns.items() if n not in left_out and c.type not in ("date", "timestamp")}
+    features = [name for name, column in plain.items() if column.known == "with_row"]
+    later = [name for name in plain if name not in features]
+    others = ", ".join(name for name in contract.columns if name not in (label, key))
+    moment = (
+        f'moment = "{day}"  # the day on which the records were drawn'
+        if event is None
+        else f'moment_column = "{event}"'
+    )
+    return [
+        "",
+        "# A record is a customer with an answer; label is the column that holds it, yes the value (or list of values)",
+        f"# that means yes. Other columns: {others}",
+        "[rows]",
+        'sql = "record_rows"',
+        f"time_ordered = {'false' if event is None else 'true'}",
+        "[rows.settings]",
+        f'input = "{contract.name}"',
+        f'key = "{key}"',
+        f'label = "{label}"',
+        'yes = "yes"',
+        moment,
+        "",
+        "# Only what is known when deciding may be in columns. What comes later goes to known_after: it is shown, and",
+        "# no model that scores sees it.",
+        "[features.record]",
+        'sql = "record_columns"',
+        "[features.record.settings]",
+        f'input = "{contract.name}"',
+        f'key = "{key}"',
+        f"columns = {json.dumps(features)}",
+        *([f"known_after = {json.dumps(later)}"] if later else []),
+        "",
+        "# What a contact costs and a yes is worth, in one currency. Without them there are probabilities and no list.",
+        "# [decision]",
+        "# cost = 1.0",
+        "# value = 20.0",
+    ]
+
+
+def _label(contract: Contract) -> str:
+    """The column that seems to hold the answer: known after the decision, or called so; else the last one."""
+    named = [name for name in contract.columns if {*_ANSWERS} & {name, *name.split("_")}]
+    late = [name for name, column in contract.columns.items() if column.known == "after_decision"]
+    return next(iter([*(name for name in late if name in named), *named, *late]), list(contract.columns)[-1])
 
 
 def _keys_and_tables(example: str) -> tuple[list[str], list[str]]:
@@ -169,5 +223,10 @@ def described(kind: Kind) -> str:
 
 #: A word of more letters is looked for inside names, too.
 _LETTERS = 3
+#: What a column with an answer is often called, as a word of its name.
+_ANSWERS = (
+    "label", "target", "outcome", "churn", "churned", "left", "response", "responded", "converted", "conversion", "y",
+    "subscribed", "purchased", "bought", "otklik", "ottok",
+)  # fmt: skip
 #: Keys that every task has.
 _OF_ALL = {*BaseTask.model_fields, "frames"}

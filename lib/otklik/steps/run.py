@@ -93,5 +93,6 @@ def run_yes_or_no(job: Job, path: Path) -> int:
             return code
     code = max(code, write_report(job, resolved))
     if resolved.is_draft:
-        job.progress.line(f"  a draft, in tables and on a page of its own; the answer: `otklik run {path.stem}`")
+        answer = f"otklik run {job.home.name_of_task(path)}"
+        job.progress.line(f"  a draft, in tables and on a page of its own; the answer: `{answer}`")
     return code

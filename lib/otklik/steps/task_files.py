@@ -11,6 +11,7 @@ from otklik.errors import ConfigurationError
 from otklik.features.catalogue import Select, read_select
 from otklik.kind import Kind
 from otklik.kinds import find_kind
+from otklik.lake.tables import ACTIONS
 from otklik.project_files import ProjectFiles
 from otklik.settings import read_toml, validate
 from otklik.task import BaseTask, KindTask, Task
@@ -26,8 +27,10 @@ class TaskFile:
 
     @property
     def outputs(self) -> list[str]:
-        """The gold tables that it alone writes."""
-        return [table.of(self.task.name).name for stage in self.kind.stages for table in stage.tables]
+        """The gold tables that it alone writes; a list only where it says what a contact costs and brings."""
+        has_no_list = isinstance(self.task, Task) and self.task.decision is None
+        tables = [table for stage in self.kind.stages for table in stage.tables]
+        return [table.of(self.task.name).name for table in tables if not (has_no_list and table is ACTIONS)]
 
 
 def read_task(home: ProjectFiles, name: str, overrides: Mapping[str, Any]) -> TaskFile:

@@ -243,12 +243,21 @@ def _plain_values(column: pa.ChunkedArray) -> list[Any]:
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     """As Spark hands them out: maps as dict."""
-    if any(pa.types.is_map(kind) for kind in _within(column.type)):
-        raise LeftToSparkError
-    if pa.types.is_map(column.type):
-        return [None if value is None else dict(value) for value in column.to_pylist()]
     found: list[Any] = column.to_pylist()
+    if any(pa.types.is_map(kind) for kind in [column.type, *_within(column.type)]):
+        return [_with_dicts(value, column.type) for value in found]
     return found
+
+
+def _with_dicts(value: Any, kind: pa.DataType) -> Any:
+    """A value with its maps, which pyarrow gives as pairs, as dict."""
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        return {name: _with_dicts(inner, kind.item_type) for name, inner in value}
+    if pa.types.is_struct(kind):
+        return {field.name: _with_dicts(value[field.name], field.type) for field in kind}
+    return [_with_dicts(inner, kind.value_type) for inner in value] if pa.types.is_list(kind) else value
 
 
 def _within(kind: pa.DataType) -> list[pa.DataType]:
@@ -324,7 +333,10 @@ def _nested(value: Any, *, keeps_nulls: bool = False) -> str:
 
 
 def _is_plainly_nested(kind: pa.DataType) -> bool:
+    """Without a map inside, of which JSON keeps the nulls: those of a structure are left out."""
     inner = _within(kind)
+    if any(map(pa.types.is_map, inner)):
+        return False
     leaves = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean, pa.types.is_float64, pa.types.is_nested)
     return pa.types.is_nested(kind) and all(any(fits(each) for fits in leaves) for each in inner)
 

@@ -60,6 +60,8 @@ def test_every_source_has_exactly_the_balance_of_its_facts(spark: SparkSession, 
         row["source"]: row["count"] for row in written.read("bronze.rejected").groupBy("source").count().collect()
     }
     assert rejected == defects
+    kinds = {row["kind"]: row["count"] for row in written.read("silver.receipts").groupBy("kind").count().collect()}
+    assert (kinds["return"], kinds["cancelled"]) == (CUSTOMERS / 20, CUSTOMERS / 40)
 
 
 def test_the_segments_of_the_shop_are_found_again(spark: SparkSession, written: Lake) -> None:

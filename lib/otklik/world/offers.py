@@ -20,7 +20,7 @@ PILOT, PILOT_DAY, PILOT_SHARE = "pilot", date(2025, 2, 3), 0.5
 #: An order counts within this time.
 WINDOW = timedelta(days=14)
 #: Log-odds of an order after the offer: at 0 visits and 0 months, per visit (of the last month), per month.
-BASE, PER_VISIT, PER_MONTH = -3.2, 0.8, -0.04
+BASE, PER_VISIT, PER_MONTH = -1.2, 0.8, -0.15
 #: Share of these orders that the offer brings about.
 EFFECT_SHARE = 0.25
 #: Share of the people to contact who are not reached, and of those who are reached late; days until then.

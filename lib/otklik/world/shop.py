@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from hashlib import sha256
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import expr
@@ -116,15 +118,26 @@ class Product:
         return f"P{self.number:03d}"
 
 
+@cache
 def products() -> tuple[Product, ...]:
-    """All products; those of pairs have no elasticity, as their prices never change."""
-    found: list[Product] = []
-    for category, names in ASSORTMENT.items():
-        for place, (name, price) in enumerate(names):
-            number = len(found) + 1
-            elasticity = None if name in _PAIRED else _ELASTICITIES[number % len(_ELASTICITIES)]
-            found.append(Product(number, name, category, place, price, _POPULARITY[place], elasticity))
-    return tuple(found)
+    """All products in the order of their numbers; those of pairs have no elasticity, as their prices never change.
+
+    Numbers are drawn: one that followed the assortment would tell category, popularity, taste and elasticity.
+    """
+    assortment = [
+        (name, category, place, price)
+        for category, names in ASSORTMENT.items()
+        for place, (name, price) in enumerate(names)
+    ]
+    elasticities = {
+        name: None if name in _PAIRED else _ELASTICITIES[nth % len(_ELASTICITIES)]
+        for nth, (name, *_) in enumerate(assortment)
+    }
+    drawn = sorted(assortment, key=lambda each: sha256(each[0].encode()).digest())
+    return tuple(
+        Product(number, name, category, place, price, _POPULARITY[place], elasticities[name])
+        for number, (name, category, place, price) in enumerate(drawn, start=1)
+    )
 
 
 def number_of(name: str) -> int:

@@ -100,7 +100,8 @@ def call_records(subscriptions: DataFrame, draws: Draws) -> DataFrame:
         .selectExpr("*", f"{day} AS called_on")
         .where(f"called_on < coalesce(ended_on, DATE'{_LAST_DAY}')")
         .selectExpr(
-            "concat('A', lpad(number * 100 + month, 9, '0')) AS call_id",
+            # A number that counts months of the subscription's life would tell how long it has lived.
+            f"lower(hex({draws.bits('call id', 'month')})) AS call_id",
             "subscription_id",
             "concat(date_format(called_on, 'yyyy-MM-dd'), format_string(' %02d:%02d:00', "
             f"9 + {draws.below(9, 'call hour', 'month')}, {draws.below(60, 'call minute', 'month')})) AS called_at",

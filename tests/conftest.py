@@ -44,7 +44,7 @@ PARTS = {
     ),
     "ingest": (
         "steps/test_ingest_again.py", "steps/test_ingest_many.py", "steps/test_ingest_personal.py",
-        "steps/test_reingest.py", "jobs/test_real_files.py", "sources", "world",
+        "steps/test_ingest_real.py", "steps/test_reingest.py", "jobs/test_real_files.py", "sources", "world",
     ),
     "lake": (
         "lake", "steps/test_champion.py", "steps/test_features_step.py", "steps/test_maintain.py",

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from otklik import cli, session
 from otklik.cli import READER_IS_GONE, main
-from otklik.command_line.arguments import COMMANDS
-from otklik.command_line.environment import absolute, parse_moment, require_java
+from otklik.command_line.arguments import COMMANDS, parser
+from otklik.command_line.environment import absolute, parse_moment, require_java, spark_properties
 from otklik.errors import BusyError, ConfigurationError, InputError, PlatformError
 from otklik.lake.lease import held
+from otklik.project_files import find_project
 from otklik.steps.context import Job
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -282,3 +283,34 @@ def test_debug_shows_the_failure_itself_before_its_line(capsys: pytest.CaptureFi
     assert code == ConfigurationError.exit_code
     assert said.startswith("Traceback (most recent call last):")
     assert said.splitlines()[-1].startswith("otklik: no/such.toml: ")
+
+
+@pytest.mark.parametrize(
+    "command, name, silver, is_quick",
+    [
+        ("ingest", "small.csv", 0, True),
+        ("ingest", "large.csv", 0, False),
+        ("ingest", "packed.csv.gz", 0, False),
+        ("ingest", "small.csv", 3 << 20, False),
+        ("ingest", "s3a://files/small.csv", 0, False),
+        ("train", "small.csv", 0, False),
+    ],
+)
+def test_java_is_set_for_few_rows_where_few_are_taken_in(
+    tmp_path: Path, command: str, name: str, silver: int, is_quick: bool
+) -> None:
+    for file, size in (("small.csv", 100), ("large.csv", 17 << 20), ("packed.csv.gz", 3 << 20)):
+        with (tmp_path / file).open("wb") as content:
+            content.truncate(size)
+    table = tmp_path / "lake" / "silver" / "visits"
+    table.mkdir(parents=True)
+    with (table / "part.parquet").open("wb") as content:
+        content.truncate(silver)
+    file = name if "://" in name else str(tmp_path / name)
+    arguments = [command, "visits", *([file] if command == "ingest" else []), "--lake", str(tmp_path / "lake")]
+
+    properties = spark_properties(
+        {"spark.master": "local[*]"}, find_project(None), parser().parse_args(arguments), tmp_path
+    )
+
+    assert ("TieredStopAtLevel=1" in properties["spark.driver.extraJavaOptions"]) is is_quick

@@ -181,6 +181,10 @@ def test_java_does_not_read_the_archive_that_it_makes() -> None:
     assert session._with_class_archive({JAVA_OPTIONS: "-XX:ArchiveClassesAtExit=new.jsa"}) == {}
 
 
+def test_expressions_take_no_calls_to_java_beside_their_own(spark: SparkSession) -> None:
+    assert spark.conf.get("spark.python.sql.dataFrameDebugging.enabled") == "false"
+
+
 def test_where_rows_cannot_be_kept_they_are_computed_again() -> None:
     rows: Any = Rows(SERVERLESS)
 

@@ -7,11 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench import job_on
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.bench import QUICK, job_on
 
 from otklik.lake.store import Lake
 from otklik.progress import Progress
+from otklik.steps.export import export_table
+from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
+from otklik.steps.score import score_rows
+from otklik.steps.train import train_models
 
 HEAD = """
 name = "things"
@@ -55,6 +63,82 @@ def test_rows_of_every_type_are_keyed_by_every_type_and_merged(lake: Lake, tmp_p
     assert silver(lake, "CAST(b AS INT) AS b", "is_new", "CAST(rate AS STRING)") == [
         (0, True, None), (1, False, "0.5000000000"),
     ]  # fmt: skip
+
+
+#: Type → texts of it, some at its ends; an empty one is no value.
+TEXTS = {
+    "boolean": st.sampled_from(["да", "ЛОЖЬ", "1", "no", ""]),
+    "integer": st.integers(-(2**63), 2**63 - 1).map(str) | st.just(""),
+    "double": st.floats(allow_nan=False, allow_infinity=False).map(repr) | st.just(""),
+    "decimal(38,10)": st.decimals(-(10**27), 10**27, places=10).map("{:f}".format) | st.just(""),
+    "decimal(5,0)": st.integers(-99_999, 99_999).map(str),
+    "date": st.dates().map(str) | st.just(""),
+    "timestamp": st.datetimes().map(lambda moment: moment.isoformat(" ", "seconds")) | st.just(""),
+    "string": st.text("аёЯқ aZ09'\\=", max_size=9),
+}
+TASK = """
+name = "things"
+kind = "classify"
+title = { en = "Who says yes", ru = "Кто согласится" }
+question = { en = "Who says yes?", ru = "Кто согласится?" }
+inputs = { things = "silver.things" }
+decision = { cost = 1.0, value = 2.0, currency = "KZT" }
+evaluation = { odds_ratio_replicates = 10 }
+
+[rows]
+sql = "record_rows"
+time_ordered = false
+settings = { input = "things", key = "n", label = "said", yes = "yes", moment = "2020-01-01" }
+
+[features.thing]
+sql = "record_columns"
+"""
+
+
+@pytest.mark.long
+@settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=[*HealthCheck])
+@given(values=st.fixed_dictionaries({type_: st.lists(texts, min_size=9, max_size=9) for type_, texts in TEXTS.items()}))
+@pytest.mark.parametrize("is_key", [False, True], ids=["not-keyed", "keyed"])
+def test_values_of_every_type_go_all_the_way(
+    lake: Lake, tmp_path_factory: pytest.TempPathFactory, is_key: bool, values: dict[str, list[str]]
+) -> None:
+    """Ingested, merged with the same rows and others, made features, scored and exported: no row is lost or doubled."""
+    folder = tmp_path_factory.mktemp("types")
+    lake = replace(lake, root=str(folder / "lake"))
+    names = {f"c{place}": type_ for place, type_ in enumerate(TEXTS)}
+    lines = [
+        ",".join([f"{n}", "yes" if n % 7 < 3 else "no", *(f'"{values[type_][n % 9]}"' for type_ in names.values())])
+        for n in range(180)
+    ]
+    head = ",".join(["n", "said", *names])
+    key = ["n", *names] if is_key else ["n"]
+    contract = HEAD.format(key=f"{{ columns = {key} }}".replace("'", '"')) + '[columns]\nn = { type = "integer" }\n'
+    contract += 'said = { type = "string" }\n' + "".join(f'{name} = {{ type = "{t}" }}\n' for name, t in names.items())
+    # What features are made of: numbers, texts and booleans.
+    columns = [name for name, type_ in names.items() if type_ not in ("date", "timestamp")]
+    (folder / "task.toml").write_text(
+        TASK + f'settings = {{ input = "things", key = "n", columns = {columns} }}\n'.replace("'", '"'),
+        encoding="utf-8",
+    )
+
+    taken_in(lake, folder, contract, one="\n".join([head, *lines[:120], ""]))
+    taken_in(lake, folder, contract, two="\n".join([head, *lines[60:], ""]))
+    for step in (build_features, train_models, score_rows):
+        assert step(job_on(lake, folder, QUICK, task=str(folder / "task.toml"))) in (0, 10)
+    for table in ("silver.things", "gold.things_scores"):
+        for ending in ("csv", "parquet"):
+            target = folder / f"{table}.{ending}"
+            assert export_table(job_on(lake, folder / ending, table=table, where=None, to=str(target))) == 0
+
+    assert silver(lake, "n") == [(n,) for n in range(180)]
+    assert [
+        sum(entry)
+        for entry in zip(
+            *lake.read("ops.files").select("rows", "accepted", "duplicates", "rejected").collect(), strict=True
+        )
+    ] == [240, 180, 60, 0]
+    exported = {table: pq.read_table(folder / f"{table}.parquet") for table in ("silver.things", "gold.things_scores")}
+    assert {table: rows.num_rows for table, rows in exported.items()} == dict.fromkeys(exported, 180)
 
 
 def test_a_table_of_booleans_alone_is_made(lake: Lake, tmp_path: Path) -> None:

@@ -197,6 +197,10 @@ def test_what_the_ledger_does_not_say_is_wrong_and_stays(
         "wrong: silver.calls: 2 rows, the ledger says 7",
     ]
 
+    assert reingest_source(job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"))) == 0
+    assert maintain(lake, tmp_path, check_only=True) == 1
+    assert ["nothing_lost_nothing_twice" in line for line in wrong(capsys)] == [True]
+
 
 @pytest.mark.long
 def test_a_table_that_is_gone_or_older_than_the_ledger_is_named_beside_the_others(

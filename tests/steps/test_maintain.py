@@ -22,6 +22,7 @@ from otklik.lake.recovery import with_same_rows
 from otklik.lake.store import Lake
 from otklik.project_files import ProjectFiles
 from otklik.steps.maintain import maintain_lake
+from otklik.steps.reingest import reingest_source
 
 
 def maintain(

@@ -2,6 +2,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,26 @@ def test_nothing_instead_of_nothing_is_no_fault(lake: Lake, spark: SparkSession)
     assert lake.replace(POSTS, posts(spark).limit(0), "two", where={"text": "b"}).version >= first
     assert lake.append(POSTS, posts(spark).limit(0), "three").version >= first
     assert rows_of(lake) == [(1, "a")]
+
+
+def test_a_small_table_comes_to_the_driver_as_its_rows_stand(lake: Lake, spark: SparkSession) -> None:
+    assert lake.small("silver.runs") is None
+    runs = Table(
+        "silver.runs",
+        "starts",
+        (Column("task", "STRING"), Column("ended", "TIMESTAMP"), Column("outputs", "MAP<STRING,BIGINT>"),
+         Column("why", "ARRAY<STRUCT<code:STRING,said:MAP<STRING,STRING>,value:DOUBLE>>")),
+    )  # fmt: skip
+    moment = datetime(2026, 3, 29, 2, 30, tzinfo=UTC)
+    rows = [("a", moment, {"x": 1}, [("c", {"n": "1"}, None)]), ("b", None, None, []), (None, None, {}, None)]
+    lake.append(runs, spark.createDataFrame(rows, runs.ddl), "one")
+
+    found = lake.small("silver.runs", {"task": ["a", "c"]})
+    assert found is not None and [*found.columns] == ["task", "ended", "outputs", "why"]
+    why = [{"code": "c", "said": {"n": "1"}, "value": None}]
+    assert found.rows == [{"task": "a", "ended": moment, "outputs": {"x": 1}, "why": why}]
+    everything = lake.small("silver.runs")
+    assert everything is not None and len(everything.rows) == 3
 
 
 def test_replace_where_touches_only_the_named_rows(lake: Lake, spark: SparkSession) -> None:

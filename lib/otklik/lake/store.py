@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.commits import NOTHING, RESTORE, Commit, commits_in, versions_in
-from otklik.lake.local import SMALL, LeftToSparkError, LocalLake
+from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
 
@@ -147,16 +147,29 @@ class Lake:
         if self._is_missing_here(table):
             return None
         with contextlib.suppress(LeftToSparkError):
-            if self.is_here:
-                there = LocalLake(Path(self.root)).table(table)
-                if there.bytes <= SMALL:
-                    return SmallTable(there.schema.names, there.records(where))
+            there = self._small_here(table)
+            return SmallTable(there.schema.names, there.records(where))
         rows = self.find(table)
         if rows is None:
             return None
         for column, values in where.items():
             rows = rows.where(F.col(column).isin(*values))
         return small_table(rows)
+
+    def kept_by_driver(self, table: str, version: int) -> DataFrame | None:
+        """The rows of a small table's version as the driver's own, which are asked without a job; None where it is not
+        small, or not on this machine."""
+        with contextlib.suppress(LeftToSparkError):
+            there = self._small_here(table, version)
+            return self.spark.createDataFrame(there.all_rows())
+        return None
+
+    def _small_here(self, table: str, version: int | None = None) -> LocalTable:
+        """Raises LeftToSparkError where Spark has to read it."""
+        there = LocalLake(Path(self.root)).table(table, version) if self.is_here else None
+        if there is None or there.bytes > SMALL:
+            raise LeftToSparkError
+        return there
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """The rows of a table, as of a version where one is given.

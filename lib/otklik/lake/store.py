@@ -156,9 +156,16 @@ class Lake:
             rows = rows.where(F.col(column).isin(*values))
         return small_table(rows)
 
-    def kept_by_driver(self, table: str, version: int) -> DataFrame | None:
+    def find_small(self, table: str) -> DataFrame | None:
+        """As `find`, without a job where the table is small and on this machine."""
+        kept = self.kept_by_driver(table)
+        return self.find(table) if kept is None else kept
+
+    def kept_by_driver(self, table: str, version: int | None = None) -> DataFrame | None:
         """The rows of a small table's version as the driver's own, which are asked without a job; None where it is not
         small, or not on this machine."""
+        if self._is_missing_here(table):
+            return None
         with contextlib.suppress(LeftToSparkError):
             there = self._small_here(table, version)
             return self.spark.createDataFrame(there.all_rows())

@@ -192,7 +192,7 @@ def load(lake: Lake, folder: str, manifest_hash: str) -> ServingModel:
 
 def tasks(lake: Lake) -> list[str]:
     """The tasks that have a model."""
-    runs = lake.find(MODEL_RUNS.name)
+    runs = lake.find_small(MODEL_RUNS.name)
     return [] if runs is None else sorted(row.task for row in runs.select("task").distinct().collect())
 
 
@@ -204,7 +204,7 @@ def history(lake: Lake, task: str, trained_by: datetime | None = None) -> pd.Dat
         task: name of the task.
         trained_by: trained as of this moment or an earlier one, UTC.
     """
-    runs = lake.find(MODEL_RUNS.name)
+    runs = lake.find_small(MODEL_RUNS.name)
     if runs is None:
         return pd.DataFrame(columns=[column.name for column in MODEL_RUNS.columns])
     if trained_by is not None:

@@ -12,6 +12,7 @@ from otklik.kinds import load_object
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version, hash_of
 from otklik.lake.ledger import Run, find_run, record_run
+from otklik.lake.missing import no_such_table
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import ACTION_VALUE, EXPLANATIONS, FINDINGS, MEASURES, SCOREBOARD
@@ -156,7 +157,10 @@ def _facts(job: Job, resolved: ResolvedClassify, before: Run, trained: Run, scor
     shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in resolved.columns)]))
 
     def of_runs(table: str, *runs: str) -> pd.DataFrame:
-        return lake.read(table).where((F.col("task") == name) & F.col("run_id").isin(*runs)).toPandas()
+        rows = lake.find_small(table)
+        if rows is None:
+            raise no_such_table(table)
+        return rows.where((F.col("task") == name) & F.col("run_id").isin(*runs)).toPandas()
 
     return ReportFacts(
         task=task,

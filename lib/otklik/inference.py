@@ -56,7 +56,7 @@ class Estimate:
 
 def known(value: float) -> float | None:
     """A number as a table has it: null where there is none."""
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def wilson(positives: npt.ArrayLike, rows: npt.ArrayLike) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ from tests.pages import page_of
 
 from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, scoring
-from otklik.forecasts.recommend.judging import CrossValidation, best_places, judged_group, of_list
+from otklik.forecasts.recommend.judging import Evaluation, best_places, judged_group, of_list
 from otklik.forecasts.recommend.kind import KIND, RecommendTask
 from otklik.forecasts.recommend.method import run
 from otklik.forecasts.recommend.scoring import ALONE
@@ -119,7 +119,7 @@ def test_the_interval_of_a_mean_is_that_of_the_customers() -> None:
         target="new", method="als", is_warm=True, customers=20, recall=0.0, map=0.0, novelty=0.0, variety=0.0
     )
 
-    found = CrossValidation(sums, {}, 1000).estimate("new", "als", "ndcg")
+    found = Evaluation(sums, {}, 1000).estimate("new", "als", "ndcg")
 
     assert found.value == pytest.approx(values.mean())
     assert found.low is not None and found.high is not None

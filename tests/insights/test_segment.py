@@ -28,7 +28,7 @@ Answer = Callable[..., StageResult]
 
 PURCHASES = "customer string, moment timestamp, amount double, order string"
 #: As few fits as show the way.
-QUICK = {"clusters": {"k": [2, 3, 4], "starts": 2}, "judgement": {"resamples": 5, "sample": 300}}
+QUICK = {"clusters": {"k": [2, 3, 4], "starts": 2}, "evaluation": {"resamples": 5, "sample": 300}}
 
 
 def segment_task(method: str, **changes: Any) -> SegmentTask:

@@ -1,1 +1,1 @@
-"""Splits, preparation, the models and their challengers, calibration, judgement, explanations, the registry."""
+"""Splits, preparation, the models and their challengers, calibration, cross-validation, explanations, the registry."""

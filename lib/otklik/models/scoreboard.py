@@ -44,7 +44,7 @@ def rows_of(
 
     Args:
         labelled: the labelled rows.
-        judged: `with` and `without` leaks → judgements of all plans.
+        judged: `with` and `without` leaks → results on all plans.
         terms: see `Terms`.
         executor: works out several rows at once.
     """

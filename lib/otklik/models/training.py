@@ -257,7 +257,7 @@ def judge(
             strict=True,
         )
     )
-    return [_judgement(labelled, c, plan, chosen, outer, calibration) for c in candidates]
+    return [_cross_validated(labelled, c, plan, chosen, outer, calibration) for c in candidates]
 
 
 def measure(labelled: Labelled, predicted: Predicted, metric: Metric) -> float:
@@ -388,7 +388,7 @@ def _choose(
     return best, candidates[best]
 
 
-def _judgement(
+def _cross_validated(
     labelled: Labelled,
     candidate: Candidate,
     plan: Plan,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from otklik.inference import known
 from otklik.models.prepare import MISSING, OTHER
 from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Heading, Paragraph, Table, head, number
 from otklik.page.drawing import Picture
@@ -264,10 +265,9 @@ def _level_text(value: Any) -> str:
 
 def _parsed(level: Any) -> float | None:
     try:
-        value = float(level)
+        return known(float(level))
     except (TypeError, ValueError):
         return None
-    return value if np.isfinite(value) else None
 
 
 def _point(level: str, voice: Voice) -> str:

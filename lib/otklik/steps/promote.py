@@ -133,7 +133,7 @@ def _free_folder(job: Job, resolved: ResolvedClassify) -> tuple[str, list[str]]:
 
 
 def _decisive(training: Training, model: str) -> CrossValidation:
-    """The judgement a model is chosen by: on time without leaks, or on the random split where there is no time."""
+    """The result that a model is chosen by: on time without leaks, or on the random split where there is no time."""
     return [j for j in training.judged["without"] if j.candidate.model == model][-1]
 
 

@@ -100,7 +100,7 @@ def judged_group(rows: pd.DataFrame, lists: Lists) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class CrossValidation:
+class Evaluation:
     """How lists did, summed by group of customers.
 
     Attributes:
@@ -114,7 +114,7 @@ class CrossValidation:
     replicates: int
 
     @classmethod
-    def of_nobody(cls) -> CrossValidation:
+    def of_nobody(cls) -> Evaluation:
         """Where nobody has bought anything that could have been recommended."""
         return cls(pd.DataFrame(columns=["target", "method", "is_warm", "chunk", "customers", *METRICS]), {}, 0)
 
@@ -153,10 +153,10 @@ class Estimate:
 
 def judge(
     candidates: DataFrame, relevant: DataFrame, lists: Lists, replicates: int, categories: DataFrame | None = None
-) -> CrossValidation:
+) -> Evaluation:
     """Judge lists of some customers.
 
-    Collects sums by group of customers and a count per list; see `Judgement`.
+    Collects sums by group of customers and a count per list; see `Evaluation`.
 
     Args:
         candidates: customer, item, METHODS, buyers, is_own, is_warm.
@@ -187,4 +187,4 @@ def judge(
         found.where("is_warm").select("target", "method", F.explode("shown").alias("item"))
         .groupBy("target", "method").agg(F.countDistinct("item").alias("items")).collect()
     )  # fmt: skip
-    return CrossValidation(found.drop("shown").toPandas(), {(row[0], row[1]): row[2] for row in items}, replicates)
+    return Evaluation(found.drop("shown").toPandas(), {(row[0], row[1]): row[2] for row in items}, replicates)

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, serving
-from otklik.forecasts.recommend.judging import METRICS, TARGETS, CrossValidation, Estimate, Lists, judge
+from otklik.forecasts.recommend.judging import METRICS, TARGETS, Estimate, Evaluation, Lists, judge
 from otklik.forecasts.recommend.kind import RecommendTask
 from otklik.forecasts.recommend.scoring import ALONE, METHODS, Weights, candidates_of, iterations
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
@@ -37,7 +37,7 @@ class Judged:
         naive: target → the naive rule of greater nDCG in the period before.
     """
 
-    test: CrossValidation
+    test: Evaluation
     blend: Mapping[str, Weights]
     cold: Mapping[str, str]
     naive: Mapping[str, str]
@@ -166,7 +166,7 @@ def _judged(
     return (None, too_few) if too_few else (Judged(test, blend, _cold(choice, naive, beside), naive), None)
 
 
-def _cold(choice: CrossValidation, naive: Mapping[str, str], beside: _Beside) -> dict[str, str]:
+def _cold(choice: Evaluation, naive: Mapping[str, str], beside: _Beside) -> dict[str, str]:
     """What is popular in the segment, where that was better than the naive rule for cold customers beyond chance."""
     found = dict(naive)
     for target, rule in naive.items():
@@ -177,8 +177,8 @@ def _cold(choice: CrossValidation, naive: Mapping[str, str], beside: _Beside) ->
     return found
 
 
-def _too_few(judgement: CrossValidation, period: str, target: str, task: RecommendTask) -> Finding | None:
-    count = judgement.customers(target)
+def _too_few(evaluation: Evaluation, period: str, target: str, task: RecommendTask) -> Finding | None:
+    count = evaluation.customers(target)
     if count >= task.minimum_customers:
         return None
     return Finding(
@@ -197,7 +197,7 @@ def _grid(target: str) -> Sequence[tuple[str, Weights]]:
     return [*naive, *((str(weights), weights) for weights in parts if weights not in dict(naive).values())]
 
 
-def _chosen(choice: CrossValidation, target: str, naive: str) -> Weights:
+def _chosen(choice: Evaluation, target: str, naive: str) -> Weights:
     """The weights nearest to the naive rule of those that are not significantly worse than the best (95 %).
 
     Like the one-standard-error rule (Breiman, Friedman, Olshen, Stone 1984, "Classification and Regression Trees"): of
@@ -213,7 +213,7 @@ def _chosen(choice: CrossValidation, target: str, naive: str) -> Weights:
 
 def _of_period(
     pairs: DataFrame, period: str, lists: Lists, task: RecommendTask, context: StageContext, beside: _Beside
-) -> CrossValidation:
+) -> Evaluation:
     """Lists made before a period, judged on what was bought in it of the items known before."""
     times = F.col(f"times_{period}").alias("times")
     before = pairs.where(times > 0).select("customer", "item", times)
@@ -222,7 +222,7 @@ def _of_period(
     customers = later.select("customer").distinct()
     count = customers.count()
     if not count:
-        return CrossValidation.of_nobody()
+        return Evaluation.of_nobody()
     share = min(1.0, task.judged_customers / count)
     million = F.pmod(F.xxhash64(F.lit("sample"), "customer"), F.lit(1_000_000))
     wanted = context.keep(customers.where(million < F.lit(round(share * 1_000_000))))

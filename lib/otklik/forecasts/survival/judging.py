@@ -24,7 +24,7 @@ _PLACES = 250
 
 
 @dataclass(frozen=True, eq=False)
-class CrossValidation:
+class Evaluation:
     """Scores of the model and of the curve.
 
     Attributes:
@@ -56,7 +56,7 @@ def judged_durations(counts: Counts, most: int = 10) -> Floats:
     return np.unique(np.round(np.linspace(0, last, most + 1)[1:]))
 
 
-def judge(customers: DataFrame, counts: Counts, durations: Floats, seed: int) -> CrossValidation:
+def judge(customers: DataFrame, counts: Counts, durations: Floats, seed: int) -> Evaluation:
     """Judge predictions.
 
     Args:
@@ -73,7 +73,7 @@ def judge(customers: DataFrame, counts: Counts, durations: Floats, seed: int) ->
     auc = np.stack([table[1] for table in tables], axis=-1)
     # Integrated over the judged time, durations being at equal steps.
     integrated, mean_auc = brier.mean(axis=1), np.nanmean(auc, axis=1)
-    return CrossValidation(
+    return Evaluation(
         durations, brier[0], auc[0],
         Estimate.by_jackknife(integrated[:, 0]), Estimate.by_jackknife(integrated[:, 1]),
         Estimate.by_jackknife(integrated[:, 1] - integrated[:, 0]),

@@ -14,9 +14,9 @@ from otklik.forecasts.survival import hazard
 from otklik.forecasts.survival.curves import Counts, Curve, Floats, kaplan_meier, log_rank
 from otklik.forecasts.survival.features import EMPTY, OTHER, Slot, slots_of, without_copies
 from otklik.forecasts.survival.hazard import Hazard
-from otklik.forecasts.survival.judging import CrossValidation, judge, judged_durations
+from otklik.forecasts.survival.judging import Evaluation, judge, judged_durations
 from otklik.forecasts.survival.kind import ACTIONS, CURVES, CUSTOMERS, EFFECTS, JUDGED, SurvivalTask
-from otklik.inference import NORMAL_95, Estimate
+from otklik.inference import NORMAL_95, Estimate, known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.session import frame_of
 
@@ -70,14 +70,14 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
     rows = context.keep(hazard.person_periods(told, steps))
     context.step.under_way("predicting customers that the model has not seen")
     durations = judged_durations(everybody)
-    judgement = judge(_out_of_fold(at_first, rows, steps, durations, task), everybody, durations, task.seed)
+    evaluation = judge(_out_of_fold(at_first, rows, steps, durations, task), everybody, durations, task.seed)
     context.step.under_way("fitting on all customers")
     model = hazard.fit(rows, steps, task.regularisation)
     errors = hazard.standard_errors(rows, model)
     present = context.keep(_present(ready, model, slots, task))
     actions = _actions(present, task)
     context.step.rows(n, "customers")
-    measures = [*described, *_judged_measures(judgement, n), *_value_measures(present, actions, task)]
+    measures = [*described, *_judged_measures(evaluation, n), *_value_measures(present, actions, task)]
     if changing:
         of_changes = [slot for slot in slots if slot.feature in changing]
         gain = _gain_of_changes(told, rows, steps, len(slots) - len(of_changes), task)
@@ -87,13 +87,13 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
     return StageResult(
         tables={
             "curves": curve_rows,
-            "judged": frame_of(context.spark, _judged_rows(judgement), JUDGED.own_ddl),
+            "judged": frame_of(context.spark, _judged_rows(evaluation), JUDGED.own_ddl),
             "effects": frame_of(context.spark, _effect_rows(slots, model.coefficients, errors), EFFECTS.own_ddl),
             "customers": present.select(*(column.name for column in CUSTOMERS.columns[:-1])),
             "actions": actions,
         },
         measures=measures,
-        verdict=_verdict(judgement, n),
+        verdict=_verdict(evaluation, n),
         findings=findings,
     )
 
@@ -278,7 +278,7 @@ def _as_counts(rows: pd.DataFrame) -> Counts:
 
 def _curve_rows(counts: Mapping[str, Counts], curves: Mapping[str, Curve]) -> list[tuple[object, ...]]:
     return [
-        (name, int(duration), int(at_risk), int(left), int(censored), float(survival), _or_none(low), _or_none(high))
+        (name, int(duration), int(at_risk), int(left), int(censored), float(survival), known(low), known(high))
         for name, one in counts.items()
         for duration, at_risk, left, censored, survival, low, high in zip(
             one.duration, one.at_risk, one.left, one.censored, curves[name].survival, curves[name].low,
@@ -302,9 +302,7 @@ def _curve_measures(counts: Mapping[str, Counts], curves: Mapping[str, Curve], t
             if task.curve_at[place] <= counts[name].duration[-1]:
                 baseline = float(overall[place]) if subject else None
                 name_of = f"survival_{task.curve_at[place]}"
-                found.append(
-                    Measure(name_of, float(value), subject, "all", _or_none(low), _or_none(high), baseline, rows)
-                )
+                found.append(Measure(name_of, float(value), subject, "all", known(low), known(high), baseline, rows))
     return found
 
 
@@ -417,7 +415,7 @@ def _actions(present: DataFrame, task: SurvivalTask) -> DataFrame:
     return listed.select("customer", "rank", arm.alias("arm"), "probability", "value_at_risk", "expected_gain")
 
 
-def _judged_measures(judgement: CrossValidation, rows: int) -> list[Measure]:
+def _judged_measures(evaluation: Evaluation, rows: int) -> list[Measure]:
     def measure(name: str, estimate: Estimate, baseline: float) -> Measure:
         return Measure(
             name,
@@ -430,9 +428,9 @@ def _judged_measures(judgement: CrossValidation, rows: int) -> list[Measure]:
         )
 
     return [
-        measure("integrated_brier", judgement.integrated, judgement.integrated_curve.value),
-        measure("brier_gain", judgement.gain, 0.0),
-        measure("auc", judgement.mean_auc, judgement.mean_auc_curve.value),
+        measure("integrated_brier", evaluation.integrated, evaluation.integrated_curve.value),
+        measure("brier_gain", evaluation.gain, 0.0),
+        measure("auc", evaluation.mean_auc, evaluation.mean_auc_curve.value),
     ]
 
 
@@ -450,10 +448,10 @@ def _value_measures(present: DataFrame, actions: DataFrame, task: SurvivalTask) 
     return found
 
 
-def _judged_rows(judgement: CrossValidation) -> list[tuple[object, ...]]:
+def _judged_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
     return [
-        (int(duration), *map(float, brier), *map(_or_none, auc))
-        for duration, brier, auc in zip(judgement.durations, judgement.brier, judgement.auc, strict=True)
+        (int(duration), *map(float, brier), *map(known, auc))
+        for duration, brier, auc in zip(evaluation.durations, evaluation.brier, evaluation.auc, strict=True)
     ]
 
 
@@ -467,21 +465,18 @@ def _effect_rows(slots: Sequence[Slot], coefficients: Floats, errors: Floats) ->
     ]  # fmt: skip
 
 
-def _verdict(judgement: CrossValidation, rows: int) -> Verdict:
+def _verdict(evaluation: Evaluation, rows: int) -> Verdict:
+    auc = evaluation.mean_auc
     """A gain where survival is predicted better than by the curve of the group, beyond chance."""
-    gain, integrated = judgement.gain, judgement.integrated
-    numbers = {"brier": integrated.value, "curve": judgement.integrated_curve.value}
+    gain, integrated = evaluation.gain, evaluation.integrated
+    numbers = {"brier": integrated.value, "curve": evaluation.integrated_curve.value}
     is_gain = gain.low > 0
     reason = Finding("predicts_better" if is_gain else "predicts_no_better", parameters=numbers, value=gain.value)
     key = Measure(
-        "auc", judgement.mean_auc.value, split="out_of_fold", low=judgement.mean_auc.low, high=judgement.mean_auc.high,
-        baseline=judgement.mean_auc_curve.value, rows=rows,
+        "auc", auc.value, split="out_of_fold", low=auc.low, high=auc.high,
+        baseline=evaluation.mean_auc_curve.value, rows=rows,
     )  # fmt: skip
     return Verdict("gain" if is_gain else "no_gain", [reason], key)
 
 
 _TABLES = {"curves": CURVES, "judged": JUDGED, "effects": EFFECTS, "customers": CUSTOMERS, "actions": ACTIONS}
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -30,7 +30,7 @@ def segment_by_clusters(frames: Mapping[str, DataFrame], task: SegmentTask, cont
         RefusedError: if no customer has all features, one stands on several rows, or too few differ.
         ConfigurationError: if a frame lacks a feature.
     """
-    settings, judgement, given = task.clusters, task.judgement, frames["customers"]
+    settings, evaluation, given = task.clusters, task.evaluation, frames["customers"]
     features = chosen_features(given, settings.features, settings.log1p)
     for frame in _OTHERS:
         _require_features(frames, frame, features)
@@ -38,19 +38,19 @@ def segment_by_clusters(frames: Mapping[str, DataFrame], task: SegmentTask, cont
     complete, missing = _complete(given, features, "customers", context)
     scaling, constant = scaling_of(complete, features, settings.log1p)
     scaled = context.keep(complete.withColumn("scaled", scaling.scaled()))
-    sample = _sample(scaled.select("customer", "scaled"), judgement.sample).toPandas()
+    sample = _sample(scaled.select("customer", "scaled"), evaluation.sample).toPandas()
     points = np.array(sample["scaled"].tolist())
     context.step.under_way("choosing the number of segments")
     candidates = clusters.judged(
-        points, sample["customer"].to_numpy(), task.method, settings.k, settings.starts, judgement.resamples, task.seed
+        points, sample["customer"].to_numpy(), task.method, settings.k, settings.starts, evaluation.resamples, task.seed
     )
-    chosen = clusters.best(candidates, judgement.minimum_stability)
+    chosen = clusters.best(candidates, evaluation.minimum_stability)
     flat = clusters.silhouettes_without_structure(points, task.method, chosen.k, settings.starts, task.seed)
     context.step.under_way("fitting the segments")
     model = clusters.fit(scaled, task.method, chosen.k, settings.starts, settings.partitions, task.seed)
     labelled = context.keep(clusters.with_label(scaled, model))
     # The same customers in the same order as the points.
-    labels = _sample(labelled.select("customer", "label"), judgement.sample).toPandas()["label"].to_numpy()
+    labels = _sample(labelled.select("customer", "label"), evaluation.sample).toPandas()["label"].to_numpy()
     silhouettes = clusters.silhouettes(points, labels)
     centres = clusters.centres(model)
     names = _numbered(labelled, len(centres))

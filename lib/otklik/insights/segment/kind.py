@@ -114,7 +114,7 @@ class Clusters(Strict):
         return faults + [f"log1p: {name!r} is not among features" for name in unknown]
 
 
-class CrossValidation(Strict):
+class Evaluation(Strict):
     """What the verdict asks for."""
 
     minimum_customers: int = Field(100, ge=20, description="with fewer customers the verdict is too_little_data")
@@ -142,7 +142,7 @@ class SegmentTask(KindTask):
     kind: Literal["segment"]
     rfm: Rfm = Field(Rfm(), description="for the frame purchases")
     clusters: Clusters = Field(Clusters(), description="for the frame customers")
-    judgement: CrossValidation = CrossValidation()
+    evaluation: Evaluation = Evaluation()
     currency: Text = Field(Text(en="", ru=""), description="of amounts and values")
 
     def impossible(self) -> list[str]:

@@ -23,7 +23,7 @@ def run(frames: Mapping[str, DataFrame], task: SegmentTask, context: StageContex
     """Segment customers.
 
     What is collected grows with the number of segments (at most 51), properties and resamples, and with
-    `judgement.sample`, never with the number of customers.
+    `evaluation.sample`, never with the number of customers.
 
     Args:
         frames: purchases for rfm; else customers and perhaps customers_before and new_customers.
@@ -131,21 +131,21 @@ def _profiles(found: Segmentation) -> list[tuple[Any, ...]]:
 
 def _verdict(task: SegmentTask, customers: int, found: Segmentation, judged: Worth | None) -> Verdict:
     """Too few customers, then stability, then what the segments are worth or whether there are any."""
-    judgement, stability = task.judgement, found.stability
+    evaluation, stability = task.evaluation, found.stability
     known = customers if judged is None else judged.spread.rows or 0
-    if min(customers, known) < judgement.minimum_customers:
+    if min(customers, known) < evaluation.minimum_customers:
         few = Finding(
-            "few_customers", parameters={"n": min(customers, known), "minimum": judgement.minimum_customers},
+            "few_customers", parameters={"n": min(customers, known), "minimum": evaluation.minimum_customers},
             value=float(min(customers, known)),
         )  # fmt: skip
         return Verdict("too_little_data", [few], stability)
-    parameters = {"stability": stability.value or 0.0, "minimum": judgement.minimum_stability}
-    if (stability.value or 0.0) < judgement.minimum_stability:
+    parameters = {"stability": stability.value or 0.0, "minimum": evaluation.minimum_stability}
+    if (stability.value or 0.0) < evaluation.minimum_stability:
         return Verdict("no_gain", [Finding("unstable", parameters=parameters, value=stability.value)], stability)
     stable = Finding("stable", parameters=parameters, value=stability.value)
     structure = [] if found.has_structure is None else [_of_silhouette(found)]
     if judged is not None:
-        code, verdict = ("values_differ", "gain") if judged.p <= judgement.maximum_p else ("values_alike", "no_gain")
+        code, verdict = ("values_differ", "gain") if judged.p <= evaluation.maximum_p else ("values_alike", "no_gain")
         spread: dict[str, int | float] = {
             "percent": round(100 * (judged.spread.value or 0.0)),
             "random": round(100 * (judged.spread.baseline or 0.0)),

@@ -216,7 +216,7 @@ def segment_by_rfm(frames: Mapping[str, DataFrame], task: SegmentTask, context: 
     sample = (
         placed.select("customer", *(f"{name}_placed" for name in NUMBERS))
         .orderBy(F.xxhash64("customer"), "customer")
-        .limit(task.judgement.sample)
+        .limit(task.evaluation.sample)
         .toPandas()
     )
     then = None if settings.compare_days_before is None else _earlier(both, settings, context)
@@ -225,7 +225,7 @@ def segment_by_rfm(frames: Mapping[str, DataFrame], task: SegmentTask, context: 
         customers=segmented.select("customer", "segment", *NUMBERS),
         features=NUMBERS,
         log1p=_COMPARED_BY_LOGARITHM,
-        stability=stability(agreements(segmented, sample, settings, task.judgement.resamples), len(sample)),
+        stability=stability(agreements(segmented, sample, settings, task.evaluation.resamples), len(sample)),
         model=[(part, "", name, place, cut) for name, of in cuts.items() for place, cut in enumerate(of, start=1)],
         before=None if then is None else then.select("customer", "segment"),
         valued=None if then is None else then.select("segment", "value"),

@@ -311,7 +311,7 @@ def _choice(read: Reader, task: SegmentTask, voice: Voice, segments: pd.DataFram
         name: [cast(Measure, read.measure(name, f"k={k}", split)) for k in numbers]
         for name, split in (("silhouette", "sample"), ("stability", "resamples"))
     }
-    k, minimum = int((segments["customers"] > 0).sum()), task.judgement.minimum_stability
+    k, minimum = int((segments["customers"] > 0).sum()), task.evaluation.minimum_stability
     is_stable = any((one.value or 0.0) >= minimum for one in measured["stability"])
     key = "choice.fixed" if len(numbers) == 1 else "choice.takeaway" if is_stable else "choice.unstable"
     rows = [
@@ -342,7 +342,7 @@ def _choice(read: Reader, task: SegmentTask, voice: Voice, segments: pd.DataFram
 
 
 def _reading(read: Reader, task: SegmentTask, voice: Voice) -> list[Block]:
-    said = [voice.words("reading.stability", resamples=task.judgement.resamples)]
+    said = [voice.words("reading.stability", resamples=task.evaluation.resamples)]
     said += [voice.words("reading.structure")] if task.method != "rfm" else []
     said += [voice.words("reading.worth")] if _best(read) is not None else []
     return [Paragraph(text, "note") for text in said]

@@ -41,8 +41,9 @@ setup(
     ],
     extras_require={
         # Not asked for by the wheel itself: Databricks brings its own Spark and Delta, and pip would lay these over it.
-        # These two must match: Delta 4.4.0 has a build for Spark 4.1.
-        "spark": ["pyspark==4.1.4", "delta-spark==4.4.0"],
+        # These two must match: Delta 4.4.0 has a build for Spark 4.1. The Rust reader of Delta answers in a moment what
+        # Spark takes seconds for (docs/decisions/023).
+        "spark": ["pyspark==4.1.4", "delta-spark==4.4.0", "deltalake>=1,<2", "pyarrow>=20,<27"],
         # The client of Spark Connect: `--env connect`.
         "connect": ["pyspark[connect]==4.1.4"],
         # MLflow's client, with what a store in a file of SQLite needs: where MLFLOW_TRACKING_URI is set.
@@ -71,8 +72,7 @@ setup(
             "statsmodels>=0.14,<1",
             "lifelines>=0.30,<1",
             "mlxtend>=0.23,<1",
-            # Others who read our tables.
-            "deltalake>=1,<2",
+            # Another one who reads our tables.
             "duckdb>=2,<3",
             # For `otklik package`; the module is venv_pack, and the older package of that name is no longer kept up.
             "venv-pack2>=0.9,<1",

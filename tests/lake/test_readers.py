@@ -70,7 +70,7 @@ def by_spark(spark: SparkSession, table: Path) -> list[tuple[Any, ...]]:
 
 
 def by_deltalake(_: SparkSession, table: Path) -> list[tuple[Any, ...]]:
-    deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[dev]'")
+    deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[spark]'")
     frame = deltalake.DeltaTable(str(table)).to_pandas()
     assert list(frame["reasons"].iloc[0]) == [{"feature": "age", "contribution": 0.5}]
     assert dict(frame["counts"].iloc[0]) == {"like": 3}

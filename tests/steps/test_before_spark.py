@@ -11,7 +11,7 @@ from otklik.cli import main
 from otklik.lake.tables import FILES, MODEL_RUNS
 from otklik.steps.lake_names import names_in
 
-deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[dev]'")
+deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[spark]'")
 
 TASK = """
 name = "visits"

@@ -31,7 +31,7 @@ from otklik.steps.export import export_table
 from otklik.steps.show import show_table
 from otklik.steps.without_spark import champion, export, is_answered, show
 
-pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[dev]'")
+pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[spark]'")
 
 ODD = Table(
     "gold.odd",

@@ -466,9 +466,8 @@ def _effect_rows(slots: Sequence[Slot], coefficients: Floats, errors: Floats) ->
 
 
 def _verdict(evaluation: Evaluation, rows: int) -> Verdict:
-    auc = evaluation.mean_auc
     """A gain where survival is predicted better than by the curve of the group, beyond chance."""
-    gain, integrated = evaluation.gain, evaluation.integrated
+    gain, integrated, auc = evaluation.gain, evaluation.integrated, evaluation.mean_auc
     numbers = {"brier": integrated.value, "curve": evaluation.integrated_curve.value}
     is_gain = gain.low > 0
     reason = Finding("predicts_better" if is_gain else "predicts_no_better", parameters=numbers, value=gain.value)

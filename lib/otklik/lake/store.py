@@ -471,6 +471,9 @@ class Lake:
         """What was said of a table when it was made; nothing where there is no such table."""
         if self._is_missing_here(table):
             return {}
+        with contextlib.suppress(LeftToSparkError):
+            if self.is_here:
+                return dict(LocalLake(Path(self.root)).table(table).properties)
         try:
             # Not from DESCRIBE DETAIL, which counts the table's files first.
             found = self.spark.sql(f"SHOW TBLPROPERTIES {self.reference(table)}").collect()

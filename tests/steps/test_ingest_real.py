@@ -130,7 +130,7 @@ def test_values_of_every_type_go_all_the_way(
     for table in ("silver.things", "gold.things_scores"):
         for ending in ("csv", "parquet"):
             target = folder / f"{table}.{ending}"
-            assert export_table(job_on(lake, folder / ending, table=table, where=None, to=str(target))) == 0
+            assert export_table(job_on(lake, folder / ending / table, table=table, where=None, to=str(target))) == 0
 
     assert silver(lake, "n") == [(n,) for n in range(240)]
     counted = lake.read("ops.files").groupBy().sum("rows", "accepted", "duplicates", "rejected").collect()

@@ -152,7 +152,7 @@ def test_a_document_that_no_task_should_hold_is_refused(spark, tmp_path, make_co
 
 
 CATALOGUE = """<?xml version="1.0" encoding="{encoding}"?>
-<yml_catalog date="2025-06-01"><shop><offers>
+<yml_catalog date="2025-06-01"><shop><offer/><offers>
 <offer id="007" available="true"><name>Чай &amp; мёд</name><price currency="KZT">1500.50</price>
   <picture>a.jpg</picture><picture>b.jpg</picture></offer>
 <!-- <offer id="9"/> --><offer id="8"><name><![CDATA[Сыр <твёрдый>]]></name><price>3200</price></offer>

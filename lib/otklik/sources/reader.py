@@ -353,13 +353,10 @@ def _read_xml(spark: SparkSession, path: str, contract: Contract, where: str) ->
     names = [field.name for field in found]
     element = F.to_json(F.struct(*(F.col(f"`{name}`") for name in names)))
     rows = reader.schema(schema).load(literal_path(path))
-    records = positioned(
-        rows.select(
-            F.coalesce(_BROKEN, element).alias("record"),
-            F.contains(F.coalesce(_BROKEN, element), F.lit("\ufffd")).alias("has_invalid_bytes"),
-            *_blocks(1),
-        )
-    )
+    elements = rows.select(F.coalesce(_BROKEN, element).alias("record"), *_blocks(1))
+    # An element in which nothing stands is no record, as a blank line is none.
+    full = elements.where(F.col("record") != F.lit("{}"))
+    records = positioned(full.withColumn("has_invalid_bytes", F.contains("record", F.lit("\ufffd"))))
     frame = _numbered_from(records, 1)
     nested = nested_names(names, contract)
     names = [*(name for name in names if name not in nested.values()), *nested]

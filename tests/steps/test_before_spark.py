@@ -55,6 +55,8 @@ SLIPS = [
     ("ingest bank_full none.csv", 3, "none.csv: no such file or folder"),
     ("ingest customers none.csv", 2, "pseudonym key: is missing"),
     ("features nobody", 2, "nobody: unknown; known here"),
+    ("features bank_ful", 2, "bank_ful: unknown; did you mean bank_full?"),
+    ("champion nobody", 2, "nobody: unknown; known here"),
     ("features bank_full", 5, "silver.bank_full: nothing has been ingested into it yet"),
     ("run bank_full", 5, "silver.bank_full: nothing has been ingested into it yet"),
     ("run retail_first_week", 5, "silver.online_retail: nothing has been ingested into it yet"),

@@ -66,6 +66,7 @@ SLIPS = [
     ("score bank_full --set decision.cost", 2, "--set: expected key=value"),
     ("champion bank_full --run 1234", 5, "bank_full: no model of run 1234"),
     ("show silver.visit", 5, "silver.visit: there is no such table"),
+    ("show gold.bank_full_actions", 5, "no such table → a yes-or-no task writes its list where it has [decision]"),
     ("show silver.visits --where whom=1", 2, "--where: no column whom → columns: id, day, page, paid"),
     ("export silver.visits --to x.xls", 2, "x.xls: the file's ending must be .csv or .parquet"),
     ("export silver.visits --to x.csv --columns id,whom", 2, "--columns: no column whom"),

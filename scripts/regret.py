@@ -2,7 +2,7 @@
 
     PYTHONPATH=lib python scripts/regret.py FOLDER > docs/choice.md
 
-FOLDER holds the public data sets bank_marketing and telco_churn; ten drifting worlds are drawn here. In each problem
+FOLDER holds the public data sets bank_marketing and telco_churn; twenty drifting worlds are drawn here. In each problem
 the models that may serve are fitted and judged by the code of `otklik train`, with the settings that a task has by
 default. Regret is the AUC of the best of them on later rows less that of the chosen. Some ten minutes on 2 cores.
 """
@@ -43,8 +43,26 @@ from otklik.models.zoo import settings_to_try
 from otklik.task import Models
 
 MODELS = ("logistic_regression", "decision_tree", "random_forest")
-WORLDS = 10
+STEADIEST_FIRST = ("logistic_regression", "random_forest", "decision_tree")
+WORLDS = 20
 _ROWS, _DAYS = 6_000, 730
+TEXT = """# Is the chosen model the one that serves best?
+
+Which model is best on later rows is known only afterwards. Regret is its AUC there less that of the model that was
+chosen inside the training part. Three rules are compared: the best value *pooled* over all windows; of the models
+within one standard error of the best mean over windows the *steadiest* (logistic regression, forest, tree); and the
+rule *now* (`lib/otklik/models/choice.py`): the best mean over windows, a tree only where it leads by more than one
+standard error. The models are fitted and judged by the code of `otklik train` with the default settings; LR =
+logistic regression, DT = decision tree, RF = random forest. Behind each model that a rule takes stands its regret.
+
+- The rule was settled when the problems up to world 10 were known; worlds 11 to 20 came after.
+- On these problems a pooled value would have lost least. It is not used, for over windows of different rates it
+  rewards knowing the window: on a public file of 41,188 calls of a bank, which is not in this table, it took a tree
+  with an AUC of .558 on later rows, where the forest had .751.
+- In world 13 a single tree was best later, by .044, and no rule took it: the target of .03 at worst is missed there.
+- Where models are as close as on bank_full, no rule can do much better than chance: of logistic regression and forest
+  now one, now the other is ahead by .02, later and inside.
+"""
 _NOT_FEATURES = ("key", "unit", "as_of", "label")
 
 
@@ -59,17 +77,33 @@ class Problem:
 
 @dataclass(frozen=True)
 class Judged:
-    """What each model reached on later rows, and which was chosen: by values pooled over windows, and by window."""
+    """What each model reached on later rows and inside the training part, and which had the best pooled value there."""
 
     problem: str
     later: dict[str, float]
     inside: dict[str, list[float]]
     pooled: str
-    by_window: str
 
-    def regret(self, chosen: str) -> float:
-        """What the chosen model lacks of the best."""
-        return max(self.later.values()) - self.later[chosen]
+    @property
+    def chosen(self) -> list[str]:
+        """The models that the rules take: pooled, steadiest, now."""
+        return [self.pooled, steadiest(self.inside), choose(self.inside)]
+
+    @property
+    def regrets(self) -> list[float]:
+        """What each of them lacks of the best."""
+        return [max(self.later.values()) - self.later[model] for model in self.chosen]
+
+
+def steadiest(values: dict[str, list[float]]) -> str:
+    """The first of STEADIEST_FIRST that is within one standard error of the best mean value."""
+    best = max(values, key=lambda model: float(np.mean(values[model])))
+    for model in STEADIEST_FIRST:
+        lead = np.subtract(values[best], values[model])
+        error = float(np.std(lead, ddof=1)) / np.sqrt(len(lead)) if len(lead) > 1 else 0.0
+        if float(lead.mean()) <= error:
+            break
+    return model
 
 
 def problems(folder: Path) -> Iterator[Problem]:
@@ -159,14 +193,13 @@ def judged(spark: SparkSession, problem: Problem) -> Judged:
         {model: measure(labelled, each.tested, "auc") for model, each in by_model.items()},
         inside,
         max(pooled, key=lambda model: pooled[model]),
-        choose(inside),
     )
 
 
 def frame_of(spark: SparkSession, rows: pd.DataFrame) -> DataFrame:
     """The rows with hash and fold."""
-    types = {"int64": "bigint", "float64": "double", "datetime64[ns]": "timestamp", "object": "string"}
-    schema = ", ".join(f"`{name}` {types[str(kind)]}" for name, kind in rows.dtypes.items())
+    types = {"i": "bigint", "f": "double", "M": "timestamp", "O": "string"}
+    schema = ", ".join(f"`{name}` {types[np.dtype(kind).kind]}" for name, kind in rows.dtypes.items())
     frame = spark.createDataFrame(rows, schema)
     return with_row_hash(with_fold(frame, 4, "fold")).withColumn("label", F.col("label").cast("int"))
 
@@ -174,25 +207,18 @@ def frame_of(spark: SparkSession, rows: pd.DataFrame) -> DataFrame:
 def page(results: list[Judged]) -> str:
     """The table, with the machine and the day."""
     lines = [
-        "# Is the chosen model the one that serves best?",
-        "",
-        "Which model is best on later rows is known only afterwards. Regret is its AUC there less that of the model",
-        "that was chosen inside the training part: *pooled* over all its windows (the rule before), or *by window*,",
-        "where the steadiest within one standard error is taken (the rule now: `lib/otklik/models/choice.py`). The",
-        "models are fitted and judged by the code of `otklik train` with the default settings; LR = logistic",
-        "regression, DT = decision tree, RF = random forest.",
-        "",
-        "| Problem | LR | DT | RF | pooled: chosen | regret | by window: chosen | regret |",
-        "|---|---:|---:|---:|---|---:|---|---:|",
+        TEXT,
+        "| Problem | LR | DT | RF | pooled | | steadiest | | now | |",
+        "|---|" + "---:|" * 3 + "---|---:|" * 3,
     ]
     short = dict(zip(MODELS, ("LR", "DT", "RF"), strict=True))
     for one in results:
         later = " | ".join(f"{one.later[model]:.3f}" for model in MODELS)
-        rules = " | ".join(f"{short[chosen]} | {one.regret(chosen):.3f}" for chosen in (one.pooled, one.by_window))
+        rules = " | ".join(f"{short[m]} | {lost:.3f}" for m, lost in zip(one.chosen, one.regrets, strict=True))
         lines.append(f"| {one.problem} | {later} | {rules} |")
-    for words, of in (("mean", np.mean), ("worst", np.max)):
-        before, now = (of([one.regret(getattr(one, rule)) for one in results]) for rule in ("pooled", "by_window"))
-        lines.append(f"| **{words}** | | | | | **{before:.3f}** | | **{now:.3f}** |")
+    regrets = np.array([one.regrets for one in results])
+    for words, values in (("mean", regrets.mean(axis=0)), ("worst", regrets.max(axis=0))):
+        lines.append(f"| **{words}** | | | | " + " | ".join(f"| **{value:.3f}**" for value in values) + " |")
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     lines += ["", f"Written by `scripts/regret.py` on {date.today().isoformat()}; {machine}."]
     return "\n".join(lines) + "\n"

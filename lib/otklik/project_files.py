@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from pathlib import Path
 import otklik
 from otklik.errors import ConfigurationError
 from otklik.settings import NAME_PATTERN
+
+#: How much of a name must be alike for it to be what was meant.
+_NEAR = 0.75
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,9 @@ class ProjectFiles:
         folder = self.path / "conf" / kind
         known = sorted(path.stem for path in folder.glob("*.toml"))
         if not re.match(NAME_PATTERN, name) or name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=_NEAR)
             raise ConfigurationError(
-                f"unknown; known here: {', '.join(known)}",
+                f"unknown; did you mean {' or '.join(near)}?" if near else f"unknown; known here: {', '.join(known)}",
                 where=name,
                 hint="give one of them or a path to a .toml file",
             )

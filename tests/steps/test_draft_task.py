@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from otklik.errors import ConfigurationError
 from otklik.kinds import KINDS
 from otklik.project_files import find_project
 from otklik.steps import offline
@@ -22,6 +23,16 @@ def test_a_first_task_of_each_kind_is_accepted(kind: str, tmp_path: Path) -> Non
     said = offline.check([str(drafted)], find_project(None), {})
     assert f"a task of kind {kind}, " in said
     assert ", fine" in said
+
+
+def test_a_first_task_on_dependencies_names_an_outcome_that_is_there(tmp_path: Path) -> None:
+    drafted = tmp_path / "drafted.toml"
+    text = offline.draft([str(CONTRACT)], "dependency", find_project(None))
+    assert 'outcomes = ["conversion"]' in text
+    drafted.write_text(text.replace('["conversion"]', '["convulsion"]'), encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=r"outcomes: convulsion is no column of frames\.customers\.columns"):
+        offline.check([str(drafted)], find_project(None), {})
 
 
 def test_keys_of_an_example_stand_before_the_first_table(tmp_path: Path) -> None:

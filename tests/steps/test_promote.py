@@ -70,7 +70,7 @@ def test_a_library_that_the_cluster_brings_has_no_package_that_says_its_version(
 
 
 def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
-    assert serves_from_now_on(Champion(), 0.4, None) == (True, "no sound champion before it")
+    assert serves_from_now_on(Champion(), 0.4, None) == (True, "there was no champion to beat")
     assert serves_from_now_on(Champion(metric="log_loss"), 0.4, {"metric": "auc", "value": 0.7}) == (
         True,
         "the champion was judged by auc",

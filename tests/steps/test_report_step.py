@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,18 @@ from tests.bench import TakeIn, job_on, register_model
 from tests.steps.test_resolve_classify import TASK
 
 from otklik.errors import MissingResultError
+from otklik.kind import Finding, Measure, Verdict
+from otklik.lake.folder import Folder
+from otklik.lake.ledger import Run
 from otklik.lake.store import Lake
+from otklik.lake.tables import FINDINGS
 from otklik.progress import Progress
+from otklik.project_files import find_project
+from otklik.steps.answers import write_verdict
 from otklik.steps.features import build_features
+from otklik.steps.pages import write_index
 from otklik.steps.report import write_report
+from otklik.steps.task_files import read_task
 
 
 def test_without_a_task_that_can_be_reported_nothing_is_written(lake: Lake, tmp_path: Path) -> None:
@@ -28,6 +37,22 @@ def test_without_a_task_that_can_be_reported_nothing_is_written(lake: Lake, tmp_
 
     assert [line.split(":")[0].strip() for line in said.getvalue().splitlines()] == ["left out", "left out"]
     assert not (Path(lake.root) / "report").exists()
+
+
+def test_a_card_says_a_verdict_once_and_names_its_figure(lake: Lake, tmp_path: Path) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    task = read_task(find_project(None), "bank_full", {}).task
+    verdict = Verdict("gain", [Finding("gain")], Measure("auc", 0.8, "", "time", 0.7, 0.9, 0.5, 100))
+    run = Run("1", "report", task.name, now, "done", {}, "", "", now)
+    lake.replace(FINDINGS, lake.spark.createDataFrame([], FINDINGS.ddl), "none")
+    write_verdict(lake, "classify", task, run, verdict, now)
+    Folder(lake.folder("report")).write("bank_full.html", b"")
+
+    write_index(job_on(lake, tmp_path))
+
+    card = Folder(lake.folder("report")).read("index.html").decode()
+    assert card.count("Worth using") == 1
+    assert "<dt>AUC</dt>" in card
 
 
 @pytest.mark.long

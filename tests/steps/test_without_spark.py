@@ -138,6 +138,18 @@ def test_models_are_shown_as_by_spark(full_lake: Lake, make_job) -> None:
         champion(local(full_lake), "nobody")
 
 
+def test_models_of_a_task_whose_file_lies_elsewhere_are_known_by_its_name(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = Lake(spark, str(tmp_path / "lake"))
+    register_model(lake, "of_sales", 1)
+
+    assert main(["champion", "of_sales", "--lake", lake.root]) == 0
+    assert "run_1" in capsys.readouterr().out
+    show_champion(job_on(lake, tmp_path, task="of_sales", run=None))
+    assert "run_1" in capsys.readouterr().out
+
+
 def test_a_damaged_champion_is_left_to_spark(full_lake: Lake, spark: SparkSession, tmp_path: Path) -> None:
     lake = Lake(spark, str(tmp_path / "lake"), is_here=True)
     (register_model(lake, "campaign", 1) / "serving.json").write_text("{}")

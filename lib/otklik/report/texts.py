@@ -29,6 +29,7 @@ _OWN = page_words.texts(
     split__random=("shuffled", "вперемешку"),
     calibration__raw=("raw", "без калибровки"),
     calibration__calibrated=("calibrated", "с калибровкой"),
+    measure__auc=("AUC", "AUC"),
     # --- answer -------------------------------------------------------------------------------------------------------
     verdict__gain=("Worth using", "Стоит применять"),
     verdict__day_only=(
@@ -412,10 +413,10 @@ _OWN = page_words.texts(
     models__later=("later rows", "более поздние строки"),
     models__choice_caption=("How the model was chosen", "Как выбрана модель"),
     models__choice=(
-        "The model is chosen by windows inside the training part, each judged by itself; of models within one standard "
-        "error the steadiest is taken. On the later rows the best candidate was better by {regret}.",
-        "Модель выбрана по окнам внутри обучающей части, каждое оценено отдельно; из моделей в пределах одной "
-        "стандартной ошибки берётся самая устойчивая. На более поздних строках лучшая из них была лучше на {regret}.",
+        "The model is chosen by windows inside the training part, each judged by itself; a single tree is taken only "
+        "where it leads by more than one standard error. On the later rows the best candidate was better by {regret}.",
+        "Модель выбрана по окнам внутри обучающей части, каждое оценено отдельно; одиночное дерево берётся, только "
+        "если опережает больше чем на одну стандартную ошибку. На более поздних строках лучшая была лучше на {regret}.",
     ),
     models__lead=(
         "Each model was asked about rows whose answers it had not seen. “Later in time” is the last {share} in time, "

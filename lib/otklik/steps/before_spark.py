@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from otklik.errors import ConfigurationError, MissingResultError
@@ -76,6 +76,9 @@ def _check_task(
     overrides: Mapping[str, Any],
     lake: LocalLake | None,
 ) -> None:
+    if command == "champion" and lake is not None:
+        _check_champion(asked, home, overrides, lake)
+        return
     file = read_task(home, asked["task"], overrides)
     check_task(file, home.sql_folders(file.path))
     if command == "run":
@@ -84,8 +87,6 @@ def _check_task(
             check_draft(file)
     if lake is not None and asked["as_of"] is None and command in ("features", "run"):
         _check_inputs(command, file, home, overrides, lake)
-    if lake is not None and command == "champion" and asked["run"] is not None:
-        _check_run_id(lake, file.task.name, asked["run"])
 
 
 def _check_files(contract: Contract, paths: Sequence[str], pseudonym_key: Callable[[], bytes]) -> None:
@@ -154,12 +155,30 @@ def _check_inputs(
         check_names(each, home.sql_folders(each.path), known)
 
 
-def _check_run_id(lake: LocalLake, task: str, run: str) -> None:
+def _check_champion(
+    asked: Mapping[str, Any], home: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
+) -> None:
     try:
         there = (
             lake.table(MODEL_RUNS.name).all_rows(["task", "run_id"]).to_pylist() if lake.exists(MODEL_RUNS.name) else []
         )
     except LeftToSparkError:
         return
-    if {"task": task, "run_id": run} not in there:
-        raise no_model_of(run, task)
+    task = name_of_models(home, asked["task"], overrides, {row["task"] for row in there})
+    if asked["run"] is not None and {"task": task, "run_id": asked["run"]} not in there:
+        raise no_model_of(asked["run"], task)
+
+
+def name_of_models(home: ProjectFiles, given: str, overrides: Mapping[str, Any], there: Collection[str]) -> str:
+    """The name under which a task's models stand, from a task's name or file.
+
+    Args:
+        home: where conf/tasks lies; a task that was run from a file elsewhere is known by its name to the lake alone.
+        given: the name or path.
+        overrides: of --set.
+        there: the names of tasks that have models.
+
+    Raises:
+        ConfigurationError: if there is no such task.
+    """
+    return given if given in there else read_task(home, given, overrides).task.name

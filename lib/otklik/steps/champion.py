@@ -6,18 +6,17 @@ from otklik.lake.identity import hash_of
 from otklik.lake.ledger import record_run
 from otklik.lake.tables import MODEL_RUNS
 from otklik.models import registry
-from otklik.settings import load
-from otklik.steps.before_spark import no_model_of
+from otklik.steps.before_spark import name_of_models, no_model_of
 from otklik.steps.context import Job
 from otklik.steps.printing import list_of_models
 from otklik.steps.runs import record_failure, start_of
-from otklik.task import Task
 
 
 def show_champion(job: Job) -> int:
     """Print the task's models, newest first, the serving one marked; with --run, roll back to it."""
     task = job.options["task"]
-    name = load(Task, job.home.task(task), dict(job.options.overrides)).name
+    there = [task] if len(registry.history(job.lake, task)) else []
+    name = name_of_models(job.home, task, job.options.overrides, there)
     if job.options["run"] is not None:
         run = start_of(job, "champion", name, hash_of(job.options["run"]))
         with record_failure(job, run):

@@ -42,13 +42,14 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
     first = next(iter(contracts.values()))
     name = f"{first.name}_{kind.name}"
     about = name if issubclass(kind.task, KindTask) else _label(first)
-    keys, tables = _keys_and_tables(kind.example)
+    # What an example leaves open of the columns: which one holds what came of it.
+    keys, tables = _keys_and_tables(kind.example.replace("OUTCOME", _label(first)))
     lines = [
         f"# {kind.summary.en}",
         f'name = "{name}"',
         f'kind = "{kind.name}"',
         f'title = {{ en = "{kind.title.en}: {about}", ru = "{kind.title.ru}: {about}" }}',
-        f'question = {{ en = "{kind.summary.en}", ru = "{kind.summary.ru}" }}',
+        f'question = {{ en = "{_sentence(kind.summary.en)}", ru = "{_sentence(kind.summary.ru)}" }}',
         *keys,
         "",
         "[inputs]",
@@ -62,6 +63,10 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
     for frame in frames:
         lines += ["", *_frame_lines(frame, contracts, is_comment=frame not in chosen)]
     return "\n".join([*lines, *tables]) + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _rows_and_features(contract: Contract, day: date) -> list[str]:

@@ -157,18 +157,19 @@ def _card(lake: Lake, row: Mapping[str, Any], page: str, language: Language) -> 
         )
         note = " · ".join(text for text in (f"95% {interval}" if interval else "", baseline) if text)
         figure = KeyFigure(voice.words.known("measure", key.measure), voice.formats.short_decimal(key.value), note)
-    as_of = row["as_of"]
+    as_of, title = row["as_of"], voice.words(f"verdict.{row['verdict']}")
+    reasons = [voice.told(reason_of(reason), "reason") for reason in row["reasons"]]
     return Card(
         href=page,
         title=row["title"][language],
         question=row["question"][language],
         kind=row["kind"] if kind is None else kind.title[language],
         verdict=row["verdict"],
-        verdict_title=voice.words(f"verdict.{row['verdict']}"),
+        verdict_title=title,
         figure=figure,
         as_of=voice.words("index.untimed")
         if as_of is None or as_of.year == END_OF_TIME.year
         else voice.formats.day(as_of),
-        reasons=[voice.told(reason_of(reason), "reason") for reason in row["reasons"]][:2],
+        reasons=[reason for reason in reasons if reason != title][:2],
         warnings=warnings,
     )

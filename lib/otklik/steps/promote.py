@@ -474,7 +474,7 @@ def serves_from_now_on(settings: Champion, value: float, before: Mapping[str, An
         before: the pointer row of the champion, if there is one that can be trusted.
     """
     if before is None:
-        return True, "no sound champion before it"
+        return True, "there was no champion to beat"
     if before["metric"] != settings.metric:
         return True, f"the champion was judged by {before['metric']}"
     gain = _named(settings.metric, value - before["value"])

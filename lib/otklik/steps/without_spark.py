@@ -28,6 +28,7 @@ from otklik.lake.tables import BRONZE, MODEL_RUNS, REJECTED
 from otklik.models.manifest import checked_model
 from otklik.progress import Progress
 from otklik.project_files import ProjectFiles
+from otklik.steps.before_spark import name_of_models
 from otklik.steps.conditions import Condition, plain_condition
 from otklik.steps.printing import FORMULA_STARTS, list_of_models, moment_of, plain, printed
 from otklik.steps.table_options import (
@@ -38,7 +39,6 @@ from otklik.steps.table_options import (
     put_in_place,
     wanted_columns,
 )
-from otklik.steps.task_files import read_task
 
 
 def is_answered(
@@ -70,7 +70,8 @@ def is_answered(
         elif command == "export":
             export(lake, asked, progress)
         elif command == "champion" and asked["run"] is None:
-            print_result(champion(lake, read_task(home, asked["task"], overrides).task.name))
+            there = {row["task"] for row in _models(lake)}
+            print_result(champion(lake, name_of_models(home, asked["task"], overrides, there)))
         else:
             return False
     except LeftToSparkError:
@@ -130,7 +131,7 @@ def champion(lake: LocalLake, task: str) -> str:
         LeftToSparkError: if Spark has to answer, as where the newest model that serves is damaged.
         MissingResultError: if the task has none.
     """
-    rows = sorted(_models_of(lake, task), key=lambda row: -row["sequence"])
+    rows = sorted((row for row in _models(lake) if row["task"] == task), key=lambda row: -row["sequence"])
     serving = next((row for row in rows if row["serves"]), None)
     if serving is None:
         raise MissingResultError("there is no champion yet", where=task, hint=f"run `otklik train {task}` first")
@@ -141,13 +142,12 @@ def champion(lake: LocalLake, task: str) -> str:
     return list_of_models(rows, serving["sequence"])
 
 
-def _models_of(lake: LocalLake, task: str) -> list[dict[str, Any]]:
+def _models(lake: LocalLake) -> list[dict[str, Any]]:
     if not lake.exists(MODEL_RUNS.name):
         return []
     found = lake.table(MODEL_RUNS.name).all_rows()
     # Plain values: Arrow makes its times by pandas, which takes longer to load than all else.
-    rows = [dict(zip(found.column_names, row, strict=True)) for row in _rows_of(found)]
-    return [row for row in rows if row["task"] == task]
+    return [dict(zip(found.column_names, row, strict=True)) for row in _rows_of(found)]
 
 
 @dataclass(frozen=True)

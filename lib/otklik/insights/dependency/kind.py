@@ -31,9 +31,17 @@ class DependencyTask(KindTask):
     minimum_rows: int = Field(200, ge=50, description="fewer customers are too little data")
 
     def impossible(self) -> list[str]:
-        """A column in two places."""
+        """A column in two places, and names of columns that the frame does not have."""
         both = sorted({*self.outcomes} & {*self.confounders})
-        return [f"confounders: {', '.join(both)} is an outcome, too"] if both else []
+        columns = self.frames["customers"].columns if "customers" in self.frames else {}
+        unknown = {
+            key: ", ".join(name for name in getattr(self, key) if columns and name not in columns)
+            for key in ("outcomes", "confounders", "levels")
+        }
+        faults = [f"confounders: {', '.join(both)} is an outcome, too"] if both else []
+        return faults + [
+            f"{k}: {names} is no column of frames.customers.columns" for k, names in unknown.items() if names
+        ]
 
 
 _CUSTOMERS = Frame(
@@ -108,7 +116,7 @@ KIND = Kind(
     stages=(Stage("dependency", "otklik.insights.dependency.method:run", (_CUSTOMERS,), (DEPENDENCIES, PROFILES)),),
     section="otklik.insights.dependency.section:section",
     example="""\
-outcomes = ["outcome"]        # columns of [frames.customers.columns]; all others are properties
+outcomes = ["OUTCOME"]        # columns of [frames.customers.columns]; all others are properties
 confounders = []              # columns that are held fixed in the second test
 levels = []                   # numbers that are names of levels
 bins = 10                     # into how many parts of equal count numbers are cut

@@ -108,9 +108,7 @@ def test_values_of_every_type_go_all_the_way(
     types = {"n": "integer", "said": "string", "x": "integer"} | {f"c{n}": type_ for n, type_ in enumerate(TEXTS)}
     # All columns but x may turn out to be constant.
     lines = [
-        ",".join(
-            [f"{n}", "yes" if n % 7 < 3 else "no", f"{n % 11}", *(f'"{texts[n % 9]}"' for texts in values.values())]
-        )
+        ",".join([f"{n}", "yes" if n % 7 < 3 else "no", f"{n % 11}", *(f'"{values[type_][n % 9]}"' for type_ in TEXTS)])
         for n in range(240)
     ]
     head, key = ",".join(types), [*types] if is_key else ["n"]

@@ -55,7 +55,7 @@ def test_rows_of_every_type_are_keyed_by_every_type_and_merged(lake: Lake, tmp_p
     contract = HEAD.format(key=f"{{ columns = {key} }}".replace("'", '"')) + "[columns]\n"
     contract += "".join(f'{name} = {{ type = "{type_}" }}\n' for name, type_ in types.items())
     head = ",".join(types)
-    same = "да,1,1.5,2.50,2024-02-29,2024-02-29 10:00:00,a"
+    same = "да,1,1.5,2.50,0001-01-01,2024-02-29 10:00:00,a"
 
     taken_in(lake, tmp_path, contract, one=f"{head}\n{same},true,1\nЛОЖЬ,,,,,,,,\n")
     taken_in(lake, tmp_path, contract, two=f"{head}\n{same},false,0.5\nнет,,,,,,,true,\n")

@@ -61,6 +61,8 @@ _HISTORY = ("version", "operation", "operationParameters", "operationMetrics", "
 _MARK = "otklik."
 #: Properties of a table that hold its rows to a predicate.
 _CONSTRAINT = "delta.constraints."
+#: Type → the functions of SQL that make a number of it, and it of the number.
+_AS_NUMBERS = {"TIMESTAMP": ("unix_micros", "timestamp_micros"), "DATE": ("unix_date", "date_from_unix_date")}
 #: What Spark shows instead of a property that may hold a secret.
 _HIDDEN = "*********(redacted)"
 
@@ -582,10 +584,13 @@ def _reach(table: Table, rows: DataFrame) -> tuple[list[str], dict[str, Any]]:
     names = [name for name in table.key if name in table.counted]
     if not names:
         return [], {}
-    # Moments as numbers: Python would take them through the machine's own zone, in which an hour of autumn comes twice
-    # and the last years have no room.
-    moments = {column.name for column in table.columns if column.type == "TIMESTAMP"}
-    ends_of = {name: F.unix_micros(f"`{name}`") if name in moments else F.col(f"`{name}`") for name in names}
+    # Moments and days as numbers: Python would take moments through the machine's own zone, in which an hour of autumn
+    # comes twice and the last years have no room, and writes the years before 1000 as Java does not read them.
+    types = {column.name: column.type for column in table.columns}
+    numbered = {name: _AS_NUMBERS[types[name]] for name in names if types[name] in _AS_NUMBERS}
+    ends_of = {
+        name: F.expr(f"{numbered[name][0]}(`{name}`)") if name in numbered else F.col(f"`{name}`") for name in names
+    }
     least = [F.min(end).alias(f"least_{name}") for name, end in ends_of.items()]
     greatest = [F.max(end).alias(f"greatest_{name}") for name, end in ends_of.items()]
     ends = rows.agg(*least, *greatest).collect()[0].asDict()
@@ -594,7 +599,8 @@ def _reach(table: Table, rows: DataFrame) -> tuple[list[str], dict[str, Any]]:
     conditions = []
     for name in bounded:
         low, high = (
-            f"timestamp_micros(:{end}_{name})" if name in moments else f":{end}_{name}" for end in ("least", "greatest")
+            f"{numbered[name][1]}(:{end}_{name})" if name in numbered else f":{end}_{name}"
+            for end in ("least", "greatest")
         )
         conditions.append(f"(t.`{name}` BETWEEN {low} AND {high} OR t.`{name}` IS NULL)")
     return conditions, ends

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from otklik import errors
+from otklik.world.options import BANK, EFFECTS, PARTS
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -590,8 +591,7 @@ OPTIONS = (
     ),
     given(
         "a part that a world does not have",
-        "--only: a world has no part weather → known: bank, shop, mailings, advertising, subscriptions, "
-        "social, stock, regions, sends, cards, leads",
+        f"--only: a world has no part weather → known: {', '.join([BANK, *PARTS])}",
         "world",
         "--customers",
         "1000",
@@ -604,10 +604,7 @@ OPTIONS = (
     ),
     given(
         "a planted effect that there is not",
-        "--without: no effect is called luck → known: season, weekday, dropout, spend, elasticity, "
-        "promotions, rules, negative_rules, segments, tastes, uplift, confounding, advertising, saturation, "
-        "carry_over, churn_causes, homophily, influence, rising_topics, bots, duplicates, misspelt_names, "
-        "crisis, stock_outs, geo_lift, send_hour, shared_cards, drift",
+        f"--without: no effect is called luck → known: {', '.join(EFFECTS)}",
         "world",
         "--customers",
         "1000",

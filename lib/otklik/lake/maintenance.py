@@ -227,7 +227,7 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
         DamagedError(
             f"{entry.file} of {entry.source}: its counts do not add up",
             where=FILES.name,
-            hint=rebuild_hint(SILVER.of(entry.source).name),
+            hint=f"restore the lake from a backup, or {rebuild_hint(SILVER.of(entry.source).name)}",
         )
         for entry in ledger.entries
         if not entry.is_balanced

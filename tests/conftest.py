@@ -26,13 +26,13 @@ SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 #: The long tests in parts that run alone, and where each part's tests are; a part takes ten minutes at most.
 PARTS = {
-    "kinds": ("insights", "evidence", "decisions", "steps/test_stages.py"),
+    "kinds": ("insights", "evidence", "decisions", "steps/test_lists.py", "steps/test_stages.py"),
     "faults": ("faults",),
     "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
     "models": (
         "jobs/test_large_world.py", "jobs/test_one_pass.py", "jobs/test_past_run.py", "jobs/test_whole_world.py",
         "jobs/test_world_campaigns.py", "jobs/test_world_tasks.py", "models", "steps/test_challengers.py",
-        "steps/test_demo.py", "steps/test_train.py",
+        "steps/test_demo.py", "steps/test_resolve_classify.py", "steps/test_train.py",
     ),
     "modes": (
         "jobs/test_any_layout.py", "jobs/test_cluster.py", "jobs/test_other_sessions.py", "steps/test_package.py",

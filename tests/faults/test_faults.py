@@ -13,11 +13,8 @@ from tests.faults.pairs import PAIRS, Pair, run_pair, run_without_lease
 from tests.faults.small_lake import INGESTS
 from tests.faults.stop_at import POINTS
 
-#: Between two commits of several files, and before the ledger; the others are long.
-QUICK = [
-    "several files, between bronze and silver",
-    "after commit, before ledger",
-]
+#: Before the ledger; the others are long.
+QUICK = ["after commit, before ledger"]
 SLOW = [point for point in POINTS if point not in QUICK]
 
 

@@ -61,7 +61,7 @@ class There:
         return place
 
 
-@pytest.fixture(scope="module", params=["connect", pytest.param("catalog", marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=["connect", "catalog"])
 def there(request: pytest.FixtureRequest, small_pass: Pass, tmp_path_factory: pytest.TempPathFactory) -> There:
     """One pass of all jobs over some 300 rows."""
     made = There(request.param, tmp_path_factory.mktemp(request.param) / "lake")
@@ -69,6 +69,7 @@ def there(request: pytest.FixtureRequest, small_pass: Pass, tmp_path_factory: py
     return made
 
 
+@pytest.mark.long
 def test_one_pass_of_the_jobs_makes_the_same_tables(
     spark: SparkSession, small_pass: Pass, there: There, tmp_path: Path
 ) -> None:

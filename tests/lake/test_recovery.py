@@ -139,6 +139,7 @@ def test_compacting_is_no_change_and_a_reader_takes_the_compacted_files(lake: La
     assert numbers(lake, compacted) == [0, 1, 2]
 
 
+@pytest.mark.long
 def test_what_was_compacted_and_vacuumed_is_read_settled_and_brought_back(lake: Lake) -> None:
     for number in range(3):
         known = lake.append(POSTS, posts(lake, number), f"ingest {number}").version

@@ -23,7 +23,7 @@ POSTS = Table(
 )
 
 
-@pytest.fixture(params=["here", "folder", pytest.param("catalog", marks=pytest.mark.long)])
+@pytest.fixture(params=["folder", *(pytest.param(each, marks=pytest.mark.long) for each in ("here", "catalog"))])
 def lake(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lake]:
     if request.param != "catalog":
         yield Lake(spark, str(tmp_path / "a lake"), is_here=request.param == "here")

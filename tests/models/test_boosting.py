@@ -49,6 +49,7 @@ def portable(fitted: Boosted) -> BoostedModel:
     return BoostedModel(Slots(("x", "y", "z=1"), ("x", "y", "y")), fitted.booster)
 
 
+@pytest.mark.long
 def test_what_no_line_tells_is_learnt_by_both_challengers(rows: DataFrame) -> None:
     found = {}
     for name, values in (

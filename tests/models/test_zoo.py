@@ -55,6 +55,7 @@ def aucs_of_svc(spark: SparkSession, folder: Path, numbers: np.ndarray, label: n
     return roc_auc_score(ours["label"], ours["margin"]), roc_auc_score(label[is_tested], theirs)
 
 
+@pytest.mark.long
 def test_a_rare_yes_is_ranked_by_the_svc_as_by_scikit_learns(spark: SparkSession, tmp_path: Path) -> None:
     draws = np.random.default_rng(3)
     numbers = draws.normal(size=(4_000, 12))

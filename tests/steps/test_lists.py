@@ -58,6 +58,7 @@ def campaigns(lake: Lake, folder: Path) -> None:
     listed(lake, folder, "may", control_share=0.5)
 
 
+@pytest.mark.long
 def test_lists_are_kept_and_followed_up(campaigns: None, lake: Lake, folder: Path) -> None:
     """The second list of a campaign takes the place of its first."""
     rows = lake.read(LISTS.name).toPandas()
@@ -85,6 +86,7 @@ def test_lists_are_kept_and_followed_up(campaigns: None, lake: Lake, folder: Pat
     }
 
 
+@pytest.mark.long
 def test_the_effect_of_the_last_campaign_is_found_by_its_task(lake: Lake, folder: Path) -> None:
     (folder / "follow_up.toml").write_text(FOLLOW_UP, encoding="utf-8")
     job = job_on(lake, folder, task=str(folder / "follow_up.toml"))

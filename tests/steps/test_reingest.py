@@ -89,6 +89,7 @@ def test_it_gives_what_a_fresh_lake_would_have(filled: Lake, tmp_path: Path, cha
     assert FileLedger(filled).loaded("calls")[-1].accepted == 1
 
 
+@pytest.mark.long
 def test_killed_before_the_ledger_the_old_tables_stand_and_it_runs_again(
     filled: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

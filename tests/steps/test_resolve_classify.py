@@ -74,6 +74,7 @@ def test_an_answer_that_is_given_again_stands_in_the_table(lake: Lake, take_in: 
     assert lake.version("gold.calls_features") == version
 
 
+@pytest.mark.long
 def test_newest_reads_what_came_later_and_vacuumed_versions_are_named(
     lake: Lake, take_in: TakeIn, tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def content(spark: SparkSession, customers: int, seed: int, partitions: int) -> 
     )
 
 
+@pytest.mark.long
 def test_content_does_not_depend_on_partitions_but_on_the_seed(spark: SparkSession):
     once = content(spark, 300, 7, 1)
     assert content(spark, 300, 7, 2) == once

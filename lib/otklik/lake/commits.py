@@ -65,6 +65,11 @@ def _commit_in(version: int, file: Path) -> Commit:
     with file.open(encoding="utf-8") as actions:
         told = (json.loads(action)["commitInfo"] for action in actions if action.startswith('{"commitInfo"'))
         info: Mapping[str, Any] = next(told, {})
+    return commit_of(version, info)
+
+
+def commit_of(version: int, info: Mapping[str, Any]) -> Commit:
+    """A commit from what Delta says of it: operation, operationParameters, operationMetrics, userMetadata."""
     operation = info.get("operation", "")
     restored = (info.get("operationParameters") or {}).get("version") if operation == RESTORE else None
     return Commit(

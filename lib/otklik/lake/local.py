@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from otklik.lake.commits import Commit, newest_with_same_rows
+from otklik.lake.commits import commits_in, newest_with_same_rows
 from otklik.lake.tables import FILES
 
 try:
@@ -156,7 +156,7 @@ class LocalLake:
             if has_others or is_mapped or metadata.partition_columns:
                 raise LeftToSparkError
             if version is not None:
-                newest = newest_with_same_rows(_commits_after(found, version), version)
+                newest = newest_with_same_rows(commits_in(self._place(name) / "_delta_log", version - 1), version)
                 if newest != found.version():
                     found.load_as_version(newest)
             # Spark reads the largest first, of equal ones the oldest.
@@ -190,13 +190,3 @@ class LocalLake:
 
     def _place(self, table: str) -> Path:
         return self.root.joinpath(*table.split("."))
-
-
-def _commits_after(table: DeltaTable, version: int) -> list[Commit]:
-    """The commits from this version on, oldest first."""
-    commits = []
-    for entry in table.history(table.version() - version + 1):
-        restored = (entry.get("operationParameters") or {}).get("version") if entry["operation"] == "RESTORE" else None
-        of_rows = None if restored is None else int(restored)
-        commits.append(Commit(int(entry["version"]), {}, entry["operation"], entry.get("userMetadata"), of_rows))
-    return sorted((commit for commit in commits if commit.version >= version), key=lambda commit: commit.version)

@@ -18,11 +18,11 @@ from types import MappingProxyType
 from typing import Any
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
-from otklik.lake.commits import NOTHING, RESTORE, Commit, commits_in, versions_in
+from otklik.lake.commits import NOTHING, Commit, commit_of, commits_in, versions_in
 from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
@@ -269,7 +269,7 @@ class Lake:
                 break
             if label is not None and any(row.version > after and row.userMetadata == label for row in rows):
                 break
-        return [_commit(row) for row in reversed(rows) if row.version > after]
+        return [commit_of(int(row.version), row.asDict()) for row in reversed(rows) if row.version > after]
 
     def append(
         self,
@@ -537,17 +537,6 @@ class Lake:
         finally:
             for key in marks:
                 self.spark.conf.unset(key)
-
-
-def _commit(row: Row) -> Commit:
-    restored = (row.operationParameters or {}).get("version") if row.operation == RESTORE else None
-    return Commit(
-        int(row.version),
-        dict(row.operationMetrics or {}),
-        row.operation,
-        row.userMetadata,
-        None if restored is None else int(restored),
-    )
 
 
 def _coming(column: str, keeps: Mapping[str, str | None]) -> str:

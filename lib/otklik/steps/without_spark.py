@@ -243,21 +243,8 @@ def _plain_values(column: pa.ChunkedArray) -> list[Any]:
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     """As Spark hands them out: maps as dict."""
-    found: list[Any] = column.to_pylist()
-    if any(pa.types.is_map(kind) for kind in [column.type, *_within(column.type)]):
-        return [_with_dicts(value, column.type) for value in found]
+    found: list[Any] = column.to_pylist(maps_as_pydicts="strict")
     return found
-
-
-def _with_dicts(value: Any, kind: pa.DataType) -> Any:
-    """A value with its maps, which pyarrow gives as pairs, as dict."""
-    if value is None:
-        return None
-    if pa.types.is_map(kind):
-        return {name: _with_dicts(inner, kind.item_type) for name, inner in value}
-    if pa.types.is_struct(kind):
-        return {field.name: _with_dicts(value[field.name], field.type) for field in kind}
-    return [_with_dicts(inner, kind.value_type) for inner in value] if pa.types.is_list(kind) else value
 
 
 def _within(kind: pa.DataType) -> list[pa.DataType]:

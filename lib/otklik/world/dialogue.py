@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.world import people
-from otklik.world.draws import Draws, text, texts
+from otklik.world.draws import Draws, by_value, texts
 from otklik.world.timeline import microseconds_of_local_day
 from otklik.world.trials import DAYS, FIRST_DAY
 
@@ -48,16 +48,16 @@ def consents(customers: DataFrame, draws: Draws) -> DataFrame:
         holds for this customer and channel in the end).
     """
     start = microseconds_of_local_day(FIRST_DAY)
-    shares = "CASE channel " + " ".join(f"WHEN {text(name)} THEN {share / 100}D" for name, share in AGREE.items())
+    shares = by_value("channel", {name: f"{share / 100}D" for name, share in AGREE.items()})
     asked = f"{start}L + CAST({draws.uniform('asked', 'channel')} * {DAYS / 2 * 86_400}D AS BIGINT) * 1000000L"
     later = f"CAST((1D + {draws.uniform('withdrawn on', 'channel')} * {DAYS / 2 - 2}D) * 86400D AS BIGINT) * 1000000L"
     return (
         customers.selectExpr(
-            "number", "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
+            "number", people.CUSTOMER_ID,
             f"posexplode({texts(list(AGREE))}) AS (place, channel)",
         )
         .selectExpr(
-            "*", f"{draws.uniform('agrees', 'channel')} < {shares} END AS agrees",
+            "*", f"{draws.uniform('agrees', 'channel')} < {shares} AS agrees",
             f"{draws.uniform('withdraws', 'channel')} < {WITHDRAWN_SHARE}D AS withdraws", f"{asked} AS asked_us",
         )
         .selectExpr(
@@ -85,9 +85,7 @@ def support_messages(customers: DataFrame, draws: Draws, without: Collection[str
     count = f"CAST(floor(-{MEAN_MESSAGES}D * ln(1D - {draws.uniform('messages')})) AS INT)"
     # Switched off: what is said has nothing to do with the topic.
     said_of = draws.one_of(list(ASKED), "said of", "i") if "support_topics" in without else "true_topic"
-    asked = f"CASE {said_of} " + " ".join(
-        f"WHEN {text(topic)} THEN {draws.one_of(phrases, 'phrase', 'i')}" for topic, phrases in ASKED.items()
-    )
+    asked = by_value(said_of, {topic: draws.one_of(phrases, "phrase", "i") for topic, phrases in ASKED.items()})
     opening, ending = draws.one_of(_OPENINGS, "opening", "i"), draws.one_of(_ENDINGS, "ending", "i")
     misfiled = f"{draws.uniform('misfiled', 'i')} < {MISFILED_SHARE}D"
     start = microseconds_of_local_day(FIRST_DAY)
@@ -96,9 +94,9 @@ def support_messages(customers: DataFrame, draws: Draws, without: Collection[str
         .selectExpr("*", f"{draws.weighted(MESSAGE_TOPICS, 'message topic', 'i')} AS true_topic")
         .selectExpr(
             "number", "i", f"lower(hex({draws.bits('message id', 'i')})) AS message_id",
-            "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
+            people.CUSTOMER_ID,
             f"{start}L + CAST({draws.uniform('written', 'i')} * {DAYS * 86_400}D AS BIGINT) * 1000000L AS us",
-            f"{opening} || {asked} END || {ending} AS text",
+            f"{opening} || {asked} || {ending} AS text",
             f"if({misfiled}, {draws.one_of(list(MESSAGE_TOPICS), 'filed', 'i')}, true_topic) AS topic", "true_topic",
         )
     )  # fmt: skip
@@ -108,11 +106,8 @@ def posts(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFr
     """One row per post on the shop's own pages: number, post_id, network, us, format, topic, reactions, comments,
     expected (reactions on average).
     """
-    factor = (
-        "1D"
-        if "post_formats" in without
-        else "CASE format " + " ".join(f"WHEN {text(name)} THEN {by}D" for name, by in FORMAT_FACTORS.items()) + " END"
-    )
+    by_format = by_value("format", {name: f"{factor}D" for name, factor in FORMAT_FACTORS.items()})
+    factor = "1D" if "post_formats" in without else by_format
     noise = f"exp({REACTIONS_SPREAD}D * {draws.normal('post reactions')} - {REACTIONS_SPREAD**2 / 2}D)"
     start = microseconds_of_local_day(FIRST_DAY)
     return (

@@ -20,6 +20,11 @@ def texts(values: Sequence[str]) -> str:
     return "array(" + ", ".join(map(text, values)) + ")"
 
 
+def by_value(column: str, given: Mapping[str, str]) -> str:
+    """SQL that depends on a column of texts: its value → SQL."""
+    return f"CASE {column} " + " ".join(f"WHEN {text(value)} THEN {sql}" for value, sql in given.items()) + " END"
+
+
 @dataclass(frozen=True)
 class Draws:
     """Draws under one seed. Each salt is an independent stream."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql.functions import expr
 
-from otklik.world.draws import Draws, text
+from otklik.world.draws import Draws, by_value, text
 from otklik.world.people import NETWORKS, TOPICS
 from otklik.world.timeline import (
     DELIVERED_AT,
@@ -95,7 +95,7 @@ def events(customers: DataFrame, draws: Draws) -> DataFrame:
     `text` is null but for comments and reposts. Rows keep the customers' order.
     """
     # Outer, though nobody is without events: else the optimiser draws all events twice to filter for that.
-    said = "CASE language " + " ".join(f"WHEN {text(code)} THEN {_phrase(code, draws)}" for code in _TEMPLATES) + " END"
+    said = by_value("language", {code: _phrase(code, draws) for code in _TEMPLATES})
     return (
         customers.selectExpr(
             "number", "customer_id", "language", "favourite_network", "posexplode_outer(events) AS (nth, event)"
@@ -116,5 +116,5 @@ def events(customers: DataFrame, draws: Draws) -> DataFrame:
 
 def _phrase(language: str, draws: Draws) -> str:
     words = _TOPIC_WORDS[language]
-    word = "CASE topic " + " ".join(f"WHEN {text(topic)} THEN {text(word)}" for topic, word in words.items()) + " END"
+    word = by_value("topic", {topic: text(word) for topic, word in words.items()})
     return f"replace({draws.one_of(_TEMPLATES[language], 'phrase', 'i')}, '{{}}', {word})"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 
 from otklik.world.draws import Draws, text
+from otklik.world.people import CUSTOMER_ID
 from otklik.world.timeline import microseconds_of_local_day
 from otklik.world.trials import FIRST_DAY
 
@@ -73,7 +74,7 @@ def journeys(people: DataFrame, draws: Draws, without: Collection[str]) -> DataF
         {text(RETARGETING.name)} AS channel, {text(RETARGETING.campaign)} AS campaign, 1 AS nth,
         last_us + CAST(3600D * (1D + 22D * {draws.uniform("retargeted at")}) AS BIGINT) * 1000000L AS us)), array())"""
     return (
-        people.selectExpr("number", "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
+        people.selectExpr("number", CUSTOMER_ID,
                           f"filter(array({seen}), each -> each.is_seen) AS seen")
         .selectExpr("*", f"{BASE}D + aggregate(seen, 0D, (sum, each) -> sum + each.effect) AS probability",
                     f"{shown} AS shown")

@@ -32,7 +32,7 @@ def with_chances(customers: DataFrame, draws: Draws, without: Collection[str]) -
     share = 0.0 if "offer_effect" in without else EFFECT_SHARE
     return (
         customers.selectExpr(
-            "number", "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
+            "number", people.CUSTOMER_ID,
             f"CAST(floor(-2.5D * ln(1D - {draws.uniform('offer visits')})) AS INT) AS visits",
             f"1 + CAST({draws.below(36, 'offer months')} AS INT) AS months",
             f"{draws.weighted(people.CITIES, 'offer city')} AS city",

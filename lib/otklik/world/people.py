@@ -42,6 +42,8 @@ NETWORKS = {"instagram": 30, "telegram": 26, "vk": 24, "facebook": 11, "ok": 9}
 TOPICS = {"deposits": 10, "loans": 17, "cards": 20, "mortgage": 11, "travel": 20, "events": 17, "complaints": 5}
 #: What a burst of interest is about: everybody has one in the half year.
 _INTERESTS = {"deposits": 34, "loans": 14, "cards": 14, "mortgage": 8, "travel": 12, "events": 6, "complaints": 12}
+#: A customer's number as files have it.
+CUSTOMER_ID = "concat('C', lpad(number + 1, 7, '0')) AS customer_id"
 _LANGUAGES = {"ru": 60, "kk": 30, "en": 10}
 #: Hour of the day around which a person is active: commuters, office people, evening people, night owls.
 _BUSIEST_HOURS = {"8": 25, "13": 25, "20": 38, "1": 12}
@@ -69,7 +71,7 @@ def with_person(customers: DataFrame, draws: Draws) -> DataFrame:
     return (
         customers.selectExpr(
             "*",
-            "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
+            CUSTOMER_ID,
             f"{draws.weighted({'ж': 54, 'м': 46}, 'sex')} AS sex",
             f"1 + CAST({draws.below(len(_FAMILY_NAMES), 'family name')} AS INT) AS family",
             f"1 + CAST({draws.below(len(_WOMEN), 'woman')} AS INT) AS woman",

@@ -19,6 +19,7 @@ from pyspark.sql.functions import broadcast, expr
 
 from otklik.world import shop
 from otklik.world.draws import Draws
+from otklik.world.people import CUSTOMER_ID
 from otklik.world.timeline import MICROSECONDS_PER_DAY, microseconds_of_local_day
 
 #: BG/NBD, in weeks: rate of purchases ~ Gamma(shape 1, rate RATE_ALPHA), drop-out ~ Beta(1, DROPOUT_B).
@@ -77,7 +78,7 @@ def with_purchases(customers: DataFrame, draws: Draws, without: Collection[str])
     return (
         customers.selectExpr(
             "*",
-            "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
+            CUSTOMER_ID,
             f"{draws.weighted(shares, 'segment')} AS segment",
             f"CAST({draws.below(shop.TASTES, 'taste')} AS INT) AS taste",
             f"-ln(1D - {draws.uniform('purchase rate')}) / {RATE_ALPHA}D AS purchase_rate",

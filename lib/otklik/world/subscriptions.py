@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.functions import expr
 
 from otklik.world.draws import Draws
+from otklik.world.people import CUSTOMER_ID
 from otklik.world.timeline import DELIVERED_AT, LOCAL_OFFSET
 
 #: Subscriptions begin on days of the two years before the files are delivered.
@@ -51,7 +52,7 @@ def with_subscriptions(customers: DataFrame, draws: Draws, without: Collection[s
     return (
         customers.selectExpr(
             "number",
-            "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
+            CUSTOMER_ID,
             "concat('S', lpad(number + 1, 7, '0')) AS subscription_id",
             f"{draws.weighted(PLANS, 'plan')} AS plan",
             f"{draws.weighted(PAYMENTS, 'payment')} AS payment",

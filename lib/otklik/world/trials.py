@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from otklik.world import shop
 from otklik.world.draws import Draws
+from otklik.world.people import CUSTOMER_ID
 from otklik.world.timeline import DELIVERED_AT, FIRST_MOMENT, LOCAL_OFFSET, microseconds_of_local_day
 
 #: The first local day of the half year, and how many days it has.
@@ -114,7 +115,7 @@ def sends(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataF
     start = microseconds_of_local_day(FIRST_DAY)
     return (
         customers.selectExpr(
-            "number", "concat('C', lpad(number + 1, 7, '0')) AS customer_id",
+            "number", CUSTOMER_ID,
             f"CAST({draws.weighted(FAVOURITE_HOURS, 'favourite hour')} AS INT) AS favourite_hour",
             f"explode(sequence(0, {SENDS - 1})) AS n",
         )

@@ -6,11 +6,14 @@ Messages never quote a value of a personal column.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 #: Characters that would break a line or move the cursor of a terminal; names of files and keys may hold them.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+#: How much of a name must be alike for it to be what was meant.
+_NEAR = 0.75
 
 
 class OtklikError(Exception):
@@ -33,6 +36,12 @@ class OtklikError(Exception):
         place = f"{self.where}: " if self.where else ""
         advice = f" → {self.hint}" if self.hint else ""
         return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], f"{place}{self.what}{advice}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The question whether one of the most similar known names was meant; empty where none is similar."""
+    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=_NEAR)
+    return f"did you mean {' or '.join(near)}?" if near else ""
 
 
 def unexpected(fault: BaseException, where: str) -> OtklikError:

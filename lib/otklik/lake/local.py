@@ -136,6 +136,10 @@ class LocalLake:
         """Whether the table is there."""
         return (self._place(table) / "_delta_log").is_dir()
 
+    def table_names(self) -> list[str]:
+        """All tables that are there."""
+        return [f"{log.parent.parent.name}.{log.parent.name}" for log in self.root.glob("*/*/_delta_log")]
+
     def table(self, name: str, version: int | None = None) -> LocalTable:
         """A table that is there, at a version or at its newest.
 

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
 from otklik.lake.ledger import FileLedger
+from otklik.lake.maintenance import table_names
 from otklik.lake.missing import no_such_table
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
@@ -35,7 +36,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
     """
     check_table_name(table)
     if not lake.exists(table):
-        raise no_such_table(table)
+        raise no_such_table(table, table_names(lake))
     # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
     version = FileLedger(lake).versions([table]).get(table, 0) if table.startswith(("bronze.", "silver.")) else None
     rows = rows_at(lake, table, version)

@@ -131,11 +131,11 @@ def resolve_classify(job: Job) -> ResolvedClassify:
 
 
 def resolve_recorded(job: Job, step: str) -> ResolvedClassify:
-    """`ask`; where it fails, the start of the step leaves its row in ops.runs like any other.
+    """`resolve_classify`; where it fails, the start of the step leaves its row in ops.runs like any other.
 
     Raises:
-        ConfigurationError: as `ask`.
-        MissingResultError: as `ask`.
+        ConfigurationError: as `resolve_classify`.
+        MissingResultError: as `resolve_classify`.
     """
     try:
         return resolve_classify(job)

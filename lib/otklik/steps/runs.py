@@ -88,7 +88,7 @@ def _clear(fault: Exception, run: Run, users_sql: str) -> OtklikError | None:
 
 @contextlib.contextmanager
 def clear_sql(where: str) -> Iterator[None]:
-    """Use it where rows of a user's SQL are fetched outside `noted`.
+    """Use it where rows of a user's SQL are fetched outside `record_failure`.
 
     Raises:
         ConfigurationError: if the SQL fails on some row.

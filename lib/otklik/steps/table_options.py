@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,6 +59,18 @@ def wanted_columns(columns: Sequence[str], names: str | None) -> list[str]:
             hint=f"columns: {', '.join(columns)}",
         )
     return wanted
+
+
+def reading_order(columns: Collection[str]) -> list[tuple[str, bool]]:
+    """The columns that an exported table is sorted by, and whether downwards: the best rows first, if any are better.
+
+    Args:
+        columns: of the table.
+    """
+    best_first = next((each for each in (("rank", False), ("probability", True)) if each[0] in columns), None)
+    if best_first is None:
+        return []
+    return [best_first, *((name, False) for name in ("key", "customer") if name in columns)]
 
 
 def form_of(target: str, reader: str | None) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, did_you_mean
 
 FEWEST_CUSTOMERS, MOST_CUSTOMERS = 1_000, 1_000_000
 #: A seed is a BIGINT.
@@ -65,7 +65,7 @@ def named_parts(chosen: str) -> list[str]:
     unknown = sorted({part for part in named if part not in known})
     if unknown:
         raise ConfigurationError(
-            f"a world has no part {', '.join(unknown)}", where="--only", hint=f"known: {', '.join(known)}"
+            f"a world has no part {', '.join(unknown)}", where="--only", hint=_known(unknown, known)
         )
     return [part for part in known if part in named]
 
@@ -80,6 +80,11 @@ def named_effects(without: str) -> list[str]:
     unknown = sorted({*named} - {*EFFECTS})
     if unknown:
         raise ConfigurationError(
-            f"no effect is called {', '.join(unknown)}", where="--without", hint=f"known: {', '.join(EFFECTS)}"
+            f"no effect is called {', '.join(unknown)}", where="--without", hint=_known(unknown, EFFECTS)
         )
     return named
+
+
+def _known(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """What may have been meant, or all that there is."""
+    return did_you_mean(unknown[0], known) or f"known: {', '.join(known)}"

@@ -159,9 +159,9 @@ def test_few_or_simultaneous_contacts_give_no_verdict_of_gain(spark: SparkSessio
     few = contacts_of(spark, customers=20)
 
     assert said(answer(few, tmp_path)) == ("too_little_data", "few_earlier")
-    with pytest.raises(RefusedError, match="cannot be divided by time"):
+    with pytest.raises(RefusedError, match="cannot be split by time"):
         answer(few.selectExpr("customer", "TIMESTAMP '2025-01-01' AS moment", "responded"), tmp_path)
-    with pytest.raises(RefusedError, match="no contact with a customer"):
+    with pytest.raises(RefusedError, match="no contact has a customer"):
         answer(few.where("false"), tmp_path)
     with pytest.raises(RefusedError, match="more than 2 groups of contacts"):
         answer(few.selectExpr("*", "customer AS `group`"), tmp_path, maximum_groups=2)

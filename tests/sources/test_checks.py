@@ -180,7 +180,7 @@ def test_lookalikes_and_broken_warnings_are_counted_and_kept(judge, make_contrac
 def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(judge, make_contract, recwarn) -> None:
     contract = make_contract(rules=[{"name": "dated", "holds": "to_date(note, 'yyyy-MM-dd') > DATE'2020-01-01'"}])
 
-    fails = pytest.raises(ConfigurationError, match=r"f\.csv: a row rule of the contract fails")
+    fails = pytest.raises(ConfigurationError, match=r"f\.csv: a row rule of the contract raises an error")
     with fails as caught, clear_faults("f.csv"):
         checks.balance(judge("id,note\n1,2024-01-01\n2,secret\n", contract), contract)
 

@@ -186,7 +186,7 @@ def test_a_folder_is_no_file_to_draft_from(tmp_path) -> None:
 @pytest.mark.parametrize("content", [b'"\n', b'""\n\n'])
 def test_a_file_of_quotes_holds_no_rows(tmp_path, content) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(InputError, match="holds no rows"):
+    with pytest.raises(InputError, match="contains no rows"):
         draft(str(tmp_path / "a.csv"))
 
 
@@ -338,9 +338,9 @@ def test_a_draft_says_what_it_doubts(tmp_path) -> None:
     [
         (b'[{"id":1}, {"id"]', "is not valid JSON"),
         (b'{"a": [{"id":1}], \n', "is not valid JSON"),
-        (b"[]", "holds no JSON array of objects"),
+        (b"[]", "contains no JSON array of objects"),
         (b"<a><b></a>", "is not well-formed XML: mismatched tag in line 1"),
-        (b"<a>\n<b>1</b></a>", "holds no element that comes again"),
+        (b"<a>\n<b>1</b></a>", "contains no repeated element"),
         (b"<html><table><tr><td>1", "is an HTML page"),
     ],
 )

@@ -127,7 +127,7 @@ def test_a_select_that_multiplies_rows_is_refused_and_leaves_the_table(
     # Joined by what does not name a row: text 1 stands twice.
     task.write_text(TASK.replace('key = "id", columns', 'key = "text", columns'), encoding="utf-8")
 
-    with pytest.raises(RefusedError, match=r"record_columns\.sql: 3 rows became 4: a feature SELECT gives"):
+    with pytest.raises(RefusedError, match=r"record_columns\.sql: 3 rows became 4: a feature SELECT returns"):
         build_features(job_on(lake, tmp_path, task=str(task)))
 
     assert content_hash(lake.read("gold.calls_features")) == before

@@ -259,7 +259,7 @@ def refuse_past_thresholds(
         file_no: its number.
 
     Raises:
-        InputError: naming the threshold, the counts and the commonest reasons with columns; never a value.
+        InputError: naming the threshold, the counts and the most common reasons with columns; never a value.
     """
     limits = contract.thresholds
     faults = [
@@ -283,12 +283,12 @@ def refuse_past_thresholds(
     if not faults:
         return
     reasons = _commonest(judged.where(F.col("_file_no") == file_no)) if counts.rejected else []
-    commonest = f"; commonest reasons: {_in_words(reasons)}" if reasons else ""
+    commonest = f"; most common reasons: {_in_words(reasons)}" if reasons else ""
     settings = list(dict.fromkeys(hint for row in reasons if (hint := _setting(row, contract)))) or ["format", "rules"]
     raise InputError(
         "; ".join(faults) + commonest,
         where=where,
-        hint=f"mend the file, or the contract {contract.name} ({', '.join([*settings, 'thresholds'])})",
+        hint=f"fix the file, or the contract {contract.name} ({', '.join([*settings, 'thresholds'])})",
     )
 
 

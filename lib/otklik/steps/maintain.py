@@ -163,14 +163,14 @@ def _pointer_flaws(lake: Lake) -> list[DamagedError]:
 def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     """What no ledger knows: a killed run's, unless somebody is writing it just now."""
     has_lease = job.is_alone or job.lease_folder is not None
-    hint = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
+    hint = "`otklik maintain`" if has_lease else "make sure that nothing else writes, then `otklik maintain --force`"
     refused: list[DamagedError] = []
     commits = [
-        DamagedError(f"{len(left)} unfinished commits of a killed run", where=table, hint=f"{hint} takes them back")
+        DamagedError(f"{len(left)} unfinished commits of a killed run", where=table, hint=f"{hint} rolls them back")
         for table, left in _unfinished(job, ledger, tables, refused).items()
     ]
     half_made = [
-        DamagedError("a killed run had only begun to make it", where=table, hint=f"{hint} removes it")
+        DamagedError("a killed run created it without a first commit", where=table, hint=f"{hint} removes it")
         for table in tables
         if job.lake.has_log_without_versions(table)
     ]

@@ -71,7 +71,7 @@ def clear_conditions() -> Iterator[None]:
         yield
     except (ArithmeticException, ArrayIndexOutOfBoundsException, DateTimeException, NumberFormatException):
         raise ConfigurationError(
-            "fails on some row instead of answering true or false",
+            "raises an error on some row instead of returning true or false",
             where="--where",
             hint="use try_cast, try_divide, try_add …",
         ) from None

@@ -1,4 +1,4 @@
-"""Step: write the built-in world's files."""
+"""Step: write the files of the simulated world."""
 
 from __future__ import annotations
 

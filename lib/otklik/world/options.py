@@ -44,12 +44,12 @@ def check_size(customers: int, seed: int) -> None:
     """
     if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
         raise ConfigurationError(
-            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}",
+            f"must be from {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,}, not {customers:,}",
             where="--customers",
-            hint="give a number between these",
+            hint="use a number in this range",
         )
     if not -_SEEDS <= seed < _SEEDS:
-        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="give a smaller number")
+        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="use a smaller number")
 
 
 def named_parts(chosen: str) -> list[str]:
@@ -64,9 +64,7 @@ def named_parts(chosen: str) -> list[str]:
     named = [part.strip() for part in chosen.split(",")]
     unknown = sorted({part for part in named if part not in known})
     if unknown:
-        raise ConfigurationError(
-            f"a world has no part {', '.join(unknown)}", where="--only", hint=_known(unknown, known)
-        )
+        raise ConfigurationError(f"no part named {', '.join(unknown)}", where="--only", hint=_known(unknown, known))
     return [part for part in known if part in named]
 
 
@@ -80,7 +78,7 @@ def named_effects(without: str) -> list[str]:
     unknown = sorted({*named} - {*EFFECTS})
     if unknown:
         raise ConfigurationError(
-            f"no effect is called {', '.join(unknown)}", where="--without", hint=_known(unknown, EFFECTS)
+            f"no effect named {', '.join(unknown)}", where="--without", hint=_known(unknown, EFFECTS)
         )
     return named
 

@@ -44,7 +44,7 @@ class SendTimeTask(KindTask):
     @classmethod
     def _ascending(cls, hours: list[int]) -> list[int]:
         if hours[0] != 0 or hours != sorted(set(hours)) or hours[-1] > 23:
-            raise ValueError("write ascending hours from 0 to 23, the first of them 0")
+            raise ValueError("must be ascending hours from 0 to 23, starting with 0")
         return hours
 
     def band_name(self, start: int) -> str:

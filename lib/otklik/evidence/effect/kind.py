@@ -25,7 +25,9 @@ class EffectTask(KindTask):
         "effect on one of them shows that the arms differ in what was not recorded",
     )
     folds: int = Field(4, ge=3, le=10, description="parts of the units; each is judged by models that did not see it")
-    log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
+    log_scale: list[Name] = Field(
+        default_factory=list, description="numeric features transformed to sign(x) * ln(1 + |x|)"
+    )
     minimum_outcomes: int = Field(
         50, ge=20, description="fewer units with, or without, the outcome in an arm are too few to learn from"
     )

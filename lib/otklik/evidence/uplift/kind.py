@@ -23,7 +23,9 @@ class Payoff(Strict):
     costs: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="arm → cost of its contact, where arms differ"
     )
-    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    currency: SharedText = Field(
+        Text(en="", ru=""), description="its name; a plain string if it is the same in both languages"
+    )
 
     def cost_of(self, arm: str) -> float:
         """Cost of a contact of an arm."""
@@ -51,10 +53,14 @@ class UpliftTask(KindTask):
     )
     decide_by: Learner = Field("t", description="the learner whose effects make the list; the others stand beside it")
     payoff: Payoff | None = Field(None, description="what a contact costs and an outcome is worth")
-    control_share: float = Field(0.1, ge=0, lt=1, description="share of the list that is held back as control")
+    control_share: float = Field(
+        0.1, ge=0, lt=1, description="share of the list held out as a control group as control"
+    )
     campaign: Name = Field("campaign", description="name of the next campaign; another one holds back others")
     folds: int = Field(4, ge=3, le=10, description="parts of the units; each is judged by models that did not see it")
-    log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
+    log_scale: list[Name] = Field(
+        default_factory=list, description="numeric features transformed to sign(x) * ln(1 + |x|)"
+    )
     minimum_outcomes: int = Field(
         50, ge=20, description="fewer units with, or without, the outcome in an arm are too few to learn from"
     )

@@ -69,8 +69,8 @@ class DemandTask(KindTask):
         """The rule to beat left out, or a method named twice."""
         faults = [] if "naive" in self.models else ["models: naive cannot be left out"]
         if self.stock is not None and self.stock.periods > self.ahead:
-            faults.append("stock.periods: no more than `ahead` periods are forecast")
-        return faults + (["models: each may be named once"] if len(set(self.models)) < len(self.models) else [])
+            faults.append("stock.periods: must not exceed `ahead`")
+        return faults + (["models: duplicate name"] if len(set(self.models)) < len(self.models) else [])
 
     @property
     def season(self) -> int:

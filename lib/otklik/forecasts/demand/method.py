@@ -125,13 +125,13 @@ def _whole_periods(sales: DataFrame, task: DemandTask, context: StageContext) ->
     first = sales.agg(F.min(_place(F.to_date("moment"), task.period))).collect()[0][0]
     if first is None:
         raise RefusedError(
-            "there is no sale up to the moment", where="frames.sales", hint="look at `where` and --as-of"
+            "there are no sales up to the as-of moment", where="frames.sales", hint="check `where` and --as-of"
         )
     if last - first + 1 <= task.ahead:
         raise RefusedError(
-            f"{max(last - first + 1, 0)} whole periods have passed; {task.ahead} are held out, and some must be left",
+            f"{max(last - first + 1, 0)} complete periods, of which {task.ahead} are held out: too few",
             where="frames.sales",
-            hint="take a shorter period or a smaller `ahead`",
+            hint="use a shorter period or a smaller `ahead`",
         )
     return first, last
 

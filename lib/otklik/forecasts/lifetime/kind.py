@@ -34,7 +34,9 @@ class LifetimeTask(KindTask):
         "auto", description="BG/NBD, Pareto/NBD, or the one of higher likelihood; the NBD where no drop-out is found"
     )
     margin: float = Field(1.0, gt=0, le=1, description="share of an amount that is profit; 1: value is revenue")
-    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    currency: SharedText = Field(
+        Text(en="", ru=""), description="its name; a plain string if it is the same in both languages"
+    )
     bootstrap_replicates: int = Field(200, ge=50, le=2000, description="replicates behind each interval")
     minimum_customers: int = Field(
         200, ge=50, description="with fewer customers before the hold-out there is no verdict"

@@ -94,9 +94,9 @@ def run(frames: Mapping[str, DataFrame], task: LifetimeTask, context: StageConte
     if too_little := _too_little(counts, task):
         if customers.isEmpty():
             raise RefusedError(
-                "there is no purchase up to the moment",
+                "there are no purchases up to the as-of moment",
                 where=f"task {task.name}",
-                hint="see [frames.purchases] and --as-of",
+                hint="check [frames.purchases] and --as-of",
             )
         return StageResult(
             tables={what: _empty(context, table) for what, table in _TABLES.items()},

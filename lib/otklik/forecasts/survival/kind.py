@@ -36,7 +36,9 @@ class SurvivalTask(KindTask):
     horizon_periods: int = Field(3, ge=1, le=120, description="periods ahead in which a customer may leave")
     value_periods: int = Field(12, ge=1, le=240, description="periods that a customer who stays goes on paying")
     rescue: Rescue | None = Field(None, description="cost and effect of trying to keep a customer")
-    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    currency: SharedText = Field(
+        Text(en="", ru=""), description="its name; a plain string if it is the same in both languages"
+    )
     folds: int = Field(5, ge=3, le=20, description="parts of the customers; each is predicted from the others")
     intervals: int = Field(12, ge=2, le=40, description="steps of the baseline hazard; each holds as many departures")
     maximum_levels: int = Field(30, ge=2, le=200, description="levels of a text or group; the rarest go to (other)")

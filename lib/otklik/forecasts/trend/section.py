@@ -19,26 +19,26 @@ _ALL = "(all)"
 
 TEXTS = texts(
     answer__found=(
-        "Of {items} items {rising} are rising and {falling} falling, with at most {rate} false alarms among them.",
-        "Из {items} растут {rising}, падают {falling}; ложных тревог среди них не больше {rate}.",
+        "Of {items} items {rising} are rising and {falling} falling, with a false discovery rate of at most {rate}.",
+        "Из {items} растут {rising}, падают {falling}; доля ложных открытий — не больше {rate}.",
     ),
     answer__judged=(
-        "Of what was rising before the last {ahead} periods, {precision} rose on; of all items {share}.",
+        "Of the items rising before the last {ahead} periods, {precision} kept rising; of all items {share}.",
         "Из того, что росло до последних {ahead} периодов, продолжили расти {precision}; из всего — {share}.",
     ),
     answer__peak=(
-        "All together peaked at {peak}: {events} events, usual were {usual}.",
+        "The total peaked at {peak}: {events} events, against a usual {usual}.",
         "Всё вместе достигло пика {peak}: событий {events}, обычно {usual}.",
     ),
     key__rising=("Rising", "Растут"),
     key__falling=("Falling", "Падают"),
     key__bursts=("Bursts", "Всплесков"),
-    key__precision=("Risers that rose on", "Продолжили расти"),
+    key__precision=("Rising items that kept rising", "Продолжили расти"),
     key__precision_note=("of all items {share}", "из всех {share}"),
     section__items=("What is rising and falling", "Что растёт и падает"),
     items__title=("Change per {period}, the strongest", "Изменение за период ({period}), сильнейшие"),
     items__takeaway=(
-        "Slopes of the last {window} periods, drawn towards the mean of all items by how uncertain each is.",
+        "Slopes of the last {window} periods, shrunk towards the mean of all items according to their uncertainty.",
         "Наклоны за последние {window} периодов, стянутые к среднему по всем тем сильнее, чем они неточнее.",
     ),
     items__alt=("Growth of each item with its interval", "Рост каждого объекта с интервалом"),
@@ -47,7 +47,7 @@ TEXTS = texts(
     section__bursts=("Bursts", "Всплески"),
     bursts__caption=("The largest bursts", "Крупнейшие всплески"),
     bursts__item=("Item", "Объект"),
-    bursts__period=("Begin, UTC", "Начало, UTC"),
+    bursts__period=("Start, UTC", "Начало, UTC"),
     bursts__events=("Events", "Событий"),
     bursts__usual=("Usual", "Обычно"),
     bursts__none=("None beyond chance.", "Нет таких, которых не объяснить случайностью."),
@@ -55,23 +55,23 @@ TEXTS = texts(
     period__hour=("hour", "час"),
     period__day=("day", "день"),
     period__week=("week", "неделя"),
-    measure__precision=("Risers that rose on", "Продолжили расти"),
+    measure__precision=("Rising items that kept rising", "Продолжили расти"),
     section__terms=("Terms", "Термины"),
     terms__rate=("False discovery rate", "Доля ложных открытий"),
     terms__rate_is=(
-        "share of false alarms among all alarms; with many items some seem to rise by chance alone",
+        "expected share of false positives among the items reported; with many items some seem to rise by chance",
         "доля ложных тревог среди всех; когда объектов много, часть «растёт» случайно",
     ),
     reason__risers_rose=(
-        "Of {count} items that were rising, {right} rose on: oftener than others, beyond chance.",
+        "Of {count} items that were rising, {right} kept rising: significantly more often than others.",
         "Из {count} растущих продолжили расти {right}: чаще прочих, и это не случайность.",
     ),
     reason__risers_like_all=(
-        "Of {count} items that were rising, {right} rose on: not oftener than others, beyond chance.",
+        "Of {count} items that were rising, {right} kept rising: not significantly more often than others.",
         "Из {count} растущих продолжили расти {right}: не чаще прочих (с учётом случайности).",
     ),
     reason__too_few_risers=(
-        "{count} items were rising before the hold-out; {minimum} are needed to judge whether risers rise on.",
+        "{count} items were rising before the hold-out; {minimum} are needed to evaluate whether rises continue.",
         "До отложенного периода росли {count}; чтобы судить, продолжится ли рост, нужно {minimum}.",
     ),
 )

@@ -24,7 +24,9 @@ class DependencyTask(KindTask):
     titles: dict[Name, Text] = Field(default_factory=dict, description="what the page calls a column")
     bins: int = Field(10, ge=2, le=20, description="into how many parts of equal count numbers are cut")
     confounder_bins: int = Field(4, ge=2, le=10, description="the same for confounders")
-    rare_level_share: float = Field(0.005, ge=0, lt=0.5, description="rarer levels go to (other)")
+    rare_level_share: float = Field(
+        0.005, ge=0, lt=0.5, description="levels with a smaller share are merged into (other)"
+    )
     false_discovery_rate: float = Field(
         0.05, gt=0, lt=0.5, description="greatest q-value (Benjamini-Hochberg) at which a dependency is significant"
     )

@@ -38,7 +38,7 @@ class LogisticRegression(Strict):
     """Multinomial logistic regression (MLlib)."""
 
     reg_param: float = Field(0.001, ge=0, description="strength of the ridge penalty")
-    max_iter: int = Field(100, ge=1, description="iterations at most")
+    max_iter: int = Field(100, ge=1, description="maximum number of iterations")
 
 
 class RandomForest(Strict):
@@ -71,7 +71,7 @@ class MulticlassTask(KindTask):
         """A model named twice, and a split by time without moments."""
         faults = [] if len(set(self.models)) == len(self.models) else ["models: a model stands twice"]
         if self.preparation.filled:
-            faults.append("preparation.filled: is for classify only")
+            faults.append("preparation.filled: applies to classify only")
         return faults
 
 

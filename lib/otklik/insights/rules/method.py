@@ -46,7 +46,7 @@ def run(frames: Mapping[str, DataFrame], task: RulesTask, context: StageContext)
     per_day = counts[~counts["is_huge"]]
     if per_day.empty:
         raise RefusedError(
-            "no baskets to count", where=f"task {task.name}, frame baskets", hint="see its input, `where` and columns"
+            "no baskets to count", where=f"task {task.name}, frame baskets", hint="check its input, `where` and columns"
         )
     start = counting.start_of_later_period(per_day, task.later_share)
     support = min(task.minimum_support, task.pair_support)

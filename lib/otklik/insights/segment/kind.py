@@ -77,7 +77,7 @@ class Rfm(Strict):
         """Names for scores that there are not, and a name that is taken."""
         faults = [] if OTHER not in self.segments else [f"segments.{OTHER}: is the name of what no segment takes"]
         if self.levels != 5 and self.segments == CUSTOMARY:
-            faults.append("levels: the customary segments are for five scores; name your own in rfm.segments")
+            faults.append("levels: the default segments need five levels; define your own in rfm.segments")
         return faults
 
 
@@ -265,7 +265,7 @@ _TABLES = (
         "transitions",
         "how many customers went from which segment to which",
         "segment_before STRING segment at the earlier moment; empty = was not there",
-        "segment STRING segment now; empty = is not there any more",
+        "segment STRING segment now; empty = no longer exists",
         "customers BIGINT how many",
         key=("segment_before", "segment"),
     ),

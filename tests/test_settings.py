@@ -49,7 +49,7 @@ def names_a_key(fault: ConfigurationError, kind: type[Strict], values: dict[str,
     """Whether a refusal of values begins with the path of a key that there is or should be."""
     count, _, faults = fault.what.partition(": ")
     keys = ["(top level)", *kind.model_fields, *values]
-    return bool(re.fullmatch(r"[\d,]+ faults?", count)) and faults.startswith(
+    return bool(re.fullmatch(r"[\d,]+ errors?", count)) and faults.startswith(
         tuple(f"{key}{sign}" for key in keys for sign in (".", ": "))
     )
 

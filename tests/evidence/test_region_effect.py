@@ -237,7 +237,7 @@ def test_rows_may_say_which_regions_have_the_change(spark, tmp_path) -> None:
 
 def test_bad_rows_and_settings(spark, tmp_path) -> None:
     values = a_world(9)
-    with pytest.raises(RefusedError, match="no rows of 'r99'"):
+    with pytest.raises(RefusedError, match="no rows for 'r99'"):
         answered(spark, tmp_path, values, a_task(treated=["r00", "r99"]))
     with_gap = spark.createDataFrame(
         [("a", date(2025, 1, 6), 1.0), ("b", date(2025, 1, 6), 1.0), ("b", date(2025, 1, 13), 1.0)],

@@ -163,7 +163,7 @@ HEADER = "-- column n: a number | число\n"
         (HEADER + "SELECT key, moment, 1 AS n, 2 AS m FROM {rows}", "only in the header: none, only in the SELECT: m"),
         (HEADER + "SELECT key, moment FROM {rows}", "only in the header: n, only in the SELECT: none"),
         (HEADER + "SELECT key, 1 AS n FROM {rows}", "return key and moment"),
-        (HEADER + "SELECT key, moment, moment AS n FROM {rows}", "column n is a timestamp"),
+        (HEADER + "SELECT key, moment, moment AS n FROM {rows}", "column n has type timestamp"),
         (HEADER + "SELECT key, moment, label AS n FROM {rows}", "`label`"),
         (HEADER + "SELECT key, moment, label_state AS n FROM {rows}", "`label_state`"),
         (HEADER + "SELECT r.key, r.moment, 1 AS n FROM {rows} r, {calls} c", "no input frame 'calls'"),

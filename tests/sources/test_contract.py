@@ -102,7 +102,7 @@ def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_
         "columns.note: missing_codes need a numeric type, not string",
         "columns.note: a required column must not be missing from the file: set missing = 'fail'",
         "key: keep = 'newest' and newest_by require each other",
-        "time: order or known is 'event', but event names no column",
+        "time: order or known is 'event', but event lists no column",
         "time: delay needs known = 'event'",
     ]
 
@@ -140,7 +140,7 @@ def test_a_zone_that_may_be_left_out_needs_a_pattern_of_its_own(make_contract, p
 
 @pytest.mark.parametrize("kind", ["json_lines", "parquet"])
 def test_a_file_of_records_has_neither_delimiter_nor_header(make_contract, kind: str) -> None:
-    with pytest.raises(ConfigurationError, match="2 faults") as caught:
+    with pytest.raises(ConfigurationError, match="2 errors") as caught:
         make_contract(format_={"kind": kind, "delimiter": ";", "header": False})
 
     assert f"format: delimiter: a {kind} file has no delimiter" in caught.value.line()

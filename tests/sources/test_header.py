@@ -28,7 +28,7 @@ def test_all_faults_of_a_header_are_named_at_once(make_contract) -> None:
 
     line = caught.value.line()
     assert "missing: 'Доход, тг.'" in line
-    assert "more than once 'tel.no'" in line
+    assert "duplicate: 'tel.no'" in line
     assert "unknown columns: 'age'" in line
 
 

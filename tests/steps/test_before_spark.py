@@ -99,7 +99,7 @@ def test_check_tries_names_against_the_tables_and_goes_through_all_files(
 
     told = capsys.readouterr()
     lacking = "frames.purchases.columns.amount: no column payed; frames.purchases.where: no column pages"
-    assert f"bad.toml: does not fit its inputs: {lacking}" in told.err
+    assert f"bad.toml: does not match its inputs: {lacking}" in told.err
     assert "empty.toml: is neither a contract nor a task nor an environment" in told.err
     assert told.out.count("\n") == 1
     assert "good.toml: a task of kind segment, fine; reads silver.visits (3 rows); writes gold.visits_" in told.out
@@ -137,7 +137,7 @@ def test_sql_of_a_classify_task_is_tried_by_its_aliases(
     )
 
     assert main(["check", str(tmp_path / "visits.toml"), "--lake", lake]) == 2
-    lacking = "visits.toml: does not fit its inputs: rows.sql (who.sql): no column days → columns of visits: id, day"
+    lacking = "visits.toml: does not match its inputs: rows.sql (who.sql): no column days → columns of visits: id, day"
     assert lacking in capsys.readouterr().err
 
 

@@ -35,7 +35,7 @@ def test_a_draft_has_a_name_of_its_own_says_what_it_is_and_asks_less() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run", "telco_survival", "--draft"], "--draft: a task of kind survival has no draft"),
+        (["run", "telco_survival", "--draft"], "--draft: tasks of kind survival have no draft"),
         (["run", "--all", "--draft"], "--draft: drafts one task at a time"),
     ],
 )

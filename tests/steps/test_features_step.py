@@ -151,7 +151,7 @@ def test_sql_that_fails_on_a_row_is_named_without_the_row(
     ("more", "fault"),
     [
         ('[report]\nremarks = [{ en = "{rate: no_such > 1}", ru = "" }]\n', r"report\.remarks: 'no_such > 1' is not a"),
-        ('[score]\nwhere = "no_such > 1"\n', r"score\.where: is not a condition on the task's features"),
+        ('[score]\nwhere = "no_such > 1"\n', r"score\.where: is not a valid condition on the task's features"),
     ],
 )
 def test_what_later_steps_ask_of_the_features_is_tried_before_any_model(

@@ -133,7 +133,7 @@ def test_what_a_living_writer_has_not_finished_is_no_flaw(
     with held(Path(lake.root), "ingest", job.clock(), wait=0, sleep=lambda _: None, say=lambda _: None):
         assert maintain_lake(job) == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"at work: otklik ingest (process {os.getpid()} on ")
+    assert said.startswith(f"running: otklik ingest (process {os.getpid()} on ")
     assert "wrong" not in said
 
     assert maintain_lake(job) == 1
@@ -257,14 +257,14 @@ def test_tables_of_others_are_left_alone(
             )
     for commit in Path(lake.folder("silver", "gone", "_delta_log")).glob("*.json"):
         commit.write_text("{}", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="there are no tables"):
+    with pytest.raises(ConfigurationError, match="no tables found"):
         maintain(lake, tmp_path)
     take_in("june.csv", "1,a")
     capsys.readouterr()
 
     assert maintain(lake, tmp_path, roll_back_all=True) == 0
 
-    assert f"left alone: {', '.join(others)}: Otklik did not make them" in capsys.readouterr().out.splitlines()
+    assert f"left alone: {', '.join(others)}: not created by Otklik" in capsys.readouterr().out.splitlines()
     assert [lake.version(table) for table in others[:2]] == [1, 1]
 
 
@@ -471,5 +471,5 @@ def test_a_short_memory_must_be_forced(lake: Lake, tmp_path: Path) -> None:
 
 
 def test_a_place_without_tables_is_named(lake: Lake, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="there are no tables"):
+    with pytest.raises(ConfigurationError, match="no tables found"):
         maintain(lake, tmp_path)

@@ -320,7 +320,7 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
     if kind in ("string", "boolean", *_NUMBERS):
         return column
     raise ConfigurationError(
-        f"column {name} is a {kind}; a feature must be a number, a string or a boolean",
+        f"column {name} has type {kind}; a feature must be a number, a string or a boolean",
         where=f"{select.name}.sql",
         hint="convert it to a number, such as days since, an hour or a share",
     )

@@ -155,7 +155,7 @@ def _other(source: DataFrame, name: str, expression: str, frame: Frame, where: s
     if kind == "string" and frame.others == "numbers":
         return _finite(F.expr(f"try_cast(({expression}) AS double)")).alias(name)
     raise ConfigurationError(
-        f"is a {kind}; the frame takes {'numbers and texts' if frame.others == 'any' else 'numbers'}",
+        f"has type {kind}; the frame takes {'numbers and texts' if frame.others == 'any' else 'numbers'}",
         where=f"{where}.columns.{name}",
         hint="convert it to a number, such as days since, an hour or a share",
     )

@@ -34,7 +34,7 @@ class Folder:
             found = arrow_fs.FileSystem.from_uri(in_arrow(uri)) if "://" in uri else (arrow_fs.LocalFileSystem(), uri)
         except (OSError, ValueError) as fault:
             raise PlatformError(
-                f"its files cannot be reached: {fault}",
+                f"its files are not accessible: {fault}",
                 where=uri,
                 hint="put the lake where Arrow can reach it too: a folder, hdfs, s3, s3a, gs, abfs or abfss",
             ) from fault

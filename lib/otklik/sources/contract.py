@@ -435,7 +435,7 @@ class Time(Strict):
     def impossible(self) -> list[str]:
         """An event without a column, a delay of nothing."""
         faults = {
-            "order or known is 'event', but event names no column": (
+            "order or known is 'event', but event lists no column": (
                 self.event is None and "event" in (self.order, self.known)
             ),
             "delay needs known = 'event'": self.delay != "0s" and self.known != "event",

@@ -190,7 +190,7 @@ class _Intake:
         title = f"ingest {known[0].file}" if len(known) == 1 else f"{len(known):,} files"
         with self.job.progress.step(title) as step:
             step.rows(sum(entry.rows for entry in known))
-            step.say("this content is loaded already" if len(known) == 1 else "their content is loaded already")
+            step.say("this content was already loaded" if len(known) == 1 else "their content was already loaded")
             if any(entry.contract_hash != self.contract_hash for entry in known):
                 step.say(f"under an earlier version of the contract: `otklik reingest {name}` applies the current one")
 
@@ -235,7 +235,7 @@ class _Intake:
                 did, entries = self._written(judged)
                 batch.say_balance(step, entries)
                 if judged.old is not None:
-                    step.say(f"instead of the {judged.old.rows:,} rows that had this name")
+                    step.say(f"instead of the {judged.old.rows:,} rows of the earlier file")
         except _ApartError as apart:
             for part in apart.parts:
                 self._take_in(part)

@@ -42,10 +42,10 @@ def maintain_lake(job: Job) -> int:
         return 1
     tables = maintenance.of_the_house(job.lake, ledger, there, all_tables())
     if not tables:
-        raise ConfigurationError("there are no tables", where=job.lake.root, hint="check --lake and --catalog")
+        raise ConfigurationError("no tables found", where=job.lake.root, hint="check --lake and --catalog")
     foreign = sorted({*there} - {*tables})
     if foreign:
-        job.print_result(f"left alone: {', '.join(foreign)}: Otklik did not make them\n")
+        job.print_result(f"left alone: {', '.join(foreign)}: not created by Otklik\n")
     stuck: list[DamagedError] = []
     if not only_checks:
         with job.progress.step("repair") as step:
@@ -53,7 +53,7 @@ def maintain_lake(job: Job) -> int:
                 removed = _clear_away(job, tables)
                 step.say(f"{_roll_back(job, ledger, tables, stuck)} tables rolled back, {removed} leftovers removed")
             else:
-                step.say("left out: no lease shows whether somebody else writes; --force repairs")
+                step.say("skipped: without a lease other writers cannot be detected; --force repairs")
         still_there = {*maintenance.table_names(job.lake)}
         tables = [table for table in tables if table in still_there]
     with job.progress.step("check") as step:
@@ -72,7 +72,7 @@ def maintain_lake(job: Job) -> int:
         if all(flaw.where != RUNS.name for flaw in flaws):
             record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
     if writer is not None:
-        job.print_result(f"at work: {writer.in_words()}; what it has not finished is not judged\n")
+        job.print_result(f"running: {writer.in_words()}; its unfinished work is not checked\n")
     job.print_result("".join(f"wrong: {flaw.line()}\n" for flaw in flaws))
     return 1 if flaws else 0
 

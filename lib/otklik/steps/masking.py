@@ -56,7 +56,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         raise ConfigurationError("is not valid SQL", where="--where", hint=hint) from None
     except AnalysisException as fault:
         raise ConfigurationError(
-            f"is not a condition on these rows: {str(fault).splitlines()[0]}", where="--where", hint=hint
+            f"is not a valid condition on these rows: {str(fault).splitlines()[0]}", where="--where", hint=hint
         ) from None
 
 

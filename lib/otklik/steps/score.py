@@ -133,7 +133,7 @@ def only_to_score(features: DataFrame, task: Task) -> DataFrame:
         return analysed(features.where(task.score.where))
     except AnalysisException as fault:
         raise ConfigurationError(
-            f"is not a condition on the task's features: {str(fault).splitlines()[0]}",
+            f"is not a valid condition on the task's features: {str(fault).splitlines()[0]}",
             where="score.where",
             hint="use columns of the task's feature table",
         ) from None

@@ -54,7 +54,7 @@ def wanted_columns(columns: Sequence[str], names: str | None) -> list[str]:
     unknown = [name for name in wanted if name not in columns]
     if unknown or not wanted:
         raise ConfigurationError(
-            f"no column {', '.join(unknown)}" if unknown else "names no column",
+            f"no column {', '.join(unknown)}" if unknown else "lists no column",
             where="--columns",
             hint=f"columns: {', '.join(columns)}",
         )

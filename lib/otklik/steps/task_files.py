@@ -80,7 +80,7 @@ def check_frames(file: TaskFile, folders: Sequence[Path]) -> dict[str, Select]:
             )
         if settings.sql is None and (settings.input not in task.inputs if settings.input else len(task.inputs) > 1):
             raise ConfigurationError(
-                f"{settings.input!r} is not one of [inputs]" if settings.input else "does not say which input it reads",
+                f"{settings.input!r} is not one of [inputs]" if settings.input else "does not specify its input",
                 where=f"{file.path}: frames.{name}.input",
                 hint=f"give one of: {', '.join(task.inputs)}",
             )

@@ -88,7 +88,7 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
     rows = rows_at(job.lake, table, before.outputs[table])
     with record_failure(job, run), threads(job.lake.spark, resolved.task.models.parallelism) as executor:
         training = _train_candidates(job, resolved, rows, executor)
-        with job.progress.step("judge: scoreboard with intervals") as step:
+        with job.progress.step("evaluate: scoreboard with intervals") as step:
             board = _scoreboard(resolved.task, training, executor)
             step.rows(len(board))
         verdict = verdict_on(resolved.task, board)
@@ -156,7 +156,7 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
     if plan.split == "time" and not resolved.is_draft:
         with job.progress.step("compare later rows with earlier ones") as step:
             moved = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
-            step.say(f"{len(moved)} features moved")
+            step.say(f"{len(moved)} features drifted")
         findings += moved
     return Training(labelled, labelled_rows, features, preparations, prepared, judged, tuple(findings))
 

@@ -100,7 +100,7 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
     unknown = sorted({*task.treated, *task.pairs.values()} - {*rows["region"]})
     if unknown:
         raise RefusedError(
-            f"no rows of {', '.join(map(repr, unknown[:_NAMED]))}",
+            f"no rows for {', '.join(map(repr, unknown[:_NAMED]))}",
             where="frame results",
             hint="use the frame's region names in treated and pairs",
         )

@@ -116,7 +116,7 @@ def _value(name: str, task: FactorTask) -> Column:
 def _scale(
     complete: DataFrame, all_rows: int, names: Sequence[str], task: FactorTask
 ) -> tuple[Scale, int, list[Finding]]:
-    """What standardises the properties that vary; how many customers have all properties; what was noticed."""
+    """What standardises the properties that vary; how many customers have all properties; the findings."""
     aggregates = {"mean": F.avg, "deviation": F.stddev_pop, "least": F.min, "most": F.max}
     wanted = [of(F.col(f"`{name}`")).alias(f"{what} {name}") for name in names for what, of in aggregates.items()]
     counted = complete.agg(F.count("*").alias("rows"), *wanted).collect()[0].asDict()

@@ -39,7 +39,7 @@ class Fit:
 def prepared_for(
     customers: DataFrame, classes: Sequence[str], task: MulticlassTask, context: StageContext
 ) -> tuple[DataFrame, int, list[Finding]]:
-    """customer, class, label INT, part INT, vector; the number of slots; what was noticed of properties."""
+    """customer, class, label INT, part INT, vector; the number of slots; the findings of properties."""
     features = prepare.features_of(customers, {name: False for name in customers.columns if name not in _NO_FEATURES})
     if not features:
         raise ConfigurationError(

@@ -190,7 +190,7 @@ def _said(verdict: VerdictCode, reason: str, key: Measure, parameters: Mapping[s
 
 
 def _findings(counts: pd.DataFrame, task: RulesTask, common: int, *, is_one_day: bool) -> list[Finding]:
-    """What was noticed about baskets."""
+    """Findings about baskets."""
     huge = counts[counts["is_huge"]]
     single, repeated, left_out = (int(each.sum()) for each in (counts["single"], counts["repeated"], huge["baskets"]))
     most = int(counts["most"].max())

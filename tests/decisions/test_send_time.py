@@ -112,7 +112,7 @@ def test_planted_hours_of_customers_are_found_and_pay(planted: tuple[DataFrame, 
 def test_the_page_says_what_it_is_worth(planted: tuple[DataFrame, StageResult]) -> None:
     page = page_of(KIND, task_with(), planted[1], "ru")
 
-    assert "собственные часы клиента" in page and "08:00–12:00" in page
+    assert "индивидуальные часы клиента" in page and "08:00–12:00" in page
 
 
 def test_where_one_hour_is_good_for_all_nobody_needs_another(spark: SparkSession, tmp_path: Path) -> None:

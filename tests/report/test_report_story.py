@@ -212,8 +212,8 @@ def test_the_headline_is_what_later_rows_say(make_facts: MakeFacts) -> None:
     [
         (0.8, 0.6, 0.58, "0.800, 0.090 above the best simpler model; on later rows it is 0.600, and logistic"),
         (0.7, 0.6, 0.58, "not worth it here. AUC 0.600 (later in time); logistic regression reaches 0.710"),
-        (0.7, 0.73, 0.7, "AUC 0.730 (later in time), above 0.710 (logistic regression), but not beyond chance"),
-        (0.8, 0.8, 0.76, "above 0.710 (logistic regression), beyond chance"),
+        (0.7, 0.73, 0.7, "AUC 0.730 (later in time), above 0.710 (logistic regression), but not significantly"),
+        (0.8, 0.8, 0.76, "significantly above 0.710 (logistic regression)"),
     ],
 )
 def test_a_challenger_has_to_be_better_on_the_rows_that_decide(

@@ -674,12 +674,12 @@ _OWN = page_words.texts(
         "{model}: здесь не окупается. AUC {told} ({split}); {simple} даёт {best}.",
     ),
     hidden__challenger_unsure=(
-        "{model}: AUC {told} ({split}), above {best} ({simple}), but not beyond chance.",
-        "{model}: AUC {told} ({split}), выше {best} ({simple}), но разница может быть случайной.",
+        "{model}: AUC {told} ({split}), above {best} ({simple}), but not significantly.",
+        "{model}: AUC {told} ({split}), выше {best} ({simple}), но незначимо.",
     ),
     hidden__challenger_better=(
-        "{model}: AUC {told} ({split}), above {best} ({simple}), beyond chance.",
-        "{model}: AUC {told} ({split}), выше {best} ({simple}), и это не случайность.",
+        "{model}: AUC {told} ({split}), significantly above {best} ({simple}).",
+        "{model}: AUC {told} ({split}), значимо выше {best} ({simple}).",
     ),
     hidden__rate=(
         "The response rate changes over time: {fifths} by fifths of the rows in time order. A random split hides this.",

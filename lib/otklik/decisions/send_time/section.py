@@ -36,20 +36,20 @@ TEXTS = texts(
     reason__own_hours=(
         "Of {contacts} later contacts, those at the customer's own hours were answered in {rate} cases of 1,000: "
         "{gain} more than at the best hours for all.",
-        "Из {contacts} более поздних обращений на те, что пришлись на собственные часы клиента, ответили в {rate} "
+        "Из {contacts} более поздних обращений на те, что пришлись на индивидуальные часы клиента, ответили в {rate} "
         "случаях из 1000: на {gain} больше, чем в лучшие часы для всех.",
     ),
     reason__one_hour_for_all=(
         "One good hour for all is enough: of {contacts} later contacts, those at that hour were answered in {rate} "
         "cases of 1,000, {gain} more than at the hours used so far. A benefit of individual hours is not proven.",
         "Достаточно одного удачного часа для всех: из {contacts} более поздних обращений на те, что пришлись на этот "
-        "час, ответили в {rate} случаях из 1000, на {gain} больше, чем в прежние часы. Польза собственных часов не "
+        "час, ответили в {rate} случаях из 1000, на {gain} больше, чем в прежние часы. Польза индивидуальных часов не "
         "доказана.",
     ),
     reason__hours_alike=(
         "In {contacts} later contacts no choice of the hour was answered significantly more often than the hours used "
         "so far.",
-        "Из {contacts} более поздних обращений ни при каком выборе часа не отвечали надёжно чаще, чем в прежние часы.",
+        "Из {contacts} более поздних обращений ни при каком выборе часа не отвечали значимо чаще, чем в прежние часы.",
     ),
     finding__rare_bands=(
         "Bands of the day used too rarely to be recommended: {n}.",
@@ -67,9 +67,9 @@ TEXTS = texts(
     ),
     answer__customers=(
         "{own} of {all} customers get an individual hour.",
-        "Собственный час получают {own} из {all} клиентов.",
+        "Индивидуальный час получают {own} из {all} клиентов.",
     ),
-    key__own=("Answered at individual hours", "Ответы в собственные часы"),
+    key__own=("Answered at individual hours", "Ответы в индивидуальные часы"),
     key__best=("Answered at the best hour for all", "Ответы в лучший час для всех"),
     key__sent=("Answered as sent", "Ответы при прежних часах"),
     section__gain=("Value of choosing the hour", "Что даёт выбор часа"),
@@ -79,7 +79,7 @@ TEXTS = texts(
         "Выбрано по более ранним обращениям, проверено на более поздних, которые случайно пришлись на выбранный час.",
     ),
     gain__alt=("Share answered by policy, with intervals", "Доля ответов по способам выбора, с интервалами"),
-    policy__own=("individual hour", "собственный час"),
+    policy__own=("individual hour", "индивидуальный час"),
     policy__best=("best hour for all", "лучший час для всех"),
     policy__sent=("as sent", "как отправляли"),
     section__bands=("When contacts are answered", "Когда отвечают"),

@@ -69,7 +69,7 @@ TABLES = (
 )
 
 _PATH = FrameColumn(
-    "path", "string", Text(en="the customer", ru="чьё: клиент"),
+    "path", "string", Text(en="the customer", ru="клиент"),
     is_key=True, like=("customer_id", "user_id", "visitor", "cookie", "customer", "user", "path"),
 )  # fmt: skip
 TOUCHES = Frame(

@@ -22,7 +22,10 @@ TEXTS = texts(
     answer__several=("Several arms are better than the control: {arms}", "Лучше контрольной несколько групп: {arms}"),
     answer__no_gain=("No arm is worth introducing", "Ни одну группу внедрять не стоит"),
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
-    answer__invalid=("Sample ratio mismatch: no conclusion is possible", "Разбиение нарушено: выводов сделать нельзя"),
+    answer__invalid=(
+        "Sample ratio mismatch: no conclusion is possible",
+        "Размеры групп не соответствуют плану: выводов сделать нельзя",
+    ),
     reason__better=(
         "{arm} changes “{subject}” by {effect} [{low} … {high}], from {control} in the control group.",
         "{arm} меняет «{subject}» на {effect} [{low} … {high}]; в контрольной группе {control}.",

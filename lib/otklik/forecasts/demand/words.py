@@ -67,8 +67,8 @@ TEXTS = texts(
         "{naive}; geometric means). {changed} of the series use another method, which was significantly better for "
         "them there.",
         "Исходный метод для всех рядов — {default}: на более ранних отрезках его ошибка была наименьшей, {error} "
-        "(последнее значение: {naive}; средние геометрические). Другой метод берётся там, где раньше он был лучше для "
-        "этого ряда и это не случайность: {changed} рядов.",
+        "(последнее значение: {naive}; средние геометрические). Другой метод берётся для рядов, где он раньше был "
+        "значимо лучше: таких {changed}.",
     ),
     methods__untried=(
         "The history is too short to compare methods at an earlier origin: the first of the list is used, {default}.",
@@ -172,11 +172,11 @@ TEXTS = texts(
     ),
     reason__better_than_naive=(
         "Forecasts are significantly better than the last value.",
-        "Прогноз лучше последнего значения, и это не случайность.",
+        "Прогноз значимо лучше последнего значения.",
     ),
     reason__no_better_than_naive=(
         "Forecasts are not significantly better than the last value: plan with the last value.",
-        "Прогноз не лучше последнего значения (с учётом случайности): планируйте по последнему значению.",
+        "Прогноз не превосходит значимо последнее значение: планируйте по последнему значению.",
     ),
     **{
         f"{place}__too_few_series": (

@@ -33,7 +33,7 @@ TEXTS = texts(
     spend__purchases=("purchases", "покупок"),
     key__purchases=("Purchases in the next {days} days", "Покупок за следующие {days} дн."),
     key__value=("Value in the next {days} days", "Ценность за следующие {days} дн."),
-    key__alive=("Customers expected to be active", "Доля тех, кто ещё остаётся клиентом"),
+    key__alive=("Customers expected to be active", "Ожидаемая доля активных клиентов"),
     key__alive_note=("{percent} bought in the last {days} days", "за последние {days} дн. покупали {percent}"),
     key__alive_unknown=("not identified by the data", "по данным не определить"),
     key__gini=("Gini of the ranking", "Коэффициент Джини"),
@@ -49,7 +49,7 @@ TEXTS = texts(
     next__rate=("At the rate so far", "В прежнем темпе"),
     next__value=("Value", "Ценность"),
     section__holdout=("Hold-out results", "Проверка на отложенном периоде"),
-    deciles__title=("Purchases per customer, by decile", "Покупок на клиента, по десятым долям клиентов"),
+    deciles__title=("Purchases per customer, by decile", "Покупок на клиента, по децилям"),
     deciles__takeaway=(
         "Where the forecast is right, the hollow dots lie on the lines. Largest error: decile {decile}, {expected} "
         "predicted, {actual} observed.",
@@ -58,7 +58,7 @@ TEXTS = texts(
     ),
     deciles__alt=(
         "Observed purchases with intervals and predicted ones, by decile of customers",
-        "Фактические покупки с интервалами и ожидаемые для десяти десятых долей клиентов",
+        "Фактические покупки с интервалами и прогноз по децилям клиентов",
     ),
     deciles__actual=("observed", "факт"),
     deciles__expected=("predicted", "прогноз"),
@@ -73,9 +73,9 @@ TEXTS = texts(
     measure__gini=("Gini of the ranking, 1 = perfect", "Коэффициент Джини, 1 — идеально"),
     measure__gini_gain=("Improvement in Gini over the naive rule", "Прирост Джини к наивному правилу"),
     measure__top_tenth=("Share of later {spend} in the top decile", "Доля последующих {spend} в верхнем дециле"),
-    measure__expected_to_actual=("Predicted purchases per observed one", "Ожидаемых покупок на одну фактическую"),
+    measure__expected_to_actual=("Predicted purchases per observed one", "Покупок: прогноз на одну фактическую"),
     measure__mean_absolute_error=("Mean absolute error, purchases", "Средняя абсолютная ошибка, покупок"),
-    measure__correlation=("Correlation of predicted and observed", "Корреляция ожидаемого и фактического"),
+    measure__correlation=("Correlation of predicted and observed", "Корреляция прогноза и факта"),
     measure__rank_correlation=("Rank correlation of the same", "Ранговая корреляция того же"),
     judged__note=(
         "Naive rules: for rankings, {by_naive}; for numbers of purchases, each customer's own rate so far.",
@@ -115,16 +115,16 @@ TEXTS = texts(
     terms__gini=("Gini of the ranking", "Коэффициент Джини"),
     terms__gini_is=(
         "how well a ranking puts those first who spend most later: 1 is perfect, 0 is random",
-        "насколько ранжирование ставит первыми тех, кто потом больше тратит: 1 — идеально, 0 — наугад",
+        "насколько ранжирование ставит первыми тех, кто потом больше тратит: 1 — идеально, 0 — случайно",
     ),
     reason__ranks_better=(
         "Expected value ranks customers significantly better than the past does.",
-        "Ожидаемая ценность ранжирует клиентов лучше, чем их прошлое, и это не случайность.",
+        "Ожидаемая ценность ранжирует клиентов значимо лучше, чем их прошлое.",
     ),
     reason__ranks_no_better=(
         "The ranking is not significantly better than ranking by the past: for choosing customers the simple rule is "
         "enough. The forecast of totals and the parameters may still be useful.",
-        "Ранжирование не лучше ранжирования по прошлому (с учётом случайности): чтобы выбирать клиентов, хватает "
+        "Ранжирование не превосходит значимо ранжирование по прошлому: чтобы выбирать клиентов, хватает "
         "простого правила. Прогноз итогов и параметры всё же могут пригодиться.",
     ),
     **{
@@ -149,7 +149,7 @@ TEXTS = texts(
         "The data do not show that customers leave: a model with drop-out raises the log-likelihood by "
         "{gain} only. So no probability of being active is given, and forecasts assume that everybody stays.",
         "По данным не видно, чтобы клиенты уходили: модель с уходом повышает логарифм правдоподобия лишь "
-        "на {gain}. Поэтому вероятность остаться клиентом не указана, а прогноз считает, что остаются все.",
+        "на {gain}. Поэтому вероятность остаться клиентом не указана, а в прогнозе остаются все.",
     ),
     finding__days_taken_together=(
         "There are many distinct histories: days were grouped in blocks of {days}.",

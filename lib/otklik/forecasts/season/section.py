@@ -72,12 +72,12 @@ TEXTS = texts(
     ),
     reason__no_season=(
         "No weekday or month differs significantly from the others.",
-        "Ни один день недели или месяц не отличается от прочих (с учётом случайности).",
+        "Ни один день недели или месяц не отличается значимо от прочих.",
     ),
     reason__not_judged=("There was no period to evaluate the indices on.", "Индексы не на чем проверить."),
     reason__better_than_last_week=(
         "The indices forecast the last days significantly better than the last week does.",
-        "Индексы прогнозируют последние дни лучше, чем прошлая неделя, и это не случайность.",
+        "Индексы прогнозируют последние дни значимо лучше, чем прошлая неделя.",
     ),
     reason__no_better_than_last_week=(
         "There is seasonality, but the same weekday of last week forecasts just as well.",

@@ -55,7 +55,8 @@ TEXTS = texts(
     curves__note=(
         "Customers who have not left are censored: they count up to the time they were last observed, not as never "
         "leaving.",
-        "Кто ещё не ушёл, учитывается, пока его видно; это не значит, что он не уйдёт никогда.",
+        "Клиенты, которые ещё не ушли, цензурированы: они учтены до последнего наблюдения, а не как оставшиеся "
+        "навсегда.",
     ),
     table__caption=("Still there, with 95% intervals", "Остаются, с 95-процентными интервалами"),
     table__group=("Group", "Группа"),
@@ -113,7 +114,7 @@ TEXTS = texts(
     terms__curve_is=(
         "share of customers still there after a given time (Kaplan-Meier); censored customers count until last "
         "observed",
-        "доля клиентов, оставшихся спустя срок (Каплан — Мейер); кого видели меньше, учтены до этого момента",
+        "доля клиентов, оставшихся спустя срок (Каплан — Мейер); цензурированные учтены до последнего наблюдения",
     ),
     terms__brier=("Brier score", "Оценка Брайера"),
     terms__brier_is=(
@@ -122,12 +123,12 @@ TEXTS = texts(
     ),
     reason__predicts_better=(
         "The model predicts who leaves, and when, significantly better than the curve alone.",
-        "Модель предсказывает уход лучше, чем одна кривая, и это не случайность.",
+        "Модель предсказывает уход значимо лучше, чем одна кривая.",
     ),
     reason__predicts_no_better=(
         "The model does not predict significantly better than the curve alone: choose customers by their group and "
         "tenure.",
-        "Модель предсказывает не лучше, чем одна кривая (с учётом случайности): выбирайте клиентов по группе и сроку.",
+        "Модель не предсказывает уход значимо лучше, чем одна кривая: выбирайте клиентов по группе и сроку.",
     ),
     **{
         f"{place}__too_few_{name}": text
@@ -145,11 +146,11 @@ TEXTS = texts(
     },
     finding__changes_help=(
         "Changes during the contract significantly improve the prediction: the model uses them.",
-        "Изменения за время договора говорят о том, кто уйдёт, и это не случайность: модель их учитывает.",
+        "Изменения за время договора значимо улучшают прогноз ухода: модель их учитывает.",
     ),
     finding__changes_say_nothing=(
         "Changes during the contract do not significantly improve the prediction.",
-        "Изменения за время договора не говорят об уходе больше, чем остальное (с учётом случайности).",
+        "Изменения за время договора не дают значимого улучшения прогноза.",
     ),
     measure__changes_gain=("Decrease in log loss from changes", "Выигрыш от изменений в логарифмической ошибке"),
     finding__same_as=(

@@ -39,7 +39,7 @@ TEXTS = texts(
     items__title=("Change per {period}, the strongest", "Изменение за период ({period}), сильнейшие"),
     items__takeaway=(
         "Slopes of the last {window} periods, shrunk towards the mean of all items according to their uncertainty.",
-        "Наклоны за последние {window} периодов, стянутые к среднему по всем тем сильнее, чем они неточнее.",
+        "Наклоны за последние {window} периодов, стянутые к общему среднему: чем менее точен наклон, тем сильнее.",
     ),
     items__alt=("Growth of each item with its interval", "Рост каждого объекта с интервалом"),
     items__growth=("change per period", "изменение за период"),
@@ -64,11 +64,11 @@ TEXTS = texts(
     ),
     reason__risers_rose=(
         "Of {count} items that were rising, {right} kept rising: significantly more often than others.",
-        "Из {count} растущих продолжили расти {right}: чаще прочих, и это не случайность.",
+        "Из {count} растущих продолжили расти {right}: значимо чаще прочих.",
     ),
     reason__risers_like_all=(
         "Of {count} items that were rising, {right} kept rising: not significantly more often than others.",
-        "Из {count} растущих продолжили расти {right}: не чаще прочих (с учётом случайности).",
+        "Из {count} растущих продолжили расти {right}: различие с прочими незначимо.",
     ),
     reason__too_few_risers=(
         "{count} items were rising before the hold-out; {minimum} are needed to evaluate whether rises continue.",

@@ -7,8 +7,9 @@ can be missing: every place where a fault is made, with `…` for what is filled
 from __future__ import annotations
 
 import ast
+import functools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,16 +80,18 @@ class Making:
     hints: tuple[str, ...]
 
 
-def messages() -> Iterator[tuple[int, str, str]]:
+@functools.cache
+def messages(package: Path = PACKAGE) -> Sequence[tuple[int, str, str]]:
     """Exit code, message and cure of every fault that the package makes."""
-    yield from ((errors.PlatformError.exit_code, what, hint) for what, hint in SAYINGS.values())
-    for making in makings():
-        yield from ((making.code, what, hint) for what in making.whats for hint in making.hints if says_something(what))
+    found = [(errors.PlatformError.exit_code, what, hint) for what, hint in SAYINGS.values()]
+    for making in makings(package):
+        found += [(making.code, what, hint) for what in making.whats for hint in making.hints if says_something(what)]
+    return found
 
 
-def makings() -> Iterator[Making]:
+def makings(package: Path = PACKAGE) -> Iterator[Making]:
     """Every place of the package where a fault is made."""
-    for file in sorted(PACKAGE.rglob("*.py")):
+    for file in sorted(package.rglob("*.py")):
         module = ast.parse(file.read_text(encoding="utf-8"))
         functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
         for node in ast.walk(module):
@@ -97,7 +100,7 @@ def makings() -> Iterator[Making]:
                 texts = {**_texts_by_name(module.body), **_texts_by_name([n for f in around for n in ast.walk(f)])}
                 hint = next((keyword.value for keyword in node.keywords if keyword.arg == "hint"), ast.Constant(""))
                 yield Making(
-                    f"{file.relative_to(PACKAGE)}: {around[-1].name}",
+                    f"{file.relative_to(package)}: {around[-1].name}",
                     CLASSES[node.func.id].exit_code,
                     _templates(node.args[0], texts),
                     _templates(hint, texts),

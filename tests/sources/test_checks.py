@@ -173,7 +173,7 @@ def test_lookalikes_and_broken_warnings_are_counted_and_kept(judge, make_contrac
     assert (counts.accepted, counts.rejected, counts.duplicates) == (5, 1, 1)
     assert counts.warnings == {"small": 4, "lookalikes": 2}
     assert counts.failures == {"named": 1}
-    with pytest.raises(InputError, match=r"rules\.named \(severity fail\) is broken by 1 of 7 rows"):
+    with pytest.raises(InputError, match=r"rules\.named \(severity fail\) is violated by 1 of 7 rows"):
         checks.refuse_past_thresholds(counts, judged, contract, "f.csv")
 
 

@@ -72,7 +72,7 @@ SLIPS = [
     ("export silver.visits --to x.csv --columns id,whom", 2, "--columns: no column whom"),
     ("maintain --keep-days 1", 2, "--keep-days 1: under 7 days"),
     ("world --customers 1000 --seed 1 --out x --only shops", 2, "--only: no part named shops"),
-    ("world --customers 1000 --seed 1 --out x --without influense", 2, "named influense → did you mean influence?"),
+    ("world --customers 1000 --seed 1 --out x --without influense", 2, "named influense; did you mean influence?"),
     ("world --customers 10 --seed 1 --out x", 2, "--customers: must be from 1,000 to 1,000,000, not 10"),
 ]
 

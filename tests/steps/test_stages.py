@@ -92,7 +92,7 @@ frames.letters.columns = { person = "id" }
 
 
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def toy(tmp_path: Path) -> Iterator[Path]:
     """The package of the kind, as pip would have put it there."""
     site = tmp_path / "site"
     info = site / "toy_kind-1.dist-info"
@@ -103,7 +103,6 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     package.mkdir()
     for name, source in (("__init__", ""), ("kind", KIND), ("method", METHOD), ("section", SECTION)):
         (package / f"{name}.py").write_text(source)
-    monkeypatch.syspath_prepend(str(site))
     caches: list[Callable[[], None]] = [
         kinds.kind_places.cache_clear,
         all_tables.all_tables.cache_clear,
@@ -111,7 +110,9 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     ]
     for clear in caches:
         clear()
-    yield package
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        yield package
     for clear in caches:
         clear()
     for name in [name for name in sys.modules if name.startswith("toy_kind")]:

@@ -95,8 +95,12 @@ class Folder:
         return sorted(name for name in names if name.endswith(_PARTIAL))
 
     def drafts(self) -> list[str]:
-        """Files in it that Hadoop had not yet given their names: `.NAME.tmp`, and what checks them."""
-        return [name for name in self.files() if name.startswith(".") and name.endswith((".tmp", ".tmp.crc"))]
+        """Files in it that had not yet their names: Hadoop's `.NAME.tmp`, what checks them, and delta-rs's `NAME#1`."""
+        return [
+            name
+            for name in self.files()
+            if (name.startswith(".") and name.endswith((".tmp", ".tmp.crc"))) or ".json#" in name
+        ]
 
     def delete(self, name: str) -> None:
         """Remove a file or a folder in it with all that is in it."""

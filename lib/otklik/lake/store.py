@@ -26,6 +26,7 @@ from otklik.lake.commits import NOTHING, Commit, commit_of, commits_in, versions
 from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
+from otklik.session import Rows, arrow_rows, frame_of_arrow
 
 #: How Spark and Delta say, depending on the statement and the kind of store, that there is no such table.
 _MISSING = {
@@ -173,10 +174,21 @@ class Lake:
             return self.spark.createDataFrame(there.all_rows())
         return None
 
+    def here(self, table: str) -> LocalTable | None:
+        """The newest version of a table whose files are on this machine; None where Spark has to be asked."""
+        with contextlib.suppress(LeftToSparkError):
+            return self._here(table)
+        return None
+
+    def _here(self, table: str, version: int | None = None) -> LocalTable:
+        if not self.is_here:
+            raise LeftToSparkError
+        return LocalLake(Path(self.root)).table(table, version)
+
     def _small_here(self, table: str, version: int | None = None) -> LocalTable:
         """Raises LeftToSparkError where Spark has to read it."""
-        there = LocalLake(Path(self.root)).table(table, version) if self.is_here else None
-        if there is None or there.bytes > SMALL:
+        there = self._here(table, version)
+        if there.bytes > SMALL:
             raise LeftToSparkError
         return there
 
@@ -315,6 +327,26 @@ class Lake:
         else:
             _check_columns(table, there)
         _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).append()
+
+    def add_rows(self, table: Table, rows: Rows, label: str) -> int:
+        """As `add`, for a few rows of the driver (see `arrow_rows`); on this machine without Spark.
+
+        Returns:
+            A version that holds them.
+        """
+        arrow = arrow_rows(rows, table.ddl)
+        if not self._is_missing_here(table.name):
+            with contextlib.suppress(LeftToSparkError):
+                return self._here(table.name).append(arrow, label)
+        self.add(table, frame_of_arrow(self.spark, arrow, table.ddl), label)
+        return self.version(table.name) or 0
+
+    def replace_rows(self, table: Table, rows: Rows, label: str, where: Mapping[str, str] | None = None) -> int:
+        """As `replace`, for a few rows of the driver, as in `add_rows`; returns a version that holds them."""
+        if where is not None and self._has_none(table.name, where):
+            return self.add_rows(table, rows, label)
+        frame = frame_of_arrow(self.spark, arrow_rows(rows, table.ddl), table.ddl)
+        return self.replace(table, frame, label, where).version
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""

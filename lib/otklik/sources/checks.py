@@ -263,7 +263,7 @@ def refuse_past_thresholds(
     """
     limits = contract.thresholds
     faults = [
-        f"rules.{name} (severity fail) is broken by {rows:,} of {counts.rows:,} rows"
+        f"rules.{name} (severity fail) is violated by {rows:,} of {counts.rows:,} rows"
         for name, rows in counts.failures.items()
     ]
     if counts.rows and counts.rejected / counts.rows > limits.rejected_share:

@@ -204,7 +204,7 @@ def header_of(top: Sequence[Row], count: int, contract: Contract, where: str) ->
         raise InputError("contains neither a header nor records", where=where, hint="fetch the file again")
     if any(line.has_invalid_bytes or "\0" in line.record for line in header_lines):
         raise InputError(
-            f"the header is not text in {format_.encoding}", where=where, hint="correct format.encoding in the contract"
+            f"the header is not valid {format_.encoding}", where=where, hint="correct format.encoding in the contract"
         )
     names = joined_header([split_header(line.record, format_) for line in header_lines])
     header = match_header(names, contract, where, hint=lambda: _header_hint(top, contract, above))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from otklik.errors import ConfigurationError, did_you_mean
 
@@ -64,7 +64,9 @@ def named_parts(chosen: str) -> list[str]:
     named = [part.strip() for part in chosen.split(",")]
     unknown = sorted({part for part in named if part not in known})
     if unknown:
-        raise ConfigurationError(f"no part named {', '.join(unknown)}", where="--only", hint=_known(unknown, known))
+        raise ConfigurationError(
+            f"no part named {', '.join(unknown)}", where="--only", hint=f"known: {', '.join(known)}"
+        )
     return [part for part in known if part in named]
 
 
@@ -77,12 +79,10 @@ def named_effects(without: str) -> list[str]:
     named = [effect.strip() for effect in without.split(",") if effect.strip()]
     unknown = sorted({*named} - {*EFFECTS})
     if unknown:
+        meant = did_you_mean(unknown[0], EFFECTS)
         raise ConfigurationError(
-            f"no effect named {', '.join(unknown)}", where="--without", hint=_known(unknown, EFFECTS)
+            f"no effect named {', '.join(unknown)}{meant and '; '}{meant}",
+            where="--without",
+            hint="docs/world.md lists them",
         )
     return named
-
-
-def _known(unknown: Sequence[str], known: Sequence[str]) -> str:
-    """What may have been meant, or all that there is."""
-    return did_you_mean(unknown[0], known) or f"known: {', '.join(known)}"

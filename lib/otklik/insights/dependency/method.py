@@ -178,7 +178,7 @@ def _check_codings(
     strata = int(np.prod([len(one.labels) for one in confounders]))
     if strata > MOST_STRATA:
         raise ConfigurationError(
-            f"confounders have {strata:,} combinations of levels; {MOST_STRATA} are allowed at most",
+            f"confounders have {strata:,} combinations of levels; at most {MOST_STRATA} are allowed",
             where=f"task {task.name}",
             hint="use fewer, or lower confounder_bins",
         )

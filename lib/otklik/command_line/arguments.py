@@ -142,7 +142,7 @@ def _world(parser: argparse.ArgumentParser) -> None:
         "--list",
         metavar="FILE",
         default="",
-        help="write only how the customers of the world in --out respond to this list of offers",
+        help="write only how the customers of the world in --out respond to this contact list",
     )
 
 

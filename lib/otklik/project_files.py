@@ -63,7 +63,7 @@ class ProjectFiles:
             raise ConfigurationError(
                 f"unknown; {did_you_mean(name, known) or 'known here: ' + ', '.join(known)}",
                 where=name,
-                hint="give one of them or a path to a .toml file",
+                hint="use one of these or the path of a .toml file",
             )
         return folder / f"{name}.toml"
 

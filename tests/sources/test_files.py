@@ -70,7 +70,7 @@ def test_paths_that_stand_for_nothing_are_refused(spark, tmp_path, path) -> None
         ("a.csv", b"PAR1rest", "is a Parquet file, not csv"),
         ("a.csv", PACKED, "is gzip but not named .gz"),
         ("a.csv.gz", b"id\n1\n", "is not gzip though"),
-        ("a.csv.gz", gzip.compress(b"", mtime=0), "is empty inside"),
+        ("a.csv.gz", gzip.compress(b"", mtime=0), "is empty when decompressed"),
         ("a.csv.gz", PACKED[:-1], "cut short or damaged"),
         ("a.csv.gz", PACKED[:20], "cut short or damaged"),
         ("a.csv.gz", PACKED[:-6] + b"\x00" + PACKED[-5:], "cut short or damaged"),

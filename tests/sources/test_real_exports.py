@@ -284,7 +284,7 @@ def test_parquet_of_pandas_with_nanoseconds(judge, make_contract, spark, tmp_pat
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
-        (pa.table([[1], [2]], names=["id", "ID"]), "has columns whose names differ in nothing but case"),
+        (pa.table([[1], [2]], names=["id", "ID"]), "has columns whose names differ only in case"),
         (pa.table({"id": [1], "note": pa.array([1], pa.time64("us"))}), "Spark cannot read it: "),
     ],
 )

@@ -213,13 +213,13 @@ def test_a_task_reads_what_another_writes_and_runs_it_first(
     with pytest.raises(ConfigurationError, match=r"circle: .*diary"):
         offline.check([str(tmp_path / "digest.toml")], job.home, {})
     (tmp_path / "diary.toml").unlink()
-    with pytest.raises(ConfigurationError, match=r"reads gold\.diary_lengths, and no task writes it"):
+    with pytest.raises(ConfigurationError, match=r"reads gold\.diary_lengths, which no task writes"):
         offline.check([str(tmp_path / "digest.toml")], job.home, {})
 
 
 def test_a_second_task_that_writes_the_same_table_is_refused(ask: Callable[..., Job], tmp_path: Path) -> None:
     (tmp_path / "twin.toml").write_text(TASK, encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"gold\.diary_lengths is written by .*too"):
+    with pytest.raises(ConfigurationError, match=r"gold\.diary_lengths is also written by"):
         run_task(ask())
 
 
@@ -232,7 +232,7 @@ def test_a_second_task_that_writes_the_same_table_is_refused(ask: Callable[..., 
         ({"frames.letters.input": "calls2"}, "'calls2' is not one of"),
         ({"frames.letters.where": "id >"}, "frames.letters.where: invalid SQL"),
         ({"least": "many"}, "least: input should be a valid integer"),
-        ({"kind": "tyo"}, r"'tyo' is not a kind of question; known: .*classify"),
+        ({"kind": "tyo"}, r"unknown kind 'tyo'; known: .*classify"),
     ],
 )
 def test_what_a_task_says_wrongly_is_named(ask: Callable[..., Job], change: dict[str, object], message: str) -> None:

@@ -34,9 +34,9 @@ class Folder:
             found = arrow_fs.FileSystem.from_uri(in_arrow(uri)) if "://" in uri else (arrow_fs.LocalFileSystem(), uri)
         except (OSError, ValueError) as fault:
             raise PlatformError(
-                f"its files cannot be reached: {fault}",
+                f"its files are not accessible: {fault}",
                 where=uri,
-                hint="put the lake where Arrow reaches it, too: a folder, hdfs, s3, s3a, gs, abfs or abfss",
+                hint="put the lake where Arrow can reach it too: a folder, hdfs, s3, s3a, gs, abfs or abfss",
             ) from fault
         self._files: Any = found[0]
         self._path: str = found[1]
@@ -64,7 +64,7 @@ class Folder:
                 return content
         except (FileNotFoundError, OSError) as fault:
             raise MissingResultError(
-                "no such file", where=f"{self.uri}/{name}", hint="`otklik maintain --check-only` says what is wrong"
+                "no such file", where=f"{self.uri}/{name}", hint="`otklik maintain --check-only` shows what is wrong"
             ) from fault
 
     def hashes(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:

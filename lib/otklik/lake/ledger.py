@@ -182,7 +182,7 @@ class FileLedger:
             raise DamagedError(
                 f"the ledger of files lacks its column {', '.join(missing)}",
                 where=FILES.name,
-                hint="bring the table back to its last good version with RESTORE TABLE, or ingest into a fresh lake",
+                hint="restore its last good version with RESTORE TABLE, or ingest into a fresh lake",
             )
         rows = [] if there is None else there.rows
         self._entries = _by_arrival(_file_entry({_NEWEST_COLUMN: "", **row}) for row in rows)

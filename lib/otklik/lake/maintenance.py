@@ -135,7 +135,9 @@ def noting(flaws: list[DamagedError], table: str) -> Iterator[None]:
             raise
         flaws.append(
             DamagedError(
-                "files of it are gone", where=table, hint=f"restore the lake from a backup, or {rebuild_hint(table)}"
+                "some of its files are missing",
+                where=table,
+                hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
             )
         )
 
@@ -149,7 +151,7 @@ def whole_ledger(lake: Lake) -> FileLedger:
     ledger, runs = FileLedger(lake), lake.find(RUNS.name)
     if not ledger.entries and runs is not None and not runs.where("job = 'ingest' AND status = 'done'").isEmpty():
         raise DamagedError(
-            "files were taken in, and the ledger of files is gone",
+            "files were ingested, but the ledger of files is missing",
             where=FILES.name,
             hint=f"restore the lake from a backup, or {rebuild_hint(FILES.name)}",
         )
@@ -191,7 +193,7 @@ def _constraint_flaws(lake: Lake, definition: Table) -> list[DamagedError]:
     held = lake.constraints(definition.name) if definition.constraints else {}
     return [
         DamagedError(
-            f"nothing holds its rows to {name}",
+            f"its constraint {name} is missing",
             where=definition.name,
             hint=f"ALTER TABLE {lake.reference(definition.name)} ADD CONSTRAINT {name} CHECK ({predicate})",
         )

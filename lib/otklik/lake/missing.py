@@ -9,11 +9,11 @@ from otklik.errors import MissingResultError, did_you_mean
 
 def no_such_table(table: str, there: Iterable[str] = ()) -> MissingResultError:
     """The failure of who asks for a table that is not there; `there` are those that are, one of which may be meant."""
-    hint = "`otklik tables` lists those that there can be"
+    hint = "`otklik tables` lists all tables"
     if table.endswith("_actions"):
         hint = "a yes-or-no task writes its list where it has [decision] with cost and value; " + hint
     meant = did_you_mean(table, there)
-    return MissingResultError(f"there is no such table{meant and '; '}{meant}", where=table, hint=hint)
+    return MissingResultError(f"no such table{meant and '; '}{meant}", where=table, hint=hint)
 
 
 def not_ingested(tables: Sequence[str]) -> MissingResultError:

@@ -204,9 +204,9 @@ class Lake:
         except AnalysisException as fault:
             if pinned and not _says_missing(fault):
                 raise MissingResultError(
-                    f"version {version} is not there any more",
+                    f"version {version} no longer exists",
                     where=table,
-                    hint="ask without --as-of or with --newest, or restore the lake from a backup",
+                    hint="run without --as-of or with --newest, or restore the lake from a backup",
                 ) from fault
             raise no_such_table(table) from fault
 
@@ -477,7 +477,7 @@ class Lake:
             if not says_vacuumed(fault):
                 raise
             raise MissingResultError(
-                f"version {version} cannot be brought back: its files were vacuumed",
+                f"version {version} cannot be restored: its files were vacuumed",
                 where=table,
                 hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
             ) from None
@@ -587,7 +587,7 @@ def _not_written(table: str, label: str) -> DamagedError:
     return DamagedError(
         f"the write {label!r} is not in its history",
         where=table,
-        hint="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
+        hint="run the command again; if the error persists, `otklik maintain --check-only` shows what is wrong",
     )
 
 
@@ -634,7 +634,7 @@ def _has_other_columns(table: Table, there: DataFrame) -> bool:
 def _check_columns(table: Table, there: DataFrame) -> None:
     if _has_other_columns(table, there):
         raise DamagedError(
-            f"its columns are not those of its definition; it has: {', '.join(map(' '.join, there.dtypes))}",
+            f"its columns do not match its definition; it has: {', '.join(map(' '.join, there.dtypes))}",
             where=table.name,
             hint=f"bring the table to its definition, or {rebuild_hint(table.name)}",
         )

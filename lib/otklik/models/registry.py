@@ -234,7 +234,7 @@ def load_champion(lake: Lake, task: str, besides: str | None = None, trained_by:
         except DamagedError as fault:
             refused.append(fault.line())
     if refused:
-        raise DamagedError(f"no champion can be trusted: {'; '.join(refused)}", where=task, hint="train again")
+        raise DamagedError(f"no champion is intact: {'; '.join(refused)}", where=task, hint="train again")
     raise MissingResultError("there is no champion yet", where=task, hint=f"run `otklik train {task}` first")
 
 

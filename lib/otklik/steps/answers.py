@@ -1,4 +1,4 @@
-"""What a stage claims and what was noticed, as rows of gold.measures, gold.verdicts and gold.findings, and back."""
+"""What a stage claims and the findings, as rows of gold.measures, gold.verdicts and gold.findings, and back."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _has_verdict(lake: Lake, task: str, run_id: str, verdict: Verdict) -> bool:
 
 
 def read_findings(lake: Lake, task: str, runs: Sequence[str]) -> list[Finding]:
-    """What was noticed in these runs, in the order of codes and subjects."""
+    """Findings in these runs, in the order of codes and subjects."""
     rows = sorted(
         _of_runs(lake, FINDINGS.name, task, runs), key=lambda row: (row["kind"], row["feature"] or "", row["detail"])
     )

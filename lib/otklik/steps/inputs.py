@@ -116,9 +116,9 @@ def _producer(lake: Lake, table: str, as_of: datetime | None) -> Run:
     found = find_output(lake, table, as_of)
     if found is None:
         raise MissingResultError(
-            "no run has written it yet" if as_of is None else "no run that looked from this moment has written it",
+            "no run has written it yet" if as_of is None else "no run as of this moment has written it",
             where=table,
-            hint="run the task that writes it first: `otklik graph` names it, and `otklik run TASK` runs it by itself",
+            hint="first run the task that writes it: `otklik graph` shows which; `otklik run TASK` does so by itself",
         )
     return found
 
@@ -134,7 +134,7 @@ def _silver_versions(job: Job, task: BaseTask, step: str, tables: list[str]) -> 
     later = sorted(table for table, version in input_versions(job.lake, tables).items() if version > versions[table])
     if later:
         job.progress.line(
-            f"  as of {as_of:%Y-%m-%d %H:%M} as it was answered on {answer.started_at:%Y-%m-%d %H:%M} (UTC); "
-            f"later files of {', '.join(later)} are not read (--newest reads them)"
+            f"  as of {as_of:%Y-%m-%d %H:%M} as first answered on {answer.started_at:%Y-%m-%d %H:%M} (UTC); "
+            f"files of {', '.join(later)} ingested since are not read (use --newest to read them)"
         )
     return versions

@@ -56,7 +56,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         raise ConfigurationError("is not valid SQL", where="--where", hint=hint) from None
     except AnalysisException as fault:
         raise ConfigurationError(
-            f"is not a condition on these rows: {str(fault).splitlines()[0]}", where="--where", hint=hint
+            f"is not a valid condition on these rows: {str(fault).splitlines()[0]}", where="--where", hint=hint
         ) from None
 
 
@@ -71,7 +71,7 @@ def clear_conditions() -> Iterator[None]:
         yield
     except (ArithmeticException, ArrayIndexOutOfBoundsException, DateTimeException, NumberFormatException):
         raise ConfigurationError(
-            "fails on some row instead of answering true or false",
+            "raises an error on some row instead of returning true or false",
             where="--where",
             hint="use try_cast, try_divide, try_add …",
         ) from None

@@ -101,7 +101,7 @@ def _stamp(resolved: ResolvedTask, run: Run, voice: Voice) -> list[str]:
 
 
 def _common_sections(job: Job, resolved: ResolvedTask, last: Run, read: RunReader, voice: Voice) -> list[Section]:
-    """What every page ends with: what was noticed, remarks, files, and where the numbers come from."""
+    """What every page ends with: the findings, remarks, files, and where the numbers come from."""
     words = voice.words
     said = [voice.told(finding) for finding in read.findings]
     remarks = [remark[voice.language] for remark in resolved.task.remarks]

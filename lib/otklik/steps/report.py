@@ -144,7 +144,7 @@ def _needed(job: Job, resolved: ResolvedClassify, step: str) -> Run:
     found = find_run(job.lake, resolved.run_ids[step], step, None)
     if found is None:
         raise MissingResultError(
-            f"`otklik {step}` was not run for these inputs, settings and this moment",
+            f"`otklik {step}` was not run for these inputs, settings and moment",
             where=resolved.task.name,
             hint=f"run `otklik {step} {resolved.task.name}` with the same options first",
         )

@@ -163,7 +163,7 @@ def earlier_runs(job: Job, resolved: ResolvedTask) -> list[Run]:
         found = find_run(job.lake, asked.run_id, stage.name, asked.inputs)
         if found is None:
             raise MissingResultError(
-                "was not run for these inputs, settings and this moment",
+                "was not run for these inputs, settings and moment",
                 where=resolved.task.name,
                 hint=f"run `otklik run {resolved.task.name}` with the same options first",
             )

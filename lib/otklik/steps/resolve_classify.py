@@ -181,7 +181,7 @@ def features_run(job: Job, resolved: ResolvedClassify) -> Run:
     found = find_run(job.lake, resolved.run_ids["features"], "features", resolved.inputs.identities)
     if found is None:
         raise MissingResultError(
-            "its features were not built for these inputs, settings and this moment",
+            "its features were not built for these inputs, settings and moment",
             where=resolved.task.name,
             hint=f"run `otklik features {resolved.task.name}` with the same options first",
         )

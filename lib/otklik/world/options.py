@@ -44,12 +44,12 @@ def check_size(customers: int, seed: int) -> None:
     """
     if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
         raise ConfigurationError(
-            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}",
+            f"must be from {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,}, not {customers:,}",
             where="--customers",
-            hint="give a number between these",
+            hint="use a number in this range",
         )
     if not -_SEEDS <= seed < _SEEDS:
-        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="give a smaller number")
+        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="use a smaller number")
 
 
 def named_parts(chosen: str) -> list[str]:
@@ -65,7 +65,7 @@ def named_parts(chosen: str) -> list[str]:
     unknown = sorted({part for part in named if part not in known})
     if unknown:
         raise ConfigurationError(
-            f"a world has no part {', '.join(unknown)}", where="--only", hint=f"known: {', '.join(known)}"
+            f"no part named {', '.join(unknown)}", where="--only", hint=f"known: {', '.join(known)}"
         )
     return [part for part in known if part in named]
 
@@ -81,7 +81,7 @@ def named_effects(without: str) -> list[str]:
     if unknown:
         meant = did_you_mean(unknown[0], EFFECTS)
         raise ConfigurationError(
-            f"no effect is called {', '.join(unknown)}{meant and '; '}{meant}",
+            f"no effect named {', '.join(unknown)}{meant and '; '}{meant}",
             where="--without",
             hint="docs/world.md lists them",
         )

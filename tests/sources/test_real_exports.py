@@ -85,7 +85,7 @@ def test_columns_of_one_name_are_told_apart_by_their_number(judge, make_contract
     both = columns | {"returned": {"type": "integer", "source": "Сумма [2]"}}
     content = "id,Сумма,Сумма\n1,10,2\n"
 
-    with pytest.raises(InputError, match="more than once 'Сумма'"):
+    with pytest.raises(InputError, match="duplicate: 'Сумма'"):
         judge(content, make_contract(columns))
     contract = make_contract(both)
     assert accepted(judge(content, contract), contract) == [(1, 10, 2)]

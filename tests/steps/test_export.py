@@ -61,7 +61,7 @@ def test_rows_are_written_from_the_best_on_with_the_columns_that_were_named(
     assert [row["key"] for row in written(target)] == [f"к{number}" for number in range(19, -1, -1)]
     with pytest.raises(ConfigurationError, match="no column nobody"):
         export_table(make_job(table=table.name, where=None, to=str(target), columns="nobody")[0])
-    with pytest.raises(ConfigurationError, match=r"is for \.csv files"):
+    with pytest.raises(ConfigurationError, match=r"applies to \.csv files only"):
         export_table(make_job(table=table.name, where=None, to=str(tmp_path / "a.parquet"), reader="excel")[0])
 
 

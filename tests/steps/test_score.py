@@ -114,7 +114,7 @@ def test_features_that_were_compacted_and_vacuumed_are_scored(lake: Lake, folder
 @pytest.mark.parametrize(
     ("sequence", "where", "fault", "says"),
     [
-        (5, "1 / age > 0", ConfigurationError, r"score\.where of calls: fails on some row"),
+        (5, "1 / age > 0", ConfigurationError, r"score\.where of calls: raises an error on some row"),
         (6, "age > 1000", RefusedError, r"calls: no row matches score\.where"),
     ],
 )

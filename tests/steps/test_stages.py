@@ -210,7 +210,7 @@ def test_a_task_reads_what_another_writes_and_runs_it_first(
     drawn = offline.graph(job.home, str(tmp_path / "digest.toml"), "dot", {})
     assert '"diary" -> "digest"' in drawn
     (tmp_path / "diary.toml").write_text(TASK.replace("silver.calls", "gold.digest_lengths"), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"circle: .*diary"):
+    with pytest.raises(ConfigurationError, match=r"cycle: .*diary"):
         offline.check([str(tmp_path / "digest.toml")], job.home, {})
     (tmp_path / "diary.toml").unlink()
     with pytest.raises(ConfigurationError, match=r"reads gold\.diary_lengths, which no task writes"):
@@ -262,7 +262,7 @@ def test_rows_after_the_moment_are_left_out(ask: Callable[..., Job], lake: Lake)
 
 
 def test_a_division_by_zero_in_a_frame_is_said_plainly(ask: Callable[..., Job]) -> None:
-    with pytest.raises(ConfigurationError, match=r"the SQL of \[frames\] of diary: fails on some row"):
+    with pytest.raises(ConfigurationError, match=r"the SQL of \[frames\] of diary: raises an error on some row"):
         run_task(ask({"frames.letters.columns": {"person": "CAST(1 / (id - 1) AS STRING)"}}))
 
 

@@ -84,7 +84,7 @@ PREPARED = Preparation(tuple(Slot(name, name, None, name, name == "talk") for na
 
 
 def test_a_suspected_leak_stops_the_training_by_its_name(tried: DataFrame) -> None:
-    with pytest.raises(RefusedError, match=r"too well: paid \(AUC 1\.000\) →") as refused:
+    with pytest.raises(RefusedError, match=r"too well on its own: paid \(AUC 1\.000\) →") as refused:
         look_for_leaks(task_with(checks__on_suspected_leak="stop"), tried, PREPARED, 10)
 
     assert refused.value.exit_code == 4

@@ -330,11 +330,12 @@ def commits(lake: Path) -> frozenset[str]:
 
 
 def drafts(lake: Path) -> tuple[str, ...]:
-    """Delta's drafts of commits that were never put in place: hidden files in the logs of a lake's tables.
+    """Drafts of commits that were never put in place, in the logs of a lake's tables: Delta's own and ours.
 
-    A killed JVM leaves one. No reader takes it for a commit, and neither Delta nor `otklik maintain` removes it.
+    A killed writer leaves one. No reader takes it for a commit; `otklik maintain` removes it.
     """
-    return tuple(sorted(str(path.relative_to(lake)) for path in lake.glob("*/*/_delta_log/.*.tmp")))
+    found = [path for pattern in (".*.tmp", "*.json#*") for path in lake.glob(f"*/*/_delta_log/{pattern}")]
+    return tuple(sorted(str(path.relative_to(lake)) for path in found))
 
 
 def _unbalanced(spark: SparkSession, root: Path) -> tuple[str, ...]:

@@ -52,9 +52,14 @@ POINTS = {
     "between bronze and silver": Point("ingest july", before="otklik.steps.batch:write_silver"),
     "after files, before commit of silver": Point("ingest july", commit_of="silver.calls"),
     "after commit, before ledger": Point("ingest july", before="otklik.lake.ledger:FileLedger.record"),
-    "first commit of all": Point("ingest june", commit_of="bronze.calls", which=2),
-    "before bronze is made": Point("ingest june", commit_of="bronze.calls", then=("maintain",)),
-    "before the ledger is made": Point("ingest june", commit_of="ops.files", then=("maintain",)),
+    "first commit of all": Point("ingest june", commit_of="bronze.calls"),
+    "before bronze is made": Point(
+        "ingest june", before="pathlib:Path.hardlink_to", holding="bronze/calls", then=("maintain",)
+    ),
+    "before the ledger is made": Point(
+        "ingest june", before="pathlib:Path.hardlink_to", holding="ops/files", then=("maintain",)
+    ),
+    "before the ledger has its first row": Point("ingest june", before="otklik.lake.local:LocalTable.append"),
     "replaced in bronze, not in silver": Point("replace august", before="otklik.steps.batch:write_silver"),
     "replaced in silver, not in the ledger": Point("replace august", before="otklik.lake.ledger:FileLedger.record"),
     "before commit of the ledger": Point("replace august", commit_of="ops.files"),

@@ -141,7 +141,9 @@ def test_sql_that_fails_on_a_row_is_named_without_the_row(
     task = tmp_path / "task.toml"
     task.write_text(TASK.replace('moment = "2020-01-01"', 'moment_column = "text"'), encoding="utf-8")
 
-    with pytest.raises(ConfigurationError, match=r"(record_rows\.sql|the SQL of calls): raises an error on some row") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"(record_rows\.sql|the SQL of calls): raises an error on some row"
+    ) as caught:
         build_features(job_on(lake, tmp_path, task=str(task)))
 
     assert "try_cast" in caught.value.line()

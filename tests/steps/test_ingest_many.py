@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_one_command_for_all_files_does_what_one_for_each_does(
     others = Lake(lake.spark, str(tmp_path / "others"), is_here=True)
     if has_june:
         take_in("june.csv", *JUNE, contract=contract)
-        take_in_calls(others, tmp_path, "june.csv", *JUNE, contract=contract)
+        shutil.copytree(lake.root, others.root)
     months = MONTHS if has_june else {"june.csv": JUNE, **MONTHS}
     before = {table: len(commits(lake, table)) for table in (*TABLES, "ops.files")}
     for name, lines in months.items():

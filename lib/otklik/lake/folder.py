@@ -95,7 +95,7 @@ class Folder:
         return sorted(name for name in names if name.endswith(_PARTIAL))
 
     def drafts(self) -> list[str]:
-        """Files in it that had not yet their names: Hadoop's `.NAME.tmp`, what checks them, and delta-rs's `NAME#1`."""
+        """Files in it that had not yet their names: Hadoop's `.NAME.tmp`, what checks them, and `NAME#…`."""
         return [
             name
             for name in self.files()

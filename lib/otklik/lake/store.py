@@ -23,6 +23,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.commits import NOTHING, Commit, commit_of, commits_in, versions_in
+from otklik.lake.creation import create
 from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
@@ -64,6 +65,7 @@ _MARK = "otklik."
 _CONSTRAINT = "delta.constraints."
 #: Type → the functions of SQL that make a number of it, and it of the number.
 _AS_NUMBERS = {"TIMESTAMP": ("unix_micros", "timestamp_micros"), "DATE": ("unix_date", "date_from_unix_date")}
+_DEFAULTS_OF_TABLES = "spark.databricks.delta.properties.defaults."
 #: What Spark shows instead of a property that may hold a secret.
 _HIDDEN = "*********(redacted)"
 
@@ -214,9 +216,13 @@ class Lake:
         """Make an empty table by its definition, where there is none."""
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
-        columns = ", ".join(_column_clause(column) for column in table.columns)
         if self.has_log_without_versions(table.name):
             self.remove_log_without_versions(table.name)
+        # Whoever sets defaults for new tables sets them for Spark.
+        has_defaults = any(key.startswith(_DEFAULTS_OF_TABLES) for key in self.spark.conf.getAll)
+        if self.is_here and not has_defaults and create(self._log(table.name), table, _properties(table)):
+            return
+        columns = ", ".join(_column_clause(column) for column in table.columns)
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA "
             f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({_properties_clause(table)})"
@@ -335,9 +341,10 @@ class Lake:
             A version that holds them.
         """
         arrow = arrow_rows(rows, table.ddl)
-        if not self._is_missing_here(table.name):
-            with contextlib.suppress(LeftToSparkError):
-                return self._here(table.name).append(arrow, label)
+        if self._is_missing_here(table.name):
+            self.make(table)
+        with contextlib.suppress(LeftToSparkError):
+            return self._here(table.name).append(arrow, label)
         self.add(table, frame_of_arrow(self.spark, arrow, table.ddl), label)
         return self.version(table.name) or 0
 
@@ -651,10 +658,14 @@ def _commented(rows: DataFrame, table: Table) -> DataFrame:
     )
 
 
-def _properties_clause(table: Table) -> str:
+def _properties(table: Table) -> dict[str, str]:
+    """All properties that a table is made with, sorted."""
     constraints = {f"{_CONSTRAINT}{name}": holds for name, holds in table.constraints.items()}
-    wanted = {**HOUSE_PROPERTIES, **table.properties, **constraints}
-    return ", ".join(f"'{key}' = {sql_text(value)}" for key, value in sorted(wanted.items()))
+    return dict(sorted({**HOUSE_PROPERTIES, **table.properties, **constraints}.items()))
+
+
+def _properties_clause(table: Table) -> str:
+    return ", ".join(f"'{key}' = {sql_text(value)}" for key, value in _properties(table).items())
 
 
 def _column_clause(column: Column) -> str:

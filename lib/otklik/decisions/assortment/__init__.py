@@ -1,0 +1,1 @@
+"""Which products to keep on limited places, by what customers would lose."""

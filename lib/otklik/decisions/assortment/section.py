@@ -82,9 +82,9 @@ TEXTS = texts(
         "Набор сохраняет больше, чем самые продаваемые товары, если эта доля не меньше {share}.",
     ),
     key__kept=("Later value kept", "Сохранено последующей выручки"),
-    key__gain=("More than by the best sellers", "Больше, чем самыми продаваемыми"),
+    key__gain=("More than by the best sellers", "Больше, чем хитами продаж"),
     key__reach=("Customers who find a product of theirs", "Клиентов находят свой товар"),
-    key__naive=("best sellers: {value}", "самые продаваемые: {value}"),
+    key__naive=("best sellers: {value}", "хиты продаж: {value}"),
     section__curve=("What a set of each size keeps", "Сколько сохраняет набор каждого размера"),
     curve__title=("Later value kept by the number of places", "Сохранённая последующая выручка и число мест"),
     curve__takeaway=(
@@ -98,9 +98,9 @@ TEXTS = texts(
     curve__x=("products kept", "оставлено товаров"),
     curve__y=("value kept", "сохранено"),
     curve__mark=("places there are", "есть мест"),
-    method__chosen=("chosen set", "выбранный набор"),
-    method__best_sellers=("best sellers", "самые продаваемые"),
-    method__random=("random set", "случайный набор"),
+    method__chosen=("chosen set", "выбранный"),
+    method__best_sellers=("best sellers", "хиты продаж"),
+    method__random=("random set", "случайный"),
     judged__caption=("Sets of the same size", "Наборы одного размера"),
     judged__method=("Set", "Набор"),
     judged__kept=("Value kept, later", "Сохранено, позже"),
@@ -125,12 +125,18 @@ TEXTS = texts(
     products__substitute=("Bought by the same customers", "Покупают те же клиенты"),
     products__none=("nothing of its category", "ничего из категории"),
     products__takeaway=(
-        "{n} of {places} places go to other products than the best sellers. All products: `gold.{task}_products`.",
-        "Мест, занятых не самыми продаваемыми товарами: {n} из {places}. Все товары: `gold.{task}_products`.",
+        "{n} of {places} places go to other products than the best sellers. All products: gold.{task}_products.",
+        "Мест, занятых не самыми продаваемыми товарами: {n} из {places}. Все товары: gold.{task}_products.",
     ),
     products__same=(
-        "The set holds the best sellers. All products: `gold.{task}_products`.",
-        "В наборе самые продаваемые товары. Все товары: `gold.{task}_products`.",
+        "The set holds the best sellers. All products: gold.{task}_products.",
+        "В наборе самые продаваемые товары. Все товары: gold.{task}_products.",
+    ),
+    products__note=(
+        "Lost without it: also what its buyers spend on it in the place of dropped products; of a product that is not "
+        "kept, what it would add.",
+        "Потери без него: и то, что его покупатели тратят на него вместо убранных товаров; у неоставленного товара — "
+        "сколько он добавил бы.",
     ),
     section__transfer=("What moves to other products", "Что переходит на другие товары"),
     transfer__caption=("Share of a dropped product's value that stays", "Остающаяся доля выручки убранного товара"),
@@ -175,16 +181,15 @@ def section(read: Reader, task: AssortmentTask, voice: Voice) -> Page:
     """The page: what the set keeps, which products it holds, what it rests on."""
     words = voice.words
     products = read.table("products").toPandas()
-    is_judged = read.measure("gain", split="later") is not None
-    sections = (
-        [
+    sections = []
+    if read.measure("gain", split="later") is not None:
+        sections += [
             Section("curve", words("section.curve"), _curve(read, products, voice)),
             Section("products", words("section.products"), _products(products, task, voice)),
-            Section("transfer", words("section.transfer"), [_transfer(read, voice)]),
         ]
-        if is_judged
-        else []
-    )
+    transfers = read.table("transfer").orderBy("source").toPandas()
+    if len(transfers) > 1:
+        sections.append(Section("transfer", words("section.transfer"), [_transfer(transfers, voice)]))
     days = voice.formats.integer(task.test_days)
     method = [words(f"how.{name}", days=days) for name in ("kept", "chosen", "judged", "limits")]
     sections.append(Section("method", words("section.method"), [Bullets(method)]))
@@ -283,13 +288,13 @@ def _listed(caption: str, rows: pd.DataFrame, voice: Voice) -> Table:
         )
     titles = heads(*(words(f"products.{name}") for name in ("product", "value", "later", "lost", "substitute")))
     titles[-1] = Cell(titles[-1].text)
-    return Table(caption, titles, cells)
+    return Table(caption, titles, cells, note=words("products.note"))
 
 
-def _transfer(read: Reader, voice: Voice) -> Table:
+def _transfer(transfers: pd.DataFrame, voice: Voice) -> Table:
     words, formats = voice.words, voice.formats
     rows = []
-    for row in read.table("transfer").orderBy("source").toPandas().to_dict("records"):
+    for row in transfers.to_dict("records"):
         mark = words("transfer.used") if row["is_used"] else ""
         rows.append(
             [

@@ -311,7 +311,13 @@ def test_a_set_that_held_only_earlier_is_no_gain(planted: tuple[DataFrame, Stage
     """In the last month nobody wants coffee and juice any more."""
     faded = planted[0].where("moment < '2025-12-01' OR category = 'tea'")
 
-    assert said(answer(faded, tmp_path, minimum_customers=50)) == ("no_gain", "not_better")
+    result = answer(faded, tmp_path, minimum_customers=50)
+
+    assert said(result) == ("no_gain", "not_better")
+    # What is not shown to be better is no advice.
+    rows = result.tables["products"].collect()
+    assert all(row.is_kept == row.is_best_seller for row in rows)
+    assert any(row.is_chosen != row.is_best_seller for row in rows)
 
 
 @pytest.mark.long
@@ -379,13 +385,13 @@ def test_the_answer_does_not_depend_on_the_layout_and_is_that_of_pandas(spark: S
         assert [one.value for one in again.measures] == pytest.approx(
             [one.value for one in result.measures], nan_ok=True
         )
-        kept = ["group", "product", "is_kept", "is_best_seller", "place", "substitute"]
+        kept = ["group", "product", "is_kept", "is_chosen", "is_best_seller", "place", "substitute"]
         assert again.tables["products"].select(kept).exceptAll(result.tables["products"].select(kept)).isEmpty()
     products = result.tables["products"].toPandas()
     asked: dict[str, Any] = {"after": AS_OF - timedelta(days=30), "transfer": 0.6}
     assert products.query("category == 'c1'").groupby("group")["is_kept"].sum().max() == 2
     assert products.query("category != 'c1'").groupby("group")["is_kept"].sum().tolist() == [5, 5]
-    assert value(result, "kept", "chosen") == pytest.approx(kept_in_pandas(rows, products, "is_kept", **asked))
+    assert value(result, "kept", "chosen") == pytest.approx(kept_in_pandas(rows, products, "is_chosen", **asked))
     assert value(result, "kept", "best_sellers") == pytest.approx(
         kept_in_pandas(rows, products, "is_best_seller", **asked)
     )
@@ -426,7 +432,7 @@ def test_the_shipped_task_on_online_retail(spark: SparkSession, shared_data: Pat
     # The session is UTC; pandas gets moments without a zone.
     rows = purchases.toPandas().assign(group="(all)")
     asked: dict[str, Any] = {"after": (end - timedelta(days=70)).replace(tzinfo=None), "transfer": 0.45}
-    assert value(result, "kept", "chosen") == pytest.approx(kept_in_pandas(rows, products, "is_kept", **asked))
+    assert value(result, "kept", "chosen") == pytest.approx(kept_in_pandas(rows, products, "is_chosen", **asked))
     assert value(result, "kept", "best_sellers") == pytest.approx(
         kept_in_pandas(rows, products, "is_best_seller", **asked)
     )

@@ -127,13 +127,15 @@ PRODUCTS = answer_table(
     "group STRING store or region; (all) where the task gives none",
     "product STRING the product",
     "category STRING its category; null: nothing stands in for it",
-    "is_kept BOOLEAN whether it is in the chosen set",
+    "is_kept BOOLEAN whether to keep it: as chosen where that is a gain, else as a best seller",
+    "is_chosen BOOLEAN whether it is in the chosen set",
     "is_best_seller BOOLEAN whether it is among as many products of most value",
-    "place INT its turn in the choice, from 1, among the products it competes with; null beyond twice the places",
+    "place INT its turn by the rule that is_kept follows, from 1, among the products that it competes with; null "
+    "beyond twice the places",
     "value DOUBLE its value in the earlier period",
     "later_value DOUBLE its value in the later period",
-    "lost_without DOUBLE of the earlier value, what would be lost if it alone left the set; of a product that is not "
-    "in the set, what it would add",
+    "lost_without DOUBLE of the earlier value, what would be lost if of the kept products it alone went; of one that "
+    "is not kept, what it would add",
     "substitute STRING the kept product of the category that its buyers, by value, buy most; null: none",
     "substitute_share DOUBLE share of its value from customers who buy that one, too",
     key=("group", "product"),

@@ -80,13 +80,17 @@ def run(frames: Mapping[str, DataFrame], task: AssortmentTask, context: StageCon
     steps = {method: pools.steps(turn) for method, turn in turns.items()}
     judged = judge(bought, _keys(products, context, steps))
     measures = _measures(judged, transfer, task.transfer, counts)
+    is_same = bool(((steps["chosen"] <= STEPS) == (steps["best_sellers"] <= STEPS)).all())
+    verdict = _verdict(judged, measures, transfer, pools, task.minimum_gain, is_same=is_same)
+    # A set that is not shown to be better is no advice.
+    advised = "chosen" if verdict.verdict == "gain" else "best_sellers"
     tables = {
-        "products": _described(products, needs, transfer.value, turns["chosen"], steps),
+        "products": _described(products, needs, transfer.value, turns[advised], steps[advised]).assign(
+            is_chosen=steps["chosen"] <= STEPS, is_best_seller=steps["best_sellers"] <= STEPS
+        ),
         "curve": _curve(judged, pools, transfer.value),
         "transfer": transfers,
     }
-    is_same = bool(((steps["chosen"] <= STEPS) == (steps["best_sellers"] <= STEPS)).all())
-    verdict = _verdict(judged, measures, transfer, pools, task.minimum_gain, is_same=is_same)
     return StageResult(_tables(tables, context), measures, verdict, [*findings, *unclear])
 
 
@@ -196,21 +200,18 @@ def _transfer_rows(declared: Estimate, found: Transfer | None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _described(
-    products: pd.DataFrame, needs: Needs, transfer: float, turn: Whole, steps: Mapping[str, Whole]
-) -> pd.DataFrame:
-    """The rows of `products`."""
-    kept = steps["chosen"] <= STEPS
+def _described(products: pd.DataFrame, needs: Needs, transfer: float, turn: Whole, step: Whole) -> pd.DataFrame:
+    """The rows of `products` by the rule that gives these turns and steps."""
+    kept = step <= STEPS
     nearest, share = substitutes(needs, kept)
     names = np.array([*products["product"], None], dtype=object)
     return products.assign(
         is_kept=kept,
-        is_best_seller=steps["best_sellers"] <= STEPS,
-        place=pd.array(np.where(turn > 0, turn, -1), dtype="Int64"),
+        place=pd.Series(turn, dtype="Int64").where(step <= 2 * STEPS),
         lost_without=lost_without(needs, transfer, kept) * products["value"].sum(),
         substitute=names[nearest],
         substitute_share=np.where(nearest >= 0, share, np.nan),
-    ).assign(place=lambda rows: rows["place"].where(rows["place"] > 0))
+    )
 
 
 def _curve(judged: Judged, pools: Pools, transfer: float) -> pd.DataFrame:

@@ -129,8 +129,9 @@ TEXTS = texts(
         "Мест, занятых не самыми продаваемыми товарами: {n} из {places}. Все товары: gold.{task}_products.",
     ),
     products__same=(
-        "The set holds the best sellers. All products: gold.{task}_products.",
-        "В наборе самые продаваемые товары. Все товары: gold.{task}_products.",
+        "No other set is shown to be worth it: keep the best sellers. All products: gold.{task}_products.",
+        "Не показано, что стоит выбрать другой набор: оставьте самые продаваемые товары. Все товары: "
+        "gold.{task}_products.",
     ),
     products__note=(
         "Lost without it: also what its buyers spend on it in the place of dropped products; of a product that is not "
@@ -257,7 +258,8 @@ def _curve(read: Reader, products: pd.DataFrame, voice: Voice) -> list[Block]:
 
 def _products(products: pd.DataFrame, task: AssortmentTask, voice: Voice) -> list[Block]:
     words = voice.words
-    is_in, is_out = products["is_kept"] & ~products["is_best_seller"], ~products["is_kept"] & products["is_best_seller"]
+    is_seller = products["is_best_seller"]
+    is_in, is_out = products["is_kept"] & ~is_seller, ~products["is_kept"] & is_seller
     parts = {"in": products[is_in], "out": products[is_out]} if is_in.any() else {"top": products[products["is_kept"]]}
     places = voice.formats.integer(products["is_kept"].sum())
     n = voice.formats.integer(is_in.sum())

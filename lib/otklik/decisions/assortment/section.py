@@ -82,8 +82,8 @@ TEXTS = texts(
         "Набор сохраняет больше, чем самые продаваемые товары, если эта доля не меньше {share}.",
     ),
     key__kept=("Later value kept", "Сохранено последующей выручки"),
-    key__gain=("More than by the best sellers", "Больше, чем хитами продаж"),
-    key__reach=("Customers who find a product of theirs", "Клиентов находят свой товар"),
+    key__gain=("More than by the best sellers", "Больше, чем у хитов продаж"),
+    key__reach=("Customers who find one of their products", "Клиентов, которые находят свой товар"),
     key__naive=("best sellers: {value}", "хиты продаж: {value}"),
     section__curve=("What a set of each size keeps", "Сколько сохраняет набор каждого размера"),
     curve__title=("Later value kept by the number of places", "Сохранённая последующая выручка и число мест"),
@@ -268,7 +268,7 @@ def _products(products: pd.DataFrame, task: AssortmentTask, voice: Voice) -> lis
     for name, rows in parts.items():
         ordered = rows.sort_values(["lost_without", "group", "product"], ascending=[False, True, True])
         blocks.append(_listed(words(f"products.{name}"), ordered.head(_MOST_PRODUCTS), voice))
-    return blocks
+    return [*blocks, Paragraph(words("products.note"), "note")]
 
 
 def _listed(caption: str, rows: pd.DataFrame, voice: Voice) -> Table:
@@ -290,7 +290,7 @@ def _listed(caption: str, rows: pd.DataFrame, voice: Voice) -> Table:
         )
     titles = heads(*(words(f"products.{name}") for name in ("product", "value", "later", "lost", "substitute")))
     titles[-1] = Cell(titles[-1].text)
-    return Table(caption, titles, cells, note=words("products.note"))
+    return Table(caption, titles, cells)
 
 
 def _transfer(transfers: pd.DataFrame, voice: Voice) -> Table:

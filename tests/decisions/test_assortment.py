@@ -337,6 +337,8 @@ def test_a_set_that_held_only_earlier_is_no_gain(planted: tuple[DataFrame, Stage
     rows = result.tables["products"].collect()
     assert all(row.is_kept == row.is_best_seller for row in rows)
     assert any(row.is_chosen != row.is_best_seller for row in rows)
+    # The best sellers keep more even where everything moves.
+    assert measure(result, "break_even").value is None
 
 
 @pytest.mark.long
@@ -469,5 +471,6 @@ def test_a_first_task_over_receipts_finds_its_columns() -> None:
 
     frame = tomllib.loads(text)["frames"]["purchases"]
     assert frame["columns"] == {
-        "customer": "customer_id", "product": "product_id", "moment": "bought_at", "value": "amount", "group": "store_id",
+        "customer": "customer_id", "product": "product_id", "moment": "bought_at", "value": "amount",
+        "group": "store_id",
     }  # fmt: skip

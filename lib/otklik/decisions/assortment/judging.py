@@ -100,11 +100,13 @@ class Judged:
         return Estimate.by_jackknife(kept[0] - kept[1])
 
     def break_even(self) -> Estimate:
-        """The transfer from which on it keeps more; NaN where there is none from 0 to 1."""
+        """The transfer from which on it keeps more: 0 = whatever it is; NaN where there is none below 1."""
         own, met = (of("later", "chosen") - of("later", "best_sellers") for of in (self.kept_itself, self.met))
+        if own[0] > 0 and met[0] > 0:
+            return Estimate(0.0, 0.0, 0.0)
         turn = np.divide(-own, met - own, out=np.full_like(own, np.nan), where=met > own)
         found = Estimate.by_jackknife(turn)
-        return found if 0 <= found.value <= 1 else Estimate()
+        return found if 0 <= round(found.value, 9) < 1 else Estimate()
 
 
 def judge(bought: DataFrame, products: DataFrame) -> Judged:

@@ -81,6 +81,10 @@ TEXTS = texts(
         "The set keeps more than the best sellers if this share is at least {share}.",
         "Набор сохраняет больше, чем самые продаваемые товары, если эта доля не меньше {share}.",
     ),
+    answer__always=(
+        "The set keeps more than the best sellers whatever this share is.",
+        "Набор сохраняет больше, чем самые продаваемые товары, какой бы ни была эта доля.",
+    ),
     key__kept=("Later value kept", "Сохранено последующей выручки"),
     key__gain=("More than by the best sellers", "Больше, чем у хитов продаж"),
     key__reach=("Customers who find one of their products", "Клиентов, которые находят свой товар"),
@@ -206,7 +210,8 @@ def _answer(read: Reader, voice: Voice) -> Answer:
         share = formats.percent(transfer.value, 0)
         sentences.append(words("answer.measured" if is_measured else "answer.declared", transfer=share))
     if turn is not None and turn.value is not None and math.isfinite(turn.value):
-        sentences.append(words("answer.break_even", share=formats.percent(turn.value, 0)))
+        said = words("answer.break_even", share=formats.percent(turn.value, 0))
+        sentences.append(said if turn.value else words("answer.always"))
     figures = []
     for key, name, subject in (("kept", "kept", "chosen"), ("gain", "gain", ""), ("reach", "reach", "chosen")):
         one = read.measure(name, subject, "later")

@@ -30,9 +30,12 @@ PARTS = {
     "faults": ("faults",),
     "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
     "models": (
-        "jobs/test_large_world.py", "jobs/test_one_pass.py", "jobs/test_past_run.py", "jobs/test_whole_world.py",
-        "jobs/test_world_campaigns.py", "jobs/test_world_tasks.py", "models", "steps/test_challengers.py",
-        "steps/test_demo.py", "steps/test_resolve_classify.py", "steps/test_train.py",
+        "jobs/test_one_pass.py", "jobs/test_past_run.py", "models", "steps/test_challengers.py",
+        "steps/test_resolve_classify.py", "steps/test_train.py",
+    ),
+    "world": (
+        "jobs/test_large_world.py", "jobs/test_whole_world.py", "jobs/test_world_campaigns.py",
+        "jobs/test_world_tasks.py", "steps/test_demo.py", "world",
     ),
     "modes": (
         "jobs/test_any_layout.py", "jobs/test_cluster.py", "jobs/test_other_sessions.py", "steps/test_package.py",
@@ -44,7 +47,7 @@ PARTS = {
     ),
     "ingest": (
         "steps/test_ingest_again.py", "steps/test_ingest_many.py", "steps/test_ingest_personal.py",
-        "steps/test_ingest_real.py", "steps/test_reingest.py", "jobs/test_real_files.py", "sources", "world",
+        "steps/test_ingest_real.py", "steps/test_reingest.py", "jobs/test_real_files.py", "sources",
     ),
     "lake": (
         "lake", "steps/test_champion.py", "steps/test_features_step.py", "steps/test_maintain.py",

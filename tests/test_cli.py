@@ -99,7 +99,7 @@ def test_every_command_has_help_with_an_example(command, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train", "bank_full", "--as-of", "yesterday"], "--as-of: 'yesterday' is not an ISO-8601 moment"),
+        (["train", "bank_full", "--as-of", "yesterday"], "--as-of: 'yesterday' is not an ISO-8601 date or time"),
         (["train", "bank_full", "--set", "splits"], "--set: expected key=value"),
         (["train", "bank_full", "--env", "moon"], "moon: unknown; known here: "),
         (["train", "bank_full", "--lake", "ftp://host/lake"], "unknown scheme"),
@@ -126,7 +126,7 @@ def test_check_names_every_fault_of_every_file(tmp_path: Path, capsys: pytest.Ca
     assert main(["check", str(tmp_path / "a.toml"), str(tmp_path / "b.toml")]) == ConfigurationError.exit_code
 
     told = capsys.readouterr().err
-    assert "a.toml: 2 faults: spark: " in told
+    assert "a.toml: 2 errors: spark: " in told
     assert "language: unknown key" in told
     assert "b.toml: not valid TOML" in told
 
@@ -142,7 +142,7 @@ def test_a_lake_that_another_process_writes_to_is_refused_before_spark_starts(
     with held(tmp_path, "train", datetime.now(UTC), wait=0, sleep=lambda _: None, say=lambda _: None):
         code = main(["train", "bank_full", "--lake", str(tmp_path), "--wait", "0"])
     assert code == BusyError.exit_code
-    assert f"another process writes to it: otklik train (process {os.getpid()} on" in capsys.readouterr().err
+    assert f"another process is writing to it: otklik train (process {os.getpid()} on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_an_unexpected_failure_is_named_by_its_kind_and_quotes_nothing(
         (["demo"], "rerun the same command to start over"),
         (
             ["world", "--customers", "1000", "--seed", "7", "--out", "world"],
-            "an unfinished world in --out has to be removed before the same command",
+            "remove the unfinished world in --out, then rerun the same command",
         ),
     ],
 )
@@ -242,7 +242,7 @@ def test_a_reader_who_has_seen_enough_ends_the_command_quietly(
 @pytest.mark.parametrize(
     ("prints", "says"),
     [
-        (None, "PATH: no Java there → install Java 17 or 21"),
+        (None, "PATH: no Java found → install Java 17 or 21"),
         ('openjdk version "11.0.2" 2019-01-15', "java: Java 11.0.2 does not run Spark 4.1 → set JAVA_HOME"),
         ('java version "1.8.0_292"', "java: Java 1.8.0_292 does not run Spark 4.1"),
         ("No Java runtime present, requesting install.", "java: Java unknown does not run Spark 4.1"),

@@ -26,7 +26,7 @@ def work(progress: Progress) -> None:
     with progress.step("ingest клиенты.csv") as step:
         step.rows(5_000)
         step.rows(50, "duplicates")
-        step.say("instead of the 10 rows that had this name")
+        step.say("instead of the 10 rows of the earlier file")
     progress.line("  reused")
     progress.warn("the rate has moved")
     progress.fail("broken.csv: is empty", 3)
@@ -38,7 +38,7 @@ def test_a_person_sees_one_line_per_step_with_counts_and_seconds() -> None:
 
     lines = said.getvalue().splitlines()
     assert lines[0].split("  ")[1] == "ingest клиенты.csv"
-    assert "5,000 rows, 50 duplicates, instead of the 10 rows that had this name" in lines[0]
+    assert "5,000 rows, 50 duplicates, instead of the 10 rows of the earlier file" in lines[0]
     assert lines[0].endswith(" 1.0 s")
     assert lines[1:] == ["  reused", "  warning: the rate has moved", "otklik: broken.csv: is empty"]
 
@@ -88,7 +88,7 @@ def test_a_machine_reads_one_object_per_line() -> None:
             "step": "ingest клиенты.csv",
             "seconds": 1.0,
             "counts": {"rows": 5_000, "duplicates": 50},
-            "notes": ["instead of the 10 rows that had this name"],
+            "notes": ["instead of the 10 rows of the earlier file"],
         },
         {**always, "level": "info", "message": "reused"},
         {**always, "level": "warning", "message": "the rate has moved"},

@@ -49,7 +49,7 @@ def names_a_key(fault: ConfigurationError, kind: type[Strict], values: dict[str,
     """Whether a refusal of values begins with the path of a key that there is or should be."""
     count, _, faults = fault.what.partition(": ")
     keys = ["(top level)", *kind.model_fields, *values]
-    return bool(re.fullmatch(r"[\d,]+ faults?", count)) and faults.startswith(
+    return bool(re.fullmatch(r"[\d,]+ errors?", count)) and faults.startswith(
         tuple(f"{key}{sign}" for key in keys for sign in (".", ": "))
     )
 
@@ -89,7 +89,7 @@ def test_all_faults_are_listed_each_with_its_place() -> None:
 
     line = fault_of(values)
 
-    assert line.startswith("some.toml: 4 faults: ")
+    assert line.startswith("some.toml: 4 errors: ")
     assert "splits.fold: unknown key, did you mean 'folds'?" in line
     assert "splits.time_windows: input should be a valid integer" in line
     assert "decision.cost: input should be greater than 0" in line
@@ -100,9 +100,9 @@ def test_all_that_does_not_go_together_is_listed() -> None:
     values = with_override(TASK, ["splits"], {"folds": 4, "groups": 3, "fold_salt": "bootstrap"}, "")
 
     assert fault_of(values) == (
-        "some.toml: 2 faults: splits: fold, bootstrap, control and permutation need different salts; "
-        "splits: a group needs at least two folds: groups may be at most half of folds"
-        " → correct the file or --set, and try it with `otklik check`"
+        "some.toml: 2 errors: splits: fold, bootstrap, control and permutation need different salts; "
+        "splits: each group needs at least two folds: groups must be at most half of folds"
+        " → correct the file or --set, and validate it with `otklik check`"
     )
 
 
@@ -116,18 +116,18 @@ def test_all_that_does_not_go_together_is_listed() -> None:
         (["models", "logistic_regression", "elastic_net"], [2.0], "elastic_net.0: input should be less than"),
         (["champion", "candidates"], [], "champion.candidates: list should have at least 1 item"),
         (["rows", "label_window_hours"], 99_999_999_999, "rows.label_window_hours: input should be less than"),
-        (["preparation", "bands"], {"age": [60.0, 30.0]}, "preparation: bands.age: cut points must rise"),
+        (["preparation", "bands"], {"age": [60.0, 30.0]}, "preparation: bands.age: needs at least one cut point"),
         (
             ["preparation", "bands"],
             {"age": [30.0, math.inf]},
             "preparation.bands.age.1: input should be a finite number",
         ),
-        (["rows", "settings"], {"share": math.inf}, "1 fault: rows.settings.share: neither a text, a number"),
-        (["rows", "settings"], {"label_window_hours": 7}, "rows: settings.label_window_hours: is a key of [rows]"),
+        (["rows", "settings"], {"share": math.inf}, "1 error: rows.settings.share: must be a string, a number"),
+        (["rows", "settings"], {"label_window_hours": 7}, "rows: settings.label_window_hours: set it in [rows]"),
         (
             ["rows", "settings"],
             {"moment": date(2020, 3, 31)},
-            "1 fault: rows.settings.moment: neither a text, a number",
+            "1 error: rows.settings.moment: must be a string, a number",
         ),
     ],
 )
@@ -146,7 +146,7 @@ def test_of_very_many_faults_the_first_are_said(monkeypatch: pytest.MonkeyPatch)
 
     line = fault_of({**TASK, **{f"unknown_{number}": number for number in range(5_000)}})
 
-    assert line.startswith("some.toml: 5,000 faults: unknown_0: unknown key")
+    assert line.startswith("some.toml: 5,000 errors: unknown_0: unknown key")
     assert "unknown_19: unknown key; and 4,980 more → " in line
     assert len(searched) == 20
 

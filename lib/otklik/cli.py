@@ -134,7 +134,7 @@ def _package_for(given: argparse.Namespace, home: ProjectFiles, progress: Progre
     # What is wrong with the command is said here, and not by the cluster.
     submitted = parser().parse_args(command)
     if not home.job(submitted.command).is_file():
-        raise ConfigurationError("is not a job", where=submitted.command, hint="give a name of jobs/")
+        raise ConfigurationError("is not a job", where=submitted.command, hint="use the name of a file in jobs/")
     environment = load(Environment, home.environment(submitted.env))
     properties_file = home.spark_properties(environment.spark)
     properties = read_properties(properties_file)
@@ -170,15 +170,15 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
     lake_root = absolute(given.lake)
     if on_databricks and not lake_root.startswith(VOLUMES) and "://" not in lake_root:
         raise ConfigurationError(
-            "lies on a disk that is gone when the compute is",
+            "is on a local disk that is lost when the compute terminates",
             where=f"--lake {given.lake}",
-            hint="give a folder of a volume: /Volumes/CATALOG/SCHEMA/VOLUME/lake",
+            hint="use a folder in a volume: /Volumes/CATALOG/SCHEMA/VOLUME/lake",
         )
     if given.catalog is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", given.catalog):
         raise ConfigurationError(
-            f"{given.catalog!r} is not a name of a catalog",
+            f"{given.catalog!r} is not a valid catalog name",
             where="--catalog",
-            hint="write a letter, then letters, digits, _ and -, like spark_catalog",
+            hint="start with a letter, then use letters, digits, _ and -, e.g. spark_catalog",
         )
     with contextlib.ExitStack() as open_until_done:
         if not submitted:
@@ -212,7 +212,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
         if held is not None:
             held.include(session.jvm_processes(submitted=submitted))
         if started.refused:
-            progress.line(f"  this Spark keeps its own values of {', '.join(started.refused)}")
+            progress.line(f"  this Spark session does not allow setting {', '.join(started.refused)}")
         names = {key: value for key, value in vars(given).items() if key not in COMMON_OPTIONS}
         if on_databricks and "paths" in names:
             names["paths"] = [in_spark(path) for path in names["paths"]]

@@ -38,7 +38,7 @@ def read_properties(path: Path) -> dict[str, str]:
         key, value = [*re.split(r"\s*[=:]\s*|\s+", text, maxsplit=1), ""][:2]
         if not value:
             raise ConfigurationError(
-                f"line {number}: {key} has no value", where=str(path), hint="write the key, a blank and the value"
+                f"line {number}: {key} has no value", where=str(path), hint="write the key, a space and the value"
             )
         properties[key] = value
     return properties

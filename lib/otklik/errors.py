@@ -6,11 +6,14 @@ Messages never quote a value of a personal column.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 #: Characters that would break a line or move the cursor of a terminal; names of files and keys may hold them.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+#: How much of a name must be alike for it to be what was meant.
+_NEAR = 0.75
 
 
 class OtklikError(Exception):
@@ -35,6 +38,12 @@ class OtklikError(Exception):
         return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], f"{place}{self.what}{advice}")
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The question whether one of the most similar known names was meant; empty where none is similar."""
+    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=_NEAR)
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
 def unexpected(fault: BaseException, where: str) -> OtklikError:
     """What is said of a failure that nobody foresaw: its type only, for messages of Spark quote data."""
     return OtklikError(
@@ -43,7 +52,7 @@ def unexpected(fault: BaseException, where: str) -> OtklikError:
 
 
 class ConfigurationError(OtklikError):
-    """A TOML file, an option or a name in it is wrong; nothing was started."""
+    """A TOML file, an option or a name is wrong; nothing was started."""
 
     exit_code = 2
 
@@ -65,37 +74,37 @@ class SeveralFilesError(ConfigurationError):
 
 
 class InputError(OtklikError):
-    """A file cannot be taken in, or a threshold of its contract was passed; no row of it counts in the ledger."""
+    """A file cannot be ingested, or exceeds a threshold of its contract; none of its rows count."""
 
     exit_code = 3
 
 
 class RefusedError(OtklikError):
-    """The data does not allow what was asked (one class only, too few rows, a suspected leak …)."""
+    """The data cannot answer the question (one class only, too few rows, a suspected leak …)."""
 
     exit_code = 4
 
 
 class MissingResultError(OtklikError):
-    """A table, run or model that the step needs is not there."""
+    """A table, run or model that the step needs does not exist."""
 
     exit_code = 5
 
 
 class DamagedError(OtklikError):
-    """A model folder or table is not what its manifest or definition says."""
+    """A model folder or table does not match its manifest or definition."""
 
     exit_code = 6
 
 
 class PlatformError(OtklikError):
-    """Java, memory, disk or permissions are not what the step needs."""
+    """A problem with Java, memory, disk, network or permissions."""
 
     exit_code = 7
 
 
 class BusyError(OtklikError):
-    """Another process writes to the lake; nothing begun counts in the ledger, and the same command will do later."""
+    """Another process is writing to the lake; nothing was recorded, so rerun the same command later."""
 
     exit_code = 8
 

@@ -139,7 +139,7 @@ class Measure:
         value: the number.
         subject: what it is about: a segment, a rule, an arm, a series; empty = the whole answer.
         split: on which rows: all, train, test, holdout …
-        low: lower end of the 95 % interval.
+        low: lower bound of the 95 % interval.
         high: upper end.
         baseline: what the naive rule reaches; the kind says which rule that is on its page.
         rows: how many rows it rests on.
@@ -197,7 +197,7 @@ class StageResult:
         tables: `what` → rows, for each table of the stage, without run_id.
         measures: all claims.
         verdict: of the task; the last stage says it.
-        findings: what was noticed.
+        findings: the findings.
         campaign: name of the campaign that a list is for.
         listed: the list: unit, arm (contact | control), and what is promised of probability, effect, expected_profit.
     """

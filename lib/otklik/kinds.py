@@ -61,7 +61,7 @@ def find_kind(name: object, where: str) -> Kind:
     place = kind_places().get(str(name))
     if place is None:
         raise ConfigurationError(
-            f"kind: {name!r} is not a kind of question; known: {', '.join(sorted(kind_places()))}",
+            f"unknown kind {name!r}; known: {', '.join(sorted(kind_places()))}",
             where=where,
             hint="`otklik kinds` says what each one answers",
         )

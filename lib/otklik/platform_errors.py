@@ -14,29 +14,29 @@ SAYINGS = {
         "free some space (lake, temporary folder) and rerun the same command to resume",
     ),
     ("Permission denied", "Read-only file system", "Operation not permitted"): (
-        "may not be written or read",
-        "check the rights of the lake, the temporary folder and the files",
+        "no permission to read or write",
+        "check the permissions of the lake, the temporary folder and the files",
     ),
     # Delta and Hadoop do not say why.
     ("DELTA_CANNOT_CREATE_LOG_PATH", "Mkdirs failed to create"): (
-        "a folder in the lake or for temporary files cannot be made",
-        "check rights and free space of both",
+        "a folder in the lake or for temporary files cannot be created",
+        "check permissions and free space of both",
     ),
     ("OutOfMemoryError", "Cannot allocate memory"): (
-        "there is not enough memory",
-        "raise spark.driver.memory in conf/spark, or end what else runs on the machine",
+        "not enough memory",
+        "raise spark.driver.memory in conf/spark, or stop other programs on the machine",
     ),
     ("FileSystem not found", "No FileSystem for scheme", "UnsupportedFileSystemException"): (
-        "there is no driver for files of this scheme",
-        "add the file system's jar to Spark (spark.jars.packages), or use a folder of this machine",
+        "no file system driver for this scheme",
+        "add the file system's jar to Spark (spark.jars.packages), or use a folder on this machine",
     ),
     ("CATALOG_NOT_FOUND",): (
-        "there is no such catalog",
+        "no such catalog",
         "check --catalog, and spark.sql.catalog.NAME in conf/spark",
     ),
     ("PACKAGE_NOT_INSTALLED",): (
-        "Spark Connect needs Python packages that are not here",
-        "install Spark's extra: pip install 'pyspark[connect]' with the version that is here",
+        "Spark Connect needs Python packages that are not installed",
+        "run pip install 'pyspark[connect]==VERSION' with the installed version of pyspark",
     ),
     ("UnknownHostException", "ConnectException", "NoRouteToHostException"): (
         "the host of a URI cannot be reached",

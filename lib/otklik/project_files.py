@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import otklik
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, did_you_mean
 from otklik.settings import NAME_PATTERN
-
-#: How much of a name must be alike for it to be what was meant.
-_NEAR = 0.75
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class ProjectFiles:
 
     def name_of_task(self, file: Path) -> str:
         """How a command names a task's file: by its name in conf/tasks, or its path."""
-        return file.stem if file.parent == self.path / "conf" / "tasks" else str(file)
+        return file.stem if file.resolve().parent == (self.path / "conf" / "tasks").resolve() else str(file)
 
     def environment(self, name: str) -> Path:
         """The settings of an environment: a name in conf/env, or a path to a .toml file."""
@@ -64,11 +60,10 @@ class ProjectFiles:
         folder = self.path / "conf" / kind
         known = sorted(path.stem for path in folder.glob("*.toml"))
         if not re.match(NAME_PATTERN, name) or name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=_NEAR)
             raise ConfigurationError(
-                f"unknown; did you mean {' or '.join(near)}?" if near else f"unknown; known here: {', '.join(known)}",
+                f"unknown; {did_you_mean(name, known) or 'known here: ' + ', '.join(known)}",
                 where=name,
-                hint="give one of them or a path to a .toml file",
+                hint="use one of these or the path of a .toml file",
             )
         return folder / f"{name}.toml"
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import pandas as pd
 import psutil
 import pyarrow as pa
 import pyspark
@@ -21,6 +22,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 from pyspark.util import inheritable_thread_target
+
+#: Some rows of the driver: see `arrow_rows`.
+Rows = Sequence[Sequence[Any]] | pd.DataFrame
 
 #: What every session of ours is started with, wherever it runs.
 REQUIRED_PROPERTIES = {
@@ -270,12 +274,29 @@ def frame_of(spark: SparkSession, rows: Sequence[Sequence[Any]], columns: str) -
         rows: their values in the order of the columns; a moment without a zone is UTC.
         columns: names and types as DDL.
     """
-    struct = cast("StructType", StructType.fromDDL(columns))
-    schema = to_arrow_schema(struct)
+    return frame_of_arrow(spark, arrow_rows(rows, columns), columns)
+
+
+def frame_of_arrow(spark: SparkSession, rows: pa.Table, columns: str) -> DataFrame:
+    """A table of the driver as a frame; `columns` are its names and types as DDL."""
+    frame: DataFrame = spark.createDataFrame(rows, cast("StructType", StructType.fromDDL(columns)))
+    return frame
+
+
+def arrow_rows(rows: Rows, columns: str) -> pa.Table:
+    """Some rows of the driver as Arrow has them.
+
+    Args:
+        rows: their values in the order of the columns, where a moment without a zone is UTC; or a frame of pandas with
+            columns of these names, in which NaN stands for nothing.
+        columns: names and types as DDL.
+    """
+    schema = to_arrow_schema(cast("StructType", StructType.fromDDL(columns)))
+    if isinstance(rows, pd.DataFrame):
+        return pa.Table.from_pandas(rows, schema, preserve_index=False)
     by_column = zip(*rows, strict=True) if rows else ((),) * len(schema)
     arrays = [pa.array(values, kind.type) for values, kind in zip(by_column, schema, strict=True)]
-    frame: DataFrame = spark.createDataFrame(pa.Table.from_arrays(arrays, schema=schema), struct)
-    return frame
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def checkpointed(rows: DataFrame) -> DataFrame:

@@ -106,11 +106,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"not valid TOML: {fault}",
             where=str(path),
-            hint="write key = value, each key once and texts in quotes, and save it in utf-8",
+            hint="write key = value, each key once and strings in quotes, and save the file as UTF-8",
         ) from None
     except RecursionError:
         raise ConfigurationError(
-            "TOML is nested too deeply", where=str(path), hint="write it with fewer lists and tables in one another"
+            "TOML is nested too deeply", where=str(path), hint="use fewer nested lists and tables"
         ) from None
     except OSError as fault:
         raise ConfigurationError(
@@ -134,9 +134,9 @@ def validate(
             lines.append(f"and {count - len(lines):,} more")
         faults = "; ".join(map(_shortened, lines))
         raise ConfigurationError(
-            f"1 fault: {faults}" if count == 1 else f"{count:,} faults: {faults}",
+            f"1 error: {faults}" if count == 1 else f"{count:,} errors: {faults}",
             where=where,
-            hint="correct the file or --set, and try it with `otklik check`",
+            hint="correct the file or --set, and validate it with `otklik check`",
         ) from None
 
 

@@ -29,8 +29,8 @@ def _for_templates(value: Any) -> Any:
     is_of_texts = isinstance(value, list | dict) and kinds <= {str}
     if not (is_plain or is_of_texts or (isinstance(value, list) and kinds == {int})):
         raise ValueError(
-            "neither a text, a number, true or false, nor a list of texts or whole numbers, nor a table of texts; "
-            "a date stands in quotes"
+            "must be a string, a number, a boolean, a list of strings or integers, or a table of strings; "
+            "put dates in quotes"
         )
     return value
 
@@ -49,19 +49,17 @@ ChampionName = Literal["logistic_regression", "decision_tree", "random_forest", 
 class Rows(Strict):
     """What one row is: the SELECT that gives key, moment, label and, if they differ from the key, unit."""
 
-    sql: Name = Field(description="the .sql file that gives the rows: beside the task, or one of the package")
+    sql: Name = Field(description="the .sql file that returns the rows: next to the task, or one of the package")
     settings: dict[Name, TemplateValue] = Field(default_factory=dict, description="values for its template")
     unit_of_bootstrap: Literal["customer", "moment"] = Field(
-        "customer", description="on random splits; on time splits the unit is always the moment"
+        "customer", description="resampling unit on random splits; on time splits it is always the moment"
     )
-    time_ordered: bool = Field(
-        description="whether rows have a past and a future: models are then judged on later rows"
-    )
+    time_ordered: bool = Field(description="whether rows are ordered in time: models are then evaluated on later rows")
     label_window_hours: int = Field(
         0, ge=0, le=24 * 36_525, description="hours after the moment until the label is final"
     )
     moment_is: Text | None = Field(None, description="what a decision moment is, e.g. the contact day")
-    caveats: list[Text] = Field(default_factory=list, description="what the report must say of this data")
+    caveats: list[Text] = Field(default_factory=list, description="caveats of the data, shown in the report")
 
     @property
     def label_window(self) -> timedelta:
@@ -71,7 +69,7 @@ class Rows(Strict):
     def impossible(self) -> list[str]:
         """A setting of a name that its template has otherwise."""
         is_taken = "label_window_hours" in self.settings
-        return ["settings.label_window_hours: is a key of [rows] itself"] if is_taken else []
+        return ["settings.label_window_hours: set it in [rows] instead"] if is_taken else []
 
     @property
     def template_values(self) -> dict[str, TemplateValue]:
@@ -82,7 +80,7 @@ class Rows(Strict):
 class FeatureGroup(Strict):
     """One .sql file and the values its template takes (windows, kinds …)."""
 
-    sql: Name = Field(description="the .sql file that gives the columns: beside the task, or one of the package")
+    sql: Name = Field(description="the .sql file that returns the columns: next to the task, or one of the package")
     settings: dict[Name, TemplateValue] = Field(default_factory=dict, description="values for its template")
     leave_out: list[Name] = Field(default_factory=list, description="columns of the group this task does not use")
 
@@ -90,12 +88,14 @@ class FeatureGroup(Strict):
 class Decision(Strict):
     """What a contact costs and a response is worth; without them there is no threshold and no list."""
 
-    cost: float = Field(gt=0, description="of one contact")
-    value: float = Field(gt=0, description="of one response, in the same currency")
-    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
-    budget: float | None = Field(None, gt=0, description="what all contacts together may cost")
-    control_share: float = Field(0.1, ge=0, lt=1, description="share of the list that is held back")
-    campaign: Name = Field("campaign", description="another name holds back other customers")
+    cost: float = Field(gt=0, description="cost of one contact")
+    value: float = Field(gt=0, description="value of one response, in the same currency")
+    currency: SharedText = Field(
+        Text(en="", ru=""), description="its name; a plain string if it is the same in both languages"
+    )
+    budget: float | None = Field(None, gt=0, description="maximum cost of all contacts together")
+    control_share: float = Field(0.1, ge=0, lt=1, description="share of the list held out as a control group")
+    campaign: Name = Field("campaign", description="name of the campaign; another name selects another control group")
 
     @property
     def threshold(self) -> float:
@@ -106,23 +106,23 @@ class Decision(Strict):
 class Splits(Strict):
     """How rows are divided; salts are fixed so that the division never moves."""
 
-    folds: int = Field(10, ge=4, le=20, description="of the random split")
-    groups: int = Field(3, ge=2, le=10, description="groups of folds left out together: for settings and calibration")
+    folds: int = Field(10, ge=4, le=20, description="number of folds of the random split")
+    groups: int = Field(3, ge=2, le=10, description="groups of folds held out together, for tuning and calibration")
     time_test_share: float = Field(
-        0.2, gt=0, lt=0.9, description="share of the rows, the latest, that models are judged on"
+        0.2, gt=0, lt=0.9, description="share of the rows, the latest ones, on which models are evaluated"
     )
-    time_windows: int = Field(3, ge=1, le=10, description="expanding windows inside the training part")
-    fold_salt: str = Field("fold", description="another salt gives other folds")
-    bootstrap_salt: str = Field("bootstrap", description="the same for resampling")
-    control_salt: str = Field("control", description="the same for the control group")
-    permutation_salt: str = Field("permutation", description="the same for permutation importance")
+    time_windows: int = Field(3, ge=1, le=10, description="number of expanding windows inside the training part")
+    fold_salt: str = Field("fold", description="salt of the folds; another salt gives other folds")
+    bootstrap_salt: str = Field("bootstrap", description="salt of the bootstrap")
+    control_salt: str = Field("control", description="salt of the control group")
+    permutation_salt: str = Field("permutation", description="salt of permutation importance")
 
     def impossible(self) -> list[str]:
         """Salts that are not different, and more groups than the folds allow."""
         salts = [self.fold_salt, self.bootstrap_salt, self.control_salt, self.permutation_salt]
         faults = {
             "fold, bootstrap, control and permutation need different salts": len(set(salts)) < len(salts),
-            "a group needs at least two folds: groups may be at most half of folds": self.groups * 2 > self.folds,
+            "each group needs at least two folds: groups must be at most half of folds": self.groups * 2 > self.folds,
         }
         return [fault for fault, holds in faults.items() if holds]
 
@@ -130,26 +130,38 @@ class Splits(Strict):
 class Preparation(Strict):
     """How features become numbers, fitted on a split's training part only (of the random split: all labelled rows)."""
 
-    rare_level_share: float = Field(0.005, ge=0, lt=0.5, description="rarer levels go to (other)")
-    maximum_levels: int = Field(50, ge=2, le=500, description="of a text; the rarest beyond go to (other)")
-    maximum_correlation: float = Field(0.98, gt=0, le=1, description="from which on two numbers count as correlated")
-    drop: list[Literal["constant", "duplicate", "correlated"]] = Field(
-        ["constant", "duplicate"], description="which features do not enter models"
+    rare_level_share: float = Field(
+        0.005, ge=0, lt=0.5, description="levels with a smaller share are merged into (other)"
     )
-    log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
-    categorical: list[Name] = Field(default_factory=list, description="whole numbers that are names of levels")
+    maximum_levels: int = Field(
+        50, ge=2, le=500, description="levels of a string feature; the rarest beyond are merged into (other)"
+    )
+    maximum_correlation: float = Field(
+        0.98, gt=0, le=1, description="two numeric features above this count as correlated"
+    )
+    drop: list[Literal["constant", "duplicate", "correlated"]] = Field(
+        ["constant", "duplicate"], description="kinds of features to drop before training"
+    )
+    log_scale: list[Name] = Field(
+        default_factory=list, description="numeric features transformed to sign(x) * ln(1 + |x|)"
+    )
+    categorical: list[Name] = Field(default_factory=list, description="integer features that are category codes")
     filled: list[Name] = Field(
         default_factory=list,
-        description="features whose missing values leave no mark: they are empty where a later version of the record "
-        "has overwritten what was known, and that there is one tells of the future",
+        description="features without a missing-value indicator, because a missing value would leak the future: a "
+        "later version of the record has overwritten what was known",
     )
-    bands: dict[Name, list[float]] = Field(default_factory=dict, description="cut points; bands beside the number")
-    partitions: int = Field(2, ge=1, le=10_000, description="of the training rows; trees depend on it, so it is fixed")
+    bands: dict[Name, list[float]] = Field(
+        default_factory=dict, description="feature → cut points; adds its bands next to the number"
+    )
+    partitions: int = Field(
+        2, ge=1, le=10_000, description="partitions of the training rows; fixed, because trees depend on it"
+    )
 
     def impossible(self) -> list[str]:
         """Bands whose cut points do not rise."""
         return [
-            f"bands.{name}: cut points must rise from one to the next, and there must be one"
+            f"bands.{name}: needs at least one cut point, in ascending order"
             for name, cuts in self.bands.items()
             if not cuts or any(low >= high for low, high in itertools.pairwise(cuts))
         ]
@@ -166,14 +178,16 @@ class ModelSettings(Strict):
     elastic_net: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         [0.0], min_length=1, description="0 = ridge, 1 = lasso"
     )
-    max_iter: int = Field(50, ge=1, description="iterations at most")
+    max_iter: int = Field(50, ge=1, description="maximum number of iterations")
     # MLlib's limit.
-    max_depth: list[Annotated[int, Field(ge=0, le=30)]] = Field([5], min_length=1, description="of trees")
-    min_leaf: list[Annotated[int, Field(ge=1)]] = Field([20], min_length=1, description="rows of a leaf at least")
-    trees: list[Annotated[int, Field(ge=1)]] = Field([50], min_length=1, description="of a forest")
-    max_bins: int = Field(64, ge=2, description="into which trees cut a number")
+    max_depth: list[Annotated[int, Field(ge=0, le=30)]] = Field([5], min_length=1, description="maximum depth of trees")
+    min_leaf: list[Annotated[int, Field(ge=1)]] = Field([20], min_length=1, description="minimum rows per leaf")
+    trees: list[Annotated[int, Field(ge=1)]] = Field([50], min_length=1, description="number of trees in a forest")
+    max_bins: int = Field(64, ge=2, description="maximum number of bins per numeric feature in trees")
     features_per_split: list[Annotated[str, Field(pattern=_PER_SPLIT)]] = Field(
-        ["sqrt"], min_length=1, description="that a forest looks at: a name of MLlib, a number or a share"
+        ["sqrt"],
+        min_length=1,
+        description="features considered at each split of a forest: an MLlib strategy, a number or a share",
     )
 
 
@@ -181,11 +195,15 @@ class BoostSettings(Strict):
     """Values to try with gradient boosting; every combination is one setting."""
 
     trees: list[Annotated[int, Field(ge=1)]] = Field(
-        [300], min_length=1, description="at most; a tenth of the training part's units says when to stop"
+        [300],
+        min_length=1,
+        description="maximum number of trees; a tenth of the training part's units decides early stopping",
     )
-    max_depth: list[Annotated[int, Field(ge=1, le=16)]] = Field([5], min_length=1, description="of each tree")
+    max_depth: list[Annotated[int, Field(ge=1, le=16)]] = Field(
+        [5], min_length=1, description="maximum depth of each tree"
+    )
     learning_rate: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.05], min_length=1, description="share of each tree that is taken"
+        [0.05], min_length=1, description="shrinkage applied to each tree"
     )
 
 
@@ -193,7 +211,7 @@ class PerceptronSettings(Strict):
     """Values to try with a network of one hidden layer; numbers are standardised for it."""
 
     hidden: list[Annotated[int, Field(ge=1, le=1024)]] = Field([32], min_length=1, description="hidden units")
-    max_iter: int = Field(100, ge=1, description="iterations at most")
+    max_iter: int = Field(100, ge=1, description="maximum number of iterations")
 
 
 class Models(Strict):
@@ -210,8 +228,8 @@ class Models(Strict):
     linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.1])
     xgboost: BoostSettings | None = Field(None, description="gradient boosting; needs the extra `boost`")
     perceptron: PerceptronSettings | None = Field(None, description="MLlib's multilayer perceptron")
-    seed: int = Field(7, description="of forests")
-    parallelism: int = Field(3, ge=1, le=64, description="fits under way at once")
+    seed: int = Field(7, description="random seed of forests")
+    parallelism: int = Field(3, ge=1, le=64, description="number of fits that run at once")
 
 
 class Champion(Strict):
@@ -220,41 +238,54 @@ class Champion(Strict):
     candidates: list[ChampionName] = Field(
         ["logistic_regression", "decision_tree", "random_forest", "xgboost"],
         min_length=1,
-        description="models that may serve, of those that are tried",
+        description="models that may become champion, among those trained",
     )
-    metric: Literal["auc", "auc_within", "log_loss"] = Field("auc", description="by which the champion is chosen")
-    margin: float = Field(0.002, ge=0, description="a new champion must be better by this much")
+    metric: Literal["auc", "auc_within", "log_loss"] = Field(
+        "auc", description="metric by which the champion is chosen"
+    )
+    margin: float = Field(0.002, ge=0, description="a new champion must be better by at least this much")
 
 
 class Checks(Strict):
     """When training refuses or warns."""
 
-    minimum_rows: int = Field(200, ge=20, description="with fewer labelled rows training refuses")
-    minimum_positives: int = Field(30, ge=1, description="the same for rows whose answer is yes")
-    leak_auc: float = Field(0.9, gt=0.5, le=1, description="a single feature that predicts better than this")
-    on_suspected_leak: Literal["stop", "warn"] = Field("stop", description="what training does where it finds one")
-    on_nothing_to_gain: Literal["stop", "warn"] = Field("warn", description="the same where no model beats guessing")
-    rate_moved: float = Field(0.2, gt=0, description="relative gap between mean probability and observed rate")
+    minimum_rows: int = Field(200, ge=20, description="minimum labelled rows; training refuses with fewer")
+    minimum_positives: int = Field(30, ge=1, description="minimum positive rows; training refuses with fewer")
+    leak_auc: float = Field(0.9, gt=0.5, le=1, description="a single feature with a higher AUC is a suspected leak")
+    on_suspected_leak: Literal["stop", "warn"] = Field(
+        "stop", description="what training does when it finds a suspected leak"
+    )
+    on_nothing_to_gain: Literal["stop", "warn"] = Field(
+        "warn", description="what training does when no model beats guessing"
+    )
+    rate_moved: float = Field(0.2, gt=0, description="maximum relative gap between mean probability and observed rate")
     psi_warning: float = Field(
-        0.2, gt=0, description="population stability index of a feature, warned of where chance does not give as much"
+        0.2,
+        gt=0,
+        description="warn if the population stability index of a feature exceeds this, and chance does not explain it",
     )
 
 
 class Evaluation(Strict):
     """How sure the numbers are."""
 
-    bootstrap_replicates: int = Field(200, ge=200, le=5000, description="behind each interval")
+    bootstrap_replicates: int = Field(200, ge=200, le=5000, description="bootstrap replicates for each interval")
     calibration: Literal["isotonic", "platt"] = Field("platt", description="how scores become probabilities")
-    odds_ratio_replicates: int = Field(30, ge=10, le=1000, description="behind the intervals of odds ratios")
-    reasons: int = Field(3, ge=1, le=20, description="of each score")
+    odds_ratio_replicates: int = Field(
+        30, ge=10, le=1000, description="bootstrap replicates for the intervals of odds ratios"
+    )
+    reasons: int = Field(3, ge=1, le=20, description="number of reasons for each score")
     with_leaks: bool = Field(
-        True, description="whether models are judged with what is known only after the decision, too: it takes as long"
+        True,
+        description="whether models are also evaluated with features known only after the decision; doubles the time",
     )
     intervals: Literal["all", "verdict"] = Field(
-        "all", description="of every row of the scoreboard, or only of those that the verdict rests on"
+        "all", description="compute intervals for every row of the scoreboard, or only for those the verdict rests on"
     )
-    units: dict[Name, float] = Field(default_factory=dict, description="an odds ratio is per this many units")
-    references: dict[Name, str] = Field(default_factory=dict, description="the level odds ratios are against")
+    units: dict[Name, float] = Field(default_factory=dict, description="feature → units per odds ratio")
+    references: dict[Name, str] = Field(
+        default_factory=dict, description="feature → reference level of its odds ratios"
+    )
 
 
 class Score(Strict):
@@ -266,50 +297,52 @@ class Score(Strict):
 class Report(Strict):
     """What the report shows beside what it always shows."""
 
-    attributes: list[Name] = Field(default_factory=list, description="order of the attributes; default: all")
+    attributes: list[Name] = Field(default_factory=list, description="attributes to show, in this order; default: all")
     attribute_bands: dict[Name, list[float]] = Field(
-        default_factory=dict, description="cut points of numbers on the page"
+        default_factory=dict, description="feature → cut points of its bands on the page"
     )
-    remarks: list[Text] = Field(default_factory=list, description="sentences for the page")
+    remarks: list[Text] = Field(default_factory=list, description="sentences to add to the page")
     rows_to_speak: int = Field(
-        50, ge=1, description="a level of fewer labelled rows is shown, but no sentence names its rate or odds ratio"
+        50,
+        ge=1,
+        description="levels with fewer labelled rows are shown, but no sentence quotes their rate or odds ratio",
     )
 
 
 class BaseTask(Strict):
     """What every task has, whatever its kind."""
 
-    name: Name = Field(description="of the task, its tables and its page")
-    kind: str = Field(description="how it is answered: `otklik kinds`")
-    title: Text = Field(description="of its page")
-    question: Text = Field(description="below the title")
-    inputs: dict[Name, TableName] = Field(min_length=1, description="name of a frame → table of silver or gold")
+    name: Name = Field(description="name of the task, its tables and its page")
+    kind: str = Field(description="method that answers it; `otklik kinds` lists them")
+    title: Text = Field(description="title of its page")
+    question: Text = Field(description="the question, shown below the title")
+    inputs: dict[Name, TableName] = Field(min_length=1, description="frame name → silver or gold table")
 
     @field_validator("inputs")
     @classmethod
     def _free_names(cls, inputs: dict[str, str]) -> dict[str, str]:
         if "rows" in inputs:
-            raise ValueError("'rows' is the name of the task's own rows; call the input something else")
+            raise ValueError("'rows' is reserved for the task's own rows; rename the input")
         return inputs
 
 
 class FrameSettings(Strict):
     """The rows of one frame that a kind reads: columns of an input, or a SELECT over several."""
 
-    input: Name | None = Field(None, description="a name of [inputs]; may be left out where there is only one")
-    where: str | None = Field(None, description="SQL condition over the input's columns; other rows are left out")
+    input: Name | None = Field(None, description="a name in [inputs]; optional if there is only one")
+    where: str | None = Field(None, description="SQL condition over the input's columns that selects the rows")
     columns: dict[Name, str] = Field(
         default_factory=dict,
-        description="the kind's column → SQL expression over the input's columns; one of the same name there need "
-        "not be named",
+        description="the kind's column → SQL expression over the input's columns; columns of the same name can be "
+        "omitted",
     )
-    sql: Name | None = Field(None, description="instead of the above: a .sql file beside the task, one SELECT")
+    sql: Name | None = Field(None, description="instead of the above: a .sql file next to the task, with one SELECT")
     settings: dict[Name, TemplateValue] = Field(default_factory=dict, description="values for the .sql file's template")
 
     def impossible(self) -> list[str]:
         """A SELECT beside what it replaces."""
         is_both = self.sql is not None and (self.input is not None or self.where is not None or self.columns)
-        return ["sql: stands instead of input, where and columns; give one or the other"] if is_both else []
+        return ["sql: replaces input, where and columns; use one or the other"] if is_both else []
 
 
 class KindTask(BaseTask):
@@ -318,8 +351,8 @@ class KindTask(BaseTask):
     frames: dict[Name, FrameSettings] = Field(
         default_factory=dict, description="the rows that the kind reads; `otklik kinds NAME` lists frames and columns"
     )
-    seed: int = Field(7, ge=0, lt=2**31, description="of everything that is drawn")
-    remarks: list[Text] = Field(default_factory=list, description="what the page must say of this data")
+    seed: int = Field(7, ge=0, lt=2**31, description="random seed")
+    remarks: list[Text] = Field(default_factory=list, description="caveats of the data, shown on the page")
 
 
 class Task(BaseTask):
@@ -364,7 +397,7 @@ class Task(BaseTask):
         ]
         if unknown:
             raise ConfigurationError(
-                f"{'; '.join(unknown)}: no feature of the task",
+                f"{'; '.join(unknown)}: not a feature of the task",
                 where=f"task {self.name}",
                 hint="features are the columns documented in the SQL files that [features] names",
             )
@@ -372,6 +405,6 @@ class Task(BaseTask):
     def impossible(self) -> list[str]:
         """A unit for a number that is taken as its logarithm."""
         return [
-            f"evaluation.units names {name!r}, which preparation.log_scale takes as its logarithm: it has no unit"
+            f"evaluation.units names {name!r}, which has no unit, because preparation.log_scale takes its logarithm"
             for name in sorted(set(self.evaluation.units).intersection(self.preparation.log_scale))
         ]

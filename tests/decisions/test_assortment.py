@@ -300,7 +300,7 @@ def test_a_measured_transfer_is_used(spark: SparkSession, tmp_path: Path) -> Non
     assert {row.source: row.is_used for row in result.tables["transfer"].collect()} == {
         "declared": False, "measured": True,
     }  # fmt: skip
-    assert "went to others that the customer buys" in page_of(KIND, task_with(**settings), result)
+    assert "went to other products that its buyers also buy" in page_of(KIND, task_with(**settings), result)
 
 
 @pytest.mark.long

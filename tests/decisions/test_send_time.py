@@ -112,7 +112,7 @@ def test_planted_hours_of_customers_are_found_and_pay(planted: tuple[DataFrame, 
 def test_the_page_says_what_it_is_worth(planted: tuple[DataFrame, StageResult]) -> None:
     page = page_of(KIND, task_with(), planted[1], "ru")
 
-    assert "собственные часы клиента" in page and "08:00–12:00" in page
+    assert "индивидуальные часы клиента" in page and "08:00–12:00" in page
 
 
 def test_where_one_hour_is_good_for_all_nobody_needs_another(spark: SparkSession, tmp_path: Path) -> None:
@@ -159,9 +159,9 @@ def test_few_or_simultaneous_contacts_give_no_verdict_of_gain(spark: SparkSessio
     few = contacts_of(spark, customers=20)
 
     assert said(answer(few, tmp_path)) == ("too_little_data", "few_earlier")
-    with pytest.raises(RefusedError, match="cannot be divided by time"):
+    with pytest.raises(RefusedError, match="cannot be split by time"):
         answer(few.selectExpr("customer", "TIMESTAMP '2025-01-01' AS moment", "responded"), tmp_path)
-    with pytest.raises(RefusedError, match="no contact with a customer"):
+    with pytest.raises(RefusedError, match="no contact has a customer"):
         answer(few.where("false"), tmp_path)
     with pytest.raises(RefusedError, match="more than 2 groups of contacts"):
         answer(few.selectExpr("*", "customer AS `group`"), tmp_path, maximum_groups=2)

@@ -82,7 +82,7 @@ def test_the_second_campaign_learns_from_the_first_and_the_third_has_nothing_to_
     assert ledger.loc["spring", "low"] < KEPT * (1 - ANYHOW) * promise.mean() < ledger.loc["spring", "high"]
     assert ledger.loc["spring", "promised_profit"] > 3 * ledger.loc["spring", "profit_high"]
     pages = pages_of(section, TEXTS, result, task)
-    assert "Train the model anew" in pages["en"] and "Обучите модель заново" in pages["ru"]
+    assert "Retrain the model" in pages["en"] and "Обучите модель заново" in pages["ru"]
 
     # What was advised: a model that keeps its promise, a later threshold. The third does the same again.
     kept = np.linspace(threshold["proposed"], 0.6, 4000) * retrain["now"]

@@ -115,7 +115,7 @@ def test_the_signal_that_leads_is_named_and_the_others_are_not(spark, tmp_path) 
     assert (result.verdict.verdict, [one.subject for one in result.verdict.reasons]) == ("gain", ["talk"])
     assert [(one.code, one.subject) for one in result.findings] == [("constant_signal", "still")]
     pages = pages_of(section, TEXTS, result, a_task())
-    assert "Signals come before sales" in pages["en"] and "Сигналы опережают продажи" in pages["ru"]
+    assert "Signals lead sales" in pages["en"] and "Сигналы опережают продажи" in pages["ru"]
 
 
 def test_talk_of_what_was_bought_is_no_lead_and_noise_is_nothing(spark, tmp_path) -> None:

@@ -125,7 +125,7 @@ def test_media_that_work_are_worth_a_plan(spark, tmp_path) -> None:
     assert budget["planned"].sum() == pytest.approx(budget["spend"].sum())
     assert budget["planned"].between(budget["lowest"] - 1e-9, budget["highest"] + 1e-9).all()
     pages = pages_of(section, TEXTS, result, task)
-    assert "Media explain a part of the revenue" in pages["en"] and "Медиа" not in pages["ru"]
+    assert "Media explain part of the revenue" in pages["en"] and "Медиа" not in pages["ru"]
 
 
 @pytest.mark.long
@@ -162,7 +162,7 @@ def test_weeks_that_are_missing_are_refused(spark, tmp_path) -> None:
         "spends": spark.createDataFrame([(days[0], "tv", 1.0)], "moment timestamp, channel string, spend double"),
     }
 
-    with pytest.raises(RefusedError, match="weeks are missing or stand twice"):
+    with pytest.raises(RefusedError, match="weeks are missing or duplicated"):
         run(frames, a_task(), stage_context(spark, tmp_path))
 
 
@@ -277,6 +277,6 @@ def test_an_experiment_that_the_weeks_contradict_is_said_to_be_right() -> None:
     [found] = method._disagreements(data, alone, task)
 
     assert (found.code, found.subject, found.is_warning) == ("experiment_disagrees", "tv", True)
-    assert "Believe the experiment" in Voice("en", TEXTS).told(found)
+    assert "Trust the experiment" in Voice("en", TEXTS).told(found)
     rows = list(method._channel_rows(data, alone[0], alone, task))
     assert [row[-2:] for row in rows] == [(1.0, 0.1), (1.0, None), (1.0, None), (1.0, None)]

@@ -198,7 +198,7 @@ def test_regions_that_moved_apart_before_are_not_compared(spark, tmp_path) -> No
 
     assert result.verdict.verdict == "invalid"
     assert {"trends_differ", "placebo_moved"} == {one.code for one in result.verdict.reasons}
-    assert "same movement" in pages_of(section, TEXTS, result, a_task())["en"]
+    assert "same trend" in pages_of(section, TEXTS, result, a_task())["en"]
 
 
 def test_nothing_planted_is_nothing_shown_and_cut_periods_are_left_out(spark, tmp_path) -> None:
@@ -231,13 +231,13 @@ def test_rows_may_say_which_regions_have_the_change(spark, tmp_path) -> None:
 
     regions = {row.region: row.role for row in found.tables["regions"].collect()}
     assert regions == {"r0": "treated", "r1": "treated", "r2": "compared", "r3": "compared"}
-    with pytest.raises(ConfigurationError, match="nothing says which regions have the change"):
+    with pytest.raises(ConfigurationError, match="no region is declared as treated"):
         run({"results": frame.drop("is_treated")}, a_task(treated=[]), stage_context(spark, tmp_path))
 
 
 def test_bad_rows_and_settings(spark, tmp_path) -> None:
     values = a_world(9)
-    with pytest.raises(RefusedError, match="no rows of 'r99'"):
+    with pytest.raises(RefusedError, match="no rows for 'r99'"):
         answered(spark, tmp_path, values, a_task(treated=["r00", "r99"]))
     with_gap = spark.createDataFrame(
         [("a", date(2025, 1, 6), 1.0), ("b", date(2025, 1, 6), 1.0), ("b", date(2025, 1, 13), 1.0)],
@@ -246,7 +246,7 @@ def test_bad_rows_and_settings(spark, tmp_path) -> None:
     with pytest.raises(RefusedError, match="1 regions have no rows in some periods: 'a'"):
         run({"results": with_gap}, a_task(treated=["a"]), stage_context(spark, tmp_path))
     values[3, :START] = 0
-    with pytest.raises(RefusedError, match="1 regions had nothing before the change: 'r03'"):
+    with pytest.raises(RefusedError, match="1 regions had a total of 0 before the change: 'r03'"):
         answered(spark, tmp_path, values, a_task())
     many = spark.range(501).selectExpr("CAST(id AS string) region", "DATE '2025-01-06' moment", "1D outcome")
     with pytest.raises(RefusedError, match="more than 500 regions"):

@@ -80,7 +80,7 @@ def test_planted_differences_are_found_and_those_who_are_put_off_are_left_alone(
     assert policies.loc["list", "low"] < 0.9 < policies.loc["list", "high"]
     assert policies.loc["list", "value_ipw"] == pytest.approx(policies.loc["list", "value"], abs=0.1)
     pages = pages_of(section, TEXTS, result, task)
-    assert "Contact those whom it changes most" in pages["en"] and "Contacting them does harm" in pages["en"]
+    assert "Contact those with the largest uplift" in pages["en"] and "Contacting them does harm" in pages["en"]
 
 
 @pytest.mark.long
@@ -104,7 +104,7 @@ def test_where_all_are_changed_alike_the_answer_is_to_send_to_all(spark, tmp_pat
         "no_gain", ["send_to_all", "sorts_no_better_than_chance"],
     )  # fmt: skip
     assert set(result.tables["list"].toPandas()["action"]) == {"contact", "control"}
-    assert "Send to all" in pages_of(section, TEXTS, result, task)["en"]
+    assert "Contact everybody: targeting" in pages_of(section, TEXTS, result, task)["en"]
 
 
 @pytest.mark.long
@@ -183,7 +183,7 @@ def test_few_outcomes_are_too_little_and_a_broken_split_is_invalid(spark, tmp_pa
             tiny(("a", "none", 1)).drop(columns="x"),
             {},
             ConfigurationError,
-            "no column beside arm, moment, outcome, unit",
+            "no column other than arm, moment, outcome, unit",
         ),
         (tiny(("a", "none", 1)), {"log_scale": ["y"]}, ConfigurationError, "log_scale names 'y'"),
     ],

@@ -131,7 +131,7 @@ def test_answers_that_are_all_yes_from_a_day_on_are_noticed(spark: SparkSession)
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        ([("a", MOMENT, "u", 1), ("a", MOMENT, "u", 0)], "1 rows stand twice under one key and moment"),
+        ([("a", MOMENT, "u", 1), ("a", MOMENT, "u", 0)], "1 rows share key and moment with another row"),
         ([(None, MOMENT, "u", 1), ("b", None, "u", 1), ("c", MOMENT, None, 1)], "3 rows have no key, no moment or no"),
         ([("a", MOMENT, "u", 2)], "1 labels are neither 0 nor 1"),
         ([], "there are no rows up to the as-of moment"),
@@ -162,14 +162,20 @@ HEADER = "-- column n: a number | число\n"
     [
         (HEADER + "SELECT key, moment, 1 AS n, 2 AS m FROM {rows}", "only in the header: none, only in the SELECT: m"),
         (HEADER + "SELECT key, moment FROM {rows}", "only in the header: n, only in the SELECT: none"),
-        (HEADER + "SELECT key, 1 AS n FROM {rows}", "give key and moment"),
-        (HEADER + "SELECT key, moment, moment AS n FROM {rows}", "column n is a timestamp"),
+        (HEADER + "SELECT key, 1 AS n FROM {rows}", "return key and moment"),
+        (HEADER + "SELECT key, moment, moment AS n FROM {rows}", "column n has type timestamp"),
         (HEADER + "SELECT key, moment, label AS n FROM {rows}", "`label`"),
         (HEADER + "SELECT key, moment, label_state AS n FROM {rows}", "`label_state`"),
-        (HEADER + "SELECT r.key, r.moment, 1 AS n FROM {rows} r, {calls} c", "there is no input frame 'calls'"),
-        (HEADER + "SELECT key, moment, 1 AS n, 2 AS n FROM {rows}", "gives columns more than once: n"),
-        ("-- column unit: who | кто\nSELECT key, moment, unit FROM {rows}", "columns that are already there: unit"),
-        ("-- column fold: n | н\nSELECT key, moment, 1 AS fold FROM {rows}", "columns that are already there: fold"),
+        (HEADER + "SELECT r.key, r.moment, 1 AS n FROM {rows} r, {calls} c", "no input frame 'calls'"),
+        (HEADER + "SELECT key, moment, 1 AS n, 2 AS n FROM {rows}", "returns columns more than once: n"),
+        (
+            "-- column unit: who | кто\nSELECT key, moment, unit FROM {rows}",
+            "columns that another file already returns: unit",
+        ),
+        (
+            "-- column fold: n | н\nSELECT key, moment, 1 AS fold FROM {rows}",
+            "columns that another file already returns: fold",
+        ),
     ],
 )
 def test_a_select_gives_what_its_header_says_and_never_sees_the_label(
@@ -235,7 +241,7 @@ def test_what_is_known_only_after_the_decision_is_not_there_under_another_name(
     "line", ["-- reads [after] duration", "-- reads [after]: why", "-- reads [later] duration: why"]
 )
 def test_a_reads_line_without_name_or_reason_is_quoted(tmp_path: Path, line: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"mine\.sql: not a reads line: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"mine\.sql: invalid reads line: ") as caught:
         select_of(tmp_path, f"{line}\n{HEADER}SELECT key, moment, 1 AS n FROM {{rows}}")
 
     assert line in caught.value.line()
@@ -247,7 +253,7 @@ def test_a_column_line_without_name_or_both_meanings_is_quoted(tmp_path: Path, l
         select_of(tmp_path, f"{line}\nSELECT key, moment, 1 AS n FROM {{rows}}")
 
     assert caught.value.line() == (
-        f"mine.sql: not a column line: {line} → write `-- column name: English meaning | русский смысл`"
+        f"mine.sql: invalid column line: {line} → write `-- column name: English meaning | русский смысл`"
     )
 
 
@@ -292,7 +298,7 @@ def test_the_content_does_not_depend_on_the_layout(spark: SparkSession) -> None:
 def test_a_select_of_rows_gives_the_columns_of_rows(spark: SparkSession, tmp_path: Path, columns: str) -> None:
     select = select_of(tmp_path, f"SELECT {columns} FROM {{asked}} AS asked")
 
-    with pytest.raises(ConfigurationError, match="it must give key and moment"):
+    with pytest.raises(ConfigurationError, match="must return key and moment"):
         rows_of_task(spark, select, {"asked": contacts(spark)}, as_of=MOMENT, label_window=DAY)
 
 

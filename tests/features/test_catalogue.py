@@ -30,7 +30,7 @@ def test_a_window_is_said_in_words(tmp_path: Path, window: str, english: str, ru
 @pytest.mark.parametrize("window", ["30", "4w", "h", "-1d", 30])
 def test_what_is_no_window_is_refused(tmp_path: Path, window: object) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"mine\.sql: its template cannot be filled: .* is not a window; write "
+        ConfigurationError, match=r"mine\.sql: its template cannot be rendered: .* is not a window; write "
     ):
         select_of(tmp_path, window)
 
@@ -55,7 +55,7 @@ def test_a_record_column_means_what_the_task_says_or_its_name() -> None:
 @pytest.mark.parametrize(
     ("meanings", "fault"),
     [
-        ({"town": "town | город"}, "meanings names 'town', which is none of its columns"),
+        ({"town": "town | город"}, "meanings names 'town', which is not one of its columns"),
         ({"city": "home town"}, "meanings.city is not one line 'English meaning | русский смысл'"),
         ({"city": "home town | "}, "meanings.city is not one line"),
         ({"city": "home | town | город"}, "meanings.city is not one line"),
@@ -64,7 +64,7 @@ def test_a_record_column_means_what_the_task_says_or_its_name() -> None:
     ],
 )
 def test_a_meaning_in_one_language_or_of_no_column_is_refused(meanings: object, fault: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"record_columns\.sql: its template cannot be filled: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"record_columns\.sql: its template cannot be rendered: ") as caught:
         record_columns(meanings=meanings)
 
     assert fault in caught.value.line()

@@ -59,7 +59,7 @@ def test_the_moment_may_stand_in_a_column(spark: SparkSession) -> None:
 )
 def test_a_setting_that_is_to_be_a_number_does_not_become_sql(name: str, settings: dict) -> None:
     with pytest.raises(
-        ConfigurationError, match=rf"{name}\.sql: its template cannot be filled: .* is not a whole number"
+        ConfigurationError, match=rf"{name}\.sql: its template cannot be rendered: .* is not a whole number"
     ):
         read_select(name, settings, [])
 

@@ -210,8 +210,8 @@ def test_a_stock_does_as_often_as_its_costs_ask_for(grouped: StageResult) -> Non
     for language in LANGUAGES:
         task = task_with(ahead=4, origins=8, stock={"periods": 2, "missing_cost": 3.0, "left_cost": 1.0})
         page = page_of(KIND, task, grouped, language)
-        assert ("What to have in stock" if language == "en" else "Сколько держать на складе") in page
-        assert ("Parts and sums" if language == "en" else "Части и суммы") in page
+        assert ("Stock levels" if language == "en" else "Сколько держать на складе") in page
+        assert ("Groups and totals" if language == "en" else "Группы и итоги") in page
 
 
 def test_a_stock_for_more_periods_than_are_forecast_is_refused() -> None:
@@ -285,10 +285,10 @@ def test_a_week_that_is_not_over_does_not_count(spark: SparkSession, tmp_path: P
 
 
 def test_without_a_sale_there_is_nothing_to_forecast(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="no sale up to the moment"):
+    with pytest.raises(RefusedError, match="no sales up to the as-of moment"):
         answer(weekly(spark).where("false"), tmp_path, MOMENT)
 
 
 def test_more_weeks_than_there_are_cannot_be_held_out(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="60 whole periods have passed; 60 are held out"):
+    with pytest.raises(RefusedError, match="60 complete periods, of which 60 are held out"):
         answer(weekly(spark, level=noise(10)), tmp_path, MOMENT, ahead=60)

@@ -220,5 +220,5 @@ def test_methods_of_statsforecast_join_where_it_is_installed() -> None:
 def test_without_statsforecast_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "statsforecast", None)
 
-    with pytest.raises(ConfigurationError, match=r"auto_ets is of the package statsforecast.*otklik\[forecast\]"):
+    with pytest.raises(ConfigurationError, match=r"auto_ets needs the package statsforecast.*otklik\[forecast\]"):
         models.forecasts(["naive", "auto_ets"])

@@ -252,7 +252,7 @@ def test_too_little_data_is_said_with_its_number(
 def test_no_purchase_at_all_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     nothing = spark.createDataFrame([], "customer string, moment timestamp")
 
-    with pytest.raises(RefusedError, match="no purchase up to the moment"):
+    with pytest.raises(RefusedError, match="no purchases up to the as-of moment"):
         answer(nothing, tmp_path, DAY_730)
 
 

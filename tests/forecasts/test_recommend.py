@@ -293,7 +293,7 @@ def test_too_few_customers_get_the_naive_list_and_no_verdict(spark: SparkSession
         ("a", "cup", "bought_before"), ("a", "tea", "bought_before"), ("a", "jam", "popular"),
         ("b", "tea", "bought_before"), ("b", "jam", "bought_before"), ("b", "cup", "popular"),
     ]  # fmt: skip
-    assert "can be judged" in page_of(KIND, task_with(), result)
+    assert "can be evaluated" in page_of(KIND, task_with(), result)
 
 
 @pytest.mark.long

@@ -303,7 +303,7 @@ def test_a_customer_named_twice_is_refused(spark: SparkSession, tmp_path: Path) 
         [("a", 1.0, True), ("a", 2.0, False)], "customer string, duration double, has_left boolean"
     )
 
-    with pytest.raises(RefusedError, match="1 rows name a customer that another row names"):
+    with pytest.raises(RefusedError, match="1 rows have a customer that another row has"):
         answer(rows, tmp_path)
 
 

@@ -585,7 +585,10 @@ def test_a_lake_that_would_go_with_the_cluster_is_refused(
     assert cli.main(["train", "bank_full", "--catalog", "otklik", *lake]) == ConfigurationError.exit_code
 
     assert on_databricks == []
-    assert "lies on a disk that is gone when the compute is → give a folder of a volume" in capsys.readouterr().err
+    assert (
+        "is on a local disk that is lost when the compute terminates → use a folder in a volume"
+        in capsys.readouterr().err
+    )
 
 
 def test_other_files_are_left_to_their_scheme(on_databricks: list[Job]) -> None:

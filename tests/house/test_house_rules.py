@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -27,8 +29,9 @@ RUST_READER = PACKAGE / "lake" / "local.py"
 RECORD_NUMBERS = PACKAGE / "sources" / "record_numbers.py"
 
 
-def tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+@functools.cache
+def nodes(file: Path) -> list[ast.AST]:
+    return [*ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file)))]
 
 
 def place(file: Path, node: ast.AST) -> str:
@@ -37,14 +40,14 @@ def place(file: Path, node: ast.AST) -> str:
 
 def attributes(file: Path, names: set[str]) -> Iterator[str]:
     """Where something is taken by one of these names: `x.name`."""
-    for node in ast.walk(tree(file)):
+    for node in nodes(file):
         if isinstance(node, ast.Attribute) and node.attr in names:
             yield f"{place(file, node)}: {node.attr}"
 
 
 def calls(file: Path, names: set[str]) -> Iterator[str]:
     """Where a function or method of one of these names is called."""
-    for node in ast.walk(tree(file)):
+    for node in nodes(file):
         if isinstance(node, ast.Call):
             called = node.func
             name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
@@ -54,7 +57,7 @@ def calls(file: Path, names: set[str]) -> Iterator[str]:
 
 def imports(file: Path) -> Iterator[tuple[str, ast.AST]]:
     """Every module that is imported, as far down as the statement says."""
-    for node in ast.walk(tree(file)):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -114,7 +117,7 @@ def test_only_lake_reads_and_writes_tables() -> None:
     by_format = [
         place(file, node)
         for file in without(PACKAGE / "lake")
-        for node in ast.walk(tree(file))
+        for node in nodes(file)
         if isinstance(node, ast.Constant) and node.value == "delta"
     ]
 
@@ -158,7 +161,8 @@ def test_every_helper_lives_where_it_is_used() -> None:
 def test_every_room_says_what_it_is_for() -> None:
     rooms = sorted(PACKAGE.rglob("__init__.py"))
 
-    assert [str(room.relative_to(PROJECT)) for room in rooms if not ast.get_docstring(tree(room))] == []
+    silent = [room for room in rooms if not ast.get_docstring(cast(ast.Module, nodes(room)[0]))]
+    assert [str(room.relative_to(PROJECT)) for room in silent] == []
 
 
 def test_stack_traces_are_shown_by_the_command_line_only() -> None:
@@ -185,7 +189,7 @@ def test_no_failure_is_swallowed() -> None:
     silent = [
         place(file, node)
         for file in FILES
-        for node in ast.walk(tree(file))
+        for node in nodes(file)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or all(isinstance(s, ast.Pass) for s in node.body))
     ]

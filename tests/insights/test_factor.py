@@ -156,7 +156,7 @@ def test_noise_is_no_gain(spark: SparkSession, tmp_path: Path) -> None:
     result = run({"customers": as_frame(spark, noise(400, seed=4))}, factor_task(), stage_context(spark, tmp_path))
 
     assert result.verdict is not None and result.verdict.verdict == "no_gain"
-    assert "No factor carries" in page_of(KIND, factor_task(), result)
+    assert "No factor is retained" in page_of(KIND, factor_task(), result)
 
 
 @pytest.mark.long

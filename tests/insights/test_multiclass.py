@@ -212,7 +212,7 @@ def test_the_same_rows_give_the_same_answer_on_every_layout(answer: Answer, spar
         (lambda rows: rows.assign(**{"class": "one"}), "1 classes; at least 2"),
         (lambda rows: rows.assign(**{"class": rows.index.astype(str)}), "more than 30 classes"),
         (lambda rows: rows[(rows["class"] != "lost") | (rows.index < 60)], r"fewer than 50 customers: lost \(\d+\)"),
-        (lambda rows: pd.concat([rows, rows[:3]]), "603 rows are of 600 customers"),
+        (lambda rows: pd.concat([rows, rows[:3]]), "603 rows for 600 customers"),
         (lambda rows: rows.assign(visits=1.0, spent=2.0, city="x"), "all 3 properties are the same"),
         (lambda rows: rows[:0], "0 classes"),
     ],
@@ -230,7 +230,7 @@ def test_settings_and_columns_that_do_not_go_together(answer: Answer, spark: Spa
     with pytest.raises(ConfigurationError, match="needs the column moment"):
         answer(customers, split={"way": "time"})
     same_moment = customers.withColumn("moment", F.lit("2026-01-01").cast("timestamp"))
-    with pytest.raises(RefusedError, match="cannot be divided by time"):
+    with pytest.raises(RefusedError, match="cannot be split by time"):
         answer(same_moment, split={"way": "time"})
     lost_is_new = F.when(F.col("class") == "lost", F.lit("2026-03-01")).otherwise(F.lit("2026-01-01"))
     with pytest.raises(RefusedError, match="1 of 3 classes have no customer in the training part"):

@@ -373,14 +373,14 @@ CUSTOMERS = "customer string, visits double, spent double"
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([], "of 0 customers none has all features"),
+        ([], "none of 0 customers has all features"),
         ([("a", 1.0, 2.0)], "all 2 features are the same"),
-        ([("a", 1.0, 2.0), ("a", 2.0, 1.0)], "2 rows are of 1 customers"),
+        ([("a", 1.0, 2.0), ("a", 2.0, 1.0)], "2 rows for 1 customers"),
         (
             [("a", None, 2.0), ("b", float("nan"), 1.0), ("c", float("inf"), 1.0)],
-            "of 3 customers none has all features",
+            "none of 3 customers has all features",
         ),
-        ([(f"c{n}", n % 2.0, 1.0) for n in range(30)], "2 customers differ in their features"),
+        ([(f"c{n}", n % 2.0, 1.0) for n in range(30)], "only 2 distinct customers by features"),
     ],
 )
 def test_customers_who_cannot_be_clustered(answer: Answer, spark: SparkSession, rows: list[Any], said: str) -> None:
@@ -392,7 +392,7 @@ def test_features_that_are_not_there(answer: Answer, spark: SparkSession) -> Non
     customers = blobs(spark, 1.0)
     with pytest.raises(ConfigurationError, match="no number 'age'"):
         answer({"customers": customers}, "kmeans", clusters={"features": ["age"]})
-    with pytest.raises(ConfigurationError, match="no column but the customer"):
+    with pytest.raises(ConfigurationError, match="no column other than the customer"):
         answer({"customers": customers.select("customer", "value")}, "kmeans")
     with pytest.raises(ConfigurationError, match="lacks the feature 'spent'"):
         answer({"customers": customers, "new_customers": customers.drop("spent")}, "kmeans", **QUICK)
@@ -401,12 +401,12 @@ def test_features_that_are_not_there(answer: Answer, spark: SparkSession) -> Non
 def test_no_purchase_is_left(answer: Answer, spark: SparkSession) -> None:
     rows = [("a", datetime(2011, 1, 1, tzinfo=UTC), float("nan"), "1")]
 
-    with pytest.raises(RefusedError, match="no purchase with an amount is left"):
+    with pytest.raises(RefusedError, match="no purchases with an amount are left"):
         answer({"purchases": spark.createDataFrame(rows, PURCHASES)})
 
 
 def test_settings_that_do_not_go_together() -> None:
-    with pytest.raises(ConfigurationError, match="the customary segments are for five scores"):
+    with pytest.raises(ConfigurationError, match="the default segments need five levels"):
         segment_task("rfm", rfm={"levels": 4})
     with pytest.raises(ConfigurationError, match="one of the two"):
         segment_task("rfm", frames={"customers": {}, "purchases": {}})

@@ -7,8 +7,9 @@ can be missing: every place where a fault is made, with `…` for what is filled
 from __future__ import annotations
 
 import ast
+import functools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +24,10 @@ CLASSES = {
 }
 HEAD = """# What a command says when it fails
 
-One line on stderr, `otklik: where: what → what to do`, and an exit code other than 0. Nothing is half done: a refused
-file leaves its row in `ops.files` (status `rejected`), its start one in `ops.runs`, and no other table changes; of one
-that is changed while it is taken in, or whose tables somebody else writes to, no row counts. `--debug` adds the stack
-trace.
+One line on stderr, `otklik: where: what → what to do`, and an exit code other than 0. Nothing is left half done: a
+refused file adds a row to `ops.files` (status `rejected`), the command one to `ops.runs`, and no other table changes.
+If a file changes while it is being ingested, or another process writes to its tables, none of its rows count. `--debug`
+adds the stack trace.
 
 | Code | Meaning |
 |---|---|
@@ -40,8 +41,8 @@ def page() -> str:
     meanings[1] = "Unexpected error (`--debug` shows it), or `otklik maintain` found something wrong."
     codes = [f"| {code} | {meanings[code]} |" for code in sorted(meanings)]
     codes += [
-        f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted past the declared limit. |",
-        "| 141 | Whoever reads the output has seen enough (`\\| head`); nothing is wrong, and nothing is said. |",
+        f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted beyond the declared limit. |",
+        "| 141 | The reader of the output has closed it (`\\| head`); this is not an error, and nothing is printed. |",
         "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the line says how to resume or start over. |",
     ]
     examples = [f"| {fault.code} | {fault.cause} | {_cells(fault.says)} |" for fault in EVERY]
@@ -49,7 +50,7 @@ def page() -> str:
     return (
         HEAD
         + "\n".join(codes)
-        + "\n\n## By cause\n\nFOLDER stands for a folder of yours.\n\n"
+        + "\n\n## By cause\n\nFOLDER stands for one of your folders.\n\n"
         + "\n".join(["| Code | Cause | It says | To do |", "|---|---|---|---|", *examples])
         + "\n\n## Every message\n\n`…` stands for what is filled in.\n\n"
         + "\n".join(["| Code | It says | To do |", "|---|---|---|", *lines])
@@ -79,16 +80,18 @@ class Making:
     hints: tuple[str, ...]
 
 
-def messages() -> Iterator[tuple[int, str, str]]:
+@functools.cache
+def messages(package: Path = PACKAGE) -> Sequence[tuple[int, str, str]]:
     """Exit code, message and cure of every fault that the package makes."""
-    yield from ((errors.PlatformError.exit_code, what, hint) for what, hint in SAYINGS.values())
-    for making in makings():
-        yield from ((making.code, what, hint) for what in making.whats for hint in making.hints if says_something(what))
+    found = [(errors.PlatformError.exit_code, what, hint) for what, hint in SAYINGS.values()]
+    for making in makings(package):
+        found += [(making.code, what, hint) for what in making.whats for hint in making.hints if says_something(what)]
+    return found
 
 
-def makings() -> Iterator[Making]:
+def makings(package: Path = PACKAGE) -> Iterator[Making]:
     """Every place of the package where a fault is made."""
-    for file in sorted(PACKAGE.rglob("*.py")):
+    for file in sorted(package.rglob("*.py")):
         module = ast.parse(file.read_text(encoding="utf-8"))
         functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
         for node in ast.walk(module):
@@ -97,7 +100,7 @@ def makings() -> Iterator[Making]:
                 texts = {**_texts_by_name(module.body), **_texts_by_name([n for f in around for n in ast.walk(f)])}
                 hint = next((keyword.value for keyword in node.keywords if keyword.arg == "hint"), ast.Constant(""))
                 yield Making(
-                    f"{file.relative_to(PACKAGE)}: {around[-1].name}",
+                    f"{file.relative_to(package)}: {around[-1].name}",
                     CLASSES[node.func.id].exit_code,
                     _templates(node.args[0], texts),
                     _templates(hint, texts),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from tests.jobs import errors_page
 from tests.jobs.errors_page import makings, messages, says_something
 
 #: Functions whose fault has no words where it is made, and where the page has them.
@@ -31,7 +29,7 @@ def test_every_fault_says_in_words_what_to_do() -> None:
     assert {made.place for made in makings() if not all(map(says_something, made.hints))} == set(ADVISED_ELSEWHERE)
 
 
-def test_a_text_is_found_under_its_name_and_in_both_branches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_is_found_under_its_name_and_in_both_branches(tmp_path: Path) -> None:
     (tmp_path / "some.py").write_text(
         "CURE = 'do that'\n"
         "def one(x):\n"
@@ -41,10 +39,9 @@ def test_a_text_is_found_under_its_name_and_in_both_branches(tmp_path: Path, mon
         "    raise ConfigurationError(what, hint='do ' + what)\n",
         encoding="utf-8",
     )
-    monkeypatch.setattr(errors_page, "PACKAGE", tmp_path)
 
-    assert [(made.place, made.whats, made.hints) for made in makings()] == [
+    assert [(made.place, made.whats, made.hints) for made in makings(tmp_path)] == [
         ("some.py: one", ("is bad", "is …"), ("do that",)),
         ("some.py: other", ("…",), ("do …",)),
     ]
-    assert [said for said in messages() if said[0] != 7] == [(3, "is bad", "do that"), (3, "is …", "do that")]
+    assert [said for said in messages(tmp_path) if said[0] != 7] == [(3, "is bad", "do that"), (3, "is …", "do that")]

@@ -20,7 +20,7 @@ from otklik.lake.store import Lake
 pytestmark = pytest.mark.long
 
 ROWS = 30_000
-FULL = "the disk is full → free some space (lake, temporary folder) and run the same command again"
+FULL = "the disk is full → free some space (lake, temporary folder) and rerun the same command to resume"
 
 
 @pytest.fixture

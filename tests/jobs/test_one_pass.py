@@ -342,12 +342,12 @@ def test_a_start_that_fails_is_noted_and_changes_nothing_else(lake: Lake, scratc
     job = job_on(lake, scratch, {**QUICK, "checks.minimum_rows": 1_000_000}, task=TASK)
     assert build_features(job) == 0
     before = versions(lake)
-    with pytest.raises(RefusedError, match="fewer than declared"):
+    with pytest.raises(RefusedError, match="fewer than required"):
         train_models(job)
     assert versions(lake) == before
     last = lake.read("ops.runs").orderBy(F.desc("ended_at")).collect()[0]
     assert (last.job, last.status) == ("train", "failed")
-    assert "fewer than declared" in last.message
+    assert "fewer than required" in last.message
 
 
 def test_show_prints_json_on_stdout_only(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -549,7 +549,7 @@ def test_an_mlflow_that_cannot_be_reached_is_named_without_its_password(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     unreachable = replace(tracked_job, tracking=Tracking("http://somebody:secret@127.0.0.1:9"))
-    with pytest.raises(PlatformError, match="MLflow could not be told") as fault:
+    with pytest.raises(PlatformError, match="MLflow could not be updated") as fault:
         tracking.publish(unreachable)
     assert "http://127.0.0.1:9" in fault.value.line()
     assert "secret" not in fault.value.line()
@@ -557,7 +557,7 @@ def test_an_mlflow_that_cannot_be_reached_is_named_without_its_password(
     said = io.StringIO()
     warned = replace(unreachable, progress=Progress(said, lambda: 0.0, is_live=False))
     tracking.publish(warned, others_follow=True)
-    assert "MLflow could not be told" in said.getvalue()
+    assert "MLflow could not be updated" in said.getvalue()
 
 
 def test_in_unity_catalog_a_model_of_a_folder_has_no_name(tracked_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -571,7 +571,7 @@ def test_without_mlflow_nothing_is_missed(tracked_job: Job, monkeypatch: pytest.
     said = io.StringIO()
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     tracking.publish(replace(tracked_job, progress=Progress(said, lambda: 0.0, is_live=False)))
-    assert "mlflow is not installed here" in said.getvalue()
+    assert "mlflow is not installed" in said.getvalue()
 
 
 @pytest.mark.long
@@ -598,7 +598,7 @@ def test_where_a_later_training_has_not_won_the_report_shows_the_model_that_serv
     newest = history(lake, TASK).iloc[0]
     assert load_champion(lake, TASK).run_id == champion != newest["run_id"]
     assert f"models/{TASK}/{champion}" in page
-    assert "so the older model serves" in page
+    assert "so the older model stays in use" in page
 
 
 @pytest.mark.long
@@ -607,7 +607,7 @@ def test_a_training_whose_predictions_are_gone_is_reported_without_curves(
 ) -> None:
     def without_predictions(lake: Lake, table: str, version: int) -> DataFrame:
         if table.endswith("_predictions"):
-            raise MissingResultError("version 1 is not there any more")
+            raise MissingResultError("version 1 no longer exists")
         return rows_at(lake, table, version)
 
     for step in ALL_STEPS[:3]:
@@ -617,5 +617,5 @@ def test_a_training_whose_predictions_are_gone_is_reported_without_curves(
     write_report(job_on(lake, scratch, QUICK, task=TASK))
 
     page = (Path(lake.root) / "report" / f"{TASK}.html").read_text(encoding="utf-8")
-    assert "The curves of this model cannot be drawn any more" in page
+    assert "The curves of this model can no longer be drawn" in page
     assert "Champion: " in page

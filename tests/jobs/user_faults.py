@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from otklik import errors
-from otklik.world.options import BANK, EFFECTS, PARTS
+from otklik.world.options import BANK, PARTS
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -111,12 +111,14 @@ def checked(cause: str, toml: str | bytes, says: str) -> UserFault:
 
 def one_fault(cause: str, toml: str, says: str) -> UserFault:
     """A TOML file with one thing in it that cannot be."""
-    return checked(cause, toml, f"{_TOML}: 1 fault: {says} → correct the file or --set, and try it with `otklik check`")
+    return checked(
+        cause, toml, f"{_TOML}: 1 error: {says} → correct the file or --set, and validate it with `otklik check`"
+    )
 
 
 def no_toml(cause: str, toml: str | bytes, says: str) -> UserFault:
     """A file that is not TOML, or cannot be read as it."""
-    hint = "write key = value, each key once and texts in quotes, and save it in utf-8"
+    hint = "write key = value, each key once and strings in quotes, and save the file as UTF-8"
     return checked(cause, toml, f"{_TOML}: not valid TOML: {says} → {hint}")
 
 
@@ -156,19 +158,19 @@ TABLE = pa.table({"id": range(5), "email": [PERSONAL] * 5, "page": ["home"] * 5}
 WHOLE_PARQUET = parquet(TABLE)
 _FLIPPED = WHOLE_PARQUET.replace(b"home", b"hOme", 1)
 _FETCH = " → fetch the file again"
-_HEADER = " → name it under aliases, allow it with missing = 'null' or new_columns = 'ignore', or mend the file"
-_MEND = " → mend the file, or the contract visits (format, rules, thresholds)"
+_HEADER = " → add its name to aliases, allow it with missing = 'null' or new_columns = 'ignore', or fix the file"
+_MEND = " → fix the file, or the contract visits (format, rules, thresholds)"
 _ENCODING, _NUMBERS, _QUOTES = (
     _MEND.replace("format, rules", settings)
     for settings in ("format.encoding", "format.null_tokens, format.thousands_separator", "format.quote, format.escape")
 )
 _UNREADABLE = (
-    "cannot be read to its end: damaged, cut short, or not of the declared kind"
-    " → fetch the file again, and compare format.kind of the contract"
+    "cannot be read completely: truncated, corrupt, or not of the declared kind"
+    " → fetch the file again, and check format.kind in the contract"
 )
-_GZIP = f"the gzip is cut short or damaged{_FETCH}"
+_GZIP = f"truncated or corrupt gzip file{_FETCH}"
 _OTHER_HASH = (
-    f"is not the file whose hash was named: its sha-256 is {hashlib.sha256(GOOD.encode()).hexdigest()}"
+    f"does not have the expected hash: its sha-256 is {hashlib.sha256(GOOD.encode()).hexdigest()}"
     " → fetch the file again, or correct --sha256 or sha256 in the contract"
 )
 _JSON = contract('"csv"', '"json_lines"')
@@ -176,61 +178,63 @@ _WIDE = ",".join(f"c{number}" for number in range(5_000))
 
 FILES = (
     delivered("an empty file", "empty.csv", "", f"is empty{_FETCH}"),
-    delivered("a gzip of nothing", "nothing.csv.gz", gzip.compress(b"", mtime=0), f"is empty inside{_FETCH}"),
-    delivered("a header and nothing after it", "header.csv", GOOD[:14], f"holds a header and no records{_FETCH}"),
-    delivered("nothing but blank lines", "blank.csv", "\n \n", f"holds no header and no records{_FETCH}"),
+    delivered(
+        "a gzip of nothing", "nothing.csv.gz", gzip.compress(b"", mtime=0), f"is empty when decompressed{_FETCH}"
+    ),
+    delivered("a header and nothing after it", "header.csv", GOOD[:14], f"contains a header but no records{_FETCH}"),
+    delivered("nothing but blank lines", "blank.csv", "\n \n", f"contains neither a header nor records{_FETCH}"),
     delivered(
         "another delimiter",
         "delimiter.csv",
         GOOD.replace(",", ";"),
-        "the columns do not match the contract: missing 'id', 'email', 'page'; not in the contract 1 unknown"
+        "the columns do not match the contract: missing: 'id', 'email', 'page'; unknown columns: 1"
         " → is the delimiter ';' rather than ','? see format.delimiter",
     ),
     delivered(
         "no header, whose place a record takes",
         "headless.csv",
         GOOD[14:],
-        "the columns do not match the contract: missing 'id', 'email', 'page'; not in the contract 3 unknown"
+        "the columns do not match the contract: missing: 'id', 'email', 'page'; unknown columns: 3"
         " → is the first line a header? see format.header, or name the columns under source or aliases",
     ),
     delivered(
         "no header, and a record that holds the name of a column",
         "half-headless.csv",
         f"{PERSONAL},page,7\n" + GOOD[14:],
-        "the columns do not match the contract: missing 'id', 'email'; not in the contract 2 unknown" + _HEADER,
+        "the columns do not match the contract: missing: 'id', 'email'; unknown columns: 2" + _HEADER,
     ),
     delivered(
         "another encoding, seen in the header",
         "header-cp1251.csv",
         GOOD.replace("page", "дом").encode("cp1251"),
-        "the header is not text in utf-8 → correct format.encoding of the contract",
+        "the header is not valid utf-8 → correct format.encoding in the contract",
     ),
     delivered(
         "another encoding, seen in the records",
         "cp1251.csv",
         GOOD.replace("home", "дом").encode("cp1251"),
-        "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: invalid_bytes "
+        "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; most common reasons: invalid_bytes "
         f"(5, utf-8; first in record 1){_ENCODING}",
     ),
     delivered(
         "utf-16 where the contract says otherwise",
         "utf-16.csv",
         GOOD.encode("utf-16"),
-        "is encoded in utf-16, the contract says utf-8 → set format.encoding = 'utf-16'",
+        "is encoded as utf-16, but the contract says utf-8 → set format.encoding = 'utf-16'",
     ),
     delivered(
         "declared as utf-16, and is not",
         "utf-8.csv",
         GOOD,
         "is declared as utf-16 but has no byte-order mark"
-        " → set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
+        " → set format.encoding to 'utf-16-le' or 'utf-16-be', or to its actual encoding",
         contract('"csv"', '"csv", encoding = "utf-16"'),
     ),
     delivered(
         "declared in a code page, and is utf-8",
         "letters.csv",
         GOOD.replace("home", "дом"),
-        "is encoded in utf-8, the contract says cp1251 → set format.encoding = 'utf-8'",
+        "is encoded as utf-8, but the contract says cp1251 → set format.encoding = 'utf-8'",
         contract('"csv"', '"csv", encoding = "cp1251"'),
     ),
     delivered("a gzip that is cut short", "cut.csv.gz", PACKED[:-9], _GZIP),
@@ -268,19 +272,21 @@ FILES = (
         _UNREADABLE,
         PARQUET,
     ),
-    delivered("Parquet without rows", "none.parquet", parquet(TABLE.slice(0, 0)), f"holds no records{_FETCH}", PARQUET),
+    delivered(
+        "Parquet without rows", "none.parquet", parquet(TABLE.slice(0, 0)), f"contains no records{_FETCH}", PARQUET
+    ),
     delivered(
         "Parquet with another schema",
         "other.parquet",
         parquet(TABLE.rename_columns(["id", "mail", "page"])),
-        f"the columns do not match the contract: missing 'email'; not in the contract 1 unknown{_HEADER}",
+        f"the columns do not match the contract: missing: 'email'; unknown columns: 1{_HEADER}",
         PARQUET,
     ),
     delivered(
         "Parquet with other types",
         "types.parquet",
         parquet(TABLE.set_column(0, "id", TABLE["email"])),
-        "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: type in id "
+        "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; most common reasons: type in id "
         f"(5, integer; first in record 1){_NUMBERS}",
         PARQUET,
     ),
@@ -296,32 +302,32 @@ FILES = (
         "a column is missing and another is there",
         "columns.csv",
         GOOD.replace("page", "pages"),
-        f"the columns do not match the contract: missing 'page'; not in the contract 1 unknown{_HEADER}",
+        f"the columns do not match the contract: missing: 'page'; unknown columns: 1{_HEADER}",
     ),
     delivered(
         "a column stands there twice",
         "doubled.csv",
         GOOD.replace("email,page", "page,page"),
-        f"the columns do not match the contract: missing 'email'; more than once 'page'{_HEADER}",
+        f"the columns do not match the contract: missing: 'email'; duplicate: 'page'{_HEADER}",
     ),
     delivered(
         "5,000 unknown columns",
         "wide.csv",
         f"{GOOD[:13]},{_WIDE}\n1,,,{_WIDE}\n",
-        f"the columns do not match the contract: not in the contract 5,000 unknown{_HEADER}",
+        f"the columns do not match the contract: unknown columns: 5,000{_HEADER}",
     ),
     delivered(
         "no line is JSON",
         "no.json",
         GOOD,
-        "holds no JSON object in any line → correct format.kind of the contract",
+        "no line is a JSON object → correct format.kind in the contract",
         _JSON,
     ),
     delivered(
         "more broken lines than the contract allows",
         "broken.json",
         f'{{"id": 1, "email": "{PERSONAL}", "page": "home"}}\n{{"id": 2, "email": "{PERSONAL}',
-        "1 of 2 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: broken_json "
+        "1 of 2 records are rejected, more than thresholds.rejected_share = 0.1; most common reasons: broken_json "
         f"(1, one JSON object per line; first in record 2){_MEND}",
         _JSON,
     ),
@@ -329,7 +335,7 @@ FILES = (
         "more broken lines than a number that the contract allows",
         "several-broken.json",
         f'{{"id": 1, "email": "{PERSONAL}", "page": "home"}}\n{{"id": 2\n{{"id": 3\n',
-        "2 records are rejected, more than thresholds.rejected_rows = 1; commonest reasons: broken_json "
+        "2 records are rejected, more than thresholds.rejected_rows = 1; most common reasons: broken_json "
         f"(2, one JSON object per line; first in record 2){_MEND}",
         f"{_JSON}\n[thresholds]\nrejected_share = 0.9\nrejected_rows = 1\n",
     ),
@@ -337,7 +343,7 @@ FILES = (
         "a quote that eats the rows after it",
         "quote.csv",
         GOOD.replace(f"3,{PERSONAL}", f'3,"{PERSONAL}'),
-        "1 of 5 records are rejected, more than thresholds.rejected_share = 0.1; commonest reasons: unclosed_quote "
+        "1 of 5 records are rejected, more than thresholds.rejected_share = 0.1; most common reasons: unclosed_quote "
         f"(1, opened in record 3; first in record 3){_QUOTES}",
         contract('"csv"', '"csv", multiline = true'),
     ),
@@ -345,7 +351,7 @@ FILES = (
         "a row rule of severity fail is broken",
         "rule.csv",
         GOOD,
-        f"rules.elsewhere (severity fail) is broken by 5 of 5 rows{_MEND}",
+        f"rules.elsewhere (severity fail) is violated by 5 of 5 rows{_MEND}",
         f"{CONTRACT}\n[[rules]]\nname = 'elsewhere'\nholds = \"page <> 'home'\"\nseverity = 'fail'\n",
     ),
     delivered(
@@ -359,7 +365,7 @@ FILES = (
         "other content under a name that is loaded",
         "loaded.csv",
         GOOD,
-        "a file of this name is loaded with other content"
+        "a file of this name was loaded with other content"
         " → rename the file, or set same_name_other_content to 'replace' or 'add' in the contract",
     ),
 )
@@ -367,11 +373,11 @@ FILES = (
 PATHS = (
     named("no such file", f"{FOLDER}/none.csv", f"{FOLDER}/none.csv: no such file or folder → check the path"),
     named("a pattern instead of a path", f"{FOLDER}/*.csv", f"{FOLDER}/*.csv: no such file or folder → check the path"),
-    named("a folder without files", f"{FOLDER}/empty", f"{FOLDER}/empty: a folder without files → check the path"),
+    named("a folder without files", f"{FOLDER}/empty", f"{FOLDER}/empty: contains no files → check the path"),
     named(
         "a link that leads out of the folder",
         f"{FOLDER}/links",
-        f"{FOLDER}/links: a link leads out of the folder: led-out.csv → copy the files into the folder",
+        f"{FOLDER}/links: a link points outside the folder: led-out.csv → copy the files into the folder",
     ),
     named(
         "a scheme that is not allowed",
@@ -392,7 +398,7 @@ CONFIGURATION = (
     one_fault(
         "a wrong unit",
         contract('"untimed"', '"event", event = "id", delay = "36 hours"'),
-        "time.delay: '36 hours' is not a duration; write a whole number and s, min, h or d, like '36h'",
+        "time.delay: '36 hours' is not a duration; write a whole number and s, min, h or d, e.g. '36h'",
     ),
     one_fault(
         "a value of another type",
@@ -413,7 +419,7 @@ CONFIGURATION = (
     checked(
         "tables nested too deeply",
         "a = " + "[" * 100_000,
-        f"{_TOML}: TOML is nested too deeply → write it with fewer lists and tables in one another",
+        f"{_TOML}: TOML is nested too deeply → use fewer nested lists and tables",
     ),
     no_toml(
         "a number of 5,000 digits",
@@ -434,17 +440,17 @@ CONFIGURATION = (
     one_fault(
         "a source named like the table of bad rows",
         contract('"visits"', '"rejected"'),
-        "(top level): name: rejected is taken, bronze.rejected holds the bad rows of all sources",
+        "(top level): name: rejected is reserved: bronze.rejected stores the rejected rows of all sources",
     ),
     one_fault(
         "a column named like one of the house",
         f'{CONTRACT}known_at = {{ type = "timestamp" }}\n',
-        "(top level): columns.known_at: the name is taken, silver says in it when a row became known",
+        "(top level): columns.known_at: reserved name: silver stores there when a row became known",
     ),
     one_fault(
         "a date pattern that no date is read by",
         contract('"csv"', '"csv", date_formats = ["dd.MMMMM.yyyy"]'),
-        "format.date_formats: 'dd.MMMMM.yyyy' has more or fewer letters in a row than a date is read by: MMMMM",
+        "format.date_formats: 'dd.MMMMM.yyyy' repeats letters more or less often than a date pattern allows: MMMMM",
     ),
     one_fault("a name that ends a statement", contract('"visits"', '"visits`;--"'), f"name: {_PATTERN}"),
     one_fault(
@@ -465,7 +471,7 @@ CONFIGURATION = (
     UserFault(
         "a SQL file that is not UTF-8",
         errors.ConfigurationError.exit_code,
-        "mine.sql: is not text in utf-8 → save it in utf-8",
+        "mine.sql: is not valid UTF-8 → save it as UTF-8",
         lambda folder: [
             *checked("", TASK.replace('"record_rows"', '"mine"'), "").command(folder),
             *_written(folder / "mine.sql", "SELECT 'дом' AS key".encode("cp1251")),
@@ -476,13 +482,13 @@ CONFIGURATION = (
         TASK.replace('sql = "record_rows"', 'sql = "bank_contacts"').replace(
             'settings = { input = "visits", key = "id", label', 'settings = { first_year = "2008; --", label'
         ),
-        "bank_contacts.sql: its template cannot be filled: '2008; --' is not a whole number"
+        "bank_contacts.sql: its template cannot be rendered: '2008; --' is not a whole number"
         " → set the value in the task's settings",
     ),
     checked(
         "SQL in the place of a column",
         TASK.replace('key = "id", label', 'key = "id`;--", label'),
-        "record_rows.sql: its template cannot be filled: 'id`;--' cannot be part of a column name; use a-z, 0-9 and _"
+        "record_rows.sql: its template cannot be rendered: 'id`;--' cannot be part of a column name; use a-z, 0-9 and _"
         " → set the value in the task's settings",
     ),
     one_fault(
@@ -505,7 +511,7 @@ def _names_in(folder: str) -> str:
 
 
 SOURCES, TASKS, ENVIRONMENTS = _names_in("sources"), _names_in("tasks"), _names_in("env")
-_A_NAME = " → give one of them or a path to a .toml file"
+_A_NAME = " → use one of these or the path of a .toml file"
 _SHOW = ("show", "ops.files")
 OPTIONS = (
     given("an unknown source", f"visitors: unknown; known here: {SOURCES}{_A_NAME}", "ingest", "visitors", "x.csv"),
@@ -527,7 +533,7 @@ OPTIONS = (
     ),
     given(
         "a moment that is none",
-        "--as-of: '2026-02-30' is not an ISO-8601 moment → write 2026-03-31 or 2026-03-31T18:00:00+05:00",
+        "--as-of: '2026-02-30' is not an ISO-8601 date or time → write 2026-03-31 or 2026-03-31T18:00:00+05:00",
         "train",
         "bank_full",
         "--as-of",
@@ -551,28 +557,28 @@ OPTIONS = (
     ),
     given(
         "a catalog's name that ends its quotes",
-        "--catalog: 'x`.`y' is not a name of a catalog"
-        " → write a letter, then letters, digits, _ and -, like spark_catalog",
+        "--catalog: 'x`.`y' is not a valid catalog name"
+        " → start with a letter, then use letters, digits, _ and -, e.g. spark_catalog",
         *_SHOW,
         "--catalog",
         "x`.`y",
     ),
     given(
         "what is not a table's name",
-        "gold.`x`: not the name of a table → write layer.name, like gold.scoreboard",
+        "gold.`x`: not a valid table name → write layer.name, e.g. gold.scoreboard",
         "show",
         "gold.`x`",
     ),
     given(
         "a negative number of rows",
-        "--limit: a number of rows is not negative → give 0 or more",
+        "--limit: the number of rows must not be negative → give 0 or more",
         *_SHOW,
         "--limit",
         "-1",
     ),
     given(
         "a file that is neither .csv nor .parquet",
-        "list.xls: the file's ending must be .csv or .parquet → name it so in --to, like list.csv",
+        "list.xls: the file name must end in .csv or .parquet → use such a name in --to, e.g. list.csv",
         "export",
         "ops.files",
         "--to",
@@ -580,7 +586,7 @@ OPTIONS = (
     ),
     given(
         "a world of impossible size",
-        "--customers: a world has 1,000 to 1,000,000 customers, not 5 → give a number between these",
+        "--customers: must be from 1,000 to 1,000,000, not 5 → use a number in this range",
         "world",
         "--customers",
         "5",
@@ -591,7 +597,7 @@ OPTIONS = (
     ),
     given(
         "a part that a world does not have",
-        f"--only: a world has no part weather → known: {', '.join([BANK, *PARTS])}",
+        f"--only: no part named weather → known: {', '.join([BANK, *PARTS])}",
         "world",
         "--customers",
         "1000",
@@ -604,7 +610,7 @@ OPTIONS = (
     ),
     given(
         "a planted effect that there is not",
-        f"--without: no effect is called luck → known: {', '.join(EFFECTS)}",
+        "--without: no effect named luck → docs/world.md lists them",
         "world",
         "--customers",
         "1000",
@@ -625,7 +631,7 @@ OPTIONS = (
     ),
     given(
         "an unknown table",
-        "gold.nothing: there is no such table → `otklik tables` lists those that there can be",
+        "gold.nothing: no such table → `otklik tables` lists all tables",
         "show",
         "gold.nothing",
         code=errors.MissingResultError.exit_code,
@@ -661,14 +667,14 @@ def surrounded(cause: str, says: str, code: int, lake: str = "", **environment: 
 
 
 _KEY = (
-    " → type `export OTKLIK_PSEUDONYM_KEY=$(openssl rand -hex 32)` and keep that key, or name a file that holds one in "
-    "OTKLIK_PSEUDONYM_KEY_FILE"
+    " → run `export OTKLIK_PSEUDONYM_KEY=$(openssl rand -hex 32)` and keep the key, or set OTKLIK_PSEUDONYM_KEY_FILE "
+    "to the path of a file that contains one"
 )
 _AROUND, _WRONG = errors.PlatformError.exit_code, errors.ConfigurationError.exit_code
 SURROUNDINGS = (
     surrounded(
         "no Java",
-        f"JAVA_HOME={FOLDER}: no Java there → install Java 17 or 21 and run scripts/setup",
+        f"JAVA_HOME={FOLDER}: no Java found → install Java 17 or 21 and run scripts/setup",
         _AROUND,
         JAVA_HOME=FOLDER,
     ),
@@ -680,7 +686,7 @@ SURROUNDINGS = (
     ),
     surrounded(
         "no key for personal columns",
-        f"pseudonym key: is missing, and personal columns need it{_KEY}",
+        f"pseudonym key: is missing, but personal columns need it{_KEY}",
         _WRONG,
         OTKLIK_PSEUDONYM_KEY="",
     ),
@@ -692,13 +698,13 @@ SURROUNDINGS = (
     ),
     surrounded(
         "a key given twice",
-        "pseudonym key: is given twice, as a text and as a file → drop one",
+        "pseudonym key: is set twice, as a value and as a file → unset one",
         _WRONG,
         OTKLIK_PSEUDONYM_KEY_FILE=FOLDER,
     ),
     surrounded(
         "another key than the one that made the pseudonyms of the lake",
-        "silver.visits: its pseudonyms were made with another key: nobody in it would be known again → use the "
+        "silver.visits: its pseudonyms were made with another key, so no customer in it would be recognised → use the "
         "original key (OTKLIK_PSEUDONYM_KEY or its file), or rebuild it with this one: `otklik reingest visits`",
         _WRONG,
         OTKLIK_PSEUDONYM_KEY="fedcba9876543210",
@@ -717,8 +723,8 @@ SURROUNDINGS = (
     ),
     surrounded(
         "a lake on a file system that Spark has no driver for",
-        "ingest: there is no driver for files of this scheme → add the file system's jar to Spark "
-        "(spark.jars.packages), or use a folder of this machine",
+        "ingest: no file system driver for this scheme → add the file system's jar to Spark "
+        "(spark.jars.packages), or use a folder on this machine",
         _AROUND,
         lake="s3a://bucket/lake",
     ),

@@ -169,7 +169,7 @@ def test_what_was_vacuumed_cannot_be_brought_back_and_says_so(lake: Lake) -> Non
     first = lake.replace(POSTS, posts(lake, 1), "one").version
     lake.replace(POSTS, posts(lake, 2), "two")
     vacuum(lake, POSTS.name, 0)
-    with pytest.raises(MissingResultError, match=f"version {first} cannot be brought back"):
+    with pytest.raises(MissingResultError, match=f"version {first} cannot be restored"):
         lake.restore(POSTS.name, first)
     assert numbers(lake) == [2]
 

@@ -124,5 +124,5 @@ def test_what_is_saved_scores_as_what_was_fitted(rows: DataFrame, fitted: Booste
 def test_without_the_package_that_is_one_line(fitted: Boosted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xgboost", None)
 
-    with pytest.raises(ConfigurationError, match=r"xgboost is of the package xgboost.*otklik\[boost\]"):
+    with pytest.raises(ConfigurationError, match=r"xgboost needs the package xgboost.*otklik\[boost\]"):
         portable(fitted).raw_score(np.zeros((1, 3)))

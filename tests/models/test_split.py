@@ -140,5 +140,5 @@ def test_rows_whose_labels_are_not_final_are_on_neither_side(spark: SparkSession
 
 @pytest.mark.parametrize("days", [1, 2, 3])
 def test_too_few_moments_are_refused(days: int) -> None:
-    with pytest.raises(RefusedError, match="cannot be cut into 3 expanding windows"):
+    with pytest.raises(RefusedError, match="cannot be split into 3 expanding windows"):
         time_plan([(START + timedelta(days=day), 10) for day in range(days)], 0.2, 3, timedelta())

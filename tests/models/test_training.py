@@ -26,11 +26,11 @@ def plan_of(split: str) -> Plan:
 @pytest.mark.parametrize(
     ("split", "answers", "said"),
     [
-        ("random", "10 10 10 00 10 10 10 00", "fold 3 would be tested on rows without any yes"),
-        ("random", "11 11 11 10 11 11 11 10", "group 1 would learn from 8 yes and 0 no"),
-        ("time", "10 10 10 10 10 10 00 00", "past would be tested on rows without any yes"),
-        ("time", "00 00 00 10 10 10 10 10", "window 0 would learn from 0 yes and 6 no"),
-        ("time", "11 11 11 10 10 10 10 10", "window 0 would learn from 6 yes and 0 no"),
+        ("random", "10 10 10 00 10 10 10 00", "fold 3 would be tested on rows without any positives"),
+        ("random", "11 11 11 10 11 11 11 10", "group 1 would be trained on 8 positives and 0 negatives"),
+        ("time", "10 10 10 10 10 10 00 00", "past would be tested on rows without any positives"),
+        ("time", "00 00 00 10 10 10 10 10", "window 0 would be trained on 0 positives and 6 negatives"),
+        ("time", "11 11 11 10 10 10 10 10", "window 0 would be trained on 6 positives and 0 negatives"),
     ],
 )
 def test_a_part_without_both_answers_is_refused(spark: SparkSession, split: str, answers: str, said: str) -> None:
@@ -92,7 +92,7 @@ def test_a_task_whose_features_all_have_one_value_is_refused(spark: SparkSession
     features = features_of(frame, {"cost": False, "segment": False, "empty": False, "told": True})
     rules = Rules(0.01, 50, 0.98, ("constant", "duplicate"), frozenset(), frozenset(), {})
 
-    said = "no feature is left to learn from: of 4, 3 have one value in all rows, and 1 are known only after"
+    said = "no feature is left to train on: of 4, 3 are constant, and 1 are known only after"
     with pytest.raises(RefusedError, match=said) as refused:
         preparation_of(plan_of("random"), frame, features, rules)
 

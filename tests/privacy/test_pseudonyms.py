@@ -64,7 +64,7 @@ def test_a_key_comes_from_a_text_or_a_file(tmp_path) -> None:
         ("  ", None, "is missing"),
         ("short secret", None, "is shorter than 16 bytes"),
         (None, "no/such/file", "cannot be read"),
-        ("0123456789abcdef", "key", "given twice"),
+        ("0123456789abcdef", "key", "set twice"),
     ],
 )
 def test_a_missing_or_short_key_is_refused_and_not_shown(text, file, fault) -> None:

@@ -63,7 +63,7 @@ def test_what_one_split_shows_names_it(findings: dict[str, FeatureFinding]) -> N
 
     assert [in_words(finding.kind, finding.parameters, Voice("ru")) for finding in splits] == [
         "в паре с age",
-        "при разбиении по времени: в обучении одно значение",
+        "при разбиении по времени: в обучающих данных одно значение",
     ]
 
 
@@ -73,5 +73,5 @@ def test_the_table_keeps_parameters_and_a_sentence_of_an_earlier_version_is_show
     kept = str(findings["suspected_leak"].row["detail"])
 
     assert kept == '{"auc": 0.93}'
-    assert detail_in_words("suspected_leak", kept, Voice("en")) == "alone it has AUC 0.930"
+    assert detail_in_words("suspected_leak", kept, Voice("en")) == "AUC of this feature alone: 0.930"
     assert detail_in_words("suspected_leak", "alone it has AUC 0.9", Voice("en")) == "alone it has AUC 0.9"

@@ -121,8 +121,8 @@ def test_files_that_were_replaced_are_shown_but_not_counted(make_facts: MakeFact
 
     text = re.sub(r"\s+", " ", Seen(render(facts, "en")).text)
 
-    assert "1,010 records came in 1 file: 1,007 accepted, 2 rejected, 1 duplicates" in text
-    assert "files that later ones of the same name have replaced: 1." in text
+    assert "1,010 records in 1 file: 1,007 accepted, 2 rejected, 1 duplicates" in text
+    assert "Files replaced by later ones of the same name, not counted: 1." in text
     assert "old.csv" in text and "5,003" in text
 
 
@@ -132,12 +132,12 @@ def test_files_that_were_replaced_are_shown_but_not_counted(make_facts: MakeFact
         (
             0.4,
             "warned",
-            "1 of 3 features have drifted past the limit of 0.2 (PSI); most: city, 0.40. The PSI of the model's own",
+            "1 of 3 features have drifted beyond the limit of 0.2 (PSI); most of all city, 0.40.",
         ),
         (
             0.4,
             "kept",
-            "No feature has drifted past the limit of 0.2 (PSI) by more than chance. The PSI of the model's own",
+            "No feature has drifted beyond the limit of 0.2 (PSI) by more than chance.",
         ),
     ],
 )
@@ -149,7 +149,7 @@ def test_the_models_own_score_is_no_feature_that_drifted(
 
     text = re.sub(r"\s+", " ", Seen(render(make_facts(findings=findings), "en")).text)
 
-    assert f"{said} score is 0.50." in text
+    assert f"{said} The PSI of the model's own score is 0.50." in text
 
 
 def test_money_is_in_the_words_of_each_language(make_facts: MakeFacts) -> None:
@@ -198,9 +198,9 @@ def test_a_task_of_which_nothing_is_known_yet_still_has_a_page(empty_facts: Repo
 @pytest.mark.parametrize(
     ("serves", "as_of", "language", "said"),
     [
-        (False, "2024-04-30", "en", "the older model serves"),
-        (False, "2024-03-31", "en", "the older model serves"),
-        (False, "2024-02-29", "en", "Another model gave the scores"),
+        (False, "2024-04-30", "en", "the older model stays in use"),
+        (False, "2024-03-31", "en", "the older model stays in use"),
+        (False, "2024-02-29", "en", "The scores come from another model"),
         (True, "2024-04-30", "ru", "Оценки дала другая модель"),
         (None, "2024-04-30", "en", "Champion: "),
     ],
@@ -217,13 +217,13 @@ def test_what_became_of_a_later_training_is_said(
     text = Seen(render(replace(facts, challenger=later), language)).text
 
     assert said in text
-    assert ("is not better by" in text) == (said == "the older model serves")
+    assert ("is not better by" in text) == (said == "the older model stays in use")
 
 
 def test_curves_whose_predictions_are_gone_are_missed_in_words(make_facts: MakeFacts) -> None:
     text = Seen(render(replace(make_facts(), score_counts=None), "en")).text
 
-    assert "The curves of this model cannot be drawn any more" in text
+    assert "The curves of this model can no longer be drawn" in text
     assert "Champion: " in text
 
 
@@ -237,10 +237,10 @@ def test_a_task_without_time_order_or_decision_says_so(make_facts: MakeFacts) ->
         "en",
     )
     text = re.sub(r"\s+", " ", Seen(page).text)
-    assert "This data has no order in time" in text
-    assert "of one decision moment" not in text
-    assert "AUC within one moment" not in text
-    assert "The best tenth responds" in text
+    assert "This data has no time order" in text
+    assert "within one decision moment" not in text
+    assert "grouped AUC" not in text
+    assert "The top decile responds" in text
     assert "There is no list" in text
 
 
@@ -258,7 +258,7 @@ def test_no_headline_rests_on_a_few_rows(make_facts: MakeFacts, attribute_counts
 
     page = render(make_facts(explanations=explained, attribute_rates=counts), "en")
 
-    assert "retired (against clerk) changes the odds of a “yes” most: times 3.00" in page
+    assert "retired (against clerk) changes the odds of a “yes” most: by a factor of 3.00" in page
     assert "student (against clerk) changes" not in page
     alone = make_facts(explanations=explained.head(1), attribute_rates=counts)
     assert "No ratio here compares two levels of 50 rows or more each." in render(alone, "en")
@@ -285,7 +285,7 @@ def test_a_dependence_says_what_holds_where_the_number_is_missing(make_facts: Ma
 
 @pytest.mark.parametrize(
     ("named", "said"),
-    [("age", "The reasons of the scores say the same: “"), ("job", "though shuffling it costs only 0.001")],
+    [("age", "The reasons of the scores agree: “"), ("job", "though shuffling it costs only 0.001")],
 )
 def test_reasons_are_held_against_what_shuffling_costs(make_facts: MakeFacts, named: str, said: str) -> None:
     costs = {"age": 0.1, "sex": 0.05, "city": 0.04, "job": 0.001}

@@ -39,8 +39,8 @@ def test_where_a_control_group_has_been_measured_the_effect_is_told(make_facts: 
     facts = make_facts(effect={"campaign": "spring", "value": 0.021, "low": 0.011, "high": 0.031, "promised": 0.12})
     answer = told(facts)
     assert "not effect" not in answer.sentences[2]
-    assert "measured to cause 2.1% (95% 1.1%–3.1%, campaign “spring”)" in answer.sentences[2]
-    assert any("promised a response of 12.0%" in warning for warning in answer.warnings)
+    assert "measured effect of contacting is 2.1% (95% 1.1%–3.1%, campaign “spring”)" in answer.sentences[2]
+    assert any("predicted a response of 12.0%" in warning for warning in answer.warnings)
     assert not any("not effect" in warning for warning in answer.warnings)
     assert "spring" in " ".join(told(facts, "ru").sentences)
 
@@ -71,7 +71,7 @@ def test_a_verdict_may_be_nothing_to_gain(
         ({"low": -4.0}, "unsure", "includes zero"),
         ({"out_of_fold_profit": -500.0, "low": -900.0, "high": -300.0}, "loses", "The list loses money"),
         ({"customers": 0}, "empty", "no customer's expected value covers"),
-        ({"out_of_fold_profit": -900.0}, "everybody", "Choosing does not pay"),
+        ({"out_of_fold_profit": -900.0}, "everybody", "Targeting does not pay"),
         ({"out_of_fold_profit": None, "low": None, "high": None}, "gain", "is expected to bring 480"),
     ],
 )
@@ -99,7 +99,7 @@ def test_where_a_budget_limits_the_list_nobody_is_told_to_contact_everybody(
 
 @pytest.mark.parametrize(
     ("within", "said"),
-    [(0.6, "Part of this is knowing which day is good"), (0.72, "Among the rows of one decision moment (contact day)")],
+    [(0.6, "Part of this is recognising good days"), (0.72, "Within one decision moment (contact day)")],
 )
 def test_only_what_is_lost_within_a_moment_is_knowing_the_day(
     make_facts: MakeFacts, board_row: Row, within: float, said: str
@@ -126,7 +126,7 @@ def test_without_cost_and_value_there_is_no_list_to_speak_of(make_facts: MakeFac
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "Not calibrated: the rate has moved"), ("ru", "Не откалибровано: доля отклика сместилась")],
+    [("en", "Miscalibrated: the response rate has shifted"), ("ru", "Калибровка нарушена: доля отклика сместилась")],
 )
 def test_a_rate_that_moved_is_said_first(make_facts: MakeFacts, board_row: Row, language: Language, words: str) -> None:
     answer = told(make_facts(scoreboard=pd.DataFrame([board_row(mean_probability=0.1)])), language)
@@ -147,7 +147,7 @@ def test_what_a_table_of_accuracies_hides(make_facts: MakeFacts) -> None:
     assert "Length of the call (duration)" in text and "0.900 instead of 0.710" in text
     assert "11.0% → " in text
     steady = facts.rates_over_time.assign(positives=20)
-    assert "The response rate moves" not in " ".join(
+    assert "The response rate changes" not in " ".join(
         story.hidden(replace(facts, rates_over_time=steady), board.read(facts), Voice("en"))
     )
     assert sentences[-1] == "Under 30 10.0%, always no 80.0%."
@@ -204,16 +204,16 @@ def test_the_headline_is_what_later_rows_say(make_facts: MakeFacts) -> None:
     assert "on the last 20% of rows in time" in said.sentences[2]
     assert [figure.value for figure in said.figures][-1].startswith("55,300")
     page = render(facts, "en")
-    assert page.index("What each way of choosing would have brought") < page.index("What each way of choosing brings")
+    assert page.index("Profit by selection rule on the last") < page.index("Profit by selection rule<")
 
 
 @pytest.mark.parametrize(
     ("random", "time", "low", "said"),
     [
-        (0.8, 0.6, 0.58, "0.800, 0.090 above the best of the simpler models; on later rows it is 0.600, and logistic"),
+        (0.8, 0.6, 0.58, "0.800, 0.090 above the best simpler model; on later rows it is 0.600, and logistic"),
         (0.7, 0.6, 0.58, "not worth it here. AUC 0.600 (later in time); logistic regression reaches 0.710"),
-        (0.7, 0.73, 0.7, "AUC 0.730 (later in time), above 0.710 (logistic regression), but not beyond chance"),
-        (0.8, 0.8, 0.76, "above 0.710 (logistic regression), beyond chance"),
+        (0.7, 0.73, 0.7, "AUC 0.730 (later in time), above 0.710 (logistic regression), but not significantly"),
+        (0.8, 0.8, 0.76, "significantly above 0.710 (logistic regression)"),
     ],
 )
 def test_a_challenger_has_to_be_better_on_the_rows_that_decide(

@@ -173,14 +173,14 @@ def test_lookalikes_and_broken_warnings_are_counted_and_kept(judge, make_contrac
     assert (counts.accepted, counts.rejected, counts.duplicates) == (5, 1, 1)
     assert counts.warnings == {"small": 4, "lookalikes": 2}
     assert counts.failures == {"named": 1}
-    with pytest.raises(InputError, match=r"rules\.named \(severity fail\) is broken by 1 of 7 rows"):
+    with pytest.raises(InputError, match=r"rules\.named \(severity fail\) is violated by 1 of 7 rows"):
         checks.refuse_past_thresholds(counts, judged, contract, "f.csv")
 
 
 def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(judge, make_contract, recwarn) -> None:
     contract = make_contract(rules=[{"name": "dated", "holds": "to_date(note, 'yyyy-MM-dd') > DATE'2020-01-01'"}])
 
-    fails = pytest.raises(ConfigurationError, match=r"f\.csv: a row rule of the contract fails")
+    fails = pytest.raises(ConfigurationError, match=r"f\.csv: a row rule of the contract raises an error")
     with fails as caught, clear_faults("f.csv"):
         checks.balance(judge("id,note\n1,2024-01-01\n2,secret\n", contract), contract)
 

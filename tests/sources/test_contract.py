@@ -34,16 +34,16 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         ("format", {"encoding": "klingon"}, "format.encoding: unknown encoding"),
         ("format", {"date_formats": ["YYYY-mm-DD"]}, "format.date_formats: 'YYYY-mm-DD' has letters"),
         ("format", {"date_formats": ["yyyy'T"]}, "has a quote that is not closed"),
-        ("format", {"date_formats": ["yyyy-MMMMMMMM-dd"]}, "in a row than a date is read by: MMMMMMMM"),
+        ("format", {"date_formats": ["yyyy-MMMMMMMM-dd"]}, "than a date pattern allows: MMMMMMMM"),
         ("format", {"date_formats": ["uuuu-MM-dd"]}, "letters that no date is read by: u "),
         ("format", {"timestamp_formats": ["yyyy-MM-dd HH:mm:ss.SSSSSSSSSS"]}, "format.timestamp_formats: 'yyyy-MM-dd"),
         ("format", {"timestamp_formats": ["yyyy-MM-dd {HH}"]}, "which must stand in quotes"),
         ("format", {"date_formats": ["[yyyy"]}, "brackets [ ] that do not match"),
         ("format", {"date_formats": ["]yyyy["]}, "brackets [ ] that do not match"),
         ("format", {"date_formats": ["--"]}, "'--' is not a valid date pattern"),
-        ("name", "rejected", "name: rejected is taken"),
+        ("name", "rejected", "name: rejected is reserved"),
         ("lookalikes", ["note", "id"], "lookalikes names every column"),
-        ("columns", {"known_at": {"type": "timestamp"}}, "columns.known_at: the name is taken"),
+        ("columns", {"known_at": {"type": "timestamp"}}, "columns.known_at: reserved name"),
         ("format", {"delimiter": '"'}, "quote is also the delimiter"),
         ("format", {"delimiter": "\n"}, "delimiter cannot be a line break"),
         ("format", {"multiline": True, "quote": ""}, "multiline needs a quote"),
@@ -71,7 +71,7 @@ def test_an_impossible_contract_is_refused_with_its_key(make_contract, section, 
 
 
 def test_a_key_has_no_codes_for_missing_numbers(make_contract) -> None:
-    with pytest.raises(ConfigurationError, match=r"columns\.id: missing_codes would leave rows without the key"):
+    with pytest.raises(ConfigurationError, match=r"columns\.id: missing_codes are not allowed in a key column"):
         make_contract({"id": {"type": "integer", "missing_codes": [0]}}, key={"columns": ["id"]})
 
 
@@ -87,7 +87,7 @@ def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_
             time={"order": "event", "delay": "1h"},
         )
 
-    faults = caught.value.line().partition(" faults: ")
+    faults = caught.value.line().partition(" errors: ")
     assert faults[0].endswith("14")
     assert faults[2].partition(" → ")[0].split("; ") == [
         "format: thousands_separator is also the decimal mark",
@@ -95,14 +95,14 @@ def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_
         "format: escape cannot be a line break, NUL or a character outside the basic plane",
         "format: escape is also the delimiter",
         "format: multiline needs a quote",
-        "columns.id: minimum and maximum need a number, the type is date",
+        "columns.id: minimum and maximum need a numeric type, not date",
         "columns.id: minimum is above maximum",
-        "columns.id: allowed needs type = 'string', the type is date",
-        "columns.id: a personal column is kept as a pseudonym and must have type = 'string'",
-        "columns.note: missing_codes need a number, the type is string",
-        "columns.note: a required column cannot be missing from the file",
-        "key: keep = 'newest' and newest_by go together",
-        "time: order or known is 'event', but event names no column",
+        "columns.id: allowed needs type = 'string', not date",
+        "columns.id: a personal column is stored as a pseudonym and must have type = 'string'",
+        "columns.note: missing_codes need a numeric type, not string",
+        "columns.note: a required column must not be missing from the file: set missing = 'fail'",
+        "key: keep = 'newest' and newest_by require each other",
+        "time: order or known is 'event', but event lists no column",
         "time: delay needs known = 'event'",
     ]
 
@@ -110,8 +110,8 @@ def test_all_that_does_not_go_together_is_listed_at_once_each_with_its_key(make_
 @pytest.mark.parametrize(
     ("column", "delay", "fault"),
     [
-        ({"type": "timestamp"}, "0s", "time.known: a row is known by at, which must be required then"),
-        ({"type": "date", "required": True}, "23h", "time.delay: at is a day, and what happens on it is not known"),
+        ({"type": "timestamp"}, "0s", "time.known: known = 'event' needs required = true on at"),
+        ({"type": "date", "required": True}, "23h", "time.delay: at is a date, and its events are not known"),
         ({"type": "date", "required": True}, "1d", None),
         ({"type": "timestamp", "required": True}, "0s", None),
     ],
@@ -140,11 +140,11 @@ def test_a_zone_that_may_be_left_out_needs_a_pattern_of_its_own(make_contract, p
 
 @pytest.mark.parametrize("kind", ["json_lines", "parquet"])
 def test_a_file_of_records_has_neither_delimiter_nor_header(make_contract, kind: str) -> None:
-    with pytest.raises(ConfigurationError, match="2 faults") as caught:
+    with pytest.raises(ConfigurationError, match="2 errors") as caught:
         make_contract(format_={"kind": kind, "delimiter": ";", "header": False})
 
     assert f"format: delimiter: a {kind} file has no delimiter" in caught.value.line()
-    assert f"format: header = false is for lines of fields, not {kind}" in caught.value.line()
+    assert f"format: header = false applies to delimited and fixed-width files, not {kind}" in caught.value.line()
 
 
 def test_names_are_folded_alike() -> None:

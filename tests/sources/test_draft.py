@@ -70,7 +70,7 @@ def test_json_lines_null_tokens_and_ambiguous_dates(tmp_path) -> None:
         "double",
     )
     assert events.format.timestamp_formats == ["yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"]
-    assert '# or "MM/dd/yyyy"? both read every value' in draft(str(tmp_path / "b.csv"))
+    assert '# or "MM/dd/yyyy"? both parse every value' in draft(str(tmp_path / "b.csv"))
 
 
 def test_account_numbers_stay_text_and_a_comma_that_may_be_of_thousands_is_asked_about(tmp_path) -> None:
@@ -186,7 +186,7 @@ def test_a_folder_is_no_file_to_draft_from(tmp_path) -> None:
 @pytest.mark.parametrize("content", [b'"\n', b'""\n\n'])
 def test_a_file_of_quotes_holds_no_rows(tmp_path, content) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(InputError, match="holds no rows"):
+    with pytest.raises(InputError, match="contains no rows"):
         draft(str(tmp_path / "a.csv"))
 
 
@@ -320,8 +320,8 @@ def test_a_draft_says_what_it_doubts(tmp_path) -> None:
     phones = "".join(f"77000000{n:03d},{'7.7E+10' if n == 5 else n}\n" for n in range(60))
     doubts = {
         "two digits of a year mean 19": REAL["born.csv"][0],
-        "1 of 3 rows are identical to another one, and are taken only once": REAL["equal.csv"][0],
-        "NA stands for nothing here, and is a value elsewhere": REAL["namibia.csv"][0],
+        "1 of 3 rows are identical to another one and are loaded only once": REAL["equal.csv"][0],
+        "NA means missing here, but is a value elsewhere": REAL["namibia.csv"][0],
         "1 values like 7.7E+10: a spreadsheet has rounded them": f"phone,x\n{phones}",
         "1 values have fewer than the usual 11 digits": f"phone,x\n{phones}7700000000,1\n",
         "2 lines are not utf-8": "id;x\n" + "".join(f"{n};Ёж\n" for n in range(9)),
@@ -338,9 +338,9 @@ def test_a_draft_says_what_it_doubts(tmp_path) -> None:
     [
         (b'[{"id":1}, {"id"]', "is not valid JSON"),
         (b'{"a": [{"id":1}], \n', "is not valid JSON"),
-        (b"[]", "holds no JSON array of objects"),
+        (b"[]", "contains no JSON array of objects"),
         (b"<a><b></a>", "is not well-formed XML: mismatched tag in line 1"),
-        (b"<a>\n<b>1</b></a>", "holds no element that comes again"),
+        (b"<a>\n<b>1</b></a>", "contains no repeated element"),
         (b"<html><table><tr><td>1", "is an HTML page"),
     ],
 )

@@ -67,5 +67,5 @@ def test_a_list_has_no_other_columns(make_contract) -> None:
 
 
 def test_a_file_of_blank_lines_holds_no_lists(judge, make_contract) -> None:
-    with pytest.raises(InputError, match="holds no records"):
+    with pytest.raises(InputError, match="contains no records"):
         judge("\n \n", make_contract(COLUMNS, {"kind": "list"}))

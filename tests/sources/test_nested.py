@@ -123,17 +123,17 @@ def test_lines_with_arrays_become_as_many_rows_as_these_have_elements(judge, mak
 @pytest.mark.parametrize(
     ("content", "format_", "fault"),
     [
-        ('[{"id": 1, "note": "a"}, {"id": 2, "no', {}, "is not valid JSON: cut short or damaged"),
+        ('[{"id": 1, "note": "a"}, {"id": 2, "no', {}, "is not valid JSON: truncated or corrupt"),
         pytest.param(
-            '[{"id": 1}] [{"id": 2}]', {}, "is not valid JSON: cut short or damaged", marks=pytest.mark.long
+            '[{"id": 1}] [{"id": 2}]', {}, "is not valid JSON: truncated or corrupt", marks=pytest.mark.long
         ),
         pytest.param(
-            '{"messages": [{"id": 1, "note": "a"}]}', {}, "holds no JSON array with elements at the path []",
+            '{"messages": [{"id": 1, "note": "a"}]}', {}, "contains no JSON array with elements at the path []",
             marks=pytest.mark.long,
         ),
-        ('{"messages": {"id": 1}}', {"rows": "messages"}, "holds no JSON array with elements at the path messages"),
-        pytest.param("[]", {}, "holds no JSON array with elements at the path []", marks=pytest.mark.long),
-        pytest.param("[1, 2]", {}, "holds no JSON object in any line", marks=pytest.mark.long),
+        ('{"messages": {"id": 1}}', {"rows": "messages"}, "contains no JSON array with elements at the path messages"),
+        pytest.param("[]", {}, "contains no JSON array with elements at the path []", marks=pytest.mark.long),
+        pytest.param("[1, 2]", {}, "no line is a JSON object", marks=pytest.mark.long),
     ],
 )  # fmt: skip
 def test_a_document_without_the_rows_gives_one_clear_line(judge, make_contract, content, format_, fault) -> None:
@@ -189,7 +189,7 @@ def test_elements_of_a_tag_are_rows_and_their_attributes_columns(spark, tmp_path
             CATALOGUE.replace("{encoding}", "utf-8").removesuffix("</shop></yml_catalog>\n"),
             "no element found in line 6",
         ),
-        (CATALOGUE.replace("{encoding}", "windows-1251"), "says of itself that it is encoded in windows-1251"),
+        (CATALOGUE.replace("{encoding}", "windows-1251"), "declares the encoding windows-1251"),
         ("id,note\n1,a\n", "is not well-formed XML"),
         ("<!DOCTYPE html><html></html>", "is an HTML page"),
     ],
@@ -207,7 +207,7 @@ def test_a_file_that_is_no_whole_xml_gives_one_clear_line(spark, tmp_path, make_
 def test_xml_without_the_tag_of_a_row_holds_none(spark, tmp_path, make_contract) -> None:
     (tmp_path / "a.xml").write_text("<shop><offer><id>1</id></offer></shop>")
 
-    with pytest.raises(InputError, match="holds no element item"):
+    with pytest.raises(InputError, match="contains no element item"):
         read_records(spark, f"file://{tmp_path}/a.xml", make_contract(format_={"kind": "xml", "rows": "item"}))
 
 
@@ -221,11 +221,11 @@ def test_paths_to_rows() -> None:
 @pytest.mark.parametrize(
     ("format_", "fault"),
     [
-        ({"kind": "csv", "rows": "a"}, "rows is for json, json_lines and xml, not csv"),
-        ({"kind": "xml"}, "rows: name the tag of the elements that are the rows"),
+        ({"kind": "csv", "rows": "a"}, "rows applies to json, json_lines and xml, not csv"),
+        ({"kind": "xml"}, "rows: set it to the tag of the row elements"),
         ({"kind": "json", "rows": "a..b"}, "is not a path like messages"),
-        ({"kind": "fixed"}, "widths and kind = 'fixed' go together"),
-        ({"kind": "json", "multiline": True}, "multiline is for csv and tsv, not json"),
+        ({"kind": "fixed"}, "widths and kind = 'fixed' require each other"),
+        ({"kind": "json", "multiline": True}, "multiline applies to csv and tsv, not json"),
     ],
 )
 def test_what_does_not_go_together_in_a_format_is_said(make_contract, format_, fault) -> None:
@@ -236,7 +236,7 @@ def test_what_does_not_go_together_in_a_format_is_said(make_contract, format_, f
 
 
 def test_pieces_are_for_texts_of_json(make_contract) -> None:
-    with pytest.raises(ConfigurationError, match="pieces is for columns of json and json_lines"):
+    with pytest.raises(ConfigurationError, match="pieces applies to json and json_lines only"):
         make_contract({"text": {"type": "string", "pieces": "text"}})
-    with pytest.raises(ConfigurationError, match="pieces needs type = 'string', the type is integer"):
+    with pytest.raises(ConfigurationError, match="pieces needs type = 'string', not integer"):
         make_contract({"n": {"type": "integer", "pieces": "text"}}, {"kind": "json"})

@@ -158,20 +158,24 @@ def test_parquet_rows_keep_their_values_and_names(spark, tmp_path, make_contract
 @pytest.mark.parametrize(
     ("content", "format_", "fault"),
     [
-        (b"id,note\n", {}, "holds a header and no records"),
-        (b"\n \n", {}, "holds no header and no records"),
+        (b"id,note\n", {}, "contains a header but no records"),
+        (b"\n \n", {}, "contains neither a header nor records"),
         (b"id;note\n1;a\n", {}, "is the delimiter ';' rather than ','"),
-        ("id,note\n1,a\n".encode("utf-16"), {}, "is encoded in utf-16, the contract says utf-8"),
+        ("id,note\n1,a\n".encode("utf-16"), {}, "is encoded as utf-16, but the contract says utf-8"),
         (b"id,note\n1,a\n", {"encoding": "utf-16"}, "has no byte-order mark"),
-        ("id,Ёж\n1,a\n".encode("cp1251"), {}, "the header is not text in utf-8"),
-        ("id,note\n1,a\n2,Алматы\n".encode(), {"encoding": "cp1251"}, "is encoded in utf-8, the contract says cp1251"),
-        (b"1\n2\n", {"kind": "json_lines"}, "holds no JSON object in any line"),
+        ("id,Ёж\n1,a\n".encode("cp1251"), {}, "the header is not valid utf-8"),
+        (
+            "id,note\n1,a\n2,Алматы\n".encode(),
+            {"encoding": "cp1251"},
+            "is encoded as utf-8, but the contract says cp1251",
+        ),
+        (b"1\n2\n", {"kind": "json_lines"}, "no line is a JSON object"),
         (b'[{"id":1},\n{"id":2}]\n', {"kind": "json_lines"}, "is one JSON array"),
         (b"Report\nMay\nid,note\n1,a\n", {}, "the header stands below 2 other lines: set format.skip_lines = 2"),
         (b'"id","no\nte"\n1,a\n', {}, "set format.multiline = true"),
         (b"id,note,note\n1,a,b\n", {}, "'NAME [1]', 'NAME [2]'"),
-        (b'{"id":1,"nota":2}\n', {"kind": "json_lines"}, "missing 'note'"),
-        (b"no parquet", {"kind": "parquet"}, "cannot be read to its end"),
+        (b'{"id":1,"nota":2}\n', {"kind": "json_lines"}, "missing: 'note'"),
+        (b"no parquet", {"kind": "parquet"}, "cannot be read completely"),
     ],
 )
 def test_a_file_that_cannot_be_taken_in_gives_one_clear_line(read, make_contract, content, format_, fault) -> None:

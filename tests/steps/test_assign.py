@@ -116,7 +116,7 @@ def test_who_was_drawn_keeps_the_arm_and_the_experiment_reads_it(ask, lake, take
     assert run_task(job) == 0
     arms = {row.arm: row.units for row in lake.read("gold.spring_arms").collect()}
     assert sum(arms.values()) == 90 and arms["letter"] == pytest.approx(45, abs=2)
-    with pytest.raises(RefusedError, match="people were drawn with other arms, another salt or other strata"):
+    with pytest.raises(RefusedError, match="people were assigned with other arms, another salt or other strata"):
         assign_arms(ask(arms=("letter = 1 }", "letter = 2 }")))
 
 
@@ -144,5 +144,5 @@ def test_a_task_that_says_nothing_of_arms_and_people_with_several_rows_are_refus
         assign_arms(ask(none=('[assignment]\nstrata = ["region"]\n', "")))
     without = TASK[: TASK.index("[frames.people]")] + TASK[TASK.index("[frames.units]") : TASK.index("[assignment]")]
     job = ask(all=(TASK, without))
-    with pytest.raises(ConfigurationError, match="does not say how arms are drawn"):
+    with pytest.raises(ConfigurationError, match="does not define how arms are assigned"):
         assign_arms(job)

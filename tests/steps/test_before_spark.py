@@ -65,14 +65,15 @@ SLIPS = [
     ("train bank_full --set splits.fold=5", 2, "splits.fold: unknown key"),
     ("score bank_full --set decision.cost", 2, "--set: expected key=value"),
     ("champion bank_full --run 1234", 5, "bank_full: no model of run 1234"),
-    ("show silver.visit", 5, "silver.visit: there is no such table"),
+    ("show silver.visit", 5, "silver.visit: no such table; did you mean silver.visits?"),
     ("show gold.bank_full_actions", 5, "no such table → a yes-or-no task writes its list where it has [decision]"),
     ("show silver.visits --where whom=1", 2, "--where: no column whom → columns: id, day, page, paid"),
-    ("export silver.visits --to x.xls", 2, "x.xls: the file's ending must be .csv or .parquet"),
+    ("export silver.visits --to x.xls", 2, "x.xls: the file name must end in .csv or .parquet"),
     ("export silver.visits --to x.csv --columns id,whom", 2, "--columns: no column whom"),
     ("maintain --keep-days 1", 2, "--keep-days 1: under 7 days"),
-    ("world --customers 1000 --seed 1 --out x --only shops", 2, "--only: a world has no part shops"),
-    ("world --customers 10 --seed 1 --out x", 2, "--customers: a world has 1,000 to 1,000,000 customers"),
+    ("world --customers 1000 --seed 1 --out x --only shops", 2, "--only: no part named shops"),
+    ("world --customers 1000 --seed 1 --out x --without influense", 2, "named influense; did you mean influence?"),
+    ("world --customers 10 --seed 1 --out x", 2, "--customers: must be from 1,000 to 1,000,000, not 10"),
 ]
 
 
@@ -98,8 +99,8 @@ def test_check_tries_names_against_the_tables_and_goes_through_all_files(
 
     told = capsys.readouterr()
     lacking = "frames.purchases.columns.amount: no column payed; frames.purchases.where: no column pages"
-    assert f"bad.toml: does not fit its inputs: {lacking}" in told.err
-    assert "empty.toml: says nothing" in told.err
+    assert f"bad.toml: does not match its inputs: {lacking}" in told.err
+    assert "empty.toml: is neither a contract nor a task nor an environment" in told.err
     assert told.out.count("\n") == 1
     assert "good.toml: a task of kind segment, fine; reads silver.visits (3 rows); writes gold.visits_" in told.out
     assert main(["run", files[0], "--lake", lake]) == 2
@@ -136,7 +137,7 @@ def test_sql_of_a_classify_task_is_tried_by_its_aliases(
     )
 
     assert main(["check", str(tmp_path / "visits.toml"), "--lake", lake]) == 2
-    lacking = "visits.toml: does not fit its inputs: rows.sql (who.sql): no column days → columns of visits: id, day"
+    lacking = "visits.toml: does not match its inputs: rows.sql (who.sql): no column days → columns of visits: id, day"
     assert lacking in capsys.readouterr().err
 
 

@@ -56,7 +56,7 @@ def test_boosting_may_serve(lake: Lake, tmp_path: Path, monkeypatch: pytest.Monk
     assert scores.agg(F.max(F.abs("other"))).collect()[0][0] < 1e-4
     page = html.unescape((Path(lake.root) / "report" / "calls.html").read_text(encoding="utf-8"))
     assert "exact Shapley values of the trees (TreeSHAP), in log-odds" in page
-    assert "Gradient boosting (xgboost): AUC" in page and "beyond chance" in page
+    assert "Gradient boosting (xgboost): AUC" in page and "significantly above" in page
 
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(ConfigurationError, match="xgboost, which is not installed"):

@@ -29,7 +29,7 @@ def test_a_world_of_ones_own_is_left_alone_though_a_demo_has_the_same_tables(lak
     lake.make(RUNS)
     Path(lake.folder("report")).mkdir()
 
-    with pytest.raises(ConfigurationError, match="what no demo made: ops, report"):
+    with pytest.raises(ConfigurationError, match="that the demo did not write: ops, report"):
         fresh_folder(job_on(lake, tmp_path))
 
     assert lake.exists(RUNS.name)
@@ -39,7 +39,7 @@ def test_a_lake_with_other_tables_is_left_alone(lake: Lake, take_in: TakeIn, tmp
     take_in("june.csv", "1,a")
     Path(lake.folder("world")).mkdir()
 
-    with pytest.raises(ConfigurationError, match=r"what no demo made: bronze\.calls, silver\.calls"):
+    with pytest.raises(ConfigurationError, match=r"that the demo did not write: bronze\.calls, silver\.calls"):
         fresh_folder(job_on(lake, tmp_path))
 
     assert lake.read("silver.calls").count() == 1
@@ -50,7 +50,7 @@ def test_any_other_folder_is_left_alone(lake: Lake, tmp_path: Path, folder: str)
     Path(lake.folder(folder)).mkdir(parents=True)
     Path(lake.folder("world")).mkdir()
 
-    with pytest.raises(ConfigurationError, match=f"what no demo made: {folder}"):
+    with pytest.raises(ConfigurationError, match=f"that the demo did not write: {folder}"):
         fresh_folder(job_on(lake, tmp_path))
 
     assert Path(lake.folder(folder)).is_dir()

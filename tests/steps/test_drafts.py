@@ -35,8 +35,8 @@ def test_a_draft_has_a_name_of_its_own_says_what_it_is_and_asks_less() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run", "telco_survival", "--draft"], "--draft: a task of kind survival has no draft"),
-        (["run", "--all", "--draft"], "--draft: a draft is of one task"),
+        (["run", "telco_survival", "--draft"], "--draft: tasks of kind survival have no draft"),
+        (["run", "--all", "--draft"], "--draft: drafts one task at a time"),
     ],
 )
 def test_what_has_no_draft_is_told_before_spark_starts(

@@ -46,11 +46,12 @@ def test_nested_values_become_json_and_null_stays_null(spark: SparkSession) -> N
     assert [tuple(row) for row in neutralised(rows).collect()] == [('[{"f":"a","c":1.5}]', None)]
 
 
-def test_a_list_is_written_from_its_top_with_the_columns_that_were_named(
-    make_job, people_lake: Lake, spark: SparkSession, tmp_path: Path
+@pytest.mark.parametrize("order", ["20 - id AS rank", "id / 20 AS probability"])
+def test_rows_are_written_from_the_best_on_with_the_columns_that_were_named(
+    order: str, make_job, people_lake: Lake, spark: SparkSession, tmp_path: Path
 ) -> None:
-    table = Table("gold.wanted", "list", (Column("key", "STRING"), Column("rank", "BIGINT"), Column("p", "DOUBLE")))
-    rows = spark.range(20).selectExpr("CONCAT('к', id) AS key", "20 - id AS rank", "0.5D AS p").repartition(4)
+    rows = spark.range(20).selectExpr("CONCAT('к', id) AS key", order, "0.5D AS p").repartition(4)
+    table = Table("gold.wanted", "list", tuple(Column(name, kind.upper()) for name, kind in rows.dtypes))
     people_lake.replace(table, rows, "list")
     target = tmp_path / "list.csv"
 
@@ -60,7 +61,7 @@ def test_a_list_is_written_from_its_top_with_the_columns_that_were_named(
     assert [row["key"] for row in written(target)] == [f"к{number}" for number in range(19, -1, -1)]
     with pytest.raises(ConfigurationError, match="no column nobody"):
         export_table(make_job(table=table.name, where=None, to=str(target), columns="nobody")[0])
-    with pytest.raises(ConfigurationError, match=r"is for \.csv files"):
+    with pytest.raises(ConfigurationError, match=r"applies to \.csv files only"):
         export_table(make_job(table=table.name, where=None, to=str(tmp_path / "a.parquet"), reader="excel")[0])
 
 

@@ -127,7 +127,7 @@ def test_a_select_that_multiplies_rows_is_refused_and_leaves_the_table(
     # Joined by what does not name a row: text 1 stands twice.
     task.write_text(TASK.replace('key = "id", columns', 'key = "text", columns'), encoding="utf-8")
 
-    with pytest.raises(RefusedError, match=r"record_columns\.sql: 3 rows became 4: a feature SELECT gives"):
+    with pytest.raises(RefusedError, match=r"record_columns\.sql: 3 rows became 4: a feature SELECT returns"):
         build_features(job_on(lake, tmp_path, task=str(task)))
 
     assert content_hash(lake.read("gold.calls_features")) == before
@@ -141,7 +141,9 @@ def test_sql_that_fails_on_a_row_is_named_without_the_row(
     task = tmp_path / "task.toml"
     task.write_text(TASK.replace('moment = "2020-01-01"', 'moment_column = "text"'), encoding="utf-8")
 
-    with pytest.raises(ConfigurationError, match=r"(record_rows\.sql|the SQL of calls): fails on some row") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"(record_rows\.sql|the SQL of calls): raises an error on some row"
+    ) as caught:
         build_features(job_on(lake, tmp_path, task=str(task)))
 
     assert "try_cast" in caught.value.line()
@@ -151,7 +153,7 @@ def test_sql_that_fails_on_a_row_is_named_without_the_row(
     ("more", "fault"),
     [
         ('[report]\nremarks = [{ en = "{rate: no_such > 1}", ru = "" }]\n', r"report\.remarks: 'no_such > 1' is not a"),
-        ('[score]\nwhere = "no_such > 1"\n', r"score\.where: is not a condition on the task's features"),
+        ('[score]\nwhere = "no_such > 1"\n', r"score\.where: is not a valid condition on the task's features"),
     ],
 )
 def test_what_later_steps_ask_of_the_features_is_tried_before_any_model(

@@ -89,7 +89,7 @@ def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: T
     take_in("july.csv", "1,A")
     before = hashes(lake)
 
-    with pytest.raises(InputError, match=r"june\.csv: it cannot replace the loaded file"):
+    with pytest.raises(InputError, match=r"june\.csv: cannot replace the loaded file"):
         take_in("june.csv", "1,b")
 
     assert hashes(lake) == before
@@ -100,7 +100,7 @@ def test_a_file_that_is_mixed_with_others_is_not_replaced(lake: Lake, take_in: T
 def test_a_refusal_leaves_the_row_of_a_loaded_content_alone(lake: Lake, take_in: TakeIn) -> None:
     take_in("june.csv", "1,a")
 
-    with pytest.raises(InputError, match=r"june\.csv: is not the file whose hash was named"):
+    with pytest.raises(InputError, match=r"june\.csv: does not have the expected hash"):
         take_in("june.csv", "1,a", sha256="0" * 64)
     take_in("july.csv", "2,b")
 
@@ -111,7 +111,7 @@ def test_a_refusal_leaves_the_row_of_a_loaded_content_alone(lake: Lake, take_in:
 def test_a_file_that_is_refused_again_changes_no_table(lake: Lake, take_in: TakeIn) -> None:
     before = None
     for _ in range(2):
-        with pytest.raises(InputError, match="holds a header and no records"):
+        with pytest.raises(InputError, match="contains a header but no records"):
             take_in("empty.csv")
         before = before or lake.version("ops.files")
 
@@ -142,15 +142,15 @@ def test_a_name_that_comes_again_follows_the_contract(
     try:
         take_in("calls.csv", "2,b", contract=contract)
     except InputError as fault:
-        assert fault.line().startswith("calls.csv: a file of this name is loaded with other content")
+        assert fault.line().startswith("calls.csv: a file of this name was loaded with other content")
     assert silver(lake) == expected
 
 
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
-        ("replace", r"june\.csv: it cannot replace .* its content is loaded already, as july\.csv"),
-        pytest.param("fail", r"june\.csv: a file of this name is loaded with other content", marks=pytest.mark.long),
+        ("replace", r"june\.csv: cannot replace .* the same content was loaded as july\.csv"),
+        pytest.param("fail", r"june\.csv: a file of this name was loaded with other content", marks=pytest.mark.long),
         pytest.param("add", None, marks=pytest.mark.long),
     ],
 )
@@ -175,21 +175,21 @@ def test_a_loaded_content_under_a_name_that_has_another_one_follows_the_contract
         pytest.param(
             'text = { type = "string" }',
             'text = { type = "date" }',
-            "its columns are not those of the contract: text",
+            "its columns do not match the contract: text",
             marks=pytest.mark.long,
         ),
         pytest.param(
             'id = { type = "integer" }, text = { type = "string" }',
             'text = { type = "string" }, id = { type = "integer" }',
-            "its columns are not those of the contract: they stand in another order",
+            "its columns do not match the contract: their order differs",
             marks=pytest.mark.long,
         ),
         (
             'text = { type = "string" }',
             'text = { type = "string", personal = true }',
-            "was made when the contract marked other columns as personal: text",
+            "was built when the contract marked other columns as personal: text",
         ),
-        pytest.param('["id"] }', '"all" }', "was made when a row was named by id", marks=pytest.mark.long),
+        pytest.param('["id"] }', '"all" }', "was built when rows were identified by id", marks=pytest.mark.long),
     ],
 )
 def test_a_contract_whose_columns_changed_is_refused_before_anything_is_written(
@@ -252,7 +252,7 @@ def test_a_run_counts_what_it_took_in_and_not_what_was_there(lake: Lake, take_in
 def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(lake: Lake, take_in: TakeIn) -> None:
     contract = CALLS + '[[rules]]\nname = "even"\nholds = "10 / cast(text AS INT) > 1"\n'
 
-    with pytest.raises(ConfigurationError, match="a row rule of the contract fails on some row") as caught:
+    with pytest.raises(ConfigurationError, match="a row rule of the contract raises an error on some row") as caught:
         take_in("june.csv", "1,5", "2,seven", contract=contract)
 
     assert "seven" not in caught.value.line()
@@ -266,7 +266,7 @@ def test_one_hash_cannot_stand_for_several_files(lake: Lake, take_in: TakeIn, tm
     both = [str(tmp_path / name) for name in ("june.csv", "july.csv")]
     job = job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"), paths=both, sha256="0" * 64)
 
-    with pytest.raises(ConfigurationError, match="--sha256: names one file, and there are 2"):
+    with pytest.raises(ConfigurationError, match="--sha256: is the hash of one file, but there are 2"):
         ingest.ingest_files(job)
 
     assert {file for file, _ in ledger(lake)} == {"june.csv"}
@@ -340,7 +340,7 @@ def test_a_row_that_gets_lost_on_its_way_is_noticed(
     for name in ("june.csv", "july.csv"):
         with monkeypatch.context() as patch:
             patch.setattr(checks, "only_accepted", lambda *given: accepted(*given).where("id <> 2"))
-            with pytest.raises(DamagedError, match=r"silver\.calls: 1 rows reached it of 2 that were accepted"):
+            with pytest.raises(DamagedError, match=r"silver\.calls: contains 1 of 2 accepted rows"):
                 take_in(name, "1,a", "2,b")
         take_in(name, "1,a", f"3,{name}")
 
@@ -396,7 +396,7 @@ def test_without_a_lease_a_file_that_two_take_in_at_once_is_recorded_once(
         return write_silver(*arguments)
 
     monkeypatch.setattr(batch, "write_silver", while_another_takes_it_in)
-    with pytest.raises(BusyError, match="somebody else took it in at the same time"):
+    with pytest.raises(BusyError, match="another process ingested it at the same time"):
         take_in("july.csv", "2,b", is_alone=False)
 
     assert {file for file, _ in ledger(lake)} == {"june.csv", "july.csv"}
@@ -484,7 +484,7 @@ def test_where_the_ledger_of_files_is_gone_nothing_is_taken_in(lake: Lake, take_
     take_in("june.csv", "1,a")
     shutil.rmtree(lake.folder("ops", "files"))
 
-    with pytest.raises(DamagedError, match="the ledger of files is gone"):
+    with pytest.raises(DamagedError, match="the ledger of files is missing"):
         take_in("july.csv", "2,b")
 
     assert silver(lake) == {1: "a"}

@@ -100,7 +100,7 @@ def test_a_refused_file_is_recorded_and_left_out(lake: Lake, tmp_path: Path) -> 
         "d.csv.gz": gzip.compress(b"id,text\n4,d\n" * 999)[:-9],
         "e.csv": "text,id\ne,5\n",
     }
-    with pytest.raises(InputError, match="calls: 2 of 5 files were refused → what was taken in stays") as caught:
+    with pytest.raises(InputError, match="calls: 2 of 5 files were refused → loaded files stay loaded") as caught:
         taken_in(lake, tmp_path, files)
 
     assert caught.value.exit_code == 3
@@ -176,12 +176,12 @@ def test_a_file_that_spark_cannot_read_is_found_among_the_others(
 
     def failing(spark: Any, paths: Mapping[int, str], contract: Any) -> Any:
         if any(path.endswith("/4.csv") for path in paths.values()):
-            raise InputError("cannot be read to its end", where="…")
+            raise InputError("cannot be read completely", where="…")
         return read(spark, paths, contract)
 
     monkeypatch.setattr(ingest, "read_files", failing)
 
-    with pytest.raises(InputError, match="cannot be read to its end"):
+    with pytest.raises(InputError, match="cannot be read completely"):
         taken_in(lake, tmp_path, files)
 
     assert {name: row[0] for name, row in ledger(lake).items() if row[0] == "rejected"} == {"4.csv": "rejected"}

@@ -158,8 +158,8 @@ def test_a_delivery_of_some_columns_leaves_the_others_or_clears_them(lake: Lake,
     assert silver(lake, "id", "city", "tag", "phone") == [
         (1, "Тараз", "a", "701"), (2, "Актау", None, "777"), (3, None, None, "703"),
     ]  # fmt: skip
-    assert "1 known rows keep what they had in columns that it lacks: city" in said
-    assert "1 known rows lose what they had in columns that it lacks: tag" in said
+    assert "1 existing rows keep their values in columns that the file lacks: city" in said
+    assert "1 existing rows lose their values in columns that the file lacks: tag" in said
 
 
 def test_equal_lines_are_counted_within_a_receipt_or_said_to_be_taken_once(lake: Lake, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_equal_lines_are_counted_within_a_receipt_or_said_to_be_taken_once(lake:
 
     rows = [("R1", "bread", 1), ("R1", "bread", 2), ("R2", "bread", 1), ("R3", "milk", 1)]
     assert silver(lake, "receipt", "article", "position_within") == rows
-    assert "1 rows equal to another one were taken once" in said
+    assert "1 duplicate rows were loaded once" in said
 
 
 def test_files_are_taken_in_the_order_of_numbers_in_their_names(lake: Lake, tmp_path: Path) -> None:
@@ -185,4 +185,4 @@ def test_files_are_taken_in_the_order_of_numbers_in_their_names(lake: Lake, tmp_
     said = taken_in(lake, tmp_path, contract, part_10="id,x\n1,ten\n", part_9="id,x\n1,nine\n")
 
     assert silver(lake, "x") == [("ten",)]
-    assert "2 files, in order of name, numbers by value: part_9.csv … part_10.csv" in said
+    assert "2 files, in natural order of names: part_9.csv … part_10.csv" in said

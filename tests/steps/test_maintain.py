@@ -133,7 +133,7 @@ def test_what_a_living_writer_has_not_finished_is_no_flaw(
     with held(Path(lake.root), "ingest", job.clock(), wait=0, sleep=lambda _: None, say=lambda _: None):
         assert maintain_lake(job) == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"at work: otklik ingest (process {os.getpid()} on ")
+    assert said.startswith(f"running: otklik ingest (process {os.getpid()} on ")
     assert "wrong" not in said
 
     assert maintain_lake(job) == 1
@@ -193,7 +193,7 @@ def test_what_the_ledger_does_not_say_is_wrong_and_stays(
     assert maintain(lake, tmp_path) == 1
 
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
-        "wrong: ops.files: nothing holds its rows to nothing_lost_nothing_twice",
+        "wrong: ops.files: its constraint nothing_lost_nothing_twice is missing",
         "wrong: ops.files: june.csv of calls: its counts do not add up",
         "wrong: silver.calls: 2 rows, the ledger says 7",
     ]
@@ -219,7 +219,7 @@ def test_a_table_that_is_gone_or_older_than_the_ledger_is_named_beside_the_other
 
     assert [line.partition(" →")[0].partition(": run ")[0] for line in wrong(capsys)] == [
         f"wrong: bronze.calls: the ledger knows version {int(newest.stem)} of it, and its newest is 1",
-        "wrong: silver.calls: there is no such table",
+        "wrong: silver.calls: no such table",
         "wrong: bronze.calls",
         "wrong: silver.calls",
     ]
@@ -233,7 +233,7 @@ def test_what_no_killed_run_can_have_left_is_named_and_stays(
     take_in("june.csv", "1,a", "2,b")
     lake.spark.sql(f"DELETE FROM {lake.reference('silver.calls')} WHERE id = 2")
     capsys.readouterr()
-    said = "wrong: silver.calls: 1 commits that the ledger does not know, and no killed run can have left"
+    said = "wrong: silver.calls: 1 commits that the ledger does not list and that no killed run can have left"
 
     for only_checks in (True, False):
         assert maintain(lake, tmp_path, check_only=only_checks, force=True) == 1
@@ -257,14 +257,14 @@ def test_tables_of_others_are_left_alone(
             )
     for commit in Path(lake.folder("silver", "gone", "_delta_log")).glob("*.json"):
         commit.write_text("{}", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="there are no tables"):
+    with pytest.raises(ConfigurationError, match="no tables found"):
         maintain(lake, tmp_path)
     take_in("june.csv", "1,a")
     capsys.readouterr()
 
     assert maintain(lake, tmp_path, roll_back_all=True) == 0
 
-    assert f"left alone: {', '.join(others)}: Otklik did not make them" in capsys.readouterr().out.splitlines()
+    assert f"left alone: {', '.join(others)}: not created by Otklik" in capsys.readouterr().out.splitlines()
     assert [lake.version(table) for table in others[:2]] == [1, 1]
 
 
@@ -294,7 +294,7 @@ def test_a_table_whose_files_are_gone_is_named(
 
     assert maintain(lake, tmp_path, check_only=True) == 1
 
-    assert [line.partition(" →")[0] for line in wrong(capsys)] == ["wrong: bronze.calls: files of it are gone"]
+    assert [line.partition(" →")[0] for line in wrong(capsys)] == ["wrong: bronze.calls: some of its files are missing"]
 
 
 @pytest.mark.long
@@ -308,7 +308,7 @@ def test_a_table_that_a_killed_run_had_only_begun_to_make_is_removed(
 
     assert maintain(lake, tmp_path, check_only=True) == 1
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
-        f"wrong: {table}: a killed run had only begun to make it" for table in begun
+        f"wrong: {table}: a killed run created it without a first commit" for table in begun
     ]
 
     assert maintain(lake, tmp_path) == 0
@@ -341,7 +341,7 @@ def test_where_the_ledger_of_files_is_gone_nothing_is_taken_back(
     assert maintain(lake, tmp_path) == 1
 
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
-        "wrong: ops.files: files were taken in, and the ledger of files is gone"
+        "wrong: ops.files: files were ingested, but the ledger of files is missing"
     ]
     assert lake.read("silver.calls").count() == 1
 
@@ -417,7 +417,7 @@ def test_columns_constraints_and_marks_beside_the_definition_are_named(
     assert [line.partition(" →")[0] for line in said] == [
         "wrong: bronze.calls: not as defined: other columns are marked as personal: record",
         "wrong: ops.runs: not as defined: mood string (not defined)",
-        "wrong: ops.runs: nothing holds its rows to status_is_known",
+        "wrong: ops.runs: its constraint status_is_known is missing",
     ]
     lake.spark.sql(said[2].partition("→ ")[2])
     assert maintain(lake, tmp_path) == 1
@@ -443,8 +443,8 @@ def test_silver_is_compared_with_the_contract_under_which_it_came_in(
     capsys.readouterr()
     assert maintain_lake(job) == 1
     assert [line.partition(" →")[0] for line in wrong(capsys)] == [
-        "wrong: silver.calls: 1 commits that the ledger does not know, and no killed run can have left: the ledger is "
-        "not the newest, or somebody else changed the table",
+        "wrong: silver.calls: 1 commits that the ledger does not list and that no killed run can have left: the ledger "
+        "is outdated, or something else changed the table",
         "wrong: silver.calls: not as defined: mood string (not defined)",
     ]
 
@@ -471,5 +471,5 @@ def test_a_short_memory_must_be_forced(lake: Lake, tmp_path: Path) -> None:
 
 
 def test_a_place_without_tables_is_named(lake: Lake, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="there are no tables"):
+    with pytest.raises(ConfigurationError, match="no tables found"):
         maintain(lake, tmp_path)

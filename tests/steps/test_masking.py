@@ -67,7 +67,10 @@ def test_a_wrong_condition_is_named_with_the_columns(people_lake: Lake, where: s
 def test_a_condition_that_fails_on_a_row_quotes_no_value(people_lake: Lake) -> None:
     rows = masked_rows(people_lake, "silver.people", "cast(name AS INT) = 1")
 
-    with pytest.raises(ConfigurationError, match="--where: fails on some row instead of") as caught, clear_conditions():
+    with (
+        pytest.raises(ConfigurationError, match="--where: raises an error on some row instead of") as caught,
+        clear_conditions(),
+    ):
         rows.collect()
 
     assert MASK not in caught.value.line()
@@ -75,12 +78,12 @@ def test_a_condition_that_fails_on_a_row_quotes_no_value(people_lake: Lake) -> N
 
 @pytest.mark.parametrize("table", ["people", "silver.", "silver.people; DROP", "silver.`x`", "a.b.c"])
 def test_what_is_no_name_of_a_table_is_refused(people_lake: Lake, table: str) -> None:
-    with pytest.raises(ConfigurationError, match="not the name of a table"):
+    with pytest.raises(ConfigurationError, match="not a valid table name"):
         masked_rows(people_lake, table, None)
 
 
 def test_a_missing_table_is_named(people_lake: Lake) -> None:
-    with pytest.raises(MissingResultError, match=r"gold\.nothing: there is no such table"):
+    with pytest.raises(MissingResultError, match=r"gold\.nothing: no such table"):
         masked_rows(people_lake, "gold.nothing", None)
 
 

@@ -96,7 +96,7 @@ def test_a_champion_cannot_be_chosen_by_pairs_that_the_deciding_rows_do_not_have
     question: Any = SimpleNamespace(task=task)
     executor: Any = None
 
-    with pytest.raises(RefusedError, match=r"champion\.metric auc_within does not exist for the rows"):
+    with pytest.raises(RefusedError, match=r"champion\.metric auc_within is not available on the rows"):
         _finals(job, question, training, "models/marketing_campaign/0123", executor)
 
 

@@ -27,7 +27,7 @@ REPORT = Run(
 
 def test_of_what_was_vacuumed_only_tables_are_named() -> None:
     no_lake = cast("Job", None)
-    says = pytest.raises(MissingResultError, match=r"calls: it reads silver\.calls at version 3, and files")
+    says = pytest.raises(MissingResultError, match=r"calls: it reads silver\.calls at version 3, whose files")
     with says, record_failure(no_lake, REPORT):
         raise RuntimeError("[FAILED_READ_FILE.FILE_NOT_EXIST] DELTA_FILE_NOT_FOUND_DETAILED")
 

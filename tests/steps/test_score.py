@@ -114,8 +114,8 @@ def test_features_that_were_compacted_and_vacuumed_are_scored(lake: Lake, folder
 @pytest.mark.parametrize(
     ("sequence", "where", "fault", "says"),
     [
-        (5, "1 / age > 0", ConfigurationError, r"score\.where of calls: fails on some row"),
-        (6, "age > 1000", RefusedError, r"calls: no row fulfils score\.where"),
+        (5, "1 / age > 0", ConfigurationError, r"score\.where of calls: raises an error on some row"),
+        (6, "age > 1000", RefusedError, r"calls: no row matches score\.where"),
     ],
 )
 def test_a_condition_that_fails_on_a_row_or_holds_for_none_is_a_fault_of_the_task(
@@ -157,14 +157,14 @@ def test_with_a_damaged_champion_the_one_before_it_scores(lake: Lake, folder: Pa
 
     assert code == 0
     assert "warning: models/calls/run_12: files were changed, added or removed: serving.json" in said
-    assert "the champion before it serves" in said
+    assert "using the previous champion" in said
     [of_age_nine] = lake.read("gold.calls_scores").where("key = '9'").collect()
     # 100 for each number of the fold whose model had not seen the row.
     assert of_age_nine.raw_score % 100 == 9 + 11
 
     for manifest in Path(lake.folder("models", "calls")).glob("*/manifest.json"):
         manifest.unlink()
-    with pytest.raises(DamagedError, match="calls: no champion can be trusted") as no_champion:
+    with pytest.raises(DamagedError, match="calls: no champion is intact") as no_champion:
         score(lake, folder)
     assert no_champion.value.exit_code == 6
 
@@ -188,7 +188,7 @@ def test_scores_of_a_champion_whose_rate_has_moved_are_said_to_be_not_calibrated
 
     assert code == 0
     assert (
-        "  warning: not calibrated: the rate has moved: logistic regression, random split: "
+        "  warning: miscalibrated, the response rate has shifted: logistic regression, random split: "
         "mean probability 0.100, observed 0.200\n"
     ) in said
 
@@ -225,7 +225,7 @@ def test_a_model_that_was_trained_later_does_not_answer_an_earlier_question(lake
 
     [of_age_nine] = lake.read("gold.calls_scores").where("key = '9'").collect()
     assert of_age_nine.raw_score % 100 == 9 + 40
-    assert "the newest champion was trained as of 2199-01-01 00:00, later than this question's moment" in said
+    assert "the newest champion was trained as of 2199-01-01 00:00, after this task's moment" in said
 
 
 def test_where_all_models_were_trained_later_the_newest_answers_with_a_warning(
@@ -241,7 +241,7 @@ def test_where_all_models_were_trained_later_the_newest_answers_with_a_warning(
 
     _, said = score(lake, folder)
 
-    assert "warning: the champion was trained as of 2199-01-01 00:00, later than this question's moment" in said
+    assert "warning: the champion was trained as of 2199-01-01 00:00, after this task's moment" in said
 
 
 def test_the_score_of_one_tree_is_compared_with_its_own_leaves_only(lake: Lake, folder: Path) -> None:

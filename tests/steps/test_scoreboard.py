@@ -13,9 +13,10 @@ def test_a_moved_rate_stands_under_the_scoreboard() -> None:
     board = pd.DataFrame([ROW, {**ROW, "model": "random_forest", "mean_probability": 0.1}])
     text = scoreboard_text(board, rate_moved=0.2)
     assert text.endswith(
-        "\n\nnot calibrated: the rate has moved: random forest, time split: mean probability 0.100, observed 0.200\n"
+        "\n\nmiscalibrated, the response rate has shifted: random forest, time split: "
+        "mean probability 0.100, observed 0.200\n"
     )
-    assert "the rate has moved: logistic regression" not in text
+    assert "the response rate has shifted: logistic regression" not in text
 
 
 def test_majority_raw_rows_and_leaks_do_not_count() -> None:

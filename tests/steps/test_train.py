@@ -43,11 +43,11 @@ def labelled(rows: int, positives: int) -> Labelled:
 @pytest.mark.parametrize(
     ("rows", "positives", "said"),
     [
-        (99, 50, "99 labelled rows with 50 positives are fewer than declared"),
-        (100, 19, "100 labelled rows with 19 positives are fewer than declared"),
-        (100, 0, "all 100 labelled rows have the same answer"),
-        (100, 100, "all 100 labelled rows have the same answer"),
-        (0, 0, "0 labelled rows with 0 positives are fewer than declared"),
+        (99, 50, "99 labelled rows with 50 positives are fewer than required"),
+        (100, 19, "100 labelled rows with 19 positives are fewer than required"),
+        (100, 0, "all 100 labelled rows have the same label"),
+        (100, 100, "all 100 labelled rows have the same label"),
+        (0, 0, "0 labelled rows with 0 positives are fewer than required"),
     ],
 )
 def test_too_few_rows_or_one_answer_only_are_refused(rows: int, positives: int, said: str) -> None:
@@ -62,7 +62,7 @@ def test_too_few_rows_or_one_answer_only_are_refused(rows: int, positives: int, 
 def test_a_champion_cannot_be_chosen_by_pairs_that_there_are_not() -> None:
     task = task_with(champion__metric="auc_within")
 
-    with pytest.raises(RefusedError, match="no two rows with different answers share a decision moment"):
+    with pytest.raises(RefusedError, match="no two rows with different labels share a decision moment"):
         require_enough(task, labelled(300, 100))
 
 
@@ -84,7 +84,7 @@ PREPARED = Preparation(tuple(Slot(name, name, None, name, name == "talk") for na
 
 
 def test_a_suspected_leak_stops_the_training_by_its_name(tried: DataFrame) -> None:
-    with pytest.raises(RefusedError, match=r"too well: paid \(AUC 1\.000\) →") as refused:
+    with pytest.raises(RefusedError, match=r"too well on its own: paid \(AUC 1\.000\) →") as refused:
         look_for_leaks(task_with(checks__on_suspected_leak="stop"), tried, PREPARED, 10)
 
     assert refused.value.exit_code == 4
@@ -112,7 +112,7 @@ def board_with(auc_low: float | None) -> pd.DataFrame:
 
 
 def test_where_no_candidate_is_better_than_the_base_line_training_stops() -> None:
-    with pytest.raises(RefusedError, match=r"nothing to gain here: logistic_regression: AUC 0\.550") as refused:
+    with pytest.raises(RefusedError, match=r"nothing to gain: logistic_regression: AUC 0\.550") as refused:
         verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.5))
 
     assert refused.value.exit_code == 4
@@ -120,7 +120,7 @@ def test_where_no_candidate_is_better_than_the_base_line_training_stops() -> Non
 
 def test_nothing_to_gain_is_only_said_where_the_task_warns() -> None:
     assert verdict_on(task_with(checks__on_nothing_to_gain="warn"), board_with(auc_low=0.5)).startswith(
-        "nothing to gain here"
+        "nothing to gain"
     )
     assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=None)).startswith(
         "too little data to assess the model: logistic_regression: AUC 0.550; too few"

@@ -49,7 +49,7 @@ def test_a_list_is_answered_by_everybody(spark: SparkSession, out: Path) -> None
     assert all(int(row["customer_id"][1:]) % 2 for row in contacts)
     assert any(int(row["customer_id"][1:]) > 400 for row in orders)
     assert all("2025-03-04" <= row["ordered_at"][:10] <= "2025-03-18" for row in orders)
-    with pytest.raises(RefusedError, match="something else stands here"):
+    with pytest.raises(RefusedError, match="the folder is not empty"):
         play_campaign(spark, CUSTOMERS, SEED, str(out), listed)
 
 
@@ -62,5 +62,5 @@ def test_what_is_no_list_of_this_world(spark: SparkSession, out: Path) -> None:
         play_campaign(spark, CUSTOMERS, SEED, str(out), stranger)
     with pytest.raises(ConfigurationError, match=r"no \.csv file with the columns"):
         play_campaign(spark, CUSTOMERS, SEED, str(out), a_list(out, "1", header="key"))
-    with pytest.raises(RefusedError, match="no world of this size, seed and effects"):
+    with pytest.raises(RefusedError, match="of a world of this size, seed and effects"):
         play_campaign(spark, CUSTOMERS, SEED + 1, str(out), stranger)

@@ -49,5 +49,5 @@ def test_what_people_do_does_not_depend_on_the_layout(spark: SparkSession) -> No
 
 
 def test_an_effect_that_is_not_planted_cannot_be_switched_off() -> None:
-    with pytest.raises(ConfigurationError, match="no effect is called luck"):
+    with pytest.raises(ConfigurationError, match="no effect named luck"):
         named_effects("season, luck")

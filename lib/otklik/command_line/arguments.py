@@ -80,15 +80,15 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 def _draft(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", help="a data file nobody has described yet; with --task the sources to read"
+        "files", metavar="FILE", nargs="+", help="a data file without a contract; with --task: the sources to read"
     )
-    parser.add_argument("--task", metavar="KIND", help="write a first task of this kind over these sources instead")
+    parser.add_argument("--task", metavar="KIND", help="draft a task of this kind over these sources instead")
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", nargs="?", help="a name in conf/tasks or a path to a .toml file")
     parser.add_argument("--all", action="store_true", help="every task of conf/tasks whose sources have been ingested")
-    parser.add_argument("--stage", metavar="NAME", help="end with this stage, and write no page")
+    parser.add_argument("--stage", metavar="NAME", help="stop after this stage, without writing a page")
     parser.add_argument("--draft", action="store_true", help="a first answer within a minute, in TASK_draft")
 
 
@@ -113,17 +113,22 @@ def _where_a_run_is_named(given: argparse.Namespace) -> bool:
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a table, e.g. gold.bank_full_actions")
     parser.add_argument("--to", metavar="FILE", required=True, help="a .csv or .parquet file")
-    parser.add_argument("--where", metavar="SQL", help="only rows for which this holds")
-    parser.add_argument("--columns", metavar="NAMES", help="only these, in this order: key,rank,probability")
+    parser.add_argument("--where", metavar="SQL", help="only rows that satisfy this condition")
     parser.add_argument(
-        "--for", dest="reader", choices=("excel",), help="excel: a .csv whose letters Excel reads rightly"
+        "--columns", metavar="NAMES", help="only these columns, in this order, e.g. key,rank,probability"
+    )
+    parser.add_argument(
+        "--for",
+        dest="reader",
+        choices=("excel",),
+        help="excel: a .csv with a byte-order mark, which Excel reads correctly",
     )
 
 
 def _world(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--customers", metavar="N", type=int, required=True, help="1,000 to 1,000,000")
     parser.add_argument("--seed", metavar="S", type=int, required=True, help="the same seed gives the same world")
-    parser.add_argument("--out", metavar="DIR", required=True, help="where the files go")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for the files")
     parser.add_argument(
         "--only",
         metavar="PARTS",
@@ -137,7 +142,7 @@ def _world(parser: argparse.ArgumentParser) -> None:
         "--list",
         metavar="FILE",
         default="",
-        help="write how the customers of the world in --out answer this list of the offer, and nothing else",
+        help="write only how the customers of the world in --out respond to this contact list",
     )
 
 
@@ -148,26 +153,26 @@ def _package(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="after `--`: the command whose spark-submit line is printed (default: features campaign_response)",
     )
-    parser.add_argument("--to", metavar="DIR", default="package", help="where the package goes (default ./package)")
+    parser.add_argument("--to", metavar="DIR", default="package", help="folder for the package (default ./package)")
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="a table, e.g. gold.scoreboard")
-    parser.add_argument("--where", metavar="SQL", help="only rows for which this holds")
-    parser.add_argument("--limit", metavar="N", type=int, default=20, help="at most so many rows (default 20)")
+    parser.add_argument("--where", metavar="SQL", help="only rows that satisfy this condition")
+    parser.add_argument("--limit", metavar="N", type=int, default=20, help="maximum number of rows (default 20)")
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
 
 
 def _maintain(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--check-only", action="store_true", help="change nothing; exit code 1 when something is wrong")
+    parser.add_argument("--check-only", action="store_true", help="change nothing; exit with 1 if something is wrong")
     parser.add_argument(
-        "--keep-days", metavar="N", type=int, default=30, help="old versions stay readable so long (default 30)"
+        "--keep-days", metavar="N", type=int, default=30, help="how long old versions stay readable (default 30)"
     )
     parser.add_argument("--force", action="store_true", help="allow --keep-days under 7, and repairs without a lease")
     parser.add_argument(
         "--roll-back-all",
         action="store_true",
-        help="give up all commits that the ledger does not know, also those that no killed run can have left",
+        help="discard all commits that the ledger does not list, even those that no killed run can have left",
     )
 
 
@@ -202,7 +207,7 @@ COMMANDS = (
     ),
     Command(
         "ingest",
-        "take files in: raw → bronze → silver",
+        "load files: raw → bronze → silver",
         "otklik ingest bank_full bank-full.csv.gz",
         _ingest,
         writes=_always,
@@ -224,10 +229,12 @@ COMMANDS = (
         writes=_always,
         names="task",
     ),
-    Command("train", "train, judge and register models", "otklik train bank_full", _task, writes=_always, names="task"),
+    Command(
+        "train", "train, evaluate and register models", "otklik train bank_full", _task, writes=_always, names="task"
+    ),
     Command(
         "score",
-        "score rows with the champion, and decide",
+        "score rows with the champion, and decide whom to contact",
         "otklik score bank_full",
         _task,
         writes=_always,
@@ -243,7 +250,7 @@ COMMANDS = (
     ),
     Command(
         "run",
-        "a task all the way to its page, behind the tasks it reads from",
+        "run a task up to its page, after the tasks it reads from",
         "otklik run bank_full",
         _run,
         writes=_always,
@@ -251,7 +258,7 @@ COMMANDS = (
     ),
     Command(
         "assign",
-        "draw the arms of an experiment, once for each person",
+        "assign people without an arm to the arms of an experiment",
         "otklik assign spring_letter",
         _task,
         writes=_always,
@@ -280,7 +287,7 @@ COMMANDS = (
     ),
     Command(
         "demo",
-        "the main job on the built-in world, in a fresh lake",
+        "run the full pipeline on the simulated world, in a fresh lake",
         "otklik demo",
         _no_arguments,
         writes=_always,
@@ -288,10 +295,10 @@ COMMANDS = (
     ),
     Command(
         "world",
-        "write the built-in world's files",
+        "write the files of the simulated world",
         "otklik world --customers 20000 --seed 7 --out world",
         _world,
-        stopped="an unfinished world in --out has to be removed before the same command",
+        stopped="remove the unfinished world in --out, then rerun the same command",
     ),
     Command(
         "show", "print rows of a table", "otklik show gold.scoreboard --where \"split = 'time'\" --format json", _show
@@ -320,16 +327,24 @@ def parser() -> argparse.ArgumentParser:
 def _common(sub: argparse.ArgumentParser) -> None:
     group = sub.add_argument_group("common options")
     group.add_argument("--lake", metavar="DIR", default="lake", help="folder or URI of the lake (default ./lake)")
-    group.add_argument("--catalog", metavar="NAME", help="tables live in this catalog instead of the lake's folder")
+    group.add_argument("--catalog", metavar="NAME", help="store tables in this catalog instead of the lake's folder")
     group.add_argument("--env", metavar="NAME", default="local", help="settings in conf/env (default local)")
-    group.add_argument("--as-of", metavar="TIME", help="ISO-8601; UTC without a zone, the day's end without a time")
     group.add_argument(
-        "--newest", action="store_true", help="with --as-of: read files, too, that came after its first answer"
+        "--as-of", metavar="TIME", help="as-of moment, ISO-8601; default zone UTC, default time end of day"
     )
     group.add_argument(
-        "--wait", metavar="SECONDS", type=float, default=60.0, help="for another writer of the lake (default 60)"
+        "--newest", action="store_true", help="with --as-of: also read files that arrived after the first answer"
     )
-    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="lay a value over the TOML file")
+    group.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="how long to wait for another writer of the lake (default 60)",
+    )
+    group.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="override a value of the TOML file"
+    )
     group.add_argument("--lang", choices=("ru", "en"), default="en", help="language of the report (default en)")
     group.add_argument(
         "--log-format",

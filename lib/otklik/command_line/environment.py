@@ -129,7 +129,9 @@ def parse_moment(text: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ConfigurationError(
-            f"{text!r} is not an ISO-8601 moment", where="--as-of", hint="write 2026-03-31 or 2026-03-31T18:00:00+05:00"
+            f"{text!r} is not an ISO-8601 date or time",
+            where="--as-of",
+            hint="write 2026-03-31 or 2026-03-31T18:00:00+05:00",
         ) from None
 
 
@@ -172,7 +174,7 @@ def require_java() -> None:
     release = Path(os.environ["JAVA_HOME"]) / "release"
     if not release.is_file():
         raise PlatformError(
-            "no Java there",
+            "no Java found",
             where=f"JAVA_HOME={os.environ['JAVA_HOME']}",
             hint="install Java 17 or 21 and run scripts/setup",
         )
@@ -184,7 +186,7 @@ def require_java() -> None:
 def _require_java_on_path() -> None:
     java = shutil.which("java")
     if java is None:
-        raise PlatformError("no Java there", where="PATH", hint="install Java 17 or 21 and run scripts/setup")
+        raise PlatformError("no Java found", where="PATH", hint="install Java 17 or 21 and run scripts/setup")
     # It may be a link, a script that chooses among several, or one that only says where to get Java.
     said = ""
     with contextlib.suppress(OSError, subprocess.SubprocessError):

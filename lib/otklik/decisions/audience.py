@@ -36,7 +36,8 @@ def audience(
         cost: of a contact, the currency of value and budget.
         value: of a response.
         budget: what the contacts of the whole list may cost; None for no limit.
-        control_share: share of the list that is held back, drawn by key: a key is control in all its rows or in none.
+        control_share: share of the list held out as a control group, drawn by key: a key is control in all its
+            rows or in none.
         campaign: name of the campaign; another campaign holds back others.
         salt: what sets this draw apart from every other.
 

@@ -33,7 +33,7 @@ def check_columns(
     faults = [f"{place} names {name!r}" for place, names in wanted.items() for name in names if name not in fit]
     if faults:
         raise ConfigurationError(
-            f"{', '.join(faults)}: no such {'number ' if only_numbers else ''}column in the frame {frame}",
+            f"{', '.join(faults)}: no such {'numeric ' if only_numbers else ''}column in the frame {frame}",
             where=f"[frames.{frame}]",
             hint=f"give the column under columns of [frames.{frame}], or correct its name in the task",
         )
@@ -77,7 +77,7 @@ def check_arms(found: Collection[str], declared: Collection[str]) -> None:
         raise RefusedError(
             f"units are in arms that the task does not declare: {', '.join(map(repr, others[:_NAMED]))}",
             where="frame units",
-            hint="name every arm in [arms], or leave their units out with where",
+            hint="declare every arm in [arms], or filter out their units with where",
         )
 
 

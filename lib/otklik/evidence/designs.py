@@ -32,15 +32,15 @@ def features_of_units(units: DataFrame, frame: Frame, log_scale: Sequence[str]) 
     unknown = [name for name in log_scale if name not in numbers]
     if unknown:
         raise ConfigurationError(
-            f"log_scale names {', '.join(map(repr, unknown))}: no such number column in the frame units",
+            f"log_scale names {', '.join(map(repr, unknown))}, not a numeric column of the frame units",
             where="log_scale",
             hint=f"its numbers are: {', '.join(numbers)}",
         )
     if not features:
         raise ConfigurationError(
-            f"the frame units has no column beside {', '.join(sorted(declared))}",
+            f"the frame units has no column other than {', '.join(sorted(declared))}",
             where="[frames.units]",
-            hint="give what is known of a unit before the contact under columns",
+            hint="add what is known about a unit before the contact under columns",
         )
     return features
 

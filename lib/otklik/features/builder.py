@@ -189,10 +189,10 @@ def rows_of_task(
     missing, unknown = {"key", "moment"} - set(found.columns), set(found.columns) - _ROW_COLUMNS
     if missing or unknown:
         raise ConfigurationError(
-            f"it must give key and moment, and may give label, unit and position; missing: {_listed(missing)}, "
-            f"not wanted: {_listed(unknown)}",
+            f"must return key and moment, and may return label, unit and position; missing: {_listed(missing)}, "
+            f"unexpected: {_listed(unknown)}",
             where=f"{select.name}.sql",
-            hint="features belong into a feature file",
+            hint="features belong in a feature file",
         )
     for column, default in (("unit", F.col("key")), ("label", F.lit(None)), ("position", F.lit(None))):
         if column not in found.columns:
@@ -241,17 +241,15 @@ def count_rows(rows: DataFrame, where: str) -> RowCounts:
         F.count_if(F.col("rows") > 1).alias("doubled"),
         *(F.max(F.when(holds, F.col("moment"))).alias(f"newest_{answer}") for answer, holds in newest.items()),
     ).collect()[0]
-    hint = "correct the SELECT; no row is dropped in silence"
+    hint = "correct the SELECT; no row is dropped silently"
     if counts.doubled:
-        raise RefusedError(f"{counts.doubled} rows stand twice under one key and moment", where=where, hint=hint)
+        raise RefusedError(f"{counts.doubled} rows share key and moment with another row", where=where, hint=hint)
     if counts.nameless:
         raise RefusedError(f"{counts.nameless} rows have no key, no moment or no unit", where=where, hint=hint)
     if counts.odd:
         raise RefusedError(f"{counts.odd} labels are neither 0 nor 1", where=where, hint=hint)
     if not counts.rows:
-        raise RefusedError(
-            "there are no rows up to the as-of moment", where=where, hint="look at --as-of and the inputs"
-        )
+        raise RefusedError("there are no rows up to the as-of moment", where=where, hint="check --as-of and the inputs")
     no = counts.newest_no
     is_behind = no is not None and all(one is not None and one > no for one in (counts.newest_yes, counts.newest_open))
     if is_behind:
@@ -301,9 +299,9 @@ def with_features(
         taken = set(wanted) & {*joined.columns, *_OWN_NAMES}
         if taken:
             raise ConfigurationError(
-                f"gives columns that are already there: {_listed(taken)}",
+                f"returns columns that another file already returns: {_listed(taken)}",
                 where=f"{select.name}.sql",
-                hint="name them otherwise in one of the files, or leave them out there (leave_out)",
+                hint="rename them in one of the files, or exclude them there (leave_out)",
             )
         typed = found.select("key", "moment", *(_plain(found, select, name) for name in wanted))
         joined = joined.join(typed, on=["key", "moment"], how="left")
@@ -322,9 +320,9 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
     if kind in ("string", "boolean", *_NUMBERS):
         return column
     raise ConfigurationError(
-        f"column {name} is a {kind}; a feature is a number, a text or a boolean",
+        f"column {name} has type {kind}; a feature must be a number, a string or a boolean",
         where=f"{select.name}.sql",
-        hint="give days since, an hour, or a share",
+        hint="convert it to a number, such as days since, an hour or a share",
     )
 
 
@@ -334,14 +332,14 @@ def _check_header(select: Select, found: DataFrame) -> None:
     twice = {name for name in found.columns if found.columns.count(name) > 1}
     if twice:
         raise ConfigurationError(
-            f"gives columns more than once: {_listed(twice)}", where=f"{select.name}.sql", hint="name them otherwise"
+            f"returns columns more than once: {_listed(twice)}", where=f"{select.name}.sql", hint="rename them"
         )
     if given != documented or not {"key", "moment"} <= set(found.columns):
         raise ConfigurationError(
-            f"its columns are not those of its header; only in the header: {_listed(documented - given)}, "
+            f"its columns do not match its header; only in the header: {_listed(documented - given)}, "
             f"only in the SELECT: {_listed(given - documented)}",
             where=f"{select.name}.sql",
-            hint="document every column with `-- column name: meaning | смысл`, and give key and moment",
+            hint="document every column with `-- column name: meaning | смысл`, and return key and moment",
         )
 
 
@@ -371,7 +369,7 @@ def run_select(
         return spark.sql(text, args={"as_of": as_of}, **named)
     except KeyError as fault:
         raise ConfigurationError(
-            f"there is no input frame {fault}", where=f"{select.name}.sql", hint="name it in the task's [inputs]"
+            f"no input frame {fault}", where=f"{select.name}.sql", hint="name it in the task's [inputs]"
         ) from fault
     except (AnalysisException, ValueError) as fault:
         asked = unresolved_column(fault)
@@ -385,7 +383,7 @@ def run_select(
         raise ConfigurationError(
             f"invalid SELECT: {str(fault).splitlines()[0]}",
             where=f"{select.name}.sql",
-            hint="correct it; personal columns of the inputs are not there for it",
+            hint="correct it; personal columns of the inputs are not available",
         ) from fault
 
 

@@ -103,7 +103,9 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
         text = environment.from_string(source).render(**settings)
     except (jinja2.TemplateError, ValueError, TypeError) as fault:
         raise ConfigurationError(
-            f"its template cannot be filled: {fault}", where=f"{name}.sql", hint="set the value in the task's settings"
+            f"its template cannot be rendered: {fault}",
+            where=f"{name}.sql",
+            hint="set the value in the task's settings",
         ) from fault
     columns = tuple(_documented(name, line) for line in _column_lines(text))
     return Select(name, _without_comments(text), columns, _read_after(name, text))
@@ -127,7 +129,7 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise ConfigurationError("is not text in utf-8", where=path.name, hint="save it in utf-8") from None
+        raise ConfigurationError("is not valid UTF-8", where=path.name, hint="save it as UTF-8") from None
 
 
 def _column_lines(text: str) -> list[str]:
@@ -138,7 +140,7 @@ def _documented(select: str, line: str) -> FeatureColumn:
     match = _COLUMN.match(line)
     if match is None or not _NAME.match(match["name"]):
         raise ConfigurationError(
-            f"not a column line: {line}",
+            f"invalid column line: {line}",
             where=f"{select}.sql",
             hint="write `-- column name: English meaning | русский смысл`",
         )
@@ -154,7 +156,7 @@ def _read_after(select: str, text: str) -> frozenset[str]:
         match = _READS.match(line)
         if match is None:
             raise ConfigurationError(
-                f"not a reads line: {line}",
+                f"invalid reads line: {line}",
                 where=f"{select}.sql",
                 hint="write `-- reads [after] name: why it is not a leak`",
             )
@@ -239,7 +241,7 @@ def _meanings_of(meanings: object, columns: Sequence[str]) -> dict[str, str]:
         raise ValueError("meanings is not a table")
     for column, meaning in meanings.items():
         if column not in columns:
-            raise ValueError(f"meanings names {column!r}, which is none of its columns")
+            raise ValueError(f"meanings names {column!r}, which is not one of its columns")
         halves = str(meaning).split("|")
         # A second line would be SQL.
         if len(halves) != 2 or not all(map(str.strip, halves)) or len(str(meaning).splitlines()) != 1:

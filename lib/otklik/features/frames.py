@@ -110,7 +110,7 @@ def without_unusable(rows: DataFrame, frame: Frame, as_of: datetime) -> tuple[Da
         raise RefusedError(
             f"none of its {counts['all']:,} rows can be used" if counts["all"] else "has no rows at this moment",
             where=f"frames.{frame.name}",
-            hint=f"look at its condition, at --as-of, and at empty values of {', '.join(required) or 'its columns'}",
+            hint=f"check its condition, --as-of, and missing values in {', '.join(required) or 'its columns'}",
         )
     return kept, findings
 
@@ -155,9 +155,9 @@ def _other(source: DataFrame, name: str, expression: str, frame: Frame, where: s
     if kind == "string" and frame.others == "numbers":
         return _finite(F.expr(f"try_cast(({expression}) AS double)")).alias(name)
     raise ConfigurationError(
-        f"is a {kind}; the frame takes {'numbers and texts' if frame.others == 'any' else 'numbers'}",
+        f"has type {kind}; the frame takes {'numbers and texts' if frame.others == 'any' else 'numbers'}",
         where=f"{where}.columns.{name}",
-        hint="give days since, an hour, or a share",
+        hint="convert it to a number, such as days since, an hour or a share",
     )
 
 
@@ -176,5 +176,5 @@ def _clear_faults(where: str) -> Iterator[None]:
         raise ConfigurationError(
             f"invalid SQL: {f'no column {asked}' if asked else str(fault).splitlines()[0]}",
             where=where,
-            hint="write an expression over the input's columns; personal ones are not there",
+            hint="write an expression over the input's columns; personal columns are not available",
         ) from fault

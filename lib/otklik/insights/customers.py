@@ -17,7 +17,7 @@ def refuse_copies(customers: DataFrame, frame: str) -> None:
     row = customers.agg(F.count("*").alias("rows"), F.countDistinct("customer").alias("customers")).collect()[0]
     if row["rows"] > row["customers"]:
         raise RefusedError(
-            f"{row['rows']:,} rows are of {row['customers']:,} customers",
+            f"{row['rows']:,} rows for {row['customers']:,} customers",
             where=f"frames.{frame}",
             hint="give one row per customer, with an aggregate in a .sql file where there are several",
         )

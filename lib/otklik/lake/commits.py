@@ -51,7 +51,8 @@ class Commit:
 
 def versions_in(log: Path) -> list[int]:
     """The versions of which a table's log on this machine has something, in order; none where there is no log."""
-    names = (file.name.partition(".")[0] for file in log.glob("[0-9]*.*"))
+    # A commit that delta-rs has not put in place yet is called NUMBER.json#1.
+    names = (file.name.partition(".")[0] for file in log.glob("[0-9]*.*") if "#" not in file.name)
     return sorted({int(name) for name in names if name.isdecimal()})
 
 

@@ -34,9 +34,9 @@ class Folder:
             found = arrow_fs.FileSystem.from_uri(in_arrow(uri)) if "://" in uri else (arrow_fs.LocalFileSystem(), uri)
         except (OSError, ValueError) as fault:
             raise PlatformError(
-                f"its files cannot be reached: {fault}",
+                f"its files are not accessible: {fault}",
                 where=uri,
-                hint="put the lake where Arrow reaches it, too: a folder, hdfs, s3, s3a, gs, abfs or abfss",
+                hint="put the lake where Arrow can reach it too: a folder, hdfs, s3, s3a, gs, abfs or abfss",
             ) from fault
         self._files: Any = found[0]
         self._path: str = found[1]
@@ -64,7 +64,7 @@ class Folder:
                 return content
         except (FileNotFoundError, OSError) as fault:
             raise MissingResultError(
-                "no such file", where=f"{self.uri}/{name}", hint="`otklik maintain --check-only` says what is wrong"
+                "no such file", where=f"{self.uri}/{name}", hint="`otklik maintain --check-only` shows what is wrong"
             ) from fault
 
     def hashes(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
@@ -95,8 +95,12 @@ class Folder:
         return sorted(name for name in names if name.endswith(_PARTIAL))
 
     def drafts(self) -> list[str]:
-        """Files in it that Hadoop had not yet given their names: `.NAME.tmp`, and what checks them."""
-        return [name for name in self.files() if name.startswith(".") and name.endswith((".tmp", ".tmp.crc"))]
+        """Files in it that had not yet their names: Hadoop's `.NAME.tmp`, what checks them, and delta-rs's `NAME#1`."""
+        return [
+            name
+            for name in self.files()
+            if (name.startswith(".") and name.endswith((".tmp", ".tmp.crc"))) or ".json#" in name
+        ]
 
     def delete(self, name: str) -> None:
         """Remove a file or a folder in it with all that is in it."""

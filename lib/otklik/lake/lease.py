@@ -180,9 +180,9 @@ def held(
                 else "end that process"
             )
             raise BusyError(
-                f"another process writes to it{waited}: {other.in_words()}",
+                f"another process is writing to it{waited}: {other.in_words()}",
                 where=str(folder),
-                hint=f"wait for it, give a longer --wait, or {last_resort}",
+                hint=f"wait for it, use a longer --wait, or {last_resort}",
             )
         if left == wait:
             say(f"  waiting up to {wait:g} s for {other.in_words()}")

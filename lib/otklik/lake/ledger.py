@@ -151,8 +151,8 @@ def _runs(lake: Lake, where: Mapping[str, Collection[str]]) -> list[Run]:
 def record_run(lake: Lake, run: Run) -> None:
     """Write one start of a step into ops.runs."""
     row = {**asdict(run), "inputs": dict(run.inputs), "outputs": dict(run.outputs)}
-    rows = frame_of(lake.spark, [[row[column.name] for column in RUNS.columns]], RUNS.ddl)
-    lake.add(RUNS, rows, f"run {run.run_id} {run.job} {hash_of(row)[:16]}")
+    rows = [[row[column.name] for column in RUNS.columns]]
+    lake.add_rows(RUNS, rows, f"run {run.run_id} {run.job} {hash_of(row)[:16]}")
 
 
 #: A ledger of earlier versions lacks this column.
@@ -182,7 +182,7 @@ class FileLedger:
             raise DamagedError(
                 f"the ledger of files lacks its column {', '.join(missing)}",
                 where=FILES.name,
-                hint="bring the table back to its last good version with RESTORE TABLE, or ingest into a fresh lake",
+                hint="restore its last good version with RESTORE TABLE, or ingest into a fresh lake",
             )
         rows = [] if there is None else there.rows
         self._entries = _by_arrival(_file_entry({_NEWEST_COLUMN: "", **row}) for row in rows)
@@ -282,15 +282,15 @@ class FileLedger:
         self._write(entries, f"{_REBUILT} {source} {version} {entries[0].ended_at.isoformat()}")
 
     def _write(self, entries: Sequence[FileEntry], label: str) -> None:
-        rows = frame_of(self._lake.spark, [_file_row(each) for each in entries], FILES.ddl)
+        rows = [_file_row(each) for each in entries]
         contents_now = {each.content for each in entries}
         if self._is_old:
             self._lake.add_column(FILES, _NEWEST_COLUMN)
             self._is_old = False
         if not contents_now & {each.content for each in self._entries}:
-            self._lake.add(FILES, rows, label)
+            self._lake.add_rows(FILES, rows, label)
         else:
-            self._lake.merge(FILES, rows, label, update_when="true")
+            self._lake.merge(FILES, frame_of(self._lake.spark, rows, FILES.ddl), label, update_when="true")
         others = [each for each in self._entries if each.content not in contents_now]
         self._entries = _by_arrival([*others, *entries])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -134,7 +135,9 @@ def noting(flaws: list[DamagedError], table: str) -> Iterator[None]:
             raise
         flaws.append(
             DamagedError(
-                "files of it are gone", where=table, hint=f"restore the lake from a backup, or {rebuild_hint(table)}"
+                "some of its files are missing",
+                where=table,
+                hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
             )
         )
 
@@ -148,7 +151,7 @@ def whole_ledger(lake: Lake) -> FileLedger:
     ledger, runs = FileLedger(lake), lake.find(RUNS.name)
     if not ledger.entries and runs is not None and not runs.where("job = 'ingest' AND status = 'done'").isEmpty():
         raise DamagedError(
-            "files were taken in, and the ledger of files is gone",
+            "files were ingested, but the ledger of files is missing",
             where=FILES.name,
             hint=f"restore the lake from a backup, or {rebuild_hint(FILES.name)}",
         )
@@ -190,7 +193,7 @@ def _constraint_flaws(lake: Lake, definition: Table) -> list[DamagedError]:
     held = lake.constraints(definition.name) if definition.constraints else {}
     return [
         DamagedError(
-            f"nothing holds its rows to {name}",
+            f"its constraint {name} is missing",
             where=definition.name,
             hint=f"ALTER TABLE {lake.reference(definition.name)} ADD CONSTRAINT {name} CHECK ({predicate})",
         )
@@ -328,6 +331,9 @@ def run_flaws(lake: Lake, version_of: Callable[[str], int | None], only: str | N
 
 def compact(lake: Lake, table: str) -> None:
     """Many small files become few large ones; the rows stay as they are."""
+    here = lake.here(table)
+    if here is not None and len(here.files) <= 1:
+        return
     lake.spark.sql(f"OPTIMIZE {lake.reference(table)}")
 
 
@@ -346,6 +352,9 @@ def compact_and_vacuum(lake: Lake, tables: Sequence[str], hours: int) -> None:
 
 def vacuum(lake: Lake, table: str, hours: int) -> None:
     """Delete files that no version of the last so many hours needs; older versions cannot be read any more."""
+    here = lake.here(table)
+    if here is not None and not here.has_old_files(time.time() - hours * 3600):
+        return
     # Delta wants no less than the table's own retention, which is long so that old versions can be read at all.
     with with_property(lake.spark, _RETENTION_CHECK, "false"):
         lake.spark.sql(f"VACUUM {lake.reference(table)} RETAIN {hours} HOURS")
@@ -353,5 +362,8 @@ def vacuum(lake: Lake, table: str, hours: int) -> None:
 
 def size_of(lake: Lake, table: str) -> Size:
     """A table's newest version in numbers."""
+    here = lake.here(table)
+    if here is not None:
+        return Size(table, here.number, len(here.files), here.bytes)
     detail = lake.spark.sql(f"DESCRIBE DETAIL {lake.reference(table)}").select("numFiles", "sizeInBytes").collect()[0]
     return Size(table, lake.version(table) or 0, int(detail.numFiles), int(detail.sizeInBytes))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from otklik.errors import MissingResultError
+from otklik.errors import MissingResultError, did_you_mean
 
 
-def no_such_table(table: str) -> MissingResultError:
-    """The failure of who asks for a table that is not there."""
-    hint = "`otklik tables` lists those that there can be"
+def no_such_table(table: str, there: Iterable[str] = ()) -> MissingResultError:
+    """The failure of who asks for a table that is not there; `there` are those that are, one of which may be meant."""
+    hint = "`otklik tables` lists all tables"
     if table.endswith("_actions"):
         hint = "a yes-or-no task writes its list where it has [decision] with cost and value; " + hint
-    return MissingResultError("there is no such table", where=table, hint=hint)
+    meant = did_you_mean(table, there)
+    return MissingResultError(f"no such table{meant and '; '}{meant}", where=table, hint=hint)
 
 
 def not_ingested(tables: Sequence[str]) -> MissingResultError:

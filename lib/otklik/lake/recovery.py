@@ -78,17 +78,17 @@ def judge(
     # Where several may write at once, commits of several batches may be theirs.
     if not takes_all and (None in batches or (is_alone and len(batches) > 1)):
         raise DamagedError(
-            f"{len(unknown)} commits that the ledger does not know, and no killed run can have left: the ledger is not "
-            "the newest, or somebody else changed the table",
+            f"{len(unknown)} commits that the ledger does not list and that no killed run can have left: the ledger is "
+            "outdated, or something else changed the table",
             where=table,
-            hint="restore ops.files or the table from a backup, or give up what they wrote: "
+            hint="restore ops.files or the table from a backup, or discard the commits: "
             "`otklik maintain --roll-back-all`",
         )
     if not is_alone:
         raise BusyError(
-            f"{len(unknown)} commits that the ledger does not know: of a killed run, or of one that still writes",
+            f"{len(unknown)} commits that the ledger does not list: left by a killed run, or by one still writing",
             where=table,
-            hint="see to it that nothing else writes to the lake, then run `otklik maintain --force`",
+            hint="make sure that nothing else writes to the lake, then run `otklik maintain --force`",
         )
     return Base(base), unknown
 

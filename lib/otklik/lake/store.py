@@ -26,6 +26,7 @@ from otklik.lake.commits import NOTHING, Commit, commit_of, commits_in, versions
 from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
+from otklik.session import Rows, arrow_rows, frame_of_arrow
 
 #: How Spark and Delta say, depending on the statement and the kind of store, that there is no such table.
 _MISSING = {
@@ -173,10 +174,21 @@ class Lake:
             return self.spark.createDataFrame(there.all_rows())
         return None
 
+    def here(self, table: str) -> LocalTable | None:
+        """The newest version of a table whose files are on this machine; None where Spark has to be asked."""
+        with contextlib.suppress(LeftToSparkError):
+            return self._here(table)
+        return None
+
+    def _here(self, table: str, version: int | None = None) -> LocalTable:
+        if not self.is_here:
+            raise LeftToSparkError
+        return LocalLake(Path(self.root)).table(table, version)
+
     def _small_here(self, table: str, version: int | None = None) -> LocalTable:
         """Raises LeftToSparkError where Spark has to read it."""
-        there = LocalLake(Path(self.root)).table(table, version) if self.is_here else None
-        if there is None or there.bytes > SMALL:
+        there = self._here(table, version)
+        if there.bytes > SMALL:
             raise LeftToSparkError
         return there
 
@@ -192,9 +204,9 @@ class Lake:
         except AnalysisException as fault:
             if pinned and not _says_missing(fault):
                 raise MissingResultError(
-                    f"version {version} is not there any more",
+                    f"version {version} no longer exists",
                     where=table,
-                    hint="ask without --as-of or with --newest, or restore the lake from a backup",
+                    hint="run without --as-of or with --newest, or restore the lake from a backup",
                 ) from fault
             raise no_such_table(table) from fault
 
@@ -315,6 +327,26 @@ class Lake:
         else:
             _check_columns(table, there)
         _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).append()
+
+    def add_rows(self, table: Table, rows: Rows, label: str) -> int:
+        """As `add`, for a few rows of the driver (see `arrow_rows`); on this machine without Spark.
+
+        Returns:
+            A version that holds them.
+        """
+        arrow = arrow_rows(rows, table.ddl)
+        if not self._is_missing_here(table.name):
+            with contextlib.suppress(LeftToSparkError):
+                return self._here(table.name).append(arrow, label)
+        self.add(table, frame_of_arrow(self.spark, arrow, table.ddl), label)
+        return self.version(table.name) or 0
+
+    def replace_rows(self, table: Table, rows: Rows, label: str, where: Mapping[str, str] | None = None) -> int:
+        """As `replace`, for a few rows of the driver, as in `add_rows`; returns a version that holds them."""
+        if where is not None and self._has_none(table.name, where):
+            return self.add_rows(table, rows, label)
+        frame = frame_of_arrow(self.spark, arrow_rows(rows, table.ddl), table.ddl)
+        return self.replace(table, frame, label, where).version
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""
@@ -445,7 +477,7 @@ class Lake:
             if not says_vacuumed(fault):
                 raise
             raise MissingResultError(
-                f"version {version} cannot be brought back: its files were vacuumed",
+                f"version {version} cannot be restored: its files were vacuumed",
                 where=table,
                 hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
             ) from None
@@ -555,7 +587,7 @@ def _not_written(table: str, label: str) -> DamagedError:
     return DamagedError(
         f"the write {label!r} is not in its history",
         where=table,
-        hint="run the command again; if it stays so, `otklik maintain --check-only` says what is wrong",
+        hint="run the command again; if the error persists, `otklik maintain --check-only` shows what is wrong",
     )
 
 
@@ -602,7 +634,7 @@ def _has_other_columns(table: Table, there: DataFrame) -> bool:
 def _check_columns(table: Table, there: DataFrame) -> None:
     if _has_other_columns(table, there):
         raise DamagedError(
-            f"its columns are not those of its definition; it has: {', '.join(map(' '.join, there.dtypes))}",
+            f"its columns do not match its definition; it has: {', '.join(map(' '.join, there.dtypes))}",
             where=table.name,
             hint=f"bring the table to its definition, or {rebuild_hint(table.name)}",
         )

@@ -42,7 +42,7 @@ def library() -> Any:
         import xgboost  # noqa: PLC0415 - an optional extra
     except ImportError:
         raise ConfigurationError(
-            "the model xgboost is of the package xgboost, which is not installed",
+            "the model xgboost needs the package xgboost, which is not installed",
             where="models.xgboost",
             hint="pip install 'otklik[boost]', or leave it out",
         ) from None

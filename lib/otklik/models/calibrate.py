@@ -125,7 +125,7 @@ class Calibrator:
             and (found.method != "isotonic" or len(found.scores) > 0)
         )
         if not sound:
-            raise DamagedError("the calibrator holds impossible values", hint="train again, or roll back")
+            raise DamagedError("the calibrator contains invalid values", hint="train again, or roll back")
         return found
 
 

@@ -11,7 +11,7 @@ KIND = Kind(
     name="classify",
     title=Text(en="yes or no", ru="да или нет"),
     summary=Text(
-        en="Who will respond, leave, buy: a probability for each row, and the list of those whom it pays to contact.",
+        en="Who will respond, leave or buy: a probability for each row, and a list of those worth contacting.",
         ru="Кто откликнется, уйдёт, купит: вероятность для каждой строки и список тех, к кому выгодно обратиться.",
     ),
     task=Task,

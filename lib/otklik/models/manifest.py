@@ -28,7 +28,9 @@ def checked_model(files: Folder, folder: str, manifest_hash: str) -> dict[str, A
     except MissingResultError:
         raise DamagedError("it has no manifest", where=folder, hint="train again, or roll back") from None
     if hashlib.sha256(content).hexdigest() != manifest_hash:
-        raise DamagedError("its manifest is not the registered one", where=folder, hint="train again, or roll back")
+        raise DamagedError(
+            "its manifest does not match the registered one", where=folder, hint="train again, or roll back"
+        )
     named, there = json.loads(content)["files"], files.hashes(frozenset({MANIFEST}))
     changed = sorted(name for name in {*named, *there} if named.get(name) != there.get(name))
     if changed:

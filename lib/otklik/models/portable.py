@@ -298,7 +298,7 @@ def from_dict(values: Mapping[str, Any]) -> PortableModel:
     except (KeyError, TypeError, ValueError, IndexError):
         raise DamagedError("the model is not readable", hint="train again, or roll back") from None
     if not _is_sound(model):
-        raise DamagedError("the model holds impossible values", hint="train again, or roll back")
+        raise DamagedError("the model contains invalid values", hint="train again, or roll back")
     return model
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pyspark.ml import Model
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
@@ -234,7 +234,7 @@ def load_champion(lake: Lake, task: str, besides: str | None = None, trained_by:
         except DamagedError as fault:
             refused.append(fault.line())
     if refused:
-        raise DamagedError(f"no champion can be trusted: {'; '.join(refused)}", where=task, hint="train again")
+        raise DamagedError(f"no champion is intact: {'; '.join(refused)}", where=task, hint="train again")
     raise MissingResultError("there is no champion yet", where=task, hint=f"run `otklik train {task}` first")
 
 
@@ -275,18 +275,18 @@ def register(lake: Lake, row: Mapping[str, Any], label: str) -> int:
     A run that is trained anew, after a kill or damage, writes its folder anew: what pointed to the old one is void.
     """
     named = {"task": str(row["task"]), "run_id": str(row["run_id"])}
-    return lake.replace(MODEL_RUNS, _as_frame(lake, row), label, where=named).version
+    return lake.replace_rows(MODEL_RUNS, _as_rows(row), label, where=named)
 
 
 def register_again(lake: Lake, row: Mapping[str, Any], label: str) -> int:
     """Append one more pointer row to a model that is registered; returns the table's version."""
-    return lake.append(MODEL_RUNS, _as_frame(lake, row), label).version
+    return lake.append(MODEL_RUNS, frame_of(lake.spark, _as_rows(row), MODEL_RUNS.ddl), label).version
 
 
-def _as_frame(lake: Lake, row: Mapping[str, Any]) -> DataFrame:
+def _as_rows(row: Mapping[str, Any]) -> list[list[Any]]:
     kinds = {"STRING": str, "DOUBLE": float, "BOOLEAN": bool, "BIGINT": int}
-    values = tuple(
+    values = [
         row[c.name] if row[c.name] is None or c.type == "TIMESTAMP" else kinds[c.type](row[c.name])
         for c in MODEL_RUNS.columns
-    )
-    return frame_of(lake.spark, [values], MODEL_RUNS.ddl)
+    ]
+    return [values]

@@ -95,7 +95,7 @@ def random_plan(folds: int, groups: int) -> Plan:
 def time_plan(
     moments: Sequence[tuple[datetime, int]], test_share: float, windows: int, label_window: timedelta
 ) -> Plan:
-    """Train on the past, test on the last moments; expanding windows inside the training part; needs as_of.
+    """Train on the past, test on the last moments; number of expanding windows inside the training part; needs as_of.
 
     Args:
         moments: decision moments with their numbers of rows.
@@ -112,9 +112,9 @@ def time_plan(
     starts = sorted({_cut(train, (i + 1) / (windows + 1)) for i in range(windows)}) if len(train) > windows else []
     if not starts or not train:
         raise RefusedError(
-            f"{len(ordered)} decision moments cannot be cut into {windows} expanding windows and a test part",
+            f"{len(ordered)} decision moments cannot be split into {windows} expanding windows and a test part",
             where="splits",
-            hint="set splits.time_windows lower, or rows.time_ordered = false",
+            hint="lower splits.time_windows, or set rows.time_ordered = false",
         )
     inner = tuple(
         Fit(f"window {i}", _ends_before(start, label_window), F.col("as_of").between(start, end))

@@ -149,10 +149,10 @@ def preparation_of(plan: Plan, rows: DataFrame, features: Sequence[Feature], rul
     if not preparation.only(with_leaks=False):
         dropped = [finding.kind for finding in preparation.findings if finding.action == "dropped"]
         raise RefusedError(
-            f"no feature is left to learn from: of {len(features)}, {dropped.count('constant')} have one value in all "
-            f"rows, and {sum(each.is_known_after for each in features)} are known only after the decision",
+            f"no feature is left to train on: of {len(features)}, {dropped.count('constant')} are constant, "
+            f"and {sum(each.is_known_after for each in features)} are known only after the decision",
             where=f"split {plan.split}",
-            hint="give the task features that differ from row to row ([features] in its file)",
+            hint="add features that vary between rows ([features] in the task's file)",
         )
     return preparation
 
@@ -329,16 +329,16 @@ def _require_both_classes(prepared: DataFrame, plan: Plan) -> None:
     for i, fit in enumerate(tests):
         if not counts[f"tested {i}"]:
             raise RefusedError(
-                f"{fit.name} would be tested on rows without any yes",
+                f"{fit.name} would be tested on rows without any positives",
                 where=f"split {plan.split}",
-                hint="more data, fewer folds (splits.folds), or a larger splits.time_test_share",
+                hint="use more data, fewer folds (splits.folds) or a larger splits.time_test_share",
             )
     for i, fit in enumerate(fits):
         if not counts[f"yes {i}"] or not counts[f"no {i}"]:
             raise RefusedError(
-                f"{fit.name} would learn from {counts[f'yes {i}']} yes and {counts[f'no {i}']} no",
+                f"{fit.name} would be trained on {counts[f'yes {i}']} positives and {counts[f'no {i}']} negatives",
                 where=f"split {plan.split}",
-                hint="more data, fewer folds (splits.folds), or fewer windows (splits.time_windows)",
+                hint="use more data, fewer folds (splits.folds) or fewer windows (splits.time_windows)",
             )
 
 

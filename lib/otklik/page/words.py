@@ -24,8 +24,8 @@ FRAME = texts(
     section__answer=("The answer", "Ответ"),
     index__title=("Answers", "Ответы"),
     index__lead=(
-        "One card per question to the data: what came out, how sure it is, and where to read more.",
-        "Одна карточка на каждый вопрос к данным: что получилось, насколько это надёжно и где читать дальше.",
+        "One card per question: the answer, how certain it is, and where to read more.",
+        "Одна карточка на каждый вопрос: ответ, его надёжность и ссылка на подробности.",
     ),
     verdict__gain=("Worth using", "Стоит применять"),
     verdict__no_gain=("Nothing to gain here", "Выигрыша здесь нет"),
@@ -34,34 +34,34 @@ FRAME = texts(
     verdict__descriptive=("A description, not a proof", "Описание, а не доказательство"),
     card__baseline=("baseline {value}", "базовое значение {value}"),
     index__untimed=("no moment", "без момента"),
-    section__noticed=("What was noticed in the data", "Что замечено в данных"),
+    section__noticed=("Data findings", "Замечания к данным"),
     section__remarks=("What to know about this data", "Что нужно знать об этих данных"),
     finding__rows_left_out=(
-        "{n} of {rows} rows have no usable {subject} and were left out.",
+        "{n} of {rows} rows have no usable {subject} and were excluded.",
         "Строк без пригодного значения {subject}: {n} из {rows}; они не учтены.",
     ),
     finding__rows_later=(
-        "{n} rows of {subject} are later than the moment asked about and were left out.",
+        "{n} rows of {subject} are later than the as-of moment and were excluded.",
         "Строк {subject} позже заданного момента: {n}; они не учтены.",
     ),
     section__quality=("Data quality", "Качество данных"),
     section__origin=("Where every number comes from", "Откуда взято каждое число"),
     quality__takeaway=(
-        "{rows} records came in {files} {files_word}: {accepted} accepted, {rejected} rejected, {duplicates} "
+        "{rows} records in {files} {files_word}: {accepted} accepted, {rejected} rejected, {duplicates} "
         "duplicates; {balance}.",
         "Поступило записей: {rows}, файлов: {files}. Принято {accepted}, отклонено {rejected}, дублей "
         "{duplicates}; {balance}.",
     ),
     quality__replaced=(
-        " Not counted are files that later ones of the same name have replaced: {n}.",
+        " Files replaced by later ones of the same name, not counted: {n}.",
         " Не учтены файлы, которые заменены более поздними того же имени: {n}.",
     ),
     quality__refused=(
-        " Refused as a whole, their records not counted: {n}.",
+        " Files refused as a whole, their records not counted: {n}.",
         " Отклонено файлов целиком (их записи не подсчитаны): {n}.",
     ),
     quality__balanced=("every file balances exactly", "по каждому файлу баланс сходится точно"),
-    quality__unbalanced=("files that do not balance: {files}", "не сходится баланс файлов: {files}"),
+    quality__unbalanced=("files with an incorrect balance: {files}", "не сходится баланс файлов: {files}"),
     quality__caption=("Balance of every file", "Баланс каждого файла"),
     quality__none=("No files are in the ledger.", "В журнале нет файлов."),
     quality__source=("Source", "Источник"),

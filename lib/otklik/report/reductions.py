@@ -158,7 +158,7 @@ def _clear(predicate: str) -> Iterator[None]:
         yield
     except PySparkException as fault:
         raise ConfigurationError(
-            f"{predicate!r} is not a condition over the task's features ({fault.getCondition() or 'syntax'})",
+            f"{predicate!r} is not a valid condition on the task's features ({fault.getCondition() or 'syntax'})",
             where="report.remarks",
             hint="use column names of the feature table, like {rate: age >= 60}",
         ) from None

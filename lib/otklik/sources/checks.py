@@ -259,11 +259,11 @@ def refuse_past_thresholds(
         file_no: its number.
 
     Raises:
-        InputError: naming the threshold, the counts and the commonest reasons with columns; never a value.
+        InputError: naming the threshold, the counts and the most common reasons with columns; never a value.
     """
     limits = contract.thresholds
     faults = [
-        f"rules.{name} (severity fail) is broken by {rows:,} of {counts.rows:,} rows"
+        f"rules.{name} (severity fail) is violated by {rows:,} of {counts.rows:,} rows"
         for name, rows in counts.failures.items()
     ]
     if counts.rows and counts.rejected / counts.rows > limits.rejected_share:
@@ -283,12 +283,12 @@ def refuse_past_thresholds(
     if not faults:
         return
     reasons = _commonest(judged.where(F.col("_file_no") == file_no)) if counts.rejected else []
-    commonest = f"; commonest reasons: {_in_words(reasons)}" if reasons else ""
+    commonest = f"; most common reasons: {_in_words(reasons)}" if reasons else ""
     settings = list(dict.fromkeys(hint for row in reasons if (hint := _setting(row, contract)))) or ["format", "rules"]
     raise InputError(
         "; ".join(faults) + commonest,
         where=where,
-        hint=f"mend the file, or the contract {contract.name} ({', '.join([*settings, 'thresholds'])})",
+        hint=f"fix the file, or the contract {contract.name} ({', '.join([*settings, 'thresholds'])})",
     )
 
 

@@ -105,7 +105,7 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _DURATION.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a duration; write a whole number and s, min, h or d, like '36h'")
+        raise ValueError(f"{text!r} is not a duration; write a whole number and s, min, h or d, e.g. '36h'")
     unit = timedelta(**{_DURATION_UNITS[match[2]]: 1})
     if int(match[1]) > _LONGEST / unit:
         raise ValueError(f"{text!r} is longer than {_LONGEST.days:,} days")
@@ -141,7 +141,7 @@ def _pattern_fault(pattern: str) -> str | None:
     faults = {
         "has a quote that is not closed": "'" in bare,
         f"has letters that no date is read by: {', '.join(unknown)} (as in dd.MM.yyyy HH:mm:ss)": bool(unknown),
-        f"has more or fewer letters in a row than a date is read by: {', '.join(odd)}": bool(odd),
+        f"repeats letters more or less often than a date pattern allows: {', '.join(odd)}": bool(odd),
         "has brackets [ ] that do not match": min(depths, default=0) < 0 or bool(depths and depths[-1]),
         "has {, } or #, which must stand in quotes": bool(re.search(r"[{}#]", bare)),
         "has a zone in brackets [ ]: where it is left out, time_zone would not hold; write one pattern with the zone "
@@ -271,15 +271,16 @@ class Format(Strict):
                 self.kind == "tsv" and self.delimiter not in (None, "\t")
             ),
             f"delimiter: a {self.kind} file has no delimiter": of_records and has_delimiter,
-            f"multiline is for csv and tsv, not {self.kind}": self.multiline and self.kind not in ("csv", "tsv"),
-            f"header = false is for lines of fields, not {self.kind}": not self.is_delimited and not self.header,
-            f"skip_lines, footer and header_lines are for lines of fields, not {self.kind}": (
+            f"multiline applies to csv and tsv, not {self.kind}": self.multiline and self.kind not in ("csv", "tsv"),
+            f"header = false applies to delimited and fixed-width files, not {self.kind}": not self.is_delimited
+            and not self.header,
+            f"skip_lines, footer and header_lines apply to delimited and fixed-width files, not {self.kind}": (
                 not self.is_delimited and (self.skip_lines > 0 or self.footer > 0 or self.header_lines > 1)
             ),
             "header_lines needs header = true": self.header_lines > 1 and not self.header,
-            f"rows is for json, json_lines and xml, not {self.kind}": self.rows is not None and not self.is_nested,
-            "rows: name the tag of the elements that are the rows": self.kind == "xml" and self.rows is None,
-            "widths and kind = 'fixed' go together": (self.widths is not None) != (self.kind == "fixed"),
+            f"rows applies to json, json_lines and xml, not {self.kind}": self.rows is not None and not self.is_nested,
+            "rows: set it to the tag of the row elements": self.kind == "xml" and self.rows is None,
+            "widths and kind = 'fixed' require each other": (self.widths is not None) != (self.kind == "fixed"),
         }
         has_marks = self.is_delimited or self.kind == "list"
         return [fault for fault, holds in faults.items() if holds] + (self._unfit_marks() if has_marks else [])
@@ -326,33 +327,35 @@ class Format(Strict):
 class Column(Strict):
     """One column: its name in the file, our name (the table's key), its type and what its values must obey."""
 
-    source: str | None = Field(None, description="name in the file; default: our name")
-    aliases: list[str] = Field(default_factory=list, description="other names it may have in the file (renamed)")
+    source: str | None = Field(None, description="name in the file; default: the key of this table")
+    aliases: list[str] = Field(
+        default_factory=list, description="other names of the column in files, e.g. after a rename"
+    )
     type: str
     required: bool = False
     allowed: list[str] | None = None
     null_tokens: list[str] | None = Field(
-        None, description="texts that stand for nothing in this column; default: format.null_tokens"
+        None, description="strings that mean missing in this column; default: format.null_tokens"
     )
     missing_codes: list[float] | None = Field(
         None,
         min_length=1,
-        description="numbers that stand for no number, such as 999 for 'never called': silver has null in their place, "
-        "models and report a place of its own; required, minimum, maximum and rules do not object to them",
+        description="numbers that mean missing, such as 999 for 'never called': null in silver, a category of its own "
+        "in models and the report; required, minimum, maximum and rules accept them",
     )
     pieces: str | None = Field(
         None,
         min_length=1,
-        description="a text that may be a list of texts and objects (as in exports of Telegram): the key under which "
-        "the objects have theirs; all are joined",
+        description="for a string that may be a list of strings and objects (as in Telegram exports): the key of the "
+        "text in these objects; all parts are joined",
     )
     minimum: float | None = Field(None, allow_inf_nan=False)
     maximum: float | None = Field(None, allow_inf_nan=False)
     personal: bool = False
     missing: Literal["fail", "null", "clear"] = Field(
         "fail",
-        description="a file that lacks the column is refused, or its new rows have null in it: rows that are known "
-        "keep what they have (null), or lose it (clear)",
+        description="if a file lacks the column: refuse the file (fail), or load its new rows with null; existing rows "
+        "keep their value (null) or lose it (clear)",
     )
     known: Literal["with_row", "after_decision"] = "with_row"
     meaning: str = ""
@@ -375,17 +378,16 @@ class Column(Strict):
         has_range = self.minimum is not None or self.maximum is not None
         is_empty = self.minimum is not None and self.maximum is not None and self.minimum > self.maximum
         faults = {
-            f"minimum and maximum need a number, the type is {self.type}": has_range and not numeric,
+            f"minimum and maximum need a numeric type, not {self.type}": has_range and not numeric,
             "minimum is above maximum": is_empty,
-            f"missing_codes need a number, the type is {self.type}": self.missing_codes is not None and not numeric,
-            f"allowed needs type = 'string', the type is {self.type}": (
-                self.allowed is not None and self.type != "string"
-            ),
-            f"pieces needs type = 'string', the type is {self.type}": self.pieces is not None and self.type != "string",
-            "a personal column is kept as a pseudonym and must have type = 'string'": (
+            f"missing_codes need a numeric type, not {self.type}": self.missing_codes is not None and not numeric,
+            f"allowed needs type = 'string', not {self.type}": (self.allowed is not None and self.type != "string"),
+            f"pieces needs type = 'string', not {self.type}": self.pieces is not None and self.type != "string",
+            "a personal column is stored as a pseudonym and must have type = 'string'": (
                 self.personal and self.type != "string"
             ),
-            "a required column cannot be missing from the file": self.required and self.missing != "fail",
+            "a required column must not be missing from the file: set missing = 'fail'": self.required
+            and self.missing != "fail",
         }
         return [fault for fault, holds in faults.items() if holds]
 
@@ -397,8 +399,8 @@ class Key(Strict):
     position_within: list[Name] | None = Field(
         None,
         min_length=1,
-        description="columns within which equal keys are counted from 1 in the order of the file: equal lines of one "
-        "receipt are several purchases. The count is part of the key, silver has it as position_within",
+        description="columns within which equal keys are numbered from 1 in file order, e.g. because equal lines of "
+        "one receipt are separate purchases; the number becomes part of the key, as position_within in silver",
     )
     keep: Literal["first", "last", "newest"] = "last"
     newest_by: Name | None = None
@@ -406,7 +408,7 @@ class Key(Strict):
     def impossible(self) -> list[str]:
         """A newest row without what says so, or the other way round."""
         if (self.keep == "newest") != (self.newest_by is not None):
-            return ["keep = 'newest' and newest_by go together"]
+            return ["keep = 'newest' and newest_by require each other"]
         return []
 
 
@@ -433,7 +435,7 @@ class Time(Strict):
     def impossible(self) -> list[str]:
         """An event without a column, a delay of nothing."""
         faults = {
-            "order or known is 'event', but event names no column": (
+            "order or known is 'event', but event lists no column": (
                 self.event is None and "event" in (self.order, self.known)
             ),
             "delay needs known = 'event'": self.delay != "0s" and self.known != "event",
@@ -445,7 +447,7 @@ class Rule(Strict):
     """A row rule: a SQL predicate over our column names that a good row fulfils."""
 
     name: Name
-    holds: str = Field(min_length=1, description="SQL predicate; null counts as fulfilled")
+    holds: str = Field(min_length=1, description="SQL predicate that a valid row satisfies; null counts as true")
     severity: Literal["warn", "reject", "fail"] = "reject"
 
 
@@ -474,10 +476,10 @@ class Contract(Strict):
     new_columns: Literal["ignore", "fail"] = "fail"
     same_name_other_content: Literal["fail", "replace", "add"] = Field(
         "fail",
-        description="a file whose name was loaded with other content: an error, instead of the old one, or beside it "
-        "(where names mean nothing)",
+        description="a file whose name was loaded before with other content: refuse it, replace the old one, or add to "
+        "it (if names mean nothing)",
     )
-    sha256: dict[str, Sha256] = Field(default_factory=dict, description="a file's name → the hash its bytes must have")
+    sha256: dict[str, Sha256] = Field(default_factory=dict, description="file name → the hash its bytes must have")
 
     def impossible(self) -> list[str]:
         """Names that are taken, of columns that there are not, or that stand twice; times that are none."""
@@ -485,26 +487,27 @@ class Contract(Strict):
 
     def _taken_names(self) -> list[str]:
         faults = {
-            "name: rejected is taken, bronze.rejected holds the bad rows of all sources": self.name == TAKEN_SOURCE,
-            "columns.known_at: the name is taken, silver says in it when a row became known": (
+            "name: rejected is reserved: bronze.rejected stores the rejected rows of all sources": self.name
+            == TAKEN_SOURCE,
+            "columns.known_at: reserved name: silver stores there when a row became known": (
                 TAKEN_COLUMN in self.columns
             ),
-            f"columns.{POSITION}: the name is taken by key.position_within": (
+            f"columns.{POSITION}: reserved name: key.position_within adds a column of this name": (
                 self.key.position_within is not None and POSITION in self.columns
             ),
-            f"columns: a file of lists has the columns {', '.join(LIST_COLUMNS)}; name one of them under source": (
+            f"columns: a list file has the columns {', '.join(LIST_COLUMNS)}; set source to one of them": (
                 self.format.kind == "list" and not set(map(self.name_in_file, self.columns)) <= set(LIST_COLUMNS)
             ),
-            "pieces is for columns of json and json_lines": (
+            "pieces applies to json and json_lines only": (
                 self.format.kind not in ("json", "json_lines")
                 and any(column.pieces is not None for column in self.columns.values())
             ),
-            "lookalikes names every column, and no other is left to be equal in": (
+            "lookalikes names every column, so none is left to compare": (
                 self.lookalikes is not None and set(self.columns) <= set(self.lookalikes)
             ),
         }
         faults |= {
-            f"columns.{name}: missing_codes would leave rows without the key": (
+            f"columns.{name}: missing_codes are not allowed in a key column": (
                 self.key.columns != "all" and self.columns[name].missing_codes is not None
             )
             for name in self.key_columns
@@ -537,7 +540,7 @@ class Contract(Strict):
                     faults.append(f"columns.{name} and columns.{seen[folded]} both read {in_file!r}")
                 seen[folded] = name
         names = [rule.name for rule in self.rules]
-        return faults + [f"rules: {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        return faults + [f"rules: duplicate name {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
 
     def _impossible_times(self) -> list[str]:
         event = self.columns.get(self.time.event or "")
@@ -548,9 +551,9 @@ class Contract(Strict):
         is_known_by_it = self.time.known == "event"
         is_short = parse_duration(self.time.delay) < timedelta(days=1)
         faults = {
-            f"time.known: a row is known by {self.time.event}, which must be required then: without it a row would be "
+            f"time.known: known = 'event' needs required = true on {self.time.event}: a row without it would be "
             "known at every moment": is_known_by_it and not event.required,
-            f"time.delay: {self.time.event} is a day, and what happens on it is not known when it begins: write '1d' "
+            f"time.delay: {self.time.event} is a date, and its events are not known when the day begins: use '1d' "
             "or more (2d west of Greenwich)": is_known_by_it and event.type == "date" and is_short,
         }
         return [fault for fault, holds in faults.items() if holds]

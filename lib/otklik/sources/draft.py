@@ -59,7 +59,7 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     if _is_misread(sample):
         sample = replace(sample, remarks=(*sample.remarks, "texts are UTF-8 that was read as Latin-1; put right below"))
     lines = [
-        f"# Drafted from {extent} of {_comment(file.name)}. Every line is a guess: read it, then delete this comment.",
+        f"# Drafted from {extent} of {_comment(file.name)}. Every line is a guess: review it, then delete this line.",
         *(f"# {_comment(remark)}" for remark in sample.remarks),
         f"name = {_text(our_names([stem], TAKEN_SOURCE)[0])}",
         'meaning = ""',
@@ -134,7 +134,7 @@ def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str], w
         f"footer = {sample.footer}": sample.footer > 0,
         "utf8_as_latin1 = true": _is_misread(sample),
         f"delimiter = {_text(sample.delimiter)}": sample.kind in ("csv", "list"),
-        '# no quotes so far; if none ever stand in the file: quote = ""': may_have_quotes,
+        '# no quotes in the sample; if the file never has any: quote = ""': may_have_quotes,
         "header = false": is_delimited and not sample.has_header,
         "multiline = true": is_delimited and sample.is_multiline,
         f"encoding = {_text(sample.encoding)}": sample.encoding != "utf-8",
@@ -160,16 +160,16 @@ def _date_lines(guesses: list[Guess], written_in: int) -> list[str]:
         if patterns:
             lines.append(f"{type_}_formats = {_texts(patterns)}{_ambiguity(patterns, guesses)}")
     if placeholders := sorted({day for guess in guesses for day in guess.placeholders}):
-        lines.append(f"placeholders = {_texts(placeholders)}  # days that seem to stand for no date")
+        lines.append(f"placeholders = {_texts(placeholders)}  # dates that seem to mean: no date")
     if any(guess.type == "timestamp" and not any("epoch" in p for p in guess.patterns) for guess in guesses):
-        lines.append('time_zone = "UTC"  # which zone are the times in?')
+        lines.append('time_zone = "UTC"  # check the time zone')
     return lines
 
 
 def _or_thousands(guesses: list[Guess]) -> str:
     commas = [text for guess in guesses if guess.has_decimal_comma for text in guess.distinct if "," in text]
     if all(_MAY_BE_THOUSANDS.match(text) for text in commas):
-        return '  # or thousands_separator = ","? every comma stands before three digits'
+        return '  # or thousands_separator = ","? every comma precedes three digits'
     return ""
 
 
@@ -177,7 +177,7 @@ def _ambiguity(patterns: list[str], guesses: list[Guess]) -> str:
     for pattern in patterns:
         values = {text for guess in guesses if pattern in guess.patterns for text in guess.distinct}
         if other := ambiguous_with(pattern, values):
-            return f"  # or {_text(other)}? both read every value"
+            return f"  # or {_text(other)}? both parse every value"
     return ""
 
 
@@ -200,11 +200,11 @@ def _key_lines(sample: Sample, names: list[str], guesses: list[Guess]) -> list[s
 def _equal_rows(sample: Sample, names: list[str]) -> list[str]:
     """What is said where no one or two columns tell the rows apart, but by chance."""
     equal = len(sample.rows) - len(set(map(tuple, sample.rows)))
-    lines = ["# no one or two columns tell the rows apart"]
+    lines = ["# no combination of one or two columns identifies the rows"]
     if equal:
         lines += [
-            f"# {equal:,} of {len(sample.rows):,} rows are identical to another one, and are taken only once; if each",
-            f"# counts, as equal lines of one receipt do: position_within = {_texts(names)}",
+            f"# {equal:,} of {len(sample.rows):,} rows are identical to another one and are loaded only once; if each",
+            f"# of them counts, e.g. equal lines of a receipt: position_within = {_texts(names)}",
         ]
     return lines
 
@@ -214,7 +214,7 @@ def _threshold_lines(sample: Sample) -> list[str]:
     share = sample.rejected / max(sample.records, 1)
     if share <= _USUAL_SHARE:
         return []
-    return ["", "[thresholds]", f"rejected_share = {math.ceil(share * 20) / 20:g}  # so many rows of the sample are"]
+    return ["", "[thresholds]", f"rejected_share = {math.ceil(share * 20) / 20:g}  # as in the sample"]
 
 
 def _candidate_keys(sample: Sample, names: list[str], guesses: list[Guess]) -> list[list[str]]:
@@ -262,13 +262,13 @@ def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample, nulls: fr
         parts.append("required = true")
     if guess.is_personal:
         parts.append("personal = true")
-        remark = "  # seems to name a person; silver keeps a pseudonym only"
+        remark = "  # seems to identify a person; silver stores only a pseudonym"
     elif not guess.distinct:
-        remark = "  # empty in all rows seen"
+        remark = "  # empty in the whole sample"
     elif guess.type == "string" and len(guess.distinct) <= _MOST_LEVELS and guess.rows_with_value >= 50:
         remark = f"  # levels seen: {_comment(', '.join(sorted(guess.distinct)))}"
     if own:
-        remark = f"  # {', '.join(own)} stands for nothing here, and is a value elsewhere"
+        remark = f"  # {', '.join(own)} means missing here, but is a value elsewhere"
     for doubt in guess.remarks:
         remark = f"{remark}; {doubt}" if remark else f"  # {doubt}"
     return f"{ours} = {{ {', '.join(parts)} }}{remark}"

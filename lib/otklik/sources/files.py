@@ -127,7 +127,7 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
     """
     if not has_named_hash(facts, contract, given_hash):
         raise InputError(
-            f"is not the file whose hash was named: its sha-256 is {facts.content_hash}",
+            f"does not have the expected hash: its sha-256 is {facts.content_hash}",
             where=facts.name,
             hint="fetch the file again, or correct --sha256 or sha256 in the contract",
         )
@@ -210,9 +210,9 @@ def _check_gzip(path: Path, name: str, kind: str) -> None:
                     _refuse_other_kind(chunk[:HEAD_BYTES], kind, name)
                 size += len(chunk)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError("the gzip is cut short or damaged", where=name, hint="fetch the file again") from None
+        raise InputError("truncated or corrupt gzip file", where=name, hint="fetch the file again") from None
     if size == 0:
-        raise InputError("is empty inside", where=name, hint="fetch the file again")
+        raise InputError("is empty when decompressed", where=name, hint="fetch the file again")
 
 
 def _check_xml(path: Path, name: str, encoding: str) -> None:
@@ -231,9 +231,9 @@ def _check_xml(path: Path, name: str, encoding: str) -> None:
         ) from None
     if declared and codecs.lookup(declared[0]).name.removesuffix("-sig") != encoding.removesuffix("-sig"):
         raise InputError(
-            f"says of itself that it is encoded in {declared[0]}, the contract says {encoding}",
+            f"declares the encoding {declared[0]}, the contract says {encoding}",
             where=name,
-            hint="correct format.encoding of the contract",
+            hint="correct format.encoding in the contract",
         )
 
 

@@ -105,12 +105,12 @@ def match_header(
     new = [name for name, our in zip(names, found, strict=True) if our is None and fold_name(name)]
     faults = []
     if missing:
-        faults.append("missing " + _listed(list(map(contract.name_in_file, missing))))
+        faults.append("missing: " + _listed(list(map(contract.name_in_file, missing))))
     if doubled and not is_record_wise:
-        faults.append("more than once " + _listed(list(map(contract.name_in_file, doubled))))
+        faults.append("duplicate: " + _listed(list(map(contract.name_in_file, doubled))))
     if new and contract.new_columns == "fail":
         # Even beside names that are known: a record may hold one of them, and a quote may join records to a header.
-        faults.append("not in the contract " + (f"{len(new):,} unknown" if contract.personal_columns else _listed(new)))
+        faults.append("unknown columns: " + (f"{len(new):,}" if contract.personal_columns else _listed(new)))
     if faults:
         found_none = all(our is None for our in found)
         raise InputError(
@@ -151,7 +151,7 @@ def _cure(names: Sequence[str], contract: Contract, *, found_none: bool, only_do
     if any("\ufffd" in name or "\0" in name for name in names):
         return f"is the encoding {format_.encoding} right? see format.encoding"
     if only_doubled:
-        return "tell the columns apart: source = 'NAME [1]', 'NAME [2]' … in the order of the file"
+        return "distinguish them by number: source = 'NAME [1]', 'NAME [2]' … in file order"
     if found_none:
         return "is the first line a header? see format.header, or name the columns under source or aliases"
-    return "name it under aliases, allow it with missing = 'null' or new_columns = 'ignore', or mend the file"
+    return "add its name to aliases, allow it with missing = 'null' or new_columns = 'ignore', or fix the file"

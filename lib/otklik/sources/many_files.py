@@ -244,7 +244,7 @@ def _read_parquet(spark: SparkSession, files: Mapping[int, str], contract: Contr
             continue
         records = positioned_files(rows, those, 0)
         empty = {
-            number: InputError("holds no records", where=name_of(path), hint="fetch the file again")
+            number: InputError("contains no records", where=name_of(path), hint="fetch the file again")
             for number, path in those.items()
             if number not in records.counts
         }

@@ -32,12 +32,12 @@ def _expand_local(path: Path) -> list[str]:
     found = (file for file in path.iterdir() if file.is_file() and not file.name.startswith(("_", ".")))
     files = sorted(found, key=lambda file: in_natural_order(file.name))
     if not files:
-        raise InputError("a folder without files", where=where, hint="check the path")
+        raise InputError("contains no files", where=where, hint="check the path")
     home = path.resolve()
     strays = [file.name for file in files if home not in file.resolve().parents]
     if strays:
         raise InputError(
-            f"a link leads out of the folder: {', '.join(strays)}", where=where, hint="copy the files into the folder"
+            f"a link points outside the folder: {', '.join(strays)}", where=where, hint="copy the files into the folder"
         )
     return [_uri(file) for file in files]
 
@@ -51,7 +51,7 @@ def _uri(path: Path) -> str:
     """A local file as Spark is told of it: absolute, with its scheme, characters as they are."""
     if path.name.startswith(("_", ".")) or ":" in path.name:
         raise InputError(
-            "Spark does not read files whose name starts with _ or . or holds a colon",
+            "Spark does not read files whose name starts with _ or . or contains a colon",
             where=path.name,
             hint="rename the file",
         )

@@ -81,7 +81,7 @@ def read_records(spark: SparkSession, path: str, contract: Contract) -> Records:
         contract: how the file is to be read.
 
     Raises:
-        InputError: if the file cannot be read, holds no records, or its columns are not the contract's.
+        InputError: if the file cannot be read, contains no records, or its columns are not the contract's.
     """
     where = path.rsplit("/", 1)[-1]
     with clear_faults(where):
@@ -126,15 +126,15 @@ def _clear_fault(fault: Exception, where: str) -> OtklikError | None:
     text = f"{fault}"
     if "FAILED_READ_FILE" in text or "CANNOT_READ_FILE_FOOTER" in text or "UNABLE_TO_INFER_SCHEMA" in text:
         return InputError(
-            "cannot be read to its end: damaged, cut short, or not of the declared kind",
+            "cannot be read completely: truncated, corrupt, or not of the declared kind",
             where=where,
-            hint="fetch the file again, and compare format.kind of the contract",
+            hint="fetch the file again, and check format.kind in the contract",
         )
     if "PATH_NOT_FOUND" in text or "FILE_NOT_EXIST" in text:
         return InputError("no such file", where=where, hint="check the path")
     if fails_on_a_row(fault):
         return ConfigurationError(
-            "a row rule of the contract fails on some row instead of answering true or false",
+            "a row rule of the contract raises an error on some row instead of returning true or false",
             where=where,
             hint="use try_cast, try_divide, try_to_timestamp … in rules.holds",
         )
@@ -145,13 +145,13 @@ def _unreadable(text: str, where: str) -> OtklikError | None:
     """The clear line for what Spark says of a file whose types or columns it does not take."""
     if "TIMESTAMP(NANOS" in text:
         return InputError(
-            "holds times in nanoseconds, which this Spark does not read",
+            "contains timestamps in nanoseconds, which this version of Spark cannot read",
             where=where,
             hint="write them in microseconds (pandas: to_parquet(…, coerce_timestamps='us'))",
         )
     if "COLUMN_ALREADY_EXISTS" in text or "AMBIGUOUS_REFERENCE" in text:
         return InputError(
-            "has columns whose names differ in nothing but case", where=where, hint="rename one of them in the file"
+            "has columns whose names differ only in case", where=where, hint="rename one of them in the file"
         )
     condition = re.search(r"\[(_?[A-Z][A-Z0-9_]{3,}(?:\.[A-Z0-9_]+)*)\]", text)
     if condition and not condition[1].startswith("INTERNAL_ERROR"):
@@ -197,20 +197,20 @@ def header_of(top: Sequence[Row], count: int, contract: Contract, where: str) ->
     above = format_.skip_lines + bool(top and _TELLS_DELIMITER.match(top[0].record))
     if not format_.header:
         if count <= above + format_.footer:
-            raise InputError("holds no records", where=where, hint="fetch the file again")
+            raise InputError("contains no records", where=where, hint="fetch the file again")
         return given_header(contract), 1 - above
     header_lines = top[above : above + format_.header_lines]
     if len(header_lines) < format_.header_lines:
-        raise InputError("holds no header and no records", where=where, hint="fetch the file again")
+        raise InputError("contains neither a header nor records", where=where, hint="fetch the file again")
     if any(line.has_invalid_bytes or "\0" in line.record for line in header_lines):
         raise InputError(
-            f"the header is not text in {format_.encoding}", where=where, hint="correct format.encoding of the contract"
+            f"the header is not valid {format_.encoding}", where=where, hint="correct format.encoding in the contract"
         )
     names = joined_header([split_header(line.record, format_) for line in header_lines])
     header = match_header(names, contract, where, hint=lambda: _header_hint(top, contract, above))
     last_above = above + format_.header_lines
     if count <= last_above + format_.footer:
-        raise InputError("holds a header and no records", where=where, hint="fetch the file again")
+        raise InputError("contains a header but no records", where=where, hint="fetch the file again")
     return header, 1 - last_above
 
 
@@ -267,7 +267,7 @@ def _read_document(spark: SparkSession, path: str, contract: Contract, where: st
         is_whole = files.select(F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))).alias("length")).head()
         if is_whole is None or is_whole.length is None:
             raise InputError(
-                "is not valid JSON: cut short or damaged", where=where, hint="fetch the file again"
+                "is not valid JSON: truncated or corrupt", where=where, hint="fetch the file again"
             ) from None
         raise _without_rows(contract.format.rows, where) from None
     if is_empty:
@@ -277,7 +277,7 @@ def _read_document(spark: SparkSession, path: str, contract: Contract, where: st
 
 def _without_rows(rows: str | None, where: str) -> InputError:
     return InputError(
-        f"holds no JSON array with elements at the path {rows or '[]'}",
+        f"contains no JSON array with elements at the path {rows or '[]'}",
         where=where,
         hint="set format.rows to the path of the array whose elements are the rows",
     )
@@ -305,10 +305,10 @@ def check_json_lines(top: Sequence[Row], where: str) -> None:
         InputError: if it is so.
     """
     if not top:
-        raise InputError("holds no records", where=where, hint="fetch the file again")
+        raise InputError("contains no records", where=where, hint="fetch the file again")
     if top[0].record.strip(BLANKS).startswith("["):
         raise InputError(
-            "is one JSON array, and not a JSON object per line", where=where, hint="set format.kind = 'json'"
+            "is one JSON array, not one JSON object per line", where=where, hint="set format.kind = 'json'"
         )
 
 
@@ -324,7 +324,7 @@ def header_of_keys(names: Sequence[str], contract: Contract, where: str) -> Head
         InputError: if there are none, or they are not the contract's.
     """
     if not names:
-        raise InputError("holds no JSON object in any line", where=where, hint="correct format.kind of the contract")
+        raise InputError("no line is a JSON object", where=where, hint="correct format.kind in the contract")
     nested = nested_names(names, contract)
     names = [*(name for name in names if name not in nested.values()), *nested]
     return match_header(names, contract, where, is_record_wise=True)
@@ -348,7 +348,7 @@ def _read_xml(spark: SparkSession, path: str, contract: Contract, where: str) ->
     reader = spark.read.format("xml").options(**options)
     found = [field for field in reader.load(literal_path(path)).schema if field.name != _BROKEN]
     if not found:
-        raise InputError(f"holds no element {format_.rows}", where=where, hint="set format.rows to the tag of a row")
+        raise InputError(f"contains no element {format_.rows}", where=where, hint="set format.rows to the tag of a row")
     schema = StructType([*found, StructField(_BROKEN, StringType())])
     names = [field.name for field in found]
     element = F.to_json(F.struct(*(F.col(f"`{name}`") for name in names)))
@@ -368,7 +368,7 @@ def _read_lists(spark: SparkSession, path: str, contract: Contract, where: str) 
     lines = not_blank(_lines(spark, path, contract.format, where), contract.format)
     parts, count = positioned_parts(lines, values_of_list(contract.format))
     if not count:
-        raise InputError("holds no records", where=where, hint="fetch the file again")
+        raise InputError("contains no records", where=where, hint="fetch the file again")
     line, place, value = LIST_COLUMNS
     record = F.struct((F.col("_line") + 1).alias(line), (F.col("_place") + 1).alias(place), F.col("_part").alias(value))
     frame = _records_of_parts(parts.withColumn("_part", F.to_json(record)))
@@ -380,7 +380,7 @@ def _read_parquet(spark: SparkSession, path: str, contract: Contract, where: str
     header, lines = parquet_rows(spark, [path], facts_of(path), contract, where)
     records = positioned(lines)
     if not records.count:
-        raise InputError("holds no records", where=where, hint="fetch the file again")
+        raise InputError("contains no records", where=where, hint="fetch the file again")
     return Records(header, _numbered_from(records, 1))
 
 
@@ -507,7 +507,7 @@ def encoding_of(spark: SparkSession, path: str, format_: Format, where: str) -> 
     order = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark)
     if order and format_.encoding not in ("utf-16", order):
         raise InputError(
-            f"is encoded in utf-16, the contract says {format_.encoding}",
+            f"is encoded as utf-16, but the contract says {format_.encoding}",
             where=where,
             hint="set format.encoding = 'utf-16'",
         )
@@ -515,11 +515,11 @@ def encoding_of(spark: SparkSession, path: str, format_: Format, where: str) -> 
         raise InputError(
             "is declared as utf-16 but has no byte-order mark",
             where=where,
-            hint="set format.encoding to 'utf-16-le' or 'utf-16-be', or to what the file really is",
+            hint="set format.encoding to 'utf-16-le' or 'utf-16-be', or to its actual encoding",
         )
     if not format_.encoding.startswith(("utf", "ascii")) and _is_utf8(spark, path):
         raise InputError(
-            f"is encoded in utf-8, the contract says {format_.encoding}",
+            f"is encoded as utf-8, but the contract says {format_.encoding}",
             where=where,
             hint="set format.encoding = 'utf-8'",
         )

@@ -129,7 +129,7 @@ def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
             unpacked = gzip.GzipFile(fileobj=packed) if path.name.endswith(".gz") else packed
             content = unpacked.read(sample_bytes + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError("the gzip is cut short or damaged", where=path.name, hint="fetch the file again") from None
+        raise InputError("truncated or corrupt gzip file", where=path.name, hint="fetch the file again") from None
     except FileNotFoundError:
         raise InputError("no such file", where=str(path), hint="check the path") from None
     except OSError as fault:
@@ -139,7 +139,9 @@ def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
     what = other_kind(content[:HEAD_BYTES])
     if what is not None and not what.startswith("an XML file"):
         raise InputError(
-            f"is {what}, no text of rows", where=path.name, hint="export it as csv; a Parquet file must not be packed"
+            f"is {what}, not a text file with rows",
+            where=path.name,
+            hint="export it as csv; a Parquet file must not be compressed as a whole",
         )
     return content[:sample_bytes], len(content) <= sample_bytes
 
@@ -232,7 +234,7 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
     has_quotes = '"' in text and _evenness(rows) >= _evenness(plain)
     rows = rows if has_quotes else plain
     if not rows:
-        raise InputError("holds no rows", where=where, hint="fetch the file again")
+        raise InputError("contains no rows", where=where, hint="fetch the file again")
     width = Counter(map(len, rows)).most_common(1)[0][0]
     above = _lines_above(rows, width)
     title, rows = rows[:above], rows[above:]

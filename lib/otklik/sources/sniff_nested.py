@@ -35,13 +35,13 @@ def document_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sam
     try:
         document = json.loads(bare if is_whole else _closed(bare), parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
-        raise InputError("is not valid JSON: cut short or damaged", where=where, hint="fetch the file again") from None
+        raise InputError("is not valid JSON: truncated or corrupt", where=where, hint="fetch the file again") from None
     found = Counter[str]()
     for path, rows in _arrays(document):
         found[path] += len(rows)
     if not found:
         raise InputError(
-            "holds no JSON array of objects", where=where, hint="write one object per line, or an array of objects"
+            "contains no JSON array of objects", where=where, hint="write one object per line, or an array of objects"
         )
     best = _likeliest(found)
     objects: list[dict[str, Any]] = []
@@ -97,7 +97,7 @@ def xml_sample(content: bytes, is_whole: bool, where: str) -> Sample:
     repeated = [tag for tag, rows in reader.rows.items() if len(rows) > 1]
     if not repeated:
         raise InputError(
-            "holds no element that comes again and holds others", where=where, hint="export it as csv in utf-8"
+            "contains no repeated element with child elements", where=where, hint="export it as csv in utf-8"
         )
     # Of an element and another one inside it, the outer one holds more text.
     best = max(repeated, key=lambda tag: reader.sizes[tag])

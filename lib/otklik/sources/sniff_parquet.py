@@ -28,7 +28,7 @@ def read_parquet_sample(path: Path) -> Sample:
     """Read the schema and the first rows.
 
     Raises:
-        InputError: if the file is cut short or damaged, or holds no rows.
+        InputError: if the file is cut short or damaged, or contains no rows.
     """
     try:
         with pq.ParquetFile(path) as file:
@@ -37,7 +37,7 @@ def read_parquet_sample(path: Path) -> Sample:
     except (OSError, pa.ArrowException):
         raise InputError("truncated or corrupt Parquet file", where=path.name, hint="fetch it again") from None
     if rows is None or not rows.num_rows:
-        raise InputError("holds no rows", where=path.name, hint="fetch the file again")
+        raise InputError("contains no rows", where=path.name, hint="fetch the file again")
     columns = [_texts(column) for column in rows.columns]
     return Sample(
         kind="parquet",

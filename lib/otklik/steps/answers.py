@@ -1,4 +1,4 @@
-"""What a stage claims and what was noticed, as rows of gold.measures, gold.verdicts and gold.findings, and back."""
+"""What a stage claims and the findings, as rows of gold.measures, gold.verdicts and gold.findings, and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from otklik.lake.missing import no_such_table
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import FINDINGS, LISTS, MEASURES, VERDICTS
-from otklik.session import frame_of
 from otklik.steps.frames import as_frame, replace_rows
 from otklik.task import BaseTask
 
@@ -93,16 +92,19 @@ def effect_of_lists(lake: Lake, task: str) -> dict[str, Any] | None:
     Returns:
         campaign, value, low, high, and promised, the response that the list promised.
     """
-    measures, verdicts = lake.find(MEASURES.name), lake.find(VERDICTS.name)
-    if measures is None or verdicts is None:
+    verdicts = lake.small(VERDICTS.name, {"kind": ["follow_up"]})
+    runs = {} if verdicts is None else {row["run_id"]: row for row in verdicts.rows if row["reasons"]}
+    measures = lake.small(MEASURES.name, {"run_id": [*runs], "measure": ["effect"], "split": [split_of(task)]})
+    found = [
+        (runs[row["run_id"]]["_made_at"], row)
+        for row in ([] if measures is None else measures.rows)
+        if runs[row["run_id"]]["reasons"][0]["subject"] == row["subject"]
+    ]
+    if not found:
         return None
-    of_lists = measures.where((F.col("measure") == "effect") & (F.col("split") == split_of(task)))
-    made = verdicts.where("kind = 'follow_up'").selectExpr(
-        "task", "run_id", "reasons[0].subject AS subject", "_made_at"
-    )
-    found = of_lists.join(made, ["task", "run_id", "subject"]).orderBy(F.desc("_made_at")).limit(1).collect()
+    _, last = max(found, key=lambda each: each[0])
     names = {"campaign": "subject", "value": "value", "low": "low", "high": "high", "promised": "baseline"}
-    return {name: found[0][column] for name, column in names.items()} if found else None
+    return {name: last[column] for name, column in names.items()}
 
 
 def write_verdict(
@@ -132,10 +134,9 @@ def write_verdict(
         "question": task.question.model_dump(),
         "_made_at": made_at,
     }
-    rows = frame_of(lake.spark, [[row[column.name] for column in VERDICTS.columns]], VERDICTS.ddl)
+    rows = [[row[column.name] for column in VERDICTS.columns]]
     where = {"task": task.name, "run_id": run.run_id}
-    commit = lake.replace(VERDICTS, rows, f"verdict {run.job} {run.run_id}", where=where)
-    return {VERDICTS.name: commit.version}
+    return {VERDICTS.name: lake.replace_rows(VERDICTS, rows, f"verdict {run.job} {run.run_id}", where=where)}
 
 
 def _has_verdict(lake: Lake, task: str, run_id: str, verdict: Verdict) -> bool:
@@ -154,7 +155,7 @@ def _has_verdict(lake: Lake, task: str, run_id: str, verdict: Verdict) -> bool:
 
 
 def read_findings(lake: Lake, task: str, runs: Sequence[str]) -> list[Finding]:
-    """What was noticed in these runs, in the order of codes and subjects."""
+    """Findings in these runs, in the order of codes and subjects."""
     rows = sorted(
         _of_runs(lake, FINDINGS.name, task, runs), key=lambda row: (row["kind"], row["feature"] or "", row["detail"])
     )

@@ -73,13 +73,13 @@ def _resolved(job: Job) -> ResolvedTask:
     """The task with the frame of the draw alone; of its inputs those that the frame reads.
 
     Raises:
-        ConfigurationError: if the task does not say how arms are drawn.
+        ConfigurationError: if the task does not define how arms are assigned.
     """
     file = read_task(job.home, job.options["task"], job.options.overrides)
     task = file.task
     if not isinstance(task, ExperimentTask) or task.assignment is None:
         raise ConfigurationError(
-            "does not say how arms are drawn",
+            "does not define how arms are assigned",
             where=str(file.path),
             hint="add [assignment] and [frames.people] to a task of kind experiment",
         )
@@ -113,9 +113,9 @@ def _check_design(earlier: DataFrame, design: str, name: str) -> None:
     """
     if earlier.where(F.col("design") != design).limit(1).count():
         raise RefusedError(
-            "people were drawn with other arms, another salt or other strata, and keep their arms",
+            "people were assigned with other arms, another salt or other strata, and keep their arms",
             where=name,
-            hint="put the settings back, or give the new experiment another name",
+            hint="restore the settings, or give the new experiment another name",
         )
 
 

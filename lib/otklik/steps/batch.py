@@ -344,9 +344,9 @@ def require_all(written: int, accepted: int, table: Table) -> None:
     """
     if written != accepted:
         raise DamagedError(
-            f"{written:,} rows reached it of {accepted:,} that were accepted",
+            f"contains {written:,} of {accepted:,} accepted rows",
             where=table.name,
-            hint="ingest the file again: nothing of it counts; if it stays so, report it",
+            hint="ingest the file again, as none of its rows count; if the error persists, report it",
         )
 
 
@@ -466,18 +466,19 @@ def warn_of(judged: Judged, did: Mapping[int, Effect], progress: Progress) -> No
     quotes = {number: each.first_in_quotes for number, each in counts.items() if each.first_in_quotes is not None}
     for number, record in [*quotes.items()][:1]:
         name = judged.arrivals[number].name
-        progress.warn(f"{name}: the first quote that may have eaten rows opens in record {record}")
+        progress.warn(f"{name}: a possibly unclosed quote opens in record {record}")
     doubled = {number: each.duplicates for number, each in counts.items() if each.duplicates}
     if doubled and contract.key.columns == "all" and contract.key.position_within is None:
         progress.warn(
-            f"{names(doubled)}: {sum(doubled.values()):,} rows equal to another one were taken once; if each counts, "
-            "name in key.position_within the columns within which they are counted"
+            f"{names(doubled)}: {sum(doubled.values()):,} duplicate rows were loaded once; if each of them counts, "
+            "list in key.position_within the columns within which to number them"
         )
-    for missing, fate in (("null", "keep what they had in"), ("clear", "lose what they had in")):
+    for missing, fate in (("null", "keep"), ("clear", "lose")):
         columns = {name for name, column in contract.columns.items() if column.missing == missing}
         those = {n: effect.updated for n, effect in did.items() if effect.updated and columns & {*judged.lacking[n]}}
         if those:
             lacked = dict.fromkeys(name for n in those for name in judged.lacking[n] if name in columns)
             progress.warn(
-                f"{names(those)}: {sum(those.values()):,} known rows {fate} columns that it lacks: {', '.join(lacked)}"
+                f"{names(those)}: {sum(those.values()):,} existing rows {fate} their values in columns that the file "
+                f"lacks: {', '.join(lacked)}"
             )

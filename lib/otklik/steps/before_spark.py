@@ -103,7 +103,7 @@ def check_run(asked: Mapping[str, Any]) -> None:
         ConfigurationError: if it has neither or both.
     """
     if asked.get("all") and asked.get("draft"):
-        raise ConfigurationError("a draft is of one task", where="--draft", hint="name the task instead of --all")
+        raise ConfigurationError("drafts one task at a time", where="--draft", hint="name the task instead of --all")
     if bool(asked.get("all")) == (asked.get("task") is not None):
         raise ConfigurationError("name a task, or give --all", where="run", hint="`otklik graph` lists the tasks")
 

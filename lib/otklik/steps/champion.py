@@ -25,7 +25,7 @@ def show_champion(job: Job) -> int:
         record_run(job.lake, run.done(job.clock(), outputs, 0, len(outputs), f"run {job.options['run']} serves"))
     champion = registry.load_champion(job.lake, name)
     for refusal in champion.refused:
-        job.progress.warn(f"{refusal}; the champion before it serves")
+        job.progress.warn(f"{refusal}; using the previous champion")
     rows = registry.records(registry.history(job.lake, name))
     job.print_result(list_of_models(rows, champion.row["sequence"]))
     return 0
@@ -47,7 +47,7 @@ def _roll_back(job: Job, task: str, run_id: str) -> int | None:
         raise no_model_of(run_id, task)
     current = registry.champion_row(job.lake, task)
     if current is not None and current["run_id"] == run_id:
-        job.progress.line(f"  the model of run {run_id} serves already")
+        job.progress.line(f"  the model of run {run_id} is already the champion")
         return None
     row = registry.records(found)[0]
     registry.load(job.lake, row["folder"], row["manifest_hash"])
@@ -55,5 +55,5 @@ def _roll_back(job: Job, task: str, run_id: str) -> int | None:
     chosen = {**row, "serves": True, "reason": "chosen by a person", "sequence": sequence}
     trained_at = row["trained_at"].to_pydatetime()
     version = registry.register_again(job.lake, {**chosen, "trained_at": trained_at}, f"champion {task} {sequence}")
-    job.progress.line(f"  the model of run {run_id} serves again")
+    job.progress.line(f"  the model of run {run_id} is the champion again")
     return version

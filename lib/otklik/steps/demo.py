@@ -41,7 +41,7 @@ def fresh_folder(job: Job) -> str:
     foreign += [f"models/{task}" for task in Folder(job.lake.folder("models")).folders() if task != TASK]
     if foreign:
         raise ConfigurationError(
-            f"the demo would empty it, and it holds what no demo made: {', '.join(foreign[:3])}",
+            f"the demo would empty it, but it contains files that the demo did not write: {', '.join(foreign[:3])}",
             where=job.lake.root,
             hint="give the demo a folder of its own: `otklik demo --lake demo_lake`",
         )

@@ -80,13 +80,11 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
     later = [name for name in plain if name not in features]
     others = ", ".join(name for name in contract.columns if name not in (label, key))
     moment = (
-        f'moment = "{day}"  # the day on which the records were drawn'
-        if event is None
-        else f'moment_column = "{event}"'
+        f'moment = "{day}"  # the day the records were extracted' if event is None else f'moment_column = "{event}"'
     )
     return [
         "",
-        "# A record is a customer with an answer; label is the column that holds it, yes the value (or list of values)",
+        "# A record is a customer with an answer; label is its column, yes the value (or list of values)",
         f"# that means yes. Other columns: {others}",
         "[rows]",
         'sql = "record_rows"',
@@ -98,8 +96,8 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
         'yes = "yes"',
         moment,
         "",
-        "# Only what is known when deciding may be in columns. What comes later goes to known_after: it is shown, and",
-        "# no model that scores sees it.",
+        "# columns: only what is known at decision time. What becomes known later goes to known_after: it is shown,",
+        "# but never used by a model that scores.",
         "[features.record]",
         'sql = "record_columns"',
         "[features.record.settings]",
@@ -108,7 +106,7 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
         f"columns = {json.dumps(features)}",
         *([f"known_after = {json.dumps(later)}"] if later else []),
         "",
-        "# What a contact costs and a yes is worth, in one currency. Without them there are probabilities and no list.",
+        "# Cost of a contact and value of a yes, in one currency. Without them you get probabilities but no list.",
         "# [decision]",
         "# cost = 1.0",
         "# value = 20.0",
@@ -162,11 +160,11 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
         guess = found[best].get(column.name)
         note = f"  # {column.meaning.en}"
         if guess is None and column.is_key and frame.others != "none":
-            lines.append(f'{column.name} = "row_id"{note}; the source names none: each of its rows is one')
+            lines.append(f'{column.name} = "row_id"{note}; not found in the source: each row counts as one')
         elif guess is None:
             options = ", ".join(name for name in contracts[best].columns if name not in taken)
             mark = "# " if column.is_optional else ""
-            lines.append(f'{mark}{column.name} = "NULL"{note}; columns there are: {options}')
+            lines.append(f'{mark}{column.name} = "NULL"{note}; available columns: {options}')
         else:
             lines.append(f'{column.name} = "{guess}"{note}')
     if frame.others != "none":

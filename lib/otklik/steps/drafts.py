@@ -28,7 +28,7 @@ def check_draft(file: TaskFile) -> None:
     """
     if not isinstance(file.task, Task):
         raise ConfigurationError(
-            f"a task of kind {file.kind.name} has no draft", where="--draft", hint="run it without --draft"
+            f"tasks of kind {file.kind.name} have no draft", where="--draft", hint="run it without --draft"
         )
 
 

@@ -11,7 +11,7 @@ from otklik.lake.store import TIME_PATTERN
 from otklik.steps.context import Job
 from otklik.steps.masking import clear_conditions, masked_rows
 from otklik.steps.printing import FORMULA_STARTS
-from otklik.steps.table_options import form_of, put_in_place, wanted_columns
+from otklik.steps.table_options import form_of, put_in_place, reading_order, wanted_columns
 
 
 def export_table(job: Job) -> int:
@@ -19,9 +19,9 @@ def export_table(job: Job) -> int:
     target, reader = str(job.options["to"]), job.options.names.get("reader")
     form = form_of(target, reader)
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
-    # A list is read from its top.
-    if "rank" in rows.columns:
-        rows = rows.coalesce(1).sortWithinPartitions("rank")
+    order = [F.desc(name) if is_down else F.asc(name) for name, is_down in reading_order(rows.columns)]
+    if order:
+        rows = rows.coalesce(1).sortWithinPartitions(*order)
     rows = rows.select(*(F.col(f"`{name}`") for name in wanted_columns(rows.columns, job.options.names.get("columns"))))
     with job.progress.step(f"export {job.options['table']}") as step, clear_conditions():
         with _written(rows, form, job.scratch).open("rb") as part:

@@ -61,9 +61,9 @@ def build_features(job: Job, resolved: ResolvedClassify | None = None) -> int:
             # No run names this version, so no step reads it; who shows the table finds what was there before.
             job.lake.restore(table.name, commit.version - 1)
             raise RefusedError(
-                f"{counts.rows:,} rows became {written:,}: a feature SELECT gives a key and moment more than once",
+                f"{counts.rows:,} rows became {written:,}: a feature SELECT returns a key and moment more than once",
                 where=", ".join(f"{select.name}.sql" for select, _ in resolved.feature_selects),
-                hint="join on all that names a row there, or group by key and moment",
+                hint="join on everything that identifies a row, or group by key and moment",
             )
         message = (
             f"{counts.labelled} labelled, {counts.positives} positive, {counts.immature} immature, "
@@ -77,8 +77,8 @@ def build_features(job: Job, resolved: ResolvedClassify | None = None) -> int:
         step.rows(counts.unlabelled, "unlabelled")
     if counts.only_yes_after is not None:
         job.progress.warn(
-            f"after {counts.only_yes_after:%Y-%m-%d %H:%M} every answer is a yes, and other rows have none yet: the "
-            "file with the answers seems older than the moment asked about; give --as-of the moment it was drawn"
+            f"after {counts.only_yes_after:%Y-%m-%d %H:%M} every answer is yes, and all other rows are unlabelled: the "
+            "file with the answers seems older than the as-of moment; set --as-of to the time it was extracted"
         )
     return 0
 

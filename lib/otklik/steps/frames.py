@@ -15,10 +15,8 @@ def replace_rows(
     lake: Lake, table: Table, rows: pd.DataFrame, label: str, where: Mapping[str, str] | None
 ) -> dict[str, int]:
     """Put rows of the driver in place of all rows, or of those that `where` names; returns table → version."""
-    names = [column.name for column in table.columns]
-    # Through Arrow a missing number (NaN) becomes null, and times are UTC as the session is.
-    frame = lake.spark.createDataFrame(rows.reindex(columns=names), table.ddl)
-    return {table.name: lake.replace(table, frame, label, where=where).version}
+    ordered = rows.reindex(columns=[column.name for column in table.columns])
+    return {table.name: lake.replace_rows(table, ordered, label, where=where)}
 
 
 def as_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

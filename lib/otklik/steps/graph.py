@@ -46,7 +46,7 @@ class TaskGraph:
         missing = sorted(table for table in gold if table not in producers)
         if missing:
             raise ConfigurationError(
-                f"reads {', '.join(missing)}, and no task writes it",
+                f"reads {', '.join(missing)}, which no task writes",
                 where=f"{file.path}: inputs",
                 hint="a table of a task is called gold.<task>_<what>: `otklik tables`; the task lies in conf/tasks or "
                 "beside this one",
@@ -74,7 +74,7 @@ class TaskGraph:
         except CycleError as fault:
             circle = list(reversed(fault.args[1]))
             raise ConfigurationError(
-                f"tasks read from one another in a circle: {' → '.join(circle)}",
+                f"tasks form a cycle: {' → '.join(circle)}",
                 where=str(self.files[circle[0]].path),
                 hint="let one of them read silver instead",
             ) from None
@@ -145,7 +145,7 @@ def read_graph(home: ProjectFiles, named: Sequence[str] = (), overrides: Mapping
             other = writers.setdefault(table, file)
             if other is not file:
                 raise ConfigurationError(
-                    f"{table} is written by {other.path}, too",
+                    f"{table} is also written by {other.path}",
                     where=str(file.path),
                     hint="give one of them another name",
                 )

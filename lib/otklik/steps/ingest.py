@@ -60,13 +60,13 @@ def ingest_files(job: Job) -> int:
         paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
         if len(paths) > 1:
             names = [path.rsplit("/", 1)[-1] for path in (paths[0], paths[-1])]
-            job.progress.line(f"  {len(paths)} files, in order of name, numbers by value: {names[0]} … {names[1]}")
+            job.progress.line(f"  {len(paths)} files, in natural order of names: {names[0]} … {names[1]}")
         given_hash = job.options.names.get("sha256")
         if given_hash is not None and len(paths) > 1:
             raise ConfigurationError(
-                f"names one file, and there are {len(paths)}",
+                f"is the hash of one file, but there are {len(paths)}",
                 where="--sha256",
-                hint="name them in the contract's sha256",
+                hint="list the hashes in sha256 of the contract",
             )
         intake = _Intake(job, ledger, contract, contract_hash, key, len(paths))
         for described in files.describe_all(job.lake.spark, paths):
@@ -177,7 +177,7 @@ class _Intake:
             raise InputError(
                 f"{len(self.refused):,} of {self.given:,} files were refused",
                 where=self.contract.name,
-                hint="what was taken in stays; mend those that ops.files calls rejected, and rerun the same command",
+                hint="loaded files stay loaded; fix those that ops.files lists as rejected, and rerun the same command",
             )
         if self.refused:
             raise self.refused[0]
@@ -190,7 +190,7 @@ class _Intake:
         title = f"ingest {known[0].file}" if len(known) == 1 else f"{len(known):,} files"
         with self.job.progress.step(title) as step:
             step.rows(sum(entry.rows for entry in known))
-            step.say("this content is loaded already" if len(known) == 1 else "their content is loaded already")
+            step.say("this content was already loaded" if len(known) == 1 else "their content was already loaded")
             if any(entry.contract_hash != self.contract_hash for entry in known):
                 step.say(f"under an earlier version of the contract: `otklik reingest {name}` applies the current one")
 
@@ -218,9 +218,9 @@ class _Intake:
         """See that the files may be taken in one after the other."""
         if self.is_whole:
             raise ConfigurationError(
-                f"{name} cannot be taken in together with the others: it repeats or replaces a file, or lacks columns",
+                f"{name} cannot be ingested together with the others: it repeats or replaces a file, or lacks columns",
                 where="--all-or-nothing",
-                hint="ingest it by a command of its own",
+                hint="ingest it with a separate command",
             )
 
     def _take_in(self, arrivals: Sequence[Arrival]) -> None:
@@ -235,7 +235,7 @@ class _Intake:
                 did, entries = self._written(judged)
                 batch.say_balance(step, entries)
                 if judged.old is not None:
-                    step.say(f"instead of the {judged.old.rows:,} rows that had this name")
+                    step.say(f"instead of the {judged.old.rows:,} rows of the earlier file")
         except _ApartError as apart:
             for part in apart.parts:
                 self._take_in(part)
@@ -311,9 +311,9 @@ class _Intake:
                 raise facts
             if (facts.size, facts.content_hash) != (arrival.size, arrival.content_hash):
                 raise InputError(
-                    "was changed while it was taken in",
+                    "was changed while it was being ingested",
                     where=arrival.name,
-                    hint="wait until nobody writes to it, then ingest it again: nothing of it counts",
+                    hint="wait until nothing writes to it, then ingest it again; none of its rows count",
                 )
         if self.job.is_alone:
             return
@@ -321,9 +321,9 @@ class _Intake:
         batches = {arrival.batch for arrival in arrivals}
         if any(entry.batch in batches for entry in FileLedger(self.job.lake).loaded(self.contract.name)):
             raise BusyError(
-                "somebody else took it in at the same time",
+                "another process ingested it at the same time",
                 where=_range(arrivals),
-                hint="see to it that one ingest runs at a time, and run the same command again",
+                hint="make sure that only one ingest runs at a time, and rerun the same command",
             )
 
 
@@ -378,22 +378,22 @@ def check_tables(lake: Lake, contract: Contract, key: bytes) -> None:
 
 
 def _check_silver(lake: Lake, contract: Contract, silver: Table, there: list[tuple[str, str]]) -> None:
-    hint = f"`otklik reingest {contract.name}` rebuilds it under the current contract, or undo the change"
+    hint = f"`otklik reingest {contract.name}` rebuilds it under the current contract, or revert the change"
     if there != silver.dtypes:
         changed = sorted({name for name, _ in {*there} ^ {*silver.dtypes}})
         raise ConfigurationError(
-            f"its columns are not those of the contract: {', '.join(changed) or 'they stand in another order'}",
+            f"its columns do not match the contract: {', '.join(changed) or 'their order differs'}",
             where=silver.name,
             hint=hint,
         )
     properties = lake.properties(silver.name)
     named_by = properties.get(_ROWS_NAMED_BY, silver.properties[_ROWS_NAMED_BY])
     if named_by != silver.properties[_ROWS_NAMED_BY]:
-        raise ConfigurationError(f"was made when a row was named by {named_by}", where=silver.name, hint=hint)
+        raise ConfigurationError(f"was built when rows were identified by {named_by}", where=silver.name, hint=hint)
     late, late_then = silver.properties.get(_LATE, ""), properties.get(_LATE, "")
     if late != late_then:
         raise ConfigurationError(
-            "was made when the contract said of other columns that they are known only after the decision: "
+            "was built when the contract marked other columns as known only after the decision: "
             f"{late_then or 'of none'}",
             where=silver.name,
             hint=hint,
@@ -405,9 +405,9 @@ def _check_silver(lake: Lake, contract: Contract, silver: Table, there: list[tup
 
 def _other_personal_columns(contract: Contract, table: str, others: Sequence[str]) -> ConfigurationError:
     return ConfigurationError(
-        f"was made when the contract marked other columns as personal: {', '.join(others)}",
+        f"was built when the contract marked other columns as personal: {', '.join(others)}",
         where=table,
-        hint=f"`otklik reingest {contract.name}` rebuilds it under the current contract, or undo the change",
+        hint=f"`otklik reingest {contract.name}` rebuilds it under the current contract, or revert the change",
     )
 
 
@@ -416,7 +416,7 @@ def _check_key(lake: Lake, contract: Contract, key: bytes) -> None:
     silver = SILVER.of(contract.name).name
     if lake.properties(silver).get(_KEY_OF_THEN) not in (None, fingerprint(key)):
         raise ConfigurationError(
-            "its pseudonyms were made with another key: nobody in it would be known again",
+            "its pseudonyms were made with another key, so no customer in it would be recognised",
             where=silver,
             hint="use the original key (OTKLIK_PSEUDONYM_KEY or its file), or rebuild it with this one: "
             f"`otklik reingest {contract.name}`",
@@ -435,15 +435,15 @@ def _check_name(contract: Contract, facts: files.FileFacts, known: FileEntry, lo
         raise _other_content(facts)
     if contract.same_name_other_content == "replace":
         raise InputError(
-            f"it cannot replace the loaded file of this name: its content is loaded already, as {known.file}",
+            f"cannot replace the loaded file of this name: the same content was loaded as {known.file}",
             where=facts.name,
-            hint="see which name is right, and ingest all files into a fresh lake if it is this one",
+            hint="check which name is right; if it is this one, ingest all files into a fresh lake",
         )
 
 
 def _other_content(facts: files.FileFacts) -> InputError:
     return InputError(
-        "a file of this name is loaded with other content",
+        "a file of this name was loaded with other content",
         where=facts.name,
         hint="rename the file, or set same_name_other_content to 'replace' or 'add' in the contract",
     )
@@ -464,7 +464,7 @@ def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[Fi
     is_mixed = old.updated or old.repeated or any(entry.updated or entry.repeated for entry in later)
     if len(same) > 1 or is_mixed:
         raise InputError(
-            "it cannot replace the loaded file of this name exactly: their keys stand in other files too",
+            "cannot replace the loaded file of this name exactly: some keys are in other files too",
             where=facts.name,
             hint="rename the file so that it counts as a correction, or ingest all files into a fresh lake",
         )

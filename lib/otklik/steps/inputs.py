@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -11,10 +11,12 @@ from pyspark.sql import DataFrame
 
 from otklik.errors import MissingResultError
 from otklik.features.builder import END_OF_TIME, Latest, latest_known, only_known, with_row_id
-from otklik.lake.ledger import FileLedger, Run, find_answer, find_output, input_versions
+from otklik.lake.identity import hash_of
+from otklik.lake.ledger import FileLedger, Run, find_answer, find_output, find_run, input_versions, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
 from otklik.steps.context import Job
+from otklik.steps.runs import start_of
 from otklik.task import BaseTask
 
 
@@ -89,13 +91,34 @@ def pinned_inputs(job: Job, task: BaseTask, step: str) -> Inputs:
     return Inputs(job.lake, task.inputs, {**versions, **written}, gold)
 
 
+def recorded_moment(job: Job, task: BaseTask, inputs: Inputs, decisive: object, find: Callable[[], Latest]) -> datetime:
+    """The moment that a task looks from if nobody names one: found once for the same rows, later read from ops.runs.
+
+    Args:
+        job: what it works with.
+        task: the task.
+        inputs: its inputs.
+        decisive: what the rows depend on beside inputs and code.
+        find: looks through the rows.
+    """
+    run = replace(start_of(job, "moment", task.name, hash_of([decisive, inputs.marks])), inputs=inputs.identities)
+    found = find_run(job.lake, run.run_id, run.job, run.inputs)
+    if found is None or found.as_of is None:
+        latest = find()
+        found = replace(run, as_of=latest.moment).done(job.clock(), {}, 0, 0, latest.remark)
+        record_run(job.lake, found)
+    if found.message:
+        job.progress.warn(found.message)
+    return found.as_of or END_OF_TIME
+
+
 def _producer(lake: Lake, table: str, as_of: datetime | None) -> Run:
     found = find_output(lake, table, as_of)
     if found is None:
         raise MissingResultError(
-            "no run has written it yet" if as_of is None else "no run that looked from this moment has written it",
+            "no run has written it yet" if as_of is None else "no run as of this moment has written it",
             where=table,
-            hint="run the task that writes it first: `otklik graph` names it, and `otklik run TASK` runs it by itself",
+            hint="first run the task that writes it: `otklik graph` shows which; `otklik run TASK` does so by itself",
         )
     return found
 
@@ -111,7 +134,7 @@ def _silver_versions(job: Job, task: BaseTask, step: str, tables: list[str]) -> 
     later = sorted(table for table, version in input_versions(job.lake, tables).items() if version > versions[table])
     if later:
         job.progress.line(
-            f"  as of {as_of:%Y-%m-%d %H:%M} as it was answered on {answer.started_at:%Y-%m-%d %H:%M} (UTC); "
-            f"later files of {', '.join(later)} are not read (--newest reads them)"
+            f"  as of {as_of:%Y-%m-%d %H:%M} as first answered on {answer.started_at:%Y-%m-%d %H:%M} (UTC); "
+            f"files of {', '.join(later)} ingested since are not read (use --newest to read them)"
         )
     return versions

@@ -83,7 +83,7 @@ def check_names(file: TaskFile, folders: Sequence[Path], known: Known) -> None:
     if faults:
         seen = "; ".join(f"{frame}: {', '.join(names)}" for frame, names in columns.items())
         raise ConfigurationError(
-            f"does not fit its inputs: {'; '.join(faults)}", where=str(file.path), hint=f"columns of {seen}"
+            f"does not match its inputs: {'; '.join(faults)}", where=str(file.path), hint=f"columns of {seen}"
         )
 
 

@@ -42,10 +42,10 @@ def maintain_lake(job: Job) -> int:
         return 1
     tables = maintenance.of_the_house(job.lake, ledger, there, all_tables())
     if not tables:
-        raise ConfigurationError("there are no tables", where=job.lake.root, hint="check --lake and --catalog")
+        raise ConfigurationError("no tables found", where=job.lake.root, hint="check --lake and --catalog")
     foreign = sorted({*there} - {*tables})
     if foreign:
-        job.print_result(f"left alone: {', '.join(foreign)}: Otklik did not make them\n")
+        job.print_result(f"left alone: {', '.join(foreign)}: not created by Otklik\n")
     stuck: list[DamagedError] = []
     if not only_checks:
         with job.progress.step("repair") as step:
@@ -53,7 +53,7 @@ def maintain_lake(job: Job) -> int:
                 removed = _clear_away(job, tables)
                 step.say(f"{_roll_back(job, ledger, tables, stuck)} tables rolled back, {removed} leftovers removed")
             else:
-                step.say("left out: no lease shows whether somebody else writes; --force repairs")
+                step.say("skipped: without a lease other writers cannot be detected; --force repairs")
         still_there = {*maintenance.table_names(job.lake)}
         tables = [table for table in tables if table in still_there]
     with job.progress.step("check") as step:
@@ -72,7 +72,7 @@ def maintain_lake(job: Job) -> int:
         if all(flaw.where != RUNS.name for flaw in flaws):
             record_run(job.lake, run.done(job.clock(), {}, 0, 0, f"{len(tables)} tables, {len(flaws)} flaws"))
     if writer is not None:
-        job.print_result(f"at work: {writer.in_words()}; what it has not finished is not judged\n")
+        job.print_result(f"running: {writer.in_words()}; its unfinished work is not checked\n")
     job.print_result("".join(f"wrong: {flaw.line()}\n" for flaw in flaws))
     return 1 if flaws else 0
 
@@ -163,14 +163,14 @@ def _pointer_flaws(lake: Lake) -> list[DamagedError]:
 def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
     """What no ledger knows: a killed run's, unless somebody is writing it just now."""
     has_lease = job.is_alone or job.lease_folder is not None
-    hint = "`otklik maintain`" if has_lease else "see to it that nothing else writes, then `otklik maintain --force`"
+    hint = "`otklik maintain`" if has_lease else "make sure that nothing else writes, then `otklik maintain --force`"
     refused: list[DamagedError] = []
     commits = [
-        DamagedError(f"{len(left)} unfinished commits of a killed run", where=table, hint=f"{hint} takes them back")
+        DamagedError(f"{len(left)} unfinished commits of a killed run", where=table, hint=f"{hint} rolls them back")
         for table, left in _unfinished(job, ledger, tables, refused).items()
     ]
     half_made = [
-        DamagedError("a killed run had only begun to make it", where=table, hint=f"{hint} removes it")
+        DamagedError("a killed run created it without a first commit", where=table, hint=f"{hint} removes it")
         for table in tables
         if job.lake.has_log_without_versions(table)
     ]

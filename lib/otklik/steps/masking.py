@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
 from otklik.lake.ledger import FileLedger
+from otklik.lake.maintenance import table_names
 from otklik.lake.missing import no_such_table
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
@@ -35,7 +36,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
     """
     check_table_name(table)
     if not lake.exists(table):
-        raise no_such_table(table)
+        raise no_such_table(table, table_names(lake))
     # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
     version = FileLedger(lake).versions([table]).get(table, 0) if table.startswith(("bronze.", "silver.")) else None
     rows = rows_at(lake, table, version)
@@ -55,7 +56,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         raise ConfigurationError("is not valid SQL", where="--where", hint=hint) from None
     except AnalysisException as fault:
         raise ConfigurationError(
-            f"is not a condition on these rows: {str(fault).splitlines()[0]}", where="--where", hint=hint
+            f"is not a valid condition on these rows: {str(fault).splitlines()[0]}", where="--where", hint=hint
         ) from None
 
 
@@ -70,7 +71,7 @@ def clear_conditions() -> Iterator[None]:
         yield
     except (ArithmeticException, ArrayIndexOutOfBoundsException, DateTimeException, NumberFormatException):
         raise ConfigurationError(
-            "fails on some row instead of answering true or false",
+            "raises an error on some row instead of returning true or false",
             where="--where",
             hint="use try_cast, try_divide, try_add …",
         ) from None

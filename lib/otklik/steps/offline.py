@@ -58,9 +58,9 @@ def _check(path: Path, home: ProjectFiles, overrides: dict[str, Any], lake: Loca
     values, where = read_toml(path), str(path)
     if not values:
         raise ConfigurationError(
-            "says nothing",
+            "is neither a contract nor a task nor an environment",
             where=where,
-            hint="a contract has [columns], a task says its kind, an environment which Spark it uses",
+            hint="a contract has [columns], a task has kind, an environment has spark",
         )
     if {"columns", "format"} & set(values):
         contract = validate(Contract, values, where, overrides)

@@ -58,7 +58,7 @@ def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
     """
     if not (home.path / "setup.py").is_file():
         raise ConfigurationError(
-            "has no setup.py, so there is nothing to build from",
+            "has no setup.py to build from",
             where=str(home.path),
             hint="set OTKLIK_HOME to a clone of the project",
         )
@@ -71,7 +71,9 @@ def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
     mark = folder / MARK
     if folder.is_dir() and any(folder.iterdir()) and not mark.is_file():
         raise ConfigurationError(
-            "holds other things than a package", where=str(folder), hint="give --to a new or an empty folder"
+            "contains files that are not part of a package",
+            where=str(folder),
+            hint="pass a new or empty folder to --to",
         )
     before = mark.read_text(encoding="utf-8") if mark.is_file() else ""
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +85,7 @@ def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
         needed = _needed(wheel.about)
         now = _stamp(wheel, needed)
         if now == before and (folder / ENVIRONMENT).is_file():
-            progress.line(f"  {ENVIRONMENT} stands already: same packages, same code")
+            progress.line(f"  {ENVIRONMENT} is up to date: same packages, same code")
         else:
             with progress.step(ENVIRONMENT) as step:
                 _pack_environment(folder / ENVIRONMENT, wheel, needed, scratch / "environment")
@@ -245,4 +247,4 @@ def _pip(*arguments: str) -> None:
     )
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise PlatformError(f"pip could not do its part: {said[-1]}", where="package", hint="run scripts/setup")
+        raise PlatformError(f"pip failed: {said[-1]}", where="package", hint="run scripts/setup")

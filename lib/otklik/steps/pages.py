@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -32,6 +33,11 @@ INDEX = "index"
 def page_name(task: str, language: Language) -> str:
     """The file of a task's page; those of both languages lie side by side."""
     return f"{task}.html" if language == "en" else f"{task}.{language}.html"
+
+
+def named_file(job: Job, path: Path) -> str:
+    """How a task's file is named from anywhere on this machine: by its name in conf/tasks, or its whole path."""
+    return job.home.name_of_task(path.resolve())
 
 
 def said_of(task: BaseTask, *names: str) -> str:
@@ -65,7 +71,8 @@ def write_page(job: Job, resolved: ResolvedTask, runs: Sequence[Run]) -> None:
     page = page_name(name, language)
     last = runs[-1]
     said = said_of(resolved.task, "remarks", "report")
-    inputs = {"run": f"{last.run_id} {last.ended_at}", "language": language, "page": page, "said": said}
+    file = named_file(job, resolved.file.path)
+    inputs = {"run": f"{last.run_id} {last.ended_at}", "language": language, "page": page, "file": file, "said": said}
     run = replace(last, job="report", inputs=inputs, outputs={})
     run = replace(run, status="failed", started_at=job.clock(), ended_at=None)
     with record_failure(job, run), job.progress.step(f"report {name}") as step:
@@ -94,7 +101,7 @@ def _stamp(resolved: ResolvedTask, run: Run, voice: Voice) -> list[str]:
 
 
 def _common_sections(job: Job, resolved: ResolvedTask, last: Run, read: RunReader, voice: Voice) -> list[Section]:
-    """What every page ends with: what was noticed, remarks, files, and where the numbers come from."""
+    """What every page ends with: the findings, remarks, files, and where the numbers come from."""
     words = voice.words
     said = [voice.told(finding) for finding in read.findings]
     remarks = [remark[voice.language] for remark in resolved.task.remarks]

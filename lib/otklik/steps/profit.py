@@ -56,7 +56,7 @@ def bring_profits_up_to_date(job: Job, task: Task, trained: Run) -> None:
         said = rows_at(job.lake, table, trained.outputs[table])
     except MissingResultError:
         return
-    with job.progress.step("profits under the decision") as step:
+    with job.progress.step("profits of the decision") as step:
         # In the order of the training: where the budget cuts equal probabilities, the same rows are in.
         columns = ["model", "leaks", "split", "unit", "as_of", "label", "raw", "calibrated"]
         predictions = said.select(F.xxhash64("key", "as_of").alias("row_hash"), *columns).toPandas()

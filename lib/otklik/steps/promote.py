@@ -154,7 +154,7 @@ def _named(metric: str, goodness: float) -> float:
 
 
 def values_of(resolved: ResolvedClassify, training: Training) -> dict[str, list[float]]:
-    """Candidate → its values inside the training part, by which the champion is chosen."""
+    """Candidate → its values inside the training part, metric by which the champion is chosen."""
     task = resolved.task
     names: list[str] = [name for name in task.champion.candidates if getattr(task.models, name) is not None]
     return {name: values_inside(training.labelled, _decisive(training, name), task.champion.metric) for name in names}
@@ -166,7 +166,7 @@ def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: st
     names, chosen = [*values], choose(values)
     if values[chosen][0] == -np.inf:
         raise RefusedError(
-            f"champion.metric {task.champion.metric} does not exist for the rows that the models are chosen by",
+            f"champion.metric {task.champion.metric} is not available on the rows used for model selection",
             where=task.name,
             hint="set champion.metric to auc",
         )

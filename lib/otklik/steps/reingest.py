@@ -58,7 +58,7 @@ def reingest_source(job: Job) -> int:
         if not loaded:
             raise not_ingested([SILVER.of(contract.name).name])
         if _stands(job.lake, ledger, contract, key):
-            job.progress.line(f"  silver.{contract.name} stands under this contract")
+            job.progress.line(f"  silver.{contract.name} is already built under this contract")
         else:
             loaded = _rebuild(job, ledger, contract, key, loaded)
     outputs = {table: version for entry in loaded for table, version in entry.table_versions.items()}
@@ -102,8 +102,8 @@ def _rebuild(
             raise refused[min(refused)]
         if contract.key.keep == "newest" and len({*map(tuple, judged.staying.values())}) > 1:
             raise ConfigurationError(
-                "its files lack different columns, and the newest version of a row wins: only one file after the other "
-                "tells what stays",
+                "its files lack different columns, and the newest version of a row wins: the files must be "
+                "loaded one by one",
                 where=table.name,
                 hint="ingest all files into a fresh lake",
             )
@@ -198,7 +198,7 @@ def _kept(entry: FileEntry, contract: Contract) -> list[str]:
         if format_.is_nested or format_.kind == "list" or not format_.header:
             return []
         raise ConfigurationError(
-            "was taken in before headers were kept, and cannot be judged without it",
+            "was ingested before headers were stored, and cannot be checked without one",
             where=entry.file,
             hint="ingest all files into a fresh lake",
         )
@@ -206,9 +206,9 @@ def _kept(entry: FileEntry, contract: Contract) -> list[str]:
     changed = [f"format.{name}" for name, value in format_.cut_by.items() if was["cut"].get(name) != value]
     if changed:
         raise ConfigurationError(
-            f"was cut into records by other settings: {', '.join(changed)}",
+            f"was split into records with other settings: {', '.join(changed)}",
             where=entry.file,
-            hint="undo their change, or ingest all files into a fresh lake",
+            hint="revert the change, or ingest all files into a fresh lake",
         )
     return list(was["names"])
 

@@ -11,7 +11,7 @@ from otklik.errors import ConfigurationError, MissingResultError
 from otklik.kinds import load_object
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version, hash_of
-from otklik.lake.ledger import Run, find_run, record_run
+from otklik.lake.ledger import Run, find_answer, find_run, record_run
 from otklik.lake.missing import no_such_table
 from otklik.lake.recovery import rows_at
 from otklik.lake.store import Lake
@@ -23,7 +23,7 @@ from otklik.report.page import render
 from otklik.steps.answers import effect_of_lists, latest_verdicts, write_verdict
 from otklik.steps.context import Job
 from otklik.steps.drafts import DRAFT
-from otklik.steps.pages import balances_of, is_written, mark_of, page_name, said_of, write_index
+from otklik.steps.pages import balances_of, is_written, mark_of, named_file, page_name, said_of, write_index
 from otklik.steps.profit import bring_profits_up_to_date
 from otklik.steps.resolve_classify import ResolvedClassify, features_run, resolve_recorded
 from otklik.steps.runs import record_failure
@@ -46,10 +46,11 @@ def write_report(job: Job, resolved: ResolvedClassify | None = None) -> int:
     written = 0
     for task in _tasks(job):
         try:
-            _write_page(job.about(task=task), read_task(job.home, task, job.options.overrides))
+            file = read_task(job.home, _file_of(job, task), job.options.overrides)
+            _write_page(job.about(task=str(file.path)), file)
             written += 1
         except (ConfigurationError, MissingResultError) as fault:
-            # A task from elsewhere, or one that was run with options of its own, has a report when it is named.
+            # One whose file has moved, or that was run with options of its own, has a report when it is named.
             job.progress.line(f"  left out: {fault.line()}")
     if not written:
         raise MissingResultError("no task has a report to write", where="report", hint="name one: `otklik report TASK`")
@@ -76,6 +77,12 @@ def _tasks(job: Job) -> list[str]:
     return sorted(name for name in names if name.removesuffix(DRAFT) == name or name.removesuffix(DRAFT) not in names)
 
 
+def _file_of(job: Job, task: str) -> str:
+    """How a task's file is named that may lie anywhere: as when its last page was written, else by the task."""
+    last = find_answer(job.lake, task, None, "report")
+    return task if last is None else last.inputs.get("file", task)
+
+
 def _write(job: Job, resolved: ResolvedClassify) -> None:
     """Write one task's page, its verdict and the index."""
     with record_failure(job, resolved.start(job, "report", {})):
@@ -93,6 +100,7 @@ def _write(job: Job, resolved: ResolvedClassify) -> None:
         "scores": f"{scored.run_id} {scored.ended_at}",
         "language": job.options.language,
         "page": page,
+        "file": named_file(job, job.home.task(job.options["task"])),
         "said": said_of(resolved.task, "report", "rows"),
         "effect": hash_of(effect_of_lists(job.lake, resolved.task.name))[:16],
         # A page says how long ago its decisions were.
@@ -136,7 +144,7 @@ def _needed(job: Job, resolved: ResolvedClassify, step: str) -> Run:
     found = find_run(job.lake, resolved.run_ids[step], step, None)
     if found is None:
         raise MissingResultError(
-            f"`otklik {step}` was not run for these inputs, settings and this moment",
+            f"`otklik {step}` was not run for these inputs, settings and moment",
             where=resolved.task.name,
             hint=f"run `otklik {step} {resolved.task.name}` with the same options first",
         )

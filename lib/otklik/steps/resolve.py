@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.errors import MissingResultError
-from otklik.features.builder import END_OF_TIME, latest_of
+from otklik.features.builder import END_OF_TIME, Latest, latest_of
 from otklik.features.catalogue import Select
 from otklik.features.frames import MOMENT, FrameInput, read_frame
 from otklik.kind import Frame, Kind, Stage
@@ -21,7 +21,7 @@ from otklik.lake.ledger import Run, find_run
 from otklik.page.formats import Language
 from otklik.page.words import Voice
 from otklik.steps.context import Job
-from otklik.steps.inputs import Inputs, pinned_inputs
+from otklik.steps.inputs import Inputs, pinned_inputs, recorded_moment
 from otklik.steps.task_files import TaskFile, check_frames, read_task
 from otklik.task import FrameSettings, KindTask
 
@@ -42,7 +42,7 @@ class ResolvedTask:
         task: its settings.
         inputs: pinned.
         selects: frame → the SELECT that gives its rows, where the task names one.
-        asked_for: the moment that was asked about; None = the latest one known.
+        asked_for: the moment that was asked about or is known already; None = the latest one known.
     """
 
     file: TaskFile
@@ -138,7 +138,11 @@ def resolve(job: Job, name: str) -> ResolvedTask:
     assert isinstance(task, KindTask), f"{file.kind.name} has a runner of its own"
     selects = check_frames(file, job.home.sql_folders(file.path))
     inputs = pinned_inputs(job, task, file.kind.stages[0].name)
-    return ResolvedTask(file, task, inputs, selects, job.options.as_of)
+    resolved = ResolvedTask(file, task, inputs, selects, job.options.as_of)
+    if job.options.as_of is not None:
+        return resolved
+    decisive = [task.model_dump(mode="json", include=_FOR_FRAMES), [select.decisive for select in selects.values()]]
+    return replace(resolved, asked_for=recorded_moment(job, task, inputs, decisive, lambda: Latest(resolved.as_of)))
 
 
 def voice_of(kind: Kind, language: Language) -> Voice:
@@ -159,7 +163,7 @@ def earlier_runs(job: Job, resolved: ResolvedTask) -> list[Run]:
         found = find_run(job.lake, asked.run_id, stage.name, asked.inputs)
         if found is None:
             raise MissingResultError(
-                "was not run for these inputs, settings and this moment",
+                "was not run for these inputs, settings and moment",
                 where=resolved.task.name,
                 hint=f"run `otklik run {resolved.task.name}` with the same options first",
             )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import functions as F
 
 from otklik.errors import MissingResultError, OtklikError
-from otklik.features.builder import END_OF_TIME, latest_of, rows_of_task
+from otklik.features.builder import END_OF_TIME, Latest, latest_of, rows_of_task
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version, hash_of, run_id
@@ -22,7 +22,7 @@ from otklik.lake.tables import RUNS
 from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.steps.drafts import draft_of
-from otklik.steps.inputs import Inputs, pinned_inputs
+from otklik.steps.inputs import Inputs, pinned_inputs, recorded_moment
 from otklik.steps.runs import clear_sql, record_failure, say_how_long, start_of
 from otklik.task import Task
 
@@ -126,16 +126,19 @@ def resolve_classify(job: Job) -> ResolvedClassify:
     selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
     task.check_feature_names({column.name for select, _ in selects for column in select.columns})
     inputs = pinned_inputs(job, task, "features")
-    as_of = job.options.as_of or _latest_moment(job, inputs, task, rows_select)
-    return ResolvedClassify(task, rows_select, selects, inputs, as_of, is_draft)
+    resolved = ResolvedClassify(task, rows_select, selects, inputs, job.options.as_of or END_OF_TIME, is_draft)
+    if job.options.as_of is not None:
+        return resolved
+    find = partial(_latest_moment, inputs, task, rows_select)
+    return replace(resolved, as_of=recorded_moment(job, task, inputs, resolved.settings["features"], find))
 
 
 def resolve_recorded(job: Job, step: str) -> ResolvedClassify:
-    """`ask`; where it fails, the start of the step leaves its row in ops.runs like any other.
+    """`resolve_classify`; where it fails, the start of the step leaves its row in ops.runs like any other.
 
     Raises:
-        ConfigurationError: as `ask`.
-        MissingResultError: as `ask`.
+        ConfigurationError: as `resolve_classify`.
+        MissingResultError: as `resolve_classify`.
     """
     try:
         return resolve_classify(job)
@@ -178,14 +181,14 @@ def features_run(job: Job, resolved: ResolvedClassify) -> Run:
     found = find_run(job.lake, resolved.run_ids["features"], "features", resolved.inputs.identities)
     if found is None:
         raise MissingResultError(
-            "its features were not built for these inputs, settings and this moment",
+            "its features were not built for these inputs, settings and moment",
             where=resolved.task.name,
             hint=f"run `otklik features {resolved.task.name}` with the same options first",
         )
     return found
 
 
-def _latest_moment(job: Job, inputs: Inputs, task: Task, rows_select: Select) -> datetime:
+def _latest_moment(inputs: Inputs, task: Task, rows_select: Select) -> Latest:
     """The latest known moment in the inputs; for history without times of its own, the latest decision moment."""
     latest = inputs.latest_moment()
     if latest is None:
@@ -198,8 +201,4 @@ def _latest_moment(job: Job, inputs: Inputs, task: Task, rows_select: Select) ->
                 label_window=task.rows.label_window,
             )
             latest = latest_of(rows.select("moment", F.lit(None).cast("timestamp").alias("arrived_at")))
-    if latest is None:
-        return END_OF_TIME
-    if latest.remark:
-        job.progress.warn(latest.remark)
-    return latest.moment
+    return latest or Latest(END_OF_TIME)

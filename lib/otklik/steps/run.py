@@ -94,5 +94,5 @@ def run_yes_or_no(job: Job, path: Path) -> int:
     code = max(code, write_report(job, resolved))
     if resolved.is_draft:
         answer = f"otklik run {job.home.name_of_task(path)}"
-        job.progress.line(f"  a draft, in tables and on a page of its own; the answer: `{answer}`")
+        job.progress.line(f"  this was a draft, with its own tables and page; for the full answer run `{answer}`")
     return code

@@ -88,7 +88,7 @@ def _clear(fault: Exception, run: Run, users_sql: str) -> OtklikError | None:
 
 @contextlib.contextmanager
 def clear_sql(where: str) -> Iterator[None]:
-    """Use it where rows of a user's SQL are fetched outside `noted`.
+    """Use it where rows of a user's SQL are fetched outside `record_failure`.
 
     Raises:
         ConfigurationError: if the SQL fails on some row.
@@ -104,7 +104,7 @@ def clear_sql(where: str) -> Iterator[None]:
 def _failing_sql(where: str) -> ConfigurationError:
     """What Spark says itself quotes the values of the row."""
     return ConfigurationError(
-        "fails on some row instead of giving a value",
+        "raises an error on some row instead of returning a value",
         where=where,
         hint="use try_cast, try_divide, try_to_timestamp …",
     )
@@ -115,7 +115,7 @@ def _vacuumed(run: Run) -> MissingResultError:
     # Inputs of other kinds, a language or a model, stand there as text.
     versions = [f"{name} at version {text}" for name, text in sorted(run.inputs.items()) if text.isdecimal()]
     return MissingResultError(
-        f"it reads {', '.join(versions) or 'tables of earlier steps'}, and files of that were vacuumed",
+        f"it reads {', '.join(versions) or 'tables of earlier steps'}, whose files were vacuumed",
         where=run.task,
-        hint="ask without --as-of or with --newest, or restore the lake from a backup",
+        hint="run without --as-of or with --newest, or restore the lake from a backup",
     )

@@ -43,7 +43,7 @@ def score_rows(job: Job, resolved: ResolvedClassify | None = None) -> int:
         if champion.serving.model == XGBOOST:
             boosting.library()
     for refusal in champion.refused:
-        job.progress.warn(f"{refusal}; the champion before it serves")
+        job.progress.warn(f"{refusal}; using the previous champion")
     table = f"gold.{resolved.task.name}_features"
     inputs = {table: str(before.outputs[table]), "model": f"{champion.run_id} {champion.row['sequence']}"}
     run = resolved.start(job, "score", inputs)
@@ -58,7 +58,7 @@ def score_rows(job: Job, resolved: ResolvedClassify | None = None) -> int:
             count = scores.count()
             if not count:
                 raise RefusedError(
-                    "no row fulfils score.where", where=resolved.task.name, hint="look at [score] where in the task"
+                    "no row matches score.where", where=resolved.task.name, hint="check [score] where in the task"
                 )
             outputs = {SCORES.of(resolved.task.name).name: _write_scores(job, resolved, scores, count)}
             _write_drift(job, resolved, champion, rows, scores)
@@ -77,13 +77,15 @@ def _champion(job: Job, resolved: ResolvedClassify) -> Champion:
     newest = load_champion(job.lake, name)
     if resolved.as_of >= newest.row["trained_at"].tz_localize(UTC):
         return newest
-    later = f"trained as of {newest.row['trained_at']:%Y-%m-%d %H:%M}, later than this question's moment"
+    later = f"trained as of {newest.row['trained_at']:%Y-%m-%d %H:%M}, after this task's moment"
     try:
         champion = load_champion(job.lake, name, trained_by=resolved.as_of)
     except (MissingResultError, DamagedError):
-        job.progress.warn(f"the champion was {later}: it may have learnt from the answers of rows that have none here")
+        job.progress.warn(
+            f"the champion was {later}: its training data may include the answers that are being predicted"
+        )
         return newest
-    job.progress.line(f"  the newest champion was {later}; the one before it scores")
+    job.progress.line(f"  the newest champion was {later}; using the previous one")
     return champion
 
 
@@ -131,7 +133,7 @@ def only_to_score(features: DataFrame, task: Task) -> DataFrame:
         return analysed(features.where(task.score.where))
     except AnalysisException as fault:
         raise ConfigurationError(
-            f"is not a condition on the task's features: {str(fault).splitlines()[0]}",
+            f"is not a valid condition on the task's features: {str(fault).splitlines()[0]}",
             where="score.where",
             hint="use columns of the task's feature table",
         ) from None

@@ -1,7 +1,7 @@
 """The runner: what every stage of every kind needs, done once, so that no method can forget it.
 
 It resolves the task, pins versions, names the run, reuses an answer that exists, hides what must not be seen, writes
-the tables, records the run, and says what was noticed. A method gets frames and settings, and gives frames and claims.
+the tables, records the run, and reports the findings. A method gets frames and settings, and gives frames and claims.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def write_page_again(job: Job, path: Path) -> int:
 def _run_stage(
     job: Job, resolved: ResolvedTask, stage: Stage, earlier: Mapping[str, Run]
 ) -> tuple[Run, Sequence[Finding]]:
-    """The run that answers the stage, and what was noticed; from an earlier start where one has answered it."""
+    """The run that answers the stage, and the findings; from an earlier start where one has answered it."""
     name, users_sql = resolved.task.name, f"the SQL of [frames] of {resolved.task.name}"
     run = resolved.run_of(job, stage, earlier)
     with record_failure(job, run, users_sql), job.progress.step(f"{stage.name} {name}") as step:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +24,7 @@ def check_limit(limit: int) -> None:
         ConfigurationError: if it is negative.
     """
     if limit < 0:
-        raise ConfigurationError("a number of rows is not negative", where="--limit", hint="give 0 or more")
+        raise ConfigurationError("the number of rows must not be negative", where="--limit", hint="give 0 or more")
 
 
 def check_table_name(table: str) -> None:
@@ -35,7 +35,7 @@ def check_table_name(table: str) -> None:
     """
     layer, _, name = table.partition(".")
     if not (re.fullmatch(NAME_PATTERN, layer) and re.fullmatch(NAME_PATTERN, name)):
-        raise ConfigurationError("not the name of a table", where=table, hint="write layer.name, like gold.scoreboard")
+        raise ConfigurationError("not a valid table name", where=table, hint="write layer.name, e.g. gold.scoreboard")
 
 
 def wanted_columns(columns: Sequence[str], names: str | None) -> list[str]:
@@ -54,11 +54,23 @@ def wanted_columns(columns: Sequence[str], names: str | None) -> list[str]:
     unknown = [name for name in wanted if name not in columns]
     if unknown or not wanted:
         raise ConfigurationError(
-            f"no column {', '.join(unknown)}" if unknown else "names no column",
+            f"no column {', '.join(unknown)}" if unknown else "lists no column",
             where="--columns",
             hint=f"columns: {', '.join(columns)}",
         )
     return wanted
+
+
+def reading_order(columns: Collection[str]) -> list[tuple[str, bool]]:
+    """The columns that an exported table is sorted by, and whether downwards: the best rows first, if any are better.
+
+    Args:
+        columns: of the table.
+    """
+    best_first = next((each for each in (("rank", False), ("probability", True)) if each[0] in columns), None)
+    if best_first is None:
+        return []
+    return [best_first, *((name, False) for name in ("key", "customer") if name in columns)]
 
 
 def form_of(target: str, reader: str | None) -> str:
@@ -75,13 +87,13 @@ def form_of(target: str, reader: str | None) -> str:
     ending = target.rpartition(".")[2].lower()
     if ending not in ("csv", "parquet"):
         raise ConfigurationError(
-            "the file's ending must be .csv or .parquet", where=target, hint="name it so in --to, like list.csv"
+            "the file name must end in .csv or .parquet", where=target, hint="use such a name in --to, e.g. list.csv"
         )
     if reader == "excel" and ending != "csv":
-        raise ConfigurationError("is for .csv files", where="--for excel", hint="name a .csv file in --to")
+        raise ConfigurationError("applies to .csv files only", where="--for excel", hint="name a .csv file in --to")
     folder = Path(target).absolute().parent
     if not folder.is_dir():
-        raise PlatformError("there is no such folder", where=str(Path(target).parent), hint="make it first")
+        raise PlatformError("no such folder", where=str(Path(target).parent), hint="create it first")
     return ending
 
 
@@ -100,5 +112,5 @@ def put_in_place(written: BinaryIO, target: Path, reader: str | None) -> None:
     except OSError as fault:
         partial.unlink(missing_ok=True)
         raise PlatformError(
-            f"cannot be written: {fault.strerror}", where=str(target), hint="check path, rights and space on the disk"
+            f"cannot be written: {fault.strerror}", where=str(target), hint="check path, permissions and disk space"
         ) from fault

@@ -62,7 +62,7 @@ def check_frames(file: TaskFile, folders: Sequence[Path]) -> dict[str, Select]:
     """
     task, declared = file.task, file.kind.frames
     assert isinstance(task, KindTask), f"{file.kind.name} has no frames"
-    known = f"its frames are {', '.join(sorted(declared))}; `otklik kinds {file.kind.name}` says what they hold"
+    known = f"its frames are {', '.join(sorted(declared))}; `otklik kinds {file.kind.name}` shows what they contain"
     unknown = sorted({*task.frames} - {*declared})
     missing = sorted(name for name, frame in declared.items() if not frame.is_optional and name not in task.frames)
     if unknown:
@@ -80,7 +80,7 @@ def check_frames(file: TaskFile, folders: Sequence[Path]) -> dict[str, Select]:
             )
         if settings.sql is None and (settings.input not in task.inputs if settings.input else len(task.inputs) > 1):
             raise ConfigurationError(
-                f"{settings.input!r} is not one of [inputs]" if settings.input else "does not say which input it reads",
+                f"{settings.input!r} is not one of [inputs]" if settings.input else "does not specify its input",
                 where=f"{file.path}: frames.{name}.input",
                 hint=f"give one of: {', '.join(task.inputs)}",
             )

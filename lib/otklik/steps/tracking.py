@@ -55,7 +55,7 @@ def publish(job: Job, *, others_follow: bool = False) -> None:
     Args:
         job: what is running.
         others_follow: whether a scheduler has steps to come that need this one's success: then a warning says that
-            MLflow could not be told, and the next command tells it.
+            MLflow could not be updated; the next command does it.
 
     Raises:
         PlatformError: if MLflow cannot be reached, and nothing follows.
@@ -72,11 +72,11 @@ def publish(job: Job, *, others_follow: bool = False) -> None:
 
 def _publish(job: Job, tracking: Tracking) -> None:
     if importlib.util.find_spec("mlflow") is None:
-        job.progress.warn("a tracking URI is set and mlflow is not installed here: MLflow is told nothing")
+        job.progress.warn("a tracking URI is set, but mlflow is not installed: nothing is logged")
         return
-    with job.progress.step("tell MLflow") as step, _quiet(), _clear(tracking):
+    with job.progress.step("log to MLflow") as step, _quiet(), _clear(tracking):
         told = sum(_publish_task(job, tracking, task) for task in _tasks(job))
-        step.rows(told, "runs that it did not know")
+        step.rows(told, "new runs")
 
 
 def _tasks(job: Job) -> list[str]:
@@ -101,16 +101,18 @@ def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
         _log_report(job, client, logged, task)
         if HAS_MODEL not in logged.data.tags:
             if is_remote():
-                job.progress.line("  MLflow saves models through the JVM, and Spark Connect has none here: no model")
+                job.progress.line("  MLflow saves models through the JVM, which Spark Connect lacks: model not logged")
                 continue
             if row["model"] == XGBOOST:
-                job.progress.line("  xgboost is no model of MLlib: MLflow is told of the run, not the model")
+                job.progress.line("  xgboost is not an MLlib model: the run is logged without its model")
                 continue
             _log_model(job, client, logged, row)
         if champion is not None and run_id == champion["run_id"]:
             name = _registered_name(job, task)
             if name is None:
-                job.progress.warn("MLflow registers models in Unity Catalog, and the lake is in no --catalog: none is")
+                job.progress.warn(
+                    "MLflow registers models in Unity Catalog, but --catalog is not set: model not registered"
+                )
                 continue
             _let_serve(client, name, logged)
     return new
@@ -268,8 +270,8 @@ def _clear(tracking: Tracking) -> Iterator[None]:
         if isinstance(fault, OtklikError):
             raise
         raise PlatformError(
-            f"MLflow could not be told ({type(fault).__name__}); the lake has everything",
+            f"MLflow could not be updated ({type(fault).__name__}); the lake is complete",
             # A tracking URI may hold a password.
             where=re.sub(r"//[^/@]*@", "//", tracking.uri),
-            hint="see that it can be reached, and run the same command again: only what it does not know is told",
+            hint="check that it can be reached, and rerun the same command: only what is missing is logged",
         ) from fault

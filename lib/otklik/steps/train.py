@@ -88,7 +88,7 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
     rows = rows_at(job.lake, table, before.outputs[table])
     with record_failure(job, run), threads(job.lake.spark, resolved.task.models.parallelism) as executor:
         training = _train_candidates(job, resolved, rows, executor)
-        with job.progress.step("judge: scoreboard with intervals") as step:
+        with job.progress.step("evaluate: scoreboard with intervals") as step:
             board = _scoreboard(resolved.task, training, executor)
             step.rows(len(board))
         verdict = verdict_on(resolved.task, board)
@@ -156,7 +156,7 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
     if plan.split == "time" and not resolved.is_draft:
         with job.progress.step("compare later rows with earlier ones") as step:
             moved = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
-            step.say(f"{len(moved)} features moved")
+            step.say(f"{len(moved)} features drifted")
         findings += moved
     return Training(labelled, labelled_rows, features, preparations, prepared, judged, tuple(findings))
 
@@ -197,18 +197,18 @@ def require_enough(task: Task, labelled: Labelled) -> None:
     rows, positives = len(labelled.label), int(labelled.label.sum())
     if positives in (0, rows) and rows:
         raise RefusedError(
-            f"all {rows} labelled rows have the same answer", where=task.name, hint="look at the label's SQL"
+            f"all {rows} labelled rows have the same label", where=task.name, hint="check the label's SQL"
         )
     if rows < task.checks.minimum_rows or positives < task.checks.minimum_positives:
         raise RefusedError(
-            f"{rows} labelled rows with {positives} positives are fewer than declared "
+            f"{rows} labelled rows with {positives} positives are fewer than required "
             f"({task.checks.minimum_rows} and {task.checks.minimum_positives})",
             where=task.name,
-            hint="ingest more data, or lower checks.minimum_rows and checks.minimum_positives knowingly",
+            hint="ingest more data, or accept less by lowering checks.minimum_rows and checks.minimum_positives",
         )
     if task.champion.metric == "auc_within" and auc_within(labelled.label, labelled.as_of, np.zeros(rows)) is None:
         raise RefusedError(
-            "no two rows with different answers share a decision moment: champion.metric auc_within does not exist",
+            "no two rows with different labels share a decision moment: champion.metric auc_within cannot be computed",
             where=task.name,
             hint="set champion.metric to auc or log_loss, or round the moments in the rows' SQL",
         )
@@ -266,9 +266,9 @@ def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, ro
     if suspected and stops:
         names = ", ".join(f"{finding.feature} (AUC {finding.value:.3f})" for finding in suspected)
         raise RefusedError(
-            f"suspected leak: alone they predict the label too well: {names}",
+            f"suspected leak: each of these features predicts the label too well on its own: {names}",
             where=task.name,
-            hint="mark them [after] in their SQL header, or set checks.on_suspected_leak = 'warn' knowingly",
+            hint="mark them [after] in their SQL header, or accept them with checks.on_suspected_leak = 'warn'",
         )
     return found
 
@@ -353,7 +353,7 @@ def verdict_on(task: Task, board: pd.DataFrame) -> str:
         return (
             f"best without leaks, {best['split']} split: {numbers}; always-no is right {best['majority_accuracy']:.1%}"
         )
-    message = f"nothing to gain here: {numbers} is no better than the base line"
+    message = f"nothing to gain: {numbers} is no better than the baseline"
     if task.checks.on_nothing_to_gain == "stop":
-        raise RefusedError(message, where=task.name, hint="other features, more data, or another question")
+        raise RefusedError(message, where=task.name, hint="try other features, more data or another question")
     return message

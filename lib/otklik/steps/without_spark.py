@@ -37,6 +37,7 @@ from otklik.steps.table_options import (
     check_table_name,
     form_of,
     put_in_place,
+    reading_order,
     wanted_columns,
 )
 
@@ -107,10 +108,12 @@ def export(lake: LocalLake, asked: Mapping[str, Any], progress: Progress) -> Non
         raise LeftToSparkError
     with progress.step(f"export {asked['table']}") as step:
         rows = pa.concat_tables([masked.empty(), *masked.pieces()])
-        if "rank" in masked.columns:
-            if rows["rank"].null_count:
+        order = reading_order(masked.columns)
+        if order:
+            # Spark puts nulls elsewhere.
+            if any(rows[name].null_count for name, _ in order):
                 raise LeftToSparkError
-            rows = rows.sort_by("rank")
+            rows = rows.sort_by([(name, "descending" if is_down else "ascending") for name, is_down in order])
         rows = rows.select(columns)
         written = io.BytesIO()
         if form == "csv":
@@ -190,7 +193,7 @@ def _masked(lake: LocalLake, name: str, where: str | None) -> _Masked:
     """A table with personal columns masked; the condition is tried on the masked rows."""
     check_table_name(name)
     if not lake.exists(name):
-        raise no_such_table(name)
+        raise no_such_table(name, lake.table_names())
     # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
     version = lake.known_versions().get(name, 0) if name.startswith(("bronze.", "silver.")) else None
     table = lake.table(name, version)

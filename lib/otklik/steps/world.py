@@ -1,4 +1,4 @@
-"""Step: write the built-in world's files."""
+"""Step: write the files of the simulated world."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def write_world_files(job: Job) -> int:
     without = named_effects(job.options.names.get("without", ""))
     spark = job.lake.spark
     if listed := job.options.names.get("list", ""):
-        with job.progress.step("answers to a list") as step:
+        with job.progress.step("responses to a list") as step:
             campaign, counts = trade.play_campaign(spark, customers, seed, out, listed, without)
             for source, count in counts.items():
                 step.rows(count, source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, did_you_mean
 
 FEWEST_CUSTOMERS, MOST_CUSTOMERS = 1_000, 1_000_000
 #: A seed is a BIGINT.
@@ -44,12 +44,12 @@ def check_size(customers: int, seed: int) -> None:
     """
     if not FEWEST_CUSTOMERS <= customers <= MOST_CUSTOMERS:
         raise ConfigurationError(
-            f"a world has {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,} customers, not {customers:,}",
+            f"must be from {FEWEST_CUSTOMERS:,} to {MOST_CUSTOMERS:,}, not {customers:,}",
             where="--customers",
-            hint="give a number between these",
+            hint="use a number in this range",
         )
     if not -_SEEDS <= seed < _SEEDS:
-        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="give a smaller number")
+        raise ConfigurationError("the seed has more than 64 bits", where="--seed", hint="use a smaller number")
 
 
 def named_parts(chosen: str) -> list[str]:
@@ -65,7 +65,7 @@ def named_parts(chosen: str) -> list[str]:
     unknown = sorted({part for part in named if part not in known})
     if unknown:
         raise ConfigurationError(
-            f"a world has no part {', '.join(unknown)}", where="--only", hint=f"known: {', '.join(known)}"
+            f"no part named {', '.join(unknown)}", where="--only", hint=f"known: {', '.join(known)}"
         )
     return [part for part in known if part in named]
 
@@ -79,7 +79,10 @@ def named_effects(without: str) -> list[str]:
     named = [effect.strip() for effect in without.split(",") if effect.strip()]
     unknown = sorted({*named} - {*EFFECTS})
     if unknown:
+        meant = did_you_mean(unknown[0], EFFECTS)
         raise ConfigurationError(
-            f"no effect is called {', '.join(unknown)}", where="--without", hint=f"known: {', '.join(EFFECTS)}"
+            f"no effect named {', '.join(unknown)}{meant and '; '}{meant}",
+            where="--without",
+            hint="docs/world.md lists them",
         )
     return named

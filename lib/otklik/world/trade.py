@@ -144,7 +144,7 @@ def play_campaign(
     standing = _read_facts(spark, "offers", out)
     if standing is None or standing[0] != (customers, seed, off):
         raise RefusedError(
-            "no world of this size, seed and effects has its part offers here",
+            "found no part offers of a world of this size, seed and effects",
             where=out,
             hint="write it first, with the same options and without --list",
         )

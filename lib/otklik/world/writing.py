@@ -213,7 +213,7 @@ def is_there(spark: SparkSession, path: str) -> bool:
 def occupied(out: str) -> RefusedError:
     """The refusal to write where something else stands."""
     return RefusedError(
-        "something else stands here: another world, an unfinished one, or no world at all",
+        "the folder is not empty: another world, an unfinished one, or other files",
         where=out,
         hint="choose an empty folder, or remove this one",
     )

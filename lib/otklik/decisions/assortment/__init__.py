@@ -1,1 +1,1 @@
-"""Which products to keep on limited places, by what customers would lose."""
+"""Which products to keep on limited shelf space, by what would be lost without them."""

@@ -1,15 +1,15 @@
-"""Which products together keep most: a greedy choice, exact in what each further product adds. Knows no Spark.
+"""Which products together retain most: greedy maximisation of a submodular function. Knows no Spark.
 
-A need is what a customer buys in a category within a period. Of a kept product all its value stays. Of a dropped one
-the share `transfer` stays where the need has another product that is kept, and nothing where it has none:
+A need is what a customer buys in a category within a period. A kept product retains all its value. Of a dropped one
+the share `transfer` is retained if the need has another product that is kept, otherwise nothing:
 
     kept(S) = (1 - transfer) · value of the products in S + transfer · value of the needs that S meets
 
 The first part is a sum over products, the second a weighted coverage, so kept is monotone and submodular: the greedy
-choice keeps at least 1 - 1/e of what the best set of its size keeps (Nemhauser, Wolsey, Fisher 1978), for products
-that compete for the same places; a category lies in one such pool, so pools do not meet. With transfer = 0 it is the
-list of best sellers, with transfer = 1 and one value for all needs it is TURF (Miaoulis, Free, Parsons 1990): the
-largest reach.
+choice retains at least 1 - 1/e of what the best set of its size retains (Nemhauser, Wolsey, Fisher 1978). This holds
+for each pool of products that compete for the same places, because a category lies in one pool. With transfer = 0 it
+is the list of best sellers; with transfer = 1 and one value for all needs it is TURF (Miaoulis, Free, Parsons 1990):
+the largest reach.
 """
 
 from __future__ import annotations

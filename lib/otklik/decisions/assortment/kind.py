@@ -13,52 +13,54 @@ from otklik.task import KindTask
 
 
 class AssortmentTask(KindTask):
-    """Which products to keep on limited places, and whether that beats keeping the best sellers."""
+    """Which products to keep on limited shelf space, and whether that beats keeping the best sellers."""
 
     kind: Literal["assortment"]
-    places: int = Field(ge=1, description="products to keep, in each group where there are groups")
+    places: int = Field(ge=1, description="number of products to keep, per group if there are groups")
     category_places: dict[str, int] = Field(
         default_factory=dict,
-        description="category → places of its own; its products do not compete for `places`",
+        description="category → number of places of its own; its products do not compete for `places`",
     )
     transfer: float = Field(
         0.45,
         ge=0,
         le=1,
-        description="share of a dropped product's value that its buyer spends on another product of the category that "
-        "he or she buys, too; 0.45 is the mean over many shops of who takes another item where one is out of stock "
-        "(Gruen, Corsten, Bharadwaj 2002). The frame `out_of_stock` measures it",
+        description="share of a dropped product's value that its buyers spend on another product of the category they "
+        "also buy. Default: the share of shoppers who buy a substitute when a product is out of stock, over many "
+        "retailers (Gruen, Corsten, Bharadwaj 2002). With the frame `out_of_stock` it is measured",
     )
     test_days: int = Field(
         90,
         ge=1,
         le=3660,
-        description="the last days before the moment, on which the choice is judged; what a customer buys in a "
-        "category within so many days is one need",
+        description="the last days before the as-of moment, on which the choice is evaluated; all that a customer buys "
+        "in a category within a period of this length is one need",
     )
     minimum_gain: float = Field(
         0.01,
         ge=0,
         lt=1,
-        description="share of the later value; a set that keeps less more than the best sellers do is "
+        description="minimum gain over the best sellers, as a share of the later value; a smaller one is "
         "not worth a change",
     )
-    minimum_customers: int = Field(200, ge=20, description="fewer customers are too little data, in either period")
+    minimum_customers: int = Field(
+        200, ge=20, description="minimum customers in either period; with fewer the verdict is too_little_data"
+    )
     maximum_products: int = Field(
-        20_000, ge=10, le=100_000, description="more products, counted in each group, are refused"
+        20_000, ge=10, le=100_000, description="maximum number of products, summed over the groups"
     )
     collected_rows: int = Field(
         1_000_000,
         ge=1000,
         le=20_000_000,
-        description="needs are collected from so many customers, chosen by a hash, as have about so many rows of "
-        "customer, product and period; values and the judgement are of all customers",
+        description="needs are collected from a hash sample of customers with about this many rows of customer, "
+        "product and period; values and the evaluation use all customers",
     )
 
     def impossible(self) -> list[str]:
         """Categories without a place."""
         return [
-            f"category_places: {category!r} has {places} places; leave out its products by `where`"
+            f"category_places: {category!r} has {places} places; filter out its products with `where`"
             for category, places in self.category_places.items()
             if places < 1
         ]
@@ -82,22 +84,22 @@ PURCHASES = Frame(
         FrameColumn(
             "value", "double",
             Text(
-                en="what was paid for it or, better, the margin; below 0 where it came back",
-                ru="сколько за него заплачено или, лучше, маржа; меньше 0, если товар вернули",
+                en="what was paid for it or, better, the margin; negative for a return",
+                ru="сколько за него заплачено или, лучше, маржа; отрицательно, если товар вернули",
             ),
             like=("margin", "profit", "amount", "value", "revenue", "sales"),
         ),
         FrameColumn(
             "category", "string",
             Text(
-                en="products of a category may stand in for each other; an empty one: nothing stands in for it",
-                ru="товары одной категории могут заменять друг друга; пусто — заменить нечем",
+                en="products of a category can substitute for each other; null: the product has no substitutes",
+                ru="товары одной категории могут заменять друг друга; пусто — замены нет",
             ),
             is_required=False, is_optional=True, like=("category", "department", "commodity"),
         ),
         FrameColumn(
             "group", "string",
-            Text(en="store or region with places of its own", ru="магазин или регион со своими местами"),
+            Text(en="store or region, with places of its own", ru="магазин или регион со своими местами"),
             is_optional=True, like=("store", "shop", "region", "country"),
         ),
     ),
@@ -105,7 +107,7 @@ PURCHASES = Frame(
 
 OUT_OF_STOCK = Frame(
     "out_of_stock",
-    Text(en="one row per product and day on which there was none", ru="строка — товар и день, когда его не было"),
+    Text(en="one row per product and day on which it was out of stock", ru="строка — товар и день, когда его не было"),
     (
         FrameColumn(
             "product", "string", Text(en="the product", ru="товар"),
@@ -114,7 +116,7 @@ OUT_OF_STOCK = Frame(
         FrameColumn("day", "date", Text(en="the day (UTC)", ru="день (UTC)"), like=("day", "date")),
         FrameColumn(
             "group", "string",
-            Text(en="the store or region; without it, all", ru="магазин или регион; без него — все"),
+            Text(en="store or region; all of them if it is not given", ru="магазин или регион; без него — все"),
             is_optional=True, like=("store", "shop", "region", "country"),
         ),
     ),
@@ -126,46 +128,47 @@ PRODUCTS = answer_table(
     "which products to keep, and what would be lost without each",
     "group STRING store or region; (all) where the task gives none",
     "product STRING the product",
-    "category STRING its category; null: nothing stands in for it",
-    "is_kept BOOLEAN whether to keep it: as chosen where that is a gain, else as a best seller",
+    "category STRING its category; null: no substitutes",
+    "is_kept BOOLEAN whether to keep it: is_chosen if the verdict is gain, else is_best_seller",
     "is_chosen BOOLEAN whether it is in the chosen set",
-    "is_best_seller BOOLEAN whether it is among as many products of most value",
-    "place INT its turn by the rule that is_kept follows, from 1, among the products that it competes with; null "
-    "beyond twice the places",
+    "is_best_seller BOOLEAN whether it is among the products with most value, as many as there are places",
+    "place INT rank from 1 by the rule behind is_kept, among the products it competes with; null beyond twice the "
+    "places",
     "value DOUBLE its value in the earlier period",
     "later_value DOUBLE its value in the later period",
-    "lost_without DOUBLE of the earlier value, what would be lost if of the kept products it alone went; of one that "
-    "is not kept, what it would add",
-    "substitute STRING the kept product of the category that its buyers, by value, buy most; null: none",
-    "substitute_share DOUBLE share of its value from customers who buy that one, too",
+    "lost_without DOUBLE earlier value that would be lost if only this product were dropped from the kept ones; if it "
+    "is not kept, the value that adding it would retain",
+    "substitute STRING the kept product of its category that most of its buyers, weighted by value, also buy; null: "
+    "none",
+    "substitute_share DOUBLE share of its value from customers who also buy the substitute",
     key=("group", "product"),
 )
 
 CURVE = answer_table(
     "curve",
-    "what a set of so many products keeps",
+    "what sets of each size retain",
     "split STRING earlier | later",
     "method STRING chosen | best_sellers | random",
-    "places BIGINT products kept, in all groups",
-    "kept DOUBLE share of the value that is kept, what moves to other products included",
-    "kept_itself DOUBLE share of the value that is of the kept products themselves",
-    "needs DOUBLE share of the value in whose category the customer finds a product that he or she buys",
-    "reach DOUBLE share of the customers who find at least one product that they buy",
+    "places BIGINT products kept, over all groups",
+    "kept DOUBLE share of the value retained, transfer to other products included",
+    "kept_itself DOUBLE share of the value that the kept products have themselves",
+    "needs DOUBLE share of the value in needs that are met: at least one of their products is kept",
+    "reach DOUBLE share of the customers with at least one kept product among those they buy",
     key=("split", "method", "places"),
 )
 
 TRANSFER = answer_table(
     "transfer",
-    "which share of a dropped product's value goes to others",
+    "share of a dropped product's value that transfers to other products",
     "source STRING declared | measured",
-    "is_used BOOLEAN whether the choice rests on it",
+    "is_used BOOLEAN whether the choice uses it",
     "transfer DOUBLE the share",
-    "low DOUBLE lower end of its 95 % interval",
-    "high DOUBLE upper end",
-    "days BIGINT products and days without stock that could be compared",
+    "low DOUBLE lower bound of its 95 % interval",
+    "high DOUBLE upper bound",
+    "days BIGINT product-days out of stock that could be compared",
     "weeks BIGINT weeks in which they lie",
-    "missed DOUBLE value that did not come, of customers who also buy another product of the category",
-    "gained DOUBLE what the other products of the category brought more",
+    "missed DOUBLE lost value of the products out of stock, of customers who also buy another product of the category",
+    "gained DOUBLE additional value of the other products of the category",
     key=("source",),
 )
 
@@ -173,7 +176,7 @@ KIND = Kind(
     name="assortment",
     title=Text(en="Assortment", ru="Ассортимент"),
     summary=Text(
-        en="which products to keep on limited places, and whether that beats keeping the best sellers",
+        en="which products to keep on limited shelf space, and whether that beats keeping the best sellers",
         ru="какие товары оставить на ограниченном числе мест и лучше ли это, чем оставить самые продаваемые",
     ),
     task=AssortmentTask,
@@ -185,9 +188,9 @@ KIND = Kind(
     ),
     section="otklik.decisions.assortment.section:section",
     example="""\
-places = 20                            # products to keep, in each group where there are groups
+places = 20                            # number of products to keep, per group if there are groups
 # category_places = { bread = 5 }      # categories with places of their own
-transfer = 0.45                        # share of a dropped product's value that goes to another one its buyer buys
-test_days = 90                         # the last days, on which the choice is judged
+transfer = 0.45                        # share of a dropped product's value that goes to others its buyers buy
+test_days = 90                         # the last days, on which the choice is evaluated
 """,
 )  # fmt: skip

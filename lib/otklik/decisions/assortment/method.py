@@ -1,9 +1,9 @@
-"""The kind `assortment`: choose products on earlier purchases, judge the set on later ones.
+"""The kind `assortment`: choose products on earlier purchases, evaluate the set on later ones.
 
-What a set keeps is said in `choice`. The choice rests on what customers bought up to the last `test_days`; sets are
-judged on these days, on all customers, beside the products of most value (a list of best sellers) and a random set.
-Intervals are those of given sets, by a jackknife over hashed groups of customers. Where the transfer is measured, the
-set must be better at the lower end of its interval, too.
+`choice` defines what a set retains. The set is chosen on purchases before the last `test_days` and evaluated on these
+days, on all customers, beside the products with most value (best sellers) and a random set. Intervals are conditional
+on the sets, by a jackknife over hashed groups of customers. If the transfer is measured, the set must be better at the
+lower bound of its interval too.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def run(frames: Mapping[str, DataFrame], task: AssortmentTask, context: StageCon
     measures = _measures(judged, transfer, task.transfer, counts)
     is_same = bool(((steps["chosen"] <= STEPS) == (steps["best_sellers"] <= STEPS)).all())
     verdict = _verdict(judged, measures, transfer, pools, task.minimum_gain, is_same=is_same)
-    # A set that is not shown to be better is no advice.
+    # A set that is not shown to be better is not recommended.
     advised = "chosen" if verdict.verdict == "gain" else "best_sellers"
     tables = {
         "products": _described(products, needs, transfer.value, turns[advised], steps[advised]).assign(
@@ -127,7 +127,7 @@ def _products(bought: DataFrame, rows: DataFrame, task: AssortmentTask) -> tuple
         raise RefusedError(
             f"more than {task.maximum_products:,} products, counted in each group",
             where=f"task {task.name}, frame purchases",
-            hint="give broader products or groups, or raise maximum_products",
+            hint="use broader products or groups, or raise maximum_products",
         )
     findings = []
     is_new = found["value"] <= 0

@@ -1,4 +1,4 @@
-"""The page of an assortment task: what the set keeps, which products it keeps against their sales, what it rests on."""
+"""The page of an assortment task: what the set retains, which products it keeps, and on which transfer it rests."""
 
 from __future__ import annotations
 
@@ -24,159 +24,166 @@ TEXTS = texts(
         "В более раннем периоде клиентов: {customers}; для выбора нужно {minimum}.",
     ),
     reason__few_later=(
-        "{customers} customers in the later period: {minimum} are needed to judge the set.",
+        "{customers} customers in the later period: {minimum} are needed to evaluate the set.",
         "В более позднем периоде клиентов: {customers}; для проверки нужно {minimum}.",
     ),
     reason__nothing_to_choose=(
-        "There is a place for each of the {products} products: nothing has to go.",
+        "There are places for all {products} products: none has to be dropped.",
         "Места хватает всем товарам ({products}): убирать ничего не нужно.",
     ),
     reason__same_set=(
-        "The {places} best sellers are the best set: no other one loses less.",
-        "Лучший набор — это и есть самые продаваемые товары ({places}): другой набор не теряет меньше.",
+        "The chosen set is the {places} best sellers: no other set was found that retains more.",
+        "Выбранный набор — это и есть самые продаваемые товары ({places}): лучшего набора не нашлось.",
     ),
     reason__keeps_more=(
-        "Of every 1,000 of later value the set of {places} products keeps {kept}, as many best sellers {naive} "
+        "Of every 1,000 of later value the set of {places} products retains {kept}, the {places} best sellers {naive} "
         "({customers} customers).",
         "Из каждой 1000 последующей выручки набор из {places} товаров сохраняет {kept}, столько же самых продаваемых "
         "товаров — {naive} (клиентов: {customers}).",
     ),
     reason__little_more=(
-        "Of every 1,000 of later value the set of {places} products keeps {kept}, as many best sellers {naive} "
-        "({customers} customers): surely more, but too little to be worth a change.",
+        "Of every 1,000 of later value the set of {places} products retains {kept}, the {places} best sellers {naive} "
+        "({customers} customers): significantly more, but too little to be worth a change.",
         "Из каждой 1000 последующей выручки набор из {places} товаров сохраняет {kept}, столько же самых продаваемых "
-        "товаров — {naive} (клиентов: {customers}): разница надёжна, но слишком мала, чтобы что-то менять.",
+        "товаров — {naive} (клиентов: {customers}): разница значима, но слишком мала, чтобы что-то менять.",
     ),
     reason__not_better=(
-        "That another set is better than the {places} best sellers is not shown: of every 1,000 of later value it "
-        "keeps {kept}, they keep {naive} ({customers} customers).",
+        "It is not shown that another set is better than the {places} best sellers: of every 1,000 of later value it "
+        "retains {kept}, they retain {naive} ({customers} customers).",
         "Не показано, что другой набор лучше {places} самых продаваемых товаров: из каждой 1000 последующей выручки он "
         "сохраняет {kept}, они — {naive} (клиентов: {customers}).",
     ),
     finding__new_products=(
-        "Products first sold in the later period: {n}, with {percent}% of its value. No rule could choose them, and "
-        "they do not count.",
+        "Products first sold in the later period: {n}, with {percent}% of its value. No rule could choose them; they "
+        "are not counted.",
         "Товаров, впервые проданных в более позднем периоде: {n}, на них {percent} % его выручки. Выбрать их не могло "
         "ни одно правило, они не учтены.",
     ),
     finding__several_categories=(
-        "Products that stand in more than one category: {n}; the most frequent one counts.",
+        "Products with more than one category: {n}; the most frequent one is used.",
         "Товаров с несколькими категориями: {n}; учтена самая частая.",
     ),
     finding__transfer_unclear=(
-        "What moves to other products could not be measured well enough ({days} days without stock in {weeks} weeks): "
-        "the declared share counts.",
+        "The transfer to other products could not be estimated precisely enough ({days} product-days out of stock in "
+        "{weeks} weeks): the declared share is used.",
         "Сколько переходит на другие товары, измерить достаточно точно не удалось (дней без товара: {days}, недель: "
         "{weeks}); взята заданная доля.",
     ),
     answer__declared=(
-        "It is assumed that {transfer} of a dropped product's value goes to another one that the customer buys.",
-        "Принято, что {transfer} выручки убранного товара переходит на другой товар, который клиент тоже покупает.",
+        "Assumption: {transfer} of a dropped product's value goes to other products that its buyers also buy.",
+        "Допущение: {transfer} выручки убранного товара переходит на другие товары, которые его покупатели тоже берут.",
     ),
     answer__measured=(
-        "Where a product was out of stock, {transfer} of its value went to others that the customer buys.",
-        "Когда товара не было, {transfer} его выручки переходило на другие товары, которые клиент покупает.",
+        "When a product was out of stock, {transfer} of its value went to other products that its buyers also buy.",
+        "Когда товара не было, {transfer} его выручки переходило на другие товары, которые его покупатели тоже берут.",
     ),
     answer__break_even=(
-        "The set keeps more than the best sellers if this share is at least {share}.",
-        "Набор сохраняет больше, чем самые продаваемые товары, если эта доля не меньше {share}.",
+        "The chosen set retains more than the best sellers if this share is at least {share}.",
+        "Выбранный набор сохраняет больше, чем самые продаваемые товары, если эта доля не меньше {share}.",
     ),
     answer__always=(
-        "The set keeps more than the best sellers whatever this share is.",
-        "Набор сохраняет больше, чем самые продаваемые товары, какой бы ни была эта доля.",
+        "The chosen set retains more than the best sellers whatever this share is.",
+        "Выбранный набор сохраняет больше, чем самые продаваемые товары, какой бы ни была эта доля.",
     ),
-    key__kept=("Later value kept", "Сохранено последующей выручки"),
-    key__gain=("More than by the best sellers", "Больше, чем у хитов продаж"),
+    key__kept=("Later value retained", "Сохранено последующей выручки"),
+    key__gain=("Gain over the best sellers", "Выигрыш против хитов продаж"),
     key__reach=("Customers who find one of their products", "Клиентов, которые находят свой товар"),
     key__naive=("best sellers: {value}", "хиты продаж: {value}"),
-    section__curve=("What a set of each size keeps", "Сколько сохраняет набор каждого размера"),
-    curve__title=("Later value kept by the number of places", "Сохранённая последующая выручка и число мест"),
+    section__curve=("What sets of each size retain", "Сколько сохраняют наборы каждого размера"),
+    curve__title=(
+        "Later value retained, by number of products kept",
+        "Сохранённая последующая выручка по числу товаров",
+    ),
     curve__takeaway=(
-        "Chosen on earlier purchases, judged on later ones.",
+        "Chosen on earlier purchases, evaluated on later ones.",
         "Выбрано по более ранним покупкам, проверено на более поздних.",
     ),
     curve__alt=(
-        "Share of later value kept by sets of each size: the chosen set, the best sellers, a random set",
+        "Share of later value retained by sets of each size: the chosen set, the best sellers, a random set",
         "Доля сохранённой последующей выручки по размеру набора: выбранный набор, самые продаваемые, случайный набор",
     ),
     curve__x=("products kept", "оставлено товаров"),
-    curve__y=("value kept", "сохранено"),
-    curve__mark=("places there are", "есть мест"),
+    curve__y=("value retained", "сохранено"),
+    curve__mark=("places", "мест"),
     method__chosen=("chosen set", "выбранный"),
     method__best_sellers=("best sellers", "хиты продаж"),
     method__random=("random set", "случайный"),
     judged__caption=("Sets of the same size", "Наборы одного размера"),
     judged__method=("Set", "Набор"),
-    judged__kept=("Value kept, later", "Сохранено, позже"),
+    judged__kept=("Value retained, later", "Сохранено, позже"),
     judged__earlier=("Earlier", "Раньше"),
-    judged__kept_itself=("Of the kept products themselves", "Из них сами товары"),
-    judged__needs=("Needs met", "Потребности закрыты"),
-    judged__reach=("Customers reached", "Клиентов охвачено"),
+    judged__kept_itself=("By kept products alone", "Самими товарами"),
+    judged__needs=("Needs met", "Закрыто потребностей"),
+    judged__reach=("Reach, customers", "Охват клиентов"),
     judged__note=(
-        "A need is what a customer buys in a category within the later period; it is met if one of these products is "
-        "kept. Needs count by their value.",
-        "Потребность — то, что клиент покупает в категории за более поздний период; она закрыта, если оставлен хотя бы "
+        "A need is what a customer buys in a category within the period; it is met if at least one of these products "
+        "is kept. Needs are weighted by value.",
+        "Потребность — то, что клиент покупает в категории за период; она закрыта, если оставлен хотя бы "
         "один из этих товаров. Потребности взвешены по выручке.",
     ),
     section__products=("Which products", "Какие товары"),
-    products__in=("Kept, though they sell less", "Оставлены, хотя продаются хуже"),
-    products__out=("Dropped, though they sell more", "Убраны, хотя продаются лучше"),
-    products__top=("Kept products that would be missed most", "Оставленные товары, потеря которых дороже всего"),
+    products__in=("Kept instead of better sellers", "Оставлены вместо более продаваемых"),
+    products__out=("Best sellers that are dropped", "Убраны из самых продаваемых"),
+    products__top=("Kept products whose loss would cost most", "Оставленные товары, потеря которых дороже всего"),
     products__product=("Product", "Товар"),
     products__value=("Earlier value", "Прежняя выручка"),
     products__later=("Later value", "Последующая"),
-    products__lost=("Lost without it", "Потери без него"),
-    products__substitute=("Bought by the same customers", "Покупают те же клиенты"),
-    products__none=("nothing of its category", "ничего из категории"),
+    products__lost=("Loss without it", "Потери без него"),
+    products__substitute=("Nearest substitute", "Ближайшая замена"),
+    products__none=("none in its category", "нет в категории"),
     products__takeaway=(
-        "{n} of {places} places go to other products than the best sellers. All products: gold.{task}_products.",
+        "{n} of {places} places go to products that are not best sellers. All products: gold.{task}_products.",
         "Мест, занятых не самыми продаваемыми товарами: {n} из {places}. Все товары: gold.{task}_products.",
     ),
     products__same=(
-        "No other set is shown to be worth it: keep the best sellers. All products: gold.{task}_products.",
-        "Не показано, что стоит выбрать другой набор: оставьте самые продаваемые товары. Все товары: "
+        "No other set is shown to be worth a change: keep the best sellers. All products: gold.{task}_products.",
+        "Не показано, что другой набор стоит перемен: оставьте самые продаваемые товары. Все товары: "
         "gold.{task}_products.",
     ),
     products__note=(
-        "Lost without it: also what its buyers spend on it in the place of dropped products; of a product that is not "
-        "kept, what it would add.",
-        "Потери без него: и то, что его покупатели тратят на него вместо убранных товаров; у неоставленного товара — "
-        "сколько он добавил бы.",
+        "Loss without it includes what its buyers spend on it instead of dropped products; for a dropped product it is "
+        "what keeping it would add.",
+        "Потери без него включают то, что покупатели тратят на него вместо убранных товаров; для убранного товара это "
+        "то, что он добавил бы.",
     ),
-    section__transfer=("What moves to other products", "Что переходит на другие товары"),
-    transfer__caption=("Share of a dropped product's value that stays", "Остающаяся доля выручки убранного товара"),
+    section__transfer=("Transfer to other products", "Переход спроса на другие товары"),
+    transfer__caption=(
+        "Share of a dropped product's value that goes to others",
+        "Доля выручки убранного товара, переходящая на другие",
+    ),
     transfer__source=("Source", "Источник"),
     transfer__share=("Share", "Доля"),
-    transfer__days=("Days without stock", "Дней без товара"),
-    transfer__missed=("Missed", "Недополучено"),
-    transfer__gained=("Gained by others", "Прибавка других"),
+    transfer__days=("Product-days out of stock", "Дней без товара"),
+    transfer__missed=("Lost value", "Недополучено"),
+    transfer__gained=("Gain of others", "Прирост других"),
     transfer__used=("used", "используется"),
     source__declared=("declared", "задана"),
     source__measured=("measured", "измерена"),
     section__method=("How this was counted", "Как это посчитано"),
     how__kept=(
-        "Of a kept product all value stays. Of a dropped one the share above stays if the customer buys another, kept "
-        "product of the category within {days} days, and nothing if not.",
+        "A kept product retains all its value. Of a dropped one the share above is retained if the customer buys "
+        "another, kept product of the category within {days} days, otherwise nothing.",
         "Выручка оставленного товара сохраняется вся. От убранного остаётся указанная доля, если клиент за {days} дн. "
         "покупает другой, оставленный товар категории, и ничего, если не покупает.",
     ),
     how__chosen=(
-        "Products enter the set one by one, each time the one that adds most. Such a set keeps at least 63% of what "
-        "the best one of its size keeps, and mostly nearly all of it (Nemhauser, Wolsey, Fisher 1978).",
-        "Товары входят в набор по одному, каждый раз тот, который добавляет больше всего. Такой набор сохраняет не "
-        "менее 63 % того, что сохраняет лучший набор этого размера, а обычно почти всё (Nemhauser, Wolsey, Fisher "
+        "Greedy selection: products enter the set one by one, each time the one that adds most. Such a set retains at "
+        "least 63% of what the best set of its size retains, usually nearly all of it (Nemhauser, Wolsey, Fisher "
         "1978).",
+        "Жадный выбор: товары входят в набор по одному, каждый раз тот, который добавляет больше всего. Такой набор "
+        "сохраняет не менее 63 % того, что сохраняет лучший набор этого размера, а обычно почти всё (Nemhauser, "
+        "Wolsey, Fisher 1978).",
     ),
     how__judged=(
-        "The set rests on purchases before the last {days} days and is judged on these. Intervals: jackknife over "
-        "customers, for the sets as they are.",
-        "Набор выбран по покупкам до последних {days} дн. и проверен на них. Интервалы — складной нож по клиентам, для "
-        "данных наборов.",
+        "The set is chosen on purchases before the last {days} days and evaluated on those days. Intervals: jackknife "
+        "over customers, conditional on the sets.",
+        "Набор выбран по покупкам до последних {days} дн. и проверен на них. Интервалы — складной нож по клиентам "
+        "при данных наборах.",
     ),
     how__limits=(
-        "Nobody has seen the shop without the dropped products. Customers who come for one product and then buy others "
-        "may stay away: drop a few products in some stores first, and compare.",
-        "Магазина без убранных товаров ещё никто не видел. Клиент, который приходит за одним товаром и покупает "
+        "This is a projection: no data show the shop without the dropped products. Customers who come for one product "
+        "and buy others as well may stay away. Drop a few products in some stores first, and compare.",
+        "Это прогноз: данных о магазине без убранных товаров нет. Клиент, который приходит за одним товаром и покупает "
         "другие, может не прийти: сначала уберите несколько товаров в части магазинов и сравните.",
     ),
 )  # fmt: skip

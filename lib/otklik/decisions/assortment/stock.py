@@ -1,10 +1,10 @@
-"""What share of a product's value goes to others of its category, from the days on which it was out of stock.
+"""Transfer: the share of a product's value that goes to others of its category, estimated from stock-outs.
 
-Each such day stands beside the same weekday one and two weeks before and after on which the product was there. Of
-what was missed counts what customers spent who also buy another product of the category; gained is what those others
-brought more. What all other categories brought on the same days corrects both for busy and quiet ones. The measure of
-demand transference is that of category management (Gruen, Corsten, Bharadwaj 2002 asked shoppers; here it is read from
-sales). Intervals by a jackknife over weeks, as the products of a day share its weather.
+Each day without a product is compared with the same weekday one and two weeks before and after, if the product was in
+stock. Lost value counts as far as it comes from customers who also buy another product of the category; gained value is
+the increase of those others. Sales of all other categories on the same days correct both for busy and quiet days
+(difference in differences). Gruen, Corsten and Bharadwaj (2002) asked shoppers for this share; here it is estimated
+from sales. Intervals by a jackknife over weeks, because products share the shocks of a day.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from otklik.inference import Estimate
 
 #: Days between one without stock and those it is compared with.
 _OFFSETS = (-14, -7, 7, 14)
-#: With fewer weeks, or a wider interval, the share is not known.
+#: With fewer weeks, or a wider interval, the estimate is not used.
 _FEWEST_WEEKS, _WIDEST = 8, 0.5
 
 
@@ -36,7 +36,7 @@ class Transfer:
 
     @property
     def is_known(self) -> bool:
-        """Whether it is sure enough to choose by."""
+        """Whether the estimate is precise enough to be used."""
         return self.weeks >= _FEWEST_WEEKS and self.share.high - self.share.low <= _WIDEST
 
 

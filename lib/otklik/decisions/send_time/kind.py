@@ -22,16 +22,18 @@ class SendTimeTask(KindTask):
         [0, 6, 9, 12, 15, 18, 21],
         min_length=2,
         max_length=24,
-        description="hours at which the bands of the day begin; the first is 0",
+        description="start hours of the bands of the day; the first is 0",
     )
     later_share: float = Field(
-        0.3, gt=0, lt=1, description="share of the contacts, the last in time, on which the choice is judged"
+        0.3, gt=0, lt=1, description="share of the contacts, the latest ones, on which the choice is evaluated"
     )
     minimum_share: float = Field(
         0.03, gt=0, lt=0.5, description="a band with a smaller share of a group's contacts is not recommended"
     )
-    minimum_contacts: int = Field(1000, ge=100, description="fewer contacts are too little data, in either period")
-    maximum_groups: int = Field(50, ge=1, le=500, description="more groups are refused")
+    minimum_contacts: int = Field(
+        1000, ge=100, description="minimum contacts in either period; with fewer the verdict is too_little_data"
+    )
+    maximum_groups: int = Field(50, ge=1, le=500, description="maximum number of groups")
 
     @field_validator("timezone")
     @classmethod
@@ -44,7 +46,7 @@ class SendTimeTask(KindTask):
     @classmethod
     def _ascending(cls, hours: list[int]) -> list[int]:
         if hours[0] != 0 or hours != sorted(set(hours)) or hours[-1] > 23:
-            raise ValueError("write ascending hours from 0 to 23, the first of them 0")
+            raise ValueError("must be ascending hours from 0 to 23, starting with 0")
         return hours
 
     def band_name(self, start: int) -> str:
@@ -85,7 +87,7 @@ BANDS = answer_table(
     "contacts BIGINT contacts of the earlier period",
     "responses BIGINT of them answered",
     "rate DOUBLE share answered",
-    "low DOUBLE lower end of its 95 % interval (Wilson)",
+    "low DOUBLE lower bound of its 95 % interval (Wilson)",
     "high DOUBLE upper end",
     "later_rate DOUBLE share answered in the later period; null where there was no contact",
     "is_offered BOOLEAN whether it is used often enough to be recommended",

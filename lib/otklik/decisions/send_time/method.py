@@ -92,15 +92,15 @@ def _laid_out(contacts: DataFrame, task: SendTimeTask) -> DataFrame:
     ).collect()[0]
     if ends.cut is None:
         raise RefusedError(
-            "no contact with a customer, a moment and an answer",
+            "no contact has a customer, a moment and an answer",
             where=f"task {task.name}, frame contacts",
-            hint="see its input, `where` and columns",
+            hint="check its input, `where` and columns",
         )
     if ends.cut >= ends.end:
         raise RefusedError(
-            "the contacts cannot be divided by time: too many have the latest moment",
+            "the contacts cannot be split by time: too many have the latest moment",
             where=f"task {task.name}, frame contacts",
-            hint="give moments with hours and several days",
+            hint="provide moments with hours, over several days",
         )
     hour = F.hour(F.from_utc_timestamp("moment", task.timezone))
     band: Column = F.lit(task.band_starts[0])
@@ -121,7 +121,7 @@ def _bands(counts: DataFrame, task: SendTimeTask) -> pd.DataFrame:
         raise RefusedError(
             f"more than {task.maximum_groups} groups of contacts",
             where=f"task {task.name}, frame contacts",
-            hint="give broader groups, or raise maximum_groups",
+            hint="use broader groups, or raise maximum_groups",
         )
     bands = counts.groupBy("group", "band").agg(*sums).toPandas().sort_values(["group", "band"], ignore_index=True)
     of_group = bands.groupby("group")

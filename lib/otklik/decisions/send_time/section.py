@@ -20,65 +20,66 @@ _MOST_GROUPS = 12
 
 TEXTS = texts(
     reason__few_earlier=(
-        "{contacts} earlier contacts, or none answered: {minimum} are needed to learn from.",
+        "{contacts} earlier contacts, or none answered: {minimum} are needed for training.",
         "Слишком мало более ранних обращений ({contacts}) или нет ответов; для обучения нужно {minimum}.",
     ),
     reason__few_later=(
-        "{contacts} later contacts, or none answered: {minimum} are needed to judge the choice.",
+        "{contacts} later contacts, or none answered: {minimum} are needed to evaluate the choice.",
         "Слишком мало более поздних обращений ({contacts}) или нет ответов; для проверки нужно {minimum}.",
     ),
     reason__hours_follow_customers=(
-        "Later contacts lie in the customer's own best hours {ratio} times as often as by chance: the hours were "
-        "already chosen by customer, so answers in them cannot be compared with others.",
+        "Later contacts fall in the customer's own best hours {ratio} times as often as by chance: hours were already "
+        "chosen per customer, so answers at different hours cannot be compared.",
         "Более поздние обращения попадали в лучшие часы клиента в {ratio} раза чаще, чем случайно: час уже выбирали по "
         "клиенту, и ответы в разные часы сравнивать нельзя.",
     ),
     reason__own_hours=(
         "Of {contacts} later contacts, those at the customer's own hours were answered in {rate} cases of 1,000: "
         "{gain} more than at the best hours for all.",
-        "Из {contacts} более поздних обращений на те, что пришлись на собственные часы клиента, ответили в {rate} "
+        "Из {contacts} более поздних обращений на те, что пришлись на индивидуальные часы клиента, ответили в {rate} "
         "случаях из 1000: на {gain} больше, чем в лучшие часы для всех.",
     ),
     reason__one_hour_for_all=(
         "One good hour for all is enough: of {contacts} later contacts, those at that hour were answered in {rate} "
-        "cases of 1,000, {gain} more than the hours as they were. Own hours add nothing that is proven.",
+        "cases of 1,000, {gain} more than at the hours used so far. A benefit of individual hours is not proven.",
         "Достаточно одного удачного часа для всех: из {contacts} более поздних обращений на те, что пришлись на этот "
-        "час, ответили в {rate} случаях из 1000, на {gain} больше, чем в прежние часы. Польза собственных часов не "
+        "час, ответили в {rate} случаях из 1000, на {gain} больше, чем в прежние часы. Польза индивидуальных часов не "
         "доказана.",
     ),
     reason__hours_alike=(
-        "In {contacts} later contacts no choice of the hour was reliably answered more often than the hours as sent.",
-        "Из {contacts} более поздних обращений ни при каком выборе часа не отвечали надёжно чаще, чем в прежние часы.",
+        "In {contacts} later contacts no choice of the hour was answered significantly more often than the hours used "
+        "so far.",
+        "Из {contacts} более поздних обращений ни при каком выборе часа не отвечали значимо чаще, чем в прежние часы.",
     ),
     finding__rare_bands=(
-        "Bands of the day that are used too rarely to be recommended: {n}.",
+        "Bands of the day used too rarely to be recommended: {n}.",
         "Интервалов дня, которые используются слишком редко для рекомендации: {n}.",
     ),
     answer__preference_none=(
-        "That customers differ in their hours cannot be shown.",
+        "It is not shown that customers differ in their preferred hours.",
         "Различие клиентов в удобных часах показать не удалось.",
     ),
     answer__preference=(
-        "Customers differ in their hours: a customer's rate in one band varies by {spread} around what the group and "
-        "the customer's general readiness explain.",
+        "Customers differ in their preferred hours: a customer's rate in one band varies by {spread} around what the "
+        "group and the customer's overall responsiveness explain.",
         "Клиенты различаются удобными часами: доля ответов клиента в отдельном интервале отклоняется на {spread} от "
         "того, что объясняют группа и общая отзывчивость клиента.",
     ),
     answer__customers=(
-        "{own} of {all} customers get an hour of their own.",
-        "Собственный час получают {own} из {all} клиентов.",
+        "{own} of {all} customers get an individual hour.",
+        "Индивидуальный час получают {own} из {all} клиентов.",
     ),
-    key__own=("Answered at own hours", "Ответы в собственные часы"),
+    key__own=("Answered at individual hours", "Ответы в индивидуальные часы"),
     key__best=("Answered at the best hour for all", "Ответы в лучший час для всех"),
     key__sent=("Answered as sent", "Ответы при прежних часах"),
-    section__gain=("What choosing the hour is worth", "Чего стоит выбор часа"),
+    section__gain=("Value of choosing the hour", "Что даёт выбор часа"),
     gain__title=("Share answered on later contacts", "Доля ответов на более поздние обращения"),
     gain__takeaway=(
-        "Chosen on earlier contacts, judged on later ones that happened to be sent at the chosen hour.",
+        "Chosen on earlier contacts, evaluated on later ones that happened to be sent at the chosen hour.",
         "Выбрано по более ранним обращениям, проверено на более поздних, которые случайно пришлись на выбранный час.",
     ),
     gain__alt=("Share answered by policy, with intervals", "Доля ответов по способам выбора, с интервалами"),
-    policy__own=("own hour", "собственный час"),
+    policy__own=("individual hour", "индивидуальный час"),
     policy__best=("best hour for all", "лучший час для всех"),
     policy__sent=("as sent", "как отправляли"),
     section__bands=("When contacts are answered", "Когда отвечают"),
@@ -95,21 +96,22 @@ TEXTS = texts(
     table__rare=("rare", "редкий"),
     section__method=("How this was counted", "Как это посчитано"),
     method__shrink=(
-        "A customer's preference is drawn towards the group's rates the more, the fewer contacts there are (empirical "
-        "Bayes); how much customers differ is told from pairs of contacts in the same band and in different ones.",
+        "A customer's preference is shrunk towards the group's rates, the more so the fewer contacts there are "
+        "(empirical Bayes); how much customers differ is estimated from pairs of contacts in the same band and in "
+        "different ones.",
         "Предпочтение клиента тем сильнее приближается к долям группы, чем меньше обращений (эмпирический Байес); "
         "насколько клиенты различаются, видно по парам обращений в одном и в разных интервалах.",
     ),
     method__policy=(
-        "The last {share} of contacts in time judge the choice; a contact counts for a policy if it was sent in the "
-        "band that the policy names, weighted by how rare that band is in its group. Intervals: jackknife over "
-        "customers.",
+        "The choice is evaluated on the last {share} of contacts in time; a contact counts for a policy if it was "
+        "sent in the band of that policy, weighted by the inverse frequency of the band in its group. Intervals: "
+        "jackknife over customers.",
         "Выбор проверяется на последних {share} обращений; обращение засчитывается способу выбора, если отправлено в "
         "его интервал, с весом по редкости этого интервала в группе. Интервалы — складной нож по клиентам.",
     ),
     method__cause=(
-        "Hours are compared within a group. If other messages were sent in the morning than in the evening, give the "
-        "campaign as the group, or the difference may be that of the messages.",
+        "Hours are compared within a group. If mornings and evenings had different messages, use the campaign as the "
+        "group; otherwise the difference may be due to the messages.",
         "Часы сравниваются внутри группы. Если утром и вечером отправляли разные сообщения, задайте группой кампанию: "
         "иначе разница может быть разницей сообщений.",
     ),

@@ -17,9 +17,9 @@ METHODS = ("last", "first", "linear", "time_decay", "markov", "shapley")
 class Proof(Strict):
     """What an experiment says that a channel has caused, in the same period and for the same people."""
 
-    conversions: float = Field(description="conversions that would not have come without the channel")
-    low: float = Field(description="lower end of the 95 % interval")
-    high: float = Field(description="upper end")
+    conversions: float = Field(description="conversions caused by the channel")
+    low: float = Field(description="lower bound of the 95 % interval")
+    high: float = Field(description="upper bound of the 95 % interval")
 
     def impossible(self) -> list[str]:
         """An interval that does not hold its number."""
@@ -30,13 +30,13 @@ class AttributionTask(KindTask):
     """Which touches came before conversions, and how they are shared out."""
 
     kind: Literal["attribution"]
-    window_days: float = Field(30.0, gt=0, description="touches this long before a conversion still count for it")
-    half_life_days: float = Field(
-        7.0, gt=0, description="time decay: a touch this much earlier than another counts half as much"
+    window_days: float = Field(30.0, gt=0, description="how long before a conversion a touch still counts")
+    half_life_days: float = Field(7.0, gt=0, description="half-life of the time-decay rule")
+    minimum_conversions: int = Field(
+        30, ge=1, description="minimum conversions after a touch; with fewer the verdict is too_little_data"
     )
-    minimum_conversions: int = Field(30, ge=1, description="fewer conversions after a touch are too few to share out")
     experiments: dict[str, Proof] = Field(
-        default_factory=dict, description="channel → what an experiment says that it has caused"
+        default_factory=dict, description="channel → conversions it has caused according to an experiment"
     )
 
 
@@ -53,7 +53,7 @@ TABLES = (
         "cost DOUBLE cost of all its touches; null where touches have none",
         "cost_per_conversion DOUBLE cost ÷ conversions given to it",
         "experiment DOUBLE conversions that an experiment says it has caused",
-        "experiment_low DOUBLE lower end of the 95 % interval",
+        "experiment_low DOUBLE lower bound of the 95 % interval",
         "experiment_high DOUBLE upper end",
         key=("channel", "method", "run_id"),
     ),
@@ -69,7 +69,7 @@ TABLES = (
 )
 
 _PATH = FrameColumn(
-    "path", "string", Text(en="whose it is: a customer", ru="чьё: клиент"),
+    "path", "string", Text(en="the customer", ru="клиент"),
     is_key=True, like=("customer_id", "user_id", "visitor", "cookie", "customer", "user", "path"),
 )  # fmt: skip
 TOUCHES = Frame(
@@ -102,14 +102,14 @@ KIND = Kind(
     name="attribution",
     title=Text(en="Attribution", ru="Атрибуция"),
     summary=Text(
-        en="Which channels stood on the way to conversions, by several rules? A description, not a proof.",
+        en="Which channels preceded conversions, by several attribution rules? A description, not a proof.",
         ru="Какие каналы встречались на пути к конверсиям, по нескольким правилам? Описание, а не доказательство.",
     ),
     task=AttributionTask,
     stages=(Stage("attribution", "otklik.evidence.attribution.method:run", (TOUCHES, CONVERSIONS), TABLES),),
     section="otklik.evidence.attribution.section:section",
     example="""\
-# touches this long before a conversion still count for it
+# how long before a conversion a touch still counts
 window_days = 30.0
 
 # where an experiment has measured a channel, its result stands beside the rules:

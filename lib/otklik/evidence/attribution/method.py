@@ -83,7 +83,7 @@ def _by_channel(touches: DataFrame) -> dict[str, tuple[int, float | None]]:
         raise RefusedError(
             f"touches have more than {MOST_CHANNELS} channels",
             where="frame touches",
-            hint="give broader channels under columns of [frames.touches]",
+            hint="use broader channels under columns of [frames.touches]",
         )
     return {row["channel"]: (row["touches"], row["cost"]) for row in rows}
 

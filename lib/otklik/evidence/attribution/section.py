@@ -14,23 +14,23 @@ from otklik.page.words import Voice, texts
 
 TEXTS = texts(
     answer__descriptive=(
-        "A description: which channels came before conversions",
+        "A description: which channels preceded conversions",
         "Описание: какие каналы предшествовали конверсиям",
     ),
-    answer__too_little_data=("Too few conversions to share out", "Слишком мало конверсий, чтобы их распределять"),
+    answer__too_little_data=("Too few conversions to attribute", "Слишком мало конверсий, чтобы их распределять"),
     answer__top=(
-        "By Shapley’s rule {channel} gets most: {share} of all conversions; by the last touch {last}.",
+        "By the Shapley value {channel} gets most: {share} of all conversions; by last touch {last}.",
         "По правилу Шепли больше всего получает {channel}: {share} всех конверсий; по последнему касанию {last}.",
     ),
     reason__descriptive=(
-        "{n} conversions after a touch are shared out. No rule shows what a channel has caused: those who were "
-        "about to buy also click.",
+        "{n} conversions after a touch are attributed. No rule shows what a channel has caused: people who are about "
+        "to buy also click.",
         "Распределено конверсий после касания: {n}. Ни одно правило не показывает, что канал вызвал: кто и так "
         "собирался "
         "купить, тоже кликает.",
     ),
     reason__experiment_disagrees=(
-        "{subject}: {outside} of {all} rules lie outside what an experiment found ({low} … {high}). Trust the "
+        "{subject}: {outside} of {all} rules are outside the interval of an experiment ({low} … {high}). Trust the "
         "experiment.",
         "{subject}: правил вне найденного экспериментом интервала ({low} … {high}): {outside} из {all}. Верить следует "
         "эксперименту.",
@@ -40,13 +40,13 @@ TEXTS = texts(
         "Конверсий с касанием: {found}; нужно не меньше {needed}.",
     ),
     finding__without_touch=(
-        "{n} of {all} conversions have no touch in the window. They are given to no channel.",
+        "{n} of {all} conversions have no touch in the window. They are not attributed to any channel.",
         "Конверсий без касания в окне: {n} из {all}. Они не отнесены ни к одному каналу.",
     ),
     finding__without_value=(
         "Conversions have no value: each counts as 1.", "У конверсий нет стоимости: каждая считается за 1."
     ),
-    measure__conversions=("conversions given", "отнесено конверсий"),
+    measure__conversions=("attributed conversions", "отнесено конверсий"),
     key__all=("Conversions", "Конверсий"),
     key__touched=("After a touch", "После касания"),
     key__channel=("{channel}, Shapley", "{channel}, Шепли"),
@@ -60,7 +60,7 @@ TEXTS = texts(
     section__rules=("Conversions by channel and rule", "Конверсии по каналам и правилам"),
     rules__title=("Share of all conversions", "Доля всех конверсий"),
     rules__takeaway=(
-        "Where rules differ much for a channel, its place on the way matters, and none of them says what it causes.",
+        "If the rules differ much for a channel, its position on the path matters; none of them says what it causes.",
         "Если правила для канала сильно расходятся, важно его место на пути, и ни одно не говорит, что он вызывает.",
     ),
     rules__table=("Conversions", "Конверсии"),
@@ -72,12 +72,13 @@ TEXTS = texts(
     column__experiment=("Experiment", "Эксперимент"),
     section__costs=("Cost per conversion by rule", "Затраты на конверсию по правилам"),
     costs__note=(
-        "No basis for a budget: these are the conversions given to a channel, not those that it has caused.",
+        "Not a basis for budgeting: these are the conversions attributed to a channel, not those it has caused.",
         "Не основание для бюджета: это отнесённые к каналу конверсии, а не вызванные им.",
     ),
     section__experiments=("What experiments say", "Что говорят эксперименты"),
     experiments__lead=(
-        "The line is what the experiment says that the channel has caused; the dots are what the rules give it.",
+        "The line is what the channel has caused according to the experiment; the dots are what the rules attribute "
+        "to it.",
         "Отрезок — то, что канал вызвал по данным эксперимента; точки — то, что дают ему правила.",
     ),
     experiments__title=("{channel}", "{channel}"),

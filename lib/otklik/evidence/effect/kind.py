@@ -18,22 +18,27 @@ class EffectTask(KindTask):
     kind: Literal["effect"]
     control: str = Field(min_length=1, description="name of the arm without the contact")
     contacted: str = Field(min_length=1, description="name of the arm with the contact")
-    better: Literal["up", "down"] = Field("up", description="whether more of the outcome is better, or less")
+    better: Literal["up", "down"] = Field("up", description="whether a higher or a lower outcome is better")
     placebos: list[Name] = Field(
         default_factory=list,
         description="columns of 1 or 0 that the contact cannot have changed, such as the same outcome before it: an "
         "effect on one of them shows that the arms differ in what was not recorded",
     )
-    folds: int = Field(4, ge=3, le=10, description="parts of the units; each is judged by models that did not see it")
-    log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
+    folds: int = Field(
+        4, ge=3, le=10, description="number of folds; each unit is evaluated by models that did not see it"
+    )
+    log_scale: list[Name] = Field(
+        default_factory=list, description="numeric features transformed to sign(x) * ln(1 + |x|)"
+    )
     minimum_outcomes: int = Field(
-        50, ge=20, description="fewer units with, or without, the outcome in an arm are too few to learn from"
+        50,
+        ge=20,
+        description="minimum units with, and without, the outcome in each arm; with fewer the verdict is "
+        "too_little_data",
     )
-    overlap: float = Field(0.02, gt=0, lt=0.5, description="least chance of an arm that is comparable")
-    overlap_share: float = Field(0.05, gt=0, lt=1, description="share of units below `overlap` that is tolerated")
-    imbalance: float = Field(
-        0.1, gt=0, lt=1, description="greatest standardised difference after weighting that is tolerated"
-    )
+    overlap: float = Field(0.02, gt=0, lt=0.5, description="minimum propensity of each arm for a comparable unit")
+    overlap_share: float = Field(0.05, gt=0, lt=1, description="maximum share of units below `overlap`")
+    imbalance: float = Field(0.1, gt=0, lt=1, description="maximum standardised difference after weighting")
 
     def impossible(self) -> list[str]:
         """Two arms of one name."""
@@ -47,7 +52,7 @@ TABLES = (
         "outcome STRING outcome, or a placebo",
         "estimate STRING naive | all (ATE) | contacted (ATT)",
         "value DOUBLE change of the outcome's share",
-        "low DOUBLE lower end of the 95 % interval",
+        "low DOUBLE lower bound of the 95 % interval",
         "high DOUBLE upper end",
         key=("outcome", "estimate", "run_id"),
     ),
@@ -93,7 +98,7 @@ KIND = Kind(
     name="effect",
     title=Text(en="Effect", ru="Эффект"),
     summary=Text(
-        en="What has a contact changed, where nobody was drawn at random?",
+        en="What did a contact change, without random assignment?",
         ru="Что изменил контакт, если случайного отбора не было?",
     ),
     task=EffectTask,

@@ -13,31 +13,31 @@ from otklik.page.words import Voice, texts
 TEXTS = texts(
     points=("pp", "п. п."),
     answer__better=(
-        "The contact works, as far as observed data can tell",
+        "The contact works, as far as observational data can tell",
         "Контакт действует, насколько это видно по наблюдениям",
     ),
     answer__worse=(
-        "The contact does harm, as far as observed data can tell",
+        "The contact does harm, as far as observational data can tell",
         "Контакт вредит, насколько это видно по наблюдениям",
     ),
     answer__nothing_shown=("No effect is shown", "Эффект не обнаружен"),
     answer__invalid=("The arms cannot be compared", "Группы несопоставимы"),
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
     reason__better=(
-        "Contacting all changes the share with the outcome by {value} [{low} … {high}]; the plain difference of the "
-        "arms is {naive}.",
+        "Contacting all changes the share with the outcome by {value} [{low} … {high}]; the unadjusted difference of "
+        "the arms is {naive}.",
         "Контакт со всеми меняет долю с исходом на {value} [{low} … {high}]; простая разница групп — {naive}.",
     ),
     reason__worse=(
-        "Contacting all changes the share with the outcome by {value} [{low} … {high}], for the worse; the plain "
+        "Contacting all changes the share with the outcome by {value} [{low} … {high}], for the worse; the unadjusted "
         "difference of the arms is {naive}.",
         "Контакт со всеми меняет долю с исходом на {value} [{low} … {high}], к худшему; простая разница групп — "
         "{naive}.",
     ),
     reason__nothing_shown=(
-        "Contacting all changes the share with the outcome by {value} [{low} … {high}], which may be nothing; the "
-        "plain difference of the arms is {naive}.",
-        "Контакт со всеми меняет долю с исходом на {value} [{low} … {high}], то есть, возможно, никак; простая "
+        "Contacting all changes the share with the outcome by {value} [{low} … {high}], which may be chance; the "
+        "unadjusted difference of the arms is {naive}.",
+        "Контакт со всеми меняет долю с исходом на {value} [{low} … {high}], что может быть случайностью; простая "
         "разница групп — {naive}.",
     ),
     reason__placebo_moved=(
@@ -51,40 +51,42 @@ TEXTS = texts(
         "После взвешивания группы всё ещё различаются по {subject} (стандартизованная разница {after}).",
     ),
     reason__no_overlap=(
-        "A share of {share} of the units had a chance below {least} of one of the arms: nothing is comparable to them.",
+        "{share} of the units have a propensity below {least} for one of the arms: there is nothing to compare them "
+        "with.",
         "У доли {share} единиц вероятность одной из групп была ниже {least}: сравнить их не с кем.",
     ),
     reason__few_outcomes=(
-        "{subject}: “{outcome}” is there for {yes} of {units} units; at least {needed} with it and without it are "
+        "{subject}: {yes} of {units} units have “{outcome}”; at least {needed} with it and without it are "
         "needed.",
         "{subject}: «{outcome}» есть у {yes} из {units} единиц; нужно не меньше {needed} с ним и без него.",
     ),
     finding__not_random=(
-        "Nobody was drawn at random. The effect holds only if whatever decides both contact and outcome was recorded.",
+        "Nobody was assigned at random. The effect is valid only if everything that influences both contact and "
+        "outcome was recorded.",
         "Случайного отбора не было. Эффект верен, только если записано всё, что влияет и на контакт, и на исход.",
     ),
     measure__effect_on_all=("effect on all", "эффект на всех"),
     key__all=("Effect on all", "Эффект на всех"),
     key__contacted=("Effect on the contacted", "Эффект на охваченных"),
-    key__naive=("Plain difference", "Простая разница"),
+    key__naive=("Unadjusted difference", "Простая разница"),
     key__e=("E-value", "E-value"),
     key__e_note=("of the interval {least}", "для границы интервала {least}"),
     key__interval=("95% {interval}", "95 %: {interval}"),
     section__effects=("The effect by each estimate", "Эффект по каждой оценке"),
     effects__title=("Change of the share: {outcome}", "Изменение доли: {outcome}"),
     effects__takeaway=(
-        "The plain difference is what a report without weighting shows.",
+        "The unadjusted difference is what a report without weighting shows.",
         "Простая разница — то, что показал бы отчёт без взвешивания.",
     ),
     effects__zero=("no effect", "нет эффекта"),
     effects__placebo=(
-        "The contact cannot have changed this; an effect here speaks against all others.",
+        "The contact cannot have changed this; an effect here casts doubt on all others.",
         "На это контакт повлиять не мог; эффект здесь говорит против всех остальных.",
     ),
-    estimate__naive=("plain difference", "простая разница"),
+    estimate__naive=("unadjusted difference", "простая разница"),
     estimate__all=("all units", "все единицы"),
     estimate__contacted=("the contacted", "охваченные"),
-    section__balance=("How alike the arms are", "Насколько группы похожи"),
+    section__balance=("Balance of the arms", "Насколько группы похожи"),
     balance__title=("Standardised differences", "Стандартизованные разницы"),
     balance__takeaway=(
         "Filled: after weighting; hollow: before. Beyond ±{limit} the arms are not comparable.",
@@ -92,11 +94,10 @@ TEXTS = texts(
     ),
     balance__after=("after", "после"),
     balance__before=("before", "до"),
-    section__sensitivity=("How much a hidden cause would have to do", "Насколько сильной должна быть скрытая причина"),
+    section__sensitivity=("Sensitivity to a hidden cause", "Насколько сильной должна быть скрытая причина"),
     sensitivity__text=(
-        "A cause that was not recorded would have to go with both contact and outcome by a risk ratio of {value} to "
-        "explain the effect away, and of {least} to make its interval reach 0. Ratios near 1 are common; above 2 they "
-        "are rare.",
+        "An unrecorded cause would need a risk ratio of {value} with both contact and outcome to explain the effect "
+        "away, and of {least} to move its interval to 0. Ratios near 1 are common, above 2 rare.",
         "Незаписанная причина должна быть связана и с контактом, и с исходом с отношением рисков {value}, чтобы "
         "полностью объяснить эффект, и {least}, чтобы интервал достиг нуля. Отношения около 1 обычны, больше 2 — "
         "редки.",

@@ -21,16 +21,14 @@ class Metric(Strict):
         description="share: 1 or 0 per unit; mean: a number per unit; ratio: sum of the column over sum of "
         "`denominator`; revenue: a mean with heavy tails, shown winsorised as well"
     )
-    denominator: Name | None = Field(None, description="of a ratio: the column that it is divided by")
-    better: Literal["up", "down"] = Field("up", description="whether more of it is better, or less")
-    role: Literal["goal", "guardrail"] = Field("goal", description="a guardrail must not get worse; it is no goal")
+    denominator: Name | None = Field(None, description="denominator column of a ratio")
+    better: Literal["up", "down"] = Field("up", description="whether higher or lower is better")
+    role: Literal["goal", "guardrail"] = Field("goal", description="goal, or guardrail, which must not get worse")
     worth: Positive | None = Field(
-        None, description="smallest difference from the control group that is worth having, in the metric's own unit"
+        None, description="smallest difference from the control group worth having, in the unit of the metric"
     )
-    tolerated: float = Field(
-        0.0, ge=0, description="of a guardrail: how much worse it may get, in the metric's own unit"
-    )
-    title: Text | None = Field(None, description="what the page calls it; default: the column's name")
+    tolerated: float = Field(0.0, ge=0, description="how much worse a guardrail may get, in the unit of the metric")
+    title: Text | None = Field(None, description="title on the page; default: the column's name")
 
     def impossible(self) -> list[str]:
         """A ratio without denominator, or one elsewhere; settings of the other role."""
@@ -56,16 +54,13 @@ class Metric(Strict):
 class Assignment(Strict):
     """How `otklik assign` draws the arms of the people in [frames.people]."""
 
-    salt: str | None = Field(
-        None, min_length=1, description="another salt gives another draw; default: the task's name"
-    )
+    salt: str | None = Field(None, min_length=1, description="salt of the assignment; default: the task's name")
     strata: list[Name] = Field(
         default_factory=list,
-        description="columns of [frames.people]; within each combination of their values arms get their shares as "
-        "nearly as whole people allow",
+        description="columns of [frames.people]; each combination of their values is split between the arms as planned",
     )
     exclude: list[Name] = Field(
-        default_factory=list, description="other experiments, whose people are not drawn for this one"
+        default_factory=list, description="other experiments; their participants are excluded from this one"
     )
 
 
@@ -73,36 +68,43 @@ class ExperimentTask(KindTask):
     """A randomised experiment: which arms there are, and which metrics decide."""
 
     kind: Literal["experiment"]
-    control: str = Field(min_length=1, description="name of the arm that the others are compared with")
+    control: str = Field(min_length=1, description="name of the control arm")
     arms: dict[str, Positive] = Field(
-        min_length=2, description="every arm, the control included → its planned size, relative to the others"
+        min_length=2, description="arm, including the control → its planned size, relative to the others"
     )
     metrics: dict[Name, Metric] = Field(
-        min_length=1, description="column of the units → what it measures; the first goal decides the verdict"
+        min_length=1, description="column of the units → its metric; the first goal decides the verdict"
     )
     covariates: list[Name] = Field(
         default_factory=list,
-        description="number columns known before the experiment began; CUPED removes what they explain of a metric",
+        description="numeric columns known before the experiment; CUPED removes the variance they explain",
     )
     decide_by: Literal["plain", "cuped"] = Field(
         "plain", description="which estimate decides; fix it before the data come in"
     )
     subgroups: list[Name] = Field(
-        default_factory=list, description="columns by whose levels effects are shown, as hypotheses only"
+        default_factory=list, description="columns whose levels define subgroups, shown as hypotheses only"
     )
     winsor_quantile: float = Field(
-        0.99, gt=0.5, lt=1, description="revenue above this quantile of the positive values is cut to it"
+        0.99, gt=0.5, lt=1, description="revenue above this quantile of the positive values is capped at it"
     )
     alpha: float = Field(0.05, gt=0, lt=0.5, description="false discovery rate, and 1 − confidence of intervals")
-    power: float = Field(0.8, gt=0.5, lt=1, description="of the plan: chance to show an effect that is worth having")
+    power: float = Field(
+        0.8, gt=0.5, lt=1, description="power of the plan: probability of detecting an effect worth having"
+    )
     sample_ratio_alpha: float = Field(
-        0.001, gt=0, lt=0.5, description="below this p the split is not as planned, and nothing is concluded"
+        0.001,
+        gt=0,
+        lt=0.5,
+        description="below this p-value there is a sample ratio mismatch, and the verdict is invalid",
     )
-    minimum_units: int = Field(100, ge=10, description="fewer units in an arm are too few to say anything")
+    minimum_units: int = Field(
+        100, ge=10, description="minimum units per arm; with fewer the verdict is too_little_data"
+    )
     planned_units: int = Field(
-        10_000, ge=100, description="units of two arms together at which always-valid intervals are tightest"
+        10_000, ge=100, description="total units of two arms at which always-valid intervals are narrowest"
     )
-    assignment: Assignment | None = Field(None, description="how arms are drawn, where `otklik assign` draws them")
+    assignment: Assignment | None = Field(None, description="how `otklik assign` assigns people to arms")
 
     def impossible(self) -> list[str]:
         """A control that is no arm, no goal, and columns that stand for two things."""
@@ -234,16 +236,16 @@ UNITS = Frame(
 PEOPLE = Frame(
     "people",
     Text(
-        en="one row per person who may be drawn for the experiment: for `otklik assign`",
+        en="one row per person eligible for the experiment, for `otklik assign`",
         ru="одна строка на человека, который может попасть в эксперимент: для `otklik assign`",
     ),
     (
         FrameColumn(
-            "unit", "string", Text(en="who is drawn: a customer", ru="кого распределяют: клиент"),
+            "unit", "string", Text(en="the person: a customer", ru="кого распределяют: клиент"),
             is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "id"),
         ),
         FrameColumn(
-            "moment", "timestamp", Text(en="from when on", ru="начиная с какого момента"),
+            "moment", "timestamp", Text(en="eligible from this moment", ru="начиная с какого момента"),
             is_required=False, is_optional=True, like=("registered", "moment"),
         ),
     ),

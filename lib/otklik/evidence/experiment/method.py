@@ -181,7 +181,7 @@ def _check_levels(values: DataFrame, levels: Mapping[str, Column]) -> None:
         raise RefusedError(
             f"subgroups: more than {MOST_LEVELS} levels in {', '.join(many)}",
             where="frame units",
-            hint="give bands or fewer levels under columns of [frames.units]",
+            hint="use bands or fewer levels under columns of [frames.units]",
         )
 
 

@@ -22,7 +22,10 @@ TEXTS = texts(
     answer__several=("Several arms are better than the control: {arms}", "Лучше контрольной несколько групп: {arms}"),
     answer__no_gain=("No arm is worth introducing", "Ни одну группу внедрять не стоит"),
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
-    answer__invalid=("The split is broken: no conclusion is possible", "Разбиение нарушено: выводов сделать нельзя"),
+    answer__invalid=(
+        "Sample ratio mismatch: no conclusion is possible",
+        "Размеры групп не соответствуют плану: выводов сделать нельзя",
+    ),
     reason__better=(
         "{arm} changes “{subject}” by {effect} [{low} … {high}], from {control} in the control group.",
         "{arm} меняет «{subject}» на {effect} [{low} … {high}]; в контрольной группе {control}.",
@@ -32,12 +35,12 @@ TEXTS = texts(
         "{arm} ухудшает «{subject}» на {effect} [{low} … {high}]; в контрольной группе {control}.",
     ),
     reason__harmed=(
-        "The guardrail “{subject}” is hurt by {arm}: {effect} [{low} … {high}], from {control} in the control group.",
+        "{arm} harms the guardrail “{subject}”: {effect} [{low} … {high}], from {control} in the control group.",
         "{arm} ухудшает ограничивающий показатель «{subject}»: {effect} [{low} … {high}]; в контрольной группе "
         "{control}.",
     ),
     reason__nothing_shown=(
-        "No effect on “{subject}” is shown. This many units would have shown one of {least} or more.",
+        "No effect on “{subject}” is shown. This many units would detect an effect of {least} or more.",
         "Эффект на «{subject}» не обнаружен. Столько единиц выявили бы эффект от {least} и больше.",
     ),
     reason__below_worth=(
@@ -51,7 +54,7 @@ TEXTS = texts(
         "единиц: {needed}, а есть {units}.",
     ),
     reason__thin=(
-        "Too few units have a different value of “{subject}” to compare the arms.",
+        "Too few units differ in “{subject}” to compare the arms.",
         "Слишком мало единиц с отличающимся значением «{subject}», чтобы сравнить группы.",
     ),
     reason__few_units=(
@@ -59,25 +62,25 @@ TEXTS = texts(
         "В наименьшей группе единиц: {units}, а нужно не меньше {needed}.",
     ),
     reason__broken_split=(
-        "Units are not split as planned (p = {p}). Something removes or adds units in one of the arms, so the arms "
-        "cannot be compared. Find the cause, then run the experiment again.",
+        "Sample ratio mismatch: the arm sizes differ from the plan (p = {p}). Something removes or adds units in one "
+        "of the arms, so the arms cannot be compared. Find the cause, then run the experiment again.",
         "Единицы распределены не так, как запланировано (p = {p}). Что-то убирает или добавляет единицы в одной из "
         "групп, поэтому сравнивать группы нельзя. Найдите причину и повторите эксперимент.",
     ),
     finding__missing=(
-        "“{subject}” has no value for {units} units. A covariate is filled with its mean; for a metric they do "
-        "not count.",
+        "“{subject}” has no value for {units} units. In a covariate it is replaced by the mean; a metric excludes "
+        "these units.",
         "Нет значения «{subject}» у единиц: {units}. Ковариата заполняется средним, для показателя они не учитываются.",
     ),
     finding__missing_differs=(
-        "“{subject}” has no value for {units} units, and arms differ in this: its effect may come from that alone.",
+        "“{subject}” has no value for {units} units, and the arms differ in this: its effect may be due to that alone.",
         "Нет значения «{subject}» у единиц: {units}, причём в группах по-разному: эффект может объясняться "
         "только этим.",
     ),
     finding__covariate_differs=(
         "The covariate “{subject}” differs between {arm} and the control: if the experiment has changed it, "
         "CUPED hides "
-        "a part of the effect. Covariates must be from before the experiment.",
+        "part of the effect. Covariates must be from before the experiment.",
         "Ковариата «{subject}» в группе {arm} не такая, как в контрольной: если её изменил эксперимент, CUPED скрывает "
         "часть эффекта. Ковариаты должны относиться ко времени до эксперимента.",
     ),
@@ -91,7 +94,7 @@ TEXTS = texts(
     ),
     answer__also=("It also improves: {metrics}.", "Также улучшаются: {metrics}."),
     split__even=(
-        "{units} units were split as planned (sample-ratio test: p = {p}).",
+        "{units} units; the arm sizes are as planned (sample ratio test: p = {p}).",
         "Единиц: {units}; они распределены, как запланировано (проверка соотношения групп: p = {p}).",
     ),
     key__effect=("{metric}, {arm}", "{metric}, {arm}"),
@@ -100,18 +103,18 @@ TEXTS = texts(
     key__units=("Units", "Единиц"),
     key__arms=("in {count} arms", "групп: {count}"),
     key__split=("Split", "Разбиение"),
-    key__split_p=("p of the sample-ratio test", "p проверки соотношения групп"),
+    key__split_p=("p of the sample ratio test", "p проверки соотношения групп"),
     section__effects=("What each arm changed", "Что изменила каждая группа"),
     effects__title=("Effect on “{metric}”", "Эффект на «{metric}»"),
     effects__takeaway=(
-        "Difference from the control group ({control}). An interval that does not touch 0 is an effect.",
+        "Difference from the control group ({control}). An interval that excludes 0 is an effect.",
         "Разница с контрольной группой ({control}). Если интервал не касается нуля, эффект есть.",
     ),
     effects__zero=("no effect", "нет эффекта"),
     effects__table=("All metrics", "Все показатели"),
     effects__note=(
-        "q: p after Benjamini-Hochberg over all goals and arms, so that of the effects called so at most {alpha} are "
-        "chance. Guardrails are judged by their interval. Always-valid: holds however often one has looked.",
+        "q: p after Benjamini-Hochberg over all goals and arms, so that at most {alpha} of the reported effects are "
+        "expected to be false. Guardrails are assessed by their interval. Always-valid: holds however often you look.",
         "q: p с поправкой Бенджамини — Хохберга по всем целям и группам: среди объявленных эффектов не больше {alpha} "
         "случайных. Ограничивающие показатели оцениваются по интервалу. «При любом числе просмотров»: интервал верен, "
         "сколько бы раз на него ни смотрели.",
@@ -125,7 +128,7 @@ TEXTS = texts(
     column__q=("q", "q"),
     column__p=("p", "p"),
     column__always=("Always-valid", "При любом числе просмотров"),
-    column__status=("Reading", "Вывод"),
+    column__status=("Conclusion", "Вывод"),
     column__units=("Units", "Единиц"),
     column__share=("Share", "Доля"),
     column__planned=("Planned", "План"),
@@ -134,47 +137,44 @@ TEXTS = texts(
     column__estimate=("Estimate", "Оценка"),
     column__worth=("Worth having", "Заслуживает внимания"),
     column__needed=("Units needed", "Нужно единиц"),
-    column__detectable=("Shown by this many", "Выявляется при таком числе"),
+    column__detectable=("Detectable", "Выявляется при таком числе"),
     column__days=("Days", "Дней"),
     status__better=("better", "лучше"),
     status__worse=("worse", "хуже"),
     status__open=("not shown", "не доказано"),
     status__thin=("too few", "мало данных"),
-    status__safe=("not hurt", "не ухудшен"),
-    status__harmed=("hurt", "ухудшен"),
+    status__safe=("not harmed", "не ухудшен"),
+    status__harmed=("harmed", "ухудшен"),
     role__guardrail=("guardrail", "ограничивающий"),
     estimate__cuped=("CUPED", "CUPED"),
     estimate__winsorised=("winsorised", "с усечением хвоста"),
     estimate__plain=("plain", "обычная"),
     section__precise=("The same effects, estimated more precisely", "Те же эффекты, оценённые точнее"),
     precise__cuped=(
-        "CUPED removes what {covariates} from before the experiment explain of a metric. It removes at most "
-        "{most} of the "
-        "variance here; the units would have to grow by as much for the same gain.",
+        "CUPED removes the variance of a metric that {covariates} from before the experiment explain: here at most "
+        "{most}. The same gain would take a corresponding increase in units.",
         "CUPED убирает то, что в показателе объясняют {covariates} до эксперимента. Здесь снимается не более {most} "
         "дисперсии; тот же выигрыш дало бы такое же увеличение числа единиц.",
     ),
     precise__winsorised=(
-        "Winsorised: revenue above the {quantile} quantile of positive values is cut to it, so that a few large "
-        "orders do "
-        "not decide. The raw effect is the one in money.",
+        "Winsorised: revenue above the {quantile} quantile of positive values is capped at it, so that a few large "
+        "orders do not decide the outcome. The raw effect is the one in money.",
         "С усечением: выручка выше квантиля {quantile} положительных значений срезана до него, чтобы несколько крупных "
         "заказов не решали исход. В деньгах считается исходный эффект.",
     ),
-    section__looks=("As it stood day by day", "Как это выглядело день за днём"),
+    section__looks=("Day by day", "Как это выглядело день за днём"),
     looks__title=("{metric}, {arm}", "{metric}, {arm}"),
     looks__takeaway=(
-        "The effect so far, with the interval that holds at every look at once: those who stop when it leaves 0 "
-        "are wrong in at most {alpha} of experiments without effect.",
+        "The effect so far, with the always-valid interval: if you stop when it excludes 0, you are wrong in at most "
+        "{alpha} of experiments without an effect.",
         "Накопленный эффект с интервалом, верным сразу для всех просмотров: кто останавливается, когда он отходит от "
         "нуля, ошибётся не более чем в {alpha} экспериментов без эффекта.",
     ),
     looks__days=("day", "день"),
     section__subgroups=("Subgroups: hypotheses only", "Подгруппы: только гипотезы"),
     subgroups__note=(
-        "Nobody was assigned by subgroup, and many comparisons find something by chance. A difference here is a "
-        "question "
-        "for the next experiment, no result of this one. p: that all levels have the same effect.",
+        "Assignment was not by subgroup, and many comparisons find something by chance. A difference here is a "
+        "hypothesis for the next experiment, not a result of this one. p: test that all levels have the same effect.",
         "Распределение шло не по подгруппам, а при множестве сравнений что-нибудь найдётся случайно. Различие здесь — "
         "вопрос для следующего эксперимента, а не результат этого. p: эффект на всех уровнях одинаков.",
     ),
@@ -183,21 +183,20 @@ TEXTS = texts(
     subgroups__whole=("all units", "все единицы"),
     section__plan=("For the next experiment", "Для следующего эксперимента"),
     plan__note=(
-        "Both arms together, for a power of {power} at alpha = {alpha}, from the spread seen here. “Shown by "
-        "this many”: "
-        "the smallest effect that as many units as in this experiment show.",
+        "Both arms together, for a power of {power} at alpha = {alpha}, from the spread seen here. “Detectable”: "
+        "the smallest effect that as many units as in this experiment can detect.",
         "По двум группам вместе, при мощности {power} и alpha = {alpha}, по наблюдавшемуся здесь разбросу. "
         "«Выявляется при таком числе»: наименьший эффект, который выявит столько единиц, сколько в этом эксперименте.",
     ),
-    section__arms=("The split", "Разбиение"),
+    section__arms=("Arm sizes", "Размеры групп"),
     arms__table=("Units by arm", "Единицы по группам"),
     arms__note=(
         "A p below {limit} makes the experiment invalid, whatever the effects.",
         "При p ниже {limit} эксперимент недействителен, какими бы ни были эффекты.",
     ),
-    measure__effect=("effect beside the control", "эффект относительно контроля"),
-    measure__effect_cuped=("effect beside the control, CUPED", "эффект относительно контроля, CUPED"),
-    measure__sample_ratio_p=("p of the sample-ratio test", "p проверки соотношения групп"),
+    measure__effect=("effect against the control", "эффект относительно контроля"),
+    measure__effect_cuped=("effect against the control, CUPED", "эффект относительно контроля, CUPED"),
+    measure__sample_ratio_p=("p of the sample ratio test", "p проверки соотношения групп"),
     control=("control", "контроль"),
 )
 

@@ -16,19 +16,21 @@ class FollowUpTask(KindTask):
     """Campaigns whose lists were made here: who was contacted, what came, and what that says of the next one."""
 
     kind: Literal["follow_up"]
-    value: float | None = Field(None, gt=0, description="worth of one unit with the outcome")
-    cost: float | None = Field(None, gt=0, description="of one contact, in the same currency")
-    contact_days: int = Field(7, ge=1, le=365, description="a contact that comes later after the list is late")
-    outcome_days: int = Field(30, ge=1, le=365, description="outcomes count for so many days after the list")
-    minimum_units: int = Field(100, ge=20, description="fewer units in an arm are too few to say anything")
+    value: float | None = Field(None, gt=0, description="value of one unit with the outcome")
+    cost: float | None = Field(None, gt=0, description="cost of one contact, in the same currency")
+    contact_days: int = Field(7, ge=1, le=365, description="days after the list from which a contact counts as late")
+    outcome_days: int = Field(30, ge=1, le=365, description="number of days after the list in which outcomes count")
+    minimum_units: int = Field(
+        100, ge=20, description="minimum units per arm; with fewer the verdict is too_little_data"
+    )
     contacted_share: float = Field(
-        0.5, gt=0, le=1, description="where fewer of those to contact were contacted, the campaign was not carried out"
+        0.5, gt=0, le=1, description="minimum share actually contacted; below it the campaign counts as not carried out"
     )
     control_contacted: float = Field(
-        0.05, ge=0, lt=1, description="share of the control group that may have been contacted all the same"
+        0.05, ge=0, lt=1, description="maximum share of the control group that was contacted anyway"
     )
     tolerance: float = Field(
-        0.2, gt=0, description="how far what came may be from what was promised, as a share, before a retraining"
+        0.2, gt=0, description="maximum relative difference between observed and predicted before retraining is advised"
     )
     alpha: float = Field(0.05, gt=0, lt=0.5, description="1 − confidence of intervals")
 
@@ -124,7 +126,7 @@ LISTED = Frame(
         FrameColumn("campaign", "string", _CAMPAIGN, like=("campaign",)),
         _UNIT,
         FrameColumn(
-            "arm", "string", Text(en="contact, or control: held back", ru="contact или control (контроль)"),
+            "arm", "string", Text(en="contact or control", ru="contact или control (контроль)"),
             like=("arm", "action"),
         ),
         FrameColumn("moment", "timestamp", Text(en="when the list was made", ru="когда составлен список")),
@@ -134,16 +136,16 @@ LISTED = Frame(
         ),
         FrameColumn(
             "probability", "double",
-            Text(en="expected chance of the outcome after a contact", ru="ожидаемая вероятность исхода после контакта"),
+            Text(en="predicted probability if contacted", ru="ожидаемая вероятность исхода после контакта"),
             is_required=False, is_optional=True, like=("probability",),
         ),
         FrameColumn(
             "effect", "double",
-            Text(en="expected change of that chance by the contact", ru="ожидаемое изменение этой вероятности"),
+            Text(en="expected change of that probability by the contact", ru="ожидаемое изменение этой вероятности"),
             is_required=False, is_optional=True, like=("effect",),
         ),
         FrameColumn(
-            "expected_profit", "double", Text(en="what the contact should bring", ru="ожидаемая прибыль от контакта"),
+            "expected_profit", "double", Text(en="expected profit of the contact", ru="ожидаемая прибыль от контакта"),
             is_required=False, is_optional=True, like=("profit", "gain"),
         ),
     ),
@@ -160,7 +162,7 @@ CONTACTS = Frame(
 OUTCOMES = Frame(
     "outcomes",
     Text(
-        en="one row per outcome that has come, of anybody: contacted, held back or neither",
+        en="one row per outcome, of everybody: contacted, control or neither",
         ru="одна строка на наступивший исход, чей угодно: был контакт, контроль или ни то ни другое",
     ),
     (
@@ -173,8 +175,8 @@ KIND = Kind(
     name="follow_up",
     title=Text(en="Follow-up", ru="Итоги кампаний"),
     summary=Text(
-        en="Did the campaigns bring what their lists promised, and what should the next one change?",
-        ru="Принесли ли кампании то, что обещали их списки, и что изменить в следующей?",
+        en="Did the campaigns achieve what their lists predicted, and what should the next one change?",
+        ru="Дали ли кампании то, что предсказывали их списки, и что изменить в следующей?",
     ),
     task=FollowUpTask,
     stages=(Stage("follow_up", "otklik.evidence.follow_up.method:run", (LISTED, CONTACTS, OUTCOMES), TABLES),),

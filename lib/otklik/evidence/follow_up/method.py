@@ -87,11 +87,11 @@ def _checked(listed: DataFrame) -> DataFrame:
         raise RefusedError(
             f"arm: neither contact nor control in {counts['odd']:,} rows",
             where="frame listed",
-            hint="leave other rows out with where, or name the arms so under columns of [frames.listed]",
+            hint="filter out other rows with where, or map the arms to these names under columns of [frames.listed]",
         )
     if counts["campaigns"] > _MOST_CAMPAIGNS:
         raise RefusedError(
-            f"more than {_MOST_CAMPAIGNS} campaigns", where="frame listed", hint="leave old ones out with where"
+            f"more than {_MOST_CAMPAIGNS} campaigns", where="frame listed", hint="filter out old ones with where"
         )
     there = {
         name: F.col(name) if name in listed.columns else F.lit(None).cast("double")

@@ -23,20 +23,21 @@ TEXTS = texts(
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
     answer__invalid=("{campaign}: nothing can be concluded", "{campaign}: сделать вывод нельзя"),
     reason__profit_came=(
-        "Beyond what would have come anyhow, the contacts of {subject} brought {value} [{low} … {high}] after their "
-        "cost; the list promised {promised}.",
-        "Сверх того, что пришло бы и так, контакты кампании {subject} принесли {value} [{low} … {high}] за вычетом их "
-        "стоимости; список обещал {promised}.",
+        "Beyond what would have happened anyway, the contacts of {subject} earned {value} [{low} … {high}] after their "
+        "cost; the list predicted {promised}.",
+        "Сверх того, что было бы и так, контакты кампании {subject} принесли {value} [{low} … {high}] за вычетом их "
+        "стоимости; по прогнозу списка — {promised}.",
     ),
     reason__profit_lost=(
-        "The contacts of {subject} cost more than they caused: {value} [{low} … {high}]; the list promised {promised}.",
-        "Контакты кампании {subject} стоили больше, чем вызвали: {value} [{low} … {high}]; список обещал {promised}.",
+        "The contacts of {subject} cost more than they earned: {value} [{low} … {high}]; the list predicted "
+        "{promised}.",
+        "Контакты кампании {subject} стоили больше, чем принесли: {value} [{low} … {high}]; по прогнозу — {promised}.",
     ),
     reason__profit_not_shown=(
-        "Whether the contacts of {subject} brought more than they cost cannot be told: {value} [{low} … {high}]; the "
-        "list promised {promised}.",
-        "Принесли ли контакты кампании {subject} больше, чем стоили, сказать нельзя: {value} [{low} … {high}]; список "
-        "обещал {promised}.",
+        "It is not clear whether the contacts of {subject} earned more than they cost: {value} [{low} … {high}]; the "
+        "list predicted {promised}.",
+        "Принесли ли контакты кампании {subject} больше, чем стоили, сказать нельзя: {value} [{low} … {high}]; по "
+        "прогнозу — {promised}.",
     ),
     reason__effect_came=(
         "The contacts of {subject} raised the share with the outcome by {value} [{low} … {high}].",
@@ -47,96 +48,98 @@ TEXTS = texts(
         "Контакты кампании {subject} снизили долю с исходом: {value} [{low} … {high}].",
     ),
     reason__effect_not_shown=(
-        "Whether the contacts of {subject} changed anything cannot be told: {value} [{low} … {high}].",
+        "It is not clear whether the contacts of {subject} changed anything: {value} [{low} … {high}].",
         "Изменили ли что-то контакты кампании {subject}, сказать нельзя: {value} [{low} … {high}].",
     ),
     reason__open=(
-        "The outcomes of {subject} count for {days} days after its list was made; they are not over yet.",
+        "The outcomes of {subject} count for {days} days after its list was made; that period is not over yet.",
         "Исходы кампании {subject} учитываются {days} дн. после составления списка; этот срок ещё не прошёл.",
     ),
     reason__no_control=(
-        "Nobody on the list of {subject} was held back: what would have come without the contacts is not known.",
-        "В списке кампании {subject} нет контрольной группы: что пришло бы без контактов, неизвестно.",
+        "The list of {subject} has no control group: what would have happened without the contacts is unknown.",
+        "В списке кампании {subject} нет контрольной группы: что было бы без контактов, неизвестно.",
     ),
     reason__few_units=(
-        "{subject} has {units} units to contact and {control} held back; {needed} of each are needed.",
+        "{subject} has {units} units to contact and {control} in the control group; {needed} of each are needed.",
         "В кампании {subject} к обращению {units}, в контроле {control}; нужно не меньше {needed} в каждой группе.",
     ),
     reason__not_contacted=(
-        "Of {units} units to contact in {subject} {contacted} were contacted: the campaign was not carried out, or its "
-        "contacts are missing.",
+        "Of {units} units to contact in {subject}, {contacted} were contacted: the campaign was not carried out, or "
+        "its contacts are missing.",
         "Из {units} единиц к обращению в кампании {subject} контакт был с {contacted}: кампания не проведена или её "
         "контактов нет в данных.",
     ),
     reason__control_contacted=(
-        "Of {control} units held back in {subject} {control_contacted} were contacted all the same: there is nothing "
-        "to compare with.",
+        "Of {control} units in the control group of {subject}, {control_contacted} were contacted anyway: there is "
+        "nothing to compare with.",
         "Из {control} единиц контроля кампании {subject} контакт всё же был с {control_contacted}: сравнить не с чем.",
     ),
     finding__advice_pays_later=(
-        "Contact from a probability of {proposed} [{low} … {high}] on, not {now}: a part of the responses would have "
-        "come anyhow.",
-        "Обращайтесь начиная с вероятности {proposed} [{low} … {high}], а не {now}: часть откликов пришла бы и так.",
+        "Contact above a probability of {proposed} [{low} … {high}], not {now}: some of the responses would have "
+        "happened anyway.",
+        "Обращайтесь начиная с вероятности {proposed} [{low} … {high}], а не {now}: часть откликов была бы и так.",
     ),
     finding__advice_pays_earlier=(
-        "Contact from a probability of {proposed} [{low} … {high}] on, not {now}: contacts below it would pay as well.",
-        "Обращайтесь начиная с вероятности {proposed} [{low} … {high}], а не {now}: окупятся и они.",
+        "Contact above a probability of {proposed} [{low} … {high}], not {now}: contacts below {now} would pay too.",
+        "Обращайтесь начиная с вероятности {proposed} [{low} … {high}], а не {now}: обращения ниже {now} тоже "
+        "окупятся.",
     ),
     finding__advice_more_control=(
-        "Hold back {proposed} of the list, not {now}: with fewer an effect that just pays does not show.",
+        "Hold out {proposed} of the list, not {now}: with fewer, an effect that just pays off is not detectable.",
         "Отложите в контроль {proposed} списка, а не {now}: иначе эффект на границе окупаемости не виден.",
     ),
     finding__advice_less_control=(
-        "{proposed} of the list is enough to hold back, instead of {now}.",
+        "Holding out {proposed} of the list is enough, instead of {now}.",
         "В контроль достаточно отложить {proposed} списка вместо {now}.",
     ),
     finding__advice_longer_list=(
-        "Even with half of the list held back ({now} now) an effect that just pays would not show: the list is too "
-        "short for it.",
+        "Even with half of the list held out ({now} now) an effect that just pays off would not be detectable: the "
+        "list is too short.",
         "Даже если отложить в контроль половину списка (сейчас {now}), эффект на границе окупаемости не виден: список "
         "слишком короткий.",
     ),
     finding__advice_promised_too_much=(
-        "Train the model anew: {now} [{low} … {high}] of the promised outcomes came.",
-        "Обучите модель заново: пришло {now} [{low} … {high}] обещанных исходов.",
+        "Retrain the model: {now} [{low} … {high}] of the predicted outcomes were observed.",
+        "Обучите модель заново: наблюдалось {now} [{low} … {high}] предсказанных исходов.",
     ),
     finding__advice_promised_too_little=(
-        "Train the model anew: {now} [{low} … {high}] of the promised outcomes came, more than was promised.",
-        "Обучите модель заново: пришло {now} [{low} … {high}] обещанных исходов, больше обещанного.",
+        "Retrain the model: {now} [{low} … {high}] of the predicted outcomes were observed, more than predicted.",
+        "Обучите модель заново: наблюдалось {now} [{low} … {high}] предсказанных исходов, больше прогноза.",
     ),
     finding__advice_wrong_order=(
-        "Train the model anew: the parts of the list are not what it promised of them, though all together are.",
-        "Обучите модель заново: части списка не такие, как обещано, хотя в сумме обещание выполнено.",
+        "Retrain the model: parts of the list differ from the prediction, though the total does not.",
+        "Обучите модель заново: части списка расходятся с прогнозом, хотя в сумме он верен.",
     ),
     finding__drift=(
-        "{now} of the promised outcomes of {subject} came, {before} in the campaign before: more than chance "
-        "(p = {p}).",
-        "В кампании {subject} пришло {now} обещанных исходов, в предыдущей — {before}: больше случайного (p = {p}).",
+        "Observed ÷ predicted outcomes of {subject}: {now}, against {before} in the previous campaign: more than "
+        "chance explains (p = {p}).",
+        "Исходы кампании {subject}, факт ÷ прогноз: {now}, в предыдущей — {before}: случайностью не объяснить (p = "
+        "{p}).",
     ),
     measure__effect=("effect of the contacts", "эффект контактов"),
     measure__profit=("profit of the contacts", "прибыль от контактов"),
-    measure__ratio=("outcomes that came ÷ promised", "исходов пришло ÷ обещано"),
-    key__promised=("promised: {promised}", "обещано: {promised}"),
+    measure__ratio=("outcomes, observed ÷ predicted", "исходы, факт ÷ прогноз"),
+    key__promised=("predicted: {promised}", "прогноз: {promised}"),
     section__advice=("What the next campaign should change", "Что изменить в следующей кампании"),
     advice__nothing=(
-        "Nothing: threshold, control group and model may stay.",
+        "Nothing: threshold, control group and model are fine.",
         "Ничего: порог, контроль и модель подходят.",
     ),
-    section__campaigns=("Promised and come, by campaign", "Обещано и пришло по кампаниям"),
+    section__campaigns=("Predicted and observed, by campaign", "Прогноз и факт по кампаниям"),
     effect__title=("Effect of the contacts", "Эффект контактов"),
-    effect__takeaway=("Share with the outcome: to contact − held back.", "Доля с исходом: к обращению − контроль."),
+    effect__takeaway=("Share with the outcome: to contact − control.", "Доля с исходом: к обращению − контроль."),
     effect__takeaway_promised=(
-        "Share with the outcome: to contact − held back. Hollow: what the list promised.",
-        "Доля с исходом: к обращению − контроль. Полые: что обещал список.",
+        "Share with the outcome: to contact − control. Hollow: predicted by the list.",
+        "Доля с исходом: к обращению − контроль. Полые: прогноз списка.",
     ),
-    effect__came=("came", "пришло"),
-    effect__promised=("promised", "обещано"),
+    effect__came=("observed", "факт"),
+    effect__promised=("predicted", "прогноз"),
     effect__zero=("no effect", "нет эффекта"),
     ledger__note=(
-        "Profit is effect × units to contact × value − cost of the contacts made. A list by response promises all "
-        "responses, also those that would have come anyhow.",
-        "Прибыль: эффект × единиц к обращению × ценность − стоимость контактов. Список по отклику обещает все отклики, "
-        "и те, что пришли бы и так.",
+        "Profit is effect × units to contact × value − cost of the contacts made. A list by response predicts all "
+        "responses, including those that would have happened anyway.",
+        "Прибыль: эффект × единиц к обращению × ценность − стоимость контактов. Список по отклику предсказывает все "
+        "отклики, в том числе те, что были бы и так.",
     ),
     column__campaign=("Campaign", "Кампания"),
     column__listed=("To contact", "К обращению"),
@@ -144,23 +147,22 @@ TEXTS = texts(
     column__late=("Late", "Поздно"),
     column__never=("Never", "Без контакта"),
     column__effect=("Effect", "Эффект"),
-    column__promised=("Profit promised", "Прибыль обещана"),
+    column__promised=("Predicted profit", "Прибыль, прогноз"),
     column__profit=("Profit", "Прибыль"),
-    column__ratio=("Came ÷ promised", "Пришло ÷ обещано"),
+    column__ratio=("Observed ÷ predicted", "Факт ÷ прогноз"),
     state__open=("not over", "не окончена"),
     state__no_control=("no control group", "нет контроля"),
     state__few_units=("few units", "мало единиц"),
     state__not_contacted=("not carried out", "не проведена"),
     state__control_contacted=("control contacted", "контакт с контролем"),
-    section__calibration=("The last list, by what it promised", "Последний список по обещанному"),
+    section__calibration=("Calibration of the last list", "Калибровка последнего списка"),
     calibration__takeaway=(
-        "Tenths of the list from the least promised to the most. On the dashed line as much came as was promised.",
-        "Десятые доли списка от наименьшего обещания к наибольшему. На штриховой линии пришло столько, сколько "
-        "обещано.",
+        "Deciles of the list from the lowest prediction to the highest. Dashed: perfect calibration.",
+        "Децили списка от наименьшего прогноза к наибольшему. Пунктиром: идеальная калибровка.",
     ),
-    calibration__x=("promised", "обещано"),
-    calibration__y=("came", "пришло"),
-    calibration__exact=("as promised", "как обещано"),
+    calibration__x=("predicted", "прогноз"),
+    calibration__y=("observed", "факт"),
+    calibration__exact=("as predicted", "как в прогнозе"),
 )  # fmt: skip
 
 

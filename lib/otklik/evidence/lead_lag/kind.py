@@ -16,17 +16,19 @@ class LeadLagTask(KindTask):
     """An outcome by period, and signals by period."""
 
     kind: Literal["lead_lag"]
-    grain: Literal["day", "week"] = Field("day", description="what a period is")
-    lags: int = Field(7, ge=1, le=60, description="so many periods a signal may come before the outcome")
-    own_lags: int = Field(7, ge=1, le=60, description="so many periods of the outcome's own past are removed")
+    grain: Literal["day", "week"] = Field("day", description="length of a period")
+    lags: int = Field(7, ge=1, le=60, description="maximum lag of a signal, in periods")
+    own_lags: int = Field(7, ge=1, le=60, description="number of the outcome's own lags to control for")
     season_harmonics: int = Field(
-        2, ge=0, le=6, description="waves of the yearly season; none where there is less than a year and a half"
+        2, ge=0, le=6, description="Fourier terms of the yearly season; none with less than a year and a half of data"
     )
-    log_scale: bool = Field(True, description="take outcome and signals as ln(1 + x): shares in the place of amounts")
+    log_scale: bool = Field(
+        True, description="transform outcome and signals to ln(1 + x), so that effects are relative"
+    )
     holdout_share: float = Field(
-        0.25, gt=0.05, lt=0.6, description="share of the periods, the last ones, on which the gain is judged"
+        0.25, gt=0.05, lt=0.6, description="share of the periods, the latest ones, on which the gain is evaluated"
     )
-    minimum_periods: int = Field(100, ge=60, description="fewer periods are too few")
+    minimum_periods: int = Field(100, ge=60, description="minimum periods; with fewer the verdict is too_little_data")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="false discovery rate over signals, and level of intervals")
 
 
@@ -36,7 +38,7 @@ TABLES = (
         "what each signal says of later outcomes",
         "signal STRING the signal",
         "gain DOUBLE share of the squared error on the last periods that it takes away",
-        "gain_low DOUBLE lower end of the 95 % interval",
+        "gain_low DOUBLE lower bound of the 95 % interval",
         "gain_high DOUBLE upper end",
         "p_value DOUBLE its lags say nothing",
         "q_value DOUBLE p after Benjamini-Hochberg over signals",
@@ -51,7 +53,7 @@ TABLES = (
         "signal STRING the signal",
         "lag BIGINT periods before the outcome; below 0: after it, a placebo",
         "effect DOUBLE change of the outcome: of its logarithm, or in its own unit",
-        "low DOUBLE lower end of the 95 % interval",
+        "low DOUBLE lower bound of the 95 % interval",
         "high DOUBLE upper end",
         key=("signal", "lag", "run_id"),
     ),
@@ -61,11 +63,11 @@ _MOMENT = FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), l
 
 OUTCOMES = Frame(
     "outcomes",
-    Text(en="one row per sale or per period; added up by period", ru="строка на продажу или период; складываются"),
+    Text(en="one row per sale or per period; summed by period", ru="строка на продажу или период; складываются"),
     (
         _MOMENT,
         FrameColumn(
-            "outcome", "double", Text(en="what came: revenue, orders", ru="результат: выручка, заказы"),
+            "outcome", "double", Text(en="the outcome: revenue, orders", ru="результат: выручка, заказы"),
             like=("revenue", "sales", "amount", "orders", "outcome"),
         ),
     ),
@@ -87,14 +89,14 @@ KIND = Kind(
     name="lead_lag",
     title=Text(en="Leading signals", ru="Опережающие сигналы"),
     summary=Text(
-        en="Do signals, such as mentions, say something of later sales that sales alone do not?",
+        en="Do signals, such as mentions, predict later sales beyond what past sales predict?",
         ru="Говорят ли сигналы, например упоминания, о будущих продажах то, чего не говорят сами продажи?",
     ),
     task=LeadLagTask,
     stages=(Stage("lead_lag", "otklik.evidence.lead_lag.method:run", (OUTCOMES, SIGNALS), TABLES),),
     section="otklik.evidence.lead_lag.section:section",
     example="""\
-# so many periods a signal may come before the outcome
+# maximum lag of a signal, in periods
 lags = 7
 """,
 )

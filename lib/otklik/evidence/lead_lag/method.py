@@ -101,7 +101,7 @@ def _read(frames: Mapping[str, DataFrame], task: LeadLagTask) -> tuple[pd.DataFr
         raise RefusedError(
             f"more than {_MOST_PERIODS:,} periods or {_MOST_SIGNALS} signals",
             where="frames outcomes and signals",
-            hint="take weeks, or leave signals out with where",
+            hint="use weeks, or filter out signals with where",
         )
     first, last = rows["period"].min(), rows["period"].max()
     days = pd.date_range(first, last, freq="D" if task.grain == "day" else "7D").date

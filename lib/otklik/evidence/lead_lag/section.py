@@ -13,25 +13,25 @@ from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
 TEXTS = texts(
-    answer__gain=("Signals come before sales", "Сигналы опережают продажи"),
-    answer__no_gain=("No signal says anything of later sales", "Сигналы ничего не говорят о будущих продажах"),
+    answer__gain=("Signals lead sales", "Сигналы опережают продажи"),
+    answer__no_gain=("No signal predicts later sales", "Сигналы ничего не говорят о будущих продажах"),
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
-    answer__invalid=("Signals follow sales as well", "Сигналы и сами следуют за продажами"),
+    answer__invalid=("Signals also follow sales", "Сигналы и сами следуют за продажами"),
     reason__leads=(
-        "“{subject}” takes away {value} of the error of a forecast from sales and seasons alone, above all by its "
+        "“{subject}” removes {value} of the error of a forecast from past sales and seasons alone, mainly through its "
         "value {lag} periods before.",
         "«{subject}» снимает {value} ошибки прогноза по одним продажам и сезонам, прежде всего значением за {lag} "
         "периодов до.",
     ),
     reason__both_ways=(
-        "“{subject}” says something of later sales, and earlier sales of it (placebo: p = {p}): customers may be "
-        "talking of what they bought, or something else moves both.",
+        "“{subject}” predicts later sales, but sales also predict it (placebo: p = {p}): customers may be talking "
+        "about what they bought, or something else moves both.",
         "«{subject}» говорит о будущих продажах, но и продажи — о нём (плацебо: p = {p}): покупатели могут говорить об "
         "уже купленном, или на то и другое влияет общая причина.",
     ),
     reason__nothing=(
-        "The best of them, “{subject}”, takes away {value} [{low} … {high}] of the error of a forecast from sales and "
-        "seasons alone: no more than chance.",
+        "The best of them, “{subject}”, removes {value} [{low} … {high}] of the error of a forecast from past sales "
+        "and seasons alone: no more than chance.",
         "Лучший из них, «{subject}», снимает {value} [{low} … {high}] ошибки прогноза по одним продажам и сезонам: не "
         "больше случайного.",
     ),
@@ -42,11 +42,11 @@ TEXTS = texts(
         "Периодов без строк: {n}; они считаются 0.",
     ),
     finding__constant_signal=("“{subject}” never changes.", "«{subject}» не меняется."),
-    measure__gain=("less error of later forecasts", "меньше ошибки прогнозов"),
-    key__gain=("Less error, {signal}", "Меньше ошибки, {signal}"),
+    measure__gain=("reduction in forecast error", "снижение ошибки прогноза"),
+    key__gain=("Error reduction, {signal}", "Снижение ошибки, {signal}"),
     section__lags=("Effect by lag", "Эффект по задержке"),
     lags__takeaway=(
-        "Of a signal higher by its standard deviation. Left of 0 is the placebo, where there must be nothing.",
+        "For a signal one standard deviation higher. Left of 0 is the placebo, where there must be no effect.",
         "При сигнале выше на одно стандартное отклонение. Слева от нуля плацебо: там эффекта быть не должно.",
     ),
     lags__x=("periods from signal to sale", "периодов от сигнала до продажи"),
@@ -54,15 +54,15 @@ TEXTS = texts(
     lags__mark=("signal", "сигнал"),
     section__signals=("Signals", "Сигналы"),
     column__signal=("Signal", "Сигнал"),
-    column__gain=("Less error", "Меньше ошибки"),
+    column__gain=("Error reduction", "Снижение ошибки"),
     column__lag=("Lag", "Задержка"),
     column__q=("q of its lags", "q задержек"),
     column__lead=("p of the placebo", "p плацебо"),
     signals__note=(
-        "To come before is not to cause. Whether talk brings sales only an experiment tells.",
+        "Leading is not causing. Only an experiment shows whether talk brings sales.",
         "Опережать — не значит вызывать. Приносят ли разговоры продажи, покажет только эксперимент.",
     ),
-    status__leads=("comes before", "опережает"),
+    status__leads=("leads", "опережает"),
     status__both_ways=("both ways", "в обе стороны"),
     status__nothing=("nothing shown", "не показано"),
 )  # fmt: skip

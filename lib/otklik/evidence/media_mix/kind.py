@@ -16,8 +16,8 @@ class Measured(Strict):
     """What an experiment has measured of a channel."""
 
     roi: float = Field(description="revenue per unit spent")
-    low: float = Field(description="lower end of its 95 % interval")
-    high: float = Field(description="upper end")
+    low: float = Field(description="lower bound of its 95 % interval")
+    high: float = Field(description="upper bound of the 95 % interval")
 
     def impossible(self) -> list[str]:
         """An interval that does not hold its number."""
@@ -32,32 +32,34 @@ class Measured(Strict):
 class Bounds(Strict):
     """What a plan may spend on a channel a week."""
 
-    lowest: NonNegativeFloat | None = Field(None, description="default: the 10 % quantile of what was observed")
-    highest: NonNegativeFloat | None = Field(None, description="default: the 90 % quantile")
+    lowest: NonNegativeFloat | None = Field(
+        None, description="minimum weekly spend; default: the observed 10 % quantile"
+    )
+    highest: NonNegativeFloat | None = Field(
+        None, description="maximum weekly spend; default: the observed 90 % quantile"
+    )
 
 
 class MediaMixTask(KindTask):
     """Weekly revenue and spend on channels: what each brings, and how to split a budget."""
 
     kind: Literal["media_mix"]
-    season_harmonics: int = Field(
-        2, ge=0, le=6, description="waves of the yearly season: 0 = none, 2 = two humps a year"
+    season_harmonics: int = Field(2, ge=0, le=6, description="Fourier terms of the yearly season; 0 = none")
+    holdout_weeks: int = Field(
+        26, ge=8, description="number of last weeks on which the model is compared with one without media"
     )
-    holdout_weeks: int = Field(26, ge=8, description="last weeks, on which the model is held against one without media")
-    minimum_weeks: int = Field(80, ge=52, description="fewer weeks are too few to tell media from season and trend")
-    replicates: int = Field(100, ge=20, le=1000, description="of the bootstrap")
-    block_weeks: int = Field(8, ge=1, le=26, description="weeks in a row that the bootstrap draws together")
-    weekly_budget: float | None = Field(
-        None, gt=0, description="what may be spent in a week; default: as much as in the last 13 weeks"
-    )
+    minimum_weeks: int = Field(80, ge=52, description="minimum weeks; with fewer the verdict is too_little_data")
+    replicates: int = Field(100, ge=20, le=1000, description="bootstrap replicates")
+    block_weeks: int = Field(8, ge=1, le=26, description="block length of the bootstrap, in weeks")
+    weekly_budget: float | None = Field(None, gt=0, description="weekly budget; default: the mean of the last 13 weeks")
     adstock: Literal["geometric", "weibull"] = Field(
-        "geometric", description="how carry-over fades: by the same share every week, or with a longer or shorter tail"
+        "geometric", description="adstock: geometric decay, or Weibull with a longer or shorter tail"
     )
     experiments: dict[str, Measured] = Field(
-        default_factory=dict, description="channel → what an experiment has measured; it counts by its error"
+        default_factory=dict, description="channel → result of an experiment, weighted by its error"
     )
     bounds: dict[str, Bounds] = Field(
-        default_factory=dict, description="channel → what a plan may spend; beyond what was observed there is no plan"
+        default_factory=dict, description="channel → bounds of its weekly spend, within the observed range"
     )
 
 
@@ -68,14 +70,14 @@ TABLES = (
         "channel STRING the channel",
         "spend DOUBLE spent in all weeks",
         "revenue DOUBLE revenue that it has brought",
-        "revenue_low DOUBLE lower end of the 95 % interval",
+        "revenue_low DOUBLE lower bound of the 95 % interval",
         "revenue_high DOUBLE upper end",
         "roi DOUBLE revenue ÷ spend",
-        "roi_low DOUBLE lower end of the 95 % interval",
+        "roi_low DOUBLE lower bound of the 95 % interval",
         "roi_high DOUBLE upper end",
         "naive_roi DOUBLE by linear regression without carry-over and saturation",
         "carry_over DOUBLE share of the effective spend that stays for the next week",
-        "carry_over_low DOUBLE lower end of the 95 % interval",
+        "carry_over_low DOUBLE lower bound of the 95 % interval",
         "carry_over_high DOUBLE upper end",
         "half DOUBLE effective spend at which half of the effect is reached",
         "shape DOUBLE exponent of the saturation",
@@ -90,7 +92,7 @@ TABLES = (
         "channel STRING the channel",
         "spend DOUBLE spend a week",
         "revenue DOUBLE revenue a week",
-        "low DOUBLE lower end of the 95 % interval",
+        "low DOUBLE lower bound of the 95 % interval",
         "high DOUBLE upper end",
         key=("channel", "spend", "run_id"),
     ),
@@ -120,7 +122,7 @@ TABLES = (
 WEEKS = Frame(
     "weeks",
     Text(
-        en="one row per week: revenue, and numbers that move it without being media",
+        en="one row per week: revenue, and control variables",
         ru="одна строка на неделю: выручка и числа, которые влияют на неё помимо рекламы",
     ),
     (
@@ -149,14 +151,14 @@ KIND = Kind(
     name="media_mix",
     title=Text(en="Media mix", ru="Медиамикс"),
     summary=Text(
-        en="What does spending on each channel bring, and how should a budget be split?",
+        en="What is the return of each channel, and how should a budget be split?",
         ru="Что приносят затраты на каждый канал и как разделить бюджет?",
     ),
     task=MediaMixTask,
     stages=(Stage("media_mix", "otklik.evidence.media_mix.method:run", (WEEKS, SPENDS), TABLES),),
     section="otklik.evidence.media_mix.section:section",
     example="""\
-# last weeks, on which the model is held against one without media
+# number of last weeks on which the model is compared with one without media
 holdout_weeks = 26
 """,
 )

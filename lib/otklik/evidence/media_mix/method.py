@@ -88,12 +88,12 @@ def _read(frames: Mapping[str, DataFrame], task: MediaMixTask) -> _Data:
         raise RefusedError(
             f"more than {_MOST_WEEKS:,} rows: they cannot be weeks",
             where="frame weeks",
-            hint="add revenue up by week with a SELECT ([frames.weeks] sql)",
+            hint="aggregate revenue by week with a SELECT ([frames.weeks] sql)",
         )
     days = list(rows["day"])
     if any(later - earlier != timedelta(days=7) for earlier, later in pairwise(days)):
         raise RefusedError(
-            "weeks are missing or stand twice: each day must be seven days after the one before",
+            "weeks are missing or duplicated: each day must be seven days after the one before",
             where="frame weeks",
             hint="give one row per week, all on the same day of the week",
         )
@@ -104,7 +104,7 @@ def _read(frames: Mapping[str, DataFrame], task: MediaMixTask) -> _Data:
         raise RefusedError(
             f"more than {_MOST_CHANNELS} channels",
             where="frame spends",
-            hint="give broader channels under columns of [frames.spends]",
+            hint="use broader channels under columns of [frames.spends]",
         )
     table = spends.pivot_table(index="day", columns="channel", values="spend").reindex(index=days, columns=channels)
     controls = rows[[name for name in rows.columns if name not in {*declared, "day"}]]

@@ -14,64 +14,65 @@ from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
 TEXTS = texts(
-    answer__gain=("Media explain a part of the revenue", "Реклама объясняет часть выручки"),
+    answer__gain=("Media explain part of the revenue", "Реклама объясняет часть выручки"),
     answer__no_gain=(
         "Media do not explain the revenue of later weeks",
         "Реклама не объясняет выручку следующих недель",
     ),
     answer__too_little_data=("Too few weeks to tell", "Недель слишком мало для вывода"),
     answer__best=(
-        "{channel} brings most for a unit spent: {value} [{low} … {high}].",
+        "{channel} has the highest return per unit spent: {value} [{low} … {high}].",
         "Больше всего на единицу затрат приносит {channel}: {value} [{low} … {high}].",
     ),
     answer__plan=(
-        "The same budget, split anew, would bring {value} [{low} … {high}] more a week.",
+        "Reallocating the same budget would bring {value} [{low} … {high}] more a week.",
         "Тот же бюджет при новом разделении принёс бы на {value} [{low} … {high}] больше в неделю.",
     ),
     answer__plan_open=(
-        "That the same budget, split anew, would bring more is not shown: {value} [{low} … {high}] a week.",
+        "It is not shown that reallocating the same budget would bring more: {value} [{low} … {high}] a week.",
         "Не доказано, что тот же бюджет при новом разделении принёс бы больше: {value} [{low} … {high}] в неделю.",
     ),
     reason__media_explain=(
-        "On the last {weeks} weeks, which it had not seen, the model makes {value} [{low} … {high}] less squared "
-        "error than one of trend, season and controls alone.",
+        "On the last {weeks} weeks, which it had not seen, the squared error of the model is {value} [{low} … {high}] "
+        "lower than with trend, season and controls alone.",
         "На последних {weeks} неделях, которых модель не видела, её квадратичная ошибка меньше на {value} [{low} … "
         "{high}], чем у модели только из тренда, сезона и прочих факторов.",
     ),
     reason__media_explain_nothing=(
-        "On the last {weeks} weeks, which it had not seen, the model is no better than one of trend, season and "
-        "controls "
-        "alone: media take away {value} [{low} … {high}] of its squared error. What each channel brings cannot "
-        "be told.",
+        "On the last {weeks} weeks, which it had not seen, the model is no better than trend, season and controls "
+        "alone: media remove {value} [{low} … {high}] of the squared error. The return of each channel cannot be "
+        "determined.",
         "На последних {weeks} неделях, которых модель не видела, она не лучше модели только из тренда, сезона и прочих "
         "факторов: реклама снимает {value} [{low} … {high}] её квадратичной ошибки. Что приносит каждый канал, сказать "
         "нельзя.",
     ),
     reason__few_weeks=("There are {weeks} weeks; {needed} are needed.", "Недель: {weeks}; нужно {needed}."),
     finding__budget_outside=(
-        "A budget of {budget} a week lies outside of what was observed ({lowest} … {highest}); no plan is made for it.",
+        "A budget of {budget} a week is outside the observed range ({lowest} … {highest}); no plan is made for it.",
         "Бюджет {budget} в неделю лежит вне наблюдавшегося ({lowest} … {highest}); план для него не строится.",
     ),
     finding__bounds_outside=(
-        "The bounds of {subject} do not lie inside of what was observed ({lowest} … {highest}); no plan is made.",
+        "The bounds of {subject} are outside the observed range ({lowest} … {highest}); no plan is made.",
         "Границы для {subject} не лежат внутри наблюдавшегося ({lowest} … {highest}); план не строится.",
     ),
     finding__experiment_disagrees=(
-        "An experiment has measured {measured} per unit spent on {subject}; the weeks say {low} … {high} even with it "
-        "taken into account. Believe the experiment.",
+        "An experiment measured {measured} per unit spent on {subject}; the weekly data give {low} … {high} even with "
+        "it taken into account. Trust the experiment.",
         "Эксперимент показал {measured} на единицу затрат на {subject}; по неделям, даже с его учётом, {low} … {high}. "
         "Верьте эксперименту.",
     ),
-    measure__error_taken_away=("less squared error on later weeks", "меньше квадратичной ошибки на следующих неделях"),
+    measure__error_taken_away=(
+        "reduction in squared error on later weeks",
+        "снижение квадратичной ошибки на следующих неделях",
+    ),
     measure__roi=("revenue per unit spent", "выручка на единицу затрат"),
-    key__held=("Less error on later weeks", "Меньше ошибки на следующих неделях"),
-    key__roi=("Brought per unit, {channel}", "Принесено на единицу, {channel}"),
+    key__held=("Error reduction on later weeks", "Снижение ошибки на следующих неделях"),
+    key__roi=("Return per unit, {channel}", "Отдача на единицу, {channel}"),
     key__interval=("95% {interval}", "95 %: {interval}"),
-    section__channels=("What each channel brings", "Что приносит каждый канал"),
+    section__channels=("Return of each channel", "Отдача каждого канала"),
     roi__title=("Revenue per unit spent", "Выручка на единицу затрат"),
     roi__takeaway=(
-        "Filled: with carry-over and saturation; hollow: by plain regression. Below 1 a channel brings less than it "
-        "costs.",
+        "Filled: with carry-over and saturation; hollow: plain regression. Below 1 a channel earns less than it costs.",
         "Закрашено: с переносом и насыщением; полые: простая регрессия. Ниже 1 канал приносит меньше, чем стоит.",
     ),
     roi__one=("pays for itself in revenue", "окупается выручкой"),
@@ -79,20 +80,20 @@ TEXTS = texts(
     roi__naive=("plain regression", "простая регрессия"),
     channels__table=("Channels", "Каналы"),
     channels__note=(
-        "Carry-over: share of a week’s effective spend that still works the week after. These are not experiments: "
-        "who spends more when demand is high finds too much. An experiment by region would tell.",
+        "Carry-over: share of a week’s effective spend that still works the week after. This is not an experiment: if "
+        "you spend more when demand is high, the effect is overestimated. A regional experiment would show it.",
         "Перенос: доля действующих затрат недели, которая работает и на следующей. Это не эксперименты: если тратят "
         "больше при высоком спросе, эффект завышен. Проверить это может эксперимент по регионам.",
     ),
     channels__measured=("experiment: {value}", "эксперимент: {value}"),
     column__channel=("Channel", "Канал"),
-    column__spend=("Spent", "Потрачено"),
-    column__revenue=("Brought", "Принесено"),
+    column__spend=("Spend", "Потрачено"),
+    column__revenue=("Revenue", "Выручка"),
     column__carry=("Carry-over", "Перенос"),
     column__now=("Now, a week", "Сейчас в неделю"),
     column__plan=("Plan", "План"),
     column__range=("Observed", "Наблюдалось"),
-    column__marginal=("One more brings, now", "Ещё одна единица приносит сейчас"),
+    column__marginal=("Marginal return now", "Предельная отдача сейчас"),
     column__marginal_plan=("in the plan", "в плане"),
     section__curves=("Revenue by weekly spend", "Выручка в зависимости от недельных затрат"),
     curves__takeaway=(
@@ -103,13 +104,13 @@ TEXTS = texts(
     curves__y=("revenue a week", "выручка в неделю"),
     section__budget=("The budget", "Бюджет"),
     budget__note=(
-        "The plan makes what one more unit brings as equal as the observed range of each channel allows.",
-        "План уравнивает отдачу от ещё одной единицы настолько, насколько позволяет наблюдавшийся диапазон канала.",
+        "The plan equalises marginal returns as far as the observed range of each channel allows.",
+        "План уравнивает предельную отдачу настолько, насколько позволяет наблюдавшийся диапазон каждого канала.",
     ),
     section__weeks=("Revenue by week", "Выручка по неделям"),
     weeks__title=("Actual, fitted, and without media", "Факт, модель и без рекламы"),
     weeks__takeaway=(
-        "What lies between the model and the dashed line is owed to media.",
+        "The area between the model and the dashed line is the contribution of media.",
         "Между моделью и штриховой линией — вклад рекламы.",
     ),
     weeks__actual=("actual", "факт"),

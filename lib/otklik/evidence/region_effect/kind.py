@@ -19,24 +19,26 @@ class RegionEffectTask(KindTask):
     kind: Literal["region_effect"]
     design: Literal["did", "synthetic_control", "geo"] = Field(
         description="did: difference in differences, several regions with the change and several without; "
-        "synthetic_control: one region, or a few taken together, beside the mix of the others that was most like it; "
-        "geo: pairs of regions, one of each with the change"
+        "synthetic_control: one region, or a few combined, against the best-fitting mix of the others; geo: matched "
+        "pairs of regions, one of each with the change"
     )
     treated: list[Annotated[str, Field(min_length=1)]] = Field(
-        default_factory=list, description="regions with the change; default: those whose rows say is_treated"
+        default_factory=list, description="regions with the change; default: those with is_treated"
     )
-    start: date = Field(description="first day of the change; a period that it cuts in two is left out")
-    end: date | None = Field(None, description="first day after the change; default: it goes on")
-    grain: Literal["day", "week", "month"] = Field("week", description="what a period is")
+    start: date = Field(description="first day of the change; a period split by it is excluded")
+    end: date | None = Field(None, description="first day after the change; default: the change is permanent")
+    grain: Literal["day", "week", "month"] = Field("week", description="length of a period")
     pairs: dict[str, str] = Field(
         default_factory=dict,
-        description="of geo: region with the change → its partner; default: the pairs most alike before the change",
+        description="for geo: region with the change → its partner; default: the most similar pairs before the change",
     )
-    better: Literal["up", "down"] = Field("up", description="whether more of the outcome is better, or less")
-    minimum_periods: int = Field(12, ge=6, description="fewer periods before the change are too few")
+    better: Literal["up", "down"] = Field("up", description="whether a higher or a lower outcome is better")
+    minimum_periods: int = Field(
+        12, ge=6, description="minimum periods before the change; with fewer the verdict is too_little_data"
+    )
     alpha: float = Field(0.05, gt=0, lt=0.5, description="1 − confidence of intervals; level of tests")
     trend_alpha: float = Field(
-        0.05, gt=0, lt=0.5, description="below this p regions moved apart before the change, and nothing is concluded"
+        0.05, gt=0, lt=0.5, description="below this p-value pre-trends differ, and the verdict is invalid"
     )
 
     def impossible(self) -> list[str]:
@@ -96,7 +98,7 @@ TABLES = (
 RESULTS = Frame(
     "results",
     Text(
-        en="one row per region and moment with an outcome, or one per region and period; outcomes are added up",
+        en="one row per region and moment with an outcome, or per region and period; outcomes are summed",
         ru="одна строка на регион и момент с результатом или на регион и период; результаты складываются",
     ),
     (
@@ -106,7 +108,7 @@ RESULTS = Frame(
         ),
         FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("date", "week", "bought_at", "moment")),
         FrameColumn(
-            "outcome", "double", Text(en="what came: revenue, visits", ru="результат: выручка, визиты"),
+            "outcome", "double", Text(en="the outcome: revenue, visits", ru="результат: выручка, визиты"),
             like=("revenue", "sales", "amount", "visits", "outcome"),
         ),
         FrameColumn(
@@ -122,7 +124,7 @@ KIND = Kind(
     name="region_effect",
     title=Text(en="Effect by region", ru="Эффект по регионам"),
     summary=Text(
-        en="What has a change in some regions done, beside regions without it?",
+        en="What is the effect of a change in some regions, compared with the others?",
         ru="Что дало изменение в части регионов по сравнению с остальными?",
     ),
     task=RegionEffectTask,

@@ -94,15 +94,15 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
         raise RefusedError(
             f"more than {_MOST_REGIONS} regions or {_MOST_PERIODS:,} periods",
             where="frame results",
-            hint="give larger regions, or leave old rows out with where",
+            hint="use larger regions, or filter out old rows with where",
         )
     own = task.treated or _treated_by_rows(results)
     unknown = sorted({*task.treated, *task.pairs.values()} - {*rows["region"]})
     if unknown:
         raise RefusedError(
-            f"no rows of {', '.join(map(repr, unknown[:_NAMED]))}",
+            f"no rows for {', '.join(map(repr, unknown[:_NAMED]))}",
             where="frame results",
-            hint="name regions in treated and pairs as the frame has them",
+            hint="use the frame's region names in treated and pairs",
         )
     table = rows.pivot_table(index="region", columns="period", values="outcome").sort_index()
     if (cut := _first_of(task.start, task.grain)) < task.start:
@@ -112,7 +112,7 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
         raise RefusedError(
             f"{len(has_gaps):,} regions have no rows in some periods: {', '.join(map(repr, has_gaps[:_NAMED]))}",
             where="frame results",
-            hint="give rows with 0 where nothing came, or leave these regions out with where",
+            hint="add rows with 0 for empty periods, or filter these regions out with where",
         )
     periods: list[date] = [*table.columns]
     start = sum(period < task.start for period in periods)
@@ -122,9 +122,9 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
     empty = sorted(table[(first <= 0).all(axis=1)].index) if start else []
     if empty:
         raise RefusedError(
-            f"{len(empty):,} regions had nothing before the change: {', '.join(map(repr, empty[:_NAMED]))}",
+            f"{len(empty):,} regions had a total of 0 before the change: {', '.join(map(repr, empty[:_NAMED]))}",
             where="frame results",
-            hint="leave them out with where: an effect is a share of what was there before",
+            hint="filter them out with where: the effect is relative to the results before the change",
         )
     treated = np.isin(table.index.to_numpy(dtype=str), own)
     means = raw[:, :start].mean(axis=1, keepdims=True) if start else np.ones((len(raw), 1))
@@ -135,9 +135,9 @@ def _treated_by_rows(results: DataFrame) -> list[str]:
     """The regions whose rows say that they have the change."""
     if "is_treated" not in results.columns:
         raise ConfigurationError(
-            "nothing says which regions have the change",
+            "no region is declared as treated",
             where="treated",
-            hint="name them in treated, or give the frame results a column is_treated",
+            hint="list regions in treated, or add a column is_treated to the frame results",
         )
     return [row["region"] for row in results.where("is_treated").select("region").distinct().collect()]
 

@@ -19,34 +19,35 @@ TEXTS = texts(
     answer__invalid=("The regions cannot be compared", "Регионы несопоставимы"),
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
     reason__better=(
-        "Since the change its regions bring {value} [{low} … {high}] more than was expected of them (p = {p}).",
+        "Since the change the treated regions have been {value} [{low} … {high}] above expectation (p = {p}).",
         "После изменения эти регионы дают на {value} [{low} … {high}] больше ожидаемого (p = {p}).",
     ),
     reason__worse=(
-        "Since the change its regions differ by {value} [{low} … {high}] from what was expected of them, for the worse "
-        "(p = {p}).",
+        "Since the change the treated regions have differed from expectation by {value} [{low} … {high}], for the "
+        "worse (p = {p}).",
         "После изменения эти регионы отличаются от ожидаемого на {value} [{low} … {high}], к худшему (p = {p}).",
     ),
     reason__nothing_shown=(
-        "Since the change its regions differ by {value} [{low} … {high}] from what was expected of them, which may be "
-        "nothing (p = {p}).",
-        "После изменения эти регионы отличаются от ожидаемого на {value} [{low} … {high}], то есть, возможно, никак "
-        "(p = {p}).",
+        "Since the change the treated regions have differed from expectation by {value} [{low} … {high}], which may be "
+        "chance (p = {p}).",
+        "После изменения эти регионы отличаются от ожидаемого на {value} [{low} … {high}], что может быть "
+        "случайностью (p = {p}).",
     ),
     reason__trends_differ=(
-        "Already before the change its regions moved apart from the others, by {value} [{low} … {high}] a period "
-        "(p = {p}): what came after it may be the same movement.",
+        "The treated regions were already diverging from the others before the change, by {value} [{low} … {high}] a "
+        "period (p = {p}): what followed may be the same trend.",
         "Ещё до изменения эти регионы расходились с остальными на {value} [{low} … {high}] за период (p = {p}): "
         "после него могло продолжиться то же движение.",
     ),
     reason__placebo_moved=(
-        "A change that never was, before the real one, “has an effect” of {value} [{low} … {high}] (p = {p}): the "
-        "regions differ for other reasons.",
+        "A placebo change before the real one “has an effect” of {value} [{low} … {high}] (p = {p}): the regions "
+        "differ for other reasons.",
         "Мнимое изменение до настоящего «даёт эффект» {value} [{low} … {high}] (p = {p}): регионы расходятся по другим "
         "причинам.",
     ),
     reason__poor_fit=(
-        "No mix of the other regions was like this one before the change: it is off {times} times as far as is usual.",
+        "No weighted mix of the other regions tracks this one before the change: the error is {times} times the usual "
+        "one.",
         "Никакое сочетание других регионов не похоже на этот до изменения: отклонение в {times} раза больше обычного.",
     ),
     reason__few_periods=(
@@ -55,21 +56,21 @@ TEXTS = texts(
     ),
     reason__few_regions=(
         "There are {treated} regions with the change and {others} without; this design needs {needed} and "
-        "{needed_others}: with fewer even the greatest effect might be chance.",
+        "{needed_others}: with fewer, even the largest effect could be chance.",
         "Регионов с изменением {treated}, без него {others}; этому способу нужно {needed} и {needed_others}: иначе "
         "даже наибольший эффект может быть случайным.",
     ),
     measure__effect=("effect of the change", "эффект изменения"),
-    measure__placebo=("effect of a change that never was", "эффект мнимого изменения"),
-    measure__total=("brought by the change in all", "принесло изменение всего"),
+    measure__placebo=("effect of a placebo change", "эффект мнимого изменения"),
+    measure__total=("total effect of the change", "эффект изменения всего"),
     key__effect=("Effect of the change", "Эффект изменения"),
-    key__total=("Brought in all", "Принесено всего"),
-    key__naive=("beside their own past: {naive}", "по сравнению с собственным прошлым: {naive}"),
+    key__total=("Total effect", "Эффект всего"),
+    key__naive=("compared with their own past: {naive}", "по сравнению с собственным прошлым: {naive}"),
     key__placebo=("Placebo, before the change", "Плацебо, до изменения"),
     section__periods=("With the change and without", "С изменением и без"),
-    periods__title=("What came, and what was expected", "Что пришло и чего ожидали"),
+    periods__title=("Observed and expected", "Факт и ожидание"),
     periods__takeaway=(
-        "1 is the mean of a period before the change. Expected: by the regions without it.",
+        "1 is the mean of a period before the change. Expected: from the regions without it.",
         "1 — среднее за период до изменения. Ожидание — по регионам без него.",
     ),
     periods__actual=("with the change", "с изменением"),
@@ -77,15 +78,15 @@ TEXTS = texts(
     periods__start=("change", "изменение"),
     gap__title=("Difference by period", "Разница по периодам"),
     gap__takeaway=(
-        "Before the change it should lie around 0; where it does not, the regions do not compare.",
+        "Before the change it should be close to 0; otherwise the regions are not comparable.",
         "До изменения должна быть около нуля; если это не так, регионы несопоставимы.",
     ),
     gap__x=("period", "период"),
     gap__y=("difference", "разница"),
-    section__placebo=("What speaks against it", "Что говорит против"),
+    section__placebo=("Placebo test", "Проверка плацебо"),
     placebo__title=("Effect and placebo", "Эффект и плацебо"),
     placebo__takeaway=(
-        "The placebo is the same reckoning for a change that never was, before the real one.",
+        "The placebo is the same estimate for an invented change before the real one.",
         "Плацебо — тот же расчёт для мнимого изменения до настоящего.",
     ),
     placebo__zero=("no effect", "нет эффекта"),
@@ -93,7 +94,7 @@ TEXTS = texts(
     role__treated=("with the change", "с изменением"),
     role__compared=("compared", "для сравнения"),
     column__region=("Region", "Регион"),
-    column__role=("Used", "Роль"),
+    column__role=("Role", "Роль"),
     column__weight=("Weight", "Вес"),
     column__before=("A period before", "За период до"),
     column__after=("A period since", "За период после"),

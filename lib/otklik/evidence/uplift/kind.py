@@ -18,12 +18,14 @@ Positive = Annotated[float, Field(gt=0)]
 class Payoff(Strict):
     """What a contact costs and an outcome is worth; without this table arms are compared by their effect alone."""
 
-    value: float = Field(gt=0, description="worth of one unit with the outcome")
-    cost: float = Field(ge=0, description="of one contact, in the same currency")
+    value: float = Field(gt=0, description="value of one unit with the outcome")
+    cost: float = Field(ge=0, description="cost of one contact, in the same currency")
     costs: dict[str, Annotated[float, Field(ge=0)]] = Field(
-        default_factory=dict, description="arm → cost of its contact, where arms differ"
+        default_factory=dict, description="arm → cost of its contact, if arms differ"
     )
-    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
+    currency: SharedText = Field(
+        Text(en="", ru=""), description="its name; a plain string if it is the same in both languages"
+    )
 
     def cost_of(self, arm: str) -> float:
         """Cost of a contact of an arm."""
@@ -36,12 +38,12 @@ class UpliftTask(KindTask):
     kind: Literal["uplift"]
     control: str = Field(min_length=1, description="name of the arm without a contact")
     arms: dict[str, Positive] = Field(
-        min_length=2, description="every arm, the control included → its planned size, relative to the others"
+        min_length=2, description="arm, including the control → its planned size, relative to the others"
     )
     assignment: Literal["random", "observed"] = Field(
         "random",
-        description="random: units were drawn in the planned sizes; observed: the chance of each arm is estimated from "
-        "the features, and what was not observed may bias the answer",
+        description="random: units were assigned in the planned proportions; observed: the propensity of each arm is "
+        "estimated from the features, and unobserved differences may bias the result",
     )
     learners: list[Learner] = Field(
         ["t", "s", "x", "dr", "class"],
@@ -49,23 +51,35 @@ class UpliftTask(KindTask):
         description="t: a model per arm; s: one model with interactions; x: X-learner; dr: doubly robust; class: "
         "transformed outcome",
     )
-    decide_by: Learner = Field("t", description="the learner whose effects make the list; the others stand beside it")
-    payoff: Payoff | None = Field(None, description="what a contact costs and an outcome is worth")
-    control_share: float = Field(0.1, ge=0, lt=1, description="share of the list that is held back as control")
-    campaign: Name = Field("campaign", description="name of the next campaign; another one holds back others")
-    folds: int = Field(4, ge=3, le=10, description="parts of the units; each is judged by models that did not see it")
-    log_scale: list[Name] = Field(default_factory=list, description="numbers taken as sign(x) * ln(1 + |x|)")
+    decide_by: Learner = Field("t", description="the learner that makes the list; the others are shown for comparison")
+    payoff: Payoff | None = Field(None, description="cost of a contact and value of an outcome")
+    control_share: float = Field(0.1, ge=0, lt=1, description="share of the list held out as a control group")
+    campaign: Name = Field(
+        "campaign", description="name of the next campaign; another name selects another control group"
+    )
+    folds: int = Field(
+        4, ge=3, le=10, description="number of folds; each unit is evaluated by models that did not see it"
+    )
+    log_scale: list[Name] = Field(
+        default_factory=list, description="numeric features transformed to sign(x) * ln(1 + |x|)"
+    )
     minimum_outcomes: int = Field(
-        50, ge=20, description="fewer units with, or without, the outcome in an arm are too few to learn from"
+        50,
+        ge=20,
+        description="minimum units with, and without, the outcome in each arm; with fewer the verdict is "
+        "too_little_data",
     )
     sample_ratio_alpha: float = Field(
-        0.001, gt=0, lt=0.5, description="of a random assignment: below this p the split is not as planned"
+        0.001, gt=0, lt=0.5, description="for random assignment: below this p-value there is a sample ratio mismatch"
     )
     overlap: float = Field(
-        0.02, gt=0, lt=0.5, description="of an observed assignment: least chance of an arm that is comparable"
+        0.02,
+        gt=0,
+        lt=0.5,
+        description="for observed assignment: minimum propensity of each arm for a comparable unit",
     )
     overlap_share: float = Field(
-        0.05, gt=0, lt=1, description="of an observed assignment: share of units below `overlap` that is tolerated"
+        0.05, gt=0, lt=1, description="for observed assignment: maximum share of units below `overlap`"
     )
 
     def impossible(self) -> list[str]:
@@ -103,7 +117,7 @@ TABLES = (
         "units BIGINT units of the arm and the control",
         "expected DOUBLE mean effect by the model",
         "effect DOUBLE outcome share of the arm − that of the control",
-        "low DOUBLE lower end of the 95 % interval",
+        "low DOUBLE lower bound of the 95 % interval",
         "high DOUBLE upper end",
         key=("arm", "decile", "run_id"),
     ),
@@ -122,11 +136,11 @@ TABLES = (
         "policy STRING list | response | all <arm>",
         "contacted DOUBLE share of the units that it contacts",
         "value DOUBLE per unit, doubly robust",
-        "low DOUBLE lower end of the 95 % interval",
+        "low DOUBLE lower bound of the 95 % interval",
         "high DOUBLE upper end",
         "value_ipw DOUBLE per unit, by inverse propensity alone",
         "list_better_by DOUBLE value of the list − value of this rule",
-        "better_low DOUBLE lower end of its 95 % interval",
+        "better_low DOUBLE lower bound of its 95 % interval",
         "better_high DOUBLE upper end",
         key=("policy", "run_id"),
     ),
@@ -163,7 +177,7 @@ KIND = Kind(
     name="uplift",
     title=Text(en="Uplift", ru="Аплифт"),
     summary=Text(
-        en="Whom does a contact change, and does choosing them pay?",
+        en="Whom does a contact change, and does targeting them pay?",
         ru="На кого контакт влияет и окупается ли такой выбор?",
     ),
     task=UpliftTask,
@@ -174,7 +188,7 @@ KIND = Kind(
 control = "control"
 arms = { control = 1, treatment = 1 }
 
-# what a contact costs and an outcome is worth
+# cost of a contact and value of an outcome
 [payoff]
 value = 10.0
 cost = 1.0

@@ -1,4 +1,4 @@
-"""Whom a contact changes: effects by unit, how well they sort units, what a list by them would bring, and the list."""
+"""Whom a contact changes: effects by unit, ranking of units, what a list by them would bring, and the list."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def run(frames: Mapping[str, DataFrame], task: UpliftTask, context: StageContext
         )
 
     scored = with_effects(rows, plan, context.keep)
-    context.step.under_way("how well they sort units")
+    context.step.under_way("ranking of units")
     found = {
         arm: sort_units(
             _pair(scored, place, shares), _scores(task, place), sum(n for n, _ in counts.values()), task.seed

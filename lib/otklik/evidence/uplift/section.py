@@ -20,9 +20,9 @@ from otklik.page.words import Voice, texts
 
 TEXTS = texts(
     points=("pp", "п. п."),
-    answer__gain=("Contact those whom it changes most", "Обращаться к тем, на кого контакт влияет сильнее"),
-    answer__send_to_all=("Send to all: choosing brings nothing", "Отправлять всем: отбор ничего не даёт"),
-    answer__send_to_none=("Send to nobody: the contact does not pay", "Не отправлять никому: контакт не окупается"),
+    answer__gain=("Contact those with the largest uplift", "Обращаться к тем, на кого контакт влияет сильнее"),
+    answer__send_to_all=("Contact everybody: targeting adds nothing", "Обращаться ко всем: отбор ничего не даёт"),
+    answer__send_to_none=("Contact nobody: the contact does not pay", "Ни к кому не обращаться: контакт не окупается"),
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
     answer__invalid=("The arms cannot be compared", "Группы несопоставимы"),
     answer__effect=(
@@ -30,40 +30,40 @@ TEXTS = texts(
         "{arm} меняет долю с исходом в среднем на {value} [{low} … {high}].",
     ),
     reason__sorts=(
-        "The model sorts units by effect better than chance: Qini coefficient {qini} [{low} … {high}] ({subject}).",
+        "The model ranks units by effect better than chance: Qini coefficient {qini} [{low} … {high}] ({subject}).",
         "Модель упорядочивает единицы по эффекту лучше случайного: коэффициент Qini {qini} [{low} … {high}] "
         "({subject}).",
     ),
     reason__sorts_no_better_than_chance=(
-        "The model does not sort units by effect better than chance: Qini coefficient {qini} [{low} … {high}] "
+        "The model does not rank units by effect better than chance: Qini coefficient {qini} [{low} … {high}] "
         "({subject}).",
         "Модель упорядочивает единицы по эффекту не лучше случайного: коэффициент Qini {qini} [{low} … {high}] "
         "({subject}).",
     ),
     reason__sorts_but_does_not_pay=(
-        "The model sorts units by effect (Qini coefficient {qini} [{low} … {high}], {subject}), but a list by it is "
-        "not shown to bring more than one rule for all.",
+        "The model ranks units by effect (Qini coefficient {qini} [{low} … {high}], {subject}), but targeting by it "
+        "is not shown to earn more than one rule for all.",
         "Модель упорядочивает единицы по эффекту (коэффициент Qini {qini} [{low} … {high}], {subject}), но не "
         "доказано, что список по ней приносит больше, чем одно правило для всех.",
     ),
     reason__pays_beyond_all=(
-        "The list brings {gain} [{low} … {high}] per unit more than contacting everybody.",
+        "The list earns {gain} [{low} … {high}] per unit more than contacting everybody.",
         "Список приносит на единицу на {gain} [{low} … {high}] больше, чем обращение ко всем.",
     ),
     reason__pays_beyond_none=(
-        "The list brings {gain} [{low} … {high}] per unit; contacting everybody would lose.",
+        "The list earns {gain} [{low} … {high}] per unit; contacting everybody would make a loss.",
         "Список приносит {gain} [{low} … {high}] на единицу; обращение ко всем убыточно.",
     ),
     reason__send_to_all=(
-        "Contacting everybody with {subject} brings {gain} [{low} … {high}] per unit.",
+        "Contacting everybody with {subject} earns {gain} [{low} … {high}] per unit.",
         "Обращение ко всем ({subject}) приносит {gain} [{low} … {high}] на единицу.",
     ),
     reason__send_to_none=(
-        "Contacting everybody with {subject} brings {gain} [{low} … {high}] per unit: a loss.",
+        "Contacting everybody with {subject} earns {gain} [{low} … {high}] per unit: a loss.",
         "Обращение ко всем ({subject}) приносит {gain} [{low} … {high}] на единицу: убыток.",
     ),
     reason__no_effect_shown=(
-        "That {subject} brings anything is not shown: {gain} [{low} … {high}] per unit.",
+        "{subject} is not shown to earn anything: {gain} [{low} … {high}] per unit.",
         "Не доказано, что {subject} что-либо приносит: {gain} [{low} … {high}] на единицу.",
     ),
     reason__few_outcomes=(
@@ -71,17 +71,19 @@ TEXTS = texts(
         "{subject}: исход есть у {yes} из {units} единиц; нужно не меньше {needed} с исходом и без него.",
     ),
     reason__broken_split=(
-        "Units are not split as planned (p = {p}). Something removes or adds units in one of the arms.",
+        "Sample ratio mismatch: the arm sizes differ from the plan (p = {p}). Something removes or adds units in one "
+        "of the arms.",
         "Единицы распределены не так, как запланировано (p = {p}). Что-то убирает или добавляет единицы в одной из "
         "групп.",
     ),
     reason__no_overlap=(
-        "A share of {share} of the units had a chance below {least} of one of the arms: nothing is comparable to them.",
+        "{share} of the units have a propensity below {least} for one of the arms: there is nothing to compare them "
+        "with.",
         "У доли {share} единиц вероятность одной из групп была ниже {least}: сравнить их не с кем.",
     ),
-    finding__broken_split=("Units are not split as planned (p = {p}).", "Единицы распределены не по плану (p = {p})."),
+    finding__broken_split=("Sample ratio mismatch (p = {p}).", "Единицы распределены не по плану (p = {p})."),
     finding__not_random=(
-        "Arms were not drawn at random. What was not observed may explain the effects; a randomised group would tell.",
+        "Arms were not randomised. Unobserved differences may explain the effects; a randomised group would show it.",
         "Группы сформированы не случайно. Эффекты может объяснять то, что не наблюдалось; это выявит случайная группа.",
     ),
     measure__qini=("Qini coefficient", "коэффициент Qini"),
@@ -92,33 +94,32 @@ TEXTS = texts(
     key__effect=("Effect, {arm}", "Эффект, {arm}"),
     key__interval=("95% {interval}", "95 %: {interval}"),
     key__contact=("To contact", "Обратиться"),
-    key__contact_note=("of {units} units; {control} held back", "из {units} единиц; отложено в контроль: {control}"),
-    key__leave=("To leave alone", "Не трогать"),
-    section__sorting=("How well the model sorts", "Насколько хорошо модель упорядочивает"),
-    curve__title=("Outcomes won by contacting the best first: {arm}", "Исходы, вызванные контактом с лучшими: {arm}"),
+    key__contact_note=("of {units} units; {control} held out", "из {units} единиц; отложено в контроль: {control}"),
+    key__leave=("Not to contact", "Не обращаться"),
+    section__sorting=("How well the model ranks", "Насколько хорошо модель упорядочивает"),
+    curve__title=("Incremental outcomes, best first: {arm}", "Исходы, вызванные контактом с лучшими: {arm}"),
     curve__takeaway=(
-        "The higher above the straight line, the more of the effect comes from fewer contacts. A response model sorts "
-        "by the chance of the outcome, not by its change.",
+        "The higher above the straight line, the more of the effect comes from fewer contacts. A response model ranks "
+        "by the probability of the outcome, not by its change.",
         "Чем выше над прямой, тем больше эффекта дают немногие контакты. Модель отклика упорядочивает по вероятности "
         "исхода, а не по её изменению.",
     ),
     curve__x=("share contacted", "доля охваченных"),
-    curve__y=("outcomes won per unit", "вызванных исходов на единицу"),
+    curve__y=("incremental outcomes per unit", "вызванных исходов на единицу"),
     curve__chance=("at random", "случайно"),
     curve__response=("response model", "модель отклика"),
-    deciles__title=("Effect by tenth of the units: {arm}", "Эффект по десятым долям единиц: {arm}"),
+    deciles__title=("Effect by decile: {arm}", "Эффект по децилям: {arm}"),
     deciles__takeaway=(
-        "From the greatest expected effect to the least. Filled: what was seen, with its 95% interval; hollow: "
-        "expected.",
-        "От наибольшего ожидаемого эффекта к наименьшему. Закрашено: наблюдалось, с интервалом 95 %; полые: ожидалось.",
+        "From the largest predicted effect to the smallest. Filled: observed, with 95% interval; hollow: predicted.",
+        "От наибольшего предсказанного эффекта к наименьшему. Закрашено: факт с интервалом 95 %; полые: прогноз.",
     ),
-    deciles__seen=("seen", "наблюдалось"),
-    deciles__expected=("expected", "ожидалось"),
-    deciles__label=("tenth {n}", "десятая {n}"),
+    deciles__seen=("observed", "факт"),
+    deciles__expected=("predicted", "прогноз"),
+    deciles__label=("decile {n}", "дециль {n}"),
     learners__table=("All learners", "Все методы"),
     learners__note=(
-        "0 is chance, 1 the perfect order. The learner that decides was fixed beforehand; the others stand here for "
-        "comparison, and the best of them is not chosen, for it would look better than it is.",
+        "0 is chance, 1 the perfect order. The deciding learner was fixed in advance; the others are shown for "
+        "comparison. The best is not selected afterwards, because it would look better than it is.",
         "0 — случайный порядок, 1 — идеальный. Решающий метод задан заранее; остальные приведены для сравнения, "
         "лучший из них не выбирается: он выглядел бы лучше, чем есть.",
     ),
@@ -128,18 +129,18 @@ TEXTS = texts(
     column__auuc=("AUUC", "AUUC"),
     column__policy=("Rule", "Правило"),
     column__contacted=("Contacted", "Охвачено"),
-    column__value=("Brings per unit", "Приносит на единицу"),
+    column__value=("Earns per unit", "Приносит на единицу"),
     column__ipw=("By weighting alone", "Только взвешиванием"),
-    column__better=("List brings more by", "Список лучше на"),
+    column__better=("List earns more by", "Список лучше на"),
     learner__t=("two models", "две модели"),
     learner__s=("one model with interactions", "одна модель с взаимодействиями"),
     learner__x=("X-learner", "X-learner"),
     learner__dr=("doubly robust", "двойная устойчивость"),
     learner__class=("transformed outcome", "преобразованный исход"),
     learner__response=("response model", "модель отклика"),
-    section__policies=("What each rule would bring", "Что принесло бы каждое правило"),
+    section__policies=("Value of each rule", "Что принесло бы каждое правило"),
     policies__lead=(
-        "Beside contacting nobody, {unit}; doubly robust estimate with its 95% interval.",
+        "Compared with contacting nobody, {unit}; doubly robust estimate with 95% interval.",
         "По сравнению с тем, чтобы не обращаться ни к кому, {unit}; оценка с двойной устойчивостью и интервал 95 %.",
     ),
     policies__money=("in {currency} at {value} per outcome", "в {currency} при ценности исхода {value}"),
@@ -147,21 +148,20 @@ TEXTS = texts(
     policy__list=("this list", "этот список"),
     policy__response=("list by a response model", "список по модели отклика"),
     policy__all=("everybody: {arm}", "всем: {arm}"),
-    section__alone=("Whom to leave alone", "Кого не трогать"),
+    section__alone=("Whom not to contact", "К кому не обращаться"),
     alone__none=(
-        "{arm}: the model expects no negative effect for anybody.",
+        "{arm}: the model predicts no negative effect for anybody.",
         "{arm}: отрицательного эффекта модель не ожидает ни у кого.",
     ),
     alone__shown=(
-        "{arm}: for {units} units the model expects a negative effect, and it was negative among them: {value} [{low} "
-        "… {high}]. Contacting them does harm.",
+        "{arm}: for {units} units the model predicts a negative effect, and the observed effect on them is negative: "
+        "{value} [{low} … {high}]. Contacting them does harm.",
         "{arm}: у {units} единиц модель ожидает отрицательный эффект, и он у них действительно отрицателен: {value} "
         "[{low} … {high}]. Контакт с ними вредит.",
     ),
     alone__open=(
-        "{arm}: for {units} units the model expects a negative effect. Seen among them was {value} [{low} … "
-        "{high}]: that "
-        "a contact does harm is not shown.",
+        "{arm}: for {units} units the model predicts a negative effect. The observed effect on them is {value} [{low} "
+        "… {high}]: harm is not shown.",
         "{arm}: у {units} единиц модель ожидает отрицательный эффект. Наблюдалось у них {value} [{low} … "
         "{high}]: вред от "
         "контакта не доказан.",

@@ -19,9 +19,9 @@ _SEASONS = {"day": 7, "week": 52, "month": 12}
 class Stock(Strict):
     """What a missing piece and one left over cost: how much to have in stock follows from both."""
 
-    periods: int = Field(ge=1, description="that the stock has to last: until what is ordered then arrives")
-    missing_cost: float = Field(gt=0, description="of a piece that could have been sold: its margin, as a rule")
-    left_cost: float = Field(gt=0, description="of a piece that is left after these periods")
+    periods: int = Field(ge=1, description="number of periods that the stock has to last, until the next delivery")
+    missing_cost: float = Field(gt=0, description="cost of a missing unit, usually its margin")
+    left_cost: float = Field(gt=0, description="cost of a unit left over after these periods")
 
     @property
     def enough(self) -> float:
@@ -34,11 +34,11 @@ class DemandTask(KindTask):
 
     kind: Literal["demand"]
     period: Literal["day", "week", "month"] = Field(
-        "week", description="what quantities are summed over; weeks from Monday"
+        "week", description="period over which quantities are summed; weeks start on Monday"
     )
-    ahead: int = Field(8, ge=1, le=104, description="periods to forecast; as many are held out to judge it")
+    ahead: int = Field(8, ge=1, le=104, description="periods to forecast; the same number is held out for evaluation")
     season_periods: int | None = Field(
-        None, ge=1, le=366, description="periods of a season; default: 7 days, 52 weeks or 12 months"
+        None, ge=1, le=366, description="season length in periods; default: 7 days, 52 weeks or 12 months"
     )
     models: list[ModelName] = Field(
         [
@@ -52,25 +52,29 @@ class DemandTask(KindTask):
         16, ge=4, description="a series with fewer periods before the hold-out is not forecast"
     )
     fill: Literal["zero", "interpolate"] = Field(
-        "zero", description="what a period without a row has: nothing sold, or the line between its neighbours"
+        "zero", description="how to fill periods without a row: with 0, or by linear interpolation"
     )
     begin: Literal["first_row", "first_period"] = Field(
-        "first_row", description="where a series begins: with its own first row, or with the first period of all"
+        "first_row", description="start of a series: its own first row, or the first period of all series"
     )
     holidays: list[date] = Field(
         default_factory=list,
-        description="past and coming ones; methods that learn from all series count those of a period",
+        description="past and future holidays; pooled methods use the number per period",
     )
-    top: int | None = Field(None, ge=1, description="only so many series with the largest quantity before the hold-out")
-    stock: Stock | None = Field(None, description="what to have in stock; without it there is no proposal")
-    minimum_series: int = Field(5, ge=1, description="with fewer series forecast there is no verdict")
+    top: int | None = Field(
+        None, ge=1, description="maximum number of series, largest quantity before the hold-out first"
+    )
+    stock: Stock | None = Field(None, description="stock proposal; none without this table")
+    minimum_series: int = Field(
+        5, ge=1, description="minimum forecast series; with fewer the verdict is too_little_data"
+    )
 
     def impossible(self) -> list[str]:
         """The rule to beat left out, or a method named twice."""
         faults = [] if "naive" in self.models else ["models: naive cannot be left out"]
         if self.stock is not None and self.stock.periods > self.ahead:
-            faults.append("stock.periods: no more than `ahead` periods are forecast")
-        return faults + (["models: each may be named once"] if len(set(self.models)) < len(self.models) else [])
+            faults.append("stock.periods: must not exceed `ahead`")
+        return faults + (["models: duplicate name"] if len(set(self.models)) < len(self.models) else [])
 
     @property
     def season(self) -> int:
@@ -137,7 +141,7 @@ TOTALS = answer_table(
     "period DATE first day of the period",
     "step INT periods ahead, from 1",
     "quantity DOUBLE sum of the forecasts of its series",
-    "own DOUBLE the forecast of the sum by itself, before parts and sums were made to add up",
+    "own DOUBLE the direct forecast of the sum, before reconciliation",
     key=("name", "period"),
 )
 
@@ -164,7 +168,7 @@ SALES = Frame(
         FrameColumn(
             "group", "string",
             Text(
-                en="region, store, category … of the series: parts and sums are then made to add up",
+                en="region, store, category … of the series: forecasts are reconciled across groups",
                 ru="регион, магазин, категория ряда: тогда части и суммы согласуются",
             ),
             is_required=False, is_optional=True, like=("region", "store", "category", "department"),
@@ -174,13 +178,13 @@ SALES = Frame(
 
 PLAN = Frame(
     "plan",
-    Text(en="one row per series and period, past and coming: what was planned", ru="план: строка — ряд и период"),
+    Text(en="one row per series and period, past and future: what was planned", ru="план: строка — ряд и период"),
     (
         FrameColumn("series", "string", Text(en="the series", ru="ряд"), like=("product", "stock", "item", "sku")),
         # Not `moment`: what is planned for later may be seen.
         FrameColumn("day", "date", Text(en="a day of the period", ru="день периода"), like=("date", "week", "day")),
         FrameColumn(
-            "price", "double", Text(en="price of a piece; it holds until another comes", ru="цена за штуку"),
+            "price", "double", Text(en="unit price, valid until the next one", ru="цена за штуку"),
             is_required=False, is_optional=True, like=("price",),
         ),
         FrameColumn(

@@ -64,7 +64,7 @@ def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext
     spread = _spreads(picked, task)
     sums = None
     if "group" in frames["sales"].columns:
-        context.step.under_way("forecasting sums")
+        context.step.under_way("forecasting groups and the total")
         sums = _sums(frames["sales"], rows, history, coefficients, task, context)
     last_values = tried.where("back = 1 AND model = 'naive'").select(
         "series", F.get("forecast", F.lit(0)).alias("naive")
@@ -125,13 +125,13 @@ def _whole_periods(sales: DataFrame, task: DemandTask, context: StageContext) ->
     first = sales.agg(F.min(_place(F.to_date("moment"), task.period))).collect()[0][0]
     if first is None:
         raise RefusedError(
-            "there is no sale up to the moment", where="frames.sales", hint="look at `where` and --as-of"
+            "there are no sales up to the as-of moment", where="frames.sales", hint="check `where` and --as-of"
         )
     if last - first + 1 <= task.ahead:
         raise RefusedError(
-            f"{max(last - first + 1, 0)} whole periods have passed; {task.ahead} are held out, and some must be left",
+            f"{max(last - first + 1, 0)} complete periods, of which {task.ahead} are held out: too few",
             where="frames.sales",
-            hint="take a shorter period or a smaller `ahead`",
+            hint="use a shorter period or a smaller `ahead`",
         )
     return first, last
 
@@ -264,7 +264,7 @@ def _measures_of_sums(holdout: DataFrame, sums: _Sums) -> list[Measure]:
 
 def _learnt(quantities: DataFrame, history: History, context: StageContext) -> Floats:
     """The coefficients of the pooled model by origin; collects one small array for each of so many hash groups."""
-    context.step.under_way("learning from all series together")
+    context.step.under_way("fitting the pooled model")
     bucket = F.pmod(F.xxhash64("series"), F.lit(_GROUPS)).cast("int")
     sums = (
         quantities.withColumn("bucket", bucket)

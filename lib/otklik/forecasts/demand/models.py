@@ -150,7 +150,7 @@ def _of_library(name: str) -> Forecast:
         from statsforecast import models  # noqa: PLC0415 - an optional extra
     except ImportError:
         raise ConfigurationError(
-            f"the model {name} is of the package statsforecast, which is not installed",
+            f"the model {name} needs the package statsforecast, which is not installed",
             where="models",
             hint="pip install 'otklik[forecast]', or leave it out",
         ) from None

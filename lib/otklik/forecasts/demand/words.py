@@ -7,7 +7,7 @@ from otklik.page.words import texts
 TEXTS = texts(
     answer__judged=(
         "In the last {ahead} {periods}, which no method had seen, the error was {mase} times the usual change from one "
-        "{period} to the next (mean of {series} series); if the last value had gone on, {naive} times.",
+        "{period} to the next (mean of {series} series); for the last value as forecast, {naive} times.",
         "За последние {ahead} {periods}, которых методы не видели, ошибка составила {mase} обычного изменения от "
         "периода к периоду (среднее по рядам, их {series}); если бы повторялось последнее значение — {naive}.",
     ),
@@ -32,22 +32,22 @@ TEXTS = texts(
     key__next=("Expected in the next {ahead} {periods}", "Ожидается за следующие {ahead} {periods}"),
     key__next_note=("against the last {ahead}", "к последним {ahead}"),
     key__mase=("Error (MASE)", "Ошибка (MASE)"),
-    key__mase_note=("last value goes on: {naive}", "последнее значение: {naive}"),
+    key__mase_note=("last value: {naive}", "последнее значение: {naive}"),
     key__covered=("Periods in the 80% interval", "Периодов в 80-процентном интервале"),
     key__series=("Series forecast", "Рядов с прогнозом"),
     key__series_note=("of {all}", "из {all}"),
     section__total=("All series together", "Все ряды вместе"),
     total__title=("Sold and forecast, by {period}", "Продажи и прогноз (период: {period})"),
     total__takeaway=(
-        "Right of the line is what comes next; left of it, dashed, what would have been forecast.",
-        "Правее линии — что будет; левее, пунктиром, — что спрогнозировали бы.",
+        "Right of the line: the forecast; left of it, dashed: the forecast for the hold-out.",
+        "Правее линии — прогноз; левее, пунктиром, — прогноз для отложенного периода.",
     ),
     total__alt=(
         "Sums of all series: actual, forecast in the hold-out, and next",
         "Суммы рядов: факт, прогноз, будущее",
     ),
     total__actual=("sold", "продано"),
-    total__forecast=("would have been forecast", "спрогнозировали бы"),
+    total__forecast=("hold-out forecast", "прогноз для проверки"),
     total__next=("forecast", "прогноз"),
     total__now=("now", "сейчас"),
     total__quantity=("quantity", "количество"),
@@ -57,21 +57,21 @@ TEXTS = texts(
         "Ошибка каждого метода на отложенном периоде (MASE)",
     ),
     methods__takeaway=(
-        "The choice was made before the hold-out; that a single method did best in it is known only afterwards.",
-        "Выбор сделан до отложенного периода; какой метод окажется в нём лучшим, становится известно лишь потом.",
+        "The method was selected before the hold-out; which method does best in it is known only afterwards.",
+        "Метод выбран до отложенного периода; какой окажется в нём лучшим, становится известно лишь потом.",
     ),
-    methods__alt=("Bars: mean error of each method and of the choice", "Столбцы: средняя ошибка методов и выбора"),
-    methods__choice=("the choice", "выбор"),
+    methods__alt=("Bars: mean error of each method and of the selection", "Столбцы: средняя ошибка методов и выбора"),
+    methods__choice=("the selection", "выбор"),
     methods__note=(
-        "All series start from {default}: of all methods it had the smallest error at earlier origins, {error} (last "
-        "value: {naive}; geometric means). Another method takes over where it was better there for that series, beyond "
-        "chance: {changed} of the series.",
+        "The default for all series is {default}: it had the smallest error at earlier origins, {error} (last value: "
+        "{naive}; geometric means). {changed} of the series use another method, which was significantly better for "
+        "them there.",
         "Исходный метод для всех рядов — {default}: на более ранних отрезках его ошибка была наименьшей, {error} "
-        "(последнее значение: {naive}; средние геометрические). Другой метод берётся там, где раньше он был лучше для "
-        "этого ряда и это не случайность: {changed} рядов.",
+        "(последнее значение: {naive}; средние геометрические). Другой метод берётся для рядов, где он раньше был "
+        "значимо лучше: таких {changed}.",
     ),
     methods__untried=(
-        "The history is too short to compare methods at an earlier origin: the first of the list forecasts, {default}.",
+        "The history is too short to compare methods at an earlier origin: the first of the list is used, {default}.",
         "История слишком коротка, чтобы сравнить методы на более раннем отрезке: прогнозирует первый в списке, "
         "{default}.",
     ),
@@ -88,20 +88,20 @@ TEXTS = texts(
     model__pooled_theta=("all series together and Theta", "общая модель рядов и Theta"),
     model__auto_ets=("ETS (statsforecast)", "ETS (statsforecast)"),
     model__auto_theta=("Theta (statsforecast)", "Theta (statsforecast)"),
-    judged__caption=("The choice beside the last value", "Выбор и последнее значение"),
-    judged__choice=("Choice", "Выбор"),
+    judged__caption=("Selected method against last value", "Выбор и последнее значение"),
+    judged__choice=("Selected", "Выбор"),
     judged__naive=("Last value", "Последнее значение"),
     measure__earlier_error=("Error at earlier origins", "Ошибка на более ранних отрезках"),
     measure__mase=("MASE: mean absolute error", "MASE: средняя абсолютная ошибка"),
     measure__median_mase=("Median of the same", "Медиана того же"),
-    measure__mase_gain=("MASE gained over the last value", "Выигрыш в MASE к последнему значению"),
+    measure__mase_gain=("Improvement in MASE over the last value", "Выигрыш в MASE к последнему значению"),
     measure__rmsse=("RMSSE: root mean squared error", "RMSSE: среднеквадратичная ошибка"),
     measure__wrmsse=("WRMSSE: the same, weighted by what was sold", "WRMSSE: то же, с весами по продажам"),
     measure__pinball_10=("Pinball loss, 10% quantile", "Функция потерь квантиля 10 %"),
     measure__pinball_50=("Pinball loss, forecast", "Функция потерь прогноза"),
     measure__pinball_90=("Pinball loss, 90% quantile", "Функция потерь квантиля 90 %"),
     measure__coverage_80=(
-        "Periods in the 80% interval (right: aim)",
+        "Periods in the 80% interval (right: target)",
         "Периодов в 80-процентном интервале (справа: цель)",
     ),
     judged__note=(
@@ -122,47 +122,48 @@ TEXTS = texts(
     kind__erratic=("erratic", "неровный"),
     kind__intermittent=("intermittent", "прерывистый"),
     kind__lumpy=("lumpy", "прерывистый и неровный"),
-    section__sums=("Parts and sums", "Части и суммы"),
+    section__sums=("Groups and totals", "Группы и итоги"),
     sums__why=(
-        "Groups and all series together are forecast by themselves, too; then all is made to add up. In the hold-out "
-        "the sum of everything was off by {all}, by the series alone it would have been {alone}; the error of the "
-        "series (MASE) is {mase} instead of {mase_alone}.",
-        "Группы и сумма всех рядов прогнозируются и сами по себе, затем всё согласуется. На отложенном периоде общая "
-        "сумма отличалась на {all}, по одним рядам отличалась бы на {alone}; ошибка рядов (MASE) — {mase} вместо "
+        "Groups and the total are also forecast directly, and all forecasts are then reconciled. In the hold-out the "
+        "error of the total was {all}; the series alone would give {alone}. The error of the series (MASE) is {mase} "
+        "instead of {mase_alone}.",
+        "Группы и сумма всех рядов прогнозируются и сами по себе, затем всё согласуется. На отложенном периоде ошибка "
+        "общей суммы — {all}, по одним рядам была бы {alone}; ошибка рядов (MASE) — {mase} вместо "
         "{mase_alone}.",
     ),
     sums__caption=("Largest groups", "Крупнейшие группы"),
     sums__name=("Group", "Группа"),
-    sums__own=("By itself", "Сама по себе"),
-    sums__all=("everything", "всё вместе"),
-    measure__mase_adding_up=("MASE after adding up", "MASE после согласования"),
-    measure__error_share=("Error of sums, share of sales", "Ошибка сумм, доля продаж"),
-    section__stock=("What to have in stock", "Сколько держать на складе"),
+    sums__own=("Direct", "Отдельно"),
+    sums__all=("total", "итого"),
+    measure__mase_adding_up=("MASE after reconciliation", "MASE после согласования"),
+    measure__error_share=("Error of totals, share of sales", "Ошибка сумм, доля продаж"),
+    section__stock=("Stock levels", "Сколько держать на складе"),
     stock__why=(
-        "A missing piece costs {missing}, one left over {left}: the stock should do for {enough} of the series over "
-        "{count} {periods}.",
+        "A missing unit costs {missing}, a unit left over {left}: the stock should suffice for {enough} of the series "
+        "over {count} {periods}.",
         "Недостающая штука стоит {missing}, лишняя — {left}: запаса должно хватать для {enough} рядов (срок: {count} "
         "{periods}).",
     ),
     stock__judged=(
         "In the first {count} {periods} of the hold-out such a stock would have cost {cost} per series (stock for the "
-        "last value going on: {naive}), and it would have done for {did}.",
+        "last value: {naive}), and would have sufficed for {did}.",
         "За первые {count} {periods} отложенного периода такой запас обошёлся бы в {cost} на ряд (запас под последнее "
         "значение — {naive}); его хватило бы для {did} рядов.",
     ),
     stock__caption=("Stock for the {count} largest series", "Запас для крупнейших рядов: {count}"),
-    stock__expected=("Expected to be sold", "Ожидаемые продажи"),
-    stock__stock=("To have", "Держать"),
+    stock__expected=("Expected sales", "Ожидаемые продажи"),
+    stock__stock=("Stock", "Запас"),
     measure__stock_cost=("Cost of the stock per series", "Стоимость запаса на ряд"),
     measure__stock_gain=("Saved per series against the last value", "Экономия на ряд к последнему значению"),
     measure__stock_gain_over_forecast=("Saved against stock for the forecast", "Экономия к запасу по прогнозу"),
-    measure__stock_enough=("Series whose stock did", "Рядов, где запаса хватило"),
+    measure__stock_enough=("Series with sufficient stock", "Рядов, где запаса хватило"),
     section__terms=("Terms", "Термины"),
     terms__mase=("MASE", "MASE"),
     terms__mase_is=(
-        "mean absolute error over the series' mean change from one period to the next; 1: as far off as the series "
-        "usually moves in one period",
-        "средняя абсолютная ошибка к среднему изменению ряда за период; 1: ошибка с обычное изменение за один период",
+        "mean absolute error divided by the series' mean absolute change from one period to the next; 1: as large as "
+        "the usual change in one period",
+        "средняя абсолютная ошибка, делённая на среднее абсолютное изменение ряда за период; 1 — ошибка равна обычному "
+        "изменению за период",
     ),
     terms__interval=("80% interval", "80-процентный интервал"),
     terms__interval_is=(
@@ -170,12 +171,12 @@ TEXTS = texts(
         "по ошибкам тех же методов на более ранних отрезках; один период из десяти ниже него, один — выше",
     ),
     reason__better_than_naive=(
-        "Forecasts are better than the last value, beyond chance.",
-        "Прогноз лучше последнего значения, и это не случайность.",
+        "Forecasts are significantly better than the last value.",
+        "Прогноз значимо лучше последнего значения.",
     ),
     reason__no_better_than_naive=(
-        "Forecasts are not better than the last value, beyond chance: that it goes on is the plan to make.",
-        "Прогноз не лучше последнего значения (с учётом случайности): планируйте, что оно повторится.",
+        "Forecasts are not significantly better than the last value: plan with the last value.",
+        "Прогноз не превосходит значимо последнее значение: планируйте по последнему значению.",
     ),
     **{
         f"{place}__too_few_series": (
@@ -189,7 +190,7 @@ TEXTS = texts(
         "Рядов, у которых до отложенного периода слишком мало периодов (без прогноза): {series}.",
     ),
     finding__nothing_sold=(
-        "{series} series sold nothing before the hold-out and are not forecast.",
+        "{series} series have no sales before the hold-out and are not forecast.",
         "Рядов без продаж до отложенного периода (без прогноза): {series}.",
     ),
     finding__constant=(
@@ -197,8 +198,8 @@ TEXTS = texts(
         "Рядов, которые до отложенного периода не менялись (ошибку не измерить, без прогноза): {series}.",
     ),
     finding__plan_ends=(
-        "The plan has no price or promotion of the coming periods: the last price is taken for them, though errors in "
-        "the hold-out are those of forecasts that knew the plan.",
+        "The plan has no prices or promotions for the coming periods: the last price is used, whereas the hold-out "
+        "forecasts knew the plan.",
         "В плане нет цен и акций будущих периодов: для них взята последняя цена, хотя ошибка на отложенном периоде — у "
         "прогнозов, которые план знали.",
     ),
@@ -207,7 +208,7 @@ TEXTS = texts(
         "Интервалов нет: история слишком коротка даже для одного более раннего отрезка.",
     ),
     finding__intervals_off=(
-        "{percent}% of the periods of the hold-out lay in the 80% interval: they were not like those before.",
+        "{percent}% of the periods of the hold-out were inside the 80% interval: they differ from earlier periods.",
         "В 80-процентный интервал попало {percent} % отложенных периодов: они не похожи на прежние.",
     ),
 )

@@ -19,32 +19,37 @@ class LifetimeTask(KindTask):
 
     kind: Literal["lifetime"]
     holdout_days: int = Field(
-        182, ge=7, le=3660, description="the last days before the moment: what was expected of them is judged on them"
+        182,
+        ge=7,
+        le=3660,
+        description="hold-out: the last days before the as-of moment, on which forecasts are evaluated",
     )
     lag_days: int = Field(
-        0, ge=0, le=366, description="the last days before the moment whose purchases are not all known yet"
+        0, ge=0, le=366, description="last days before the as-of moment whose purchases are not complete yet"
     )
     horizons_days: list[Annotated[int, Field(ge=1, le=3660)]] = Field(
-        [91, 365], min_length=1, max_length=12, description="purchases and value are forecast for so many days ahead"
+        [91, 365], min_length=1, max_length=12, description="forecast horizons in days"
     )
     time_unit: Literal["day", "week", "month"] = Field(
-        "week", description="the unit in which the parameters are given; forecasts do not depend on it"
+        "week", description="time unit of the parameters; forecasts do not depend on it"
     )
     model: Literal["auto", "bg_nbd", "pareto_nbd"] = Field(
-        "auto", description="BG/NBD, Pareto/NBD, or the one of higher likelihood; the NBD where no drop-out is found"
+        "auto", description="BG/NBD, Pareto/NBD, or the one with the higher likelihood; the NBD if no drop-out is found"
     )
     margin: float = Field(1.0, gt=0, le=1, description="share of an amount that is profit; 1: value is revenue")
-    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
-    bootstrap_replicates: int = Field(200, ge=50, le=2000, description="replicates behind each interval")
-    minimum_customers: int = Field(
-        200, ge=50, description="with fewer customers before the hold-out there is no verdict"
+    currency: SharedText = Field(
+        Text(en="", ru=""), description="its name; a plain string if it is the same in both languages"
     )
-    minimum_repeaters: int = Field(50, ge=20, description="the same for customers who bought on more than one day")
+    bootstrap_replicates: int = Field(200, ge=50, le=2000, description="bootstrap replicates for each interval")
+    minimum_customers: int = Field(
+        200, ge=50, description="minimum customers before the hold-out; with fewer the verdict is too_little_data"
+    )
+    minimum_repeaters: int = Field(50, ge=20, description="the same for customers with purchases on more than one day")
     maximum_groups: int = Field(
         50_000,
         ge=1000,
         le=1_000_000,
-        description="distinct histories held in memory; with more, days are taken together",
+        description="maximum distinct histories in memory; with more, days are grouped",
     )
 
     def impossible(self) -> list[str]:
@@ -89,7 +94,7 @@ PARAMETERS = answer_table(
     "model STRING nbd | bg_nbd | pareto_nbd | gamma_gamma",
     "parameter STRING its name in the literature",
     "value DOUBLE maximum likelihood; null where the data do not identify it",
-    "low DOUBLE lower end of the 95 % interval; null for models that are not used",
+    "low DOUBLE lower bound of the 95 % interval; null for models that are not used",
     "high DOUBLE upper end",
     "log_likelihood DOUBLE of the model, natural logarithm, times in the task's unit",
     "is_used BOOLEAN whether forecasts are this model's",
@@ -103,7 +108,7 @@ DECILES = answer_table(
     "customers DOUBLE how many",
     "expected DOUBLE mean expected purchases",
     "actual DOUBLE mean actual purchases",
-    "low DOUBLE lower end of the 95 % interval of actual",
+    "low DOUBLE lower bound of the 95 % interval of actual",
     "high DOUBLE upper end",
     "naive DOUBLE mean purchases if each customer went on at the rate so far",
     key=("decile",),
@@ -143,7 +148,7 @@ KIND = Kind(
     name="lifetime",
     title=Text(en="Lifetime value", ru="Пожизненная ценность"),
     summary=Text(
-        en="How often each customer without a contract will buy again, what that is worth, and who is still one.",
+        en="How often each customer without a contract will buy again, what that is worth, and who is still active.",
         ru="Сколько раз каждый клиент без договора ещё купит, сколько это принесёт и кто ещё остаётся клиентом.",
     ),
     task=LifetimeTask,

@@ -45,7 +45,7 @@ class Fitted:
         customers: (replicates, cells) how many of each cell are drawn.
         spend: what a purchase is worth; None without amounts, or where it is not known.
         mean_amount: the mean amount of a repeat purchase, where `spend` is None.
-        findings: what was noticed on the way.
+        findings: the findings on the way.
     """
 
     part: str
@@ -94,9 +94,9 @@ def run(frames: Mapping[str, DataFrame], task: LifetimeTask, context: StageConte
     if too_little := _too_little(counts, task):
         if customers.isEmpty():
             raise RefusedError(
-                "there is no purchase up to the moment",
+                "there are no purchases up to the as-of moment",
                 where=f"task {task.name}",
-                hint="see [frames.purchases] and --as-of",
+                hint="check [frames.purchases] and --as-of",
             )
         return StageResult(
             tables={what: _empty(context, table) for what, table in _TABLES.items()},
@@ -107,7 +107,7 @@ def run(frames: Mapping[str, DataFrame], task: LifetimeTask, context: StageConte
     has_amounts = "amount" in purchases.columns
     context.step.under_way("fitting before the hold-out")
     calibration = _fit("calibration", before, task, has_amounts)
-    context.step.under_way("judging on the hold-out")
+    context.step.under_way("evaluating on the hold-out")
     expectation = _expectation(calibration, task)
     ranking = ranked(_scores(before, calibration, task, context, has_amounts), task.seed)
     context.step.under_way("fitting on all purchases")
@@ -420,7 +420,7 @@ def _judged_findings(judged: list[Measure]) -> list[Finding]:
 
 
 def _final_findings(calibration: Fitted, final: Fitted) -> list[Finding]:
-    """What was noticed in the second fit and not in the first."""
+    """Findings in the second fit and not in the first."""
     known = {finding.code for finding in calibration.findings}
     return [finding for finding in final.findings if finding.code not in known]
 

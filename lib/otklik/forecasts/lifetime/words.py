@@ -7,15 +7,16 @@ from otklik.page.words import texts
 TEXTS = texts(
     answer__holdout=(
         "In the last {days} days, which the model had not seen, {customers} customers made {actual} more purchases; "
-        "{expected} were expected: {percent} {direction}. At each customer's rate so far it would have been {naive}.",
+        "{expected} were predicted: {percent} {direction}. Extrapolating each customer's rate so far would give "
+        "{naive}.",
         "За последние {days} дн., которых модель не видела, клиенты ({customers}) сделали ещё {actual} покупок; "
-        "ожидалось {expected}: на {percent} {direction}. Если бы каждый продолжал в прежнем темпе, было бы {naive}.",
+        "прогноз — {expected}: на {percent} {direction}. Если бы каждый продолжал в прежнем темпе, было бы {naive}.",
     ),
     answer__fewer=("too few", "меньше"),
     answer__more=("too many", "больше"),
     answer__ranking=(
-        "Ranking customers by {by_model} puts those with the highest later {spend} first with a Gini of {gini}; "
-        "ranking them by {by_naive}, with {naive}. The difference is {gain}.",
+        "Ranking customers by {by_model} has a Gini coefficient of {gini} for later {spend}; ranking them by "
+        "{by_naive} has {naive}. The difference is {gain}.",
         "Ранжирование клиентов по {by_model} даёт коэффициент Джини {gini} для последующих {spend}; ранжирование по "
         "{by_naive} — {naive}. Разница: {gain}.",
     ),
@@ -32,7 +33,7 @@ TEXTS = texts(
     spend__purchases=("purchases", "покупок"),
     key__purchases=("Purchases in the next {days} days", "Покупок за следующие {days} дн."),
     key__value=("Value in the next {days} days", "Ценность за следующие {days} дн."),
-    key__alive=("Customers expected to be still there", "Доля тех, кто ещё остаётся клиентом"),
+    key__alive=("Customers expected to be active", "Ожидаемая доля активных клиентов"),
     key__alive_note=("{percent} bought in the last {days} days", "за последние {days} дн. покупали {percent}"),
     key__alive_unknown=("not identified by the data", "по данным не определить"),
     key__gini=("Gini of the ranking", "Коэффициент Джини"),
@@ -40,41 +41,41 @@ TEXTS = texts(
     section__next=("What is expected", "Чего ожидать"),
     next__caption=("All customers together, by horizon", "Все клиенты вместе, по горизонтам"),
     next__takeaway=(
-        "The interval says how sure the parameters are. A market that changes is not in it: see how the hold-out went.",
-        "Интервал отражает точность параметров. Перемен на рынке в нём нет: смотрите, как прошла проверка.",
+        "The interval reflects parameter uncertainty, not changes in the market: see the hold-out results.",
+        "Интервал отражает неопределённость параметров, но не перемены на рынке: смотрите результаты проверки.",
     ),
     next__days=("Days", "Дней"),
     next__purchases=("Purchases", "Покупок"),
     next__rate=("At the rate so far", "В прежнем темпе"),
     next__value=("Value", "Ценность"),
-    section__holdout=("How the hold-out went", "Проверка на отложенном периоде"),
-    deciles__title=("Purchases per customer, by tenths of customers", "Покупок на клиента, по десятым долям клиентов"),
+    section__holdout=("Hold-out results", "Проверка на отложенном периоде"),
+    deciles__title=("Purchases per customer, by decile", "Покупок на клиента, по децилям"),
     deciles__takeaway=(
-        "Where the forecast is right, hollow dots lie inside the lines. Largest miss: tenth {decile}, {expected} "
-        "expected, {actual} came.",
-        "Где прогноз верен, полые точки лежат внутри линий. Наибольшее расхождение: доля {decile}, ожидалось "
-        "{expected}, было {actual}.",
+        "Where the forecast is right, the hollow dots lie on the lines. Largest error: decile {decile}, {expected} "
+        "predicted, {actual} observed.",
+        "Где прогноз верен, полые точки лежат внутри линий. Наибольшее расхождение: дециль {decile}, прогноз "
+        "{expected}, факт {actual}.",
     ),
     deciles__alt=(
-        "Actual purchases with intervals and expected ones, for ten tenths of customers",
-        "Фактические покупки с интервалами и ожидаемые для десяти десятых долей клиентов",
+        "Observed purchases with intervals and predicted ones, by decile of customers",
+        "Фактические покупки с интервалами и прогноз по децилям клиентов",
     ),
-    deciles__actual=("came", "было"),
-    deciles__expected=("expected", "ожидалось"),
-    deciles__label=("tenth {decile}", "доля {decile}"),
+    deciles__actual=("observed", "факт"),
+    deciles__expected=("predicted", "прогноз"),
+    deciles__label=("decile {decile}", "дециль {decile}"),
     deciles__note=(
-        "Tenth 1 holds the customers with the most purchases expected.",
-        "В доле 1 — клиенты с наибольшим ожидаемым числом покупок.",
+        "Decile 1 contains the customers with the most predicted purchases.",
+        "В дециле 1 — клиенты с наибольшим ожидаемым числом покупок.",
     ),
-    judged__caption=("The model beside the naive rule", "Модель и наивное правило"),
+    judged__caption=("Model against naive rule", "Модель и наивное правило"),
     judged__model=("Model", "Модель"),
     judged__naive=("Naive rule", "Наивное правило"),
     measure__gini=("Gini of the ranking, 1 = perfect", "Коэффициент Джини, 1 — идеально"),
-    measure__gini_gain=("Gini gained over the naive rule", "Прирост Джини к наивному правилу"),
-    measure__top_tenth=("Share of later {spend} in the first tenth", "Доля последующих {spend} в первой десятой"),
-    measure__expected_to_actual=("Expected purchases per actual one", "Ожидаемых покупок на одну фактическую"),
+    measure__gini_gain=("Improvement in Gini over the naive rule", "Прирост Джини к наивному правилу"),
+    measure__top_tenth=("Share of later {spend} in the top decile", "Доля последующих {spend} в верхнем дециле"),
+    measure__expected_to_actual=("Predicted purchases per observed one", "Покупок: прогноз на одну фактическую"),
     measure__mean_absolute_error=("Mean absolute error, purchases", "Средняя абсолютная ошибка, покупок"),
-    measure__correlation=("Correlation of expected and actual", "Корреляция ожидаемого и фактического"),
+    measure__correlation=("Correlation of predicted and observed", "Корреляция прогноза и факта"),
     measure__rank_correlation=("Rank correlation of the same", "Ранговая корреляция того же"),
     judged__note=(
         "Naive rules: for rankings, {by_naive}; for numbers of purchases, each customer's own rate so far.",
@@ -102,27 +103,28 @@ TEXTS = texts(
     section__terms=("Terms", "Термины"),
     terms__purchase=("Purchase", "Покупка"),
     terms__purchase_is=(
-        "a day on which a customer bought something; the first one makes the customer and is not forecast",
+        "a day on which a customer bought something; the first one makes somebody a customer and is not predicted",
         "день, когда клиент что-то купил; первый делает его клиентом и не прогнозируется",
     ),
     terms__alive=("Still a customer", "Ещё клиент"),
     terms__alive_is=(
-        "someone without a contract never says goodbye; the model infers it from a pause that is long for them",
-        "клиент без договора не прощается; модель судит по паузе, долгой именно для него",
+        "a customer without a contract leaves silently; the model infers it from a pause that is long for this "
+        "customer",
+        "клиент без договора уходит молча; модель судит по паузе, долгой именно для него",
     ),
     terms__gini=("Gini of the ranking", "Коэффициент Джини"),
     terms__gini_is=(
-        "how well a ranking puts those first who spend most later: 1 like a perfect one, 0 like a random one",
-        "насколько ранжирование ставит первыми тех, кто потом больше тратит: 1 — идеально, 0 — наугад",
+        "how well a ranking puts those first who spend most later: 1 is perfect, 0 is random",
+        "насколько ранжирование ставит первыми тех, кто потом больше тратит: 1 — идеально, 0 — случайно",
     ),
     reason__ranks_better=(
-        "Expected value ranks customers better than the past does, beyond chance.",
-        "Ожидаемая ценность ранжирует клиентов лучше, чем их прошлое, и это не случайность.",
+        "Expected value ranks customers significantly better than the past does.",
+        "Ожидаемая ценность ранжирует клиентов значимо лучше, чем их прошлое.",
     ),
     reason__ranks_no_better=(
-        "The ranking is not better than that by the past, beyond chance: for choosing customers the simple rule is "
-        "enough. The forecast of totals and the parameters may still be of use.",
-        "Ранжирование не лучше ранжирования по прошлому (с учётом случайности): чтобы выбирать клиентов, хватает "
+        "The ranking is not significantly better than ranking by the past: for choosing customers the simple rule is "
+        "enough. The forecast of totals and the parameters may still be useful.",
+        "Ранжирование не превосходит значимо ранжирование по прошлому: чтобы выбирать клиентов, хватает "
         "простого правила. Прогноз итогов и параметры всё же могут пригодиться.",
     ),
     **{
@@ -138,48 +140,48 @@ TEXTS = texts(
                 "До отложенного периода {count} клиентов покупали больше чем в один день; нужно {minimum}.",
             ),
             "later": (
-                "{count} purchases came in the hold-out; {minimum} are needed to judge a forecast.",
+                "There are {count} purchases in the hold-out; {minimum} are needed to evaluate a forecast.",
                 "В отложенном периоде {count} покупок; чтобы судить о прогнозе, нужно {minimum}.",
             ),
         }.items()
     },
     finding__no_drop_out=(
         "The data do not show that customers leave: a model with drop-out raises the log-likelihood by "
-        "{gain} only. So no chance of still being a customer is given, and forecasts take everybody as staying.",
+        "{gain} only. So no probability of being active is given, and forecasts assume that everybody stays.",
         "По данным не видно, чтобы клиенты уходили: модель с уходом повышает логарифм правдоподобия лишь "
-        "на {gain}. Поэтому вероятность остаться клиентом не указана, а прогноз считает, что остаются все.",
+        "на {gain}. Поэтому вероятность остаться клиентом не указана, а в прогнозе остаются все.",
     ),
     finding__days_taken_together=(
-        "There are many distinct histories: every {days} days were taken together.",
+        "There are many distinct histories: days were grouped in blocks of {days}.",
         "Различных историй много: дни объединены по {days}.",
     ),
     finding__amounts_not_positive=(
-        "{customers} customers have a mean amount of 0 or less, and they get the mean of all.",
+        "{customers} customers have a mean amount of 0 or less; they get the overall mean.",
         "У {customers} клиентов средняя сумма не больше 0: для них взята средняя по всем.",
     ),
     finding__amounts_not_finite=(
-        "{rows} rows were left out: their amount is not a finite number.",
+        "{rows} rows were excluded: their amount is not a finite number.",
         "Не учтено строк, где сумма — не конечное число: {rows}.",
     ),
     finding__amount_depends_on_frequency=(
-        "Amount and frequency go together (correlation {correlation}); the Gamma-Gamma model takes them to "
-        "be independent, so values of frequent customers may be off.",
+        "Amount and frequency are correlated ({correlation}); the Gamma-Gamma model assumes independence, so values of "
+        "frequent customers may be biased.",
         "Сумма связана с частотой (корреляция {correlation}), а модель Gamma-Gamma считает их "
         "независимыми: ценность частых покупателей может быть неточной.",
     ),
     finding__one_amount_for_all=(
-        "Amounts differ too little, or too few are known, to tell customers apart: all get the mean.",
+        "Amounts differ too little, or too few are known, to distinguish customers: all get the mean.",
         "Суммы почти не различаются или их слишком мало: для всех взята средняя сумма.",
     ),
     finding__total_too_low=(
-        "On the hold-out {percent}% fewer purchases were expected than came, more than chance explains: something "
-        "changed (a season, growth) that the model does not know.",
+        "On the hold-out {percent}% fewer purchases were predicted than observed, more than chance explains: something "
+        "changed that the model does not know (a season, growth).",
         "На отложенном периоде ожидалось на {percent} % меньше покупок, чем было, и случайность этого не объясняет: "
         "изменилось то, чего модель не знает (сезон, рост).",
     ),
     finding__total_too_high=(
-        "On the hold-out {percent}% more purchases were expected than came, more than chance explains: something "
-        "changed (a season, a competitor) that the model does not know.",
+        "On the hold-out {percent}% more purchases were predicted than observed, more than chance explains: something "
+        "changed that the model does not know (a season, a competitor).",
         "На отложенном периоде ожидалось на {percent} % больше покупок, чем было, и случайность этого не объясняет: "
         "изменилось то, чего модель не знает (сезон, конкурент).",
     ),

@@ -20,32 +20,31 @@ class RecommendTask(KindTask):
         70,
         ge=1,
         le=3660,
-        description="the last days before the moment: lists made before them are judged on them; the weights of the "
-        "blend are chosen on as many days before those",
+        description="test period: the last days before the as-of moment; the weights of the blend are chosen on the "
+        "same number of days before",
     )
-    buy_again: bool = Field(True, description="whether a list may hold what the customer has already bought")
-    list_length: int = Field(10, ge=1, le=100, description="items per customer; lists are judged by their first ten")
+    buy_again: bool = Field(True, description="whether a list may contain items the customer has already bought")
+    list_length: int = Field(10, ge=1, le=100, description="items per customer; lists are evaluated by their first ten")
     minimum_items: int = Field(
         5,
         ge=1,
         le=1000,
-        description="customers who have bought fewer different items are cold: a "
-        "naive rule serves, or what is popular in their segment",
+        description="customers with fewer distinct items are cold-start: they get a naive rule, or what is popular in "
+        "their segment",
     )
-    neighbours: int = Field(50, ge=1, le=200, description="most similar items that are kept of each item")
+    neighbours: int = Field(50, ge=1, le=200, description="number of most similar items kept per item")
     largest_history: int = Field(
-        200, ge=10, le=2000, description="of a customer so many items, those bought most often, count for similarity"
+        200, ge=10, le=2000, description="maximum items per customer for similarity, most frequent first"
     )
-    candidates: int = Field(
-        200, ge=20, le=1000, description="so many items of each method are candidates for a customer's list"
-    )
-    als_rank: int = Field(32, ge=1, le=200, description="factors of the matrix factorisation (ALS)")
+    candidates: int = Field(200, ge=20, le=1000, description="candidate items per customer from each method")
+    als_rank: int = Field(32, ge=1, le=200, description="number of factors of the matrix factorisation (ALS)")
     als_regularisation: float = Field(
-        0.1, ge=0, description="of the factors; Spark multiplies it by a customer's or item's number of purchases"
+        0.1,
+        ge=0,
+        description="regularisation of the factors; Spark multiplies it by the number of purchases of a customer or "
+        "item",
     )
-    als_alpha: float = Field(
-        1.0, gt=0, description="how much more a repeated purchase says: confidence 1 + alpha·times"
-    )
+    als_alpha: float = Field(1.0, gt=0, description="weight of repeated purchases: confidence 1 + alpha · count")
     als_iterations: int = Field(
         10,
         ge=1,
@@ -53,14 +52,16 @@ class RecommendTask(KindTask):
         description="of alternating least squares; more than 5 need spark.checkpoint.dir, or Java's stack may "
         "overflow: sessions on one machine have it, on a cluster give a folder that every machine reaches",
     )
-    category_cap: int | None = Field(None, ge=1, description="at most so many items of a category in a list")
+    category_cap: int | None = Field(None, ge=1, description="maximum items of one category in a list")
     minimum_margin: float | None = Field(None, description="items whose margin is lower are not recommended")
     judged_customers: int = Field(
-        20_000, ge=1000, le=1_000_000, description="lists of about so many customers are judged, chosen by a hash"
+        20_000, ge=1000, le=1_000_000, description="approximate number of customers evaluated, chosen by a hash"
     )
-    bootstrap_replicates: int = Field(400, ge=50, le=5000, description="replicates behind each interval")
+    bootstrap_replicates: int = Field(400, ge=50, le=5000, description="bootstrap replicates for each interval")
     minimum_customers: int = Field(
-        100, ge=20, description="with fewer customers to judge, in either period, there is no verdict"
+        100,
+        ge=20,
+        description="minimum customers to evaluate in either period; with fewer the verdict is too_little_data",
     )
 
     def impossible(self) -> list[str]:
@@ -103,7 +104,7 @@ PURCHASES = Frame(
         ),
         FrameColumn(
             "basket", "string",
-            Text(en="number of the purchase; without it, a day is one", ru="номер покупки; без него — один день"),
+            Text(en="purchase id; default: one purchase per day", ru="номер покупки; без него — один день"),
             is_required=False, is_optional=True, is_key=True,
             like=("basket", "invoice", "order", "transaction", "receipt"),
         ),
@@ -125,7 +126,7 @@ ITEMS = Frame(
             is_required=False, is_optional=True, like=("category", "group", "department"),
         ),
         FrameColumn(
-            "margin", "double", Text(en="profit on one piece", ru="прибыль с одной штуки"),
+            "margin", "double", Text(en="profit per unit", ru="прибыль с одной штуки"),
             is_required=False, is_optional=True, like=("margin", "profit"),
         ),
     ),
@@ -142,7 +143,7 @@ CUSTOMERS = Frame(
         ),
         FrameColumn(
             "segment", "string",
-            Text(en="region, age group …: customers alike", ru="регион, возраст …: похожие клиенты"),
+            Text(en="group of similar customers: region, age group …", ru="регион, возраст …: похожие клиенты"),
             like=("segment", "group", "region", "country"),
         ),
     ),
@@ -161,7 +162,7 @@ KIND = Kind(
     name="recommend",
     title=Text(en="Recommendations", ru="Рекомендации"),
     summary=Text(
-        en="which items to show each customer, and whether that beats popular items and buying the same again",
+        en="which items to show each customer, and whether that beats popular items and past favourites",
         ru="какие товары показать каждому клиенту и лучше ли это популярных и уже купленных товаров",
     ),
     task=RecommendTask,

@@ -160,7 +160,7 @@ def _judged(
         name: {key: one for key, one in alone.items() if name == "again" or key != "own"} | {"blend": weights}
         for name, weights in blend.items()
     }
-    context.step.under_way("judging on the last days")
+    context.step.under_way("evaluating on the last days")
     test = _of_period(pairs, _TEST, lists, task, context, beside)
     too_few = _too_few(test, _TEST, target, task)
     return (None, too_few) if too_few else (Judged(test, blend, _cold(choice, naive, beside), naive), None)

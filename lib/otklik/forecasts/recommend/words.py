@@ -13,35 +13,35 @@ _TEXTS = texts(
         f"Новые товары: смесь методов лучше самых популярных товаров. {_NUMBERS_RU}",
     ),
     reason__new_not_beaten_popularity=(
-        f"New items: popularity is not beaten. {_NUMBERS_EN}",
+        f"New items: no improvement on popularity. {_NUMBERS_EN}",
         f"Новые товары: превзойти популярные товары не удалось. {_NUMBERS_RU}",
     ),
     reason__again_beaten_own=(
-        f"With buying again allowed: the blend beats each customer's own frequent items. {_NUMBERS_EN}",
+        f"With repeat purchases: the blend beats each customer's own frequent items. {_NUMBERS_EN}",
         f"С повторными покупками: смесь лучше собственных частых товаров клиента. {_NUMBERS_RU}",
     ),
     reason__again_not_beaten_own=(
-        f"With buying again allowed: each customer's own frequent items are not beaten. {_NUMBERS_EN}",
+        f"With repeat purchases: no improvement on each customer's own frequent items. {_NUMBERS_EN}",
         f"С повторными покупками: превзойти собственные частые товары клиента не удалось. {_NUMBERS_RU}",
     ),
     reason__again_beaten_popularity=(
-        f"With buying again allowed: the blend beats the most popular items. {_NUMBERS_EN}",
+        f"With repeat purchases: the blend beats the most popular items. {_NUMBERS_EN}",
         f"С повторными покупками: смесь лучше самых популярных товаров. {_NUMBERS_RU}",
     ),
     reason__again_not_beaten_popularity=(
-        f"With buying again allowed: popularity is not beaten. {_NUMBERS_EN}",
+        f"With repeat purchases: no improvement on popularity. {_NUMBERS_EN}",
         f"С повторными покупками: превзойти популярные товары не удалось. {_NUMBERS_RU}",
     ),
     reason__few_customers_choice=(
-        "Only {count} customers can be judged in the period in which weights are chosen; {minimum} are needed.",
+        "Only {count} customers can be evaluated in the period in which weights are chosen; {minimum} are needed.",
         "В период выбора весов можно проверить только {count} клиентов; нужно не меньше {minimum}.",
     ),
     reason__few_customers_test=(
-        "Only {count} customers can be judged in the test period; {minimum} are needed.",
+        "Only {count} customers can be evaluated in the test period; {minimum} are needed.",
         "В проверочный период можно проверить только {count} клиентов; нужно не меньше {minimum}.",
     ),
     finding__short_lists=(
-        "Customers with fewer than {length} items in their list: {n} of {customers}; the candidates were used up.",
+        "Customers with fewer than {length} items in their list: {n} of {customers}; there were no more candidates.",
         "Клиентов, у которых в списке меньше {length} товаров: {n} из {customers}; кандидаты кончились.",
     ),
     answer__served=(
@@ -59,7 +59,7 @@ _TEXTS = texts(
     metric__recall=("Recall@10", "Полнота@10"),
     metric__map=("MAP@10", "MAP@10"),
     metric__coverage=("Coverage", "Охват товаров"),
-    metric__variety=("Variety", "Разнообразие"),
+    metric__variety=("Diversity", "Разнообразие"),
     metric__novelty=("Novelty, bits", "Новизна, бит"),
     method__own=("Bought before", "Купленное раньше"),
     method__popularity=("Popularity", "Популярность"),
@@ -68,18 +68,19 @@ _TEXTS = texts(
     method__segment=("Popular in the segment", "Популярное в сегменте"),
     method__blend=("Blend", "Смесь методов"),
     is__ndcg=(
-        "gain of the first ten items, earlier places counting more; 1: all that could be right is right and first",
+        "gain of the first ten items, discounted by rank; 1: every possible hit is there, and at the top",
         "выигрыш первых десяти товаров, верхние места весят больше; 1 — всё верно и стоит первым",
     ),
     is__recall=(
-        "share of what the customer then bought that the first ten items hold",
+        "share of the customer's later purchases among the first ten items",
         "доля купленного затем клиентом среди первых десяти товаров",
     ),
     is__map=("mean of the average precision of the first ten items", "средняя точность первых десяти товаров"),
     is__coverage=("share of all items that any list shows", "доля всех товаров, попавших хотя бы в один список"),
     is__variety=("different categories per shown item", "разных категорий на показанный товар"),
     is__segment=(
-        "items bought by most customers of the same segment; for cold customers, where it was better for them before",
+        "items bought by most customers of the same segment; for cold-start customers, if it was better for them "
+        "before",
         "товары, которые купило больше всего клиентов того же сегмента; для новых клиентов, если раньше им это "
         "подходило лучше",
     ),
@@ -102,10 +103,10 @@ _TEXTS = texts(
     ),
     is__blend=("weighted sum of these methods' scores", "взвешенная сумма оценок этих методов"),
     section__judged=("How good the lists are", "Насколько хороши списки"),
-    section__lists=("What the lists hold", "Что в списках"),
+    section__lists=("What the lists contain", "Что в списках"),
     section__method=("How this was counted", "Как это посчитано"),
     figure__new=("nDCG@10 on new items", "nDCG@10 на новых товарах"),
-    figure__again=("nDCG@10 with buying again allowed", "nDCG@10 с повторными покупками"),
+    figure__again=("nDCG@10 with repeat purchases", "nDCG@10 с повторными покупками"),
     figure__takeaway=(
         "A method is worth using where it lies to the right of popularity and of what was bought before.",
         "Метод стоит применять, если он правее популярности и купленного раньше.",
@@ -137,15 +138,15 @@ _TEXTS = texts(
     shown__customers=("Customers", "Клиентов"),
     shown__share=("Share", "Доля"),
     how__split=(
-        "Lists made from all purchases before the last {days} days are judged by what was bought in them; the weights "
-        "of the blend were chosen in the {days} days before those, nearest to the naive rule of those not "
-        "significantly worse than the best. Items first sold in the test period do not count.",
+        "Lists made from all purchases before the last {days} days are evaluated on the purchases in those days. The "
+        "weights of the blend were chosen on the {days} days before: of those not significantly worse than the best, "
+        "the ones nearest to the naive rule. Items first sold in the test period do not count.",
         "Списки, составленные по покупкам до последних {days} дн., проверяются по покупкам этих дней; веса смеси "
         "выбраны за {days} дн. до них — самые близкие к простому правилу "
         "из тех, что незначимо хуже лучших. Товары, впервые проданные в проверочный период, не учитываются.",
     ),
     how__warm=(
-        "Cold are customers who have bought fewer than {items} different items; their lists come from the naive rule.",
+        "Cold-start customers have bought fewer than {items} different items; their lists come from the naive rule.",
         "Почти без истории — клиенты, купившие меньше {items} разных товаров; их списки даёт простое правило.",
     ),
     how__weights=("Weights of the blend: {weights}.", "Веса смеси: {weights}."),
@@ -154,7 +155,8 @@ _TEXTS = texts(
         "Интервалы 95-процентные, {replicates} бутстрап-выборок по группам клиентов. У охвата интервала нет.",
     ),
     how__limits=(
-        "A purchase that would have been made anyway also counts as a hit; only an experiment shows what lists bring.",
+        "A purchase that would have been made anyway also counts as a hit; only an experiment shows the effect of the "
+        "lists.",
         "Покупка, которую сделали бы и без списка, тоже считается попаданием: сколько приносит список, покажет только "
         "эксперимент.",
     ),

@@ -19,12 +19,12 @@ class SeasonTask(KindTask):
     """At which hours, weekdays and months more is bought than at others."""
 
     kind: Literal["season"]
-    parts: list[Part] = Field(["weekday", "month"], min_length=1, description="what indices are given for")
-    holidays: list[date] = Field(default_factory=list, description="days that have an index of their own")
-    holdout_days: int = Field(28, ge=14, le=366, description="the last days, which are forecast to judge the indices")
-    level_days: int = Field(28, ge=7, le=366, description="days before the hold-out that tell the level")
-    minimum_days: int = Field(56, ge=28, description="with fewer days before the hold-out a group has no indices")
-    maximum_groups: int = Field(20, ge=1, le=200, description="only so many of the largest groups")
+    parts: list[Part] = Field(["weekday", "month"], min_length=1, description="which indices to estimate")
+    holidays: list[date] = Field(default_factory=list, description="days with their own index")
+    holdout_days: int = Field(28, ge=14, le=366, description="number of last days held out for evaluation")
+    level_days: int = Field(28, ge=7, le=366, description="days before the hold-out from which the level is estimated")
+    minimum_days: int = Field(56, ge=28, description="minimum days before the hold-out for a group to get indices")
+    maximum_groups: int = Field(20, ge=1, le=200, description="maximum number of groups, largest first")
 
 
 INDICES = answer_table(
@@ -34,7 +34,7 @@ INDICES = answer_table(
     "part STRING hour | weekday | month | holiday | price | promotion",
     "level INT hour 0-23, weekday 1 = Monday, month 1-12; 1 for the others",
     "index DOUBLE 1 = as much as on average; of price: the elasticity",
-    "low DOUBLE lower end of the 95 % interval",
+    "low DOUBLE lower bound of the 95 % interval",
     "high DOUBLE upper end",
     key=("group", "part", "level"),
 )
@@ -57,7 +57,7 @@ SALES = Frame(
     (
         FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("date", "time", "at")),
         FrameColumn(
-            "quantity", "double", Text(en="how much; else rows are counted", ru="сколько; иначе считаются строки"),
+            "quantity", "double", Text(en="quantity; default: rows are counted", ru="сколько; иначе считаются строки"),
             is_optional=True, like=("quantity", "amount"),
         ),
         FrameColumn(
@@ -65,7 +65,7 @@ SALES = Frame(
             like=("segment", "group", "country"),
         ),
         FrameColumn(
-            "price", "double", Text(en="price; its daily mean is held fixed", ru="цена; её среднее за день учтено"),
+            "price", "double", Text(en="price; its daily mean is controlled for", ru="цена; её среднее за день учтено"),
             is_optional=True, like=("price",),
         ),
         FrameColumn(
@@ -86,7 +86,7 @@ KIND = Kind(
     name="season",
     title=Text(en="Seasonality", ru="Сезонность"),
     summary=Text(
-        en="At which hours, weekdays and months each group buys more, told apart from trend, price and promotion.",
+        en="At which hours, weekdays and months each group buys more, controlling for trend, price and promotion.",
         ru="В какие часы, дни недели и месяцы каждая группа покупает больше, за вычетом тренда, цены и акций.",
     ),
     task=SeasonTask,

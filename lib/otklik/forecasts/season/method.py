@@ -43,7 +43,7 @@ def run(frames: Mapping[str, DataFrame], task: SeasonTask, context: StageContext
         raise RefusedError(
             f"{max(before, 0)} days before the hold-out; {task.minimum_days} are needed",
             where="frames.sales",
-            hint="lower holdout_days or minimum_days, or bring more history",
+            hint="lower holdout_days or minimum_days, or ingest more history",
         )
     indices: list[tuple[object, ...]] = []
     holdouts: list[pd.DataFrame] = []

@@ -19,17 +19,18 @@ _PARTS = ("hour", "weekday", "month", "holiday", "promotion")
 
 TEXTS = texts(
     answer__strongest=(
-        "Most is bought {best} ({high} times the average), least {worst} ({low} times).",
+        "Sales are highest {best} ({high} times the average) and lowest {worst} ({low} times).",
         "Больше всего покупают {best} (в {high} раза к среднему), меньше всего — {worst} ({low}).",
     ),
     answer__judged=(
-        "In the last {days} days the indices were off by {error} a day, the last week by {naive}; the gain is {gain}.",
+        "In the last {days} days the error of the indices was {error} a day, that of last week {naive}; the gain is "
+        "{gain}.",
         "За последние {days} дн. индексы ошибались на {error} в день, прошлая неделя — на {naive}; выигрыш {gain}.",
     ),
     key__error=("Error per day", "Ошибка за день"),
-    key__error_note=("last week comes again: {naive}", "повтор прошлой недели: {naive}"),
-    key__level=("Error of the level alone", "Ошибка одного уровня"),
-    section__indices=("When more is bought", "Когда покупают больше"),
+    key__error_note=("last week repeated: {naive}", "повтор прошлой недели: {naive}"),
+    key__level=("Error of a constant level", "Ошибка постоянного уровня"),
+    section__indices=("When customers buy more", "Когда покупают больше"),
     part__hour=("By hour (UTC)", "По часам (UTC)"),
     part__weekday=("By weekday", "По дням недели"),
     part__month=("By month", "По месяцам"),
@@ -70,24 +71,25 @@ TEXTS = texts(
         "количество к среднему при неизменных тренде и, если они заданы, цене и акциях",
     ),
     reason__no_season=(
-        "No weekday or month differs from the others, beyond chance.",
-        "Ни один день недели или месяц не отличается от прочих (с учётом случайности).",
+        "No weekday or month differs significantly from the others.",
+        "Ни один день недели или месяц не отличается значимо от прочих.",
     ),
-    reason__not_judged=("There was nothing to judge the indices on.", "Индексы не на чем проверить."),
+    reason__not_judged=("There was no period to evaluate the indices on.", "Индексы не на чем проверить."),
     reason__better_than_last_week=(
-        "The indices forecast the last days better than the last week does, beyond chance.",
-        "Индексы прогнозируют последние дни лучше, чем прошлая неделя, и это не случайность.",
+        "The indices forecast the last days significantly better than the last week does.",
+        "Индексы прогнозируют последние дни значимо лучше, чем прошлая неделя.",
     ),
     reason__no_better_than_last_week=(
-        "There is a season, but for a forecast the same weekday of the last week does as well.",
+        "There is seasonality, but the same weekday of last week forecasts just as well.",
         "Сезонность есть, но для прогноза хватает того же дня прошлой недели.",
     ),
     finding__months_need_two_years=(
-        "Months have no indices: {days} days are too few to tell them from a trend; each must have come twice.",
+        "There are no monthly indices: {days} days are too few to separate them from a trend; each month must occur "
+        "twice.",
         "Индексов по месяцам нет: за {days} дн. их не отличить от тренда, каждый должен встретиться дважды.",
     ),
     finding__nothing_before=(
-        "The group {subject} bought nothing before the hold-out and has no indices.",
+        "The group {subject} has no sales before the hold-out and no indices.",
         "Группа {subject} до отложенного периода ничего не купила; индексов нет.",
     ),
 )

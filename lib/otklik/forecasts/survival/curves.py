@@ -53,7 +53,7 @@ class Curve:
     Attributes:
         duration: whole periods.
         survival: share that has not left up to and including it (Kaplan & Meier 1958).
-        low: lower end of the 95 % interval on the scale ln(−ln S), with Greenwood's variance; NaN where S is 0 or 1.
+        low: lower bound of the 95 % interval on the scale ln(−ln S), with Greenwood's variance; NaN where S is 0 or 1.
         high: upper end.
         at_risk: customers at risk.
     """

@@ -15,12 +15,10 @@ from otklik.task import KindTask
 class Rescue(Strict):
     """What trying to keep a customer costs and how often it works; without it there is no list."""
 
-    cost: float = Field(ge=0, description="of one attempt, in the unit of `value`")
-    save_rate: float = Field(gt=0, le=1, description="share of those about to leave who stay when they are asked")
-    budget: float | None = Field(None, gt=0, description="what all attempts together may cost")
-    control_share: float = Field(
-        0.1, ge=0, lt=1, description="share of the list that is not contacted, to compare with"
-    )
+    cost: float = Field(ge=0, description="cost of one offer, in the unit of `value`")
+    save_rate: float = Field(gt=0, le=1, description="share of leaving customers that an offer retains")
+    budget: float | None = Field(None, gt=0, description="maximum cost of all offers together")
+    control_share: float = Field(0.1, ge=0, lt=1, description="share of the list held out as a control group")
 
 
 class SurvivalTask(KindTask):
@@ -28,21 +26,29 @@ class SurvivalTask(KindTask):
 
     kind: Literal["survival"]
     period: Literal["day", "week", "month", "quarter", "year"] = Field(
-        "month", description="what durations are counted in; from `started` and `ended` they are counted in it"
+        "month", description="time unit of durations, also of those computed from `started` and `ended`"
     )
     curve_at: list[int] = Field(
-        [12, 24, 36], min_length=1, max_length=24, description="durations at which curves are told in tables"
+        [12, 24, 36], min_length=1, max_length=24, description="durations at which tables show the curves"
     )
-    horizon_periods: int = Field(3, ge=1, le=120, description="periods ahead in which a customer may leave")
-    value_periods: int = Field(12, ge=1, le=240, description="periods that a customer who stays goes on paying")
-    rescue: Rescue | None = Field(None, description="cost and effect of trying to keep a customer")
-    currency: SharedText = Field(Text(en="", ru=""), description="a plain text where it is the same in both languages")
-    folds: int = Field(5, ge=3, le=20, description="parts of the customers; each is predicted from the others")
-    intervals: int = Field(12, ge=2, le=40, description="steps of the baseline hazard; each holds as many departures")
-    maximum_levels: int = Field(30, ge=2, le=200, description="levels of a text or group; the rarest go to (other)")
-    maximum_durations: int = Field(5000, ge=50, le=100_000, description="distinct durations held in memory")
-    minimum_customers: int = Field(200, ge=50, description="with fewer customers there is no verdict")
-    minimum_departures: int = Field(50, ge=20, description="the same for customers who left")
+    horizon_periods: int = Field(3, ge=1, le=120, description="forecast horizon in periods")
+    value_periods: int = Field(12, ge=1, le=240, description="periods that a retained customer continues to pay")
+    rescue: Rescue | None = Field(None, description="cost and effect of retention offers")
+    currency: SharedText = Field(
+        Text(en="", ru=""), description="its name; a plain string if it is the same in both languages"
+    )
+    folds: int = Field(5, ge=3, le=20, description="number of cross-validation folds")
+    intervals: int = Field(
+        12, ge=2, le=40, description="number of steps of the baseline hazard, with equal numbers of departures"
+    )
+    maximum_levels: int = Field(
+        30, ge=2, le=200, description="maximum levels of a string column; the rarest are merged into (other)"
+    )
+    maximum_durations: int = Field(5000, ge=50, le=100_000, description="maximum distinct durations in memory")
+    minimum_customers: int = Field(
+        200, ge=50, description="minimum customers; with fewer the verdict is too_little_data"
+    )
+    minimum_departures: int = Field(50, ge=20, description="the same for customers who have left")
     regularisation: float = Field(1e-4, ge=0, description="ridge penalty of the hazard model")
     reasons: int = Field(3, ge=1, le=10, description="reasons given for each customer's hazard")
 
@@ -61,7 +67,7 @@ CURVES = answer_table(
     "left BIGINT customers who left at this duration",
     "censored BIGINT customers last seen at this duration, who had not left",
     "survival DOUBLE share that has not left up to and including it",
-    "low DOUBLE lower end of the 95 % interval; null where survival is 0 or 1",
+    "low DOUBLE lower bound of the 95 % interval; null where survival is 0 or 1",
     "high DOUBLE upper end",
     key=("group", "duration"),
 )
@@ -83,7 +89,7 @@ EFFECTS = answer_table(
     "feature STRING the column",
     "level STRING the level of a text, or what a number is counted in",
     "odds_ratio DOUBLE of leaving in a period, against the reference level or per standard deviation",
-    "low DOUBLE lower end of the 95 % interval",
+    "low DOUBLE lower bound of the 95 % interval",
     "high DOUBLE upper end",
     "reference STRING the level it is compared with; null for numbers",
     key=("feature", "level"),
@@ -99,7 +105,7 @@ CUSTOMERS = answer_table(
     Column(
         "reasons",
         "ARRAY<STRUCT<feature:STRING,level:STRING,contribution:DOUBLE>>",
-        "what raises the log-odds of leaving most, against the average customer",
+        "what raises the log-odds of leaving most, compared with the average customer",
     ),
     key=("customer",),
     constraints={"probability_is_one": "probability BETWEEN 0 AND 1"},
@@ -196,7 +202,7 @@ KIND = Kind(
     name="survival",
     title=Text(en="Churn", ru="Отток"),
     summary=Text(
-        en="When customers with a contract leave, who is about to, what is at risk, and whom it pays to try to keep.",
+        en="When customers with a contract leave, who is about to leave, what is at risk, and who is worth retaining.",
         ru="Когда уходят клиенты с договором, кто близок к уходу, сколько под угрозой и кого выгодно удерживать.",
     ),
     task=SurvivalTask,

@@ -110,9 +110,9 @@ def _prepared(rows: DataFrame, task: SurvivalTask, context: StageContext) -> tup
         timed = _timed(rows, task, context)
     else:
         raise ConfigurationError(
-            "customers have neither duration and has_left nor started",
+            "the frame customers has neither duration and has_left nor started",
             where="frames.customers.columns",
-            hint="give duration and has_left, or started and, for those who left, ended",
+            hint="add duration and has_left, or started and, for those who left, ended",
         )
     if "group" in rows.columns:
         timed = timed.withColumn("group", F.coalesce("group", F.lit(EMPTY)))
@@ -124,13 +124,13 @@ def _prepared(rows: DataFrame, task: SurvivalTask, context: StageContext) -> tup
         raise RefusedError(
             "no customer has a duration of 0 or more",
             where="frames.customers",
-            hint="see where and duration in the task",
+            hint="check where and duration in the task",
         )
     if distinct < count:
         raise RefusedError(
-            f"{count - distinct:,} rows name a customer that another row names",
+            f"{count - distinct:,} rows have a customer that another row has",
             where="frames.customers",
-            hint="give one row per customer, or name as `customer` what a row is, for example the contract",
+            hint="give one row per customer, or use as `customer` what a row stands for, e.g. the contract",
         )
     without = timed.count() - count
     found = [Finding("negative_durations", parameters={"rows": without}, value=without)] if without else []
@@ -174,9 +174,9 @@ def _episodes(
         return whole.withColumns({"_since": F.lit(0.0), "_is_now": F.lit(True)})
     if "started" not in customers.columns:
         raise ConfigurationError(
-            "changes need `started`, which customers do not have",
+            "the frame changes needs the column `started`, which the frame customers lacks",
             where="frames.customers.columns",
-            hint="give started, and for those who left ended",
+            hint="add started, and ended for those who left",
         )
     since = F.greatest(F.ceil(_elapsed(F.col("moment"), task)).cast("double"), F.lit(0.0))
     told = (
@@ -264,7 +264,7 @@ def _counted(customers: DataFrame, keys: Sequence[Column], task: SurvivalTask) -
         raise RefusedError(
             f"{distinct:,} distinct durations; at most {task.maximum_durations:,} are held in memory",
             where="frames.customers",
-            hint="count durations in a longer period",
+            hint="measure durations in a longer period",
         )
     return rows
 

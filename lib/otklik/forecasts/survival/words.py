@@ -10,15 +10,15 @@ TEXTS = texts(
         "Из {customers} клиентов ушли {left}. Спустя {duration} {periods} остаются {survival}.",
     ),
     answer__groups=(
-        "It differs most by group: after {duration} {periods}, {best_share} of “{best}” are still there and "
+        "Retention differs by group: after {duration} {periods}, {best_share} of “{best}” are still there and "
         "{worst_share} of “{worst}”{test}.",
-        "Сильнее всего различаются группы: спустя {duration} {periods} остаются {best_share} в «{best}» и "
+        "Удержание различается по группам: спустя {duration} {periods} остаются {best_share} в «{best}» и "
         "{worst_share} в «{worst}»{test}.",
     ),
     answer__test=(" (log-rank p {p})", " (логранговый критерий, p {p})"),
     answer__judged=(
-        "Customers that the model had not seen: who leaves sooner is told from who stays with an AUC of {auc}; by the "
-        "curve {of_group} alone, of {auc_curve}.",
+        "On customers that the model had not seen, it separates those who leave sooner from those who stay with an "
+        "AUC of {auc}; the curve {of_group} alone has {auc_curve}.",
         "На клиентах, которых модель не видела: уходящих раньше она отличает с AUC {auc}; одна лишь кривая {of_group} "
         "— с AUC {auc_curve}.",
     ),
@@ -28,7 +28,7 @@ TEXTS = texts(
     ),
     answer__value=(", and {value} with them", ", а с ними {value}"),
     answer__list=(
-        "Trying to keep the {listed} on the list is expected to bring {gain}; trying to keep everybody, {all}.",
+        "Retention offers to the {listed} on the list are expected to bring {gain}; offers to everybody, {all}.",
         "Удержание клиентов из списка ({listed}) принесёт ожидаемо {gain}; удержание всех — {all}.",
     ),
     of_group__group=("of their group", "их группы"),
@@ -41,7 +41,7 @@ TEXTS = texts(
     key__survival=("Still there after {duration} {periods}", "Остаются спустя {duration} {periods}"),
     key__leaving=("Expected to leave within {horizon} {periods}", "Уйдут в ближайшие {horizon} {periods}"),
     key__value=("Value at risk", "Ценность под угрозой"),
-    key__auc=("AUC over time", "AUC по времени"),
+    key__auc=("Time-dependent AUC", "AUC по времени"),
     key__auc_note=("by the curve alone {auc}", "по одной кривой {auc}"),
     section__curves=("How long customers stay", "Сколько остаются клиенты"),
     curves__title=("Share still there, by {periods}", "Доля оставшихся, по времени ({periods})"),
@@ -53,8 +53,10 @@ TEXTS = texts(
     curves__share=("still there", "остаются"),
     curves__all=("all", "все"),
     curves__note=(
-        "Customers who are still there count as long as they have been seen; they are not taken as never leaving.",
-        "Кто ещё не ушёл, учитывается, пока его видно; это не значит, что он не уйдёт никогда.",
+        "Customers who have not left are censored: they count up to the time they were last observed, not as never "
+        "leaving.",
+        "Клиенты, которые ещё не ушли, цензурированы: они учтены до последнего наблюдения, а не как оставшиеся "
+        "навсегда.",
     ),
     table__caption=("Still there, with 95% intervals", "Остаются, с 95-процентными интервалами"),
     table__group=("Group", "Группа"),
@@ -69,26 +71,26 @@ TEXTS = texts(
     section__judged=("How good the predictions are", "Насколько хороши прогнозы"),
     judged__title=("AUC by duration", "AUC в зависимости от срока"),
     judged__takeaway=(
-        "Chance that of two customers the model gives the one who leaves by then the lower chance of staying. The "
-        "dashed line is what the curve {of_group} gives.",
+        "Probability that, of two customers, the one who leaves by then has the lower predicted probability of "
+        "staying. The dashed line is the curve {of_group}.",
         "Вероятность, что из двух клиентов меньшую вероятность остаться модель даёт тому, кто к этому сроку ушёл. "
         "Пунктир — то же по кривой {of_group}.",
     ),
     judged__alt=("AUC of the model and of the curve at each duration", "AUC модели и кривой для каждого срока"),
     judged__model=("model", "модель"),
     judged__curve=("curve {of_group}", "кривая {of_group}"),
-    judged__caption=("The model beside the curve", "Модель и кривая"),
+    judged__caption=("Model against curve", "Модель и кривая"),
     judged__measure=("Customers that the model had not seen", "Клиенты, которых модель не видела"),
     measure__integrated_brier=(
         "Integrated Brier score, lower is better",
         "Интегральная оценка Брайера, меньше — лучше",
     ),
-    measure__brier_gain=("Brier score gained over the curve", "Выигрыш в оценке Брайера к кривой"),
-    measure__auc=("AUC over time", "AUC по времени"),
-    section__effects=("What goes with leaving", "Что связано с уходом"),
+    measure__brier_gain=("Improvement in Brier score over the curve", "Выигрыш в оценке Брайера к кривой"),
+    measure__auc=("Time-dependent AUC", "AUC по времени"),
+    section__effects=("Factors associated with leaving", "Что связано с уходом"),
     effects__title=("Odds of leaving in a {period}", "Шансы уйти за период ({period})"),
     effects__takeaway=(
-        "Right of 1: leaves more readily, all else equal. It is what goes together, no proof that one makes the other.",
+        "Right of 1: more likely to leave, all else equal. An association, not proof of a cause.",
         "Правее 1: уходит охотнее при прочих равных. Это связь, а не доказательство причины.",
     ),
     effects__alt=("Odds ratios with intervals", "Отношения шансов с интервалами"),
@@ -110,22 +112,23 @@ TEXTS = texts(
     ),
     terms__curve=("Survival curve", "Кривая дожития"),
     terms__curve_is=(
-        "share of customers still there after so long (Kaplan-Meier); those not seen longer count until then",
-        "доля клиентов, оставшихся спустя срок (Каплан — Мейер); кого видели меньше, учтены до этого момента",
+        "share of customers still there after a given time (Kaplan-Meier); censored customers count until last "
+        "observed",
+        "доля клиентов, оставшихся спустя срок (Каплан — Мейер); цензурированные учтены до последнего наблюдения",
     ),
     terms__brier=("Brier score", "Оценка Брайера"),
     terms__brier_is=(
-        "mean squared difference between the predicted chance of staying and what came; 0.25 is a coin",
-        "средний квадрат разницы между предсказанной вероятностью остаться и тем, что было; 0,25 — монета",
+        "mean squared difference between the predicted probability of staying and the outcome; 0.25 is a coin toss",
+        "средний квадрат разницы между предсказанной вероятностью остаться и исходом; 0,25 — подбрасывание монеты",
     ),
     reason__predicts_better=(
-        "The model predicts who leaves when better than the curve alone, beyond chance.",
-        "Модель предсказывает уход лучше, чем одна кривая, и это не случайность.",
+        "The model predicts who leaves, and when, significantly better than the curve alone.",
+        "Модель предсказывает уход значимо лучше, чем одна кривая.",
     ),
     reason__predicts_no_better=(
-        "The model does not predict better than the curve alone, beyond chance: choose customers by their group and "
-        "how long they have been there.",
-        "Модель предсказывает не лучше, чем одна кривая (с учётом случайности): выбирайте клиентов по группе и сроку.",
+        "The model does not predict significantly better than the curve alone: choose customers by their group and "
+        "tenure.",
+        "Модель не предсказывает уход значимо лучше, чем одна кривая: выбирайте клиентов по группе и сроку.",
     ),
     **{
         f"{place}__too_few_{name}": text
@@ -142,20 +145,20 @@ TEXTS = texts(
         }.items()
     },
     finding__changes_help=(
-        "What changed while somebody was a customer tells who leaves, beyond chance: the model uses it.",
-        "Изменения за время договора говорят о том, кто уйдёт, и это не случайность: модель их учитывает.",
+        "Changes during the contract significantly improve the prediction: the model uses them.",
+        "Изменения за время договора значимо улучшают прогноз ухода: модель их учитывает.",
     ),
     finding__changes_say_nothing=(
-        "What changed while somebody was a customer tells no more of who leaves than all else does, beyond chance.",
-        "Изменения за время договора не говорят об уходе больше, чем остальное (с учётом случайности).",
+        "Changes during the contract do not significantly improve the prediction.",
+        "Изменения за время договора не дают значимого улучшения прогноза.",
     ),
-    measure__changes_gain=("Log loss saved by changes", "Выигрыш от изменений в логарифмической ошибке"),
+    measure__changes_gain=("Decrease in log loss from changes", "Выигрыш от изменений в логарифмической ошибке"),
     finding__same_as=(
-        "{subject}: “{level}” is the same customers as “{other_level}” of {other}, which stands for both.",
+        "{subject}: “{level}” has the same customers as “{other_level}” of {other}; only the latter is used.",
         "{subject}: «{level}» — те же клиенты, что «{other_level}» в {other}; учтено там.",
     ),
     finding__negative_durations=(
-        "{rows} rows were left out: their duration is below 0.",
+        "{rows} rows were excluded: their duration is negative.",
         "Не учтено строк с отрицательным сроком: {rows}.",
     ),
 )

@@ -16,16 +16,22 @@ class TrendTask(KindTask):
     """What is rising, and what has burst."""
 
     kind: Literal["trend"]
-    period: Literal["hour", "day", "week"] = Field("week", description="what events are counted in; weeks from Monday")
-    window: int = Field(12, ge=4, le=200, description="the last periods that a slope is taken over")
-    ahead: int = Field(2, ge=1, le=50, description="the last periods held out, to see whether what was rising rose on")
-    history: int = Field(24, ge=4, le=500, description="periods before one that say what would have been usual in it")
-    false_discovery_rate: float = Field(
-        0.05, gt=0, lt=0.5, description="share of false alarms among what is called rising, or a burst"
+    period: Literal["hour", "day", "week"] = Field(
+        "week", description="period over which events are counted; weeks start on Monday"
     )
-    minimum_total: int = Field(20, ge=1, description="items with fewer events are left out")
-    maximum_items: int = Field(20_000, ge=1, le=200_000, description="only so many of the most frequent items")
-    minimum_risers: int = Field(5, ge=1, description="with fewer risers before the hold-out nothing is judged")
+    window: int = Field(12, ge=4, le=200, description="number of last periods over which a slope is estimated")
+    ahead: int = Field(
+        2, ge=1, le=50, description="number of last periods held out, to check whether rising items keep rising"
+    )
+    history: int = Field(24, ge=4, le=500, description="number of preceding periods that define the usual level")
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=0.5, description="false discovery rate of rising items and of bursts"
+    )
+    minimum_total: int = Field(20, ge=1, description="minimum events of an item")
+    maximum_items: int = Field(20_000, ge=1, le=200_000, description="maximum number of items, most frequent first")
+    minimum_risers: int = Field(
+        5, ge=1, description="minimum rising items before the hold-out; with fewer the verdict is too_little_data"
+    )
 
 
 ITEMS = answer_table(
@@ -35,7 +41,7 @@ ITEMS = answer_table(
     "total DOUBLE events in all periods",
     "level DOUBLE events per period over the window",
     "growth DOUBLE change per period as a share, shrunken towards that of all items",
-    "low DOUBLE lower end of its 95 % interval",
+    "low DOUBLE lower bound of its 95 % interval",
     "high DOUBLE upper end",
     "q DOUBLE share of false alarms if everything up to this item is called rising or falling",
     "direction STRING rising | falling | steady",
@@ -81,7 +87,7 @@ KIND = Kind(
     name="trend",
     title=Text(en="Trends", ru="Тренды"),
     summary=Text(
-        en="What is rising or falling, what burst and when, with false alarms under control.",
+        en="What is rising or falling, and where and when there were bursts, at a controlled false discovery rate.",
         ru="Что растёт и падает, где и когда был всплеск, с контролем ложных тревог.",
     ),
     task=TrendTask,

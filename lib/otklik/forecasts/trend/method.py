@@ -49,7 +49,7 @@ def run(frames: Mapping[str, DataFrame], task: TrendTask, context: StageContext)
         raise RefusedError(
             f"no item has {task.minimum_total:,} events",
             where="frames.events",
-            hint="lower minimum_total, or name as `item` what comes oftener",
+            hint="lower minimum_total, or use as `item` something more frequent",
         )
     growing = _with_growth(items, task)
     peaks = found.where("place IS NOT NULL").toPandas().sort_values(["item", "place"], ignore_index=True)
@@ -82,9 +82,9 @@ def _whole_periods(events: DataFrame, task: TrendTask, context: StageContext) ->
     if first is None or last - first + 1 < needed:
         have = 0 if first is None else max(last - first + 1, 0)
         raise RefusedError(
-            f"{have} whole periods have passed; window and ahead need {needed}",
+            f"{have} complete periods; window and ahead need {needed}",
             where="frames.events",
-            hint="take a shorter period, window or ahead",
+            hint="use a shorter period, window or ahead",
         )
     return first, last
 

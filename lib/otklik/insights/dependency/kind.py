@@ -18,17 +18,19 @@ class DependencyTask(KindTask):
     kind: Literal["dependency"]
     outcomes: list[Name] = Field(min_length=1, max_length=5, description="columns of the frame that are outcomes")
     confounders: list[Name] = Field(
-        default_factory=list, max_length=4, description="columns that are held fixed in the second test of each pair"
+        default_factory=list, max_length=4, description="columns to condition on in the second test of each pair"
     )
-    levels: list[Name] = Field(default_factory=list, description="numbers that are names of levels")
-    titles: dict[Name, Text] = Field(default_factory=dict, description="what the page calls a column")
-    bins: int = Field(10, ge=2, le=20, description="into how many parts of equal count numbers are cut")
+    levels: list[Name] = Field(default_factory=list, description="numeric columns that are category codes")
+    titles: dict[Name, Text] = Field(default_factory=dict, description="title of each column on the page")
+    bins: int = Field(10, ge=2, le=20, description="number of equal-frequency bins for numeric columns")
     confounder_bins: int = Field(4, ge=2, le=10, description="the same for confounders")
-    rare_level_share: float = Field(0.005, ge=0, lt=0.5, description="rarer levels go to (other)")
-    false_discovery_rate: float = Field(
-        0.05, gt=0, lt=0.5, description="greatest q-value (Benjamini-Hochberg) at which a dependency is significant"
+    rare_level_share: float = Field(
+        0.005, ge=0, lt=0.5, description="levels with a smaller share are merged into (other)"
     )
-    minimum_rows: int = Field(200, ge=50, description="fewer customers are too little data")
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=0.5, description="maximum q-value (Benjamini-Hochberg) at which a dependency is significant"
+    )
+    minimum_rows: int = Field(200, ge=50, description="minimum customers; with fewer the verdict is too_little_data")
 
     def impossible(self) -> list[str]:
         """A column in two places, and names of columns that the frame does not have."""
@@ -67,10 +69,10 @@ DEPENDENCIES = answer_table(
     "outcome STRING the outcome",
     "rows BIGINT customers who have both",
     "spearman DOUBLE rank correlation; null unless both have an order (numbers, two levels)",
-    "spearman_low DOUBLE lower end of its 95 % interval",
+    "spearman_low DOUBLE lower bound of its 95 % interval",
     "spearman_high DOUBLE upper end",
     "cramers_v DOUBLE Cramér's V of the table of parts and levels, 0 to 1",
-    "cramers_v_low DOUBLE lower end of its 95 % interval",
+    "cramers_v_low DOUBLE lower bound of its 95 % interval",
     "cramers_v_high DOUBLE upper end",
     "cramers_v_chance DOUBLE what independent columns of the same levels have",
     "mutual_information DOUBLE nats",
@@ -79,7 +81,7 @@ DEPENDENCIES = answer_table(
     "q_value DOUBLE the same after Benjamini-Hochberg over all pairs",
     "is_significant BOOLEAN whether that is within the task's false-discovery rate",
     "spearman_given DOUBLE rank correlation within strata of the confounders; null without them",
-    "spearman_given_low DOUBLE lower end of its 95 % interval",
+    "spearman_given_low DOUBLE lower bound of its 95 % interval",
     "spearman_given_high DOUBLE upper end",
     "cramers_v_given DOUBLE Cramér's V within strata",
     "cramers_v_given_chance DOUBLE what independent columns have there",
@@ -99,7 +101,7 @@ PROFILES = answer_table(
     "outcome_level STRING its level; empty: mean rank of a number, from 0 to 1",
     "rows BIGINT customers at this level",
     "value DOUBLE share with the outcome's level, or mean rank",
-    "low DOUBLE lower end of its 95 % interval",
+    "low DOUBLE lower bound of its 95 % interval",
     "high DOUBLE upper end",
     "overall DOUBLE the same of all customers",
     key=("property", "place", "outcome", "outcome_level"),
@@ -109,7 +111,8 @@ KIND = Kind(
     name="dependency",
     title=Text(en="Dependencies", ru="Зависимости"),
     summary=Text(
-        en="which properties of customers go with which outcomes, how strongly, and whether confounders explain it",
+        en="which properties of customers are associated with which outcomes, how strongly, and whether confounders "
+        "explain it",
         ru="какие признаки клиентов связаны с какими исходами, насколько сильно и не объясняют ли это другие признаки",
     ),
     task=DependencyTask,
@@ -118,8 +121,8 @@ KIND = Kind(
     example="""\
 outcomes = ["OUTCOME"]        # columns of [frames.customers.columns]; all others are properties
 confounders = []              # columns that are held fixed in the second test
-levels = []                   # numbers that are names of levels
-bins = 10                     # into how many parts of equal count numbers are cut
+levels = []                   # numeric columns that are category codes
+bins = 10                     # number of equal-frequency bins for numeric columns
 false_discovery_rate = 0.05   # greatest q-value of what counts as significant
 """,
 )

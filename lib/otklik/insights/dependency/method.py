@@ -132,16 +132,16 @@ def _check_names(names: Sequence[str], task: DependencyTask) -> None:
     unknown = sorted(asked - {*names})
     if unknown:
         raise ConfigurationError(
-            f"outcomes, confounders, levels or titles name {', '.join(unknown)}: no column of the frame customers",
+            f"outcomes, confounders, levels or titles name {', '.join(unknown)}, not a column of the frame customers",
             where=f"task {task.name}",
             hint=f"its columns are {', '.join(names)}",
         )
     count = len({*names} - {*task.outcomes, *task.confounders})
     if not 1 <= count <= MOST_PROPERTIES:
         raise RefusedError(
-            f"{count} properties beside outcomes and confounders; there must be 1 to {MOST_PROPERTIES}",
+            f"{count} properties besides outcomes and confounders; there must be 1 to {MOST_PROPERTIES}",
             where=f"task {task.name}, frame customers",
-            hint="name the properties in [frames.customers.columns]",
+            hint="declare the properties in [frames.customers.columns]",
         )
 
 
@@ -150,7 +150,7 @@ def _counted(typed: DataFrame, names: Sequence[str], task: DependencyTask) -> tu
     counts = typed.agg(F.count("*"), *(F.count(f"`{name}`") for name in names)).collect()[0]
     where = f"task {task.name}, frame customers"
     if not counts[0]:
-        raise RefusedError("no customers", where=where, hint="see its input, `where` and columns")
+        raise RefusedError("no customers", where=where, hint="check its input, `where` and columns")
     if typed.groupBy("customer").count().where("count > 1").limit(1).count():
         raise RefusedError("a customer has several rows", where=where, hint="give one row per customer")
     return counts[0], dict(zip(names, counts[1:], strict=True))
@@ -178,14 +178,14 @@ def _check_codings(
     strata = int(np.prod([len(one.labels) for one in confounders]))
     if strata > MOST_STRATA:
         raise ConfigurationError(
-            f"confounders have {strata:,} combinations of levels; {MOST_STRATA} are the most",
+            f"confounders have {strata:,} combinations of levels; at most {MOST_STRATA} are allowed",
             where=f"task {task.name}",
-            hint="name fewer, or lower confounder_bins",
+            hint="use fewer, or lower confounder_bins",
         )
     for what, some in (("outcome", outcomes), ("property", properties)):
         if not some:
             raise RefusedError(
-                f"no {what} has more than one level", where=f"task {task.name}, frame customers", hint="name others"
+                f"no {what} has more than one level", where=f"task {task.name}, frame customers", hint="choose others"
             )
 
 

@@ -24,31 +24,31 @@ TEXTS = texts(
         "Клиентов слишком мало: {rows}; нужно не меньше {minimum}.",
     ),
     reason__nothing_found=(
-        "Of {pairs} pairs of a property and an outcome {significant} go together significantly; {permuted} do with the "
-        "outcome permuted at random.",
+        "Of {pairs} pairs of a property and an outcome, {significant} are significantly associated; with the outcome "
+        "permuted at random, {permuted}.",
         "Из {pairs} пар «признак — исход» значимо связаны {significant}; при случайной перестановке исхода — "
         "{permuted}.",
     ),
     reason__confounded=(
-        "{significant} of {pairs} pairs go together, but none among customers who are alike in the confounders.",
+        "{significant} of {pairs} pairs are associated, but none within strata of the confounders.",
         "Связаны {significant} пар из {pairs}, но среди клиентов с одинаковыми вмешивающимися признаками — ни одной.",
     ),
     reason__found=(
-        "{significant} of {pairs} pairs of a property and an outcome go together significantly; {permuted} do with the "
-        "outcome permuted at random.",
+        "{significant} of {pairs} pairs of a property and an outcome are significantly associated; with the outcome "
+        "permuted at random, {permuted}.",
         "Из {pairs} пар «признак — исход» значимо связаны {significant}; при случайной перестановке исхода — "
         "{permuted}.",
     ),
     reason__found_given=(
-        "{given} of them also among customers who are alike in the confounders.",
+        "{given} of them also within strata of the confounders.",
         "Из них {given} — и среди клиентов с одинаковыми вмешивающимися признаками.",
     ),
     finding__constant=(
-        "{subject} has a single level and was left out.",
+        "{subject} has a single level and was excluded.",
         "{subject} имеет единственное значение и не учтён.",
     ),
     finding__missing=(
-        "{subject} is empty for {n} of {rows} customers; its pairs rest on the others.",
+        "{subject} is missing for {n} of {rows} customers; its pairs use the others.",
         "{subject} пуст у {n} из {rows} клиентов; его пары считаются по остальным.",
     ),
     measure__significant=("significant pairs", "значимых пар"),
@@ -61,17 +61,17 @@ TEXTS = texts(
         "Где {property} = {level}, там {outcome} = {answer} у {value} клиентов; среди всех — у {overall}.",
     ),
     answer__cause=(
-        "What goes together need not cause one another.",
+        "Association does not mean causation.",
         "Связь не означает причины.",
     ),
     key__significant=("Significant pairs", "Значимых пар"),
     key__permuted=("of {pairs}; permuted: {n}", "из {pairs}; при перестановке: {n}"),
     key__given=("Given the confounders", "При равных прочих"),
-    key__confounders=("alike in {names}", "равные: {names}"),
+    key__confounders=("within strata of {names}", "равные: {names}"),
     key__strongest=("Strongest V", "Наибольшее V"),
-    section__strength=("What goes with {outcome}", "Что связано с: {outcome}"),
+    section__strength=("Associations with {outcome}", "Что связано с: {outcome}"),
     section__method=("How this was counted", "Как это посчитано"),
-    strength__title=("Strength of each dependency", "Сила каждой связи"),
+    strength__title=("Strength of association", "Сила каждой связи"),
     strength__takeaway=(
         "Cramér's V from 0 (independent) to 1, with 95% intervals.",
         "V Крамера от 0 (независимость) до 1, с 95-процентными интервалами.",
@@ -93,24 +93,24 @@ TEXTS = texts(
     table__chance=("By chance", "Случайно"),
     table__information=("Mutual information, nats", "Взаимная информация, наты"),
     table__q=("q", "q"),
-    table__v_given=("V, confounders fixed", "V при равных прочих"),
-    table__q_given=("q, confounders fixed", "q при равных прочих"),
+    table__v_given=("V, given the confounders", "V при равных прочих"),
+    table__q_given=("q, given the confounders", "q при равных прочих"),
     table__note=(
-        "Faded: not significant. Spearman's correlation misses what rises and falls again; Cramér's V does not.",
+        "Faded: not significant. Spearman's correlation misses non-monotonic associations; Cramér's V does not.",
         "Бледным: незначимо. Корреляция Спирмена не видит связи, которая растёт и вновь падает; V Крамера видит.",
     ),
     method__parts=(
-        "Numbers are cut into {bins} parts of about equal count, rare levels go to (other). Significance: Pearson's "
-        "chi-square test, q-values by Benjamini and Hochberg up to {rate} over all pairs.",
+        "Numbers are cut into {bins} bins of about equal size; rare levels are merged into (other). Significance: "
+        "Pearson's chi-square test, q-values by Benjamini and Hochberg up to {rate} over all pairs.",
         "Числа разбиты на {bins} частей примерно равного объёма, редкие уровни объединены в (other). Значимость: "
         "критерий хи-квадрат Пирсона, q-значения по Бенджамини и Хохбергу до {rate} по всем парам.",
     ),
     method__given=(
-        "Confounders fixed: within strata of {names}, by the Cochran-Mantel-Haenszel test of general association.",
+        "Given the confounders: within strata of {names}, by the Cochran-Mantel-Haenszel test of general association.",
         "При равных прочих: внутри страт по {names}, критерий Кокрана — Мантеля — Хензеля.",
     ),
     method__permuted=(
-        "“Permuted”: tables with the same margins and otherwise random, as if the outcome were dealt to other "
+        "“Permuted”: tables with the same margins and otherwise random, as if the outcomes were reassigned among "
         "customers.",
         "«При перестановке»: таблицы с теми же итогами, в остальном случайные, как если бы исходы раздали другим "
         "клиентам.",

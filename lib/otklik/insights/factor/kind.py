@@ -17,15 +17,17 @@ class FactorTask(KindTask):
 
     kind: Literal["factor"]
     factors: int | None = Field(
-        None, ge=1, le=20, description="how many factors are rotated; without it as many as carry (parallel analysis)"
+        None, ge=1, le=20, description="number of factors to rotate; default: by parallel analysis"
     )
     log_scale: list[Name] = Field(
-        default_factory=list, description="properties taken as sign(x) * ln(1 + |x|): sums of money, counts"
+        default_factory=list, description="properties transformed to sign(x) * ln(1 + |x|), e.g. amounts and counts"
     )
-    titles: dict[Name, Text] = Field(default_factory=dict, description="what the page calls a property")
-    named_from: float = Field(0.5, gt=0, lt=1, description="loading from which on a property names its factor")
+    titles: dict[Name, Text] = Field(default_factory=dict, description="title of each property on the page")
+    named_from: float = Field(0.5, gt=0, lt=1, description="minimum loading of a property that names its factor")
     minimum_rows: int = Field(
-        100, ge=20, description="fewer customers are too little data; so are less than 5 per property"
+        100,
+        ge=20,
+        description="minimum customers, and at least 5 per property; with fewer the verdict is too_little_data",
     )
 
 
@@ -78,7 +80,7 @@ LOADINGS = answer_table(
     "name STRING its name",
     "property STRING the property",
     "loading DOUBLE correlation of the property with the factor",
-    "low DOUBLE lower end of its 95 % interval",
+    "low DOUBLE lower bound of its 95 % interval",
     "high DOUBLE upper end",
     "weight DOUBLE of the standardised property in the factor's score",
     "communality DOUBLE share of the property's variance in all factors",
@@ -109,7 +111,7 @@ KIND = Kind(
     section="otklik.insights.factor.section:section",
     example="""\
 # factors = 2                 # without it: as many as carry by parallel analysis
-log_scale = []                # properties taken as sign(x) * ln(1 + |x|): sums of money, counts
-named_from = 0.5              # loading from which on a property names its factor
+log_scale = []                # properties transformed to sign(x) * ln(1 + |x|), e.g. amounts and counts
+named_from = 0.5              # minimum loading of a property that names its factor
 """,
 )

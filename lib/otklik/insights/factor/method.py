@@ -96,7 +96,7 @@ def _check_names(names: Sequence[str], task: FactorTask) -> None:
     unknown = sorted({*task.log_scale, *task.titles} - {*names})
     if unknown:
         raise ConfigurationError(
-            f"log_scale or titles name {', '.join(unknown)}: no property of the frame customers",
+            f"log_scale or titles name {', '.join(unknown)}, not a property of the frame customers",
             where=where,
             hint=f"properties are {', '.join(names) or 'the columns of [frames.customers.columns]'}",
         )
@@ -116,7 +116,7 @@ def _value(name: str, task: FactorTask) -> Column:
 def _scale(
     complete: DataFrame, all_rows: int, names: Sequence[str], task: FactorTask
 ) -> tuple[Scale, int, list[Finding]]:
-    """What standardises the properties that vary; how many customers have all properties; what was noticed."""
+    """What standardises the properties that vary; how many customers have all properties; the findings."""
     aggregates = {"mean": F.avg, "deviation": F.stddev_pop, "least": F.min, "most": F.max}
     wanted = [of(F.col(f"`{name}`")).alias(f"{what} {name}") for name in names for what, of in aggregates.items()]
     counted = complete.agg(F.count("*").alias("rows"), *wanted).collect()[0].asDict()
@@ -125,13 +125,15 @@ def _scale(
     where = f"task {task.name}, frame customers"
     if complete.groupBy("customer").count().where("count > 1").limit(1).count():
         raise RefusedError(
-            "a customer has several rows", where=where, hint="give one row per customer, or a key of rows"
+            "a customer has several rows",
+            where=where,
+            hint="give one row per customer, or use the key of a row as `customer`",
         )
     if len(varying) < 2:
         raise RefusedError(
             f"{len(varying)} of {len(names)} properties vary among {rows:,} customers who have all of them",
             where=where,
-            hint="factors need two at least",
+            hint="factors need at least two",
         )
     if task.factors and task.factors > len(varying):
         raise ConfigurationError(
@@ -143,7 +145,7 @@ def _scale(
         findings.append(missing)
     means, deviations = (np.array([counted[f"{what} {name}"] for name in varying]) for what in ("mean", "deviation"))
     if not np.isfinite(means + deviations).all():
-        raise RefusedError("sums of a property's values are too large for a number", where=where, hint="scale it down")
+        raise RefusedError("the sum of a property's values overflows", where=where, hint="scale it down")
     return Scale(varying, means, deviations), rows, findings
 
 

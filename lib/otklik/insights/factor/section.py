@@ -18,51 +18,51 @@ TEXTS = texts(
         "Все признаки есть у {rows} клиентов; нужно не меньше {minimum}.",
     ),
     reason__nothing_carries=(
-        "No factor carries: the {properties} properties vary together no more than unrelated ones would.",
+        "No factor is retained: the {properties} properties vary together no more than unrelated ones would.",
         "Ни один фактор не выделяется: {properties} признаков связаны не сильнее, чем несвязанные.",
     ),
     reason__nothing_stable=(
-        "None of the {shown} factors is found again in another half of the customers.",
+        "None of the {shown} factors is replicated in the other half of the customers.",
         "Ни один из факторов ({shown}) не находится вновь на другой половине клиентов.",
     ),
     reason__factors_found=(
-        "{shown} factors hold {percent}% of the variance of {properties} properties.",
+        "{shown} factors explain {percent}% of the variance of {properties} properties.",
         "Факторов: {shown}; они объясняют {percent} % дисперсии {properties} признаков.",
     ),
     reason__partly_stable=(
-        "Only {stable} of the {shown} factors are found again in another half of the customers.",
+        "Only {stable} of the {shown} factors are replicated in the other half of the customers.",
         "На другой половине клиентов вновь находятся только {stable} из {shown} факторов.",
     ),
     reason__more_than_carry=(
-        "{shown} factors were asked for; how many stand out from what unrelated properties give: {carrying}.",
-        "Задано факторов: {shown}; из них выделяется на фоне несвязанных признаков: {carrying}.",
+        "{shown} factors were requested; parallel analysis retains {carrying}.",
+        "Задано факторов: {shown}; по параллельному анализу значимы: {carrying}.",
     ),
     finding__constant=(
-        "{subject} has the same value for all customers and was left out.",
+        "{subject} has the same value for all customers and was excluded.",
         "{subject} имеет одно и то же значение у всех клиентов и не учтён.",
     ),
     finding__incomplete=(
-        "{n} of {rows} customers lack a property and were left out.",
+        "{n} of {rows} customers lack a property and were excluded.",
         "У {n} из {rows} клиентов нет какого-либо признака; они не учтены.",
     ),
-    measure__share=("share of variance in the factors", "доля дисперсии в факторах"),
-    measure__carrying_factors=("factors that carry", "значимых факторов"),
+    measure__share=("share of variance explained", "доля объяснённой дисперсии"),
+    measure__carrying_factors=("retained factors", "значимых факторов"),
     answer__factor=(
-        "Factor {place} ({share} of the variance) stands for {name}.",
+        "Factor {place} ({share} of the variance) represents {name}.",
         "Фактор {place} ({share} дисперсии) — это {name}.",
     ),
-    key__share=("Variance in the factors", "Дисперсия в факторах"),
+    key__share=("Variance explained", "Объяснённая дисперсия"),
     key__unrelated=("unrelated: {value}", "несвязанные: {value}"),
-    key__carrying=("Factors that carry", "Значимых факторов"),
+    key__carrying=("Retained factors", "Значимых факторов"),
     key__of=("of {n} properties", "из {n} признаков"),
     key__congruence=("Least stable factor", "Наименее устойчивый фактор"),
     key__halves=("congruence of halves", "конгруэнтность половин"),
-    section__loadings=("What the factors stand for", "Что стоит за факторами"),
-    section__number=("How many factors carry", "Сколько факторов значимы"),
+    section__loadings=("What the factors represent", "Что стоит за факторами"),
+    section__number=("How many factors to retain", "Сколько факторов значимы"),
     section__method=("How this was counted", "Как это посчитано"),
     loadings__title=("Loadings", "Нагрузки"),
     loadings__takeaway=(
-        "The correlation of each property with each factor; what loads on the same factor goes together.",
+        "The correlation of each property with each factor; properties that load on the same factor vary together.",
         "Корреляция каждого признака с каждым фактором; признаки с большой нагрузкой на один фактор меняются вместе.",
     ),
     loadings__alt=("Loadings of the properties on the factors", "Нагрузки признаков на факторы"),
@@ -74,11 +74,11 @@ TEXTS = texts(
     table__chance=("If unrelated", "Без связи"),
     number__title=("Variance of each component", "Дисперсия каждой компоненты"),
     number__takeaway=(
-        "A component carries while its line is above that of unrelated properties: {n} of {all}.",
+        "A component is retained while its line is above that of unrelated properties: {n} of {all}.",
         "Компонента значима, пока её линия выше линии несвязанных признаков: {n} из {all}.",
     ),
     number__alt=(
-        "Eigenvalues beside those of unrelated properties",
+        "Eigenvalues compared with those of unrelated properties",
         "Собственные значения рядом со значениями несвязанных признаков",
     ),
     number__data=("these properties", "эти признаки"),
@@ -91,14 +91,14 @@ TEXTS = texts(
         "Главные компоненты корреляционной матрицы по {rows} клиентам, повёрнутые методом варимакс с нормализацией "
         "Кайзера. Значения факторов имеют среднее 0, дисперсию 1 и не коррелируют.",
     ),
-    method__log=("Taken as logarithms: {names}.", "В логарифмах: {names}."),
+    method__log=("Log-transformed: {names}.", "В логарифмах: {names}."),
     method__parallel=(
-        "How many carry: parallel analysis (Horn 1965) against normal noise with as many rows and properties.",
+        "Number of factors: parallel analysis (Horn 1965) against normal noise with as many rows and properties.",
         "Число значимых: параллельный анализ (Хорн, 1965) — сравнение с нормальным шумом того же размера.",
     ),
     method__congruence=(
-        "Stability: Tucker's congruence between random halves of the customers; from 0.85 on it is fair, from 0.95 on "
-        "the factors are as good as equal. A description of what goes together does not say what causes what.",
+        "Stability: Tucker's congruence between random halves of the customers; 0.85 or more is fair; at 0.95 or more "
+        "the factors count as equal. A description of what varies together does not say what causes what.",
         "Устойчивость: конгруэнтность Такера между случайными половинами клиентов; от 0,85 она приемлема, от 0,95 "
         "факторы практически совпадают. Описание того, что меняется вместе, не говорит о причинах.",
     ),

@@ -39,13 +39,13 @@ class Fit:
 def prepared_for(
     customers: DataFrame, classes: Sequence[str], task: MulticlassTask, context: StageContext
 ) -> tuple[DataFrame, int, list[Finding]]:
-    """customer, class, label INT, part INT, vector; the number of slots; what was noticed of properties."""
+    """customer, class, label INT, part INT, vector; the number of slots; the findings of properties."""
     features = prepare.features_of(customers, {name: False for name in customers.columns if name not in _NO_FEATURES})
     if not features:
         raise ConfigurationError(
             "the frame has no property of customers",
             where="frames.customers.columns",
-            hint="give the columns to learn from",
+            hint="add the columns to learn from",
         )
     settings = task.preparation
     known = {feature.name for feature in features}
@@ -67,9 +67,9 @@ def prepared_for(
     preparation = prepare.fit_preparation(learnt, features, rules)
     if not preparation.slots:
         raise RefusedError(
-            f"all {len(features)} properties are the same for everybody",
+            f"all {len(features)} properties are the same for every customer",
             where="frames.customers.columns",
-            hint="give properties that differ between customers",
+            hint="use properties that differ between customers",
         )
     vectors = prepare.with_vectors(laid_out, {"features": preparation.slots})
     findings = [_noticed(one) for one in preparation.findings]
@@ -104,7 +104,7 @@ def _part(customers: DataFrame, task: MulticlassTask) -> Column:
     cut = dated.agg(F.percentile_approx(micros, F.lit(1 - task.split.test_share), F.lit(10_000))).collect()[0][0]
     if cut is None or dated.where(micros > F.lit(cut)).isEmpty():
         raise RefusedError(
-            "the customers with a class cannot be divided by time: too many have the latest moment",
+            "the customers with a class cannot be split by time: too many have the latest moment",
             where="frames.customers.columns.moment",
             hint="give more distinct moments, or set split.way = 'folds'",
         )

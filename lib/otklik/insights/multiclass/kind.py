@@ -20,11 +20,11 @@ class Split(Strict):
 
     way: Literal["folds", "time"] = Field(
         "folds",
-        description="folds: each customer is predicted by models that learnt from others; time: the latest customers "
-        "by models that learnt from the earlier ones, by the frame's column moment",
+        description="folds: cross-validation; time: the latest customers are predicted by models trained on earlier "
+        "ones, by the frame's column moment",
     )
-    folds: int = Field(5, ge=2, le=20, description="parts of the customers, by a hash of the customer")
-    test_share: float = Field(0.25, gt=0, lt=0.9, description="of the customers, the latest; for way = time")
+    folds: int = Field(5, ge=2, le=20, description="number of folds, assigned by a hash of the customer")
+    test_share: float = Field(0.25, gt=0, lt=0.9, description="share of the latest customers; for way = time")
     label_days: int = Field(
         0,
         ge=0,
@@ -38,7 +38,7 @@ class LogisticRegression(Strict):
     """Multinomial logistic regression (MLlib)."""
 
     reg_param: float = Field(0.001, ge=0, description="strength of the ridge penalty")
-    max_iter: int = Field(100, ge=1, description="iterations at most")
+    max_iter: int = Field(100, ge=1, description="maximum number of iterations")
 
 
 class RandomForest(Strict):
@@ -46,7 +46,7 @@ class RandomForest(Strict):
 
     trees: int = Field(50, ge=1, le=2000, description="how many")
     max_depth: int = Field(8, ge=1, le=30, description="of a tree")
-    min_leaf: int = Field(5, ge=1, description="customers of a leaf at least")
+    min_leaf: int = Field(5, ge=1, description="minimum customers per leaf")
 
 
 class MulticlassTask(KindTask):
@@ -58,20 +58,22 @@ class MulticlassTask(KindTask):
     models: list[Literal["logistic_regression", "random_forest"]] = Field(
         ["logistic_regression", "random_forest"],
         min_length=1,
-        description="models to try; the one with the smallest log loss after calibration assigns new customers",
+        description="models to compare; the one with the lowest log loss after calibration assigns new customers",
     )
     logistic_regression: LogisticRegression = LogisticRegression()
     random_forest: RandomForest = RandomForest()
-    minimum_class_rows: int = Field(50, ge=10, description="a class with fewer customers is refused")
+    minimum_class_rows: int = Field(
+        50, ge=10, description="minimum customers per class; a task with a smaller class is refused"
+    )
     bootstrap_replicates: int = Field(1000, ge=200, le=10_000, description="for the intervals")
-    class_titles: dict[str, Text] = Field(default_factory=dict, description="what the page calls a class")
-    labels: dict[str, Text] = Field(default_factory=dict, description="what the page calls a column of the frame")
+    class_titles: dict[str, Text] = Field(default_factory=dict, description="title of each class on the page")
+    labels: dict[str, Text] = Field(default_factory=dict, description="title of each column on the page")
 
     def impossible(self) -> list[str]:
         """A model named twice, and a split by time without moments."""
         faults = [] if len(set(self.models)) == len(self.models) else ["models: a model stands twice"]
         if self.preparation.filled:
-            faults.append("preparation.filled: is for classify only")
+            faults.append("preparation.filled: applies to classify only")
         return faults
 
 
@@ -148,10 +150,10 @@ _TABLES = (
 
 KIND = Kind(
     name="multiclass",
-    title=Text(en="Which class", ru="Какой класс"),
+    title=Text(en="Classification", ru="Какой класс"),
     summary=Text(
-        en="Learns given classes from properties of customers, assigns new customers, and says how often that is "
-        "right, beside the commonest class and the nearest centroid.",
+        en="Learns given classes from properties of customers, classifies new customers, and reports the accuracy "
+        "against the most common class and the nearest centroid.",
         ru="Учится определять заданные классы по свойствам клиентов, относит к ним новых и показывает, как часто это "
         "верно в сравнении с самым частым классом и ближайшим центром.",
     ),

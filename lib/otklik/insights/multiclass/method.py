@@ -95,11 +95,11 @@ def _classes(customers: DataFrame, task: MulticlassTask) -> dict[str, int]:
     where = "frames.customers.columns.class"
     if len(classes) < 2:
         raise RefusedError(
-            f"{len(classes)} classes; at least 2 are needed", where=where, hint="give a column with several classes"
+            f"{len(classes)} classes; at least 2 are needed", where=where, hint="use a column with several classes"
         )
     if len(classes) > MOST_CLASSES:
         raise RefusedError(
-            f"more than {MOST_CLASSES} classes", where=where, hint="put the rare ones together with a CASE expression"
+            f"more than {MOST_CLASSES} classes", where=where, hint="merge the rare ones with a CASE expression"
         )
     small = {name: count for name, count in classes.items() if count < task.minimum_class_rows}
     if small:
@@ -107,7 +107,7 @@ def _classes(customers: DataFrame, task: MulticlassTask) -> dict[str, int]:
         raise RefusedError(
             f"classes with fewer than {task.minimum_class_rows:,} customers: {said}",
             where=where,
-            hint="put them together with others in the expression, leave them out with frames.customers.where, or "
+            hint="merge them with others in the expression, filter them out with frames.customers.where, or "
             "lower minimum_class_rows",
         )
     return classes

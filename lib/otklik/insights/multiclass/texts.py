@@ -9,15 +9,15 @@ TEXTS = texts(
     model__logistic_regression=("Logistic regression", "Логистическая регрессия"),
     model__random_forest=("Random forest", "Случайный лес"),
     model__nearest_centroid=("Nearest centroid", "Ближайший центр"),
-    model__majority=("Always the commonest class", "Всегда самый частый класс"),
+    model__majority=("Always the most common class", "Всегда самый частый класс"),
     answer__accuracy=(
-        "The model names the right class for {own} of {n} customers whom it had not seen. Always naming the "
-        "commonest class is right for {majority}, the nearest centroid for {centroid}.",
+        "The model predicts the right class for {own} of {n} customers it had not seen. Always predicting the most "
+        "common class is right for {majority}, the nearest centroid for {centroid}.",
         "Для {own} из {n} клиентов, которых модель не видела, она называет верный класс. Если всегда называть самый "
         "частый класс, верно {majority}, по ближайшему центру — {centroid}.",
     ),
     answer__abstain=(
-        "Where it is at least {threshold} sure, which is so for {coverage} of the customers, it is right for "
+        "With a confidence of at least {threshold}, which {coverage} of the customers reach, it is right for "
         "{accuracy}.",
         "Там, где она уверена не меньше чем на {threshold} (таких клиентов {coverage}), она права в {accuracy} "
         "случаев.",
@@ -42,38 +42,38 @@ TEXTS = texts(
         "95% {interval}; better simple rule {rule}",
         "95 % {interval}; лучшее простое правило {rule}",
     ),
-    figure__accuracy=("Right", "Верно"),
+    figure__accuracy=("Accuracy", "Верно"),
     figure__accuracy_note=("95% {interval}; simple rule {rule}", "95 % {interval}; простое правило {rule}"),
     figure__classes=("Classes", "Классов"),
-    figure__classes_note=("{n} customers judged", "оценено клиентов: {n}"),
+    figure__classes_note=("{n} customers evaluated", "проверено клиентов: {n}"),
     figure__log_loss=("Log loss", "Log loss"),
-    figure__log_loss_note=("knowing only how common classes are {shares}", "если знать лишь частоты классов {shares}"),
+    figure__log_loss_note=("from class frequencies alone {shares}", "если знать лишь частоты классов {shares}"),
     finding__property_constant_dropped=(
-        "Property `{subject}` is the same for everybody and was left out.",
+        "Property `{subject}` is the same for every customer and was excluded.",
         "Свойство `{subject}` одинаково у всех и не учтено.",
     ),
     finding__property_constant_kept=(
-        "Property `{subject}` is the same for everybody.",
+        "Property `{subject}` is the same for every customer.",
         "Свойство `{subject}` одинаково у всех.",
     ),
     finding__property_duplicate_dropped=(
-        "Property `{subject}` says the same as `{other}` and was left out.",
+        "Property `{subject}` duplicates `{other}` and was excluded.",
         "Свойство `{subject}` повторяет `{other}` и не учтено.",
     ),
     finding__property_duplicate_kept=(
-        "Property `{subject}` says the same as `{other}`.",
+        "Property `{subject}` duplicates `{other}`.",
         "Свойство `{subject}` повторяет `{other}`.",
     ),
     finding__property_correlated_dropped=(
-        "Property `{subject}` is closely correlated with `{other}` and was left out.",
+        "Property `{subject}` is highly correlated with `{other}` and was excluded.",
         "Свойство `{subject}` тесно связано с `{other}` и не учтено.",
     ),
     finding__property_correlated_kept=(
-        "Property `{subject}` is closely correlated with `{other}`.",
+        "Property `{subject}` is highly correlated with `{other}`.",
         "Свойство `{subject}` тесно связано с `{other}`.",
     ),
     finding__property_rare_levels_merged=(
-        "Rare values of `{subject}` were put together: {n} customers.",
+        "Rare values of `{subject}` were merged: {n} customers.",
         "Редкие значения `{subject}` объединены; клиентов с ними: {n}.",
     ),
     section__models=("Which model", "Какая модель"),
@@ -84,13 +84,16 @@ TEXTS = texts(
     ),
     models__caption=("All figures", "Все показатели"),
     models__model=("Model", "Модель"),
-    models__accuracy=("Right", "Верно"),
+    models__accuracy=("Accuracy", "Верно"),
     models__log_loss=("Log loss", "Log loss"),
     models__raw=("before calibration", "до калибровки"),
     models__brier=("Brier score", "Оценка Брайера"),
-    section__classes=("How well each class is told", "Насколько хорошо определяется каждый класс"),
+    section__classes=("How well each class is recognised", "Насколько хорошо определяется каждый класс"),
     classes__title=("F1 of each class", "F1 каждого класса"),
-    classes__takeaway=("Best told: {best}; worst: {worst}.", "Лучше всего определяется {best}, хуже всего {worst}."),
+    classes__takeaway=(
+        "Best recognised: {best}; worst: {worst}.",
+        "Лучше всего определяется {best}, хуже всего {worst}.",
+    ),
     classes__own=("model, 95% interval", "модель, 95 % интервал"),
     classes__rule=("better simple rule", "лучшее простое правило"),
     classes__caption=("Each class", "По классам"),
@@ -98,47 +101,47 @@ TEXTS = texts(
     classes__customers=("Customers", "Клиентов"),
     classes__precision=("Precision", "Точность"),
     classes__recall=("Recall", "Полнота"),
-    section__confusion=("What is taken for what", "Что с чем путается"),
+    section__confusion=("Which classes are confused", "Что с чем путается"),
     confusion__title=(
         "Percent of a class that is predicted as each class",
         "Какой процент класса предсказан как каждый из классов",
     ),
     confusion__takeaway=(
-        "Most often {predicted} is named where {own} is right: {share} of that class.",
+        "The most common confusion: {predicted} predicted for {own}, {share} of that class.",
         "Чаще всего вместо {own} названо {predicted}: {share} этого класса.",
     ),
-    confusion__none=("No class is taken for another.", "Классы не путаются."),
-    confusion__own=("given", "задан"),
+    confusion__none=("No classes are confused.", "Классы не путаются."),
+    confusion__own=("actual", "на деле"),
     confusion__predicted=("predicted", "предсказан"),
     section__abstention=("If the model may abstain", "Если модель может не отвечать"),
     abstention__title=(
-        "Right answers by the share of customers who get one",
+        "Accuracy by share of customers answered",
         "Доля верных ответов и доля клиентов, получающих ответ",
     ),
     abstention__takeaway=(
-        "The surest first. Where both lines meet, probabilities can be taken at their word.",
+        "Most confident first. Where both lines meet, the probabilities are calibrated.",
         "Сначала самые уверенные. Где линии совпадают, вероятностям можно верить.",
     ),
-    abstention__accuracy=("right", "верно"),
+    abstention__accuracy=("accuracy", "верно"),
     abstention__expected=("expected from the probabilities", "ожидается по вероятностям"),
     abstention__coverage=("share of customers answered", "доля клиентов с ответом"),
     section__reading=("How to read this", "Как это читать"),
     reading__folds=(
-        "Each of {folds} parts of the customers was predicted by models that learnt from the other parts.",
+        "{folds}-fold cross-validation: each part of the customers was predicted by models trained on the other parts.",
         "Каждую из {folds} частей клиентов предсказывали модели, обученные на остальных частях.",
     ),
     reading__time=(
-        "The latest {share} of the customers were predicted by models that learnt from the earlier ones.",
+        "The latest {share} of the customers were predicted by models trained on the earlier ones.",
         "Самые поздние {share} клиентов предсказывали модели, обученные на более ранних.",
     ),
     reading__f1=(
-        "F1 of a class is the harmonic mean of precision (how many of those named so are) and recall (how many that "
-        "are so are named). Macro-F1 counts every class alike, however small.",
-        "F1 класса — среднее гармоническое точности (сколько из названных так верны) и полноты (сколько из таких "
-        "названы). Macro-F1 учитывает все классы одинаково, даже малые.",
+        "F1 of a class is the harmonic mean of precision (share of the predicted customers that belong to the class) "
+        "and recall (share of the class that is predicted). Macro-F1 weights all classes equally, however small.",
+        "F1 класса — среднее гармоническое точности (доля верных среди отнесённых к классу) и полноты (доля найденных "
+        "среди принадлежащих к классу). Macro-F1 учитывает все классы одинаково, даже малые.",
     ),
     reading__intervals=(
-        "Intervals are of {replicates} resamples of customers.",
+        "Intervals: bootstrap over customers, {replicates} replicates.",
         "Интервалы получены по {replicates} повторным выборкам клиентов.",
     ),
 )

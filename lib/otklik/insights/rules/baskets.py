@@ -200,7 +200,7 @@ def frequent_itemsets(baskets: Baskets, least: int) -> dict[Itemset, int]:
         raise RefusedError(
             f"more than {MOST_ITEMSETS:,} sets of items occur in at least {least:,} baskets",
             where="minimum_support",
-            hint="raise it",
+            hint="raise minimum_support",
         )
     return {
         tuple(sorted(items.tolist())): int(count) for items, count in zip(found["items"], found["freq"], strict=True)

@@ -17,30 +17,35 @@ class RulesTask(KindTask):
 
     kind: Literal["rules"]
     minimum_support: float = Field(
-        0.01, gt=0, lt=1, description="share of baskets that must hold all items of a rule together"
+        0.01, gt=0, lt=1, description="minimum support: share of baskets with all items of a rule"
     )
     minimum_confidence: float = Field(
-        0.3, ge=0, le=1, description="share of the baskets with the antecedent that must hold the consequent, too"
+        0.3,
+        ge=0,
+        le=1,
+        description="minimum confidence: share of the baskets with the antecedent that also contain the consequent",
     )
     pair_support: float = Field(
-        0.03, gt=0, lt=1, description="share of baskets from which on an item takes part in the table of pairs"
+        0.03, gt=0, lt=1, description="minimum share of baskets for an item to be included in the table of pairs"
     )
     test: Literal["fisher", "chi_square"] = Field(
-        "fisher", description="of independence: Fisher's exact test or Pearson's chi-square, both two-sided"
+        "fisher", description="test of independence: Fisher's exact test or Pearson's chi-square, both two-sided"
     )
     false_discovery_rate: float = Field(
-        0.05, gt=0, lt=0.5, description="greatest q-value (Benjamini-Hochberg) at which a rule or pair is significant"
+        0.05, gt=0, lt=0.5, description="maximum q-value (Benjamini-Hochberg) at which a rule or pair is significant"
     )
     later_share: float = Field(
-        0.25, gt=0, lt=1, description="share of the baskets, the last in time, that rules are judged on"
+        0.25, gt=0, lt=1, description="share of the baskets, the latest ones, on which rules are evaluated"
     )
     largest_basket: int = Field(
         1000,
         ge=2,
         le=100_000,
-        description="baskets with more different items are left out: hardly one purchase",
+        description="maximum distinct items; larger baskets are excluded as implausible",
     )
-    minimum_baskets: int = Field(100, ge=20, description="fewer baskets are too little data, in either period")
+    minimum_baskets: int = Field(
+        100, ge=20, description="minimum baskets in either period; with fewer the verdict is too_little_data"
+    )
 
 
 _BASKETS = Frame(
@@ -64,7 +69,7 @@ _BASKETS = Frame(
             "moment",
             "timestamp",
             Text(
-                en="when it was bought; with it rules are judged on a later period",
+                en="when it was bought; lets rules be evaluated on a later period",
                 ru="когда куплено; тогда правила проверяются на более позднем периоде",
             ),
             is_optional=True,
@@ -75,7 +80,7 @@ _BASKETS = Frame(
 
 _COUNTS = columns(
     "lift DOUBLE how many times as often together as by independence",
-    "lift_low DOUBLE lower end of its 95 % interval",
+    "lift_low DOUBLE lower bound of its 95 % interval",
     "lift_high DOUBLE upper end",
     "lift_by_size DOUBLE lift that unrelated items would have in baskets as full as these",
     "leverage DOUBLE share of baskets with both, less the share expected by independence",
@@ -133,7 +138,7 @@ KIND = Kind(
     name="rules",
     title=Text(en="Association rules", ru="Ассоциативные правила"),
     summary=Text(
-        en="which items are bought together, which hardly ever, and whether that holds later",
+        en="which items are bought together, which rarely, and whether that holds later",
         ru="какие товары покупают вместе, какие почти никогда, и сохраняется ли это позже",
     ),
     task=RulesTask,

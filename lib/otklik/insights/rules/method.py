@@ -46,7 +46,7 @@ def run(frames: Mapping[str, DataFrame], task: RulesTask, context: StageContext)
     per_day = counts[~counts["is_huge"]]
     if per_day.empty:
         raise RefusedError(
-            "no baskets to count", where=f"task {task.name}, frame baskets", hint="see its input, `where` and columns"
+            "no baskets to count", where=f"task {task.name}, frame baskets", hint="check its input, `where` and columns"
         )
     start = counting.start_of_later_period(per_day, task.later_share)
     support = min(task.minimum_support, task.pair_support)
@@ -190,7 +190,7 @@ def _said(verdict: VerdictCode, reason: str, key: Measure, parameters: Mapping[s
 
 
 def _findings(counts: pd.DataFrame, task: RulesTask, common: int, *, is_one_day: bool) -> list[Finding]:
-    """What was noticed about baskets."""
+    """Findings about baskets."""
     huge = counts[counts["is_huge"]]
     single, repeated, left_out = (int(each.sum()) for each in (counts["single"], counts["repeated"], huge["baskets"]))
     most = int(counts["most"].max())

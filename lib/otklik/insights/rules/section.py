@@ -25,18 +25,18 @@ TEXTS = texts(
         "Корзин слишком мало для поиска правил: {baskets}, нужно не меньше {minimum}.",
     ),
     reason__no_rules=(
-        "In {baskets} baskets there is no rule with the minimum support and confidence that goes beyond what full "
-        "baskets alone would give.",
+        "In {baskets} baskets there is no rule with the minimum support and confidence beyond what basket size alone "
+        "explains.",
         "В {baskets} корзинах нет правила с достаточной поддержкой и достоверностью, которое говорило бы больше, чем "
-        "сама наполненность корзин.",
+        "сам размер корзин.",
     ),
     reason__not_judged=(
-        "{rules} rules were found in {baskets} baskets. Without a later period it is not known whether they will hold.",
+        "{rules} rules were found in {baskets} baskets. Without a later period it is unknown whether they will hold.",
         "В {baskets} корзинах найдено правил: {rules}. Более позднего периода нет, поэтому неизвестно, сохранятся ли "
         "они.",
     ),
     reason__few_later_baskets=(
-        "The later period has only {baskets} baskets; {minimum} are needed to judge the rules.",
+        "The later period has only {baskets} baskets; {minimum} are needed to evaluate the rules.",
         "В более позднем периоде всего {baskets} корзин; чтобы проверить правила, нужно не меньше {minimum}.",
     ),
     reason__does_not_hold=(
@@ -46,13 +46,13 @@ TEXTS = texts(
         "{chance} %, разница не выходит за пределы погрешности.",
     ),
     reason__holds=(
-        "{held}% of the rules hold in {baskets} later baskets that they were not found in; {chance} % "
+        "{held}% of the rules hold in {baskets} later baskets, which were not used to find them; {chance}% "
         "would if items were unrelated.",
         "{held} % правил выполняется и в {baskets} более поздних корзинах, по которым их не искали; если бы товары "
         "не были связаны, было бы {chance} %.",
     ),
     finding__single_items=(
-        "Baskets with one item only: {n}. They count in every share, but show nothing of what goes together.",
+        "Baskets with one item only: {n}. They count in every share, but say nothing about combinations.",
         "Корзин с единственным товаром: {n}. Они входят во все доли, но о сочетаниях ничего не говорят.",
     ),
     finding__repeated_items=(
@@ -60,28 +60,28 @@ TEXTS = texts(
         "Строк, где товар повторяется в той же корзине: {n}. Товар считается в корзине один раз.",
     ),
     finding__huge_baskets=(
-        "Baskets left out because they hold more than {limit} different items: {n}; the largest holds {most}.",
+        "Baskets excluded because they contain more than {limit} different items: {n}; the largest has {most}.",
         "Исключены корзины, где больше {limit} разных товаров: {n}; в самой большой их {most}.",
     ),
     finding__many_items=(
-        "{n} items reach `pair_support`; the table of pairs has the {limit} commonest.",
+        "{n} items reach `pair_support`; the table of pairs has the {limit} most common.",
         "Порога `pair_support` достигает {n} товаров; в таблице пар — {limit} самых частых.",
     ),
     finding__one_day=(
-        "All baskets come from one day: there is no later period to judge rules on.",
+        "All baskets come from one day: there is no later period to evaluate the rules on.",
         "Все корзины за один день: более позднего периода для проверки правил нет.",
     ),
     answer__strongest=(
-        "The strongest rule: of the baskets with {antecedent}, {confidence} also hold {consequent}, {lift} times "
-        "the share among all.",
+        "The strongest rule: of the baskets with {antecedent}, {confidence} also contain {consequent}, {lift} times "
+        "as often as all baskets.",
         "Самое сильное правило: среди корзин, где есть {antecedent}, {confidence} содержат и {consequent} — в {lift} "
         "раза чаще, чем среди всех.",
     ),
     answer__apart=(
         "{n} pairs of common items are bought together less often than by chance; the clearest is {first} with "
-        "{second}: {lift} of what independence would give.",
-        "Пар частых товаров, которые покупают вместе реже, чем случайно: {n}; яснее всего {first} и {second}: {lift} "
-        "от ожидаемого при независимости.",
+        "{second}: lift {lift}.",
+        "Пар частых товаров, которые покупают вместе реже, чем случайно: {n}; яснее всего {first} и {second}: лифт "
+        "{lift}.",
     ),
     answer__no_apart=(
         "No pair of common items is bought together significantly less often than by chance.",
@@ -92,11 +92,11 @@ TEXTS = texts(
     key__rules=("Rules kept", "Оставлено правил"),
     key__held=("Hold later", "Выполняется позже"),
     key__lift=("Strongest lift", "Наибольший лифт"),
-    key__apart=("Pairs apart", "Пар врозь"),
+    key__apart=("Pairs with lift below 1", "Пар с лифтом меньше 1"),
     key__by_chance=("by chance up to {n}", "случайно до {n}"),
     key__unrelated=("unrelated items: {n}", "несвязанные товары: {n}"),
     section__rules=("What is bought together", "Что покупают вместе"),
-    section__apart=("What is hardly ever bought together", "Что почти никогда не покупают вместе"),
+    section__apart=("What is rarely bought together", "Что редко покупают вместе"),
     section__method=("How this was counted", "Как это посчитано"),
     figure__title=("The strongest rules", "Самые сильные правила"),
     figure__takeaway=(
@@ -104,35 +104,35 @@ TEXTS = texts(
         "Лифт 1 означает независимость; отрезок — 95-процентный интервал.",
     ),
     figure__alt=("Lift of the strongest rules with intervals", "Лифт самых сильных правил с интервалами"),
-    figure__found=("where it was found", "где найдено"),
+    figure__found=("where found", "где найдено"),
     figure__later=("in the later period", "в более поздний период"),
     figure__chance=("independence", "независимость"),
-    table__rules=("The first {n} of {all} kept rules", "Первые {n} из {all} оставленных правил"),
+    table__rules=("Top {n} of {all} rules kept", "Первые {n} из {all} оставленных правил"),
     table__none=("No rule was kept.", "Ни одно правило не оставлено."),
     table__antecedent=("A basket with", "В корзине есть"),
-    table__consequent=("also holds", "есть и"),
+    table__consequent=("also contains", "есть и"),
     table__both=("Baskets", "Корзин"),
     table__confidence=("Confidence", "Достоверность"),
     table__lift=("Lift", "Лифт"),
     table__later=("Lift later", "Лифт позже"),
     table__unrelated=("If unrelated", "Без связи"),
     table__q=("q", "q"),
-    table__pairs=("The first {n} of {all} pairs", "Первые {n} из {all} пар"),
+    table__pairs=("Top {n} of {all} pairs", "Первые {n} из {all} пар"),
     table__no_pairs=("There is no such pair.", "Таких пар нет."),
     table__first=("Item", "Товар"),
     table__second=("and", "и"),
     table__expected=("By chance", "Случайно"),
     method__support=(
         "A rule needs {support} of {baskets} baskets with all of its items, and {confidence} of the baskets with the "
-        "antecedent must hold the consequent.",
+        "antecedent must contain the consequent.",
         "Правилу нужно {support} из {baskets} корзин со всеми его товарами, и среди корзин с посылкой следствие должно "
         "быть в {confidence}.",
     ),
     method__pruned=(
-        "{all} rules reach both. Left out: {redundant} because a more general rule has no less confidence, and "
-        "{others} because they are not significant or full baskets alone would give as much.",
+        "{all} rules reach both. Dropped: {redundant} because a more general rule has at least the same confidence, "
+        "and {others} because they are not significant or basket size alone explains them.",
         "Обоих порогов достигает правил: {all}. Отброшено {redundant}, потому что более общее правило не менее "
-        "достоверно, и {others}, потому что они незначимы или столько же дала бы сама наполненность корзин.",
+        "достоверно, и {others}, потому что они незначимы или их объясняет сам размер корзин.",
     ),
     method__test=(
         "Significance: {test}, two-sided, q-values by Benjamini and Hochberg up to {rate}, over all rules with the "
@@ -141,15 +141,14 @@ TEXTS = texts(
         "достаточной поддержкой и по всем парам.",
     ),
     method__unrelated=(
-        "Full baskets hold more of everything, so that even unrelated items have lifts above 1. “Unrelated items” are "
-        "what shuffling items among baskets would give, if every basket stays as full and every item as frequent as it "
-        "is.",
-        "В полных корзинах больше всего, поэтому лифт выше 1 бывает и у несвязанных товаров. «Несвязанные товары» — "
-        "то, что дало бы перемешивание товаров между корзинами, если каждая корзина остаётся такой же полной, а каждый "
-        "товар — таким же частым.",
+        "Large baskets contain more of everything, so even unrelated items have lifts above 1. “Unrelated items” are "
+        "the result of shuffling items among baskets while every basket keeps its size and every item its frequency.",
+        "В больших корзинах больше всех товаров, поэтому лифт выше 1 бывает и у несвязанных товаров. «Несвязанные "
+        "товары» — то, что дало бы перемешивание товаров между корзинами, если размер каждой корзины и частота "
+        "каждого товара не меняются.",
     ),
     method__later=(
-        "Rules were found in the earlier baskets and judged on the last {share} in time; a rule holds there if its "
+        "Rules were found in the earlier baskets and evaluated on the last {share} in time; a rule holds there if its "
         "lift is on the same side of 1.",
         "Правила найдены по более ранним корзинам и проверены на последних {share}; правило выполняется, если лифт там "
         "по ту же сторону от 1.",

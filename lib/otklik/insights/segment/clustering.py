@@ -83,7 +83,7 @@ def _require_features(frames: Mapping[str, DataFrame], frame: str, features: lis
         raise ConfigurationError(
             f"the frame lacks the feature {lacking[0]!r}",
             where=f"frames.{frame}",
-            hint="give it the features of frames.customers",
+            hint="add the features of frames.customers to it",
         )
 
 
@@ -95,7 +95,7 @@ def _complete(
     rows, used = customers.count(), complete.count()
     if not used:
         raise RefusedError(
-            f"of {rows:,} customers none has all features",
+            f"none of {rows:,} customers has all features",
             where=f"frames.{frame}",
             hint="fill missing values in its columns, or leave out features that are often missing",
         )

@@ -87,7 +87,7 @@ def judged(
     different = len(np.unique(points, axis=0))
     if different <= max(numbers):
         raise RefusedError(
-            f"{different} customers differ in their features; {max(numbers)} segments need more",
+            f"only {different} distinct customers by features, too few for {max(numbers)} segments",
             where="clusters.k",
             hint=f"set clusters.k to numbers below {different}, or give features that differ",
         )

@@ -63,9 +63,11 @@ def chosen_features(customers: DataFrame, features: Sequence[str], log1p: Sequen
     unknown = sorted({*features, *log1p} - set(properties))
     if unknown or not properties:
         raise ConfigurationError(
-            f"the frame has no number {unknown[0]!r}" if unknown else "the frame has no column but the customer",
+            f"the frame has no numeric column {unknown[0]!r}"
+            if unknown
+            else "the frame has no column other than the customer",
             where="frames.customers",
-            hint="give the numbers to cluster by in frames.customers.columns",
+            hint="declare the numeric columns to cluster by in frames.customers.columns",
         )
     return list(features) or properties
 
@@ -82,7 +84,7 @@ def _finite(name: str) -> Column:
 
 
 def scaling_of(customers: DataFrame, features: Sequence[str], log1p: Sequence[str]) -> tuple[Scaling, list[Finding]]:
-    """Means and deviations of all properties; features that are the same for everybody are left out.
+    """Means and deviations of all properties; features that are the same for every customer are left out.
 
     Returns:
         The scaling, and a finding `constant_feature` for each that was left out.
@@ -104,7 +106,7 @@ def scaling_of(customers: DataFrame, features: Sequence[str], log1p: Sequence[st
         raise RefusedError(
             f"all {len(features)} features are the same for every customer",
             where="frames.customers",
-            hint="give features that differ between customers",
+            hint="use features that differ between customers",
         )
     positive = {name: 1.0 if name in constant else deviation for name, deviation in deviations.items()}
     findings = [Finding("constant_feature", name) for name in features if name in constant]

@@ -20,7 +20,7 @@ OTHER = "other"
 class NamedSegment(Strict):
     """A named part of the RFM grid: the customers whose three scores lie in these ranges, ends included."""
 
-    title: Text = Field(description="what the page calls it")
+    title: Text = Field(description="title on the page")
     recency: Levels = Field([1, 9], description="lowest and highest recency score; the highest is the most recent")
     frequency: Levels = Field([1, 9], description="lowest and highest frequency score")
     monetary: Levels = Field([1, 9], description="lowest and highest monetary score")
@@ -58,54 +58,56 @@ class Rfm(Strict):
         description="quantile_cuts: equal values get equal scores, so levels may differ in size; rank_fifths: levels "
         "of equal size, equal values are ranked by customer",
     )
-    levels: int = Field(5, ge=2, le=9, description="how many scores there are")
+    levels: int = Field(5, ge=2, le=9, description="number of score levels")
     compare_days_before: int | None = Field(
         None,
         ge=1,
         le=3650,
-        description="also segment as of so many days earlier, from what had happened by then: gives the transitions "
-        "between the two moments, and the value of the days between as the next period's",
+        description="also segment as of this many days earlier, with the data known then: gives the transitions "
+        "between the two moments, and the value of the period between them",
     )
     segments: dict[Name, NamedSegment] = Field(
         default_factory=lambda: dict(CUSTOMARY),
         min_length=1,
         max_length=50,
-        description="named segments; the first one that fits is taken, and `other` where none does",
+        description="named segments; the first match applies, else `other`",
     )
 
     def impossible(self) -> list[str]:
         """Names for scores that there are not, and a name that is taken."""
         faults = [] if OTHER not in self.segments else [f"segments.{OTHER}: is the name of what no segment takes"]
         if self.levels != 5 and self.segments == CUSTOMARY:
-            faults.append("levels: the customary segments are for five scores; name your own in rfm.segments")
+            faults.append("levels: the default segments need five levels; define your own in rfm.segments")
         return faults
 
 
 class Clusters(Strict):
     """How customers are clustered."""
 
-    method: Literal["kmeans", "bisecting_kmeans", "gaussian_mixture"] = Field("kmeans", description="of MLlib")
+    method: Literal["kmeans", "bisecting_kmeans", "gaussian_mixture"] = Field(
+        "kmeans", description="clustering algorithm of MLlib"
+    )
     features: list[Name] = Field(
         default_factory=list,
-        description="columns of the frame that customers are clustered by; none = all. Others only describe segments",
+        description="columns to cluster by; default: all. Other columns only describe the segments",
     )
     log1p: list[Name] = Field(
-        default_factory=list, description="features taken as sign(x) * ln(1 + |x|) before they are standardised"
+        default_factory=list, description="features transformed to sign(x) * ln(1 + |x|) before standardisation"
     )
-    labels: dict[Name, Text] = Field(default_factory=dict, description="what the page calls a column of the frame")
+    labels: dict[Name, Text] = Field(default_factory=dict, description="title of each column on the page")
     value_is: Text = Field(
         Text(en="as the task's frame gives it", ru="как её даёт таблица задачи"),
-        description="what the frame's column value holds, in the page's words",
+        description="what the frame's column value is, as shown on the page",
     )
     k: list[Annotated[int, Field(ge=2, le=30)]] = Field(
         [2, 3, 4, 5, 6, 7, 8],
         min_length=1,
         max_length=29,
-        description="numbers of segments to choose from; one number = fixed. Chosen is, of those that are stable, the "
-        "one with the greatest silhouette",
+        description="candidate numbers of segments; one number = fixed. The stable one with the highest silhouette is "
+        "chosen",
     )
-    starts: int = Field(10, ge=1, le=50, description="fits from different starting points, of which the best is taken")
-    partitions: int = Field(2, ge=1, le=10_000, description="parts of the data during the fit; changes its last digits")
+    starts: int = Field(10, ge=1, le=50, description="number of random starts; the best fit is kept")
+    partitions: int = Field(2, ge=1, le=10_000, description="partitions during the fit; affects its last digits")
 
     def impossible(self) -> list[str]:
         """A number of segments twice, and a logarithm of what is no feature."""
@@ -117,22 +119,24 @@ class Clusters(Strict):
 class Evaluation(Strict):
     """What the verdict asks for."""
 
-    minimum_customers: int = Field(100, ge=20, description="with fewer customers the verdict is too_little_data")
+    minimum_customers: int = Field(
+        100, ge=20, description="minimum customers; with fewer the verdict is too_little_data"
+    )
     sample: int = Field(
         3000,
         ge=200,
         le=10_000,
-        description="customers, drawn by a hash, on whom stability and silhouette are judged and k is chosen",
+        description="number of customers, sampled by a hash, for stability, silhouette and the choice of k",
     )
     resamples: int = Field(20, ge=5, le=200, description="bootstrap resamples of customers, for stability")
     minimum_stability: float = Field(
-        0.8, gt=0, lt=1, description="adjusted Rand index against the segments of a resample, on average"
+        0.8, gt=0, lt=1, description="minimum mean adjusted Rand index against the segments of resamples"
     )
     maximum_p: float = Field(
         0.05,
         gt=0,
         lt=1,
-        description="chance that random segments of the same sizes would tell the values apart as well",
+        description="significance level of the permutation test against random segments of the same sizes",
     )
 
 
@@ -143,7 +147,7 @@ class SegmentTask(KindTask):
     rfm: Rfm = Field(Rfm(), description="for the frame purchases")
     clusters: Clusters = Field(Clusters(), description="for the frame customers")
     evaluation: Evaluation = Evaluation()
-    currency: Text = Field(Text(en="", ru=""), description="of amounts and values")
+    currency: Text = Field(Text(en="", ru=""), description="currency of amounts and values")
 
     def impossible(self) -> list[str]:
         """Neither of the frames that can be segmented, or both."""
@@ -265,7 +269,7 @@ _TABLES = (
         "transitions",
         "how many customers went from which segment to which",
         "segment_before STRING segment at the earlier moment; empty = was not there",
-        "segment STRING segment now; empty = is not there any more",
+        "segment STRING segment now; empty = no longer exists",
         "customers BIGINT how many",
         key=("segment_before", "segment"),
     ),
@@ -290,8 +294,8 @@ KIND = Kind(
     name="segment",
     title=Text(en="Customer segments", ru="Сегменты клиентов"),
     summary=Text(
-        en="Puts customers into groups, by recency, frequency and monetary value or by clustering, and says whether "
-        "the groups are stable and worth having.",
+        en="Segments customers by recency, frequency and monetary value or by clustering, and tests whether the "
+        "segments are stable and useful.",
         ru="Делит клиентов на группы по давности, частоте и сумме покупок или кластеризацией и показывает, устойчивы "
         "ли группы и есть ли от них польза.",
     ),

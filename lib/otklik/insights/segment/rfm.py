@@ -206,9 +206,9 @@ def segment_by_rfm(frames: Mapping[str, DataFrame], task: SegmentTask, context: 
     both = context.keep(rfm_per_customer(usable, context.as_of, earlier))
     if both.isEmpty():
         raise RefusedError(
-            "no purchase with an amount is left",
+            "no purchases with an amount are left",
             where="frames.purchases",
-            hint="see whether frames.purchases.where leaves any row, and whether amount is a number",
+            hint="check that frames.purchases.where keeps some rows, and that amount is a number",
         )
     placed = context.keep(with_placed(both.select("customer", *NUMBERS), settings))
     cuts = cuts_of(placed, settings.levels)

@@ -29,7 +29,7 @@ class Segmentation:
         scores: rows of gold.<task>_scores, of rfm only.
         has_structure: whether customers fall into groups more than points without clusters would; None = not asked.
         measures: further ones.
-        findings: what was noticed.
+        findings: the findings.
     """
 
     customers: DataFrame

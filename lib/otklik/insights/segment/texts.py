@@ -41,23 +41,23 @@ TEXTS = texts(
         "среднего. У случайной группы такого же размера — от {low} до {high} среднего.",
     ),
     reason__few_customers=(
-        "Only {n} customers can be judged; {minimum} are needed.",
+        "Only {n} customers can be evaluated; {minimum} are needed.",
         "Оценить можно лишь {n} клиентов, а нужно не меньше {minimum}.",
     ),
     reason__unstable=(
-        "The segments are not stable: with customers drawn anew they agree with themselves to {stability} (1 = the "
-        "same, 0 = chance; {minimum} is asked for).",
+        "The segments are not stable: on resampled customers the adjusted Rand index is {stability} (1 = the same, 0 = "
+        "chance; {minimum} is required).",
         "Сегменты неустойчивы: на повторных выборках клиентов они совпадают сами с собой на {stability} (1 — "
         "полностью, 0 — случайно; требуется {minimum}).",
     ),
     reason__stable=(
-        "The segments are stable: with customers drawn anew they agree with themselves to {stability} (1 = the same, "
-        "0 = chance).",
+        "The segments are stable: on resampled customers the adjusted Rand index is {stability} (1 = the same, 0 = "
+        "chance).",
         "Сегменты устойчивы: на повторных выборках клиентов они совпадают сами с собой на {stability} (1 — "
         "полностью, 0 — случайно).",
     ),
     reason__values_differ=(
-        "The segments tell customers of different value apart: the value per customer of a segment differs from that "
+        "The segments differ in value: the value per customer of a segment differs from that "
         "of all by {percent}% on average, that of random groups of the same sizes by {random}%. Of 10,000 draws of "
         "random groups {reached} reach as much.",
         "Сегменты различаются по ценности: ценность на клиента в сегменте отличается от общей в среднем на {percent} "
@@ -65,7 +65,7 @@ TEXTS = texts(
         "{reached}.",
     ),
     reason__values_alike=(
-        "The segments do not tell customers of different value apart: the value per customer of a segment differs "
+        "The segments do not differ in value: the value per customer of a segment differs "
         "from that of all by {percent}% on average, that of random groups of the same sizes by {random}%. Of 10,000 "
         "draws of random groups {reached} reach as much.",
         "По ценности сегменты не различаются: ценность на клиента в сегменте отличается от общей в среднем на "
@@ -73,39 +73,39 @@ TEXTS = texts(
         "дают {reached}.",
     ),
     reason__no_value=(
-        "Whether the segments are worth anything is not known: the task names no value of a later period.",
+        "Whether the segments are useful is unknown: the task declares no value of a later period.",
         "Есть ли от сегментов польза, неизвестно: в задаче не указана ценность следующего периода.",
     ),
     reason__structure=(
-        "The customers do fall into groups: silhouette {silhouette}; data of the same extent without clusters reach "
+        "The customers do fall into groups: silhouette {silhouette}; data of the same range without clusters reach "
         "{random}.",
         "Клиенты действительно образуют группы: силуэт {silhouette}, у данных того же размаха без кластеров — "
         "{random}.",
     ),
     reason__no_structure=(
-        "There are no separate groups: silhouette {silhouette}; data of the same extent without clusters reach "
-        "{random}. The borders between segments are a convention.",
+        "There are no separate groups: silhouette {silhouette}; data of the same range without clusters reach "
+        "{random}. The boundaries between segments are arbitrary.",
         "Обособленных групп нет: силуэт {silhouette}, у данных того же размаха без кластеров — {random}. Границы "
         "между сегментами условны.",
     ),
     finding__unusable_amounts=(
-        "{n} purchases have an amount that is no finite number, or too large; they were left out.",
+        "{n} purchases have an amount that is not a finite number, or is too large; they were excluded.",
         "Покупок, сумма которых не число или слишком велика: {n}; они не учтены.",
     ),
     finding__negative_amounts=(
-        "{n} purchases have a negative amount and count as such. Where these are returns, say in "
-        "`frames.purchases.where` whether they belong.",
+        "{n} purchases have a negative amount and are included. If these are returns, decide in "
+        "`frames.purchases.where` whether to keep them.",
         "Покупок с отрицательной суммой: {n}; они учтены как есть. Если это возвраты, решите в "
         "`frames.purchases.where`, нужны ли они.",
     ),
     finding__crowded_score=(
         "{subject}: {percent}% of the customers have score {score}, because many have the same value. Rank fifths "
-        "would part them, but only by their customer number.",
+        "would split them, but only by their customer number.",
         "{subject}: оценку {score} имеют {percent} % клиентов, потому что у многих одно и то же значение. Деление по "
         "рангам разделило бы их, но лишь по номеру клиента.",
     ),
     finding__constant_feature=(
-        "{subject} is the same for every customer and was left out.",
+        "{subject} is the same for every customer and was excluded.",
         "Признак {subject} одинаков у всех клиентов и не учтён.",
     ),
     finding__incomplete_customers=(
@@ -115,7 +115,7 @@ TEXTS = texts(
     section__cards=("The segments", "Сегменты"),
     cards__sizes=("How many customers each has", "Сколько клиентов в каждом"),
     cards__sizes_takeaway=(
-        "The {most} largest hold {share} of the customers.",
+        "The {most} largest contain {share} of the customers.",
         "Крупнейшие ({most}) включают {share} клиентов.",
     ),
     cards__apart=("What sets each segment apart", "Чем отличается каждый сегмент"),
@@ -134,13 +134,13 @@ TEXTS = texts(
     property__recency=("days since the last purchase", "дней с последней покупки"),
     property__frequency=("orders", "заказов"),
     property__monetary=("spent", "потрачено"),
-    section__worth=("What the segments are worth next", "Чего стоят сегменты в следующем периоде"),
+    section__worth=("Value of the segments in the next period", "Ценность сегментов в следующем периоде"),
     worth__lifts=(
         "Value per customer in the next period, as a multiple of all",
         "Ценность на клиента в следующем периоде: доля от средней",
     ),
     worth__takeaway=(
-        "Best: “{title}”, {lift}. The segments are those before the period; nothing of it was seen.",
+        "Best: “{title}”, {lift}. The segments were built before the period, without its data.",
         "Лучший — «{title}»: {lift}. Сегменты построены до начала периода и его данных не видели.",
     ),
     worth__own=("segment, 95% interval", "сегмент, 95 % интервал"),
@@ -157,15 +157,15 @@ TEXTS = texts(
         "покупки клиента за {days} дн. после {day}",
     ),
     section__moves=("Who has moved", "Кто перешёл"),
-    moves__title=("From the segment of {day} to that of now", "Из сегмента на {day} в нынешний"),
-    moves__title_undated=("From the segment before to that of now", "Из прежнего сегмента в нынешний"),
+    moves__title=("From the segment of {day} to the current one", "Из сегмента на {day} в нынешний"),
+    moves__title_undated=("From the previous segment to the current one", "Из прежнего сегмента в нынешний"),
     moves__takeaway=(
-        "{share} of the customers are in the segment they were in. Numbers are percent of a row.",
+        "{share} of the customers stayed in their segment. Numbers are row percentages.",
         "В своём прежнем сегменте остались {share} клиентов. Числа — проценты от строки.",
     ),
     moves__before=("before", "раньше"),
     moves__now=("now", "сейчас"),
-    moves__none=("(not there)", "(не было)"),
+    moves__none=("(absent)", "(нет)"),
     section__scores=("How the scores are made", "Как получены оценки"),
     scores__grid=("Customers by recency and frequency score", "Клиенты по оценкам давности и частоты"),
     scores__grid_takeaway=(
@@ -176,7 +176,7 @@ TEXTS = texts(
     scores__frequency=("frequency", "частота"),
     scores__quantile_cuts=(
         "Scores by quantile cuts with linear interpolation: 1 and the number of cuts below the value; for recency "
-        "the other way round. Equal values get equal scores.",
+        "reversed. Equal values get equal scores.",
         "Оценки по квантилям с линейной интерполяцией: единица плюс число границ ниже значения; для давности "
         "наоборот. Равные значения получают равные оценки.",
     ),
@@ -190,12 +190,12 @@ TEXTS = texts(
     section__choice=("How many segments", "Сколько сегментов"),
     choice__title=("Silhouette and stability by number of segments", "Силуэт и устойчивость по числу сегментов"),
     choice__takeaway=(
-        "Chosen: {k}, the greatest silhouette of the numbers whose stability reaches {minimum}.",
+        "Chosen: {k}, the number with the highest silhouette among those with a stability of at least {minimum}.",
         "Выбрано {k}: наибольший силуэт среди чисел, при которых устойчивость не ниже {minimum}.",
     ),
     choice__fixed=("The task fixes {k} segments.", "Число сегментов задано: {k}."),
     choice__unstable=(
-        "No number of segments reaches a stability of {minimum}; {k} has the greatest silhouette.",
+        "No number of segments reaches a stability of {minimum}; {k} has the highest silhouette.",
         "Ни при каком числе сегментов устойчивость не достигает {minimum}; у {k} наибольший силуэт.",
     ),
     choice__silhouette=("silhouette", "силуэт"),
@@ -204,14 +204,14 @@ TEXTS = texts(
     choice__table=("Each number of segments", "По числу сегментов"),
     section__reading=("How to read this", "Как это читать"),
     reading__stability=(
-        "Stability: customers are drawn anew {resamples} times, the segments made again and compared by the adjusted "
-        "Rand index: 1 means the same segments, 0 what chance would give.",
+        "Stability: customers are resampled {resamples} times, and the new segments are compared with these by the "
+        "adjusted Rand index: 1 means identical segments, 0 chance agreement.",
         "Устойчивость: клиенты выбираются заново {resamples} раз, сегменты строятся снова и сравниваются по "
         "скорректированному индексу Рэнда: 1 — те же сегменты, 0 — как при случайном делении.",
     ),
     reading__structure=(
-        "Silhouette: how much closer customers are to their own segment than to the next one, from −1 to 1. It is "
-        "compared with points spread evenly over the same extent, which have no groups at all.",
+        "Silhouette: how much closer customers are to their own segment than to the nearest other one, from −1 to 1. "
+        "It is compared with points spread evenly over the same range, which have no clusters at all.",
         "Силуэт: насколько клиенты ближе к своему сегменту, чем к соседнему, от −1 до 1. Сравнивается с точками, "
         "равномерно рассеянными в тех же пределах, где групп нет вовсе.",
     ),

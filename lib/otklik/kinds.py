@@ -36,6 +36,7 @@ KINDS = {
     "trend": "otklik.forecasts.trend.kind:KIND",
     "season": "otklik.forecasts.season.kind:KIND",
     "send_time": "otklik.decisions.send_time.kind:KIND",
+    "assortment": "otklik.decisions.assortment.kind:KIND",
 }
 _ENTRY_POINTS = "otklik.kinds"
 

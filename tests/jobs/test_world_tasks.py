@@ -107,3 +107,16 @@ def test_attribution_gives_orders_to_a_channel_that_brings_none(answered: Answer
         for row in lake.read("gold.world_attribution_channels").where("method = 'last'").collect()
     }
     assert last[journeys.RETARGETING.name] == max(last.values())
+
+
+def test_a_set_that_covers_the_tastes_of_all_segments_loses_least(answered: Answer) -> None:
+    """The best sellers are those of the large segments; a set that covers the small ones reaches more customers."""
+    sources = ["receipts", "products"]
+    lake = answered("world_assortment", ["shop"], sources, customers=5_000)
+    off = answered("world_assortment", ["shop"], sources, ["segments", "tastes"], customers=5_000)
+
+    assert verdict_of(lake, "world_assortment") == "gain"
+    assert measure_of(lake, "gain").low > 0
+    assert measure_of(lake, "reach_gain").low > 0.02
+    assert verdict_of(off, "world_assortment") == "no_gain"
+    assert measure_of(off, "reach_gain").low < 0.01

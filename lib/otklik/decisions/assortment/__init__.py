@@ -1,0 +1,1 @@
+"""Which products to keep on limited shelf space, by what would be lost without them."""

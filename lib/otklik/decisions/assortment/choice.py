@@ -1,0 +1,158 @@
+"""Which products together retain most: greedy maximisation of a submodular function. Knows no Spark.
+
+A need is what a customer buys in a category within a period. A kept product retains all its value. Of a dropped one
+the share `transfer` is retained if the need has another product that is kept, otherwise nothing:
+
+    kept(S) = (1 - transfer) · value of the products in S + transfer · value of the needs that S meets
+
+The first part is a sum over products, the second a weighted coverage, so kept is monotone and submodular: the greedy
+choice retains at least 1 - 1/e of what the best set of its size retains (Nemhauser, Wolsey, Fisher 1978). This holds
+for each pool of products that compete for the same places, because a category lies in one pool. With transfer = 0 it
+is the list of best sellers; with transfer = 1 and one value for all needs it is TURF (Miaoulis, Free, Parsons 1990):
+the largest reach.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+#: Shares of all value that agree in so many digits are equal, whatever the order in which they were summed.
+_DIGITS = 9
+#: Products whose substitutes are looked for at once, so that products × kept products never stand in memory.
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Needs:
+    """What customers buy, need by need.
+
+    Attributes:
+        values: (needs × products) value of each product in each need.
+        own: (products,) value of each product, as a share of all value.
+        scale: what values are multiplied by to be such shares; more than 1 / all value where needs are a sample.
+    """
+
+    values: sp.csr_matrix
+    own: Floats
+    scale: float
+
+    @classmethod
+    def of(cls, need: Whole, product: Whole, value: Floats, own: Floats) -> Needs:
+        """From rows of need, product (its index) and value, and the value of each product over all customers."""
+        _, row = np.unique(need, return_inverse=True)
+        values = sp.csr_matrix((value, (row.reshape(-1), product)), shape=(int(row.max(initial=-1)) + 1, len(own)))
+        return cls(values, own / own.sum(), 1 / max(float(value.sum()), math.ulp(0.0)))
+
+    @property
+    def totals(self) -> Floats:
+        """(needs,) value of each need as a share of all."""
+        sums: Floats = np.asarray(self.values.sum(axis=1)).reshape(-1) * self.scale
+        return sums
+
+    @property
+    def has(self) -> sp.csr_matrix:
+        """(needs × products) 1 where the need has the product."""
+        return sp.csr_matrix(
+            (np.ones_like(self.values.data), self.values.indices, self.values.indptr), self.values.shape
+        )
+
+    def portable(self) -> Floats:
+        """(products,) share of each one's value in needs that have another product, too."""
+        several = np.diff(self.values.indptr) > 1
+        value = np.asarray(self.values.sum(axis=0)).reshape(-1)
+        moves = np.asarray(self.values[several].sum(axis=0)).reshape(-1)
+        share: Floats = np.divide(moves, value, out=np.zeros_like(value), where=value > 0)
+        return share
+
+
+def greedy(needs: Needs, transfer: float, pool: Whole, most: Whole) -> Whole:
+    """The turn of each product: each time the one that adds most to what is kept.
+
+    Args:
+        needs: of the products.
+        transfer: see above.
+        pool: (products,) index of the places that each one competes for.
+        most: (pools,) how many are chosen at most.
+
+    Returns:
+        (products,) from 1; 0 = not chosen.
+    """
+    totals, has = needs.totals, needs.has
+    of_product = has.tocsc()
+    adds = (1 - transfer) * needs.own + transfer * np.asarray(has.T @ totals).reshape(-1)
+    is_met = np.zeros(len(totals), dtype=bool)
+    turn = np.zeros(len(adds), dtype=np.int64)
+    order = np.argsort(-np.round(needs.own, _DIGITS), kind="stable")
+    for place in range(len(most)):
+        # Of equal ones the greater, as in the list of best sellers: argmax takes the first.
+        candidates = order[pool[order] == place]
+        for step in range(1, min(int(most[place]), len(candidates)) + 1):
+            best = candidates[np.argmax(np.round(adds[candidates], _DIGITS))]
+            turn[best], adds[best] = step, -math.inf
+            of_best = of_product.indices[of_product.indptr[best] : of_product.indptr[best + 1]]
+            fresh = of_best[~is_met[of_best]]
+            is_met[fresh] = True
+            # A need that is met now adds nothing any more with its other products.
+            met = has[fresh]
+            np.subtract.at(adds, met.indices, transfer * np.repeat(totals[fresh], np.diff(met.indptr)))
+    return turn
+
+
+def by_value(own: Floats, pool: Whole) -> Whole:
+    """The turn of each product, from 1, by its value among those of its pool; of equal ones the earlier first."""
+    order = np.lexsort((-np.round(own, _DIGITS), pool))
+    turn = np.empty(len(own), dtype=np.int64)
+    of_pool = pool[order]
+    starts = np.searchsorted(of_pool, of_pool, side="left")
+    turn[order] = np.arange(len(own)) - starts + 1
+    return turn
+
+
+def kept_share(needs: Needs, transfer: float, kept: Flags) -> float:
+    """What a set keeps, as a share of all value."""
+    is_met = np.asarray(needs.has @ kept.astype(float)).reshape(-1) > 0
+    return float((1 - transfer) * needs.own[kept].sum() + transfer * needs.totals[is_met].sum())
+
+
+def lost_without(needs: Needs, transfer: float, kept: Flags) -> Floats:
+    """(products,) what each one of the set adds to all others, and what each other one would add, as a share of all."""
+    has, totals = needs.has, needs.totals
+    found = np.asarray(has @ kept.astype(float)).reshape(-1)
+    last, first = (np.asarray(has.T @ (totals * (found == count))).reshape(-1) for count in (1, 0))
+    lost: Floats = (1 - transfer) * needs.own + transfer * np.where(kept, last, first)
+    return lost
+
+
+def substitutes(needs: Needs, kept: Flags) -> tuple[Whole, Floats]:
+    """The kept product that each one's buyers buy most, by value, in the same needs.
+
+    Returns:
+        (products,) its index, −1 where there is none, and the share of the product's value in needs that have both.
+    """
+    count = len(needs.own)
+    chosen = np.flatnonzero(kept)
+    best, share = np.full(count, -1, dtype=np.int64), np.zeros(count)
+    if not len(chosen):
+        return best, share
+    beside, columns = needs.has.tocsc()[:, chosen], needs.values.tocsc()
+    for start in range(0, count, _AT_ONCE):
+        some = np.arange(start, min(start + _AT_ONCE, count))
+        value = np.asarray(columns[:, some].sum(axis=0)).reshape(-1)
+        shared = np.asarray((columns[:, some].T @ beside).todense())
+        # Nothing stands in for itself.
+        at = np.searchsorted(chosen, some).clip(max=len(chosen) - 1)
+        is_itself = chosen[at] == some
+        shared[np.flatnonzero(is_itself), at[is_itself]] = 0
+        shares = np.round(np.divide(shared, value[:, np.newaxis], out=np.zeros_like(shared), where=shared > 0), _DIGITS)
+        place = shares.argmax(axis=1)
+        share[some] = shares[np.arange(len(some)), place]
+        best[some] = np.where(share[some] > 0, chosen[place], -1)
+    return best, share

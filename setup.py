@@ -53,6 +53,8 @@ setup(
             "xgboost-cpu>=3,<4; platform_system != 'Darwin'",
             "xgboost>=3,<4; platform_system == 'Darwin'",
         ],
+        # A small network over sequences of events; of what torch brings, the processor alone is used.
+        "deep": ["torch>=2.6,<3"],
         # Forecasts of many series.
         "forecast": ["statsforecast>=2,<3"],
         "dev": [

@@ -40,10 +40,17 @@ TemplateValue = Annotated[
 ]
 
 ModelName = Literal[
-    "logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc", "xgboost", "perceptron"
+    "logistic_regression",
+    "decision_tree",
+    "random_forest",
+    "naive_bayes",
+    "linear_svc",
+    "xgboost",
+    "perceptron",
+    "sequence",
 ]
 #: The models that explain each of their scores, so that one of them can become champion.
-ChampionName = Literal["logistic_regression", "decision_tree", "random_forest", "xgboost"]
+ChampionName = Literal["logistic_regression", "decision_tree", "random_forest", "xgboost", "sequence"]
 
 
 class Rows(Strict):
@@ -214,11 +221,28 @@ class PerceptronSettings(Strict):
     max_iter: int = Field(100, ge=1, description="maximum number of iterations")
 
 
+class SequenceSettings(Strict):
+    """Values to try with a recurrent network over the order of events, beside a line over the other features."""
+
+    events: Name = Field(description="feature column of type ARRAY<STRING> with the row's events, the newest last")
+    last: int = Field(50, ge=1, le=50, description="number of events that the network reads at most: the newest")
+    hidden: list[Annotated[int, Field(ge=1, le=128)]] = Field(
+        [32], min_length=1, description="size of the hidden state"
+    )
+    learning_rate: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.01], min_length=1, description="learning rate of AdamW"
+    )
+    epochs: int = Field(
+        30, ge=1, le=1000, description="at most; the loss on the latest tenth of the training part stops it early"
+    )
+
+
 class Models(Strict):
     """The models of a task and the values to try with each.
 
-    A model without a table has the values here; xgboost and perceptron are tried only where they have a table. A
-    table, also an empty one, begins from those of `ModelSettings`, `BoostSettings` or `PerceptronSettings`.
+    A model without a table has the values here; xgboost, perceptron and sequence are tried only where they have a
+    table. A table, also an empty one, begins from those of `ModelSettings`, `BoostSettings`, `PerceptronSettings` or
+    `SequenceSettings`.
     """
 
     logistic_regression: ModelSettings | None = ModelSettings()
@@ -228,6 +252,9 @@ class Models(Strict):
     linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.1])
     xgboost: BoostSettings | None = Field(None, description="gradient boosting; needs the extra `boost`")
     perceptron: PerceptronSettings | None = Field(None, description="MLlib's multilayer perceptron")
+    sequence: SequenceSettings | None = Field(
+        None, description="recurrent network over the order of events; needs the extra `deep`"
+    )
     seed: int = Field(7, description="random seed of forests")
     parallelism: int = Field(3, ge=1, le=64, description="number of fits that run at once")
 
@@ -236,7 +263,7 @@ class Champion(Strict):
     """Which model may serve, and when a new one replaces it."""
 
     candidates: list[ChampionName] = Field(
-        ["logistic_regression", "decision_tree", "random_forest", "xgboost"],
+        ["logistic_regression", "decision_tree", "random_forest", "xgboost", "sequence"],
         min_length=1,
         description="models that may become champion, among those trained",
     )
@@ -383,6 +410,7 @@ class Task(BaseTask):
             "preparation.categorical": self.preparation.categorical,
             "preparation.filled": self.preparation.filled,
             "preparation.bands": self.preparation.bands,
+            "models.sequence.events": [] if self.models.sequence is None else [self.models.sequence.events],
             "evaluation.units": self.evaluation.units,
             "evaluation.references": self.evaluation.references,
             "report.attributes": self.report.attributes,

@@ -93,3 +93,33 @@ def test_a_boolean_answer_is_compared_with_a_word_in_any_language(spark: SparkSe
         rows = rows_of_task(spark, select, {"calls": calls}, as_of=AS_OF, label_window=timedelta())
 
         assert {row.key: row.label for row in rows.collect()} == {"a": 1, "b": 0, "c": None}
+
+
+def test_events_come_in_their_order_up_to_the_moment(spark: SparkSession) -> None:
+    tick, day = timedelta(microseconds=1), timedelta(days=1)
+    happened = [
+        ("a", "too old", AS_OF - 2 * day, AS_OF - 2 * day),
+        ("a", "first", AS_OF - 2 * day + tick, AS_OF - day),
+        ("a", "then", AS_OF - day, AS_OF),
+        ("a", "now", AS_OF, AS_OF),
+        ("a", "not known yet", AS_OF - day, AS_OF + tick),
+        ("a", "later", AS_OF + tick, None),
+        ("b", "of another", AS_OF, None),
+    ]
+    events = spark.createDataFrame(
+        [(customer, kind, moment, known) for customer, kind, moment, known in happened],
+        "customer_id STRING, kind STRING, happened_at TIMESTAMP, known_at TIMESTAMP",
+    )
+    rows = spark.createDataFrame(
+        [("1", AS_OF, "a", None, "unlabelled", None), ("2", AS_OF, "nobody", None, "unlabelled", None)],
+        "key STRING, moment TIMESTAMP, unit STRING, label INT, label_state STRING, position BIGINT",
+    )
+
+    def found(**settings: object) -> list:
+        select = read_select("recent_events", {"events": "events", "window": "2d", **settings}, [])
+        of_rows = with_features(spark, rows, [(select, [])], {"events": events}, AS_OF)
+        return [row.recent_events for row in of_rows.orderBy("key").collect()]
+
+    assert found() == [["first", "then", "now"], None]
+    assert found(last=2) == [["then", "now"], None]
+    assert found(in_order=False) == [["first", "now", "then"], None]

@@ -92,9 +92,11 @@ def test_no_file_is_large_enough_to_be_data_or_a_product() -> None:
 def test_the_pinned_versions_are_those_that_setup_asks_for() -> None:
     # `>=3.11` of python_requires has no name and is not among them.
     pins = pinned()
+    # 5 GB with its CUDA libraries, for one model: scripts/setup does not install it.
+    asked = [want for want in wanted() if want.name != "torch"]
 
-    assert len(wanted()) > 10
-    assert [str(want) for want in wanted() if pins.get(want.name, Version("0")) not in want.specifier] == []
+    assert len(asked) > 10
+    assert [str(want) for want in asked if pins.get(want.name, Version("0")) not in want.specifier] == []
 
 
 def test_spark_and_delta_are_pinned_as_a_pair() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -11,6 +12,7 @@ from pyspark.sql import Row, SparkSession
 from tests.bench import job_on
 
 from otklik.lake.store import Lake
+from otklik.models.evaluate import auc
 from otklik.steps.ingest import ingest_files
 from otklik.steps.run import run_task
 from otklik.world import journeys, mailings, trade, trials
@@ -107,6 +109,38 @@ def test_attribution_gives_orders_to_a_channel_that_brings_none(answered: Answer
         for row in lake.read("gold.world_attribution_channels").where("method = 'last'").collect()
     }
     assert last[journeys.RETARGETING.name] == max(last.values())
+
+
+def test_the_order_of_events_is_found_and_claimed_only_where_it_is_planted(
+    answered: Answer, spark: SparkSession, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch", reason="torch is not installed: pip install 'otklik[deep]'")
+    sources = ["app_offers", "app_events"]
+    lake = answered("world_sequence", ["visits"], sources, customers=4_000)
+    off = answered("world_sequence", ["visits"], sources, ["order_matters"], customers=4_000)
+
+    gain, nothing = (measure_of(each, "auc_gain", "sequence") for each in (lake, off))
+    later = {
+        row.subject: row for row in lake.read("gold.measures").where("measure = 'auc' AND split = 'time'").collect()
+    }
+    simple = max(later[name].value for name in ("logistic_regression", "decision_tree", "random_forest"))
+    truth = spark.read.parquet(f"{Path(lake.root).parent / 'world'}/truth/app_offers.parquet")
+    oracle = (
+        lake.read("gold.world_sequence_predictions")
+        .where("model = 'sequence' AND split = 'time' AND leaks = 'without'")
+        .join(truth.withColumnRenamed("customer_id", "key"), "key")
+        .toPandas()
+    )
+    best = auc(oracle["label"].to_numpy(), oracle["probability"].to_numpy())
+    assert gain.low > 0.05
+    # What no count tells: the simple models are far below what can be known, the network is near it.
+    assert simple < best - 0.08 and later["sequence"].value > best - 0.04
+    assert nothing.low < 0 and nothing.value < 0.02
+    pages = [(Path(each.root) / "report" / "world_sequence.html").read_text(encoding="utf-8") for each in (lake, off)]
+    assert re.search(r"Network over the order of events: AUC [^:]*, significantly above ", pages[0])
+    # Not worth it, or only on a random split: it is not above the simpler ones.
+    assert "Network over the order of events: " in pages[1]
+    assert "Network over the order of events: AUC" not in pages[1]
 
 
 def test_a_set_that_covers_the_tastes_of_all_segments_loses_least(answered: Answer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -32,6 +34,15 @@ def test_levels_are_judged_together_by_their_response_rates() -> None:
 
     # Rates 1, 2/3 and 0: of nine pairs eight are right, or seven and two ties.
     assert found == {"job": pytest.approx((7 + 2 / 2) / 9)}
+
+
+def test_of_events_in_their_order_the_one_that_tells_most_is_judged() -> None:
+    slots = [replace(slot("events"), name=name, is_event=True) for name in ("events[-2]", "events[-1]")]
+    paid, other, none = 3.0, 2.0, 0.0
+    events = np.array([[other, paid], [paid, other], [none, paid], [none, other], [none, none], [other, other]])
+
+    assert single_feature_auc(events, LABEL, slots) == {"events": 1.0}
+    assert single_feature_auc(np.zeros((6, 2)), LABEL, slots) == {"events": 0.5}
 
 
 @pytest.mark.parametrize("label", [LABEL, 1 - LABEL], ids=["missing for yes", "missing for no"])

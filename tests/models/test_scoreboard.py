@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from otklik.lake.tables import SCOREBOARD
-from otklik.models.scoreboard import Terms, rows_of
+from otklik.models.evaluate import auc
+from otklik.models.scoreboard import Terms, gains_of_challengers, rows_of
 from otklik.models.split import Plan
 from otklik.models.training import Candidate, CrossValidation, InnerPredictions, Labelled, Predicted
 
@@ -111,6 +112,24 @@ def test_the_majority_promises_the_rate_of_the_training_part_only(split: str, wi
     assert list(majority["calibration"]) == ["raw", "calibrated"]
     assert majority["mean_probability"].to_numpy() == pytest.approx(rate)
     assert (majority["auc"] == 0.5).all()
+
+
+def test_a_challenger_is_held_against_the_best_simpler_model_on_the_same_draws() -> None:
+    rows = labelled("1011001110 " * 20)
+    places, label = np.arange(100, 200), rows.label[100:]
+    doubtful = np.where(np.arange(100) % 7 == 0, 1 - label, label).astype(float)
+    best = result("time", places[::-1], doubtful[::-1], "random_forest")
+    worse = result("time", places, np.full(100, 0.5), "logistic_regression")
+    sure, same = result("time", places, label, "sequence"), result("time", places, doubtful, "xgboost")
+
+    gain, none = gains_of_challengers(rows, [worse, best, sure, same], TERMS)
+
+    assert gain.measure == "auc_gain" and gain.subject == "sequence" and gain.split == "time"
+    assert gain.value == pytest.approx(1 - auc(label, doubtful))
+    assert 0 < gain.low < gain.value < gain.high and gain.baseline == 0.0
+    # Each replicate draws the same days for both.
+    assert (none.value, none.low, none.high) == (0.0, 0.0, 0.0)
+    assert gains_of_challengers(rows, [sure], TERMS) == []
 
 
 def test_the_columns_are_exactly_those_of_the_table() -> None:

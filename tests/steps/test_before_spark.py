@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -85,6 +86,32 @@ def test_a_slip_is_said_without_spark(
 
     assert main([*command.split(), "--lake", lake]) == code
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "package", "says"),
+    [
+        (
+            "world_sequence",
+            "torch",
+            "models.sequence: the model sequence needs the package torch, which",
+        ),
+        (
+            "bank_full_challengers",
+            "xgboost",
+            "models.xgboost: the model xgboost needs the package xgboost, which",
+        ),
+    ],
+)
+def test_a_package_that_is_not_installed_is_said_without_spark(
+    task: str, package: str, says: str, lake: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+
+    for command in ("train", "run"):
+        assert main([command, task, "--lake", lake]) == 2
+        assert says in capsys.readouterr().err
+    assert main(["check", f"conf/tasks/{task}.toml", "--lake", lake]) == 0
 
 
 def test_check_tries_names_against_the_tables_and_goes_through_all_files(

@@ -109,7 +109,7 @@ def contest_of(spark: SparkSession, label: npt.NDArray[np.int64], calibration: s
     vectors = rows.select("*", F.col("as_of").alias("row_hash"), array_to_vector(F.col("numbers")).alias(WITHOUT))
     fold = SimpleNamespace(number=0, outer=SimpleNamespace(predicts=F.lit(True)))
     judgement = SimpleNamespace(
-        candidate=SimpleNamespace(model="logistic_regression", scale="log_odds"),
+        candidate=SimpleNamespace(model="logistic_regression", vector=WITHOUT, scale="log_odds"),
         plan=SimpleNamespace(split="random", folds=[fold]),
         tested=SimpleNamespace(places=np.arange(len(label)), margin=2.0 * label - 1),
         fold=np.zeros(len(label), dtype=np.int64),
@@ -118,7 +118,7 @@ def contest_of(spark: SparkSession, label: npt.NDArray[np.int64], calibration: s
     slots = [SimpleNamespace(name="age", source="age")]
     return SimpleNamespace(
         judged={"without": [judgement]},
-        preparations={"random": SimpleNamespace(only=lambda with_leaks: slots)},
+        preparations={"random": SimpleNamespace(only=lambda with_leaks, in_order: slots)},
         prepared={"random": vectors},
         labelled=SimpleNamespace(label=label),
     )

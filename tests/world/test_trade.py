@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from otklik.errors import RefusedError
-from otklik.world import advertising, mailings, options, purchases, shop, subscriptions, trade
+from otklik.world import advertising, mailings, options, purchases, shop, subscriptions, trade, visits
 from otklik.world.writing import SourceFacts
 
 pytestmark = pytest.mark.long
@@ -355,3 +355,33 @@ def test_a_part_that_stands_is_left_as_it_is_and_nothing_is_overwritten(spark: S
     assert trade.write_part(spark, "advertising", CUSTOMERS, SEED, folder, ["season"]) == again
     with pytest.raises(RefusedError):
         trade.write_part(spark, "advertising", CUSTOMERS, SEED, folder, ["saturation"])
+
+
+def test_the_order_of_events_tells_who_takes_an_offer_and_their_number_does_not(planted: Trade, placebo: Trade) -> None:
+    def rates(world: Trade) -> tuple[float, float]:
+        """Of offers before which view, compare and question came in this order, and of all others."""
+        taken = {row["customer_id"]: row["taken"] == "yes" for row in world.rows("app_offers")}
+        offered = {row["customer_id"]: row["offered_at"] for row in world.rows("app_offers")}
+        kinds: dict[str, list[str]] = defaultdict(list)
+        for row in sorted(world.rows("app_events"), key=lambda row: row["happened_at"]):
+            assert row["happened_at"] < offered[row["customer_id"]]
+            kinds[row["customer_id"]].append(row["kind"])
+        # Each of the three once, whoever it is: no count tells anything of the order.
+        assert all(of_one.count(kind) == 1 for of_one in kinds.values() for kind in visits.IN_ORDER)
+        is_in_order = {
+            customer: [kind for kind in of_one if kind in visits.IN_ORDER] == list(visits.IN_ORDER)
+            for customer, of_one in kinds.items()
+        }
+        truth = {row["customer_id"]: row["is_in_order"] for row in world.truth("app_offers")}
+        assert is_in_order == truth
+        yes, no = (
+            [taken[customer] for customer, holds in truth.items() if holds is wanted] for wanted in (True, False)
+        )
+        return fmean(yes), fmean(no)
+
+    with_order, without_order = rates(planted)
+    assert log(with_order / (1 - with_order)) - log(without_order / (1 - without_order)) == pytest.approx(
+        visits.ORDER_EFFECT, abs=0.25
+    )
+    with_order, without_order = rates(placebo)
+    assert with_order == pytest.approx(without_order, abs=0.05)

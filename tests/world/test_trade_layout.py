@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError
-from otklik.world import dialogue, journeys, mailings, offers, purchases, shop, social, subscriptions, trials
+from otklik.world import dialogue, journeys, mailings, offers, purchases, shop, social, subscriptions, trials, visits
 from otklik.world.draws import Draws
 from otklik.world.options import named_effects
 
@@ -35,6 +35,7 @@ def content_of_people(spark: SparkSession, partitions: int) -> list[int]:
         trials.leads(numbers, draws, []), dialogue.consents(numbers, draws), journeys.journeys(numbers, draws, []),
         dialogue.support_messages(numbers, draws, []),
         offers.played(offers.pilot(offers.with_chances(numbers, draws, []), draws), draws),
+        visits.events(visits.offers(numbers, draws, [])),
     ]  # fmt: skip
     return list(map(hash_of, frames))
 

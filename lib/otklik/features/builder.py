@@ -25,7 +25,9 @@ from otklik.features.catalogue import Select
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 _ROW_COLUMNS = {"key", "moment", "label", "unit", "position"}
 #: What a feature table and its training call their own columns.
-_OWN_NAMES = {"as_of", "fold", "row_hash", "features", "features_with_leaks"}
+_OWN_NAMES = {"as_of", "fold", "row_hash"} | {
+    f"features{order}{leaks}" for order in ("", "_in_order") for leaks in ("", "_with_leaks")
+}
 #: Digits of a file's hash that name its rows.
 _CONTENT_DIGITS = 16
 #: How seldom the last answers may all be yes by chance.
@@ -317,10 +319,10 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
         return F.when(F.abs(number) < F.lit(_TOO_LARGE), number).alias(name)
     if kind in ("tinyint", "smallint", "int"):
         return column.cast("bigint").alias(name)
-    if kind in ("string", "boolean", *_NUMBERS):
+    if kind in ("string", "boolean", "array<string>", *_NUMBERS):
         return column
     raise ConfigurationError(
-        f"column {name} has type {kind}; a feature must be a number, a string or a boolean",
+        f"column {name} has type {kind}; a feature must be a number, a string, a boolean or an array of strings",
         where=f"{select.name}.sql",
         hint="convert it to a number, such as days since, an hour or a share",
     )

@@ -270,8 +270,8 @@ SCOREBOARD = Table(
     columns(
         "task STRING the task",
         "run_id STRING the run",
-        "model STRING majority, logistic_regression, decision_tree, random_forest, naive_bayes, linear_svc, xgboost or "
-        "perceptron",
+        "model STRING majority, logistic_regression, decision_tree, random_forest, naive_bayes, linear_svc, xgboost, "
+        "perceptron or sequence",
         "leaks STRING with | without features known only after the decision",
         "split STRING random | time",
         "calibration STRING raw | calibrated",
@@ -352,7 +352,7 @@ FINDINGS = Table(
         "task STRING the task",
         "run_id STRING the run",
         "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | drift "
-        "| later_drift | rate_moved",
+        "| later_drift | rate_moved | events_in_order | sampled",
         "feature STRING the column",
         "detail STRING the parameters of its words, as JSON",
         "value DOUBLE the number behind it",

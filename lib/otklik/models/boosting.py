@@ -7,7 +7,7 @@ Connect too (docs/decisions/015).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from otklik.errors import ConfigurationError
+from otklik.models.extras import library
+from otklik.models.one_task import learn_in_one_task
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,23 +31,6 @@ MOST_ROWS = 1_000_000
 _HELD_OUT = 10
 #: Rounds without a smaller log loss of the units held out, after which no more follow.
 _PATIENCE = 30
-
-
-def library() -> Any:
-    """The package xgboost.
-
-    Raises:
-        ConfigurationError: if it is not installed.
-    """
-    try:
-        import xgboost  # noqa: PLC0415 - an optional extra
-    except ImportError:
-        raise ConfigurationError(
-            "the model xgboost needs the package xgboost, which is not installed",
-            where="models.xgboost",
-            hint="pip install 'otklik[boost]', or leave it out",
-        ) from None
-    return xgboost
 
 
 class Boosting(Estimator["Boosted"]):
@@ -62,21 +46,14 @@ class Boosting(Estimator["Boosted"]):
         self.setting, self.seed, self.features = dict(setting), seed, features
 
     def _fit(self, dataset: DataFrame) -> Boosted:
-        count = dataset.count()
-        share = F.pmod("row_hash", F.lit(1_000_000)) < int(min(1.0, MOST_ROWS / max(count, 1)) * 1_000_000)
-        rows = dataset.where(share).select(
-            "row_hash",
+        columns = [
             F.col("label").cast("double").alias("label"),
             (F.pmod(F.xxhash64("unit", F.lit("early stopping")), F.lit(_HELD_OUT)) == 0).alias("is_held_out"),
             vector_to_array(F.col(self.features), "float32").alias("numbers"),
-        )
+        ]
         setting, seed = self.setting, self.seed
-
-        def learnt(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            yield pa.RecordBatch.from_pydict({"booster": [_learn([*batches], setting, seed)]})
-
-        found = rows.coalesce(1).mapInArrow(learnt, "booster BINARY").collect()
-        return Boosted(bytes(found[0][0]), self.features)
+        booster = learn_in_one_task(dataset, columns, MOST_ROWS, lambda rows: _learn(rows, setting, seed))
+        return Boosted(booster, self.features)
 
 
 class Boosted(Model):
@@ -107,7 +84,7 @@ def read_booster(booster: bytes) -> Any:
         ConfigurationError: if xgboost is not installed.
         ValueError: if they are none.
     """
-    read = library().Booster({"nthread": 1})
+    read = library("xgboost").Booster({"nthread": 1})
     read.load_model(bytearray(booster))
     return read
 
@@ -126,15 +103,13 @@ def shares(booster: Any, numbers: npt.NDArray[Any]) -> Floats:
 
 
 def _matrix(numbers: npt.NDArray[Any], label: npt.NDArray[Any] | None = None) -> Any:
-    return library().DMatrix(np.asarray(numbers, np.float32), label=label, nthread=1)
+    return library("xgboost").DMatrix(np.asarray(numbers, np.float32), label=label, nthread=1)
 
 
-def _learn(batches: list[pa.RecordBatch], setting: Mapping[str, Any], seed: int) -> bytes:
-    xgboost = library()
-    rows = pa.Table.from_batches(batches)
-    order = np.argsort(rows["row_hash"].to_numpy(), kind="stable")
-    numbers = rows["numbers"].combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1)[order]
-    label, is_held_out = (rows[name].to_numpy()[order] for name in ("label", "is_held_out"))
+def _learn(rows: pa.Table, setting: Mapping[str, Any], seed: int) -> bytes:
+    xgboost = library("xgboost")
+    numbers = rows["numbers"].combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1)
+    label, is_held_out = (rows[name].to_numpy() for name in ("label", "is_held_out"))
     # One unit, or two: then there is nothing to hold out, and all rounds are made.
     stops = 0 < is_held_out.sum() < len(label)
     learns_from = ~is_held_out if stops else np.full(len(label), True)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 #: Of equals the first is taken.
-CANDIDATES = ("logistic_regression", "random_forest", "xgboost", "decision_tree")
+CANDIDATES = ("logistic_regression", "random_forest", "xgboost", "sequence", "decision_tree")
+#: Those that have to earn their keep against the simple ones.
+CHALLENGERS = ("xgboost", "perceptron", "sequence")
 #: A small change of the rows makes another tree of a single one (Breiman 1996, "Bagging predictors").
 UNSTEADY = "decision_tree"
 

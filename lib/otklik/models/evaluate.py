@@ -133,6 +133,32 @@ def auc_within(label: npt.NDArray[Any], moment: npt.NDArray[Any], score: Floats)
     return _number(_ratio(won.sum(axis=1), pairs.sum(axis=1)))
 
 
+def auc_gain(
+    label: npt.NDArray[Any], unit: npt.NDArray[Any], score: Floats, other: Floats, *, replicates: int, salt: str
+) -> tuple[float | None, float | None, float | None]:
+    """By how much the AUC of a score is above that of another one of the same rows, and the ends of its interval.
+
+    Paired: a replicate draws the same units for both.
+
+    Args:
+        label: (rows,) 1 or 0.
+        unit: (rows,) what the bootstrap draws.
+        score: (rows,) greater for yes.
+        other: (rows,) the same of what it is held against.
+        replicates: of the bootstrap; with 0 there is no interval.
+        salt: of the bootstrap.
+    """
+
+    def draws_of(rows: _Rows) -> Floats:
+        resampling = Resampling.of(rows.unit, replicates, salt)
+        return np.concatenate([rows.auc(some[:, resampling.unit_of_row]) for some in resampling.chunks()])
+
+    both = [_Rows.of(label, np.zeros(len(label)), unit, each) for each in (score, other)]
+    value, than = (rows.auc(np.ones((1, rows.count))) for rows in both)
+    low, high = (None, None) if not replicates else interval(draws_of(both[0]) - draws_of(both[1]))
+    return _number(value - than), low, high
+
+
 def log_loss(label: npt.NDArray[Any], probability: Floats) -> float:
     """Mean negative log-likelihood in nats; probabilities are clipped by LOG_LOSS_CLIP.
 

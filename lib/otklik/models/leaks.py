@@ -17,6 +17,8 @@ def single_feature_auc(
 ) -> dict[str, float]:
     """How well each source column alone ranks the label: AUC of the number itself, or of its levels' response rates.
 
+    Of events in their order that of the best event: of whether it is among a row's.
+
     Args:
         numbers: (rows, slots) a sample of the training part.
         label: (rows,) 1 or 0.
@@ -25,7 +27,7 @@ def single_feature_auc(
     found: dict[str, float] = {}
     for place, slot in enumerate(slots):
         score = numbers[:, place]
-        if slot.level is not None:
+        if slot.level is not None or slot.is_event:
             continue
         value = auc(label, score)
         found[slot.source] = max(found.get(slot.source, 0.5), _either_way(value))
@@ -37,6 +39,10 @@ def single_feature_auc(
         counts = levels.sum(axis=0)
         rates = (levels * np.asarray(label)[:, None]).sum(axis=0) / np.maximum(counts, 1)
         found[source] = max(found.get(source, 0.5), _either_way(auc(label, levels @ rates)))
+    for source in dict.fromkeys(slot.source for slot in slots if slot.is_event):
+        events = numbers[:, [i for i, slot in enumerate(slots) if slot.source == source]]
+        of_each = (auc(label, (events == event).any(axis=1).astype(float)) for event in np.unique(events) if event)
+        found[source] = max(map(_either_way, of_each), default=0.5)
     return found
 
 

@@ -44,7 +44,7 @@ def champion_pipeline(serving: ServingModel, folder: str, rows: DataFrame) -> Mo
         From the champion's source columns and any others to these and prediction DOUBLE, its calibrated probability.
     """
     fitted = _CLASSES[serving.model].load(folder)
-    slots = serving.preparation.only(with_leaks=False)
+    slots = serving.slots
     names = [f"_slot_{number}" for number in range(len(slots))]
     numbers = ", ".join(f"{slot.expression} AS {name}" for slot, name in zip(slots, names, strict=True))
     vector = fitted.getFeaturesCol()

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from otklik.errors import DamagedError
-from otklik.models import boosting
+from otklik.models import boosting, sequence
 from otklik.models.bootstrap import Floats, hash_of, mixed
 from otklik.models.calibrate import probability_of
 
@@ -30,6 +30,8 @@ Predict = Callable[[Floats], Floats]
 LEAF = -1
 #: Contributions are compared to this many decimals, so that a last bit never decides between two reasons.
 _DECIMALS = 12
+#: Of a row's events the newest that a reason names.
+_EVENTS_TOLD = 8
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,13 @@ class Slots:
         """(slots,) index of each slot's source column in `columns`."""
         place = {column: index for index, column in enumerate(self.columns)}
         return np.array([place[source] for source in self.sources], dtype=np.intp)
+
+    def added_up(self, of_slots: Floats) -> Floats:
+        """Numbers of slots, (rows, slots or more), added up per source column, (rows, columns)."""
+        added = np.zeros((len(of_slots), len(self.columns)))
+        for slot, column in enumerate(self.column_of_slot()):
+            added[:, column] += of_slots[:, slot]
+        return added
 
     def per_column(self) -> dict[str, list[int]]:
         """Source column → its slots."""
@@ -86,11 +95,7 @@ class LinearModel:
     def contributions(self, features: Floats) -> tuple[float, Floats]:
         """Base value (log-odds of the mean row) and what each source column adds, (rows, columns)."""
         base = self.intercept + float(self.means @ self.coefficients)
-        of_slots = (features - self.means) * self.coefficients
-        added = np.zeros((len(features), len(self.slots.columns)))
-        for slot, column in enumerate(self.slots.column_of_slot()):
-            added[:, column] += of_slots[:, slot]
-        return base, added
+        return base, self.slots.added_up((features - self.means) * self.coefficients)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON values; floats survive to the last bit."""
@@ -205,10 +210,7 @@ class BoostedModel:
         xgboost adds up in single precision: the sum is the raw score to some six digits.
         """
         of_slots = boosting.shares(boosting.read_booster(self.booster), features)
-        added = np.zeros((len(features), len(self.slots.columns)))
-        for slot, column in enumerate(self.slots.column_of_slot()):
-            added[:, column] += of_slots[:, slot]
-        return float(of_slots[0, -1]), added
+        return float(of_slots[0, -1]), self.slots.added_up(of_slots)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON values."""
@@ -220,7 +222,49 @@ class BoostedModel:
         }
 
 
-PortableModel = LinearModel | TreeModel | BoostedModel
+@dataclass(frozen=True, eq=False)
+class SequenceModel:
+    """The network over the order of events; its raw score is the log-odds. To score takes no package but numpy.
+
+    Attributes:
+        slots: the places of the feature vector; those of events stand last.
+        weights: see `sequence.log_odds`.
+    """
+
+    slots: Slots
+    weights: sequence.Weights
+
+    def raw_score(self, features: Floats) -> Floats:
+        """Log-odds, (rows, slots) → (rows,)."""
+        return sequence.log_odds(self.weights, features)
+
+    def probability(self, features: Floats) -> Floats:
+        """The model's own probability of yes, (rows, slots) → (rows,)."""
+        return probability_of(self.raw_score(features))
+
+    def contributions(self, features: Floats) -> tuple[float, Floats]:
+        """Base value (mean log-odds in training) and what each source column adds, (rows, columns).
+
+        Numbers add as in a logistic regression; the events add what they say above their mean in training.
+        """
+        of_line, of_events = sequence.parts(self.weights, features)
+        mean = float(self.weights["mean_of_events"])
+        of_slots = np.zeros(np.shape(features))
+        of_slots[:, : of_line.shape[1]] = of_line
+        of_slots[:, -1] = of_events - mean
+        return float(self.weights["bias"]) + mean, self.slots.added_up(of_slots)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model as JSON values; floats survive to the last bit."""
+        return {
+            "kind": "sequence",
+            "slots": list(self.slots.names),
+            "sources": list(self.slots.sources),
+            "weights": {name: values.tolist() for name, values in self.weights.items()},
+        }
+
+
+PortableModel = LinearModel | TreeModel | BoostedModel | SequenceModel
 
 
 def from_logistic(slots: Slots, coefficients: Floats, intercept: float, means: Floats) -> LinearModel:
@@ -335,7 +379,13 @@ _ALL_DIGITS_WHOLE = 100_000
 
 
 def value_text(value: Any) -> str | None:
-    """A feature's value as text: whole numbers without a point, others to 6 digits, none as a power of ten."""
+    """A feature's value as text: whole numbers without a point, others to 6 digits, none as a power of ten.
+
+    Of events in their order the newest.
+    """
+    if isinstance(value, np.ndarray | list):
+        events = [str(event) for event in value]
+        return " → ".join(["…", *events[-_EVENTS_TOLD:]] if len(events) > _EVENTS_TOLD else events)
     if (
         value is None
         or value is pd.NaT
@@ -467,10 +517,19 @@ def _boosted(values: Mapping[str, Any]) -> BoostedModel:
     return BoostedModel(_slots(values), base64.b64decode(values["booster"], validate=True))
 
 
+def _sequence(values: Mapping[str, Any]) -> SequenceModel:
+    weights = {name: np.array(each, dtype=np.float64) for name, each in values["weights"].items()}
+    slots = _slots(values)
+    if not sequence.is_sound(weights, len(slots.names)):
+        raise ValueError("no weights of a network")
+    return SequenceModel(slots, weights)
+
+
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], PortableModel]] = {
     "logistic_regression": _linear,
     "trees": _trees,
     "xgboost": _boosted,
+    "sequence": _sequence,
 }
 
 
@@ -480,6 +539,9 @@ def _is_sound(model: PortableModel) -> bool:
         return False
     if isinstance(model, BoostedModel):
         return bool(model.booster)
+    if isinstance(model, SequenceModel):
+        # Its reader has looked at its weights.
+        return True
     if isinstance(model, LinearModel):
         numbers = np.concatenate([model.coefficients, model.means, [model.intercept]])
         return model.coefficients.shape == model.means.shape == (slots,) and bool(np.isfinite(numbers).all())

@@ -23,6 +23,7 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from otklik.errors import ConfigurationError
 from otklik.lake.store import sql_double, sql_text
 
 OTHER, MISSING = "(other)", "(missing)"
@@ -31,6 +32,10 @@ SAMPLE_ROWS = 50_000
 #: Rare levels that a finding names.
 _RARE_NAMED = 5
 _SLOT = "slot "
+#: Events that are told apart.
+MOST_EVENTS = 200
+#: The type of a feature that holds events in their order.
+ARRAY_OF_EVENTS = "array<string>"
 
 DropRule = Literal["constant", "duplicate", "correlated"]
 
@@ -45,7 +50,8 @@ class Slot:
         level: the level, band, (other) or (missing); None for the number itself. A level of the data that is spelt like
             the last two stands in quotes.
         expression: Spark SQL over the feature columns; a double, never null.
-        reach: `before` or `after` the decision.
+        is_known_after: whether it becomes known only after the decision.
+        is_event: whether it is one of a row's events in their order: see `event_slots`.
     """
 
     name: str
@@ -53,6 +59,7 @@ class Slot:
     level: str | None
     expression: str
     is_known_after: bool
+    is_event: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,9 +95,11 @@ class Preparation:
     slots: tuple[Slot, ...]
     findings: tuple[FeatureFinding, ...]
 
-    def only(self, *, with_leaks: bool) -> tuple[Slot, ...]:
-        """The slots a model may see."""
-        return tuple(slot for slot in self.slots if with_leaks or not slot.is_known_after)
+    def only(self, *, with_leaks: bool, in_order: bool = False) -> tuple[Slot, ...]:
+        """The slots a model may see; events in their order stand last, and only where they are asked for."""
+        seen = [slot for slot in self.slots if with_leaks or not slot.is_known_after]
+        events = [slot for slot in seen if slot.is_event and in_order]
+        return (*(slot for slot in seen if not slot.is_event), *events)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -123,13 +132,41 @@ class Rules:
     categorical: frozenset[str]
     bands: Mapping[str, Sequence[float]]
     filled: frozenset[str] = frozenset()
+    events: str | None = None
+    last: int = 0
 
 
 def features_of(rows: DataFrame, known_after: Mapping[str, bool]) -> tuple[Feature, ...]:
-    """The feature columns of a feature table, by name and type."""
+    """The feature columns of a feature table, by name and type; not its arrays of events."""
     kinds: dict[str, Literal["number", "boolean", "text"]] = {"string": "text", "boolean": "boolean"}
     return tuple(
-        Feature(name, kinds.get(kind, "number"), known_after[name]) for name, kind in rows.dtypes if name in known_after
+        Feature(name, kinds.get(kind, "number"), known_after[name])
+        for name, kind in rows.dtypes
+        if name in known_after and kind != ARRAY_OF_EVENTS
+    )
+
+
+def events_of(rows: DataFrame, known_after: Mapping[str, bool], wanted: str | None) -> tuple[FeatureFinding, ...]:
+    """A finding for each feature that is an array of events: only the network over events reads one.
+
+    Args:
+        rows: a feature table.
+        known_after: feature column → whether it becomes known only after the decision.
+        wanted: the column that the network is to read.
+
+    Raises:
+        ConfigurationError: if that is no array of events, or known only after the decision.
+    """
+    arrays = [name for name, kind in rows.dtypes if name in known_after and kind == ARRAY_OF_EVENTS]
+    if wanted is not None and (wanted not in arrays or known_after[wanted]):
+        fault = "is known only after the decision" if wanted in arrays else f"has type {dict(rows.dtypes)[wanted]}"
+        raise ConfigurationError(
+            f"the column must be an array<string> that is known before the decision; {wanted} {fault}",
+            where="models.sequence.events",
+            hint="collect the events before the moment in a SELECT, as recent_events.sql does",
+        )
+    return tuple(
+        FeatureFinding("events_in_order", name, {}, 0.0, "kept" if name == wanted else "left out") for name in arrays
     )
 
 
@@ -154,7 +191,27 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
             made, found = _number_slots(feature, medians[feature.name], rules), []
         slots += made
         findings += found
-    return _without_redundant(train, rows, tuple(slots), tuple(findings), rules)
+    prepared = _without_redundant(train, rows, tuple(slots), tuple(findings), rules)
+    return prepared if rules.events is None else replace(prepared, slots=(*prepared.slots, *event_slots(train, rules)))
+
+
+def event_slots(train: DataFrame, rules: Rules) -> tuple[Slot, ...]:
+    """The newest events of a row as numbers, the oldest of them first: 0 is none, 1 one that training hardly knew.
+
+    Args:
+        train: the training part; its commonest events are told apart, so many as MOST_EVENTS.
+        rules: `events` is the column, ARRAY<STRING>, the newest last; `last` how many slots there are.
+    """
+    counted = train.select(F.explode(f"`{rules.events}`").alias("event")).where("event IS NOT NULL").groupBy("event")
+    common = counted.count().orderBy(F.desc("count"), "event").limit(MOST_EVENTS).collect()
+    known = f"CAST(array({', '.join(sql_text(row.event) for row in common)}) AS ARRAY<STRING>)"
+
+    def slot(back: int) -> Slot:
+        place = f"array_position({known}, try_element_at(`{rules.events}`, -{back}))"
+        number = f"CAST(coalesce({place} + 1, 0) AS DOUBLE)"
+        return Slot(f"{rules.events}[-{back}]", str(rules.events), None, number, is_known_after=False, is_event=True)
+
+    return tuple(slot(back) for back in range(rules.last, 0, -1))
 
 
 def findings_of(preparations: Mapping[str, Preparation]) -> tuple[FeatureFinding, ...]:

@@ -27,9 +27,9 @@ from otklik.models import portable
 from otklik.models.calibrate import Calibrator
 from otklik.models.drift import Bins
 from otklik.models.manifest import MANIFEST, SERVING, checked_model
-from otklik.models.portable import BoostedModel, PortableModel, Slots
+from otklik.models.portable import BoostedModel, PortableModel, SequenceModel, Slots
 from otklik.models.prepare import Preparation, Slot
-from otklik.models.zoo import TREES, XGBOOST
+from otklik.models.zoo import SEQUENCE, TREES, XGBOOST
 from otklik.session import frame_of
 
 SPARK_MODEL = "spark"
@@ -65,6 +65,11 @@ class ServingModel:
     bins: Sequence[Bins]
     expected: Mapping[str, Sequence[int]]
 
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The numbers that it asks for."""
+        return self.preparation.only(with_leaks=False, in_order=self.model == SEQUENCE)
+
     def misfit(self, columns: Collection[str], known_after: Collection[str], rows_hash: str) -> str | None:
         """Why it cannot score a feature table as it is built now; None where it can.
 
@@ -73,7 +78,7 @@ class ServingModel:
             known_after: those of them that become known only after the decision, as their SQL says now.
             rows_hash: of the SELECT that gives its rows.
         """
-        needed = {slot.source for slot in self.preparation.only(with_leaks=False)}
+        needed = {slot.source for slot in self.slots}
         missing = sorted(needed.difference(columns))
         if missing:
             return f"it asks for features that are not built any more: {', '.join(missing)}"
@@ -147,7 +152,7 @@ def portable_form(
 
     Args:
         spark: the session.
-        fitted: the model, of MLlib or xgboost.
+        fitted: the model, of MLlib or one of the project's own.
         model: its name.
         slots: the places of its vector.
         means: training mean of each slot.
@@ -156,6 +161,8 @@ def portable_form(
     places = Slots(tuple(slot.name for slot in slots), tuple(slot.source for slot in slots))
     if model == XGBOOST:
         return BoostedModel(places, fitted.booster)  # type: ignore[attr-defined]
+    if model == SEQUENCE:
+        return SequenceModel(places, fitted.weights)  # type: ignore[attr-defined]
     if model in TREES:
         return portable.from_spark_trees(places, spark.read.parquet(f"{folder}/data").toPandas())
     return portable.from_logistic(places, fitted.coefficients.toArray(), fitted.intercept, np.asarray(means))  # type: ignore[attr-defined]

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from otklik.kind import Measure
-from otklik.models.evaluate import evaluate
+from otklik.models.choice import CHALLENGERS
+from otklik.models.evaluate import auc, auc_gain, evaluate
 from otklik.models.prepare import FeatureFinding
 from otklik.models.training import CrossValidation, Labelled, Metric
 from otklik.models.zoo import MAJORITY
@@ -143,6 +144,39 @@ def measures_of(
     if chosen in later:
         regret = max(sign * value for value in later.values()) - sign * later[chosen]
         measures.append(Measure("regret", regret, chosen, split))
+    return measures
+
+
+def gains_of_challengers(labelled: Labelled, results: Sequence[CrossValidation], terms: Terms) -> list[Measure]:
+    """By how much each challenger's AUC is above that of the best simpler model, of the rows that decide.
+
+    The best is taken on the same rows, which is for the simpler ones; the interval is of the paired difference.
+
+    Args:
+        labelled: the labelled rows.
+        results: on the split that decides, without leaks.
+        terms: see `Terms`.
+    """
+
+    def auc_of(result: CrossValidation) -> float:
+        return auc(labelled.label[result.tested.places], result.calibrated) or 0.0
+
+    simple = [result for result in results if result.candidate.model not in CHALLENGERS]
+    if not simple:
+        return []
+    best = max(simple, key=auc_of)
+    measures = []
+    for result in results:
+        if result.candidate.model not in CHALLENGERS:
+            continue
+        places, split = result.tested.places, result.plan.split
+        order = np.argsort(best.tested.places)
+        other = best.calibrated[order[np.searchsorted(best.tested.places, places, sorter=order)]]
+        unit = labelled.as_of if split == "time" or terms.by_moment_always else labelled.unit
+        gain, low, high = auc_gain(
+            labelled.label[places], unit[places], result.calibrated, other, replicates=terms.replicates, salt=terms.salt
+        )
+        measures.append(Measure("auc_gain", gain, result.candidate.model, split, low, high, 0.0, len(places)))
     return measures
 
 

@@ -36,7 +36,7 @@ def with_scores(rows: DataFrame, serving: ServingModel, reasons: int) -> DataFra
     Returns:
         key, as_of, unit, label, probability, raw_score, base_value, reasons, other, is_out_of_fold.
     """
-    slots = serving.preparation.only(with_leaks=False)
+    slots = serving.slots
     columns = list(dict.fromkeys(slot.source for slot in slots))
     prepared = rows.select(
         "key",

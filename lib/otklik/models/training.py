@@ -21,13 +21,21 @@ from otklik.models.calibrate import Calibrator, Scale
 from otklik.models.evaluate import auc, auc_within, log_loss
 from otklik.models.prepare import Feature, FeatureFinding, Preparation, Rules, fit_preparation, with_vectors
 from otklik.models.split import TIME_TEST, Fit, Fold, Plan
-from otklik.models.zoo import TREES, Setting, estimator, with_prediction
+from otklik.models.zoo import SEQUENCE, TREES, Setting, estimator, with_prediction
 from otklik.session import checkpointed
 
 Floats = npt.NDArray[np.float64]
 Metric = Literal["auc", "auc_within", "log_loss"]
 
 WITHOUT, WITH = "features", "features_with_leaks"
+IN_ORDER, IN_ORDER_WITH = "features_in_order", "features_in_order_with_leaks"
+#: Whether what becomes known only after the decision is in a vector, whether events in their order are → its column.
+_VECTORS = {
+    (False, False): WITHOUT,
+    (True, False): WITH,
+    (False, True): IN_ORDER,
+    (True, True): IN_ORDER_WITH,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +52,11 @@ class Labelled:
         return np.searchsorted(self.row_hash, row_hash)
 
 
+def vector_of(model: str, *, with_leaks: bool) -> str:
+    """The column that a model reads."""
+    return _VECTORS[with_leaks, model == SEQUENCE]
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A model with its settings, on one vector of features."""
@@ -51,6 +64,11 @@ class Candidate:
     model: str
     vector: str
     settings: tuple[Setting, ...]
+
+    @property
+    def with_leaks(self) -> bool:
+        """Whether it sees what becomes known only after the decision."""
+        return self.vector in (WITH, IN_ORDER_WITH)
 
     @property
     def scale(self) -> Scale:
@@ -162,9 +180,12 @@ def laid_out(rows: DataFrame, preparation: Preparation, partitions: int, *, with
 
     Trees depend on the layout of rows; a layout by key is the same on any number of cores.
     """
-    vectors = {WITHOUT: preparation.only(with_leaks=False)}
-    if with_leaks:
-        vectors[WITH] = preparation.only(with_leaks=True)
+    orders = (False, True) if any(slot.is_event for slot in preparation.slots) else (False,)
+    vectors = {
+        name: preparation.only(with_leaks=leaks, in_order=order)
+        for (leaks, order), name in _VECTORS.items()
+        if order in orders and (with_leaks or not leaks)
+    }
     seen = with_vectors(rows, vectors).select(
         "row_hash", "key", "as_of", "unit", "fold", F.col("label").cast("double").alias("label"), *vectors
     )

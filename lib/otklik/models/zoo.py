@@ -20,13 +20,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.models.boosting import Boosting
-from otklik.task import BoostSettings, ModelSettings, PerceptronSettings
+from otklik.models.sequence import SequenceNetwork
+from otklik.task import BoostSettings, ModelSettings, PerceptronSettings, SequenceSettings
 
 Setting = Mapping[str, Any]
 
 MAJORITY = "majority"
 TREES = ("decision_tree", "random_forest")
 XGBOOST = "xgboost"
+SEQUENCE = "sequence"
+#: The models that are the project's own; all they say is log-odds.
+NOT_OF_MLLIB = (XGBOOST, SEQUENCE)
 
 #: The settings that mean something to each model.
 _KNOBS = {
@@ -37,14 +41,23 @@ _KNOBS = {
     "linear_svc": ("reg_param",),
     XGBOOST: ("trees", "max_depth", "learning_rate"),
     "perceptron": ("hidden",),
+    SEQUENCE: ("hidden", "learning_rate"),
+}
+#: What each model has one value of, where it is not max_iter.
+_FIXED: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(TREES, ("max_bins",)),
+    "naive_bayes": (),
+    XGBOOST: (),
+    SEQUENCE: ("epochs", "last"),
 }
 
 
-def settings_to_try(model: str, values: ModelSettings | BoostSettings | PerceptronSettings) -> tuple[Setting, ...]:
+def settings_to_try(
+    model: str, values: ModelSettings | BoostSettings | PerceptronSettings | SequenceSettings
+) -> tuple[Setting, ...]:
     """Every combination of a model's values, as plain data."""
     knobs = _KNOBS[model]
-    common = "max_bins" if model in TREES else "max_iter"
-    fixed = {} if model in ("naive_bayes", XGBOOST) else {common: getattr(values, common)}
+    fixed = {name: getattr(values, name) for name in _FIXED.get(model, ("max_iter",))}
     return tuple(
         {**dict(zip(knobs, chosen, strict=True)), **fixed}
         for chosen in itertools.product(*(getattr(values, knob) for knob in knobs))
@@ -59,7 +72,7 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
         setting: from `settings_to_try`.
         seed: of forests.
         features: the vector column.
-        weight: the column of row weights, if rows are weighted; linear_svc, xgboost and the perceptron take none.
+        weight: the column of row weights, if rows are weighted; linear_svc and the challengers take none.
     """
     if model in _CHALLENGERS:
         challenger: Estimator[Any] = _CHALLENGERS[model](setting, seed, features)
@@ -145,7 +158,12 @@ class _Perceptron(Estimator[Model]):
         return Pipeline(stages=[scaler, network]).fit(dataset)
 
 
-_CHALLENGERS: Mapping[str, Any] = {"linear_svc": _Svc, XGBOOST: Boosting, "perceptron": _Perceptron}
+_CHALLENGERS: Mapping[str, Any] = {
+    "linear_svc": _Svc,
+    XGBOOST: Boosting,
+    "perceptron": _Perceptron,
+    SEQUENCE: SequenceNetwork,
+}
 
 
 def with_prediction(rows: DataFrame, fitted: Model, model: str) -> DataFrame:
@@ -156,13 +174,13 @@ def with_prediction(rows: DataFrame, fitted: Model, model: str) -> DataFrame:
 def _probability(model: str) -> Column:
     if model == "linear_svc":
         return F.lit(None).cast("double")
-    if model == XGBOOST:
+    if model in NOT_OF_MLLIB:
         return F.lit(1.0) / (F.lit(1.0) + F.exp(-F.col("prediction")))
     return F.col("prediction") if model in TREES else vector_to_array(F.col("probability"))[1]
 
 
 def _margin(model: str) -> Column:
-    if model in TREES or model == XGBOOST:
+    if model in TREES or model in NOT_OF_MLLIB:
         return F.col("prediction")
     raw = vector_to_array(F.col("rawPrediction"))
     return raw[1] - raw[0] if model in ("naive_bayes", "perceptron") else raw[1]

@@ -14,10 +14,8 @@ MAJORITY = "majority"
 #: The order of the models wherever they are listed.
 MODELS = (
     MAJORITY, "logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc", "xgboost",
-    "perceptron",
+    "perceptron", "sequence",
 )  # fmt: skip
-#: Those that have to earn their keep against the simple ones before them.
-CHALLENGERS = ("xgboost", "perceptron")
 
 Row = dict[str, Any]
 

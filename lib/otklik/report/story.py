@@ -10,10 +10,10 @@ import pandas as pd
 
 from otklik.inference import wilson
 from otklik.kind import Finding, Measure, Verdict, VerdictCode
+from otklik.models.choice import CHALLENGERS
 from otklik.page.formats import NOTHING, is_number
 from otklik.page.rendering import Answer, KeyFigure
 from otklik.report.board import (
-    CHALLENGERS,
     MAJORITY,
     Board,
     Row,

@@ -25,6 +25,7 @@ _OWN = page_words.texts(
     model__linear_svc=("linear SVC", "линейный SVC"),
     model__xgboost=("gradient boosting (xgboost)", "градиентный бустинг (xgboost)"),
     model__perceptron=("neural network", "нейронная сеть"),
+    model__sequence=("network over the order of events", "сеть по порядку событий"),
     split__time=("later in time", "более поздние строки"),
     split__random=("random split", "случайное разбиение"),
     calibration__raw=("raw", "без калибровки"),
@@ -412,6 +413,10 @@ _OWN = page_words.texts(
         "Why: exact Shapley values of the trees (TreeSHAP), in log-odds.",
         "Почему: точные значения Шепли для деревьев (TreeSHAP), в логарифмах шансов.",
     ),
+    list__how_sequence=(
+        "Why: what the row's values add to the log-odds of the mean row, and what its events add above their mean.",
+        "Почему: что значения строки прибавляют к логарифму шансов средней строки, а события — сверх своего среднего.",
+    ),
     arm__contact=("contact", "обращение"),
     arm__control=("control", "контроль"),
     list__arms=(
@@ -723,6 +728,14 @@ _OWN = page_words.texts(
     ),
     detail__suspected_leak=("AUC of this feature alone: {auc}", "по одному этому признаку AUC {auc}"),
     detail__rare_levels=("{count} levels: {levels}", "число значений {count}: {levels}"),
+    detail__events_in_order=(
+        "an array of events: only the network over the order of events reads it, if models.sequence.events names it",
+        "массив событий: его читает только сеть по порядку событий, если он назван в models.sequence.events",
+    ),
+    detail__sampled=(
+        "{model} is trained on {most} of {rows} labelled rows, sampled by their hash",
+        "{model}: обучение на {most} из {rows} строк с ответом, отобранных по хешу",
+    ),
     detail__constant=("constant in the training data", "в обучающих данных одно значение"),
     detail__pair=("with {other}", "в паре с {other}"),
     detail__rate_moved=(
@@ -741,6 +754,8 @@ _OWN = page_words.texts(
     kind__duplicate=("duplicate", "дубль"),
     kind__correlated=("correlated", "коррелирует"),
     kind__rare_levels=("rare levels", "редкие значения"),
+    kind__events_in_order=("events in their order", "события по порядку"),
+    kind__sampled=("learnt from a sample", "обучение на выборке"),
     kind__suspected_leak=("suspected leak", "подозрение на утечку"),
     kind__known_leak=("known leak", "известная утечка"),
     kind__drift=("drift (PSI)", "смещение (PSI)"),

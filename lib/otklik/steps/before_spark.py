@@ -9,6 +9,7 @@ from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.local import LeftToSparkError, LocalLake
 from otklik.lake.missing import not_ingested
 from otklik.lake.tables import MODEL_RUNS
+from otklik.models import extras
 from otklik.project_files import ProjectFiles
 from otklik.settings import load
 from otklik.sources.contract import Contract
@@ -18,6 +19,7 @@ from otklik.steps.graph import read_graph
 from otklik.steps.lake_names import check_names, known_inputs
 from otklik.steps.table_options import check_limit, check_table_name, form_of
 from otklik.steps.task_files import TaskFile, check_task, read_task
+from otklik.task import Task
 from otklik.world.options import check_size, named_effects, named_parts
 
 #: Days for which Delta promises that nobody still reads or writes files of an old version.
@@ -85,6 +87,8 @@ def _check_task(
         check_stage(file, asked["stage"])
         if asked["draft"]:
             check_draft(file)
+    if isinstance(file.task, Task) and (command == "train" or (command == "run" and asked["stage"] in (None, "train"))):
+        extras.require_all(file.task.models)
     if lake is not None and asked["as_of"] is None and command in ("features", "run"):
         _check_inputs(command, file, home, overrides, lake)
 

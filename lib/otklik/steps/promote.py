@@ -27,7 +27,7 @@ from otklik.errors import DamagedError, RefusedError
 from otklik.lake.folder import Folder
 from otklik.lake.identity import code_version
 from otklik.lake.tables import EXPLANATIONS
-from otklik.models import boosting, calibrate, explain, registry
+from otklik.models import calibrate, explain, extras, registry
 from otklik.models.calibrate import Calibrator
 from otklik.models.choice import choose
 from otklik.models.drift import SCORE, Bins, bins_of, counts_in
@@ -36,7 +36,6 @@ from otklik.models.portable import PortableModel, Predict, Slots, permutation_im
 from otklik.models.prepare import SAMPLE_ROWS, Slot, matrix, means_of, sample
 from otklik.models.split import TIME_TEST
 from otklik.models.training import (
-    WITHOUT,
     Candidate,
     CrossValidation,
     Floats,
@@ -45,7 +44,7 @@ from otklik.models.training import (
     poisson_weight,
     values_inside,
 )
-from otklik.models.zoo import TREES, XGBOOST, Setting, with_prediction
+from otklik.models.zoo import NOT_OF_MLLIB, SEQUENCE, TREES, XGBOOST, Setting, with_prediction
 from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
@@ -73,7 +72,7 @@ class FinalModels:
         chosen: name of the best candidate.
         value: its out-of-fold value inside the training part, as the metric names it.
         fitted: candidate → its model.
-        slots: the places of the vector.
+        slots: the places of the chosen model's vector.
         means: (slots,) mean of each number over all labelled rows.
         sampled: (rows, slots) the numbers of some labelled rows.
         champion: the chosen model's portable form.
@@ -90,6 +89,11 @@ class FinalModels:
     champion: PortableModel
     folds: Mapping[int, PortableModel]
     past: PortableModel | None
+
+    @property
+    def plain_slots(self) -> tuple[Slot, ...]:
+        """Those of them that every model reads; they stand first."""
+        return tuple(slot for slot in self.slots if not slot.is_event)
 
 
 def promote(job: Job, resolved: ResolvedClassify, training: Training, executor: Executor) -> dict[str, int]:
@@ -171,12 +175,12 @@ def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: st
             hint="set champion.metric to auc",
         )
     prepared = training.prepared["random"]
-    slots = training.preparations["random"].only(with_leaks=False)
+    slots = _slots(training, chosen, "random")
     fitted = executor.map(
         lambda name: fit_on_all(prepared, _candidate(training, name), _setting(training, name), task.models.seed), names
     )
     models = dict(zip(names, fitted, strict=True))
-    numbers = _numbers()
+    numbers = _numbers(training, chosen)
     means = means_of(prepared.select(numbers), "numbers")
     sampled = sample(prepared, [numbers], _EXPLAINED_ROWS, len(training.labelled.label), "dependence")
 
@@ -195,7 +199,7 @@ def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: st
     }
     past = None
     if "time" in training.preparations:
-        past_slots = training.preparations["time"].only(with_leaks=False)
+        past_slots = _slots(training, chosen, "time")
         of_past = _decisive(training, chosen).fitted[TIME_TEST]
         past = form(of_past, past_slots, [0.0] * len(past_slots), f"{scratch}/past")
     if is_tree:
@@ -203,7 +207,7 @@ def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: st
         Folder(job.lake.folder(folder)).delete(_SCRATCH)
     its_place = job.lake.folder(folder, registry.SPARK_MODEL)
     champion = form(models[chosen], slots, list(means), its_place)
-    if not is_tree and chosen != XGBOOST:
+    if not is_tree and chosen not in NOT_OF_MLLIB:
         registry.save_spark_model(models[chosen], its_place)
     require_same_answers(with_prediction(prepared, models[chosen], chosen).select("raw", numbers), champion)
     return FinalModels(
@@ -247,9 +251,14 @@ def require_same_answers(rows: DataFrame, champion: PortableModel) -> None:
         )
 
 
-def _numbers() -> Column:
-    """The vector without leaks as an array."""
-    return vector_to_array(F.col(WITHOUT)).alias("numbers")
+def _slots(training: Training, model: str, split: str) -> tuple[Slot, ...]:
+    """The places of the vector that a model reads, without leaks."""
+    return training.preparations[split].only(with_leaks=False, in_order=model == SEQUENCE)
+
+
+def _numbers(training: Training, model: str) -> Column:
+    """That vector as an array."""
+    return vector_to_array(F.col(_candidate(training, model).vector)).alias("numbers")
 
 
 def _candidate(training: Training, model: str) -> Candidate:
@@ -262,7 +271,7 @@ def _explanations(
     found = [
         _odds_ratios(resolved, training, finals, executor),
         *(
-            explain.impurity_importance(finals.slots, finals.fitted[name].featureImportances.toArray()).assign(  # type: ignore[attr-defined]
+            explain.impurity_importance(finals.plain_slots, finals.fitted[name].featureImportances.toArray()).assign(  # type: ignore[attr-defined]
                 model=name, kind="impurity"
             )
             for name in TREES
@@ -271,7 +280,9 @@ def _explanations(
     ]
     permuted = _permutation(resolved, training, finals)
     found.append(permuted.assign(model=finals.chosen, kind="permutation", level="", reference="", note=""))
-    strongest = list(permuted.sort_values(["value", "feature"], ascending=[False, True])["feature"])
+    of_events = {slot.source for slot in finals.slots if slot.is_event}
+    told = permuted[~permuted["feature"].isin(of_events)]
+    strongest = list(told.sort_values(["value", "feature"], ascending=[False, True])["feature"])
     shown = explain.dependence(
         finals.champion.probability,
         finals.slots,
@@ -300,11 +311,12 @@ def _odds_ratios(
         ).coefficients.toArray(),  # type: ignore[attr-defined]
         range(task.evaluation.odds_ratio_replicates),
     )
+    slots = finals.plain_slots
     ratios = explain.odds_ratios(
-        finals.slots,
+        slots,
         finals.fitted[name].coefficients.toArray(),  # type: ignore[attr-defined]
-        np.array(list(draws)).reshape(-1, len(finals.slots)),
-        shares=finals.means,
+        np.array(list(draws)).reshape(-1, len(slots)),
+        shares=finals.means[: len(slots)],
         units=task.evaluation.units,
         references=task.evaluation.references,
         log_scale=frozenset(task.preparation.log_scale),
@@ -321,11 +333,10 @@ def _permutation(resolved: ResolvedClassify, training: Training, finals: FinalMo
     split = "random" if finals.past is None else "time"
     result = _decisive(training, finals.chosen)
     fold = result.plan.folds[0]
-    preparation = training.preparations[split]
-    slots = preparation.only(with_leaks=False)
+    slots = _slots(training, finals.chosen, split)
     model = finals.folds[fold.number] if finals.past is None else finals.past
     tested = training.prepared[split].where(fold.outer.predicts)
-    columns = [F.col("row_hash"), F.col("label"), _numbers()]
+    columns = [F.col("row_hash"), F.col("label"), _numbers(training, finals.chosen)]
     answers = training.labelled.label[result.tested.places[result.fold == fold.number]]
     share = min(1.0, _EXPLAINED_ROWS / max(len(answers), 1))
     rows = pd.concat(
@@ -379,7 +390,8 @@ def _serving(resolved: ResolvedClassify, training: Training, finals: FinalModels
 
 def _leaves(training: Training, finals: FinalModels) -> Floats:
     """What one tree says of rows that it was fitted on: it has a value per leaf, and those of fold trees are others."""
-    rows = sample(training.prepared["random"], [_numbers()], SAMPLE_ROWS, len(training.labelled.label), "leaves")
+    numbers = _numbers(training, finals.chosen)
+    rows = sample(training.prepared["random"], [numbers], SAMPLE_ROWS, len(training.labelled.label), "leaves")
     return finals.champion.raw_score(matrix(rows, "numbers"))
 
 
@@ -402,7 +414,7 @@ def _calibrator(training: Training, finals: FinalModels, method: calibrate.Wante
 def _about(resolved: ResolvedClassify, training: Training, finals: FinalModels) -> dict[str, Any]:
     libraries = {name: library_version(name) for name in _LIBRARIES}
     if finals.chosen == XGBOOST:
-        libraries[XGBOOST] = boosting.library().__version__
+        libraries[XGBOOST] = extras.library(XGBOOST).__version__
     return {
         "task": resolved.task.name,
         "run_id": resolved.run_ids["train"],

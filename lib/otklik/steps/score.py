@@ -17,7 +17,7 @@ from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, M
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
-from otklik.models import boosting
+from otklik.models import extras
 from otklik.models.drift import SCORE, counts_in, drift_of
 from otklik.models.registry import Champion, ServingModel, load_champion
 from otklik.models.scoring import with_scores
@@ -41,7 +41,7 @@ def score_rows(job: Job, resolved: ResolvedClassify | None = None) -> int:
         before = features_run(job, resolved)
         champion = _champion(job, resolved)
         if champion.serving.model == XGBOOST:
-            boosting.library()
+            extras.library(XGBOOST)
     for refusal in champion.refused:
         job.progress.warn(f"{refusal}; using the previous champion")
     table = f"gold.{resolved.task.name}_features"

@@ -26,7 +26,7 @@ from otklik.lake.tables import SCOREBOARD
 from otklik.models import registry
 from otklik.models.manifest import MANIFEST
 from otklik.models.pipeline import champion_pipeline, typical_row
-from otklik.models.zoo import XGBOOST
+from otklik.models.zoo import NOT_OF_MLLIB
 from otklik.page.formats import LANGUAGES
 from otklik.steps.context import Job, Tracking
 from otklik.steps.pages import page_name
@@ -103,8 +103,8 @@ def _publish_task(job: Job, tracking: Tracking, task: str) -> int:
             if is_remote():
                 job.progress.line("  MLflow saves models through the JVM, which Spark Connect lacks: model not logged")
                 continue
-            if row["model"] == XGBOOST:
-                job.progress.line("  xgboost is not an MLlib model: the run is logged without its model")
+            if row["model"] in NOT_OF_MLLIB:
+                job.progress.line(f"  {row['model']} is not an MLlib model: the run is logged without its model")
                 continue
             _log_model(job, client, logged, row)
         if champion is not None and run_id == champion["run_id"]:

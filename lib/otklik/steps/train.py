@@ -15,7 +15,7 @@ from otklik.errors import RefusedError
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import FINDINGS, PREDICTIONS, SCOREBOARD
-from otklik.models import boosting
+from otklik.models import extras
 from otklik.models.choice import choose
 from otklik.models.drift import bins_of, counts_in, drift_of
 from otklik.models.evaluate import auc_within
@@ -25,6 +25,7 @@ from otklik.models.prepare import (
     FeatureFinding,
     Preparation,
     Rules,
+    events_of,
     features_of,
     findings_of,
     matrix,
@@ -32,11 +33,10 @@ from otklik.models.prepare import (
     slot_array,
 )
 from otklik.models.registry import has_sound_model
-from otklik.models.scoreboard import Terms, measures_of, miscalibrated, rows_of
+from otklik.models.scoreboard import Terms, gains_of_challengers, measures_of, miscalibrated, rows_of
+from otklik.models.sequence import MOST_ROWS
 from otklik.models.split import Plan, random_plan, time_plan, with_fold
 from otklik.models.training import (
-    WITH,
-    WITHOUT,
     Candidate,
     CrossValidation,
     Labelled,
@@ -46,9 +46,10 @@ from otklik.models.training import (
     laid_out,
     predictions_frame,
     preparation_of,
+    vector_of,
     with_row_hash,
 )
-from otklik.models.zoo import settings_to_try
+from otklik.models.zoo import SEQUENCE, settings_to_try
 from otklik.progress import Step
 from otklik.report.findings import in_words
 from otklik.report.texts import Voice
@@ -70,9 +71,8 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
     """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
     resolved = resolved or resolve_recorded(job, "train")
     with record_failure(job, resolved.start(job, "train", {})):
-        if resolved.task.models.xgboost is not None:
-            # Here and not in a worker: what is not installed is one clear line.
-            boosting.library()
+        # Here and not in a worker: what is not installed is one clear line.
+        extras.require_all(resolved.task.models)
         before = features_run(job, resolved)
     table = f"gold.{resolved.task.name}_features"
     run = resolved.start(job, "train", {table: str(before.outputs[table])})
@@ -112,7 +112,8 @@ def _say_result(job: Job, resolved: ResolvedClassify, board: pd.DataFrame, verdi
 def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, executor: Executor) -> Training:
     task = resolved.task
     known_after = {column.name: column.is_known_after for column in resolved.columns}
-    features = features_of(rows, known_after)
+    features, sequence = features_of(rows, known_after), task.models.sequence
+    unread = events_of(rows, known_after, None if sequence is None else sequence.events)
     has_leaks = any(feature.is_known_after for feature in features)
     with_leaks = has_leaks and task.evaluation.with_leaks
     labelled_rows = with_row_hash(
@@ -148,11 +149,14 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
                 say=_shown_in(step),
             )
             step.say(f"{len(made)} candidates, {len(plan.folds) + len(plan.inner_fits)} fits each")
-        judged["without"] += [j for j in made if j.candidate.vector == WITHOUT]
+        judged["without"] += [j for j in made if not j.candidate.with_leaks]
         # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
         if with_leaks or not has_leaks:
-            judged["with"] += [j for j in made if j.candidate.vector == (WITH if with_leaks else WITHOUT)]
-    findings = [*leaks, *findings_of(preparations)]
+            judged["with"] += [j for j in made if j.candidate.with_leaks == with_leaks]
+    findings = [*leaks, *unread, *findings_of(preparations)]
+    if sequence is not None and len(labelled.label) > MOST_ROWS:
+        sampled: dict[str, str | int] = {"model": SEQUENCE, "most": MOST_ROWS, "rows": len(labelled.label)}
+        findings.append(FeatureFinding("sampled", "", sampled, MOST_ROWS / len(labelled.label), "warned"))
     if plan.split == "time" and not resolved.is_draft:
         with job.progress.step("compare later rows with earlier ones") as step:
             moved = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
@@ -226,12 +230,15 @@ def _plans(task: Task, labelled: Labelled) -> list[Plan]:
 def _candidates(task: Task, *, with_leaks: bool) -> list[Candidate]:
     chosen = [(name, getattr(task.models, name)) for name in type(task.models).model_fields]
     models = [(name, values) for name, values in chosen if name not in ("seed", "parallelism") and values is not None]
-    vectors = (WITHOUT, WITH) if with_leaks else (WITHOUT,)
-    return [Candidate(name, vector, settings_to_try(name, values)) for vector in vectors for name, values in models]
+    return [
+        Candidate(name, vector_of(name, with_leaks=leaks), settings_to_try(name, values))
+        for leaks in ((False, True) if with_leaks else (False,))
+        for name, values in models
+    ]
 
 
 def _rules(task: Task) -> Rules:
-    settings = task.preparation
+    settings, sequence = task.preparation, task.models.sequence
     return Rules(
         settings.rare_level_share,
         settings.maximum_levels,
@@ -241,6 +248,8 @@ def _rules(task: Task) -> Rules:
         frozenset(settings.categorical),
         settings.bands,
         frozenset(settings.filled),
+        None if sequence is None else sequence.events,
+        0 if sequence is None else sequence.last,
     )
 
 
@@ -274,8 +283,16 @@ def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, ro
 
 
 def _scoreboard(task: Task, training: Training, executor: Executor) -> pd.DataFrame:
+    terms = _terms(task)
+    if training.judged["with"] and training.judged["with"][0] is training.judged["without"][0]:
+        board = rows_of(training.labelled, {"without": training.judged["without"]}, terms, executor)
+        return pd.concat([board, board.assign(leaks="with")], ignore_index=True)
+    return rows_of(training.labelled, training.judged, terms, executor)
+
+
+def _terms(task: Task) -> Terms:
     decision = task.decision
-    terms = Terms(
+    return Terms(
         None if decision is None else decision.cost,
         None if decision is None else decision.value,
         task.evaluation.bootstrap_replicates,
@@ -284,10 +301,6 @@ def _scoreboard(task: Task, training: Training, executor: Executor) -> pd.DataFr
         task.rows.label_window,
         None if task.evaluation.intervals == "all" else ("time" if task.rows.time_ordered else "random"),
     )
-    if training.judged["with"] and training.judged["with"][0] is training.judged["without"][0]:
-        board = rows_of(training.labelled, {"without": training.judged["without"]}, terms, executor)
-        return pd.concat([board, board.assign(leaks="with")], ignore_index=True)
-    return rows_of(training.labelled, training.judged, terms, executor)
 
 
 def _write_results(job: Job, resolved: ResolvedClassify, training: Training, board: pd.DataFrame) -> dict[str, int]:
@@ -297,7 +310,7 @@ def _write_results(job: Job, resolved: ResolvedClassify, training: Training, boa
         (leaks, result)
         for leaks, results in training.judged.items()
         for result in results
-        if leaks == "without" or result.candidate.vector == WITH
+        if leaks == "without" or result.candidate.with_leaks
     ]
     predictions = predictions_frame(training.labelled_rows, training.labelled, judged).withColumn(
         "run_id", F.lit(run_id)
@@ -318,6 +331,8 @@ def _write_measures(
     task, values = resolved.task, values_of(resolved, training)
     split, chosen = "time" if task.rows.time_ordered else "random", choose(values)
     measures = measures_of(board, values, task.champion.metric, split, chosen)
+    decisive_results = [result for result in training.judged["without"] if result.plan.split == split]
+    measures += gains_of_challengers(training.labelled, decisive_results, _terms(task))
     if task.decision is not None and split == "time":
         result = next(j for j in reversed(training.judged["without"]) if j.candidate.model == chosen)
         places, labelled = result.tested.places, training.labelled

@@ -32,6 +32,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "support": ("support_topics",),
     "posts": ("post_formats",),
     "offers": ("offer_effect",),
+    "visits": ("order_matters",),
 }  # fmt: skip
 EFFECTS = tuple(dict.fromkeys(effect for effects in PARTS.values() for effect in effects))
 

@@ -28,6 +28,7 @@ from otklik.world import (
     social,
     subscriptions,
     trials,
+    visits,
 )  # fmt: skip
 from otklik.world.draws import Draws, text
 from otklik.world.options import PARTS, check_size
@@ -533,6 +534,19 @@ def _offers(spark: SparkSession, customers: int, draws: Draws, without: Collecti
     )
 
 
+def _visits(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
+    made = visits.offers(_numbers(spark, customers), draws, without)
+    happened = f"{local_text('us', 'yyyy-MM-dd HH:mm:ss.SSSSSS')} AS happened_at"
+    offered = f"{local_text('us', 'yyyy-MM-dd HH:mm:ss')} AS offered_at"
+    return _Files(
+        {
+            "app_events": visits.events(made).selectExpr("event_id", "customer_id", happened, "kind"),
+            "app_offers": made.selectExpr("customer_id", offered, "if(is_taken, 'yes', 'no') AS taken"),
+        },
+        {"app_offers": made.selectExpr("customer_id", "is_in_order", "probability")},
+    )
+
+
 _FILES: Mapping[str, Callable[[SparkSession, int, Draws, Collection[str]], _Files]] = {
     "shop": _shop,
     "mailings": _mailings,
@@ -550,6 +564,7 @@ _FILES: Mapping[str, Callable[[SparkSession, int, Draws, Collection[str]], _File
     "support": _support,
     "posts": _posts,
     "offers": _offers,
+    "visits": _visits,
 }
 
 

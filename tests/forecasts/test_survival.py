@@ -290,7 +290,7 @@ def test_changes_need_to_know_when_customers_started(spark: SparkSession, tmp_pa
     rows = draw_customers(300)
     changes = spark.createDataFrame([("c1", STARTED, 1.0)], "customer string, moment timestamp, complaints double")
 
-    with pytest.raises(ConfigurationError, match="changes need `started`"):
+    with pytest.raises(ConfigurationError, match="changes needs the column `started`"):
         run(
             {"customers": spark.createDataFrame(rows), "changes": changes},
             task_with(folds=3, frames={"changes": {}}),

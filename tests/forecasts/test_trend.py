@@ -84,7 +84,7 @@ def test_risers_rise_on(result: StageResult) -> None:
     assert precision.value is not None and precision.value >= 0.8
     assert precision.baseline is not None and precision.baseline < 0.65
     assert result.verdict is not None and result.verdict.verdict == "gain"
-    assert "rose on" in page_of(KIND, task_with(), result)
+    assert "kept rising" in page_of(KIND, task_with(), result)
 
 
 @pytest.mark.long

@@ -390,7 +390,7 @@ def test_customers_who_cannot_be_clustered(answer: Answer, spark: SparkSession, 
 
 def test_features_that_are_not_there(answer: Answer, spark: SparkSession) -> None:
     customers = blobs(spark, 1.0)
-    with pytest.raises(ConfigurationError, match="no number 'age'"):
+    with pytest.raises(ConfigurationError, match="no numeric column 'age'"):
         answer({"customers": customers}, "kmeans", clusters={"features": ["age"]})
     with pytest.raises(ConfigurationError, match="no column other than the customer"):
         answer({"customers": customers.select("customer", "value")}, "kmeans")

@@ -9,7 +9,7 @@ from otklik.task import Task
 
 KIND = Kind(
     name="classify",
-    title=Text(en="yes or no", ru="да или нет"),
+    title=Text(en="Yes or no", ru="Да или нет"),
     summary=Text(
         en="Who will respond, leave or buy: a probability for each row, and a list of those worth contacting.",
         ru="Кто откликнется, уйдёт, купит: вероятность для каждой строки и список тех, к кому выгодно обратиться.",

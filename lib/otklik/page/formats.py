@@ -86,6 +86,10 @@ class Formats:
         size = abs(value)
         return self.decimal(value, 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 3)
 
+    def p_value(self, p: float) -> str:
+        """A p-value with three decimals, four where it is small, and below that its order of magnitude."""
+        return f"{p:.0e}" if p < 0.0001 else self.decimal(p, 3 if p >= 0.001 else 4)
+
     def interval(self, low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
         """`low–high`, with an ellipsis where a minus sign would run into the dash; empty where there is no interval."""
         if not (is_number(low) and is_number(high)) or low == high:

@@ -160,7 +160,9 @@ def _card(lake: Lake, row: Mapping[str, Any], page: str, language: Language) -> 
     if key is not None:
         interval = voice.formats.interval(key.low, key.high, lambda x: voice.formats.decimal(x, 3))
         baseline = (
-            "" if key.baseline is None else voice.words("card.baseline", value=voice.formats.decimal(key.baseline, 3))
+            ""
+            if key.baseline is None
+            else voice.words("card.baseline", value=voice.formats.short_decimal(key.baseline))
         )
         note = " · ".join(text for text in (f"95% {interval}" if interval else "", baseline) if text)
         figure = KeyFigure(voice.words.known("measure", key.measure), voice.formats.short_decimal(key.value), note)

@@ -90,8 +90,7 @@ def _said(finding: Finding, voice: Voice) -> str:
         if isinstance(value, int):
             values[name] = formats.integer(value)
         else:
-            p = formats.decimal(float(value), 3) if float(value) >= 0.001 else f"{value:.0e}"
-            values[name] = p if name == "p" else formats.percent(float(value))
+            values[name] = (formats.p_value if name == "p" else formats.percent)(float(value))
     return voice.words(f"reason.{finding.code}", subject=finding.subject, **values)
 
 

@@ -124,7 +124,7 @@ def _said(finding: Finding, voice: Voice) -> str:
         if isinstance(value, int):
             values[name] = formats.integer(value)
         elif name == "p":
-            values[name] = formats.decimal(float(value), 3) if float(value) >= 0.001 else f"{value:.0e}"
+            values[name] = formats.p_value(float(value))
         elif name == "times":
             values[name] = formats.decimal(float(value), 1)
         else:

@@ -118,7 +118,9 @@ def _key_figures(read: Reader, task: SegmentTask, voice: Voice, segments: pd.Dat
         ),
         KeyFigure(
             words("measure.stability"), formats.decimal(stability.value, 2),
-            words("figure.stability_note", interval=interval(stability)),
+            words("figure.stability_note", interval=interval(stability))
+            if interval(stability)
+            else words("figure.stability_note_alone"),
         ),
     ]  # fmt: skip
     if spread := read.measure("value_spread", split="next"):

@@ -13,9 +13,10 @@ TEXTS = texts(
     figure__segments=("Segments", "Сегментов"),
     figure__of_customers=("of {n} customers", "клиентов: {n}"),
     figure__stability_note=(
-        "95% of resamples {interval}; random groups 0",
-        "95 % выборок {interval}; случайные группы 0",
+        "95% of resamples: {interval}; random groups: 0",
+        "95 % выборок: {interval}; случайные группы: 0",
     ),
+    figure__stability_note_alone=("random groups: 0", "случайные группы: 0"),
     figure__best=("Best segment: value per customer", "Лучший сегмент: ценность на клиента"),
     figure__best_note=("{title}; 1 = all customers", "{title}; 1 = все клиенты"),
     figure__silhouette=("Silhouette", "Силуэт"),

@@ -174,7 +174,7 @@ def test_equal_lines_are_counted_within_a_receipt_or_said_to_be_taken_once(lake:
 
     rows = [("R1", "bread", 1), ("R1", "bread", 2), ("R2", "bread", 1), ("R3", "milk", 1)]
     assert silver(lake, "receipt", "article", "position_within") == rows
-    assert "1 duplicate rows were loaded once" in said
+    assert "1 rows identical to another one were loaded once" in said
 
 
 def test_files_are_taken_in_the_order_of_numbers_in_their_names(lake: Lake, tmp_path: Path) -> None:

@@ -470,8 +470,8 @@ def warn_of(judged: Judged, did: Mapping[int, Effect], progress: Progress) -> No
     doubled = {number: each.duplicates for number, each in counts.items() if each.duplicates}
     if doubled and contract.key.columns == "all" and contract.key.position_within is None:
         progress.warn(
-            f"{names(doubled)}: {sum(doubled.values()):,} duplicate rows were loaded once; if each of them counts, "
-            "list in key.position_within the columns within which to number them"
+            f"{names(doubled)}: {sum(doubled.values()):,} rows identical to another one were loaded once; "
+            "if each of them counts, list in key.position_within the columns within which to number them"
         )
     for missing, fate in (("null", "keep"), ("clear", "lose")):
         columns = {name for name, column in contract.columns.items() if column.missing == missing}

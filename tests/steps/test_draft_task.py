@@ -65,10 +65,12 @@ def test_where_a_source_names_no_customer_each_row_is_one(tmp_path: Path) -> Non
     contract = tmp_path / "posts.toml"
     contract.write_text(
         'name = "posts"\nformat = { kind = "csv" }\ntime = { order = "position" }\nkey = { columns = "all" }\n'
-        '[columns]\npaid = { type = "integer" }\nlikes = { type = "integer" }\n',
+        '[columns]\npaid = { type = "integer" }\nposted = { type = "timestamp" }\nlikes = { type = "integer" }\n',
         encoding="utf-8",
     )
 
-    columns = tomllib.loads(offline.draft([str(contract)], "dependency", find_project(None)))["frames"]["customers"]
+    text = offline.draft([str(contract)], "dependency", find_project(None))
 
+    assert '# posted_day = "UNIX_DATE(DATE(posted))"' in text
+    columns = tomllib.loads(text)["frames"]["customers"]
     assert columns["columns"] == {"customer": "row_id", "paid": "paid", "likes": "likes"}

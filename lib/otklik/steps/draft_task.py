@@ -170,8 +170,12 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
     if frame.others != "none":
         for name, settings in contracts[best].columns.items():
             is_number = settings.type.startswith((*_FITTING["double"], "boolean"))
-            if name not in taken and not settings.personal and (is_number or frame.others == "any"):
+            if name in taken or settings.personal:
+                continue
+            if is_number or (frame.others == "any" and settings.type == "string"):
                 lines.append(f'{name} = "{name}"')
+            elif settings.type in ("date", "timestamp"):
+                lines.append(f'# {name}_day = "UNIX_DATE(DATE({name}))"  # a time, as a number of days')
     meaning = [f"# {frame.meaning.en}"]
     return meaning + ([f"# {line}" for line in lines] if is_comment else lines)
 

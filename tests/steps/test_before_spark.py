@@ -9,7 +9,10 @@ import pyarrow as pa
 import pytest
 
 from otklik.cli import main
+from otklik.lake.local import LocalLake
 from otklik.lake.tables import FILES, MODEL_RUNS
+from otklik.project_files import find_project
+from otklik.steps.before_spark import check_command
 from otklik.steps.lake_names import names_in
 
 deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[spark]'")
@@ -112,6 +115,12 @@ def test_a_package_that_is_not_installed_is_said_without_spark(
         assert main([command, task, "--lake", lake]) == 2
         assert says in capsys.readouterr().err
     assert main(["check", f"conf/tasks/{task}.toml", "--lake", lake]) == 0
+
+
+def test_a_command_over_a_source_without_files_is_let_through(tmp_path: Path) -> None:
+    asked = {"source": "bank_full"}
+
+    check_command("reingest", "source", asked, find_project(None), {}, LocalLake(tmp_path), lambda: b"")
 
 
 def test_check_tries_names_against_the_tables_and_goes_through_all_files(

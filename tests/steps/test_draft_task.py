@@ -74,3 +74,18 @@ def test_where_a_source_names_no_customer_each_row_is_one(tmp_path: Path) -> Non
     assert '# posted_day = "UNIX_DATE(DATE(posted))"' in text
     columns = tomllib.loads(text)["frames"]["customers"]
     assert columns["columns"] == {"customer": "row_id", "paid": "paid", "likes": "likes"}
+
+
+def test_a_text_that_is_called_nearly_so_is_no_number(tmp_path: Path) -> None:
+    """An account is no count."""
+    contract = tmp_path / "reactions.toml"
+    contract.write_text(
+        'name = "reactions"\nformat = { kind = "csv" }\ntime = { order = "event", event = "reacted_at" }\n'
+        'key = { columns = ["account_id"] }\n[columns]\naccount_id = { type = "string" }\n'
+        'topic = { type = "string" }\nreacted_at = { type = "timestamp" }\n',
+        encoding="utf-8",
+    )
+
+    columns = tomllib.loads(offline.draft([str(contract)], "trend", find_project(None)))["frames"]["events"]["columns"]
+
+    assert columns == {"item": "topic", "moment": "reacted_at"}

@@ -53,7 +53,7 @@ def check_command(
         contract = load(Contract, home.source(asked["source"]), dict(overrides))
         # Elsewhere Spark runs already, and may alone see the files.
         if lake is not None:
-            _check_files(contract, asked["paths"], pseudonym_key)
+            _check_files(contract, asked.get("paths", ()), pseudonym_key)
     elif command == "run":
         check_run(asked)
     elif command == "world":

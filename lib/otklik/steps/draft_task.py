@@ -23,6 +23,10 @@ _FITTING = {
 }
 
 
+#: Types that a text has by its name alone, not because it is called like them.
+_NOT_OF_TEXTS = ("double", "bigint", "timestamp", "date")
+
+
 def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
     """A task file that `check` accepts: filled from the contracts' columns by name and type.
 
@@ -198,11 +202,13 @@ def _guessed(frame: Frame, contract: Contract) -> dict[str, str]:
 def _score(column: FrameColumn, name: str, kind: str) -> int:
     """How well a contract's column fits: its name first, then its type."""
     parts = (column.name, *column.like)
-    # Two letters are in many words: `paid` is no id.
+    # Two letters begin many words: `idle` is no id. And within a word they mean nothing: an account is no count.
     words = {name, *name.split("_")}
-    is_like = any(part in words or (len(part) > _LETTERS and part in name) for part in parts)
+    is_like = any(part in words or (len(part) > _LETTERS and any(w.startswith(part) for w in words)) for part in parts)
     by_name = 4 if name == column.name else 2 if is_like else 0
     fits = kind.startswith(_FITTING[column.type])
+    if kind == "string" and column.type in _NOT_OF_TEXTS and by_name < 4:
+        return 0
     # A moment or an amount may be called anything; a key may not.
     return by_name + int(fits) if by_name or (fits and column.type in ("timestamp", "date")) else 0
 

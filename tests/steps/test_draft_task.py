@@ -35,11 +35,20 @@ def test_a_first_task_on_dependencies_names_an_outcome_that_is_there(tmp_path: P
         offline.check([str(drafted)], find_project(None), {})
 
 
-def test_keys_of_an_example_stand_before_the_first_table(tmp_path: Path) -> None:
+def test_arms_and_the_answer_of_an_example_are_those_of_the_contract() -> None:
     drafted = tomllib.loads(offline.draft([str(CONTRACT)], "experiment", find_project(None)))
 
-    assert drafted["arms"] == {"control": 1, "treatment": 1}
-    assert drafted["metrics"] == {"converted": {"type": "share", "worth": 0.01}}
+    assert (drafted["control"], [*drafted["arms"]]) == ("No E-Mail", ["No E-Mail", "Mens E-Mail", "Womens E-Mail"])
+    assert drafted["metrics"] == {"conversion": {"type": "share", "worth": 0.01}}
+
+
+def test_an_answer_in_words_is_given_as_a_number() -> None:
+    drafted = tomllib.loads(offline.draft(["mailings"], "uplift", find_project(None)))
+
+    columns = drafted["frames"]["units"]["columns"]
+    assert columns["outcome"] == "IF(bought = 'yes', 1, 0)"
+    assert not {"bought", "spent"} & {*columns}
+    assert drafted["arms"] == {"control": 1, "discount": 1, "story": 1}
 
 
 def test_a_first_yes_or_no_task_asks_for_the_answer_by_what_is_known_without_it(tmp_path: Path) -> None:

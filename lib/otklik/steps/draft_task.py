@@ -46,8 +46,11 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
     first = next(iter(contracts.values()))
     name = f"{first.name}_{kind.name}"
     about = name if issubclass(kind.task, KindTask) else _label(first)
-    # What an example leaves open of the columns: which one holds what came of it.
-    keys, tables = _keys_and_tables(kind.example.replace("OUTCOME", _label(first)))
+    # What an example leaves open: which column holds the answer, and the arms.
+    example = kind.example.replace("OUTCOME", _label(first))
+    for place, value in _arms(first).items():
+        example = example.replace(place, value)
+    keys, tables = _keys_and_tables(example)
     lines = [
         f"# {kind.summary.en}",
         f'name = "{name}"',
@@ -118,10 +121,36 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
 
 
 def _label(contract: Contract) -> str:
-    """The column that seems to hold the answer: known after the decision, or called so; else the last one."""
+    """The column that seems to hold the answer; else the last one."""
+    return next(iter(_answers(contract)), list(contract.columns)[-1])
+
+
+def _answers(contract: Contract) -> list[str]:
+    """Columns that seem to hold an answer, the likeliest first: known after the decision, and called so."""
     named = [name for name in contract.columns if {*_ANSWERS} & {name, *name.split("_")}]
     late = [name for name, column in contract.columns.items() if column.known == "after_decision"]
-    return next(iter([*(name for name in late if name in named), *named, *late]), list(contract.columns)[-1])
+    return [*(name for name in late if name in named), *named, *late]
+
+
+def _as_number(contract: Contract, name: str) -> str:
+    """A column as SQL that gives a number: of a text that says yes or no, 1 or 0."""
+    levels = contract.columns[name].allowed or []
+    yes = next((level for level in levels if str(level).lower() in _YES), None)
+    return name if yes is None or len(levels) != 2 else f"IF({name} = '{yes}', 1, 0)"
+
+
+def _arms(contract: Contract) -> dict[str, str]:
+    """What stands in an example for the arms: CONTROL, FIRST_ARM and ARMS, from the levels that the contract allows."""
+    levels = [
+        [str(level) for level in column.allowed or []]
+        for name, column in contract.columns.items()
+        if {*_ARM_NAMES} & {name, *name.split("_")}
+    ]
+    arms = next((each for each in levels if len(each) > 1), ["control", "treatment"])
+    control = next((each for each in arms if {*each.lower().split()} & {*_CONTROLS}), arms[0])
+    others = [each for each in arms if each != control]
+    sizes = ", ".join(f"{json.dumps(each, ensure_ascii=False)} = 1" for each in (control, *others))
+    return {"CONTROL": control, "FIRST_ARM": others[0], "ARMS": sizes}
 
 
 def _keys_and_tables(example: str) -> tuple[list[str], list[str]]:
@@ -168,16 +197,23 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
         elif guess is None:
             options = ", ".join(name for name in contracts[best].columns if name not in taken)
             mark = "# " if column.is_optional else ""
-            lines.append(f'{mark}{column.name} = "NULL"{note}; available columns: {options}')
+            answer = _label(contracts[best])
+            is_answer = column.name == "outcome" and answer not in taken and bool(_answers(contracts[best]))
+            value = _as_number(contracts[best], answer) if is_answer else "NULL"
+            lines.append(f'{mark}{column.name} = "{value}"{note}; available columns: {options}')
         else:
             lines.append(f'{column.name} = "{guess}"{note}')
     if frame.others != "none":
+        # Beside an outcome stands what was known before it.
+        has_outcome = any(column.name == "outcome" for column in frame.columns)
         for name, settings in contracts[best].columns.items():
             is_number = settings.type.startswith((*_FITTING["double"], "boolean"))
             if name in taken or settings.personal:
                 continue
-            if is_number or (frame.others == "any" and settings.type == "string"):
-                lines.append(f'{name} = "{name}"')
+            if has_outcome and settings.known == "after_decision":
+                lines.append(f"# {name} becomes known only after the decision")
+            elif is_number or (frame.others == "any" and settings.type == "string"):
+                lines.append(f'{name} = "{_as_number(contracts[best], name)}"')
             elif settings.type in ("date", "timestamp"):
                 lines.append(f'# {name}_day = "UNIX_DATE(DATE({name}))"  # a time, as a number of days')
     meaning = [f"# {frame.meaning.en}"]
@@ -241,5 +277,10 @@ _ANSWERS = (
     "label", "target", "outcome", "churn", "churned", "left", "response", "responded", "converted", "conversion", "y",
     "subscribed", "purchased", "bought", "otklik", "ottok",
 )  # fmt: skip
+#: How a text says yes.
+_YES = ("yes", "y", "true", "t", "1", "да", "истина", "иә")
+#: What the column with the arm is often called, and the arm without a contact.
+_ARM_NAMES = ("arm", "group", "variant", "treatment", "contacted", "segment")
+_CONTROLS = ("control", "no", "none", "nothing", "false", "0", "нет", "контроль")
 #: Keys that every task has.
 _OF_ALL = {*BaseTask.model_fields, "frames"}

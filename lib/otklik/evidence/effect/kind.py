@@ -106,8 +106,8 @@ KIND = Kind(
     section="otklik.evidence.effect.section:section",
     example="""\
 # the arms without and with the contact
-control = "no"
-contacted = "yes"
+control = "CONTROL"
+contacted = "FIRST_ARM"
 
 # columns of 1 or 0 that the contact cannot have changed, such as the same outcome before it
 placebos = []

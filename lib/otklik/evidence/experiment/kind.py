@@ -266,11 +266,11 @@ KIND = Kind(
     commands=(Stage("assign", "otklik.evidence.assignment:drawn", (PEOPLE,), uses=("arms", "control", "assignment")),),
     example="""\
 # the arm that the others are compared with, and the planned sizes of all arms
-control = "control"
-arms = { control = 1, treatment = 1 }
+control = "CONTROL"
+arms = { ARMS }
 
 # the first goal decides; worth = the smallest difference from the control group that is worth having
-[metrics.converted]
+[metrics.OUTCOME]
 type = "share"
 worth = 0.01
 """,

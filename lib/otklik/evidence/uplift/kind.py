@@ -185,8 +185,8 @@ KIND = Kind(
     section="otklik.evidence.uplift.section:section",
     example="""\
 # the arm without a contact, and the planned sizes of all arms
-control = "control"
-arms = { control = 1, treatment = 1 }
+control = "CONTROL"
+arms = { ARMS }
 
 # cost of a contact and value of an outcome
 [payoff]

@@ -105,9 +105,12 @@ def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None
     return next((run for run in found if inputs is None or run.inputs == dict(inputs)), None)
 
 
-def find_answer(lake: Lake, task: str, as_of: datetime | None, job: str) -> Run | None:
-    """The latest good start of a step that looked from this moment (None = any), whatever settings and inputs were."""
-    found = _good_runs(lake, job, {"task": [task]})
+def find_answer(
+    lake: Lake, task: str, as_of: datetime | None, job: str, inputs: Mapping[str, str] | None = None
+) -> Run | None:
+    """The latest good start of a step that looked from this moment and read these inputs (None = any), whatever its
+    settings were."""
+    found = (run for run in _good_runs(lake, job, {"task": [task]}) if inputs is None or run.inputs == dict(inputs))
     return next((run for run in found if as_of is None or run.as_of == as_of), None)
 
 

@@ -47,8 +47,9 @@ def bring_profits_up_to_date(job: Job, task: Task, trained: Run) -> None:
     Where its predictions were vacuumed since, what stands there stays.
     """
     run, name = _run(job, task, trained), task.name
-    last = None if trained.as_of is None else find_answer(job.lake, name, trained.as_of, _STEP)
-    if last is not None and (last.run_id, last.inputs) == (run.run_id, run.inputs):
+    # The newest training and that of the champion may be two, each with profits of its own.
+    last = None if trained.as_of is None else find_answer(job.lake, name, trained.as_of, _STEP, run.inputs)
+    if last is not None and last.run_id == run.run_id:
         return
     table, named = f"gold.{name}_predictions", {"task": name, "run_id": trained.run_id}
     of_run = (F.col("task") == name) & (F.col("run_id") == trained.run_id)

@@ -263,7 +263,7 @@ def analysed(rows: DataFrame) -> DataFrame:
     return rows
 
 
-def frame_of(spark: SparkSession, rows: Sequence[Sequence[Any]], columns: str) -> DataFrame:
+def frame_of(spark: SparkSession, rows: Rows, columns: str) -> DataFrame:
     """Some rows of the driver as a frame that Spark has at hand.
 
     They travel as an Arrow table. A Python worker would have to unpack a list of rows each time the frame is read,
@@ -271,15 +271,11 @@ def frame_of(spark: SparkSession, rows: Sequence[Sequence[Any]], columns: str) -
 
     Args:
         spark: the session.
-        rows: their values in the order of the columns; a moment without a zone is UTC.
+        rows: as `arrow_rows` takes them.
         columns: names and types as DDL.
     """
-    return frame_of_arrow(spark, arrow_rows(rows, columns), columns)
-
-
-def frame_of_arrow(spark: SparkSession, rows: pa.Table, columns: str) -> DataFrame:
-    """A table of the driver as a frame; `columns` are its names and types as DDL."""
-    frame: DataFrame = spark.createDataFrame(rows, cast("StructType", StructType.fromDDL(columns)))
+    struct = cast("StructType", StructType.fromDDL(columns))
+    frame: DataFrame = spark.createDataFrame(arrow_rows(rows, columns), struct)
     return frame
 
 

@@ -59,7 +59,7 @@ POINTS = {
     "before the ledger is made": Point(
         "ingest june", before="pathlib:Path.hardlink_to", holding="ops/files", then=("maintain",)
     ),
-    "before the ledger has its first row": Point("ingest june", before="otklik.lake.local:LocalTable.append"),
+    "before the ledger has its first row": Point("ingest june", before="otklik.lake.local:LocalLake.append"),
     "replaced in bronze, not in silver": Point("replace august", before="otklik.steps.batch:write_silver"),
     "replaced in silver, not in the ledger": Point("replace august", before="otklik.lake.ledger:FileLedger.record"),
     "before commit of the ledger": Point("replace august", commit_of="ops.files"),

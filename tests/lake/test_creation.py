@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from otklik.errors import DamagedError
 from otklik.lake.creation import create
 from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, FILES, RUNS, SCORES, Column, Table
@@ -86,3 +87,20 @@ def test_another_table_that_is_there_stays(spark: SparkSession, tmp_path: Path) 
 
     assert [file.name for file in log.iterdir()] == [f"{0:020}.json"]
     assert (log / f"{0:020}.json").read_text() == before
+
+
+def test_rows_are_added_without_spark_and_types_other_than_defined_are_damage(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Types with parts are called otherwise by each writer; a number in the place of a text is another one."""
+    lake = Lake(spark, str(tmp_path), is_here=True)
+    table = Table("gold.odd", "", (Column("n", "BIGINT"), ODD.columns[1]))
+    rows = [[1, [{"code": "ё", "pairs": [("a", None)]}]]]
+
+    version = lake.add_rows(table, rows, "one")
+
+    commit = Path(lake.folder("gold", "odd", "_delta_log", f"{version:020}.json")).read_text(encoding="utf-8")
+    assert "delta-rs" in commit
+    with pytest.raises(DamagedError, match="columns"):
+        lake.add_rows(Table("gold.odd", "", (Column("n", "STRING"), ODD.columns[1])), [["1", None]], "two")
+    assert lake.read("gold.odd").count() == 1

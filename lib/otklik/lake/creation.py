@@ -42,7 +42,6 @@ def create(log: Path, table: Table, properties: Mapping[str, str]) -> bool:
     for field, column in zip(schema, table.columns, strict=True):
         field.metadata = {"comment": column.meaning} if column.meaning else {}
     now = int(time.time() * 1000)
-    has_constraints = any(key.startswith("delta.constraints.") for key in properties)
     actions = [
         {
             "commitInfo": {
@@ -71,7 +70,7 @@ def create(log: Path, table: Table, properties: Mapping[str, str]) -> bool:
                 "createdTime": now,
             }
         },
-        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 3 if has_constraints else 2}},
+        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 3 if table.constraints else 2}},
     ]
     return _put(log, "".join(json.dumps(action, ensure_ascii=False) + "\n" for action in actions))
 

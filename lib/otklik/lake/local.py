@@ -25,8 +25,11 @@ try:
     from deltalake.exceptions import DeltaError
 except ImportError:
     HAS_READER = False
+    _FAULTS: tuple[type[Exception], ...] = ()
 else:
     HAS_READER = True
+    #: What fails in delta-rs or on the disk.
+    _FAULTS = (DeltaError, OSError, pa.ArrowException)
 
 #: Features of Delta's protocol that change nothing for a reader of the newest rows.
 _HARMLESS = {"timestampNtz", "vacuumProtocolCheck"}
@@ -126,41 +129,6 @@ class LocalTable:
             found += chosen.to_pylist(maps_as_pydicts="strict")
         return found
 
-    def append(self, rows: pa.Table, label: str) -> int:
-        """Add rows in one commit, which takes a hundredth of the time that Spark needs for a few rows.
-
-        Args:
-            rows: with the columns of the table, in their order.
-            label: what the commit says of itself, where Spark says it.
-
-        Returns:
-            The version that holds them.
-
-        Raises:
-            LeftToSparkError: if the table has other columns, or does not take the rows.
-        """
-        if self.schema.names != rows.schema.names:
-            raise LeftToSparkError
-        try:
-            table = DeltaTable(str(self.folder))
-            write_deltalake(
-                table,
-                rows.cast(self.schema),
-                mode="append",
-                commit_properties=CommitProperties(custom_metadata={"userMetadata": label}),
-                # What fails after the commit would look like a write that failed.
-                post_commithook_properties=PostCommitHookProperties(
-                    create_checkpoint=False, cleanup_expired_logs=False
-                ),
-            )
-        except (DeltaError, OSError, pa.ArrowException) as fault:
-            raise LeftToSparkError from fault
-        version = table.version()
-        if version % _VERSIONS_PER_CHECKPOINT == 0:
-            with contextlib.suppress(DeltaError, OSError):
-                table.create_checkpoint()
-        return version
-
 
 def no_rows(schema: pa.Schema) -> pa.Table:
     """A table without rows; Arrow's own way to one imports pandas, which takes half a second."""
@@ -176,6 +144,16 @@ def _as_declared(piece: pa.RecordBatch, wanted: pa.Schema) -> pa.Table:
         for field in wanted
     ]
     return pa.Table.from_arrays(columns, schema=wanted)
+
+
+def _is_same(one: pa.DataType, other: pa.DataType) -> bool:
+    """Whether two types are the same but for what each writer calls the parts of lists and maps."""
+    if not one.num_fields:
+        return bool(one == other)
+    parts = range(one.num_fields)
+    return (one.id, one.num_fields) == (other.id, other.num_fields) and all(
+        _is_same(one.field(n).type, other.field(n).type) for n in parts
+    )
 
 
 @dataclass(frozen=True)
@@ -206,15 +184,8 @@ class LocalLake:
         Raises:
             LeftToSparkError: if the Rust reader cannot.
         """
-        if not HAS_READER:
-            raise LeftToSparkError
         try:
-            found = DeltaTable(str(self._place(name)))
-            metadata, protocol = found.metadata(), found.protocol()
-            has_others = {*(protocol.reader_features or [])} - _HARMLESS
-            is_mapped = metadata.configuration.get("delta.columnMapping.mode", "none") != "none"
-            if has_others or is_mapped or metadata.partition_columns:
-                raise LeftToSparkError
+            found = self._opened(name)
             if version is not None:
                 newest = newest_with_same_rows(commits_in(self._place(name) / "_delta_log", version - 1), version)
                 if newest != found.version():
@@ -223,9 +194,58 @@ class LocalLake:
             files = [Path(uri) for uri in reversed(found.file_uris())]
             files.sort(key=lambda file: -file.stat().st_size)
             schema = pa.schema(found.schema().to_arrow())
-            return LocalTable(self._place(name), found.version(), schema, files, metadata.configuration)
-        except (DeltaError, OSError, pa.ArrowException) as fault:
+            return LocalTable(self._place(name), found.version(), schema, files, found.metadata().configuration)
+        except _FAULTS as fault:
             raise LeftToSparkError from fault
+
+    def append(self, name: str, rows: pa.Table, label: str) -> int:
+        """Add rows in one commit, which takes a hundredth of the time that Spark needs for a few rows.
+
+        Args:
+            name: of a table that is there.
+            rows: with its columns, in their order.
+            label: what the commit says of itself, where Spark says it.
+
+        Returns:
+            The version that holds them.
+
+        Raises:
+            LeftToSparkError: if the table has other columns or types, or does not take the rows.
+        """
+        try:
+            table = self._opened(name)
+            schema = pa.schema(table.schema().to_arrow())
+            if schema.names != rows.schema.names or not all(map(_is_same, schema.types, rows.schema.types)):
+                raise LeftToSparkError
+            write_deltalake(
+                table,
+                rows.cast(schema),
+                mode="append",
+                commit_properties=CommitProperties(custom_metadata={"userMetadata": label}),
+                # What fails after the commit would look like a write that failed.
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=False, cleanup_expired_logs=False
+                ),
+            )
+        except _FAULTS as fault:
+            raise LeftToSparkError from fault
+        version = table.version()
+        if version % _VERSIONS_PER_CHECKPOINT == 0:
+            with contextlib.suppress(DeltaError, OSError):
+                table.create_checkpoint()
+        return version
+
+    def _opened(self, name: str) -> DeltaTable:
+        """A table of which delta-rs knows all features; errors as `table`, and those of `_FAULTS`."""
+        if not HAS_READER:
+            raise LeftToSparkError
+        found = DeltaTable(str(self._place(name)))
+        metadata = found.metadata()
+        has_others = {*(found.protocol().reader_features or [])} - _HARMLESS
+        is_mapped = metadata.configuration.get("delta.columnMapping.mode", "none") != "none"
+        if has_others or is_mapped or metadata.partition_columns:
+            raise LeftToSparkError
+        return found
 
     def known_versions(self) -> dict[str, int]:
         """The newest version of each table of bronze and silver, as the ledger of files knows it.

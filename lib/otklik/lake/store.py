@@ -27,7 +27,7 @@ from otklik.lake.creation import create
 from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
-from otklik.session import Rows, arrow_rows, frame_of_arrow
+from otklik.session import Rows, arrow_rows, frame_of
 
 #: How Spark and Delta say, depending on the statement and the kind of store, that there is no such table.
 _MISSING = {
@@ -179,17 +179,19 @@ class Lake:
     def here(self, table: str) -> LocalTable | None:
         """The newest version of a table whose files are on this machine; None where Spark has to be asked."""
         with contextlib.suppress(LeftToSparkError):
-            return self._here(table)
+            return self._local.table(table)
         return None
 
-    def _here(self, table: str, version: int | None = None) -> LocalTable:
+    @property
+    def _local(self) -> LocalLake:
+        """Raises LeftToSparkError where the lake is not on this machine."""
         if not self.is_here:
             raise LeftToSparkError
-        return LocalLake(Path(self.root)).table(table, version)
+        return LocalLake(Path(self.root))
 
     def _small_here(self, table: str, version: int | None = None) -> LocalTable:
         """Raises LeftToSparkError where Spark has to read it."""
-        there = self._here(table, version)
+        there = self._local.table(table, version)
         if there.bytes > SMALL:
             raise LeftToSparkError
         return there
@@ -218,15 +220,18 @@ class Lake:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         if self.has_log_without_versions(table.name):
             self.remove_log_without_versions(table.name)
-        # Whoever sets defaults for new tables sets them for Spark.
-        has_defaults = any(key.startswith(_DEFAULTS_OF_TABLES) for key in self.spark.conf.getAll)
-        if self.is_here and not has_defaults and create(self._log(table.name), table, _properties(table)):
+        if self.is_here and not self._has_defaults and create(self._log(table.name), table, _properties(table)):
             return
         columns = ", ".join(_column_clause(column) for column in table.columns)
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.reference(table.name)} ({columns}) USING DELTA "
             f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({_properties_clause(table)})"
         )
+
+    @property
+    def _has_defaults(self) -> bool:
+        """Whether the session has properties for new tables: they are for Spark to set."""
+        return any(key.startswith(_DEFAULTS_OF_TABLES) for key in self.spark.conf.getAll)
 
     def add_column(self, table: Table, name: str) -> None:
         """Give a table the column that its definition has last; the rows that are there have nothing in it."""
@@ -340,20 +345,18 @@ class Lake:
         Returns:
             A version that holds them.
         """
-        arrow = arrow_rows(rows, table.ddl)
         if self._is_missing_here(table.name):
             self.make(table)
         with contextlib.suppress(LeftToSparkError):
-            return self._here(table.name).append(arrow, label)
-        self.add(table, frame_of_arrow(self.spark, arrow, table.ddl), label)
+            return self._local.append(table.name, arrow_rows(rows, table.ddl), label)
+        self.add(table, frame_of(self.spark, rows, table.ddl), label)
         return self.version(table.name) or 0
 
     def replace_rows(self, table: Table, rows: Rows, label: str, where: Mapping[str, str] | None = None) -> int:
         """As `replace`, for a few rows of the driver, as in `add_rows`; returns a version that holds them."""
         if where is not None and self._has_none(table.name, where):
             return self.add_rows(table, rows, label)
-        frame = frame_of_arrow(self.spark, arrow_rows(rows, table.ddl), table.ddl)
-        return self.replace(table, frame, label, where).version
+        return self.replace(table, frame_of(self.spark, rows, table.ddl), label, where).version
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
         """Put rows in place of all rows, or of those whose columns have the values of `where`."""
@@ -512,9 +515,9 @@ class Lake:
         """What was said of a table when it was made; nothing where there is no such table."""
         if self._is_missing_here(table):
             return {}
-        with contextlib.suppress(LeftToSparkError):
-            if self.is_here:
-                return dict(LocalLake(Path(self.root)).table(table).properties)
+        here = self.here(table)
+        if here is not None:
+            return dict(here.properties)
         try:
             # Not from DESCRIBE DETAIL, which counts the table's files first.
             found = self.spark.sql(f"SHOW TBLPROPERTIES {self.reference(table)}").collect()

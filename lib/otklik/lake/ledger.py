@@ -101,8 +101,7 @@ class FileEntry:
 
 def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None) -> Run | None:
     """The latest good start of a step with this identity and, where they are given, these inputs."""
-    found = _good_runs(lake, job, {"run_id": [run_id]})
-    return next((run for run in found if inputs is None or run.inputs == dict(inputs)), None)
+    return next(iter(_good_runs(lake, job, {"run_id": [run_id]}, inputs)), None)
 
 
 def find_answer(
@@ -110,7 +109,7 @@ def find_answer(
 ) -> Run | None:
     """The latest good start of a step that looked from this moment and read these inputs (None = any), whatever its
     settings were."""
-    found = (run for run in _good_runs(lake, job, {"task": [task]}) if inputs is None or run.inputs == dict(inputs))
+    found = _good_runs(lake, job, {"task": [task]}, inputs)
     return next((run for run in found if as_of is None or run.as_of == as_of), None)
 
 
@@ -135,10 +134,13 @@ def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
     return max(good, key=order, default=None)
 
 
-def _good_runs(lake: Lake, job: str, which: Mapping[str, Collection[str]]) -> list[Run]:
-    """Newest first."""
+def _good_runs(
+    lake: Lake, job: str, which: Mapping[str, Collection[str]], inputs: Mapping[str, str] | None = None
+) -> list[Run]:
+    """Newest first; those that read these inputs, where they are given."""
     found = _runs(lake, {**which, "job": [job], "status": ["done"]})
-    return sorted(found, key=_end_of, reverse=True)
+    wanted = found if inputs is None else [run for run in found if run.inputs == dict(inputs)]
+    return sorted(wanted, key=_end_of, reverse=True)
 
 
 def _end_of(run: Run) -> datetime:

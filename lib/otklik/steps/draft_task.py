@@ -185,9 +185,8 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
         f"[frames.{frame.name}]",
         f'input = "{best}"',
         '# where = "…"  # SQL: only these rows',
-        "[frames.X.columns]",
+        f"[frames.{frame.name}.columns]",
     ]
-    lines[-1] = f"[frames.{frame.name}.columns]"
     taken = {*found[best].values()}
     for column in frame.columns:
         guess = found[best].get(column.name)

@@ -143,15 +143,10 @@ def _products(bought: DataFrame, rows: DataFrame, task: AssortmentTask) -> tuple
 
 def _keys(products: pd.DataFrame, context: StageContext, steps: Mapping[str, Whole] | None = None) -> DataFrame:
     """group, product, category, alone (names the category of a product without one), number, and further columns."""
-    category = _with_none(products[["category"]])
-    alone = [
-        None if one is not None else product for (one,), product in zip(category, products["product"], strict=True)
-    ]
-    columns = [products["group"], products["product"], [one for (one,) in category], alone]
-    more = dict(steps or {})
-    values = [*columns, range(len(products)), *more.values()]
-    names = "".join(f", {name} INT" for name in more)
-    return frame_of(context.spark, list(zip(*values, strict=True)), _KEYS + names)
+    rows = products[["group", "product", "category"]].assign(
+        alone=products["product"].where(products["category"].isna()), number=range(len(products)), **(steps or {})
+    )
+    return frame_of(context.spark, rows, _KEYS + "".join(f", {name} INT" for name in steps or ()))
 
 
 def _needs(bought: DataFrame, keys: DataFrame, products: pd.DataFrame, task: AssortmentTask, rows: int) -> Needs:
@@ -288,13 +283,5 @@ def _tables(found: Mapping[str, pd.DataFrame], context: StageContext) -> dict[st
     for table in (PRODUCTS, CURVE, TRANSFER):
         what = table.name.rpartition("_")[2]
         rows = found.get(what, pd.DataFrame()).reindex(columns=table.own_names)
-        made[what] = frame_of(context.spark, _with_none(rows), table.own_ddl)
+        made[what] = frame_of(context.spark, rows, table.own_ddl)
     return made
-
-
-def _with_none(rows: pd.DataFrame) -> list[list[Any]]:
-    """Rows as lists, in which what is missing is None."""
-    values = rows.astype(object).to_numpy()
-    values[rows.isna().to_numpy()] = None
-    listed: list[list[Any]] = values.tolist()
-    return listed

@@ -22,6 +22,7 @@ from otklik.forecasts.lifetime.spending import SpendModel
 from otklik.inference import Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.lake.tables import Table
+from otklik.session import frame_of
 
 #: Drop-out counts as found where it raises the log-likelihood by more: half of the 95 % point of chi² with the two
 #: parameters that it adds.
@@ -429,9 +430,7 @@ _TABLES = {"customers": CUSTOMERS, "forecasts": FORECASTS, "parameters": PARAMET
 
 
 def _frame(context: StageContext, table: Table, rows: pd.DataFrame) -> DataFrame:
-    values = rows[table.own_names].to_numpy(object)
-    plain = [tuple(None if pd.isna(value) else value for value in row) for row in values]
-    return context.spark.createDataFrame(plain, table.own_ddl)
+    return frame_of(context.spark, rows[table.own_names], table.own_ddl)
 
 
 def _empty(context: StageContext, table: Table) -> DataFrame:

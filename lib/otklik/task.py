@@ -49,6 +49,8 @@ ModelName = Literal[
     "perceptron",
     "sequence",
 ]
+#: A fit is dozens of small jobs: a partition of fewer rows takes as long.
+_ROWS_PER_PARTITION = 100_000
 #: The models that explain each of their scores, so that one of them can become champion.
 ChampionName = Literal["logistic_regression", "decision_tree", "random_forest", "xgboost", "sequence"]
 
@@ -161,9 +163,17 @@ class Preparation(Strict):
     bands: dict[Name, list[float]] = Field(
         default_factory=dict, description="feature → cut points; adds its bands next to the number"
     )
-    partitions: int = Field(
-        2, ge=1, le=10_000, description="partitions of the training rows; fixed, because trees depend on it"
+    partitions: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="partitions of the training rows: trees depend on it, so it does not follow the machine; default "
+        "one per 100,000 rows",
     )
+
+    def partitions_of(self, rows: int) -> int:
+        """How many partitions so many rows are laid out in; several fits run at once, so fewer are faster."""
+        return self.partitions or math.ceil(rows / _ROWS_PER_PARTITION)
 
     def impossible(self) -> list[str]:
         """Bands whose cut points do not rise."""
@@ -302,9 +312,10 @@ class Evaluation(Strict):
         30, ge=10, le=1000, description="bootstrap replicates for the intervals of odds ratios"
     )
     reasons: int = Field(3, ge=1, le=20, description="number of reasons for each score")
-    with_leaks: bool = Field(
-        True,
-        description="whether models are also evaluated with features known only after the decision; doubles the time",
+    with_leaks: bool | Literal["champion"] = Field(
+        "champion",
+        description="which models are also evaluated with features known only after the decision: the chosen one, on "
+        "the split that decides (`champion`), all on every split (`true`, doubles the time), none (`false`)",
     )
     intervals: Literal["all", "verdict"] = Field(
         "all", description="compute intervals for every row of the scoreboard, or only for those the verdict rests on"

@@ -43,7 +43,8 @@ def board_of(lake: Lake, split: str, leaks: str, calibration: str = "raw") -> pd
 @pytest.fixture(scope="module")
 def bank(spark: SparkSession, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     file = shared_data / "bank_marketing" / "bank-full.csv.gz"
-    return lake_after(spark, tmp_path_factory.mktemp("bank"), "bank_full", file, "bank_full")
+    leaks = {"evaluation.with_leaks": True}
+    return lake_after(spark, tmp_path_factory.mktemp("bank"), "bank_full", file, "bank_full", leaks)
 
 
 #: leaks, model, reference AUC and accuracy (scikit-learn, 10-fold), how far below AUC may be.

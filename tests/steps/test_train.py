@@ -131,6 +131,26 @@ def test_nothing_to_gain_is_only_said_where_the_task_warns() -> None:
 
 
 @pytest.mark.long
+def test_what_is_known_only_later_is_tried_with_the_chosen_model(lake: Lake, tmp_path: Path) -> None:
+    """`age` says a little about the answer, `paid` all."""
+    columns = 'age = { type = "integer" }, paid = { type = "integer", known = "after_decision" }, id = {'
+    (tmp_path / "calls.toml").write_text(CALLS.replace("id = {", columns), encoding="utf-8")
+    lines = ["id,text,age,paid", *(f"{i},{'ab'[i % 2]},{i * 37 % 50 + 15 * (i % 2)},{i % 2}" for i in range(240)), ""]
+    (tmp_path / "june.csv").write_text("\n".join(lines), encoding="utf-8")
+    ingest_files(job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"), paths=[str(tmp_path / "june.csv")]))
+    (tmp_path / "task.toml").write_text(TASK.replace('["text"]', '["age"], known_after = ["paid"]'), encoding="utf-8")
+
+    job = job_on(lake, tmp_path, QUICK | {"champion.candidates": ["decision_tree"]}, task=str(tmp_path / "task.toml"))
+    build_features(job)
+    train_models(job)
+
+    board = lake.read("gold.scoreboard").toPandas()
+    assert {*board.loc[board["leaks"] == "with", "model"]} == {"majority", "decision_tree"}
+    best = board[board["model"] == "decision_tree"].groupby("leaks")["auc"].max()
+    assert 0.6 < best["without"] < best["with"] == 1.0
+
+
+@pytest.mark.long
 def test_a_training_that_stops_leaves_no_champion_and_a_damaged_one_is_trained_anew(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

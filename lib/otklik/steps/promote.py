@@ -39,6 +39,7 @@ from otklik.models.training import (
     Candidate,
     CrossValidation,
     Floats,
+    Labelled,
     Training,
     fit_on_all,
     poisson_weight,
@@ -49,7 +50,7 @@ from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
 from otklik.steps.resolve_classify import ResolvedClassify
-from otklik.task import Champion
+from otklik.task import Champion, Task
 
 #: Rows of the sample on which importances and partial dependence are measured.
 _EXPLAINED_ROWS = 4_000
@@ -138,7 +139,11 @@ def _free_folder(job: Job, resolved: ResolvedClassify) -> tuple[str, list[str]]:
 
 def _decisive(training: Training, model: str) -> CrossValidation:
     """The result that a model is chosen by: on time without leaks, or on the random split where there is no time."""
-    return [j for j in training.judged["without"] if j.candidate.model == model][-1]
+    return _last(training.judged["without"], model)
+
+
+def _last(results: Sequence[CrossValidation], model: str) -> CrossValidation:
+    return [result for result in results if result.candidate.model == model][-1]
 
 
 def _on_random(training: Training, model: str) -> CrossValidation:
@@ -157,16 +162,15 @@ def _named(metric: str, goodness: float) -> float:
     return -goodness if metric == "log_loss" else goodness
 
 
-def values_of(resolved: ResolvedClassify, training: Training) -> dict[str, list[float]]:
-    """Candidate → its values inside the training part, metric by which the champion is chosen."""
-    task = resolved.task
+def values_of(task: Task, labelled: Labelled, results: Sequence[CrossValidation]) -> dict[str, list[float]]:
+    """Candidate → its values inside the training part of the split that decides, by the metric that chooses."""
     names: list[str] = [name for name in task.champion.candidates if getattr(task.models, name) is not None]
-    return {name: values_inside(training.labelled, _decisive(training, name), task.champion.metric) for name in names}
+    return {name: values_inside(labelled, _last(results, name), task.champion.metric) for name in names}
 
 
 def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: str, executor: Executor) -> FinalModels:
     task, spark = resolved.task, job.lake.spark
-    values = values_of(resolved, training)
+    values = values_of(task, training.labelled, training.judged["without"])
     names, chosen = [*values], choose(values)
     if values[chosen][0] == -np.inf:
         raise RefusedError(

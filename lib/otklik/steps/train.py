@@ -115,7 +115,7 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
     features, sequence = features_of(rows, known_after), task.models.sequence
     unread = events_of(rows, known_after, None if sequence is None else sequence.events)
     has_leaks = any(feature.is_known_after for feature in features)
-    with_leaks = has_leaks and task.evaluation.with_leaks
+    with_leaks = has_leaks and task.evaluation.with_leaks is not False
     labelled_rows = with_row_hash(
         with_fold(rows.where(F.col("label").isNotNull()), task.splits.folds, task.splits.fold_salt)
     )
@@ -123,25 +123,19 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
         labelled = collect_labelled(labelled_rows)
         step.rows(len(labelled.label), "labelled")
         require_enough(task, labelled)
-    preparations, prepared = {}, {}
+    partitions = task.preparation.partitions_of(len(labelled.label))
+    preparations: dict[str, Preparation] = {}
+    prepared: dict[str, DataFrame] = {}
     judged: dict[str, list[CrossValidation]] = {"without": [], "with": []}
     leaks: tuple[FeatureFinding, ...] = ()
-    for plan in _plans(task, labelled):
-        with job.progress.step(f"prepare: {plan.split} split") as step:
-            preparation = preparation_of(plan, labelled_rows, features, _rules(task))
-            preparations[plan.split] = preparation
-            prepared[plan.split] = laid_out(
-                labelled_rows, preparation, task.preparation.partitions, with_leaks=with_leaks
-            )
-            if plan.split == "random":
-                leaks = look_for_leaks(task, labelled_rows, preparation, len(labelled.label))
-            step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
-        with job.progress.step(f"fit: {plan.split} split") as step, without_stage_code(job.lake.spark):
+
+    def judged_on(plan: Plan, candidates: Sequence[Candidate], what: str) -> list[CrossValidation]:
+        with job.progress.step(f"fit: {what}") as step, without_stage_code(job.lake.spark):
             made = judge(
                 prepared[plan.split],
                 labelled,
                 plan,
-                _candidates(task, with_leaks=with_leaks),
+                candidates,
                 metric=task.champion.metric,
                 calibration=task.evaluation.calibration,
                 seed=task.models.seed,
@@ -149,10 +143,26 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
                 say=_shown_in(step),
             )
             step.say(f"{len(made)} candidates, {len(plan.folds) + len(plan.inner_fits)} fits each")
-        judged["without"] += [j for j in made if not j.candidate.with_leaks]
+        return made
+
+    for plan in _plans(task, labelled):
+        with job.progress.step(f"prepare: {plan.split} split") as step:
+            preparation = preparation_of(plan, labelled_rows, features, _rules(task))
+            preparations[plan.split] = preparation
+            prepared[plan.split] = laid_out(labelled_rows, preparation, partitions, with_leaks=with_leaks)
+            if plan.split == "random":
+                leaks = look_for_leaks(task, labelled_rows, preparation, len(labelled.label))
+            step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
+        judged["without"] += judged_on(plan, _candidates(task, with_leaks=False), f"{plan.split} split")
+        if has_leaks and task.evaluation.with_leaks is True:
+            judged["with"] += judged_on(plan, _candidates(task, with_leaks=True), f"{plan.split} split, with leaks")
+    if not has_leaks:
         # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
-        if with_leaks or not has_leaks:
-            judged["with"] += [j for j in made if j.candidate.with_leaks == with_leaks]
+        judged["with"] = judged["without"]
+    elif task.evaluation.with_leaks == "champion":
+        chosen = choose(values_of(task, labelled, judged["without"]))
+        leaking = [each for each in _candidates(task, with_leaks=True) if each.model == chosen]
+        judged["with"] = judged_on(plan, leaking, f"{plan.split} split, with leaks")
     findings = [*leaks, *unread, *findings_of(preparations)]
     if sequence is not None and len(labelled.label) > MOST_ROWS:
         sampled: dict[str, str | int] = {"model": SEQUENCE, "most": MOST_ROWS, "rows": len(labelled.label)}
@@ -229,11 +239,10 @@ def _plans(task: Task, labelled: Labelled) -> list[Plan]:
 
 def _candidates(task: Task, *, with_leaks: bool) -> list[Candidate]:
     chosen = [(name, getattr(task.models, name)) for name in type(task.models).model_fields]
-    models = [(name, values) for name, values in chosen if name not in ("seed", "parallelism") and values is not None]
     return [
-        Candidate(name, vector_of(name, with_leaks=leaks), settings_to_try(name, values))
-        for leaks in ((False, True) if with_leaks else (False,))
-        for name, values in models
+        Candidate(name, vector_of(name, with_leaks=with_leaks), settings_to_try(name, values))
+        for name, values in chosen
+        if name not in ("seed", "parallelism") and values is not None
     ]
 
 
@@ -328,7 +337,8 @@ def _write_results(job: Job, resolved: ResolvedClassify, training: Training, boa
 def _write_measures(
     job: Job, resolved: ResolvedClassify, run: Run, training: Training, board: pd.DataFrame
 ) -> dict[str, int]:
-    task, values = resolved.task, values_of(resolved, training)
+    task = resolved.task
+    values = values_of(task, training.labelled, training.judged["without"])
     split, chosen = "time" if task.rows.time_ordered else "random", choose(values)
     measures = measures_of(board, values, task.champion.metric, split, chosen)
     decisive_results = [result for result in training.judged["without"] if result.plan.split == split]

@@ -62,7 +62,8 @@ def prepared_for(
     )  # fmt: skip
     position = F.array_position(F.array(*map(F.lit, classes)), F.col("class")) - 1
     rows = customers.withColumns({"label": position.cast("int"), "part": _part(customers, task)})
-    laid_out = context.keep(rows.repartition(settings.partitions, "customer").sortWithinPartitions("customer"))
+    partitions = settings.partitions_of(customers.count())
+    laid_out = context.keep(rows.repartition(partitions, "customer").sortWithinPartitions("customer"))
     learnt = laid_out.where(learns_anything(task)).withColumns({"key": F.col("customer"), "as_of": F.lit(0)})
     preparation = prepare.fit_preparation(learnt, features, rules)
     if not preparation.slots:

@@ -64,6 +64,15 @@ class TakeIn(Protocol):
     def __call__(self, name: str, *lines: str, contract: str = CALLS, **options: Any) -> None: ...
 
 
+def without_session(lake: Lake) -> Lake:
+    """The same lake for who must not ask Spark for anything."""
+
+    def start() -> SparkSession:
+        raise AssertionError("asked for a Spark session")
+
+    return replace(lake, session=start)
+
+
 class KilledError(Exception):
     """Stands for the death of the process; tests/faults kills real ones."""
 

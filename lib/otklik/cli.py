@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,14 @@ from otklik.errors import ConfigurationError, OtklikError, unexpected
 from otklik.platform_errors import platform_error
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from otklik.progress import Progress
     from otklik.project_files import ProjectFiles
     from otklik.steps.context import Job
 
+#: Commands that start Spark only when something has changed: what the logs of a lake on this machine say is enough.
+_MAY_NEED_NO_SPARK = ("features", "train", "score", "report", "run")
 #: What a shell says of a program that SIGPIPE has ended.
 READER_IS_GONE = 141
 
@@ -194,31 +199,39 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             if submitted
             else spark_properties({**settings, **catalog_properties(given)}, home, given, scratch)
         )
-        # The client of a server of yours needs none.
-        if not submitted and not is_remote(settings):
-            require_java()
-        with stopped_while_starting():
-            started = session.start(
-                f"otklik {given.command}",
-                properties,
-                submitted=submitted,
-                is_lent=on_databricks,
-                jvm_log=None if given.debug or submitted else scratch / "spark.log",
-            )
-        open_until_done.enter_context(started)
-        if not submitted:
-            # Spark's own answer to Ctrl-C cancels jobs from inside a call to the JVM, and that call fails.
-            open_until_done.enter_context(stopped_by(signal.SIGINT, KeyboardInterrupt()))
-        if held is not None:
-            held.include(session.jvm_processes(submitted=submitted))
-        if started.refused:
-            progress.line(f"  this Spark session does not allow setting {', '.join(started.refused)}")
+        is_local = is_here(lake_root, settings, given.catalog)
+
+        @cache
+        def spark() -> SparkSession:
+            # The client of a server of yours needs none.
+            if not submitted and not is_remote(settings):
+                require_java()
+            with stopped_while_starting():
+                started = session.start(
+                    f"otklik {given.command}",
+                    properties,
+                    submitted=submitted,
+                    is_lent=on_databricks,
+                    jvm_log=None if given.debug or submitted else scratch / "spark.log",
+                )
+            open_until_done.enter_context(started)
+            if not submitted:
+                # Spark's own answer to Ctrl-C cancels jobs from inside a call to the JVM, and that call fails.
+                open_until_done.enter_context(stopped_by(signal.SIGINT, KeyboardInterrupt()))
+            if held is not None:
+                held.include(session.jvm_processes(submitted=submitted))
+            if started.refused:
+                progress.line(f"  this Spark session does not allow setting {', '.join(started.refused)}")
+            return started.spark
+
+        if not (is_local and given.command in _MAY_NEED_NO_SPARK):
+            spark()
         names = {key: value for key, value in vars(given).items() if key not in COMMON_OPTIONS}
         if on_databricks and "paths" in names:
             names["paths"] = [in_spark(path) for path in names["paths"]]
         job = Job(
             options=Options(names, as_of, overrides, given.lang, newest=given.newest),
-            lake=Lake(started.spark, lake_root, given.catalog, is_here=is_here(lake_root, settings, given.catalog)),
+            lake=Lake(spark, lake_root, given.catalog, is_here=is_local),
             home=home,
             progress=progress,
             clock=lambda: datetime.now(UTC),

@@ -6,15 +6,13 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import pandas as pd
 import psutil
-import pyarrow as pa
 import pyspark
 from pyspark import accumulators
 from pyspark.errors import PySparkException
@@ -23,8 +21,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 from pyspark.util import inheritable_thread_target
 
-#: Some rows of the driver: see `arrow_rows`.
-Rows = Sequence[Sequence[Any]] | pd.DataFrame
+from otklik.arrow import Rows, arrow_rows
 
 #: What every session of ours is started with, wherever it runs.
 REQUIRED_PROPERTIES = {
@@ -275,24 +272,8 @@ def frame_of(spark: SparkSession, rows: Rows, columns: str) -> DataFrame:
         columns: names and types as DDL.
     """
     struct = cast("StructType", StructType.fromDDL(columns))
-    frame: DataFrame = spark.createDataFrame(arrow_rows(rows, columns), struct)
+    frame: DataFrame = spark.createDataFrame(arrow_rows(rows, to_arrow_schema(struct)), struct)
     return frame
-
-
-def arrow_rows(rows: Rows, columns: str) -> pa.Table:
-    """Some rows of the driver as Arrow has them.
-
-    Args:
-        rows: their values in the order of the columns, where a moment without a zone is UTC; or a frame of pandas with
-            columns of these names, in which NaN stands for nothing.
-        columns: names and types as DDL.
-    """
-    schema = to_arrow_schema(cast("StructType", StructType.fromDDL(columns)))
-    if isinstance(rows, pd.DataFrame):
-        return pa.Table.from_pandas(rows, schema, preserve_index=False)
-    by_column = zip(*rows, strict=True) if rows else ((),) * len(schema)
-    arrays = [pa.array(values, kind.type) for values, kind in zip(by_column, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def checkpointed(rows: DataFrame) -> DataFrame:

@@ -18,7 +18,7 @@ import pytest
 from mlflow import MlflowClient
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from tests.bench import QUICK, QUICK_OPTIONS, job_on
+from tests.bench import QUICK, QUICK_OPTIONS, job_on, without_session
 from tests.browser import assert_opens_clean
 
 from otklik.cli import main
@@ -124,6 +124,12 @@ def test_a_second_ingest_changes_no_table(ingested: Lake, scratch: Path) -> None
     before = versions(ingested)
     ingest_files(job_on(ingested, scratch, source="contacts", paths=[str(scratch / "world" / "contacts")]))
     assert versions(ingested) == before
+
+
+def test_an_unchanged_run_starts_no_spark(lake: Lake, scratch: Path) -> None:
+    before = versions(lake)
+    assert run_task(job_on(without_session(lake), scratch, QUICK, task=TASK)) == 0
+    assert versions(lake) == before
 
 
 def test_features_are_one_row_per_contact_and_an_answer_still_open_is_no_label(lake: Lake) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.bench import TakeIn, dying, job_on
+from tests.bench import TakeIn, dying, job_on, without_session
 
 from otklik import kinds
 from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, RefusedError
@@ -150,7 +150,7 @@ def test_a_kind_of_another_package_goes_all_the_way(
     assert '<a href="diary.html">Diary</a>' in index and "letters in all" in index and "held against 3" in index
 
     version = lake.version("gold.diary_lengths")
-    assert run_task(ask()) == 0
+    assert run_task(replace(ask(), lake=without_session(lake))) == 0
     assert lake.version("gold.diary_lengths") == version
     assert [row.status for row in lake.read(RUNS.name).where("job = 'toy'").orderBy("started_at").collect()] == [
         "done",

@@ -7,6 +7,8 @@ is left to Spark.
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from otklik.arrow import Rows, arrow_rows
 from otklik.lake.commits import commits_in, newest_with_same_rows
 from otklik.lake.tables import FILES
 
@@ -31,6 +34,8 @@ else:
     #: What fails in delta-rs or on the disk.
     _FAULTS = (DeltaError, OSError, pa.ArrowException)
 
+#: What Delta calls otherwise than SQL.
+_SQL_NAMES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
 #: Features of Delta's protocol that change nothing for a reader of the newest rows.
 _HARMLESS = {"timestampNtz", "vacuumProtocolCheck"}
 _BATCH = 65_536
@@ -119,15 +124,20 @@ class LocalTable:
         wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
         return pa.concat_tables([no_rows(wanted), *self.rows(columns)])
 
-    def records(self, where: Mapping[str, Collection[str]]) -> list[dict[str, Any]]:
-        """The rows of which each named column has one of its values, by column; errors as `rows`."""
-        found: list[dict[str, Any]] = []
+    def chosen(self, where: Mapping[str, Collection[str]]) -> pa.Table:
+        """The rows of which each named column has one of its values; errors as `rows`."""
+        found = [no_rows(self.schema)]
         for piece in self.rows():
             chosen = piece
             for column, values in where.items():
                 chosen = chosen.filter(pc.is_in(chosen[column], pa.array([*values], pa.string())))
-            found += chosen.to_pylist(maps_as_pydicts="strict")
-        return found
+            found.append(chosen)
+        return pa.concat_tables(found)
+
+    def records(self, where: Mapping[str, Collection[str]]) -> list[dict[str, Any]]:
+        """The same rows, by column; errors as `rows`."""
+        rows: list[dict[str, Any]] = self.chosen(where).to_pylist(maps_as_pydicts="strict")
+        return rows
 
 
 def no_rows(schema: pa.Schema) -> pa.Table:
@@ -146,14 +156,27 @@ def _as_declared(piece: pa.RecordBatch, wanted: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=wanted)
 
 
-def _is_same(one: pa.DataType, other: pa.DataType) -> bool:
-    """Whether two types are the same but for what each writer calls the parts of lists and maps."""
-    if not one.num_fields:
-        return bool(one == other)
-    parts = range(one.num_fields)
-    return (one.id, one.num_fields) == (other.id, other.num_fields) and all(
-        _is_same(one.field(n).type, other.field(n).type) for n in parts
-    )
+def _types_of(table: DeltaTable) -> dict[str, str]:
+    """Column → its type as SQL spells it."""
+    fields = json.loads(table.schema().to_json())["fields"]
+    return {field["name"]: _spelt(_in_sql(field["type"])) for field in fields}
+
+
+def _in_sql(kind: str | Mapping[str, Any]) -> str:
+    """A type of Delta's schema in SQL."""
+    if isinstance(kind, str):
+        return _SQL_NAMES.get(kind, kind)
+    if kind["type"] == "array":
+        return f"array<{_in_sql(kind['elementType'])}>"
+    if kind["type"] == "map":
+        return f"map<{_in_sql(kind['keyType'])},{_in_sql(kind['valueType'])}>"
+    fields = ",".join(f"{field['name']}:{_in_sql(field['type'])}" for field in kind["fields"])
+    return f"struct<{fields}>"
+
+
+def _spelt(kind: str) -> str:
+    """A type of SQL as it is compared: without blanks around signs."""
+    return re.sub(r"\s*([<>,])\s*", r"\1", kind.strip().lower())
 
 
 @dataclass(frozen=True)
@@ -198,12 +221,13 @@ class LocalLake:
         except _FAULTS as fault:
             raise LeftToSparkError from fault
 
-    def append(self, name: str, rows: pa.Table, label: str) -> int:
+    def append(self, name: str, rows: Rows, types: Mapping[str, str], label: str) -> int:
         """Add rows in one commit, which takes a hundredth of the time that Spark needs for a few rows.
 
         Args:
             name: of a table that is there.
-            rows: with its columns, in their order.
+            rows: as `arrow_rows` takes them.
+            types: column → its type in SQL, in the order of the rows' values.
             label: what the commit says of itself, where Spark says it.
 
         Returns:
@@ -214,12 +238,12 @@ class LocalLake:
         """
         try:
             table = self._opened(name)
-            schema = pa.schema(table.schema().to_arrow())
-            if schema.names != rows.schema.names or not all(map(_is_same, schema.types, rows.schema.types)):
+            there = _types_of(table)
+            if [*there.items()] != [(column, _spelt(kind)) for column, kind in types.items()]:
                 raise LeftToSparkError
             write_deltalake(
                 table,
-                rows.cast(schema),
+                arrow_rows(rows, pa.schema(table.schema().to_arrow())),
                 mode="append",
                 commit_properties=CommitProperties(custom_metadata={"userMetadata": label}),
                 # What fails after the commit would look like a write that failed.

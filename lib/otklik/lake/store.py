@@ -10,24 +10,27 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from otklik.arrow import Rows
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.commits import NOTHING, Commit, commit_of, commits_in, versions_in
 from otklik.lake.creation import create
 from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import HOUSE_PROPERTIES, Column, Table, rebuild_hint
-from otklik.session import Rows, arrow_rows, frame_of
+from otklik.session import frame_of
 
 #: How Spark and Delta say, depending on the statement and the kind of store, that there is no such table.
 _MISSING = {
@@ -88,22 +91,33 @@ def _in_utc(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
+def _without_zones(rows: pa.Table) -> pa.Table:
+    """Moments that say no more that they are in UTC."""
+    kinds = [pa.timestamp("us") if pa.types.is_timestamp(field.type) else field.type for field in rows.schema]
+    return rows.cast(pa.schema([field.with_type(kind) for field, kind in zip(rows.schema, kinds, strict=True)]))
+
+
 @dataclass(frozen=True)
 class Lake:
     """The tables of one lake.
 
     Args:
-        spark: the session.
+        session: Spark's, or what starts it when it is first asked for: what the tables' logs answer takes no Java.
         root: absolute folder or URI; tables of a path store, and always models and reports.
         catalog: name of the catalog that holds the tables; None for a path store.
         is_here: whether the folder of a path store is on this machine, as Spark sees it, too. What the logs of its
             tables say is then read from them; by a query it takes longer than a small write.
     """
 
-    spark: SparkSession
+    session: SparkSession | Callable[[], SparkSession]
     root: str
     catalog: str | None = None
     is_here: bool = False
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self.session() if callable(self.session) else self.session
 
     def reference(self, table: str) -> str:
         """The table's name in SQL."""
@@ -154,17 +168,28 @@ class Lake:
         with contextlib.suppress(LeftToSparkError):
             there = self._small_here(table)
             return SmallTable(there.schema.names, there.records(where))
-        rows = self.find(table)
-        if rows is None:
-            return None
-        for column, values in where.items():
-            rows = rows.where(F.col(column).isin(*values))
-        return small_table(rows)
+        rows = self._only(table, where)
+        return None if rows is None else small_table(rows)
 
-    def find_small(self, table: str) -> DataFrame | None:
-        """As `find`, without a job where the table is small and on this machine."""
-        kept = self.kept_by_driver(table)
-        return self.find(table) if kept is None else kept
+    def small_frame(
+        self, table: str, where: Mapping[str, Collection[str]] = MappingProxyType({})
+    ) -> pd.DataFrame | None:
+        """As `small`, in columns as Spark hands them to pandas: moments are in UTC, without a zone."""
+        if self._is_missing_here(table):
+            return None
+        with contextlib.suppress(LeftToSparkError):
+            here: pd.DataFrame = _without_zones(self._small_here(table).chosen(where)).to_pandas(
+                maps_as_pydicts="strict"
+            )
+            return here
+        rows = self._only(table, where)
+        return None if rows is None else rows.toPandas()
+
+    def _only(self, table: str, where: Mapping[str, Collection[str]]) -> DataFrame | None:
+        rows = self.find(table)
+        for column, values in where.items():
+            rows = None if rows is None else rows.where(F.col(column).isin(*values))
+        return rows
 
     def kept_by_driver(self, table: str, version: int | None = None) -> DataFrame | None:
         """The rows of a small table's version as the driver's own, which are asked without a job; None where it is not
@@ -348,7 +373,7 @@ class Lake:
         if self._is_missing_here(table.name):
             self.make(table)
         with contextlib.suppress(LeftToSparkError):
-            return self._local.append(table.name, arrow_rows(rows, table.ddl), label)
+            return self._local.append(table.name, rows, {column.name: column.type for column in table.columns}, label)
         self.add(table, frame_of(self.spark, rows, table.ddl), label)
         return self.version(table.name) or 0
 

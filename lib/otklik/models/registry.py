@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from pyspark.ml import Model
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.folder import Folder
@@ -199,8 +198,8 @@ def load(lake: Lake, folder: str, manifest_hash: str) -> ServingModel:
 
 def tasks(lake: Lake) -> list[str]:
     """The tasks that have a model."""
-    runs = lake.find_small(MODEL_RUNS.name)
-    return [] if runs is None else sorted(row.task for row in runs.select("task").distinct().collect())
+    runs = lake.small(MODEL_RUNS.name)
+    return [] if runs is None else sorted({row["task"] for row in runs.rows})
 
 
 def history(lake: Lake, task: str, trained_by: datetime | None = None) -> pd.DataFrame:
@@ -211,13 +210,12 @@ def history(lake: Lake, task: str, trained_by: datetime | None = None) -> pd.Dat
         task: name of the task.
         trained_by: trained as of this moment or an earlier one, UTC.
     """
-    runs = lake.find_small(MODEL_RUNS.name)
+    runs = lake.small_frame(MODEL_RUNS.name, {"task": [task]})
     if runs is None:
         return pd.DataFrame(columns=[column.name for column in MODEL_RUNS.columns])
     if trained_by is not None:
-        runs = runs.where(F.col("trained_at") <= F.lit(trained_by))
-    rows: pd.DataFrame = runs.where(F.col("task") == task).toPandas()
-    return rows.sort_values("sequence", ascending=False, ignore_index=True)
+        runs = runs[runs["trained_at"] <= pd.Timestamp(trained_by).tz_convert(None)]
+    return runs.sort_values("sequence", ascending=False, ignore_index=True)
 
 
 def load_champion(lake: Lake, task: str, besides: str | None = None, trained_by: datetime | None = None) -> Champion:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, MissingResultError
 from otklik.kinds import load_object
@@ -165,10 +164,10 @@ def _facts(job: Job, resolved: ResolvedClassify, before: Run, trained: Run, scor
     shown = list(dict.fromkeys([*task.report.attributes, *(column.name for column in resolved.columns)]))
 
     def of_runs(table: str, *runs: str) -> pd.DataFrame:
-        rows = lake.find_small(table)
+        rows = lake.small_frame(table, {"task": [name], "run_id": runs})
         if rows is None:
             raise no_such_table(table)
-        return rows.where((F.col("task") == name) & F.col("run_id").isin(*runs)).toPandas()
+        return rows
 
     return ReportFacts(
         task=task,

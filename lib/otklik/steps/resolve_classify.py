@@ -160,6 +160,8 @@ def answered_before(job: Job, run: Run) -> Run | None:
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
     if earlier is None:
         say_how_long(job, run)
+        # It starts before the step does whose time is told.
+        _ = job.lake.spark
         return None
     of_one_run = {table: v for table, v in earlier.outputs.items() if table.startswith(f"gold.{run.task}_")}
     try:

@@ -92,14 +92,17 @@ def _champion(job: Job, resolved: ResolvedClassify) -> Champion:
 def _warned(job: Job, resolved: ResolvedClassify, champion: Champion) -> int:
     """Say what to be careful about, whether the scores are new or were given before; returns the exit code."""
     split = "time" if resolved.task.rows.time_ordered else "random"
-    noticed = job.lake.read(FINDINGS.name).where((F.col("task") == resolved.task.name) & (F.col("action") == "warned"))
-    of_runs = (F.col("kind") == "rate_moved") & (F.col("run_id") == champion.run_id)
-    of_runs |= (F.col("kind") == "drift") & (F.col("run_id") == resolved.run_ids["score"])
-    rows = noticed.where(of_runs).select("kind", "feature", "detail", "value").orderBy("feature").collect()
-    for moved in (json.loads(row.detail) for row in rows if row.kind == "rate_moved"):
+    runs = {"rate_moved": champion.run_id, "drift": resolved.run_ids["score"]}
+    found = job.lake.small(
+        FINDINGS.name,
+        {"task": [resolved.task.name], "action": ["warned"], "kind": [*runs], "run_id": [*runs.values()]},
+    )
+    noticed = [row for row in ([] if found is None else found.rows) if row["run_id"] == runs[row["kind"]]]
+    noticed.sort(key=lambda row: row["feature"])
+    for moved in (json.loads(row["detail"]) for row in noticed if row["kind"] == "rate_moved"):
         if (moved["model"], moved["split"]) == (champion.row["model"], split):
             job.progress.warn(in_words("rate_moved", moved, Voice("en")))
-    drifted = [f"{row.feature} PSI {row.value:.2f}" for row in rows if row.kind == "drift"]
+    drifted = [f"{row['feature']} PSI {row['value']:.2f}" for row in noticed if row["kind"] == "drift"]
     if not drifted:
         return 0
     job.progress.warn(f"inputs have drifted: {', '.join(drifted)}")

@@ -62,8 +62,9 @@ def _run_stage(
     """The run that answers the stage, and the findings; from an earlier start where one has answered it."""
     name, users_sql = resolved.task.name, f"the SQL of [frames] of {resolved.task.name}"
     run = resolved.run_of(job, stage, earlier)
-    with record_failure(job, run, users_sql), job.progress.step(f"{stage.name} {name}") as step:
+    with record_failure(job, run, users_sql):
         before = answered_before(job, run)
+    with record_failure(job, run, users_sql), job.progress.step(f"{stage.name} {name}") as step:
         if before is not None:
             step.rows(before.rows_out)
             step.say("reused")

@@ -82,8 +82,10 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
     if earlier is not None:
         job.progress.line(f"  train {resolved.task.name}: reused")
         bring_profits_up_to_date(job, resolved.task, earlier)
-        of_run = (F.col("task") == resolved.task.name) & (F.col("run_id") == resolved.run_ids["train"])
-        _say_result(job, resolved, job.lake.read(SCOREBOARD.name).where(of_run).toPandas(), earlier.message)
+        named = {"task": [resolved.task.name], "run_id": [resolved.run_ids["train"]]}
+        board = job.lake.small_frame(SCOREBOARD.name, named)
+        if board is not None:
+            _say_result(job, resolved, board, earlier.message)
         return 0
     rows = rows_at(job.lake, table, before.outputs[table])
     with record_failure(job, run), threads(job.lake.spark, resolved.task.models.parallelism) as executor:

@@ -1,0 +1,29 @@
+"""Some rows of the driver as Arrow has them. Knows no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Some rows of the driver: see `arrow_rows`.
+Rows: TypeAlias = "Sequence[Sequence[Any]] | pd.DataFrame"
+
+
+def arrow_rows(rows: Rows, schema: pa.Schema) -> pa.Table:
+    """Some rows of the driver as Arrow has them.
+
+    Args:
+        rows: their values in the order of the columns, where a moment without a zone is UTC; or a frame of pandas with
+            columns of these names, in which NaN stands for nothing.
+        schema: names and types.
+    """
+    if not isinstance(rows, Sequence):
+        return pa.Table.from_pandas(rows, schema, preserve_index=False)
+    by_column = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    arrays = [pa.array(values, kind.type) for values, kind in zip(by_column, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -45,7 +45,7 @@ def a_world(seed: int, planted: Response = PLANTED, count: int = 156) -> Weeks:
     t = np.arange(count)
     base = 20 + 0.015 * t + 2.5 * np.cos(2 * np.pi * (t - 24) / 52)
     revenue = base + planted.contributions(spend).sum(axis=1) + 0.6 * draws.normal(size=count)
-    return Weeks(revenue, spend, model.base_columns(count, 0, np.empty((count, 0)), 2))
+    return Weeks(revenue, spend, model.calendar(count, 0, 2))
 
 
 def roi(response: Response, weeks: Weeks) -> np.ndarray:

@@ -15,7 +15,7 @@ from otklik.lake.store import Lake
 from otklik.models.evaluate import auc
 from otklik.steps.ingest import ingest_files
 from otklik.steps.run import run_task
-from otklik.world import journeys, mailings, trade, trials
+from otklik.world import advertising, journeys, mailings, trade, trials
 
 pytestmark = pytest.mark.long
 
@@ -97,6 +97,23 @@ def test_the_effect_of_a_mailing_whose_receivers_were_chosen_is_found(answered: 
     assert verdict_of(off, "world_effect") == "no_gain"
     nothing = measure_of(off, "effect_on_all")
     assert nothing.low < 0 < nothing.high < nothing.baseline
+
+
+def test_what_advertising_brings_by_region_is_found(answered: Answer, spark: SparkSession) -> None:
+    sources = ["geo_revenue_weeks", "geo_media_weeks"]
+    lake = answered("world_geo_media_mix", ["geo_advertising"], sources)
+    off = answered("world_geo_media_mix", ["geo_advertising"], sources, ["geo_advertising"])
+
+    world = Path(lake.root).parent / "world"
+    effects = spark.read.parquet(f"{world}/truth/geo_media_weeks.parquet").groupBy("channel").sum("effect").collect()
+    channels = {row.channel: row for row in lake.read("gold.world_geo_media_mix_channels").collect()}
+    assert verdict_of(lake, "world_geo_media_mix") == "gain"
+    for channel, effect in effects:
+        assert channels[channel].revenue_low - 1e-9 <= effect <= channels[channel].revenue_high
+    for planted in advertising.CHANNELS[:3]:
+        assert channels[planted.name].carry_over == pytest.approx(planted.carry_over, abs=0.05)
+    assert measure_of(lake, "planned_gain").low > 0
+    assert verdict_of(off, "world_geo_media_mix") == "no_gain"
 
 
 def test_attribution_gives_orders_to_a_channel_that_brings_none(answered: Answer) -> None:

@@ -61,6 +61,16 @@ def test_of_more_arms_than_a_kind_compares_two_are_taken() -> None:
     assert "where" not in tomllib.loads(offline.draft(["mailings"], "uplift", find_project(None)))["frames"]["units"]
 
 
+def test_lists_of_a_first_follow_up_are_those_that_were_made_here() -> None:
+    sources = ["offer_contacts", "offer_orders"]
+    drafted = tomllib.loads(offline.draft(sources, "follow_up", find_project(None)))
+
+    assert drafted["inputs"] == {**{source: f"silver.{source}" for source in sources}, "lists": "gold.lists"}
+    assert drafted["frames"]["listed"] == {"input": "lists"}
+    assert drafted["frames"]["contacts"]["input"] == "offer_contacts"
+    assert drafted["frames"]["outcomes"]["input"] == "offer_orders"
+
+
 def test_weeks_without_regions_are_drafted_without() -> None:
     frames = tomllib.loads(offline.draft(["revenue_weeks", "media_weeks"], "media_mix", find_project(None)))["frames"]
     by_region = tomllib.loads(offline.draft(["geo_revenue_weeks", "geo_media_weeks"], "media_mix", find_project(None)))

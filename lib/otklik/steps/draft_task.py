@@ -61,6 +61,7 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
         "",
         "[inputs]",
         *(f'{source} = "silver.{source}"' for source in contracts),
+        *(f'{_short(frame)} = "{frame.table}"' for frame in kind.frames.values() if frame.table),
     ]
     if not issubclass(kind.task, KindTask):
         day = datetime.fromtimestamp(files[0].stat().st_mtime, UTC).date()
@@ -197,8 +198,21 @@ def _to_fill(frames: Sequence[Frame], contracts: Mapping[str, Contract]) -> list
 
 def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment: bool, two_arms: bool) -> list[str]:
     """A frame over the contract whose columns fit it best; one that the task can do without may be a comment."""
+    if frame.table:
+        return [
+            f"# {frame.meaning.en}",
+            f"[frames.{frame.name}]",
+            f'input = "{_short(frame)}"',
+            "# where = \"task = '…'\"  # SQL: only these rows",
+        ]
     found = {name: _guessed(frame, contract) for name, contract in contracts.items()}
-    best = max(found, key=lambda name: len(found[name]))
+    by_name = {column.name: column for column in frame.columns}
+
+    def fit(name: str) -> tuple[int, int]:
+        types = contracts[name].columns
+        return len(found[name]), sum(_score(by_name[to], of, types[of].type) for to, of in found[name].items())
+
+    best = max(found, key=fit)
     lines = [
         f"[frames.{frame.name}]",
         f'input = "{best}"',
@@ -237,6 +251,11 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
                 lines.append(f'# {name}_day = "UNIX_DATE(DATE({name}))"  # a time, as a number of days')
     meaning = [f"# {frame.meaning.en}"]
     return meaning + ([f"# {line}" for line in lines] if is_comment else lines)
+
+
+def _short(frame: Frame) -> str:
+    """What a first task calls the gold table of a frame."""
+    return frame.table.rpartition(".")[2]
 
 
 def _guessed(frame: Frame, contract: Contract) -> dict[str, str]:

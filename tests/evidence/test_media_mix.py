@@ -88,15 +88,15 @@ def test_the_planted_response_is_found_again() -> None:
 
 
 @pytest.mark.long
-def test_intervals_of_roi_hold_the_truth() -> None:
+def test_intervals_of_roi_hold_the_truth_in_two_hundred_worlds() -> None:
     held = []
-    for seed in range(20):
+    for seed in range(200):
         weeks = a_world(seed)
         drawn = [roi(one, weeks) for one in model.redrawn(weeks, model.fit(weeks), 60, 8, seed)]
         low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
         held.append((low - 1e-9 <= roi(PLANTED, weeks)) & (roi(PLANTED, weeks) <= high))
 
-    assert np.mean(held) >= 0.9
+    assert np.mean(held, axis=0).min() >= 0.9
 
 
 def test_the_best_split_has_equal_marginal_returns() -> None:

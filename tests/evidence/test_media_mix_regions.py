@@ -113,7 +113,8 @@ def test_own_coefficients_of_regions_are_those_of_a_regression_with_dummies() ->
     calendar = model.calendar(60, 0, 2)
     by_region = replace(weeks, base=weeks.base[..., -1:], own=calendar)
     by_week = replace(weeks, base=weeks.base[..., -1:], is_apart=True)
-    for one in (weeks, by_region, by_week):
+    without_controls = replace(by_week, base=weeks.base[..., :0])
+    for one in (weeks, by_region, by_week, without_controls):
         columns = np.column_stack([one.base.reshape(180, -1), np.kron(np.eye(3), one.own)])
         if one.is_apart:
             columns = np.column_stack([columns, np.tile(np.eye(60), (3, 1))])
@@ -132,13 +133,14 @@ def test_nothing_is_carried_over_from_one_region_to_the_next() -> None:
 
 
 def test_regions_tell_a_carry_over_that_their_sum_does_not() -> None:
-    worlds = [a_country(seed) for seed in range(12)]
+    worlds = [a_country(seed, regions=24) for seed in range(8)]
 
     apart = near([model.fit(one) for one in worlds])
     together = near([model.fit(summed(one)) for one in worlds])
 
-    assert apart[[0, 2]].min() >= 0.9
-    assert apart.mean() > together.mean() + 0.2
+    assert apart.min() >= 0.9
+    # Of search and social, which 156 weeks of a country do not tell either.
+    assert together[1:].max() <= 0.6
 
 
 def test_what_moves_all_regions_alike_is_no_effect_where_each_week_stands_apart() -> None:
@@ -156,9 +158,7 @@ def test_what_moves_all_regions_alike_is_no_effect_where_each_week_stands_apart(
 
 @pytest.mark.long
 def test_regions_tell_the_planted_carry_over_in_nine_of_ten_worlds() -> None:
-    worlds = [a_country(seed, regions=40) for seed in range(100)]
-
-    assert (near([model.fit(one) for one in worlds]) >= 0.9).all()
+    assert (near([model.fit(a_country(seed, regions=24)) for seed in range(200)]) >= 0.9).all()
 
 
 def test_intervals_of_roi_by_region_hold_the_truth() -> None:

@@ -30,7 +30,7 @@ def answered(spark: SparkSession, tmp_path: Path) -> Answer:
     def lake_of(
         task: str, parts: Sequence[str], sources: Sequence[str], without: Sequence[str] = (), customers: int = 3_000
     ) -> Lake:
-        folder = tmp_path / f"{task} {len(list(tmp_path.iterdir()))}"
+        folder = tmp_path / f"{Path(task).stem} {len(list(tmp_path.iterdir()))}"
         lake = Lake(spark, str(folder / "lake"), is_here=True)
         for part in parts:
             trade.write_part(spark, part, customers, SEED, str(folder / "world"), without)
@@ -97,6 +97,59 @@ def test_the_effect_of_a_mailing_whose_receivers_were_chosen_is_found(answered: 
     assert verdict_of(off, "world_effect") == "no_gain"
     nothing = measure_of(off, "effect_on_all")
     assert nothing.low < 0 < nothing.high < nothing.baseline
+
+
+HIDDEN = """
+name = "hidden"
+kind = "effect"
+control = "control"
+contacted = "discount"
+title = { en = "Second mailing", ru = "Вторая рассылка" }
+question = { en = "Did it work?", ru = "Сработала ли она?" }
+[inputs]
+mailings = "silver.mailings"
+receipts = "silver.receipts"
+[frames.units]
+sql = "units"
+"""
+#: The second mailing brings nothing and goes to recent buyers, of which nothing is given here.
+UNITS = """
+SELECT m.customer_id AS unit, m.arm, m.sent_at AS moment, CAST(any_value(m.bought) = 'yes' AS DOUBLE) AS outcome,
+    CAST(right(m.customer_id, 1) AS DOUBLE) AS last_digit{placebo}
+FROM {{mailings}} AS m JOIN {{receipts}} AS r ON r.customer_id = m.customer_id AND r.bought_at < m.sent_at
+WHERE m.mailing = 'Возвращение' GROUP BY m.customer_id, m.arm, m.sent_at
+"""
+PLACEBO = """, CAST(count_if(r.bought_at BETWEEN m.sent_at - INTERVAL '150' DAY AND m.sent_at - INTERVAL '90' DAY) > 0
+    AS DOUBLE) AS bought_long_before"""
+
+
+@pytest.mark.parametrize("placebo", [False, True])
+def test_a_hidden_cause_is_said_to_be_possible_and_shown_by_a_placebo(
+    answered: Answer, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, placebo: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("hidden")
+    placebos = 'placebos = ["bought_long_before"]\ntitle' if placebo else "title"
+    (folder / "hidden.toml").write_text(HIDDEN.replace("title", placebos, 1), encoding="utf-8")
+    (folder / "units.sql").write_text(UNITS.format(placebo=PLACEBO if placebo else ""), encoding="utf-8")
+
+    lake = answered(str(folder / "hidden.toml"), ["shop", "mailings"], ["receipts", "mailings"], customers=20_000)
+
+    if placebo:
+        assert verdict_of(lake, "hidden") == "invalid"
+        return
+    truth = spark.read.parquet(f"{Path(lake.root).parent / 'world'}/truth/mailings.parquet")
+    second = truth.where("mailing = 'Возвращение'").toPandas()
+    recent = second["days_since_last"] < mailings.CHOSEN_DAYS
+    chance = second["probability_without"]
+    of_contact = mailings.CHOSEN_SHARES[0] / mailings.CHOSEN_SHARES[1]
+    of_outcome = chance[recent].mean() / chance[~recent].mean()
+    effect, sensitivity = measure_of(lake, "effect_on_all"), measure_of(lake, "e_value")
+    # It looks like an effect, and the page says that a cause of this strength would do: the planted one has it.
+    assert effect.low > 0
+    assert 1 < sensitivity.low < max(of_contact, of_outcome)
+    at_most = of_contact * of_outcome / (of_contact + of_outcome - 1)
+    needed = sensitivity.low**2 / (2 * sensitivity.low - 1)
+    assert needed < at_most
 
 
 def test_what_advertising_brings_by_region_is_found(answered: Answer, spark: SparkSession) -> None:

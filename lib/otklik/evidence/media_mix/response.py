@@ -133,7 +133,7 @@ class Weeks:
             values = values - self._own @ (self._own.T @ values)
         if self.is_apart:
             values = values - values.mean(axis=0)
-        return values.reshape(-1, values.shape[-1])
+        return values.reshape(self.revenue.size, values.shape[-1])
 
     @cached_property
     def _own(self) -> Floats:

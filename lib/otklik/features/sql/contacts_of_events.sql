@@ -33,15 +33,15 @@ in_order AS (
 SELECT
     customer,
     max(moment) FILTER (WHERE is_contact) AS moment,
-    {%- if hours is defined %}
+{% if hours is defined %}
     coalesce(
         min(moment) FILTER (WHERE NOT is_contact)
         <= max(moment) FILTER (WHERE is_contact) + make_interval(0, 0, 0, 0, {{ hours | whole }}),
         false
     ) AS responded
-    {%- else %}
+{% else %}
     count_if(NOT is_contact) > 0 AS responded
-    {%- endif %}
+{% endif %}
 FROM in_order
 WHERE number > 0
 GROUP BY customer, number

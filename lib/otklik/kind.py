@@ -63,6 +63,7 @@ class Frame:
         others: what further columns a task may give: none, numbers (all cast to double), or any (numbers and texts;
             booleans become numbers).
         is_optional: whether a task may do without it; the method then gets no such frame.
+        table: a gold table with columns of the same names that a first task reads it from.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Frame:
     columns: tuple[FrameColumn, ...]
     others: Literal["none", "numbers", "any"] = "none"
     is_optional: bool = False
+    table: str = ""
 
 
 @dataclass(frozen=True)

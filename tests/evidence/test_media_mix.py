@@ -45,7 +45,7 @@ def a_world(seed: int, planted: Response = PLANTED, count: int = 156) -> Weeks:
     t = np.arange(count)
     base = 20 + 0.015 * t + 2.5 * np.cos(2 * np.pi * (t - 24) / 52)
     revenue = base + planted.contributions(spend).sum(axis=1) + 0.6 * draws.normal(size=count)
-    return Weeks(revenue, spend, model.base_columns(count, 0, np.empty((count, 0)), 2))
+    return Weeks(revenue, spend, model.calendar(count, 0, 2))
 
 
 def roi(response: Response, weeks: Weeks) -> np.ndarray:
@@ -88,15 +88,15 @@ def test_the_planted_response_is_found_again() -> None:
 
 
 @pytest.mark.long
-def test_intervals_of_roi_hold_the_truth() -> None:
+def test_intervals_of_roi_hold_the_truth_in_two_hundred_worlds() -> None:
     held = []
-    for seed in range(20):
+    for seed in range(200):
         weeks = a_world(seed)
         drawn = [roi(one, weeks) for one in model.redrawn(weeks, model.fit(weeks), 60, 8, seed)]
         low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
         held.append((low - 1e-9 <= roi(PLANTED, weeks)) & (roi(PLANTED, weeks) <= high))
 
-    assert np.mean(held) >= 0.9
+    assert np.mean(held, axis=0).min() >= 0.9
 
 
 def test_the_best_split_has_equal_marginal_returns() -> None:

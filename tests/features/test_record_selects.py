@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from otklik.errors import ConfigurationError
-from otklik.features.builder import rows_of_task, with_features
+from otklik.features.builder import rows_of_task, run_select, with_features
 from otklik.features.catalogue import read_select
 
 AS_OF = datetime(2020, 1, 31, tzinfo=UTC)
@@ -123,3 +123,39 @@ def test_events_come_in_their_order_up_to_the_moment(spark: SparkSession) -> Non
     assert found() == [["first", "then", "now"], None]
     assert found(last=2) == [["then", "now"], None]
     assert found(in_order=False) == [["first", "now", "then"], None]
+
+
+def test_a_log_of_events_gives_contacts_and_whether_they_were_answered(spark: SparkSession) -> None:
+    log = spark.createDataFrame(
+        [
+            (1, "2020-01-01 09:00:00", "Sent"), (1, "2020-01-01 10:00:00", "open"), (1, "2020-01-01 10:01:00", "open"),
+            (1, "2020-01-08 09:00:00", "sent"), (1, "2020-01-15 09:00:00", "sent"), (1, "2020-01-17 09:00:00", "open"),
+            (2, "2020-01-01 08:00:00", "open"), (2, "2020-01-02 09:00:00", "sent"), (2, "2020-01-02 09:30:00", "sold"),
+        ],
+        "id INT, at STRING, kind STRING",
+    )  # fmt: skip
+    settings = {
+        "input": "log", "customer": "id", "moment": "at", "event": "kind", "contacts": ["sent"], "answers": "open",
+    }  # fmt: skip
+
+    def answered(**more: int) -> list[tuple[str, str, bool]]:
+        rows = run_select(spark, read_select("contacts_of_events", {**settings, **more}, []), {"log": log}, AS_OF)
+        return [
+            (row.customer, f"{row.moment:%d}", row.responded) for row in rows.orderBy("customer", "moment").collect()
+        ]
+
+    later = [("1", "01", True), ("1", "08", False), ("1", "15", True), ("2", "02", False)]
+    assert answered() == later
+    assert answered(hours=24) == [*later[:2], ("1", "15", False), later[3]]
+
+
+def test_spend_of_a_column_per_channel_may_be_by_region(spark: SparkSession) -> None:
+    weeks = spark.createDataFrame([("2020-01-06", "north", 1, 2)], "week STRING, geo STRING, tv INT, web INT")
+    settings = {"input": "weeks", "moment": "week", "channels": {"tv": "tv", "online": "web"}}
+
+    def rows(**more: str) -> list[tuple]:
+        select = read_select("spends_by_channel", {**settings, **more}, [])
+        return [tuple(row)[1:] for row in run_select(spark, select, {"weeks": weeks}, AS_OF).collect()]
+
+    assert rows() == [("tv", 1.0), ("online", 2.0)]
+    assert rows(region="geo") == [("north", "tv", 1.0), ("north", "online", 2.0)]

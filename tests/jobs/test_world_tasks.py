@@ -15,7 +15,7 @@ from otklik.lake.store import Lake
 from otklik.models.evaluate import auc
 from otklik.steps.ingest import ingest_files
 from otklik.steps.run import run_task
-from otklik.world import journeys, mailings, trade, trials
+from otklik.world import advertising, journeys, mailings, trade, trials
 
 pytestmark = pytest.mark.long
 
@@ -30,7 +30,7 @@ def answered(spark: SparkSession, tmp_path: Path) -> Answer:
     def lake_of(
         task: str, parts: Sequence[str], sources: Sequence[str], without: Sequence[str] = (), customers: int = 3_000
     ) -> Lake:
-        folder = tmp_path / f"{task} {len(list(tmp_path.iterdir()))}"
+        folder = tmp_path / f"{Path(task).stem} {len(list(tmp_path.iterdir()))}"
         lake = Lake(spark, str(folder / "lake"), is_here=True)
         for part in parts:
             trade.write_part(spark, part, customers, SEED, str(folder / "world"), without)
@@ -97,6 +97,76 @@ def test_the_effect_of_a_mailing_whose_receivers_were_chosen_is_found(answered: 
     assert verdict_of(off, "world_effect") == "no_gain"
     nothing = measure_of(off, "effect_on_all")
     assert nothing.low < 0 < nothing.high < nothing.baseline
+
+
+HIDDEN = """
+name = "hidden"
+kind = "effect"
+control = "control"
+contacted = "discount"
+title = { en = "Second mailing", ru = "Вторая рассылка" }
+question = { en = "Did it work?", ru = "Сработала ли она?" }
+[inputs]
+mailings = "silver.mailings"
+receipts = "silver.receipts"
+[frames.units]
+sql = "units"
+"""
+#: The second mailing brings nothing and goes to recent buyers, of which nothing is given here.
+UNITS = """
+SELECT m.customer_id AS unit, m.arm, m.sent_at AS moment, CAST(any_value(m.bought) = 'yes' AS DOUBLE) AS outcome,
+    CAST(right(m.customer_id, 1) AS DOUBLE) AS last_digit{placebo}
+FROM {{mailings}} AS m JOIN {{receipts}} AS r ON r.customer_id = m.customer_id AND r.bought_at < m.sent_at
+WHERE m.mailing = 'Возвращение' GROUP BY m.customer_id, m.arm, m.sent_at
+"""
+PLACEBO = """, CAST(count_if(r.bought_at BETWEEN m.sent_at - INTERVAL '150' DAY AND m.sent_at - INTERVAL '90' DAY) > 0
+    AS DOUBLE) AS bought_long_before"""
+
+
+@pytest.mark.parametrize("placebo", [False, True])
+def test_a_hidden_cause_is_said_to_be_possible_and_shown_by_a_placebo(
+    answered: Answer, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, placebo: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("hidden")
+    placebos = 'placebos = ["bought_long_before"]\ntitle' if placebo else "title"
+    (folder / "hidden.toml").write_text(HIDDEN.replace("title", placebos, 1), encoding="utf-8")
+    (folder / "units.sql").write_text(UNITS.format(placebo=PLACEBO if placebo else ""), encoding="utf-8")
+
+    lake = answered(str(folder / "hidden.toml"), ["shop", "mailings"], ["receipts", "mailings"], customers=20_000)
+
+    if placebo:
+        assert verdict_of(lake, "hidden") == "invalid"
+        return
+    truth = spark.read.parquet(f"{Path(lake.root).parent / 'world'}/truth/mailings.parquet")
+    second = truth.where("mailing = 'Возвращение'").toPandas()
+    recent = second["days_since_last"] < mailings.CHOSEN_DAYS
+    chance = second["probability_without"]
+    of_contact = mailings.CHOSEN_SHARES[0] / mailings.CHOSEN_SHARES[1]
+    of_outcome = chance[recent].mean() / chance[~recent].mean()
+    effect, sensitivity = measure_of(lake, "effect_on_all"), measure_of(lake, "e_value")
+    # It looks like an effect, and the page says that a cause of this strength would do: the planted one has it.
+    assert effect.low > 0
+    assert 1 < sensitivity.low < max(of_contact, of_outcome)
+    at_most = of_contact * of_outcome / (of_contact + of_outcome - 1)
+    needed = sensitivity.low**2 / (2 * sensitivity.low - 1)
+    assert needed < at_most
+
+
+def test_what_advertising_brings_by_region_is_found(answered: Answer, spark: SparkSession) -> None:
+    sources = ["geo_revenue_weeks", "geo_media_weeks"]
+    lake = answered("world_geo_media_mix", ["geo_advertising"], sources)
+    off = answered("world_geo_media_mix", ["geo_advertising"], sources, ["geo_advertising"])
+
+    world = Path(lake.root).parent / "world"
+    effects = spark.read.parquet(f"{world}/truth/geo_media_weeks.parquet").groupBy("channel").sum("effect").collect()
+    channels = {row.channel: row for row in lake.read("gold.world_geo_media_mix_channels").collect()}
+    assert verdict_of(lake, "world_geo_media_mix") == "gain"
+    for channel, effect in effects:
+        assert channels[channel].revenue_low - 1e-9 <= effect <= channels[channel].revenue_high
+    for planted in advertising.CHANNELS[:3]:
+        assert channels[planted.name].carry_over == pytest.approx(planted.carry_over, abs=0.05)
+    assert measure_of(lake, "planned_gain").low > 0
+    assert verdict_of(off, "world_geo_media_mix") == "no_gain"
 
 
 def test_attribution_gives_orders_to_a_channel_that_brings_none(answered: Answer) -> None:

@@ -34,7 +34,7 @@ WORLD = {
     "revenue_weeks", "subscriptions", "support_calls", "accounts", "ties", "reactions", "mentions", "stock_days",
     "region_weeks", "sends", "card_uses", "leads", "campaigns", "consents", "conversions", "exposures",
     "offer_contacts", "offer_customers", "offer_orders", "order_days", "posts", "signal_days", "support_messages",
-    "app_events", "app_offers",
+    "app_events", "app_offers", "geo_media_weeks", "geo_revenue_weeks",
 }  # fmt: skip
 
 

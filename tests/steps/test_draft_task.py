@@ -51,6 +51,42 @@ def test_an_answer_in_words_is_given_as_a_number() -> None:
     assert drafted["arms"] == {"control": 1, "discount": 1, "story": 1}
 
 
+def test_of_more_arms_than_a_kind_compares_two_are_taken() -> None:
+    text = offline.draft([str(CONTRACT)], "effect", find_project(None))
+
+    assert "# two arms are compared; the source also has: Womens E-Mail" in text
+    drafted = tomllib.loads(text)
+    assert drafted["frames"]["units"]["where"] == "segment IN ('No E-Mail', 'Mens E-Mail')"
+    assert (drafted["control"], drafted["contacted"]) == ("No E-Mail", "Mens E-Mail")
+    assert "where" not in tomllib.loads(offline.draft(["mailings"], "uplift", find_project(None)))["frames"]["units"]
+
+
+def test_lists_of_a_first_follow_up_are_those_that_were_made_here() -> None:
+    sources = ["offer_contacts", "offer_orders"]
+    drafted = tomllib.loads(offline.draft(sources, "follow_up", find_project(None)))
+
+    assert drafted["inputs"] == {**{source: f"silver.{source}" for source in sources}, "lists": "gold.lists"}
+    assert drafted["frames"]["listed"] == {"input": "lists"}
+    assert drafted["frames"]["contacts"]["input"] == "offer_contacts"
+    assert drafted["frames"]["outcomes"]["input"] == "offer_orders"
+
+
+def test_weeks_without_regions_are_drafted_without() -> None:
+    frames = tomllib.loads(offline.draft(["revenue_weeks", "media_weeks"], "media_mix", find_project(None)))["frames"]
+    by_region = tomllib.loads(offline.draft(["geo_revenue_weeks", "geo_media_weeks"], "media_mix", find_project(None)))
+
+    assert "region" not in frames["weeks"]["columns"] and "region" not in frames["spends"]["columns"]
+    weeks = {
+        "moment": "week_starts_on",
+        "revenue": "revenue",
+        "region": "region",
+        "size": "inhabitants",
+        "is_holiday": "IF(is_holiday = 'yes', 1, 0)",
+    }
+    assert weeks.items() <= by_region["frames"]["weeks"]["columns"].items()
+    assert by_region["frames"]["spends"]["columns"]["region"] == "region"
+
+
 def test_a_first_yes_or_no_task_asks_for_the_answer_by_what_is_known_without_it(tmp_path: Path) -> None:
     contract = tmp_path / "clients.toml"
     contract.write_text(

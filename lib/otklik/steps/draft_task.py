@@ -61,6 +61,7 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
         "",
         "[inputs]",
         *(f'{source} = "silver.{source}"' for source in contracts),
+        *(f'{_short(frame)} = "{frame.table}"' for frame in kind.frames.values() if frame.table),
     ]
     if not issubclass(kind.task, KindTask):
         day = datetime.fromtimestamp(files[0].stat().st_mtime, UTC).date()
@@ -68,7 +69,10 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
     frames = [*kind.frames.values()]
     chosen = _to_fill(frames, contracts)
     for frame in frames:
-        lines += ["", *_frame_lines(frame, contracts, is_comment=frame not in chosen)]
+        lines += [
+            "",
+            *_frame_lines(frame, contracts, is_comment=frame not in chosen, two_arms=_TWO_ARMS in kind.example),
+        ]
     return "\n".join([*lines, *tables]) + "\n"
 
 
@@ -141,16 +145,31 @@ def _as_number(contract: Contract, name: str) -> str:
 
 def _arms(contract: Contract) -> dict[str, str]:
     """What stands in an example for the arms: CONTROL, FIRST_ARM and ARMS, from the levels that the contract allows."""
-    levels = [
-        [str(level) for level in column.allowed or []]
-        for name, column in contract.columns.items()
-        if {*_ARM_NAMES} & {name, *name.split("_")}
-    ]
-    arms = next((each for each in levels if len(each) > 1), ["control", "treatment"])
-    control = next((each for each in arms if {*each.lower().split()} & {*_CONTROLS}), arms[0])
-    others = [each for each in arms if each != control]
+    control, *others = _levels(contract)[1] or ["control", "treatment"]
     sizes = ", ".join(f"{json.dumps(each, ensure_ascii=False)} = 1" for each in (control, *others))
-    return {"CONTROL": control, "FIRST_ARM": others[0], "ARMS": sizes}
+    return {"CONTROL": control, _TWO_ARMS: others[0], "ARMS": sizes}
+
+
+def _levels(contract: Contract) -> tuple[str, list[str]]:
+    """The column with the arms and the levels that the contract allows of it, the control first; else nothing."""
+    for name, column in contract.columns.items():
+        arms = [str(level) for level in column.allowed or []]
+        if {*_ARM_NAMES} & {name, *name.split("_")} and len(arms) > 1:
+            control = next((each for each in arms if {*each.lower().split()} & {*_CONTROLS}), arms[0])
+            return name, [control, *(each for each in arms if each != control)]
+    return "", []
+
+
+def _where(contract: Contract, *, two_arms: bool) -> list[str]:
+    """Which rows: of more arms than a kind compares, the first two."""
+    name, arms = _levels(contract)
+    if not two_arms or len(arms) < 3:
+        return ['# where = "…"  # SQL: only these rows']
+    shown = ", ".join("'" + arm.replace("'", "''") + "'" for arm in arms[:2])
+    return [
+        f"# two arms are compared; the source also has: {', '.join(arms[2:])}",
+        f"where = {json.dumps(f'{name} IN ({shown})', ensure_ascii=False)}",
+    ]
 
 
 def _keys_and_tables(example: str) -> tuple[list[str], list[str]]:
@@ -177,21 +196,34 @@ def _to_fill(frames: Sequence[Frame], contracts: Mapping[str, Contract]) -> list
     return needed or [next(fitting, frames[0])]
 
 
-def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment: bool) -> list[str]:
+def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment: bool, two_arms: bool) -> list[str]:
     """A frame over the contract whose columns fit it best; one that the task can do without may be a comment."""
+    if frame.table:
+        return [
+            f"# {frame.meaning.en}",
+            f"[frames.{frame.name}]",
+            f'input = "{_short(frame)}"',
+            "# where = \"task = '…'\"  # SQL: only these rows",
+        ]
     found = {name: _guessed(frame, contract) for name, contract in contracts.items()}
-    best = max(found, key=lambda name: len(found[name]))
+    by_name = {column.name: column for column in frame.columns}
+
+    def fit(name: str) -> tuple[int, int]:
+        types = contracts[name].columns
+        return len(found[name]), sum(_score(by_name[to], of, types[of].type) for to, of in found[name].items())
+
+    best = max(found, key=fit)
     lines = [
         f"[frames.{frame.name}]",
         f'input = "{best}"',
-        '# where = "…"  # SQL: only these rows',
+        *_where(contracts[best], two_arms=two_arms),
         f"[frames.{frame.name}.columns]",
     ]
     taken = {*found[best].values()}
     for column in frame.columns:
         guess = found[best].get(column.name)
         note = f"  # {column.meaning.en}"
-        if guess is None and column.is_key and frame.others != "none":
+        if guess is None and column.is_key and not column.is_optional and frame.others != "none":
             lines.append(f'{column.name} = "row_id"{note}; not found in the source: each row counts as one')
         elif guess is None:
             options = ", ".join(name for name in contracts[best].columns if name not in taken)
@@ -199,24 +231,31 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
             answer = _label(contracts[best])
             is_answer = column.name == "outcome" and answer not in taken and bool(_answers(contracts[best]))
             value = _as_number(contracts[best], answer) if is_answer else "NULL"
-            lines.append(f'{mark}{column.name} = "{value}"{note}; available columns: {options}')
+            offer = f"; available columns: {options}" if options else ""
+            lines.append(f'{mark}{column.name} = "{value}"{note}{offer}')
         else:
             lines.append(f'{column.name} = "{guess}"{note}')
     if frame.others != "none":
         # Beside an outcome stands what was known before it.
         has_outcome = any(column.name == "outcome" for column in frame.columns)
         for name, settings in contracts[best].columns.items():
-            is_number = settings.type.startswith((*_FITTING["double"], "boolean"))
+            value = _as_number(contracts[best], name)
+            is_number = settings.type.startswith((*_FITTING["double"], "boolean")) or value != name
             if name in taken or settings.personal:
                 continue
             if has_outcome and settings.known == "after_decision":
                 lines.append(f"# {name} becomes known only after the decision")
             elif is_number or (frame.others == "any" and settings.type == "string"):
-                lines.append(f'{name} = "{_as_number(contracts[best], name)}"')
+                lines.append(f'{name} = "{value}"')
             elif settings.type in ("date", "timestamp"):
                 lines.append(f'# {name}_day = "UNIX_DATE(DATE({name}))"  # a time, as a number of days')
     meaning = [f"# {frame.meaning.en}"]
     return meaning + ([f"# {line}" for line in lines] if is_comment else lines)
+
+
+def _short(frame: Frame) -> str:
+    """What a first task calls the gold table of a frame."""
+    return frame.table.rpartition(".")[2]
 
 
 def _guessed(frame: Frame, contract: Contract) -> dict[str, str]:
@@ -240,7 +279,7 @@ def _score(column: FrameColumn, name: str, kind: str) -> int:
     # Two letters begin many words: `idle` is no id. And within a word they mean nothing: an account is no count.
     words = {name, *name.split("_")}
     is_like = any(part in words or (len(part) > _LETTERS and any(w.startswith(part) for w in words)) for part in parts)
-    by_name = 4 if name == column.name else 2 if is_like else 0
+    by_name = 4 if name == column.name else 3 if name in column.like else 2 if is_like else 0
     fits = kind.startswith(_FITTING[column.type])
     if kind == "string" and column.type in _NOT_OF_TEXTS and by_name < 4:
         return 0
@@ -269,6 +308,8 @@ def described(kind: Kind) -> str:
     return "\n".join(lines)
 
 
+#: Stands in the example of a kind that compares two arms.
+_TWO_ARMS = "FIRST_ARM"
 #: A word of more letters is looked for inside names, too.
 _LETTERS = 3
 #: What a column with an answer is often called, as a word of its name.

@@ -60,6 +60,15 @@ BASE, GROWTH, SWING, NOISE = 20_000_000.0, 15_000.0, 2_500_000.0, 600_000.0
 
 def media_weeks(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFrame:
     """One row per week and channel: number (of the channel), week (from 0), channel, spend, effective_spend, effect."""
+    spend = (
+        f"if({draws.uniform('pause', 'week')} < pause_share, 0D, "
+        f"round(usual_spend * exp(0.5D * {draws.normal('media spend', 'week')})))"
+    )
+    return responses(channels(spark, without), spend, WEEKS, without)
+
+
+def channels(spark: SparkSession, without: Collection[str]) -> DataFrame:
+    """One row per channel: number, channel, usual_spend, pause_share, carry_over, half, shape, most."""
     rows = [
         (
             place, channel.name, channel.usual_spend, channel.pause_share,
@@ -72,10 +81,18 @@ def media_weeks(spark: SparkSession, draws: Draws, without: Collection[str]) -> 
         "number BIGINT, channel STRING, usual_spend DOUBLE, pause_share DOUBLE, carry_over DOUBLE, half DOUBLE, "
         "shape DOUBLE, most DOUBLE"
     )
-    spend = (
-        f"if({draws.uniform('pause', 'week')} < pause_share, 0D, "
-        f"round(usual_spend * exp(0.5D * {draws.normal('media spend', 'week')})))"
-    )
+    return frame_of(spark, rows, columns)
+
+
+def responses(channels: DataFrame, spend: str, weeks: int, without: Collection[str]) -> DataFrame:
+    """One row per row of `channels` and week: its columns, week (from 0), spend, effective_spend, effect.
+
+    Args:
+        channels: carry_over, half, shape, most (revenue that it can bring in a week), and columns of `spend`.
+        spend: SQL of what is spent in `week`.
+        weeks: how many.
+        without: effects to switch off.
+    """
     carried = """aggregate(spends, CAST(array() AS ARRAY<DOUBLE>), (done, spend) ->
         concat(done, array(spend + carry_over * coalesce(try_element_at(done, -1), 0D))))"""
     # Without saturation: as many tenge for each one spent as there are on the way to half of the effect.
@@ -85,13 +102,12 @@ def media_weeks(spark: SparkSession, draws: Draws, without: Collection[str]) -> 
         else "most * pow(effective_spend, shape) / (pow(effective_spend, shape) + pow(half, shape))"
     )
     return (
-        frame_of(spark, rows, columns)
-        .selectExpr("*", f"transform(sequence(0, {WEEKS - 1}), week -> {spend}) AS spends")
+        channels.selectExpr("*", f"transform(sequence(0, {weeks - 1}), week -> {spend}) AS spends")
         .selectExpr("*", f"{carried} AS effective_spends")
-        .selectExpr("number", "channel", "most", "half", "shape", "arrays_zip(spends, effective_spends) AS weeks")
+        .selectExpr("* EXCEPT (spends, effective_spends)", "arrays_zip(spends, effective_spends) AS weeks")
         .selectExpr("* EXCEPT (weeks)", "posexplode(weeks) AS (week, at)")
-        .selectExpr("*", "at.spends AS spend", "at.effective_spends AS effective_spend")
-        .selectExpr("number", "week", "channel", "spend", "effective_spend", f"{effect} AS effect")
+        .selectExpr("* EXCEPT (at)", "at.spends AS spend", "at.effective_spends AS effective_spend")
+        .selectExpr("*", f"{effect} AS effect")
     )
 
 

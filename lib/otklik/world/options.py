@@ -33,6 +33,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "posts": ("post_formats",),
     "offers": ("offer_effect",),
     "visits": ("order_matters",),
+    "geo_advertising": ("geo_advertising", "saturation", "carry_over"),
 }  # fmt: skip
 EFFECTS = tuple(dict.fromkeys(effect for effects in PARTS.values() for effect in effects))
 

@@ -20,6 +20,7 @@ from otklik.world import (
     advertising,
     deliveries,
     dialogue,
+    geo_advertising,
     journeys,
     mailings,
     offers,
@@ -263,6 +264,32 @@ def _advertising(spark: SparkSession, _: int, draws: Draws, without: Collection[
             "revenue_weeks": revenue.selectExpr(monday, "base", "effect").coalesce(1),
         },
     )
+
+
+def _geo_advertising(spark: SparkSession, _: int, draws: Draws, without: Collection[str]) -> _Files:
+    """That of the whole country, whatever the number of customers."""
+    media = geo_advertising.media_weeks(spark, draws, without)
+    revenue = geo_advertising.revenue_weeks(media, spark, draws)
+    key = ("region", f"date_format({geo_advertising.day_of('week')}, 'yyyy-MM-dd') AS week_starts_on")
+    whole = "CAST(CAST({0} AS BIGINT) AS STRING) AS {0}"
+    return _Files(
+        {
+            "geo_media_weeks": media.orderBy("number", "week", "place")
+            .selectExpr(*key, "channel", whole.format("spend"))
+            .coalesce(1),
+            "geo_revenue_weeks": revenue.selectExpr(
+                *key, whole.format("inhabitants"), "CAST(price_index AS STRING) AS price_index",
+                "if(is_holiday, 'yes', 'no') AS is_holiday", whole.format("revenue"),
+            ).coalesce(1),
+        },
+        {
+            "geo_channels": media.where("week = 0")
+            .selectExpr("region", "channel", "carry_over", "half", "shape", "most AS effect")
+            .coalesce(1),
+            "geo_media_weeks": media.selectExpr(*key, "channel", "effective_spend", "effect").coalesce(1),
+            "geo_revenue_weeks": revenue.selectExpr(*key, "base", "effect").coalesce(1),
+        },
+    )  # fmt: skip
 
 
 def _subscriptions(spark: SparkSession, customers: int, draws: Draws, without: Collection[str]) -> _Files:
@@ -565,6 +592,7 @@ _FILES: Mapping[str, Callable[[SparkSession, int, Draws, Collection[str]], _File
     "posts": _posts,
     "offers": _offers,
     "visits": _visits,
+    "geo_advertising": _geo_advertising,
 }
 
 

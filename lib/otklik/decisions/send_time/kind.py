@@ -124,5 +124,10 @@ timezone = "Asia/Almaty"               # in which hours are counted
 band_starts = [0, 6, 9, 12, 15, 18, 21]  # hours at which the bands of the day begin
 later_share = 0.3                      # the last contacts in time, on which the choice is judged
 minimum_share = 0.03                   # a band used more rarely is not recommended
+
+# From a log of events, with a row when a message is sent and another when it is opened, instead of columns:
+# [frames.contacts]
+# sql = "contacts_of_events"
+# settings = { input = "log", customer = "user", moment = "time", event = "kind", contacts = "sent", answers = "open" }
 """,
 )

@@ -149,6 +149,7 @@ LISTED = Frame(
             is_required=False, is_optional=True, like=("profit", "gain"),
         ),
     ),
+    table="gold.lists",
 )  # fmt: skip
 CONTACTS = Frame(
     "contacts",
@@ -167,7 +168,12 @@ OUTCOMES = Frame(
     ),
     (
         _UNIT,
-        FrameColumn("moment", "timestamp", Text(en="when", ru="когда"), like=("responded_at", "bought_at", "moment")),
+        FrameColumn(
+            "moment",
+            "timestamp",
+            Text(en="when", ru="когда"),
+            like=("responded_at", "bought_at", "ordered_at", "moment"),
+        ),
     ),
 )
 

@@ -44,6 +44,11 @@ class MediaMixTask(KindTask):
     """Weekly revenue and spend on channels: what each brings, and how to split a budget."""
 
     kind: Literal["media_mix"]
+    trend_and_season: Literal["shared", "by_region", "each_week"] = Field(
+        "shared",
+        description="with regions: shared: all have the same trend and season; by_region: each its own; each_week: "
+        "each week has an effect of its own, the same in all regions, and only differences between regions count",
+    )
     season_harmonics: int = Field(2, ge=0, le=6, description="Fourier terms of the yearly season; 0 = none")
     holdout_weeks: int = Field(
         26, ge=8, description="number of last weeks on which the model is compared with one without media"
@@ -59,7 +64,8 @@ class MediaMixTask(KindTask):
         default_factory=dict, description="channel → result of an experiment, weighted by its error"
     )
     bounds: dict[str, Bounds] = Field(
-        default_factory=dict, description="channel → bounds of its weekly spend, within the observed range"
+        default_factory=dict,
+        description="channel → bounds of its weekly spend, within the observed range; not with regions",
     )
 
 
@@ -94,11 +100,12 @@ TABLES = (
         "revenue DOUBLE revenue a week",
         "low DOUBLE lower bound of the 95 % interval",
         "high DOUBLE upper end",
-        key=("channel", "spend", "run_id"),
+        "region STRING the region; null = all, spend split between them as it was",
+        key=("channel", "region", "spend", "run_id"),
     ),
     answer_table(
         "weeks",
-        "revenue by week, and what it is made of",
+        "revenue by week, of all regions together, and what it is made of",
         "week DATE first day of the week",
         "revenue DOUBLE as it was",
         "fitted DOUBLE as the model has it",
@@ -115,15 +122,31 @@ TABLES = (
         "highest DOUBLE most: the 90 % quantile, or the present",
         "marginal DOUBLE revenue of one more unit a week, now",
         "marginal_planned DOUBLE the same in the plan",
-        key=("channel", "run_id"),
+        "region STRING the region; null = all of them, marginal revenue weighted by spend",
+        key=("channel", "region", "run_id"),
+    ),
+    answer_table(
+        "regions",
+        "what each channel has brought in each region; empty where there are none",
+        "region STRING the region",
+        "channel STRING the channel",
+        "spend DOUBLE spent in all weeks",
+        "revenue DOUBLE revenue that it has brought",
+        "revenue_low DOUBLE lower bound of the 95 % interval",
+        "revenue_high DOUBLE upper end",
+        "roi DOUBLE revenue ÷ spend",
+        "roi_low DOUBLE lower bound of the 95 % interval",
+        "roi_high DOUBLE upper end",
+        "marginal DOUBLE revenue of one more unit a week, at the spend of the last 13 weeks",
+        key=("region", "channel", "run_id"),
     ),
 )
 
 WEEKS = Frame(
     "weeks",
     Text(
-        en="one row per week: revenue, and control variables",
-        ru="одна строка на неделю: выручка и числа, которые влияют на неё помимо рекламы",
+        en="one row per week, or per region and week: revenue, and control variables",
+        ru="одна строка на неделю или на регион и неделю: выручка и числа, которые влияют на неё помимо рекламы",
     ),
     (
         FrameColumn(
@@ -132,20 +155,38 @@ WEEKS = Frame(
         FrameColumn(
             "revenue", "double", Text(en="revenue of the week", ru="выручка недели"), like=("revenue", "sales")
         ),
+        FrameColumn(
+            "region", "string", Text(en="the region: a town, a state", ru="регион: город, область"),
+            is_optional=True, is_key=True, like=("region", "geo", "city", "state"),
+        ),
+        FrameColumn(
+            "size", "double",
+            Text(en="size of the region: inhabitants, customers; default: its mean revenue",
+                 ru="размер региона: число жителей или клиентов; по умолчанию его средняя выручка"),
+            is_optional=True, like=("population", "inhabitants", "households"),
+        ),
     ),
     others="numbers",
-)
+)  # fmt: skip
 SPENDS = Frame(
     "spends",
-    Text(en="one row per week and channel", ru="одна строка на неделю и канал"),
+    Text(
+        en="one row per week and channel, or several: all spend of the seven days from a week’s first counts",
+        ru="одна строка на неделю и канал или несколько: складываются затраты семи дней с первого дня недели",
+    ),
     (
         FrameColumn(
             "moment", "timestamp", Text(en="first day of the week", ru="первый день недели"), like=("week", "date")
         ),
         FrameColumn("channel", "string", Text(en="the channel", ru="канал"), like=("channel", "medium")),
         FrameColumn("spend", "double", Text(en="spent on it", ru="потрачено"), like=("spend", "cost")),
+        FrameColumn(
+            "region", "string",
+            Text(en="the region; null = all of them, split by size", ru="регион; null = все, делится по размеру"),
+            is_required=False, is_optional=True, is_key=True, like=("region", "geo", "city", "state"),
+        ),
     ),
-)
+)  # fmt: skip
 
 KIND = Kind(
     name="media_mix",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,9 +22,12 @@ from otklik.evidence.tables import tables_of
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 _MOST_WEEKS, _MOST_CHANNELS = 1_040, 20
+#: Of all regions together.
+_MOST_REGION_WEEKS = 40_000
 #: So many weeks say what is spent now, and over so many a channel's usual range is taken.
 _NOW_WEEKS, _RANGE_WEEKS = 13, 4
 _CURVE_POINTS = 30
+_NAMED = 5
 _MONDAY = date(2000, 1, 3)
 
 _Row = tuple[Any, ...]
@@ -31,17 +35,30 @@ _Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class _Data:
-    """The weeks in their order."""
+    """The weeks in their order; without regions they are those of a country."""
 
     days: Sequence[date]
     channels: Sequence[str]
     weeks: Weeks
+    regions: Sequence[str] = ()
+
+    @property
+    def cells(self) -> Floats:
+        """What was spent on each channel in each region, (weeks, regions · channels), in money."""
+        spend = self.weeks.spend * self.weeks.size[..., np.newaxis, np.newaxis]
+        by_region = spend.reshape(-1, len(self.days), len(self.channels))
+        return by_region.swapaxes(0, 1).reshape(len(self.days), -1)
+
+    def by_channel(self, cells: Floats) -> Floats:
+        """Sums over the regions of (…, regions · channels)."""
+        found: Floats = cells.reshape(*cells.shape[:-1], -1, len(self.channels)).sum(axis=-2)
+        return found
 
 
 def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageContext) -> StageResult:
     """Fit what revenue owes to spend.
 
-    What reaches the driver: at most 1,040 weeks of at most 20 channels.
+    What reaches the driver: at most 1,040 weeks of at most 20 channels, or 40,000 weeks of all regions together.
 
     Args:
         frames: `weeks` and `spends`; see `kind`. Numbers of `weeks` beside revenue are controls.
@@ -49,11 +66,13 @@ def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageConte
         context: session and seed.
 
     Raises:
-        RefusedError: if a week stands twice or is missing, or there are more weeks or channels than can be fitted.
+        RefusedError: if a week stands twice or is missing, a region has no revenue, spend names another region, or
+            there are more weeks or channels than can be fitted.
     """
     data = _read(frames, task)
     context.step.rows(len(data.days), "weeks")
-    needed = max(task.minimum_weeks, task.holdout_weeks + data.weeks.base.shape[1] + 4 * len(data.channels) + 10)
+    numbers = data.weeks.coefficients + 4 * len(data.channels)
+    needed = max(task.minimum_weeks, task.holdout_weeks + -(-numbers // max(len(data.regions), 1)) + 10)
     if len(data.days) < needed:
         parameters = {"weeks": len(data.days), "needed": needed}
         return StageResult(
@@ -74,53 +93,121 @@ def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageConte
         curves=list(_curve_rows(data, found, drawn)),
         weeks=list(_week_rows(data, found)),
         budget=budget_rows,
+        regions=list(_region_rows(data, found, drawn)),
     )
     measures = [held_out, *_measures(data, found, drawn), *planned]
     return StageResult(tables, measures, _verdict(held_out), findings)
 
 
 def _read(frames: Mapping[str, DataFrame], task: MediaMixTask) -> _Data:
-    declared = {column.name for column in WEEKS.columns}
     day = F.to_date("moment").alias("day")
     weeks = frames["weeks"].select(day, *(name for name in frames["weeks"].columns if name != "moment"))
-    rows = weeks.limit(_MOST_WEEKS + 1).toPandas().sort_values("day", ignore_index=True)
-    if len(rows) > _MOST_WEEKS:
+    has_regions = "region" in weeks.columns
+    most = _MOST_REGION_WEEKS if has_regions else _MOST_WEEKS
+    rows = weeks.limit(most + 1).toPandas()
+    if len(rows) > most:
         raise RefusedError(
-            f"more than {_MOST_WEEKS:,} rows: they cannot be weeks",
+            f"more than {most:,} rows: they cannot be weeks",
             where="frame weeks",
             hint="aggregate revenue by week with a SELECT ([frames.weeks] sql)",
         )
-    days = list(rows["day"])
-    if any(later - earlier != timedelta(days=7) for earlier, later in pairwise(days)):
+    if rows.empty:
+        return _Data([], [], Weeks(np.empty(0), np.empty((0, 0)), np.empty((0, 1))))
+    if not has_regions:
+        rows["region"] = ""
+    rows = rows.sort_values(["region", "day"], ignore_index=True)
+    regions, days = sorted(rows["region"].unique()), sorted(rows["day"].unique())
+    is_whole = len(rows) == len(regions) * len(days) and not rows.duplicated(["region", "day"]).any()
+    if not is_whole or any(later - earlier != timedelta(days=7) for earlier, later in pairwise(days)):
         raise RefusedError(
             "weeks are missing or duplicated: each day must be seven days after the one before",
             where="frame weeks",
-            hint="give one row per week, all on the same day of the week",
+            hint=f"give one row per week{' and region' * has_regions}, all on the same day of the week",
         )
-    per_week = frames["spends"].groupBy(day, "channel").agg(F.sum("spend").alias("spend"))
-    spends = per_week.limit(_MOST_WEEKS * _MOST_CHANNELS + 1).toPandas()
-    channels = sorted(spends["channel"].unique())
-    if len(channels) > _MOST_CHANNELS or len(spends) > _MOST_WEEKS * _MOST_CHANNELS:
+    spend, channels = _spends(frames["spends"], days, regions if has_regions else [])
+    shape = (len(regions), len(days)) if has_regions else (len(days),)
+    declared = {column.name for column in WEEKS.columns}
+    controls = rows[[name for name in rows.columns if name not in {*declared, "day"}]]
+    filled = controls.fillna(controls.mean()).fillna(0.0).to_numpy(dtype=np.float64).reshape(*shape, controls.shape[1])
+    first = (days[0] - _MONDAY).days // 7
+    calendar = model.calendar(len(days), first, task.season_harmonics)
+    revenue = rows["revenue"].to_numpy(dtype=np.float64).reshape(shape)
+    if not has_regions:
+        return _Data(days, channels, Weeks(revenue, spend[0], np.column_stack([calendar, model.scaled(filled)])))
+    size = _sizes(rows, regions)
+    own = calendar if task.trend_and_season == "by_region" else calendar[:, :1]
+    common = calendar[:, 1:] if task.trend_and_season == "shared" else calendar[:, :0]
+    common = np.broadcast_to(common, (*shape, common.shape[1]))
+    base = np.concatenate([common, model.scaled(filled)], axis=-1)
+    # What is spent everywhere is spent on each region by its size.
+    spend = spend[:-1] / size[:, np.newaxis, np.newaxis] + spend[-1] / size.sum()
+    is_apart = task.trend_and_season == "each_week"
+    return _Data(days, channels, Weeks(revenue / size[:, np.newaxis], spend, base, own, size, is_apart), regions)
+
+
+def _spends(spends: DataFrame, days: Sequence[date], regions: Sequence[str]) -> tuple[Floats, list[str]]:
+    """Spend by region, and last of it what was spent everywhere, (regions + 1, weeks, channels); the channels."""
+    place = F.floor(F.datediff(F.to_date("moment"), F.lit(days[0])) / 7).alias("week")
+    region = F.col("region") if regions and "region" in spends.columns else F.lit(None).cast("string")
+    sums = (
+        spends.groupBy(region.alias("region"), place, "channel")
+        .agg(F.sum("spend").alias("spend"))
+        .where(F.col("week").between(0, len(days) - 1))
+    )
+    most = _MOST_CHANNELS * max(_MOST_WEEKS, len(days) * (len(regions) + 1))
+    rows = sums.limit(most + 1).toPandas()
+    channels = sorted(rows["channel"].unique())
+    if len(channels) > _MOST_CHANNELS or len(rows) > most:
         raise RefusedError(
             f"more than {_MOST_CHANNELS} channels",
             where="frame spends",
             hint="use broader channels under columns of [frames.spends]",
         )
-    table = spends.pivot_table(index="day", columns="channel", values="spend").reindex(index=days, columns=channels)
-    controls = rows[[name for name in rows.columns if name not in {*declared, "day"}]]
-    filled = controls.fillna(controls.mean()).fillna(0.0).to_numpy(dtype=np.float64)
-    first = (days[0] - _MONDAY).days // 7 if days else 0
-    base = model.base_columns(len(days), first, filled, task.season_harmonics)
-    revenue = rows["revenue"].to_numpy(dtype=np.float64)
-    return _Data(days, channels, Weeks(revenue, table.fillna(0.0).clip(lower=0.0).to_numpy(dtype=np.float64), base))
+    named = {name: number for number, name in enumerate(regions)}
+    others = sorted({*rows["region"].dropna()} - {*regions})
+    if others:
+        raise RefusedError(
+            f"{len(others):,} regions of spend have no revenue: {', '.join(map(repr, others[:_NAMED]))}",
+            where="frame spends",
+            hint="add their revenue to the frame weeks, or filter them out with where",
+        )
+    found = np.zeros((len(regions) + 1, len(days), len(channels)))
+    columns = {name: number for number, name in enumerate(channels)}
+    at = (
+        rows["region"].map(named).fillna(len(regions)).astype(int).to_numpy(),
+        rows["week"].astype(int).to_numpy(),
+        rows["channel"].map(columns).astype(int).to_numpy(),
+    )
+    found[at] = np.maximum(rows["spend"].to_numpy(dtype=np.float64), 0.0)
+    return found, channels
+
+
+def _sizes(rows: pd.DataFrame, regions: Sequence[str]) -> Floats:
+    """By which revenue and spend of each region are divided; 1 on average."""
+    named = "size" if "size" in rows.columns else "revenue"
+    size = rows.groupby("region")[named].mean().reindex([*regions]).to_numpy(dtype=np.float64)
+    wrong = [region for region, one in zip(regions, size, strict=True) if not one > 0]
+    if wrong:
+        raise RefusedError(
+            f"the {named} of {len(wrong):,} regions is not above 0: {', '.join(map(repr, wrong[:_NAMED]))}",
+            where="frame weeks",
+            hint="filter these regions out with where",
+        )
+    return np.asarray(size / size.mean(), dtype=np.float64)
 
 
 def _form(data: _Data, task: MediaMixTask) -> Form:
     """What the task says of the response.
 
     Raises:
-        ConfigurationError: if it names a channel that there is not.
+        ConfigurationError: if it names a channel that there is not, or bounds where there are regions.
     """
+    if task.bounds and data.regions:
+        raise ConfigurationError(
+            "bounds is for weeks of a whole country, not of regions",
+            where="bounds",
+            hint="remove it: the plan stays within what was observed in each region",
+        )
     named = {"experiments": [*task.experiments], "bounds": [*task.bounds]}
     unknown = [f"{key} names {name!r}" for key, names in named.items() for name in names if name not in data.channels]
     if unknown:
@@ -136,7 +223,7 @@ def _form(data: _Data, task: MediaMixTask) -> Form:
 
 def _disagreements(data: _Data, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[Finding]:
     """Channels of which an experiment says something else than the model, which has taken it into account."""
-    spend = data.weeks.spend.sum(axis=0)
+    spend = data.weeks.total(data.weeks.spend)
     low, high = _interval([_brought(data, one) for one in drawn])
     for name, one in task.experiments.items():
         c = data.channels.index(name)
@@ -147,10 +234,11 @@ def _disagreements(data: _Data, drawn: Sequence[Response], task: MediaMixTask) -
 
 def _held_out(weeks: Weeks, form: Form, task: MediaMixTask) -> Measure:
     """Share of the squared error of a model without media that media take away, on weeks that neither has seen."""
-    cut = len(weeks.revenue) - task.holdout_weeks
+    cut = weeks.revenue.shape[-1] - task.holdout_weeks
     train = weeks.only(slice(None, cut))
-    with_media = (weeks.revenue - model.fit(train, form=form).fitted(weeks))[cut:] ** 2
-    without = (weeks.revenue - weeks.base @ model.base_alone(train))[cut:] ** 2
+    expected = (model.fit(train, form=form).fitted(weeks), weeks.expected(model.base_alone(train)))
+    errors = [(weeks.left(one)[..., cut:] ** 2).reshape(-1, task.holdout_weeks).sum(axis=0) for one in expected]
+    with_media, without = errors
     draws = np.random.default_rng(task.seed)
     block = min(task.block_weeks, task.holdout_weeks // 4)
     starts = draws.integers(0, task.holdout_weeks - block + 1, (1000, -(-task.holdout_weeks // block)))
@@ -171,15 +259,13 @@ def _held_out(weeks: Weeks, form: Form, task: MediaMixTask) -> Measure:
 
 def _brought(data: _Data, found: Response) -> Floats:
     """Revenue of each channel in all weeks."""
-    total: Floats = found.contributions(data.weeks.spend).sum(axis=0)
-    return total
+    return data.weeks.total(found.contributions(data.weeks.spend))
 
 
 def _naive(data: _Data) -> Floats:
     """Revenue per unit of spend by linear regression on base and spends."""
-    columns = np.column_stack([data.weeks.base, data.weeks.spend])
-    found, *_ = np.linalg.lstsq(columns, data.weeks.revenue, rcond=None)
-    return np.asarray(found[data.weeks.base.shape[1] :], dtype=np.float64)
+    columns, revenue = (data.weeks.without_base(one) for one in (data.weeks.spend, data.weeks.revenue[..., np.newaxis]))
+    return np.asarray(np.linalg.lstsq(columns, revenue.ravel(), rcond=None)[0], dtype=np.float64)
 
 
 def _interval(values: Sequence[Floats]) -> tuple[Floats, Floats]:
@@ -188,7 +274,7 @@ def _interval(values: Sequence[Floats]) -> tuple[Floats, Floats]:
 
 
 def _channel_rows(data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[_Row]:
-    spend, brought = data.weeks.spend.sum(axis=0), _brought(data, found)
+    spend, brought = data.weeks.total(data.weeks.spend), _brought(data, found)
     low, high = _interval([_brought(data, one) for one in drawn])
     carry_low, carry_high = _interval([one.carry_over for one in drawn])
     naive = _naive(data)
@@ -201,25 +287,65 @@ def _channel_rows(data: _Data, found: Response, drawn: Sequence[Response], task:
         yield channel, *(float(one[c]) for one in numbers), *ratios, *(float(one[c]) for one in rest), decay, measured
 
 
+def _region_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
+    if not data.regions:
+        return
+    spend = data.cells.sum(axis=0)
+    now = data.cells[-_NOW_WEEKS:].mean(axis=0)
+
+    def brought(one: Response) -> Floats:
+        by_region: Floats = one.contributions(data.weeks.spend).sum(axis=1) * data.weeks.size[:, np.newaxis]
+        return by_region.ravel()
+
+    marginal = found.of_cells(data.weeks.size).marginal(now)
+    numbers = (brought(found), *_interval([brought(one) for one in drawn]))
+    for place, (region, channel) in enumerate(itertools.product(data.regions, data.channels)):
+        revenue = [float(one[place]) for one in numbers]
+        ratios = [one / spend[place] if spend[place] > 0 else None for one in revenue]
+        yield region, channel, float(spend[place]), *revenue, *ratios, float(marginal[place])
+
+
 def _curve_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
-    highest = data.weeks.spend.max(axis=0)
-    spends = np.linspace(0, 1, _CURVE_POINTS + 1)[:, np.newaxis] * highest
-    curve = found.steady(spends)
-    low, high = _interval([one.steady(spends) for one in drawn])
+    """Of each channel in all regions together, spend split between them as it was, and in each region."""
+    cells, size = data.cells, data.weeks.size
+    steps = np.linspace(0, 1, _CURVE_POINTS + 1)[:, np.newaxis]
+    split = cells.sum(axis=0) / np.maximum(np.tile(data.by_channel(cells.sum(axis=0)), size.size), 1e-12)
+    highest = data.by_channel(cells).max(axis=0)
+    together = steps * np.tile(highest, size.size) * split
+    yield from _curves(data, None, steps * highest, [one.of_cells(size).steady(together) for one in (found, *drawn)])
+    if not data.regions:
+        return
+    alone = steps * cells.max(axis=0)
+    brought = [one.of_cells(size).steady(alone) for one in (found, *drawn)]
+    width = len(data.channels)
+    for place, region in enumerate(data.regions):
+        own = slice(place * width, (place + 1) * width)
+        yield from _curves(data, region, alone[:, own], [one[:, own] for one in brought])
+
+
+def _curves(data: _Data, region: str | None, spends: Floats, brought: Sequence[Floats]) -> Iterator[_Row]:
+    """Rows of all channels: the curve, which stands first, and the interval of the others."""
+    curve, *others = (data.by_channel(one) for one in brought)
+    low, high = _interval(others)
     for c, channel in enumerate(data.channels):
         for point in range(len(spends)):
-            yield channel, *(float(one[point, c]) for one in (spends, curve, low, high))
+            yield channel, *(float(one[point, c]) for one in (spends, curve, low, high)), region
 
 
 def _week_rows(data: _Data, found: Response) -> Iterator[_Row]:
-    fitted, base = found.fitted(data.weeks), data.weeks.base @ found.base
+    weeks = data.weeks
+    fitted = found.fitted(weeks)
+    # An effect of the week itself, where there is one, is neither media nor noise.
+    common = weeks.revenue - fitted - weeks.left(fitted)
+    base = weeks.expected(found.base) + common
+    sums = [weeks.by_week(one) for one in (weeks.revenue, fitted + common, base)]
     for place, day in enumerate(data.days):
-        yield day, *(float(one[place]) for one in (data.weeks.revenue, fitted, base))
+        yield day, *(float(one[place]) for one in sums)
 
 
 def _measures(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[Measure]:
     """ROI, whose baseline is that of a plain regression, and carry-over of each channel."""
-    spend = data.weeks.spend.sum(axis=0)
+    spend = data.weeks.total(data.weeks.spend)
     low, high = _interval([_brought(data, one) for one in drawn])
     carry_low, carry_high = _interval([one.carry_over for one in drawn])
     brought, naive = _brought(data, found), _naive(data)
@@ -227,7 +353,7 @@ def _measures(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterat
         if spend[c] > 0:
             value, *ends = (float(one[c] / spend[c]) for one in (brought, low, high))
             yield Measure(
-                "roi", value, channel, low=ends[0], high=ends[1], baseline=float(naive[c]), rows=len(data.days)
+                "roi", value, channel, low=ends[0], high=ends[1], baseline=float(naive[c]), rows=data.weeks.revenue.size
             )
         ends = [float(carry_low[c]), float(carry_high[c])]
         yield Measure("carry_over", float(found.carry_over[c]), channel, low=ends[0], high=ends[1], baseline=0.0)
@@ -237,7 +363,7 @@ def _budget(
     data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask
 ) -> tuple[list[_Row], list[Measure], list[Finding]]:
     """Rows of the plan, what it gains, and whether the budget lies outside of what was observed."""
-    spend = data.weeks.spend
+    spend, size = data.cells, data.weeks.size
     now = spend[-_NOW_WEEKS:].mean(axis=0)
     rolling = pd.DataFrame(spend).rolling(_RANGE_WEEKS).mean().dropna().to_numpy()
     low, high = np.quantile(rolling, [0.1, 0.9], axis=0)
@@ -260,12 +386,22 @@ def _budget(
     if not low.sum() <= total <= high.sum():
         parameters = {"budget": total, "lowest": float(low.sum()), "highest": float(high.sum())}
         return [], [], [Finding("budget_outside", "", parameters, total, is_warning=True)]
-    plan = model.best_split(found, total, low, high)
-    gain = [float((one.steady(plan) - one.steady(present)).sum()) for one in (found, *drawn)]
+    whole = found.of_cells(size)
+    plan = model.best_split(whole, total, low, high)
+    responses = (whole, *(one.of_cells(size) for one in drawn))
+    gain = [float((one.steady(plan) - one.steady(present)).sum()) for one in responses]
     ends = np.percentile(gain[1:], [2.5, 97.5])
     measure = Measure("planned_gain", gain[0], low=float(ends[0]), high=float(ends[1]), baseline=0.0)
-    columns = (present, plan, low, high, found.marginal(present), found.marginal(plan))
-    rows = [(channel, *(float(one[c]) for one in columns)) for c, channel in enumerate(data.channels)]
+    amounts, marginals = (present, plan, low, high), (whole.marginal(present), whole.marginal(plan))
+    # Of all regions together marginal revenue is that of a unit that is split between them as spend is.
+    of_all = [
+        data.by_channel(one * spent) / np.maximum(data.by_channel(spent), 1e-12)
+        for one, spent in zip(marginals, (present, plan), strict=True)
+    ]
+    columns = (*(data.by_channel(one) for one in amounts), *(of_all if data.regions else marginals))
+    rows: list[_Row] = [(channel, *(float(one[c]) for one in columns), None) for c, channel in enumerate(data.channels)]
+    for place, (region, channel) in enumerate(itertools.product(data.regions, data.channels)):
+        rows.append((channel, *(float(one[place]) for one in (*amounts, *marginals)), region))
     return rows, [measure], []
 
 

@@ -10,6 +10,9 @@ Source of the form: Jin, Wang, Sun, Chan & Koehler 2017, "Bayesian methods for m
 shape effects". Base and effects (never negative) are solved for exactly at each carry-over, half and shape (variable
 projection, Golub & Pereyra 1973), which least squares then moves, held by weak priors. Intervals come from residuals
 drawn anew in blocks of weeks (Künsch 1989, "The jackknife and the bootstrap for general stationary observations").
+With weeks of several regions, revenue and spend are per unit of size (head, share of revenue): the response is the same
+in all regions, the base has coefficients of each region's own (Sun, Wang, Jin, Chan & Koehler 2017, "Geo-level Bayesian
+hierarchical media mix modeling"; without a hierarchy), and a block of weeks is drawn for all regions together.
 What experiments have measured counts as one more observation of a channel's revenue per unit spent (Zhang et al. 2024,
 "Media mix model calibration with Bayesian priors").
 """
@@ -18,10 +21,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import orth
 from scipy.optimize import LinearConstraint, least_squares, minimize, nnls
 from scipy.signal import lfilter
 from scipy.special import expit
@@ -37,25 +42,106 @@ _PRIOR = np.array([[0.3, 0.3], [0.0, 1.0], [1.2, 0.7], [1.0, 0.5]])
 #: So many weeks spend can stay where it does not decay geometrically.
 _TAIL = 52
 _STARTS = (0.1, 0.5)
+#: Steps of spend of a channel that are looked at first, and how many channels are then moved to exactly equal returns.
+_STEPS, _MOST_EXACT = 201, 60
+
+
+def _one() -> Floats:
+    return np.ones(())
+
+
+def _no_columns() -> Floats:
+    return np.empty((0, 0))
 
 
 @dataclass(frozen=True)
 class Weeks:
-    """What is fitted to.
+    """What is fitted to: the weeks of a country, or of each of its regions per unit of its size.
 
     Attributes:
-        revenue: (weeks,).
-        spend: (weeks, channels).
-        base: (weeks, columns) what explains revenue without media: constant, trend, season, controls.
+        revenue: (weeks,), or (regions, weeks).
+        spend: (weeks, channels), or (regions, weeks, channels).
+        base: (…, weeks, columns) what explains revenue without media, in the same way in all regions: of a country
+            constant, trend, season, controls.
+        own: (weeks, columns) what explains it in each region in its own way: a constant at least; of a country none.
+        size: (regions,) by which revenue and spend were divided; of a country 1.
+        is_apart: whether each week has an effect of its own on all regions alike, which is not told from noise: then
+            only differences between regions count.
     """
 
     revenue: Floats
     spend: Floats
     base: Floats
+    own: Floats = field(default_factory=_no_columns)
+    size: Floats = field(default_factory=_one)
+    is_apart: bool = False
 
     def only(self, kept: slice) -> Weeks:
         """Some of the weeks."""
-        return Weeks(self.revenue[kept], self.spend[kept], self.base[kept])
+        return replace(
+            self,
+            revenue=self.revenue[..., kept],
+            spend=self.spend[..., kept, :],
+            base=self.base[..., kept, :],
+            own=self.own[kept],
+        )
+
+    def total(self, values: Floats) -> Floats:
+        """Sum over all regions and weeks of (…, weeks, channels), in money."""
+        found: Floats = (values * self.size[..., np.newaxis, np.newaxis]).reshape(-1, values.shape[-1]).sum(axis=0)
+        return found
+
+    def by_week(self, values: Floats) -> Floats:
+        """Sum over all regions of (…, weeks), in money."""
+        found: Floats = (values * self.size[..., np.newaxis]).reshape(-1, values.shape[-1]).sum(axis=0)
+        return found
+
+    @property
+    def coefficients(self) -> int:
+        """How many numbers the base has."""
+        weeks = self.revenue.shape[-1] if self.is_apart else 0
+        return int(self.base.shape[-1] + self.own.shape[1] * self.size.size + weeks)
+
+    def without_base(self, values: Floats) -> Floats:
+        """What the base cannot explain of (…, weeks, columns), as (rows, columns)."""
+        left = self._without_own(values)
+        found: Floats = left - self._shared @ (self._shared.T @ left)
+        return found
+
+    def solved(self, revenue: Floats) -> Floats:
+        """Coefficients of the base, of all regions and then of each, that explain revenue (…, weeks) best."""
+        target = self._without_own(revenue[..., np.newaxis]).ravel()
+        shared = np.linalg.lstsq(self._without_own(self.base), target, rcond=None)[0]
+        if not self.own.shape[1]:
+            return np.asarray(shared, dtype=np.float64)
+        own = (revenue - self.base @ shared).reshape(-1, len(self.own)) @ np.linalg.pinv(self.own).T
+        return np.concatenate([shared, own.ravel()])
+
+    def expected(self, base: Floats) -> Floats:
+        """Revenue without media by coefficients of the base, (…, weeks)."""
+        shared, own = np.split(base, [self.base.shape[-1]])
+        found: Floats = self.base @ shared
+        return found + own.reshape(*self.size.shape, -1) @ self.own.T if self.own.shape[1] else found
+
+    def left(self, expected: Floats) -> Floats:
+        """What is not explained of revenue, (…, weeks)."""
+        found: Floats = self.revenue - expected
+        return found - found.mean(axis=0) if self.is_apart else found
+
+    def _without_own(self, values: Floats) -> Floats:
+        if self.own.shape[1]:
+            values = values - self._own @ (self._own.T @ values)
+        if self.is_apart:
+            values = values - values.mean(axis=0)
+        return values.reshape(self.revenue.size, values.shape[-1])
+
+    @cached_property
+    def _own(self) -> Floats:
+        return np.asarray(orth(self.own), dtype=np.float64)
+
+    @cached_property
+    def _shared(self) -> Floats:
+        return np.asarray(orth(self._without_own(self.base)), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -91,7 +177,7 @@ class Response:
         half: effective spend at which half of the effect is reached.
         shape: exponent of the saturation.
         effect: revenue that the channel can bring in a week at most.
-        base: coefficients of the base columns.
+        base: coefficients of the base, see `Weeks.solved`.
         decay: how the carry-over fades; None = geometrically.
     """
 
@@ -103,13 +189,29 @@ class Response:
     decay: Floats | None = None
 
     def contributions(self, spend: Floats) -> Floats:
-        """Revenue of each channel in each week, (weeks, channels)."""
+        """Revenue of each channel in each week, as spend (…, weeks, channels)."""
         return self.effect * saturated(carried(spend, self.carry_over, self.decay), self.half, self.shape)
 
     def fitted(self, weeks: Weeks) -> Floats:
-        """Expected revenue, (weeks,)."""
-        found: Floats = weeks.base @ self.base + self.contributions(weeks.spend).sum(axis=1)
+        """Expected revenue, (…, weeks)."""
+        found: Floats = weeks.expected(self.base) + self.contributions(weeks.spend).sum(axis=-1)
         return found
+
+    def of_cells(self, size: Floats) -> Response:
+        """The same for each channel in each region, in money; (regions · channels,).
+
+        Args:
+            size: (regions,); of a country 1.
+        """
+
+        def each(values: Floats, by: Floats) -> Floats:
+            found: Floats = (by.reshape(-1, 1) * values).ravel()
+            return found
+
+        same = np.ones_like(size)
+        decay = None if self.decay is None else each(self.decay, same)
+        shares = (each(self.carry_over, same), each(self.half, size), each(self.shape, same), each(self.effect, size))
+        return Response(*shares, np.empty(0), decay)
 
     def steady(self, spend: Floats) -> Floats:
         """Revenue a week of each channel at the same spend every week; spend of (…, channels)."""
@@ -124,11 +226,13 @@ class Response:
 
 
 def carried(spend: Floats, carry_over: Floats, decay: Floats | None = None) -> Floats:
-    """Effective spend: this week's, and what is left of the weeks before; (weeks, channels)."""
+    """Effective spend: this week's, and what is left of the weeks before; (…, weeks, channels)."""
     if decay is not None:
         left = _left(carry_over, decay)
-        return np.column_stack([lfilter(left[c], [1.0], spend[:, c]) for c in range(len(carry_over))])
-    return np.column_stack([lfilter([1.0], [1.0, -share], spend[:, c]) for c, share in enumerate(carry_over)])
+        columns = [lfilter(left[c], [1.0], spend[..., c]) for c in range(len(carry_over))]
+    else:
+        columns = [lfilter([1.0], [1.0, -share], spend[..., c]) for c, share in enumerate(carry_over)]
+    return np.stack(columns, axis=-1)
 
 
 def _left(carry_over: Floats, decay: Floats) -> Floats:
@@ -150,21 +254,26 @@ def saturated(effective: Floats, half: Floats, shape: Floats) -> Floats:
     return found
 
 
-def base_columns(weeks: int, first: int, controls: Floats, harmonics: int) -> Floats:
-    """Constant, trend, season and controls, (weeks, columns); controls are centred and scaled.
+def calendar(weeks: int, first: int, harmonics: int) -> Floats:
+    """Constant, trend and season, (weeks, columns).
 
     Args:
         weeks: how many.
         first: number of the first week, counted from any Monday.
-        controls: (weeks, controls).
         harmonics: of the season; 0 for none.
     """
     t = np.arange(first, first + weeks)
     angles = 2 * np.pi * t / _YEAR
     season = [wave(k * angles) for k in range(1, harmonics + 1) for wave in (np.sin, np.cos)]
-    spread = controls.std(axis=0)
-    scaled = (controls - controls.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    return np.column_stack([np.ones(weeks), (t - t.mean()) / max(weeks, 1), *season, scaled])
+    return np.column_stack([np.ones(weeks), (t - t.mean()) / max(weeks, 1), *season])
+
+
+def scaled(controls: Floats) -> Floats:
+    """Controls (…, weeks, controls), centred and scaled over all rows."""
+    over = tuple(range(controls.ndim - 1))
+    spread = controls.std(axis=over)
+    found: Floats = (controls - controls.mean(axis=over)) / np.where(spread > 0, spread, 1.0)
+    return found
 
 
 def fit(weeks: Weeks, start: Response | None = None, form: Form = _GEOMETRIC) -> Response:
@@ -179,7 +288,7 @@ def fit(weeks: Weeks, start: Response | None = None, form: Form = _GEOMETRIC) ->
     if form.roi is not None and np.isfinite(form.roi).any():
         # An experiment's number weighs by its error, a week by the noise that is left without it.
         alone = fit(weeks, start, replace(form, roi=None))
-        noise = float((weeks.revenue - alone.fitted(weeks)).std())
+        noise = float(weeks.left(alone.fitted(weeks)).std())
         start = alone
     problem = _Problem(weeks, form, noise)
     starts = [problem.place_of(start)] if start is not None else [problem.start(share) for share in _STARTS]
@@ -193,7 +302,7 @@ def fit(weeks: Weeks, start: Response | None = None, form: Form = _GEOMETRIC) ->
 
 def base_alone(weeks: Weeks) -> Floats:
     """Coefficients of the base columns without any media."""
-    return np.asarray(np.linalg.lstsq(weeks.base, weeks.revenue, rcond=None)[0], dtype=np.float64)
+    return weeks.solved(weeks.revenue)
 
 
 def redrawn(
@@ -202,20 +311,39 @@ def redrawn(
     """Responses fitted to the expected revenue with residuals drawn anew, whole blocks of weeks at a time."""
     draws = np.random.default_rng(seed)
     expected = response.fitted(weeks)
-    residuals = weeks.revenue - expected
-    count = len(residuals)
+    residuals = weeks.left(expected)
+    count = residuals.shape[-1]
     # The fit has followed a part of the noise: residuals are smaller than it by what it has used up.
-    used = weeks.base.shape[1] + 4 * weeks.spend.shape[1]
-    residuals = (residuals - residuals.mean()) * math.sqrt(count / max(count - used, 1))
+    used = weeks.coefficients + 4 * weeks.spend.shape[-1]
+    residuals = (residuals - residuals.mean()) * math.sqrt(residuals.size / max(residuals.size - used, 1))
     for _ in range(replicates):
         starts = draws.integers(0, count - block + 1, math.ceil(count / block))
-        drawn = np.concatenate([residuals[at : at + block] for at in starts])[:count]
-        yield fit(Weeks(expected + drawn, weeks.spend, weeks.base), response, form.redrawn(draws))
+        places = np.concatenate([np.arange(at, at + block) for at in starts])[:count]
+        drawn = replace(weeks, revenue=expected + residuals[..., places])
+        yield fit(drawn, response, form.redrawn(draws))
 
 
 def best_split(response: Response, total: float, low: Floats, high: Floats) -> Floats:
-    """Weekly spend of each channel, adding up to `total`, that brings most: equal marginal returns."""
-    start = low + (high - low) * (total - low.sum()) / max((high - low).sum(), 1e-12)
+    """Weekly spend of each channel, adding up to `total`, that brings most: equal marginal returns.
+
+    Which side of a threshold each channel is on is told by a price of money: at the right one the channels, each by
+    itself, want as much as there is (Everett 1963, "Generalized Lagrange multiplier method"). A few are then moved
+    to exactly equal returns.
+    """
+    grid = low + (high - low) * np.linspace(0, 1, _STEPS)[:, np.newaxis]
+    brought = response.steady(grid)
+    under, over = low, high
+    cheap, dear = 0.0, float((np.diff(brought, axis=0) / np.maximum(np.diff(grid, axis=0), 1e-12)).max(initial=0.0))
+    for _ in range(60):
+        price = (cheap + dear) / 2
+        wanted = np.take_along_axis(grid, (brought - price * grid).argmax(axis=0)[np.newaxis], axis=0)[0]
+        if wanted.sum() <= total:
+            under, dear = wanted, price
+        else:
+            over, cheap = wanted, price
+    start: Floats = under + (over - under) * (total - under.sum()) / max((over - under).sum(), 1e-12)
+    if len(low) > _MOST_EXACT:
+        return start
     scale = max(total, 1.0)
     found = minimize(
         lambda x: -float(response.steady(x * scale).sum()) / scale,
@@ -233,17 +361,17 @@ class _Problem:
     """Least squares over carry-over, half, shape and decay of each channel; base and effects are solved for."""
 
     def __init__(self, weeks: Weeks, form: Form, noise: float | None) -> None:
-        self.weeks, self.channels = weeks, weeks.spend.shape[1]
+        self.weeks, self.channels = weeks, weeks.spend.shape[-1]
         self.width = 4 if form.is_weibull else 3
         # Rows of the experiments: channel, its number, and the weight of both, in units of a week's noise.
         self._measured: list[tuple[int, float, float]] = []
         if form.roi is not None and form.roi_error is not None and noise is not None:
-            known = np.flatnonzero(np.isfinite(form.roi) & (weeks.spend.sum(axis=0) > 0))
+            known = np.flatnonzero(np.isfinite(form.roi) & (weeks.total(weeks.spend) > 0))
             self._measured = [(int(c), float(form.roi[c]), noise / float(form.roi_error[c])) for c in known]
-        self._spent = weeks.spend.sum(axis=0)
-        self._q, _ = np.linalg.qr(weeks.base)
-        self._revenue = self._without_base(weeks.revenue)
-        self._usual = np.array([column[column > 0].mean() if (column > 0).any() else 1.0 for column in weeks.spend.T])
+        self._spent = weeks.total(weeks.spend)
+        self._revenue = weeks.without_base(weeks.revenue[..., np.newaxis]).ravel()
+        columns = weeks.spend.reshape(-1, self.channels).T
+        self._usual = np.array([column[column > 0].mean() if (column > 0).any() else 1.0 for column in columns])
         # Priors weigh as much as one week's noise where nothing else is known.
         self._noise = float(self._revenue.std()) * 0.25
 
@@ -262,19 +390,20 @@ class _Problem:
     def residuals(self, place: Floats) -> Floats:
         """What is not explained, and how far the priors are left."""
         shares = self._shares(place)
-        effect = self._effects(shares)
+        columns = self.weeks.without_base(shares)
+        effect = self._effects(shares, columns)
         apart = (place.reshape(-1, self.width) - _PRIOR[: self.width, 0]) / _PRIOR[: self.width, 1]
         rows, targets = self._experiments(shares)
-        left = self._revenue - self._without_base(shares) @ effect
+        left = self._revenue - columns @ effect
         return np.concatenate([left, targets - rows @ effect, self._noise * apart.ravel()])
 
     def response(self, place: Floats) -> Response:
         """The response at a place."""
         carry_over, half, shape, decay = self._parameters(place)
         shares = self._shares(place)
-        effect = self._effects(shares)
-        base, *_ = np.linalg.lstsq(self.weeks.base, self.weeks.revenue - shares @ effect, rcond=None)
-        return Response(carry_over, half, shape, effect, np.asarray(base, dtype=np.float64), decay)
+        effect = self._effects(shares, self.weeks.without_base(shares))
+        base = self.weeks.solved(self.weeks.revenue - shares @ effect)
+        return Response(carry_over, half, shape, effect, base, decay)
 
     def _parameters(self, place: Floats) -> tuple[Floats, Floats, Floats, Floats | None]:
         carry_over, log_half, shape, *rest = place.reshape(-1, self.width).T
@@ -288,13 +417,18 @@ class _Problem:
     def _experiments(self, shares: Floats) -> tuple[Floats, Floats]:
         """Rows of (experiments, channels) whose product with the effects should be the targets."""
         rows, targets = np.zeros((len(self._measured), self.channels)), np.zeros(len(self._measured))
+        brought = self.weeks.total(shares) if self._measured else np.empty(0)
         for place, (c, roi, weight) in enumerate(self._measured):
-            rows[place, c], targets[place] = weight * shares[:, c].sum() / self._spent[c], weight * roi
+            rows[place, c], targets[place] = weight * brought[c] / self._spent[c], weight * roi
         return rows, targets
 
-    def _effects(self, shares: Floats) -> Floats:
-        """Never negative; a trace of ridge keeps channels apart that move together."""
-        columns = self._without_base(shares)
+    def _effects(self, shares: Floats, columns: Floats) -> Floats:
+        """Never negative; a trace of ridge keeps channels apart that move together.
+
+        Args:
+            shares: (…, weeks, channels) of each channel's effect that are reached.
+            columns: what the base cannot explain of them, (rows, channels).
+        """
         ridge = 1e-3 * np.sqrt(len(columns)) * columns.std()
         rows, targets = self._experiments(shares)
         stacked = np.vstack([columns, rows, ridge * np.eye(self.channels)])
@@ -305,7 +439,3 @@ class _Problem:
         """Usual effective spend."""
         usual: Floats = self._usual * _staying(carry_over, decay)
         return usual
-
-    def _without_base(self, values: Floats) -> Floats:
-        found: Floats = values - self._q @ (self._q.T @ values)
-        return found

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from otklik.evidence.media_mix.kind import MediaMixTask
 from otklik.kind import Finding, Reader
-from otklik.page.blocks import Block, Figure, Grid, Paragraph, Section, Table, head, heads, number
-from otklik.page.figures import Dot, Series, dots, lines
+from otklik.page.blocks import Block, Cell, Figure, Grid, Paragraph, Section, Table, head, heads, number
+from otklik.page.figures import Dot, Series, dots, heat_map, lines
 from otklik.page.formats import is_number
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
+
+#: So many regions stand in the picture, and so many changes of the plan in the table.
+_MOST_REGIONS, _MOST_MOVES = 20, 12
 
 TEXTS = texts(
     answer__gain=("Media explain part of the revenue", "Реклама объясняет часть выручки"),
@@ -103,6 +109,26 @@ TEXTS = texts(
     curves__x=("spend a week", "затраты в неделю"),
     curves__y=("revenue a week", "выручка в неделю"),
     section__budget=("The budget", "Бюджет"),
+    section__regions=("By region", "По регионам"),
+    regions__title=("What one more unit a week would bring", "Что принесла бы ещё одна единица в неделю"),
+    regions__takeaway=(
+        "At the spend of the last 13 weeks. Where it is above 1, more spend would pay for itself in revenue.",
+        "При затратах последних 13 недель. Где больше 1, добавленные затраты окупились бы выручкой.",
+    ),
+    regions__some=(
+        "{takeaway} The {shown} regions with the greatest revenue from media, of {count}.",
+        "{takeaway} Показаны регионы с наибольшей выручкой от рекламы: {shown} из {count}.",
+    ),
+    regions__rows=("region", "регион"),
+    regions__columns=("channel", "канал"),
+    regions__note=(
+        "The response per unit of size is taken to be the same in all regions; they differ in how much is spent "
+        "there. Whether a region responds differently can be shown by an experiment in it.",
+        "Отклик на единицу размера считается одинаковым во всех регионах; они отличаются тем, сколько в них тратят. "
+        "Отличается ли отклик региона, покажет эксперимент в нём.",
+    ),
+    moves__table=("Greatest changes of the plan", "Самые большие изменения в плане"),
+    column__region=("Region", "Регион"),
     budget__note=(
         "The plan equalises marginal returns as far as the observed range of each channel allows.",
         "План уравнивает предельную отдачу настолько, насколько позволяет наблюдавшийся диапазон каждого канала.",
@@ -133,7 +159,7 @@ def section(read: Reader, task: MediaMixTask, voice: Voice) -> Page:
     sections = [] if channels.empty else [_channels(channels, voice), _curves(read, voice), _weeks(read, voice)]
     # A budget is not split by a model that explains nothing.
     if read.verdict.verdict == "gain":
-        sections.insert(2, _budget(read, voice))
+        sections[2:2] = [_regions(read, voice), _budget(read, voice)]
     shown = [one for one in sections if one.blocks]
     return Page(task.title[voice.language], task.question[voice.language], _answer(read, channels, voice), shown)
 
@@ -221,7 +247,7 @@ def _measured(roi: float | None, voice: Voice) -> str:
 
 def _curves(read: Reader, voice: Voice) -> Section:
     words, formats = voice.words, voice.formats
-    curves = read.table("curves").toPandas().sort_values(["channel", "spend"])
+    curves = read.table("curves").where("region IS NULL").toPandas().sort_values(["channel", "spend"])
     figures = []
     for place, (channel, rows) in enumerate(curves.groupby("channel")):
         x, y, low, high = (rows[name].to_numpy(dtype=float) for name in ("spend", "revenue", "low", "high"))
@@ -234,25 +260,55 @@ def _curves(read: Reader, voice: Voice) -> Section:
     return Section("curves", words("section.curves"), blocks)
 
 
-def _budget(read: Reader, voice: Voice) -> Section:
+def _regions(read: Reader, voice: Voice) -> Section:
     words, formats = voice.words, voice.formats
-    plan = read.table("budget").toPandas().sort_values("channel")
+    rows = read.table("regions").toPandas()
+    if rows.empty:
+        return Section("regions", words("section.regions"), [])
+    brought = rows.groupby("region")["revenue"].sum().sort_values(ascending=False, kind="stable")
+    shown = brought.index[:_MOST_REGIONS]
+    table = rows.pivot_table(index="region", columns="channel", values="marginal").reindex(shown)
+    title, takeaway = words("regions.title"), words("regions.takeaway")
+    if len(shown) < len(brought):
+        takeaway = words("regions.some", takeaway=takeaway, shown=str(len(shown)), count=formats.integer(len(brought)))
+    picture = heat_map(
+        "regions", table.to_numpy(dtype=float), ([*map(str, table.index)], [*map(str, table.columns)]),
+        f"{title}. {takeaway}", lambda x: formats.decimal(x, 2),
+        words=(words("regions.rows"), words("regions.columns")),
+    )  # fmt: skip
+    return Section("regions", words("section.regions"), [Figure(title, takeaway, picture, note=words("regions.note"))])
+
+
+def _budget(read: Reader, voice: Voice) -> Section:
+    words = voice.words
+    plan = read.table("budget").toPandas().sort_values("channel", kind="stable")
     outside = [voice.told(finding) for finding in read.findings if finding.code in ("budget_outside", "bounds_outside")]
     if plan.empty:
         return Section("budget", words("section.budget"), [Paragraph(text) for text in outside])
-    rows = [
-        [
-            head(row["channel"]), number(formats.money(row["spend"])), number(formats.money(row["planned"])),
-            number(formats.interval(row["lowest"], row["highest"], formats.money)),
-            number(formats.decimal(row["marginal"], 2)), number(formats.decimal(row["marginal_planned"], 2)),
+    columns = [words(f"column.{name}") for name in ("now", "plan", "range", "marginal", "marginal_plan")]
+    rows = [[head(row["channel"]), *_planned(row, voice)] for row in plan[plan["region"].isna()].to_dict("records")]
+    titles = heads(words("column.channel"), *columns)
+    blocks: list[Block] = [Table(words("section.budget"), titles, rows, note=words("budget.note"))]
+    cells = plan[plan["region"].notna()]
+    if not cells.empty:
+        order = (cells["planned"] - cells["spend"]).abs().sort_values(ascending=False, kind="stable").index
+        moves = [
+            [head(row["region"]), Cell(row["channel"]), *_planned(row, voice)]
+            for row in cells.loc[order[:_MOST_MOVES]].to_dict("records")
         ]
-        for row in plan.to_dict("records")
+        titles = heads(words("column.region"), words("column.channel"), *columns, numbers_from=2)
+        blocks.append(Table(words("moves.table"), titles, moves))
+    return Section("budget", words("section.budget"), blocks)
+
+
+def _planned(row: dict[Hashable, Any], voice: Voice) -> list[Cell]:
+    """What is spent now, what is planned, and what one more unit brings in both."""
+    formats = voice.formats
+    return [
+        number(formats.money(row["spend"])), number(formats.money(row["planned"])),
+        number(formats.interval(row["lowest"], row["highest"], formats.money)),
+        number(formats.decimal(row["marginal"], 2)), number(formats.decimal(row["marginal_planned"], 2)),
     ]  # fmt: skip
-    names = ("channel", "now", "plan", "range", "marginal", "marginal_plan")
-    titles = heads(*(words(f"column.{name}") for name in names))
-    return Section(
-        "budget", words("section.budget"), [Table(words("section.budget"), titles, rows, note=words("budget.note"))]
-    )
 
 
 def _weeks(read: Reader, voice: Voice) -> Section:

@@ -21,12 +21,11 @@ from otklik.settings import whole_uri
 from otklik.sources.contract import Contract
 from otklik.sources.paths import in_natural_order, local_files
 from otklik.sources.reader import clear_faults, literal_path
-from otklik.sources.signatures import HEAD_BYTES, other_kind
+from otklik.sources.signatures import HEAD_BYTES, is_gzip, other_kind, refuse_other_name
 
 _CHUNK = 1 << 20
 #: Bytes of a JSON document that is read as a whole, in one task.
 MOST_OF_A_DOCUMENT = 1 << 30
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -187,15 +186,14 @@ def _check_kind(facts: FileFacts, kind: str) -> None:
                 "truncated or corrupt Parquet file", where=name, hint="fetch it again, or correct format.kind"
             )
         return
-    _refuse_other_kind(head, kind, name)
-    if head.startswith(_GZIP) != name.endswith(".gz"):
-        what = "is not gzip though its name ends in .gz" if name.endswith(".gz") else "is gzip but not named .gz"
-        raise InputError(what, where=name, hint="rename the file, or fetch it again")
+    if not is_gzip(head):
+        _refuse_other_kind(head, kind, name)
+    refuse_other_name(head, name)
 
 
 def _refuse_other_kind(head: bytes, kind: str, name: str) -> None:
     what = other_kind(head)
-    is_xml = kind == "xml" and what is not None and what.startswith("an XML file")
+    is_xml = kind == "xml" and what is not None and what.startswith(("an XML file", "a workbook of Excel 2003"))
     if what is not None and not is_xml:
         raise InputError(f"is {what}, not {kind}", where=name, hint=f"export it as {kind}, or correct format.kind")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from otklik.errors import InputError
+
 #: Who wrote dates in the Julian calendar up to the year 1582, and says no more of it: Hive, Impala, Spark before 3.0.
 _OLD_WRITERS = ("parquet-mr", "impala")
 #: Spark says its version in the footer from 3.0 on, and whether the calendar is the old one.
@@ -51,6 +53,11 @@ def facts_of(path: str) -> ParquetFacts:
     # Its first line says where the schema lies in memory.
     _, _, columns = repr(metadata.schema).partition("\n")
     return ParquetFacts(nanoseconds, has_old_calendar, f"{columns}\n{nanoseconds} {has_old_calendar}")
+
+
+def names_differ_in_case(where: str) -> InputError:
+    """What is said of a file whose columns Spark does not tell apart."""
+    return InputError("has columns whose names differ only in case", where=where, hint="rename one of them in the file")
 
 
 def _is_a_number(metadata: pq.FileMetaData, name: str) -> bool:

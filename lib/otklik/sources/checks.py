@@ -323,6 +323,7 @@ def _type_settings(name: str, contract: Contract) -> str:
         "format.decimal_comma": column.type not in ("boolean", "integer") and not format_.decimal_comma,
         "format.thousands_separator": column.type != "boolean" and format_.thousands_separator is None,
         f"columns.{name}.units": column.type != "boolean" and column.units is None,
+        f"columns.{name}.type": column.type == "boolean",
     }
     return ", ".join(setting for setting, helps in settings.items() if helps)
 

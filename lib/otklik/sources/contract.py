@@ -33,6 +33,9 @@ LIST_COLUMNS = ("line", "place", "value")
 #: A text as a formula of a spreadsheet, or digits that an apostrophe makes a text: what is meant is in the groups.
 TEXT_OF_SPREADSHEET = r"""^(?:="([^"]*)"|'([+]?\d+))$"""
 
+#: At most so many lines make a header.
+MOST_HEADER_LINES = 5
+
 #: What is put between the fields of a line in which each has its width.
 FIELD_MARK = "\x1f"
 
@@ -178,7 +181,29 @@ def _pattern_fault(pattern: str) -> str | None:
         "and one without": any(mark in ZONE_LETTERS and depth for mark, depth in zip(bare, depths, strict=True)),
         "is not a valid date pattern": not runs,
     }
+    faults |= _misunderstandings(runs, outside=re.sub(r"\[.*\]", " ", bare))
     return next((f"{pattern!r} {fault}" for fault, holds in faults.items() if holds), None)
+
+
+def _misunderstandings(runs: Collection[str], outside: str) -> dict[str, bool]:
+    """What a date pattern would read without complaint and otherwise than it is meant, as letters are case-sensitive.
+
+    Args:
+        runs: its letters.
+        outside: the pattern without what stands in brackets, where alternatives may repeat a letter.
+    """
+    letters = {run[0] for run in runs}
+    return {
+        "has m, the minutes, without hours: months are M": "m" in letters and not letters & set("HhkK"),
+        "has S, a fraction of a second, without seconds: these are s": "S" in letters and "s" not in letters,
+        "has hours of half a day, h, without AM or PM, a: those of a day are H": bool(letters & set("hK"))
+        and "a" not in letters,
+        "has AM or PM, a, beside hours of a day, H: those of half a day are h": "a" in letters and "H" in letters,
+        "has D, the day of the year, beside the month: days of the month are d": "D" in letters
+        and bool(letters & set("ML")),
+        "has M twice: minutes are m": len(re.findall("M+", outside)) > 1,
+        "has no year, y": "y" not in letters,
+    }
 
 
 class Format(Strict):
@@ -207,7 +232,7 @@ class Format(Strict):
     escape: str | None = Field(None, max_length=1, description="default: the quote doubled")
     header: bool = True
     header_lines: int = Field(
-        1, ge=1, le=5, description="lines of the header: names of several are put together with a blank"
+        1, ge=1, le=MOST_HEADER_LINES, description="lines of the header: names of several are put together with a blank"
     )
     skip_lines: int = Field(0, ge=0, le=1000, description="lines above the header, blank ones not counted")
     footer: int = Field(0, ge=0, le=1000, description="lines at the end that are no records, blank ones not counted")

@@ -81,7 +81,7 @@ def _cleaned_texts(texts: Column, contract: Contract) -> Column:
         if format_.utf8_as_latin1:
             return without_invisible(read_as_utf8(text))
         # In JSON characters may have been escaped until now.
-        return without_invisible(text) if format_.is_nested else text
+        return tidied(text) if format_.is_nested else text
 
     own = [column.null_tokens for column in contract.columns.values()]
     if all(tokens is None for tokens in own):

@@ -42,7 +42,8 @@ _INTEGER = re.compile(r"^[+-]?(?:0|[1-9]\d{0,17})$", re.ASCII)
 _POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$", re.ASCII)
 _DIGIT = re.compile(r"\d", re.ASCII)
 #: A whole number as pandas writes it where others in the column are missing.
-_WHOLE_AS_FLOAT = re.compile(r"^[1-9]\d{2,}\.0$", re.ASCII)
+_WHOLE_AS_FLOAT = re.compile(r"^[1-9]\d*\.0$", re.ASCII)
+_IDENTIFIER_NAME = re.compile(r"(?i:(?:^|[ _])(?:id|code|no|number|код|номер|ид))$|[a-z]I[Dd]$")
 #: So many digits a double keeps.
 _DIGITS_OF_DOUBLE, _DIGITS_OF_DECIMAL = 15, 38
 #: Between which numbers days of a spreadsheet lie: the years 1954 and 2119.
@@ -50,6 +51,7 @@ _FIRST_DAY, _LAST_DAY = 20_000, 80_000
 #: A month that is no number, though it looks like one.
 _MONTH_AND_YEAR = re.compile(r"^(?:0[1-9]|1[0-2])\.(?:19|20)\d\d$", re.ASCII)
 _COMPACT_DAY = re.compile(r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", re.ASCII)
+_MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:[.,]0+)?)?$")
 #: So large a part of a column tells what the rest may be meant as.
 _MOST = 0.8
 #: Numbers that people write where there is none, and how many values a column has in which they can be told.
@@ -305,7 +307,7 @@ def _remarks(texts: Sequence[str]) -> tuple[str, ...]:
     whole = sum(bool(_WHOLE_AS_FLOAT.match(text)) for text in texts)
     remarks = {
         f"{rounded:,} values like 7.7E+10: a spreadsheet has rounded them": rounded > 0,
-        "whole numbers with .0: identifiers, in a column where some are missing?": whole > _MOST * len(texts),
+        "whole numbers with .0: were some in the column missing, as pandas has it?": whole > _MOST * len(texts) > 0,
         f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": is_identifier and short,
     }
     return tuple(remark for remark, holds in remarks.items() if holds)
@@ -410,14 +412,17 @@ def _type_of(
         if times:
             is_moment = times[0].startswith("epoch") or any("." in text for text in plain if times[0] != "MM.yyyy")
             return "timestamp" if is_moment else "date", times
-        if all(_INTEGER.match(text) for text in plain):
+        is_whole = map(_WHOLE_AS_FLOAT.match if _IDENTIFIER_NAME.search(name) else _INTEGER.match, plain)
+        if all(map(_INTEGER.match, plain)) or all(is_whole):
             return "integer", ()
         if not _are_codes(plain):
             return _fraction_type(plain), ()
     patterns = dates.sure_patterns or (_dates_in(values).sure_patterns if numbers.marks else ())
     if patterns:
         has_hours = any(re.search("[Hh]", without_quoted(p)) for p in patterns if p != SPREADSHEET_DAYS)
-        return ("timestamp" if has_hours else "date"), patterns
+        # Some programs, like 1C, write each day with its midnight.
+        is_moment = has_hours and not all(map(_MIDNIGHT.search, values))
+        return ("timestamp" if is_moment else "date"), patterns
     return ("boolean" if {text.lower() for text in values} <= _TRUTHS else "string"), ()
 
 

@@ -31,6 +31,7 @@ from otklik.sources.contract import (
     CHARSETS,
     FIELD_MARK,
     LIST_COLUMNS,
+    MOST_HEADER_LINES,
     SCRIPT,
     TRANSLATED,
     Contract,
@@ -233,6 +234,11 @@ def _header_hint(top: Sequence[Row], contract: Contract, above: int) -> str:
                 return f"the header stands below {place} other lines: set format.skip_lines = {place}"
             if place < above:
                 return f"the header stands below {place} other lines: set format.skip_lines = {place}, not {above}"
+    names = [split_header(line.record, format_) for line in top[above : above + MOST_HEADER_LINES]]
+    for count in range(1, len(names) + 1):
+        with contextlib.suppress(InputError):
+            match_header(joined_header(names[:count]), contract, "")
+            return f"the names stand on {count} lines: set format.header_lines = {count}"
     return ""
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from otklik.errors import InputError
-from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, SCRIPT, TRANSLATED, Format
+from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, MOST_HEADER_LINES, SCRIPT, TRANSLATED, Format
 from otklik.sources.guess import is_no_value
 from otklik.sources.header import joined_header
 from otklik.sources.layout import delimited_text
@@ -48,8 +48,6 @@ _NUMBER_OR_DATE = re.compile(r"^[+-]?[\d][\d\s.,:/-]*$")
 _YEAR = re.compile(r"^(?:19|20)\d\d$")
 _DAY = re.compile(r"^\d{1,4}([./-])\d{1,2}\1\d{2,4}$")
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
-#: At most so many lines make a header.
-_MOST_HEADER_LINES = 3
 #: Letters that Kazakh has and Russian has not, and of these the ones that no other alphabet has in the same place of
 #: its code page; letters of Russian, and what else stands in texts.
 _OF_KAZAKH = "ӘәҒғҚқҢңӨөҰұҮүҺһІі"
@@ -381,7 +379,7 @@ def _without_empty_ends(rows: list[list[str]]) -> list[list[str]]:
 def _header_lines(rows: list[list[str]]) -> int:
     """How many of the first rows are a header: more than one where each has only texts, and numbers come below."""
     found = 1
-    for count in range(2, min(_MOST_HEADER_LINES, len(rows) - 1) + 1):
+    for count in range(2, min(MOST_HEADER_LINES, len(rows) - 1) + 1):
         last, body = rows[count - 1], rows[count : count + 500]
         if any(_NUMBER_OR_DATE.match(field.strip()) for row in rows[:count] for field in row):
             break

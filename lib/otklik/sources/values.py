@@ -23,14 +23,15 @@ from otklik.sources.contract import (
 )
 from otklik.sources.numbers import SIGNS, Marks, units_pattern
 
-#: Read as boolean, in any case: words, and what spreadsheets write in English, Russian, Kazakh, German, French,
-#: Spanish, Italian, Portuguese and Turkish.
+#: Read as boolean, in any case: words, and what spreadsheets write in English, Russian, Kazakh, Ukrainian, German,
+#: French, Spanish, Italian, Portuguese and Turkish.
 TRUE_TOKENS = (
-    "true", "t", "yes", "y", "1", "да", "истина", "иә", "ақиқат", "wahr", "ja", "vrai", "oui", "verdadero", "vero",
-    "verdadeiro", "doğru",
+    "true", "t", "yes", "y", "1", "1.0", "on", "да", "истина", "вкл", "иә", "ақиқат", "так", "wahr", "ja", "vrai",
+    "oui", "verdadero", "vero", "verdadeiro", "doğru",
 )  # fmt: skip
 FALSE_TOKENS = (
-    "false", "f", "no", "n", "0", "нет", "ложь", "жоқ", "жалған", "falsch", "nein", "faux", "non", "falso", "yanlış",
+    "false", "f", "no", "n", "0", "0.0", "off", "нет", "ложь", "выкл", "жоқ", "жалған", "ні", "falsch", "nein",
+    "faux", "non", "falso", "yanlış",
 )  # fmt: skip
 
 #: Patterns that the cast reads exactly as the parser does, 10 times faster, where the text has this shape.
@@ -130,7 +131,7 @@ def with_sign_in_front(text: Column) -> Column:
 def typed(text: Column, type_: str, format_: Format) -> Column:
     """The value of a cleaned text, or null where it is not of the type.
 
-    - integer: digits with a sign; `5.0` and `1e3` are none.
+    - integer: digits with a sign, also `5.0`; `5.5` and `1e3` are none.
     - double: decimal notation, also with exponent; NaN, infinity and numbers beyond the range of doubles are none.
     - decimal(p,s): a number that would lose digits is none; zeros at the end of the fraction are no digits.
     - boolean: TRUE_TOKENS and FALSE_TOKENS.
@@ -223,7 +224,11 @@ def _plain_number(text: Column, format_: Format) -> Column:
 
 def _number(number: Column, type_: str) -> Column:
     if type_ == "integer":
-        return number.try_cast("bigint")
+        # As pandas writes whole numbers where others in the column are missing.
+        with_zero = F.rlike(number, F.lit(r"^[+-]?\d++\.0++$"))
+        return F.coalesce(
+            number.try_cast("bigint"), F.when(with_zero, F.regexp_replace(number, r"\..*", "").try_cast("bigint"))
+        )
     if type_ == "double":
         is_decimal = F.rlike(number, F.lit(r"^[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d{1,3})?$"))
         value = number.try_cast("double")

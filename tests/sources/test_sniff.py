@@ -35,6 +35,8 @@ FILES: list[tuple[str, dict[str, Any], list[str], str]] = [
     ("'id','note'\n'1','a,b'\n'2','c'\n", {"quote": "'"}, ["id", "note"], ""),
     ('"id","note"\n"1","a \\"b\\", c"\n"2","d"\n', {"escape": "\\"}, ["id", "note"], ""),
     ('id,note\n1,"open\n2,b\n3,c\n4,d\n', {"multiline": False}, ["id", "note"], "1 rows have a quote that is not"),
+    ('day,visits\n2024-03-01,"1,234"\n2024-03-02,987\n', {"thousands_separator": ","}, ["day", "visits"],
+     "or decimal_comma = true? every comma precedes three digits"),
     ("id^name\n1^a\n2^b\n", {"delimiter": "^"}, ["id", "name"], ""),
     ("id\x01name\n1\x01a\n2\x01b\n", {"delimiter": "\x01"}, ["id", "name"], ""),
     ('"id,name"\n"1,Anna"\n"2,Boris"\n', {}, ["id,name"], "there is but one column: is the delimiter right?"),
@@ -75,9 +77,9 @@ def test_a_column_that_writes_numbers_and_dates_in_its_own_way_says_so(tmp_path:
     assert contract.format_of("paid").date_formats == ["d/M/yyyy"]
 
 
-def parquet(table: pa.Table) -> bytes:
+def parquet(table: pa.Table, **options: Any) -> bytes:
     content = io.BytesIO()
-    pq.write_table(table, content)
+    pq.write_table(table, content, **options)
     return content.getvalue()
 
 
@@ -98,6 +100,9 @@ def parquet(table: pa.Table) -> bytes:
         ("a.jsonl", b'["id","x"]\n[1,"a"]\n', "lines are JSON arrays, not objects"),
         ("a.json", b'{"u1":{"n":1},"u2":{"n":2}}', "is one JSON object whose fields are its rows or columns"),
         ("a.jsonl", b'{"id":1,"id":2}\n', "no line is a JSON object"),
+        ("a.parquet", parquet(pa.table({"x": pa.array([1], pa.time32("ms"))})), r"the types of these columns: x \(time\)"),
+        ("a.parquet", parquet(pa.table({"x": pa.array([1], pa.decimal256(50, 2))})), r"x \(decimal\(50,2\)\)"),
+        ("a.parquet", parquet(pa.table({"x": [1]}), compression="brotli"), "is stored as BROTLI"),
         ("a.parquet", parquet(pa.table([[1], [2]], names=["id", "ID"])), "has columns whose names differ only in case"),
     ],
 )  # fmt: skip

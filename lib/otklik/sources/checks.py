@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
@@ -17,6 +15,7 @@ from otklik.lake.store import sql_text
 from otklik.session import frame_of
 from otklik.sources import contract as contracts
 from otklik.sources.characters import has_lost_letters, is_misread, is_misread_json
+from otklik.sources.conditions import all_of, any_of
 from otklik.sources.contract import Contract, Format
 from otklik.sources.reader import as_delimited, field_count, quote_count, quoted_text, well_formed
 from otklik.sources.values import has_two_digit_years, is_code, names_zone, value_of
@@ -211,7 +210,7 @@ def balances(judged: DataFrame, contract: Contract) -> dict[int, Balance]:
     is_rejected = F.size("_reasons") > 0
     is_in_quotes = ~is_rejected & F.col("_holds_records")
     record_failure = [rule for rule in contract.rules if rule.severity != "reject"]
-    is_nameless = ~is_rejected & reduce(and_, (F.col(name).isNull() for name in contract.key_columns))
+    is_nameless = ~is_rejected & all_of(F.col(name).isNull() for name in contract.key_columns)
     counted = judged.groupBy("_file_no").agg(
         *(F.count_if(~is_rejected & F.array_contains("_broken", name)).alias(name) for name in ODDITIES),
         F.count("*").alias("rows"),
@@ -466,7 +465,7 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
         outside = [F.col(name) < low] if low is not None else []
         outside += [F.col(name) > high] if high is not None else []
         bounds = f"{'' if low is None else low}..{'' if high is None else high}"
-        faults.append((reduce(or_, outside), ("range", name, bounds)))
+        faults.append((any_of(outside), ("range", name, bounds)))
     return faults
 
 
@@ -506,7 +505,7 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
     found["rounded_numbers"] = [has_power & F.rlike(text, F.lit(_ROUNDED)) for text in others]
     found["totals"] = [F.rlike(text, F.lit(_TOTAL)) for text in texts[:1]]
     found["unnamed_values"] = [F.col("_has_unnamed")]
-    return {name: F.coalesce(reduce(or_, those), F.lit(False)) for name, those in found.items() if those}
+    return {name: F.coalesce(any_of(those), F.lit(False)) for name, those in found.items() if those}
 
 
 def _bound(bound: float | None) -> float | int | None:

@@ -80,7 +80,7 @@ TRANSLATED = ("kz1048", "ptcp154")
 
 #: Characters that nobody sees and that mean nothing inside a text: soft hyphen, zero-width blank, marks of direction,
 #: word joiner, byte-order mark. The joiners U+200C and U+200D hold letters and emoji together and stay inside.
-INVISIBLE = "\u00ad\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+INVISIBLE = "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 
 #: Blanks that are trimmed off a value: the blank, tab, line ends, the end of file of old programs (Ctrl-Z), blanks of
 #: Unicode, and what is invisible.

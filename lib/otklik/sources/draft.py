@@ -57,7 +57,8 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     )
     extent = "the whole file" if sample.is_whole else f"the first {len(sample.rows):,} rows"
     nulls = _null_tokens(guesses)
-    habits = _habits_of(guesses)
+    habits = _habits_of(guesses, sample)
+    guesses = [_in_habit(guess, habits.marks) for guess in guesses]
     sample = replace(sample, remarks=(*sample.remarks, *_odd_letters(sample)))
     lines = [
         f"# Drafted from {extent} of {_comment(file.name)}. Every line is a guess: review it, then delete this line.",
@@ -87,13 +88,20 @@ class _Habits:
     patterns: Mapping[str, Sequence[str]]
 
 
-def _habits_of(guesses: Sequence[Guess]) -> _Habits:
+def _habits_of(guesses: Sequence[Guess], sample: Sample) -> _Habits:
     patterns: dict[str, list[str]] = {"date": [], "timestamp": []}
     for guess in guesses:
         # A day before its month and one behind it are not told apart by what they look like.
         if guess.type in patterns and len(orders_of([*patterns[guess.type], *guess.patterns])) < 2:
             patterns[guess.type] += [pattern for pattern in guess.patterns if pattern not in patterns[guess.type]]
-    return _Habits(likeliest_marks([guess.marks for guess in guesses if guess.marks]), patterns)
+    found = [guess.marks for guess in guesses if guess.marks]
+    return _Habits(likeliest_marks(found, has_commas_between=sample.delimiter == ","), patterns)
+
+
+def _in_habit(guess: Guess, marks: Marks) -> Guess:
+    """A column of whole numbers, where the marks of the file say that commas in it stand between thousands."""
+    is_whole = marks in guess.marks and all(re.fullmatch(r"[+-]?\d+", marks.plain(text)) for text in guess.distinct)
+    return replace(guess, type="integer") if guess.type == "double" and guess.distinct and is_whole else guess
 
 
 def _as_declared(guess: Guess, type_: str | None) -> Guess:
@@ -185,7 +193,9 @@ def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str], h
         f"encoding = {_text(sample.encoding)}": sample.encoding != "utf-8",
         f"null_tokens = {_texts(['', *sorted(nulls)])}": bool(nulls),
         f"decimal_comma = true{_or_thousands(guesses)}": marks.decimal_comma,
-        f"thousands_separator = {_text(marks.thousands_separator or '')}": marks.thousands_separator is not None,
+        f"thousands_separator = {_text(marks.thousands_separator or '')}{_or_decimals(guesses, marks)}": (
+            marks.thousands_separator is not None
+        ),
     }
     lines = [line for line, holds in settings.items() if holds]
     return ["[format]", f"kind = {_text(sample.kind)}", *lines]
@@ -211,6 +221,13 @@ def _or_thousands(guesses: list[Guess]) -> str:
     commas = [text for guess in guesses if guess.marks for text in guess.distinct if "," in text]
     if all(_MAY_BE_THOUSANDS.match(text) for text in commas):
         return '  # or thousands_separator = ","? every comma precedes three digits'
+    return ""
+
+
+def _or_decimals(guesses: list[Guess], marks: Marks) -> str:
+    may_be = all(Marks(decimal_comma=True) in guess.marks for guess in guesses if guess.marks)
+    if marks.thousands_separator == "," and may_be and _or_thousands(guesses):
+        return "  # or decimal_comma = true? every comma precedes three digits"
     return ""
 
 

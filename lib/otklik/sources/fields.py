@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import reduce
-from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from otklik.sources.characters import has_rare_characters, read_as_utf8, tidied, without_invisible
+from otklik.sources.conditions import all_of, any_of
 from otklik.sources.contract import BLANKS, Contract, Format, fold_name
 from otklik.sources.contract import Column as ContractColumn
 from otklik.sources.header import Header
@@ -147,7 +146,7 @@ def _is_header(header: Header, contract: Contract) -> Column:
     fields = [(F.col("_fields")[f"f{header.columns.index(our)}"], fold_name(name)) for name, our in named]
     # The first field decides for nearly every record.
     same = (in_small_letters(F.btrim(field, F.lit(BLANKS)), name) == F.lit(name) for field, name in fields)
-    return F.coalesce(reduce(and_, same), F.lit(False))
+    return F.coalesce(all_of(same), F.lit(False))
 
 
 def _has_two_names(header: Header) -> Column:
@@ -157,7 +156,7 @@ def _has_two_names(header: Header) -> Column:
         sum((F.col("_fields")[f"f{place}"].isNotNull().cast("int") for place in _places(header, our)), F.lit(0)) > 1
         for our in sorted(doubled)
     ]
-    return reduce(or_, several, F.lit(False))
+    return any_of([F.lit(False), *several])
 
 
 def _has_unnamed(header: Header, format_: Format) -> Column:
@@ -169,7 +168,7 @@ def _has_unnamed(header: Header, format_: Format) -> Column:
     ]
     if not format_.is_delimited:
         return F.lit(False)
-    return reduce(or_, (F.col("_fields")[f"f{place}"].isNotNull() for place in unnamed), F.lit(False))
+    return any_of([F.lit(False), *(F.col("_fields")[f"f{place}"].isNotNull() for place in unnamed)])
 
 
 def _places(header: Header, our: str) -> list[int]:
@@ -194,7 +193,7 @@ def _needs_cleaning(contract: Contract) -> Column:
 
 
 def _holds_any(record: Column, texts: list[str]) -> Column:
-    return reduce(or_, (F.contains(record, F.lit(text)) for text in texts), F.lit(False))
+    return any_of([F.lit(False), *(F.contains(record, F.lit(text)) for text in texts)])
 
 
 def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> DataFrame:

@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from otklik.errors import InputError
 from otklik.settings import whole_uri
 from otklik.sources.contract import Contract
+from otklik.sources.parquet_facts import refuse_unreadable
 from otklik.sources.paths import in_natural_order, local_files
 from otklik.sources.reader import clear_faults, literal_path
 from otklik.sources.signatures import HEAD_BYTES, is_gzip, other_kind, refuse_other_name
@@ -139,6 +140,8 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
         )
     if facts.path.startswith("file://") and facts.name.endswith(".gz"):
         _check_gzip(Path(facts.path.removeprefix("file://")), facts.name, contract.format.kind)
+    if facts.path.startswith("file://") and contract.format.kind == "parquet":
+        refuse_unreadable(Path(facts.path.removeprefix("file://")), facts.name)
     if facts.path.startswith("file://") and contract.format.kind == "xml":
         _check_xml(Path(facts.path.removeprefix("file://")), facts.name, contract.format.encoding)
 

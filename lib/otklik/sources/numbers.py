@@ -111,7 +111,7 @@ MARKS = (
 
 
 def marks_that_read(texts: Iterable[str], *, comma_is_free: bool) -> tuple[Marks, ...]:
-    """Under which marks all texts are numbers.
+    """Under which marks all texts are numbers; the likelier ones first.
 
     Args:
         texts: without units, signs in front.
@@ -122,7 +122,13 @@ def marks_that_read(texts: Iterable[str], *, comma_is_free: bool) -> tuple[Marks
     return tuple(marks for marks in tried if all(map(marks.reads, some)))
 
 
-def likeliest_marks(columns: Sequence[Sequence[Marks]]) -> Marks:
-    """The marks under which most columns are numbers, of the marks of each column that read it."""
+def likeliest_marks(columns: Sequence[Sequence[Marks]], *, has_commas_between: bool = False) -> Marks:
+    """The marks under which most columns are numbers.
+
+    Args:
+        columns: for each, the marks that read it.
+        has_commas_between: whether commas stand between fields: then one in a number hardly ever is the decimal mark.
+    """
     counts = {marks: sum(marks in those for those in columns) for marks in MARKS}
-    return max(MARKS, key=lambda marks: counts[marks])
+    likely = sorted(MARKS, key=lambda marks: marks.decimal_comma) if has_commas_between else MARKS
+    return max(likely, key=lambda marks: counts[marks])

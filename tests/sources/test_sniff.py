@@ -100,7 +100,7 @@ def parquet(table: pa.Table, **options: Any) -> bytes:
         ("a.jsonl", b'["id","x"]\n[1,"a"]\n', "lines are JSON arrays, not objects"),
         ("a.json", b'{"u1":{"n":1},"u2":{"n":2}}', "is one JSON object whose fields are its rows or columns"),
         ("a.jsonl", b'{"id":1,"id":2}\n', "no line is a JSON object"),
-        ("a.parquet", parquet(pa.table({"x": pa.array([1], pa.time32("ms"))})), r"the types of these columns: x \(time\)"),
+        ("a.parquet", parquet(pa.table({"x": pa.array([1], pa.time32("ms"))})), r"types of these columns: x \(time\)"),
         ("a.parquet", parquet(pa.table({"x": pa.array([1], pa.decimal256(50, 2))})), r"x \(decimal\(50,2\)\)"),
         ("a.parquet", parquet(pa.table({"x": [1]}), compression="brotli"), "is stored as BROTLI"),
         ("a.parquet", parquet(pa.table([[1], [2]], names=["id", "ID"])), "has columns whose names differ only in case"),

@@ -196,7 +196,7 @@ def test_days_that_a_spreadsheet_has_left_as_numbers(spark) -> None:
     times = read_all(spark, texts[:2], "timestamp", timestamp_formats=["spreadsheet_days"], time_zone="Asia/Almaty")
 
     assert dates == [date(2024, 3, 5)] * 3 + [date(1900, 3, 1), None, None, None, None]
-    assert times == [datetime(2024, 3, 5), datetime(2024, 3, 5, 7)]
+    assert times == [datetime(2024, 3, 4, 19), datetime(2024, 3, 5, 7)]
 
 
 def test_fractions_of_a_second_are_as_long_as_they_are(spark) -> None:

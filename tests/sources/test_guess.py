@@ -17,7 +17,7 @@ COLUMNS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("sum", ["12345678901234567890.123456789", "1"], {"type": "decimal(29,9)"}),
     ("share", ["0.6837000000000001", "0.1"], {"type": "double"}),
     ("n", ["١٢", "٣"], {"type": "string"}),
-    ("customer", ["17850.0", "14527.0"], {"type": "double", "remark": "were some in the column missing, as pandas"}),
+    ("customer", ["17850.0", "14527.0"], {"type": "double", "remark": "as pandas writes them in columns with missing"}),
     ("CustomerID", ["17850.0", "14527.0"], {"type": "integer"}),
     ("x", ["inf", "1.5", "NaN"], {"type": "double", "nulls": {"inf", "NaN"}, "remark": "1 values are infinite"}),
     ("x", ["нет данных", "1.#QNAN", "3"], {"type": "integer", "nulls": {"нет данных", "1.#QNAN"}}),

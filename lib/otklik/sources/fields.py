@@ -14,7 +14,7 @@ from otklik.sources.contract import BLANKS, Contract, Format, fold_name
 from otklik.sources.contract import Column as ContractColumn
 from otklik.sources.header import Header
 from otklik.sources.nested import joined_pieces
-from otklik.sources.numbers import SIGN_MARKS
+from otklik.sources.numbers import RARE_SIGNS
 from otklik.sources.reader import Records, as_delimited, field_count
 from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, value_of, with_sign_in_front
 
@@ -99,9 +99,14 @@ def _cleaned_texts(texts: Column, contract: Contract) -> Column:
 
 
 def _may_have_odd_signs(line: Column, format_: Format) -> Column:
-    """Whether a number of a record may have its sign elsewhere than in front of it."""
-    behind = ['-"', f"-{format_.field_delimiter}", f"- {format_.field_delimiter}"]
-    return _holds_any(line, [*SIGN_MARKS, *behind]) | F.endswith(line, F.lit("-"))
+    """Whether a number of a record may have its sign elsewhere than in front of it, or another sign than the usual one.
+
+    Every record is asked, so most are to be let go by few looks through their bytes.
+    """
+    behind = ["- ", f"-{format_.field_delimiter}", *([f"-{format_.quote}"] if format_.quote else [])]
+    is_behind = F.endswith(line, F.lit("-")) | (F.contains(line, F.lit("-")) & _holds_any(line, behind))
+    is_not_ascii = F.octet_length(line) != F.char_length(line)
+    return _holds_any(line, ["(", "+ "]) | is_behind | (is_not_ascii & _holds_any(line, [*RARE_SIGNS]))
 
 
 def _is_number(type_: str) -> bool:

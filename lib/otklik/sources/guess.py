@@ -307,7 +307,7 @@ def _remarks(texts: Sequence[str]) -> tuple[str, ...]:
     whole = sum(bool(_WHOLE_AS_FLOAT.match(text)) for text in texts)
     remarks = {
         f"{rounded:,} values like 7.7E+10: a spreadsheet has rounded them": rounded > 0,
-        "whole numbers with .0: were some in the column missing, as pandas has it?": whole > _MOST * len(texts) > 0,
+        "whole numbers with .0, as pandas writes them in columns with missing values": whole > _MOST * len(texts) > 0,
         f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": is_identifier and short,
     }
     return tuple(remark for remark, holds in remarks.items() if holds)

@@ -19,8 +19,8 @@ SIGNS: Mapping[str, str] = {
     rf"^{_MINUS}{BLANK}*(?=\D{{0,9}}\d)": "-",
     rf"^[+]{BLANK}+(?=\D{{0,9}}\d)": "+",
 }
-#: Where one of these is missing in a record, no number in it needs SIGNS, but for a minus at the end.
-SIGN_MARKS = ("(", "\u2212", "\u2013", "- ", "+ ", "-\u00a0", "+\u00a0")
+#: What SIGNS begin with that is not ASCII.
+RARE_SIGNS = ("\u2212", "\u2013", "-\u00a0", "+\u00a0")
 
 #: Units that stand beside amounts of money, and the sign of shares.
 _UNIT = (

@@ -43,7 +43,7 @@ _MOST_AROUND = 20
 _FEWEST_LINES = 6
 #: So many lines must differ in length before they are taken for lists, and not for a table with slips.
 _FEWEST_LISTS = 10
-_CONTROLS = re.compile(r"[\x00\x02-\x08\x0e-\x1d]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NUMBER_OR_DATE = re.compile(r"^[+-]?[\d][\d\s.,:/-]*$")
 _YEAR = re.compile(r"^(?:19|20)\d\d$")
 _DAY = re.compile(r"^\d{1,4}([./-])\d{1,2}\1\d{2,4}$")
@@ -69,7 +69,7 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
     text = re.sub("^\ufeff+", "", content.decode(encoding, errors="replace"), flags=re.MULTILINE)
     if not is_whole:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
-    if len(_CONTROLS.findall(text)) > len(text) / 100:
+    if not _is_text(text):
         raise InputError("is not text", where=path.name, hint="export it as csv in utf-8")
     if re.match(SCRIPT, text) or re.match(r"\s*\[\s*[{\[\]]", text) or _is_one_object(text):
         return document_sample(text, encoding, is_whole, path.name)
@@ -86,6 +86,14 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
         return sample
     remark = f"{strange:,} lines are not {encoding}: they come from a file of another encoding, and are rejected"
     return replace(sample, rejected=sample.rejected + strange, remarks=(*sample.remarks, remark))
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text holds hardly any control characters, but for one that stands between the fields of each line."""
+    lines = _lines_of(text)
+    is_hive = len(lines) > 1 and all(_RARE_DELIMITERS[0] in line for line in lines)
+    controls = len(_CONTROLS.findall(text)) - (text.count(_RARE_DELIMITERS[0]) if is_hive else 0)
+    return controls <= len(text) / 100
 
 
 def guess_encoding(content: bytes) -> str:
@@ -348,11 +356,8 @@ def _quoting(text: str, delimiter: str) -> tuple[str, str, list[list[str]]]:
     plain = _split(text, delimiter, quote="")
     quoted = _split(text, delimiter)
     # One quote too many eats the lines behind it.
-    if (
-        '"' in text
-        and _evenness(quoted) >= _evenness(plain)
-        and not (text.count('"') % 2 and 2 * len(quoted) < len(plain))
-    ):
+    eats_lines = text.count('"') % 2 == 1 and 0 < 2 * len(quoted) < len(plain)
+    if '"' in text and _evenness(quoted) >= _evenness(plain) and not eats_lines:
         escaped = _split(text, delimiter, escape="\\") if '\\"' in text else []
         if _evenness(escaped) >= _evenness(quoted) and escaped:
             return '"', "\\", escaped

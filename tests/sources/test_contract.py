@@ -41,6 +41,13 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         ("format", {"date_formats": ["[yyyy"]}, "brackets [ ] that do not match"),
         ("format", {"date_formats": ["]yyyy["]}, "brackets [ ] that do not match"),
         ("format", {"date_formats": ["--"]}, "'--' is not a valid date pattern"),
+        ("format", {"date_formats": ["yyyy-mm-dd"]}, "has m, the minutes, without hours: months are M"),
+        ("format", {"timestamp_formats": ["yyyy-MM-dd HH:MM"]}, "has M twice: minutes are m"),
+        ("format", {"timestamp_formats": ["yyyy-MM-dd HH:mm:SS"]}, "has S, a fraction of a second, without seconds"),
+        ("format", {"timestamp_formats": ["dd.MM.yyyy hh:mm"]}, "without AM or PM, a: those of a day are H"),
+        ("format", {"timestamp_formats": ["M/d/yyyy H:mm a"]}, "beside hours of a day, H: those of half a day are h"),
+        ("format", {"date_formats": ["yyyy-MM-DD"]}, "has D, the day of the year, beside the month"),
+        ("format", {"date_formats": ["dd.MM"]}, "has no year, y"),
         ("name", "rejected", "name: rejected is reserved"),
         ("lookalikes", ["note", "id"], "lookalikes names every column"),
         ("columns", {"known_at": {"type": "timestamp"}}, "columns.known_at: reserved name"),
@@ -57,6 +64,11 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         ("columns", {"id": {"type": "decimal(3,5)"}}, "unknown type 'decimal(3,5)'"),
         ("columns", {"id": {"type": "integer", "minimum": float("nan")}}, "columns.id.minimum"),
         ("columns", {"id": {"type": "integer"}, "note": {"type": "string", "source": " ID "}}, "both read"),
+        ("columns", {"id": {"type": "string", "units": ["%"]}}, "thousands_separator need a numeric type, not string"),
+        ("columns", {"id": {"type": "double", "thousands_separator": "."}}, "columns.id: thousands_separator is also"),
+        ("columns", {"id": {"type": "string", "formats": ["yyyy"]}}, "formats need type = 'date' or 'timestamp'"),
+        ("columns", {"id": {"type": "date", "formats": ["YYYY"]}}, "columns.id.formats: 'YYYY' has letters"),
+        ("format", {"kind": "xml", "rows": "a", "encoding": "kz1048"}, "an xml file in kz1048 is not read"),
     ],
 )
 def test_an_impossible_contract_is_refused_with_its_key(make_contract, section, settings, fault) -> None:
@@ -126,7 +138,14 @@ def test_a_row_is_not_known_before_it_can_be(make_contract, column, delay, fault
 
 @pytest.mark.parametrize(
     "pattern",
-    ["dd.MM.yyyy", "d MMMM yyyy 'г.'", "yyyy-MM-dd['T'][ ]HH:mm[:ss[.SSSSSS]]XXX", "hh 'o''clock' a, VV", "yy/D"],
+    [
+        "dd.MM.yyyy",
+        "d MMMM yyyy 'г.'",
+        "yyyy-MM-dd['T'][ ]HH:mm[:ss[.SSSSSS]]XXX",
+        "yyyy/MM/dd hh 'o''clock' a, VV",
+        "yy/D",
+        "[dd.MM.yyyy][yyyy-MM-dd]",
+    ],
 )
 def test_a_pattern_that_dates_are_read_by_is_taken(make_contract, pattern: str) -> None:
     assert make_contract(format_={"timestamp_formats": [pattern]}).format.timestamp_formats == [pattern]

@@ -56,3 +56,18 @@ def test_a_damaged_byte_or_foreign_lines_change_nothing() -> None:
     assert guess_encoding(of_page.replace(b"\n", b"\x98\n", 1)) == "cp1251"
     assert guess_encoding(of_page + "99;Привет, мир\n".encode() * 2) == "cp1251"
     assert guess_encoding(of_utf8 + b"99;caf\xe9 \xff\n") == "utf-8"
+
+
+@pytest.mark.parametrize("encoding", ["kz1048", "ptcp154"])
+def test_kazakh_text_is_told_in_its_code_pages(encoding: str) -> None:
+    assert guess_encoding(KAZAKH.encode(encoding)) == encoding
+
+
+def test_ukrainian_text_is_no_kazakh() -> None:
+    text = "id;назва\n" + "".join(f"{n};Їжа для Євгенії в Україні\n" for n in range(20))
+
+    assert guess_encoding(text.encode("cp1251")) == "cp1251"
+
+
+def test_emoji_in_halves_are_no_code_page() -> None:
+    assert guess_encoding(b"id,note\n1,\xed\xa0\xbd\xed\xb8\x80\n2,ok\n") == "utf-8"

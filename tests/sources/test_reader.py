@@ -172,6 +172,7 @@ def test_parquet_rows_keep_their_values_and_names(spark, tmp_path, make_contract
         (b"1\n2\n", {"kind": "json_lines"}, "no line is a JSON object"),
         (b'[{"id":1},\n{"id":2}]\n', {"kind": "json_lines"}, "is one JSON array"),
         (b"Report\nMay\nid,note\n1,a\n", {}, "the header stands below 2 other lines: set format.skip_lines = 2"),
+        (b",note\nid,\n1,a\n", {}, "the names stand on 2 lines: set format.header_lines = 2"),
         (b'"id","no\nte"\n1,a\n', {}, "set format.multiline = true"),
         (b"id,note,note\n1,a,b\n", {}, "'NAME [1]', 'NAME [2]'"),
         (b'{"id":1,"nota":2}\n', {"kind": "json_lines"}, "missing: 'note'"),

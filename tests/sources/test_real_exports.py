@@ -73,10 +73,10 @@ def test_lines_around_the_rows_are_left_out(judge, make_contract, multiline) -> 
 def test_empty_columns_at_the_end_are_nothing_and_values_without_a_name_are_counted(judge, make_contract) -> None:
     contract = make_contract(format_={"delimiter": ";"})
 
-    judged = judge('id;note;;\n1;a;;\n2;"b;c";;;;\n3;d;x;\n4;e\n;;;\n5;f;;;y\n', contract)
+    judged = judge('id;note;;\n1;a;;\n2;"b;c";;;;\n3;d;x;\n4;e\n;;;\n5;f;;;y\n6\n', contract)
 
-    assert accepted(judged, contract) == [(1, "a"), (2, "b;c"), (3, "d")]
-    assert reasons(judged) == {4: ["too_few_fields"], 5: ["too_many_fields"]}
+    assert accepted(judged, contract) == [(1, "a"), (2, "b;c"), (3, "d"), (4, "e")]
+    assert reasons(judged) == {5: ["too_many_fields"], 6: ["too_few_fields"]}
     assert checks.balance(judged, contract).warnings == {"unnamed_values": 1}
 
 
@@ -173,11 +173,64 @@ def test_a_local_time_that_comes_twice_is_counted(judge, make_contract) -> None:
 
 def test_a_text_written_as_a_formula_is_that_text_and_quotes_inside_stay(judge, make_contract) -> None:
     contract = make_contract(TEXTS)
-    lines = ['="0012",a', '"=""0013""",b', '14,"say ""="" x"', "\x1a"]
+    lines = ['="0012",a', '"=""0013""",b', '14,"say ""="" x"', "'0015,'tis", "\x1a"]
 
     judged = judge("id,note\n" + "\n".join(lines), contract)
 
-    assert accepted(judged, contract) == [("0012", "a"), ("0013", "b"), ("14", 'say "=" x')]
+    assert accepted(judged, contract) == [("0012", "a"), ("0013", "b"), ("14", 'say "=" x'), ("0015", "'tis")]
+
+
+def test_numbers_with_units_and_with_signs_where_accountants_put_them(judge, make_contract) -> None:
+    columns = {
+        "paid": {"type": "decimal(12,2)", "units": ["₸", "$"], "decimal_comma": True, "thousands_separator": " "},
+        "share": {"type": "double", "units": ["%"], "missing_codes": [99]},
+        "n": {"type": "integer", "thousands_separator": ","},
+        "note": {"type": "string"},
+    }
+    contract = make_contract(columns, {"delimiter": ";"})
+    lines = [
+        "1\u00a0234,56\u00a0₸;12.5%;1,234;(5)",
+        "(5,10);7-;-3;5-",
+        "- 5 400 ₸;99%;\u22127;a",
+        "$(1,5);;(8);",
+        "5 €;1;1;",
+    ]
+
+    judged = judge("paid;share;n;note\n" + "\n".join(lines), contract)
+
+    assert [(f"{row[0]}", *row[1:]) for row in accepted(judged, contract)] == [
+        ("1234.56", 12.5, 1234, "(5)"), ("-5.10", -7.0, -3, "5-"), ("-5400.00", None, -7, "a"),
+        ("-1.50", None, -8, None),
+    ]  # fmt: skip
+    assert reasons(judged) == {5: ["type"]}
+
+
+def test_each_column_may_have_date_patterns_of_its_own(judge, make_contract) -> None:
+    columns = {"sent": {"type": "date"}, "paid": {"type": "date", "formats": ["dd/MM/yyyy"]}}
+    contract = make_contract(columns, {"date_formats": ["MM/dd/yyyy"]})
+
+    assert accepted(judge("sent,paid\n02/01/2024,02/01/2024\n", contract), contract) == [
+        (date(2024, 2, 1), date(2024, 1, 2))
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["kz1048", "ptcp154"])
+def test_code_pages_of_kazakh_that_java_does_not_know(judge, make_contract, encoding) -> None:
+    names = ["Айгүл", "Өмірбек", "Әлия Қасым", "Ғани Ұлан", "таң, һәм"]
+    contract = make_contract(TEXTS, {"encoding": encoding, "delimiter": ";"})
+    lines = "".join(f"{n};{name}\n" for n, name in enumerate(names))
+
+    judged = judge(f"id;note\n{lines}".encode(encoding), contract)
+
+    assert accepted(judged, contract) == [(f"{n}", name) for n, name in enumerate(names)]
+
+
+def test_letters_that_an_export_has_lost_are_counted(judge, make_contract) -> None:
+    contract = make_contract(TEXTS)
+
+    judged = judge("id,note\n1,Айг?л\n2,Что? Где?\n3,\ufffd\n4,a?b\n", contract)
+
+    assert checks.balance(judged, contract).warnings == {"lost_letters": 2}
 
 
 def test_a_quote_that_is_not_escaped_rejects_its_row(judge, make_contract) -> None:

@@ -21,9 +21,9 @@ def read_all(spark, texts: Sequence[str | None], type_: str, **options) -> list:
 
 
 def test_integers_are_strict(spark) -> None:
-    texts = [" 7\u00a0", "-0", "+5", "5.0", "1e3", "0x1", "9223372036854775808", "", None, "٧"]
+    texts = [" 7\u00a0", "-0", "+5", "5.0", "5.5", "1e3", "0x1", "9223372036854775808", "", None, "٧"]
 
-    assert read_all(spark, texts, "integer") == [7, 0, 5, None, None, None, None, None, None, None]
+    assert read_all(spark, texts, "integer") == [7, 0, 5, 5, None, None, None, None, None, None, None]
 
 
 def test_doubles_are_decimal_numbers_in_range(spark) -> None:
@@ -170,10 +170,50 @@ def test_two_digits_of_a_year_mean_the_century_that_the_contract_says(spark) -> 
 
 
 def test_truth_is_read_in_the_languages_of_spreadsheets(spark) -> None:
-    assert read_all(spark, ["ИСТИНА", "Ложь", "АҚИҚАТ", "FALSCH", "vrai"], "boolean") == [
-        True,
-        False,
-        True,
-        False,
-        True,
+    texts = ["ИСТИНА", "Ложь", "АҚИҚАТ", "FALSCH", "vrai", "Off", "1.0", "ВКЛ"]
+
+    assert read_all(spark, texts, "boolean") == [True, False, True, False, True, False, True, True]
+
+
+def test_a_day_ends_at_24_and_no_other_hour_does(spark) -> None:
+    patterns = ["yyyy-MM-dd HH:mm:ss", "dd.MM.yyyy HH:mm"]
+    texts = [
+        "2024-02-28 24:00:00",
+        "31.12.2023 24:00",
+        "2024-02-28 24:00:01",
+        "31.12.2023 24:01",
+        "2024-02-28 00:24:00",
     ]
+
+    found = read_all(spark, texts, "timestamp", timestamp_formats=patterns)
+
+    assert found == [datetime(2024, 2, 29), datetime(2024, 1, 1), None, None, datetime(2024, 2, 28, 0, 24)]
+
+
+def test_days_that_a_spreadsheet_has_left_as_numbers(spark) -> None:
+    texts = ["45356", "45356,5", "05.03.2024", "61", "60", "2958466", "-5", "4.5e4"]
+    dates = read_all(spark, texts, "date", date_formats=["dd.MM.yyyy", "spreadsheet_days"])
+    times = read_all(spark, texts[:2], "timestamp", timestamp_formats=["spreadsheet_days"], time_zone="Asia/Almaty")
+
+    assert dates == [date(2024, 3, 5)] * 3 + [date(1900, 3, 1), None, None, None, None]
+    assert times == [datetime(2024, 3, 4, 19), datetime(2024, 3, 5, 7)]
+
+
+def test_fractions_of_a_second_are_as_long_as_they_are(spark) -> None:
+    patterns = ["yyyy-MM-dd HH:mm:ss.SSSSSSSSS", "yyyy-MM-dd HH:mm:ss"]
+    texts = ["2024-03-05 10:00:00.5", "2024-03-05 10:00:00.1234567", "2024-03-05 10:00:00.123456789"]
+
+    found = read_all(spark, texts, "timestamp", timestamp_formats=patterns)
+
+    assert [moment.microsecond for moment in found] == [500_000, 123_456, 123_456]
+
+
+def test_months_without_a_day_are_their_first_and_hours_may_be_counted_twice(spark) -> None:
+    months = read_all(
+        spark, ["2024-03", "03.2024", "Март 2024"], "date", date_formats=["yyyy-MM", "MM.yyyy", "MMMM yyyy"]
+    )
+    texts = ["3/5/2024 1:15 PM", "12/31/2023 12:00 am"]
+    hours = read_all(spark, texts, "timestamp", timestamp_formats=["M/d/yyyy h:mm a"])
+
+    assert months == [date(2024, 3, 1)] * 3
+    assert hours == [datetime(2024, 3, 5, 13, 15), datetime(2023, 12, 31)]

@@ -7,7 +7,7 @@ import unicodedata
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from otklik.sources.contract import BLANKS, INVISIBLE
+from otklik.sources.contract import BLANKS, INVISIBLE, LOST_LETTER, MISREAD
 
 #: Marks that stand behind the letter they belong to (decomposed texts, as files of a Mac have them).
 _MARKS = "\u0300-\u036f"
@@ -15,11 +15,6 @@ _MARKS = "\u0300-\u036f"
 _LAST_PAIR = 0x2300
 #: What most texts lack; where it is, a text is looked at closely.
 _RARE = f"[{''.join(blank for blank in BLANKS if not blank.isascii())}{_MARKS}]"
-#: A letter of UTF-8, read as Latin-1 or Windows-1252, and as Windows-1251: two or more such pairs in a row.
-_AS_LATIN = (
-    "(?:[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]+){2}"
-)
-_AS_CYRILLIC = "(?:[\u0420\u0421][\u0080-\u00bf\u0402-\u040f\u0451-\u045f\u0490\u0491\u2013-\u2122]){3}"
 #: The same in JSON where each of its bytes is escaped.
 _ESCAPED = r"(?i:\\u00[c-f][0-9a-f](?:\\u00[89ab][0-9a-f])+){2}"
 
@@ -43,7 +38,12 @@ def tidied(text: Column) -> Column:
 
 def is_misread(text: Column) -> Column:
     """Whether a text seems to be UTF-8 that somebody has read as a code page: each letter became two."""
-    return (F.octet_length(text) != F.char_length(text)) & F.rlike(text, F.lit(f"{_AS_LATIN}|{_AS_CYRILLIC}"))
+    return (F.octet_length(text) != F.char_length(text)) & F.rlike(text, F.lit(MISREAD))
+
+
+def has_lost_letters(text: Column) -> Column:
+    """Whether letters of a text were lost before it came here."""
+    return (F.octet_length(text) != F.char_length(text)) & F.rlike(text, F.lit(LOST_LETTER))
 
 
 def is_misread_json(record: Column) -> Column:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
@@ -16,10 +14,11 @@ from otklik.errors import InputError
 from otklik.lake.store import sql_text
 from otklik.session import frame_of
 from otklik.sources import contract as contracts
-from otklik.sources.characters import is_misread, is_misread_json
+from otklik.sources.characters import has_lost_letters, is_misread, is_misread_json
+from otklik.sources.conditions import all_of, any_of
 from otklik.sources.contract import Contract, Format
 from otklik.sources.reader import as_delimited, field_count, quote_count, quoted_text, well_formed
-from otklik.sources.values import has_two_digit_years, is_code, names_zone, typed
+from otklik.sources.values import has_two_digit_years, is_code, names_zone, value_of
 
 REASONS_TYPE = "ARRAY<STRUCT<reason:STRING,column:STRING,rule:STRING>>"
 _REASONS_SHOWN = 3
@@ -31,6 +30,9 @@ _MOST_HASHES = 200_000
 ODDITIES = {
     "far_times": "a date before 1902 or after 2089; name in format.placeholders the days that stand for no date",
     "future_times": "an event later than its file's arrival; a clock is wrong, or the time zone or unit of format is",
+    "lost_letters": (
+        "texts with ? or \ufffd in the place of letters; the export has lost them: export it again, in utf-8"
+    ),
     "misread_texts": (
         "texts that look like utf-8 read in another encoding; look at how the file was exported, and at "
         "format.encoding or, in exports of Facebook and Instagram, format.utf8_as_latin1"
@@ -208,7 +210,7 @@ def balances(judged: DataFrame, contract: Contract) -> dict[int, Balance]:
     is_rejected = F.size("_reasons") > 0
     is_in_quotes = ~is_rejected & F.col("_holds_records")
     record_failure = [rule for rule in contract.rules if rule.severity != "reject"]
-    is_nameless = ~is_rejected & reduce(and_, (F.col(name).isNull() for name in contract.key_columns))
+    is_nameless = ~is_rejected & all_of(F.col(name).isNull() for name in contract.key_columns)
     counted = judged.groupBy("_file_no").agg(
         *(F.count_if(~is_rejected & F.array_contains("_broken", name)).alias(name) for name in ODDITIES),
         F.count("*").alias("rows"),
@@ -294,21 +296,12 @@ def refuse_past_thresholds(
 
 def _setting(reason: Row, contract: Contract) -> str:
     """The setting of the contract that may be at fault where rows are rejected for a reason; nothing if none is."""
-    format_ = contract.format
-    type_ = contract.columns[reason.place].type if reason.place in contract.columns else ""
-    by_type = {
-        "date": "format.date_formats",
-        "timestamp": "format.timestamp_formats",
-        "boolean": "format.null_tokens",
-        "integer": "format.null_tokens, format.thousands_separator",
-    }
-    number = "format.null_tokens" if format_.decimal_comma else "format.null_tokens, format.decimal_comma"
     by_reason = {
         "invalid_bytes": "format.encoding",
-        "type": by_type.get(type_, number),
+        "type": _type_settings(reason.place, contract) if reason.place in contract.columns else "",
         "too_few_fields": "format.delimiter, format.quote",
         "too_many_fields": "format.delimiter, format.quote",
-        "unclosed_quote": "format.quote, format.escape" if format_.multiline else "format.multiline",
+        "unclosed_quote": "format.quote, format.escape" if contract.format.multiline else "format.multiline",
         "unescaped_quote": "format.quote, format.escape",
         "field_too_long": "format.maximum_field_length",
         "required": f"columns.{reason.place}.required",
@@ -317,6 +310,21 @@ def _setting(reason: Row, contract: Contract) -> str:
         "rule": f"rules.{reason.rule}",
     }
     return by_reason.get(reason.what, "")
+
+
+def _type_settings(name: str, contract: Contract) -> str:
+    """The settings by which a column may read more texts, without those that are made already."""
+    column, format_ = contract.columns[name], contract.format_of(name)
+    if column.type in ("date", "timestamp"):
+        return f"columns.{name}.formats" if column.formats else f"format.{column.type}_formats"
+    settings = {
+        "format.null_tokens": True,
+        "format.decimal_comma": column.type not in ("boolean", "integer") and not format_.decimal_comma,
+        "format.thousands_separator": column.type != "boolean" and format_.thousands_separator is None,
+        f"columns.{name}.units": column.type != "boolean" and column.units is None,
+        f"columns.{name}.type": column.type == "boolean",
+    }
+    return ", ".join(setting for setting, helps in settings.items() if helps)
 
 
 def commonest_reasons(judged: DataFrame) -> str:
@@ -441,10 +449,10 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
     if column.required:
         faults.append((F.expr(f"{text} IS NULL"), ("required", name, None)))
     if column.type != "string":
-        words = _type_in_words(column.type, contract.format)
+        words = _type_in_words(column.type, contract.format_of(name))
         has_no_value = F.expr(f"{text} IS NOT NULL AND {value} IS NULL")
         if column.missing_codes:
-            given = typed(F.expr(text), column.type, contract.format)
+            given = value_of(F.expr(text), column, contract.format_of(name))
             has_no_value = has_no_value & ~is_code(given, column.missing_codes)
         faults.append((has_no_value, ("type", name, words)))
     if column.allowed is not None:
@@ -457,7 +465,7 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
         outside = [F.col(name) < low] if low is not None else []
         outside += [F.col(name) > high] if high is not None else []
         bounds = f"{'' if low is None else low}..{'' if high is None else high}"
-        faults.append((reduce(or_, outside), ("range", name, bounds)))
+        faults.append((any_of(outside), ("range", name, bounds)))
     return faults
 
 
@@ -471,22 +479,24 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
     times = by_type["date"] + by_type["timestamp"]
     found: dict[str, list[Column]] = {name: [] for name in ODDITIES}
     found["far_times"] = [~F.year(name).between(_FIRST_YEAR, _LAST_YEAR) for name in times]
-    zone, patterns_of_times = format_.time_zone, format_.timestamp_formats
-    if zone != "UTC" and not any(names_zone(pattern) for pattern in patterns_of_times):
+    zone = format_.time_zone
+    patterns_of = {name: _patterns_of(name, contract) for name in times}
+    if zone != "UTC":
         later = F.expr("INTERVAL '1' HOUR")
         found["repeated_times"] = [
             F.from_utc_timestamp(F.col(name), zone) == F.from_utc_timestamp(F.col(name) + later, zone)
             for name in by_type["timestamp"]
+            if not any(map(names_zone, patterns_of[name]))
         ]
     if arrived_at is not None:
         latest = F.lit(arrived_at) + F.lit(timedelta(days=1))
         found["future_times"] = [F.col(contract.time.event) > latest] if contract.time.event else []
         found["two_digit_years"] = [
             F.col(name) > latest
-            for type_, patterns in (("date", format_.date_formats), ("timestamp", format_.timestamp_formats))
-            if format_.two_digit_years_from is None and any(has_two_digit_years(pattern) for pattern in patterns)
-            for name in by_type[type_]
+            for name in times
+            if format_.two_digit_years_from is None and any(map(has_two_digit_years, patterns_of[name]))
         ]
+    found["lost_letters"] = [has_lost_letters(record)]
     if not format_.utf8_as_latin1:
         found["misread_texts"] = [is_misread_json(record) if format_.is_nested else is_misread(record)]
     texts = [F.col(name) for name in by_type["string"]]
@@ -495,12 +505,18 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
     found["rounded_numbers"] = [has_power & F.rlike(text, F.lit(_ROUNDED)) for text in others]
     found["totals"] = [F.rlike(text, F.lit(_TOTAL)) for text in texts[:1]]
     found["unnamed_values"] = [F.col("_has_unnamed")]
-    return {name: F.coalesce(reduce(or_, those), F.lit(False)) for name, those in found.items() if those}
+    return {name: F.coalesce(any_of(those), F.lit(False)) for name, those in found.items() if those}
 
 
 def _bound(bound: float | None) -> float | int | None:
     """A bound without needless fraction, so that whole numbers are compared as such."""
     return int(bound) if bound is not None and bound.is_integer() and abs(bound) < _EXACT_IN_DOUBLE else bound
+
+
+def _patterns_of(name: str, contract: Contract) -> list[str]:
+    """The patterns by which a column of dates or times is read."""
+    format_ = contract.format_of(name)
+    return format_.date_formats if contract.columns[name].type == "date" else format_.timestamp_formats
 
 
 def _type_in_words(type_: str, format_: Format) -> str:

@@ -30,14 +30,22 @@ POSITION = "position_within"
 #: The columns that a file of lists has: numbers of the line and of the value in it, both from 1, and the value.
 LIST_COLUMNS = ("line", "place", "value")
 
+#: A text as a formula of a spreadsheet, or digits that an apostrophe makes a text: what is meant is in the groups.
+TEXT_OF_SPREADSHEET = r"""^(?:="([^"]*)"|'([+]?\d+))$"""
+
+#: At most so many lines make a header.
+MOST_HEADER_LINES = 5
+
 #: What is put between the fields of a line in which each has its width.
 FIELD_MARK = "\x1f"
 
 #: What programs put before and behind a JSON document to make a script of it: `window.YTD.tweets.part0 = [ … ];`.
 SCRIPT = r"^\s*[A-Za-z_$][\w.$]*\s*=\s*(?=[\[{])"
 
-#: Date formats that are not patterns: numbers of seconds, milliseconds or microseconds since 1970-01-01 UTC.
+#: Date formats that are not patterns: numbers of seconds, milliseconds or microseconds since 1970-01-01 UTC, and what
+#: spreadsheets keep, days since 1899-12-30 with the time of day as a fraction.
 EPOCH_FORMATS = ("epoch_seconds", "epoch_millis", "epoch_micros")
+SPREADSHEET_DAYS = "spreadsheet_days"
 
 #: Encodings that are read: Python's name → Java's. All but utf-16 keep ASCII as it is, so that lines can be told apart
 #: in the bytes; utf-16 has a way of its own in the reader.
@@ -64,11 +72,15 @@ CHARSETS = {
     "gb18030": "GB18030",
     "shift_jis": "Shift_JIS",
     "euc_kr": "EUC-KR",
+    "kz1048": "ISO-8859-1",
+    "ptcp154": "ISO-8859-1",
 }
+#: Code pages that Java does not know: it reads their bytes as Latin-1, and the letters are put in their places.
+TRANSLATED = ("kz1048", "ptcp154")
 
 #: Characters that nobody sees and that mean nothing inside a text: soft hyphen, zero-width blank, marks of direction,
 #: word joiner, byte-order mark. The joiners U+200C and U+200D hold letters and emoji together and stay inside.
-INVISIBLE = "\u00ad\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+INVISIBLE = "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 
 #: Blanks that are trimmed off a value: the blank, tab, line ends, the end of file of old programs (Ctrl-Z), blanks of
 #: Unicode, and what is invisible.
@@ -76,6 +88,15 @@ BLANKS = (
     " \t\r\n\x0b\x0c\x1a\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200c\u200d"
     "\u2028\u2029\u202f\u205f\u3000" + INVISIBLE
 )
+
+#: A letter of UTF-8, read as Latin-1 or Windows-1252, and as Windows-1251: two or more such pairs in a row.
+MISREAD = (
+    "(?:[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]+){2}"
+    "|(?:[\u0420\u0421][\u0080-\u00bf\u0402-\u040f\u0451-\u045f\u0490\u0491\u2013-\u2122]){3}"
+)
+#: A question mark inside a Cyrillic word, where an export could not write a letter; and what stands for bytes that were
+#: no letter when the text was last read.
+LOST_LETTER = "[\u0400-\u04ff][?][\u0430-\u04ff]|\ufffd"
 
 #: Letters that mean something when a date is read, and how often each may stand in a row:
 #: https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html
@@ -129,9 +150,21 @@ def _with_zone(pattern: str) -> str:
     return _QUOTED_ZONE.sub(lambda zone: zone[1] + letters.get(zone[2], "XXX" if ":" in zone[2] else "XX"), pattern)
 
 
+def _usable_patterns(patterns: list[str]) -> list[str]:
+    """Date patterns with their zones read as zones.
+
+    Raises:
+        ValueError: if one of them cannot be used for reading.
+    """
+    faults = [fault for pattern in patterns if (fault := _pattern_fault(_with_zone(pattern)))]
+    if faults:
+        raise ValueError("; ".join(faults))
+    return [_with_zone(pattern) for pattern in patterns]
+
+
 def _pattern_fault(pattern: str) -> str | None:
     """Why a date pattern cannot be used for reading, or None."""
-    if pattern in EPOCH_FORMATS:
+    if pattern in (*EPOCH_FORMATS, SPREADSHEET_DAYS):
         return None
     bare = without_quoted(pattern)
     runs = [match[0] for match in re.finditer(r"([A-Za-z])\1*", bare)]
@@ -148,7 +181,29 @@ def _pattern_fault(pattern: str) -> str | None:
         "and one without": any(mark in ZONE_LETTERS and depth for mark, depth in zip(bare, depths, strict=True)),
         "is not a valid date pattern": not runs,
     }
+    faults |= _misunderstandings(runs, outside=re.sub(r"\[.*\]", " ", bare))
     return next((f"{pattern!r} {fault}" for fault, holds in faults.items() if holds), None)
+
+
+def _misunderstandings(runs: Collection[str], outside: str) -> dict[str, bool]:
+    """What a date pattern would read without complaint and otherwise than it is meant, as letters are case-sensitive.
+
+    Args:
+        runs: its letters.
+        outside: the pattern without what stands in brackets, where alternatives may repeat a letter.
+    """
+    letters = {run[0] for run in runs}
+    return {
+        "has m, the minutes, without hours: months are M": "m" in letters and not letters & set("HhkK"),
+        "has S, a fraction of a second, without seconds: these are s": "S" in letters and "s" not in letters,
+        "has hours of half a day, h, without AM or PM, a: those of a day are H": bool(letters & set("hK"))
+        and "a" not in letters,
+        "has AM or PM, a, beside hours of a day, H: those of half a day are h": "a" in letters and "H" in letters,
+        "has D, the day of the year, beside the month: days of the month are d": "D" in letters
+        and bool(letters & set("ML")),
+        "has M twice: minutes are m": len(re.findall("M+", outside)) > 1,
+        "has no year, y": "y" not in letters,
+    }
 
 
 class Format(Strict):
@@ -177,7 +232,7 @@ class Format(Strict):
     escape: str | None = Field(None, max_length=1, description="default: the quote doubled")
     header: bool = True
     header_lines: int = Field(
-        1, ge=1, le=5, description="lines of the header: names of several are put together with a blank"
+        1, ge=1, le=MOST_HEADER_LINES, description="lines of the header: names of several are put together with a blank"
     )
     skip_lines: int = Field(0, ge=0, le=1000, description="lines above the header, blank ones not counted")
     footer: int = Field(0, ge=0, le=1000, description="lines at the end that are no records, blank ones not counted")
@@ -186,7 +241,11 @@ class Format(Strict):
     null_tokens: list[str] = Field(default_factory=lambda: [""])
     decimal_comma: bool = False
     thousands_separator: str | None = Field(None, max_length=1)
-    date_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd"])
+    date_formats: list[str] = Field(
+        default_factory=lambda: ["yyyy-MM-dd"],
+        description="Spark's patterns, the first that fits; also epoch_seconds, epoch_millis, epoch_micros for numbers "
+        "since 1970, and spreadsheet_days for dates that a spreadsheet has left as numbers like 45292",
+    )
     timestamp_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd HH:mm:ss"])
     time_zone: str = Field("UTC", description="zone of times that name none")
     two_digit_years_from: int | None = Field(
@@ -229,12 +288,9 @@ class Format(Strict):
     @field_validator("date_formats", "timestamp_formats")
     @classmethod
     def _known_patterns(cls, patterns: list[str]) -> list[str]:
-        faults = [fault for pattern in patterns if (fault := _pattern_fault(_with_zone(pattern)))]
         if not patterns:
             raise ValueError("needs at least one pattern")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return [_with_zone(pattern) for pattern in patterns]
+        return _usable_patterns(patterns)
 
     @field_validator("placeholders")
     @classmethod
@@ -264,9 +320,7 @@ class Format(Strict):
         """Marks that are the same, and settings of another kind of file."""
         has_delimiter, of_records = self.delimiter is not None, self.kind not in ("csv", "tsv", "list")
         faults = {
-            "thousands_separator is also the decimal mark": (
-                self.thousands_separator == ("," if self.decimal_comma else ".")
-            ),
+            "thousands_separator is also the decimal mark": self.has_one_mark_for_two,
             "delimiter: a tsv file is delimited by tabs; use kind = 'csv' with this delimiter": (
                 self.kind == "tsv" and self.delimiter not in (None, "\t")
             ),
@@ -280,6 +334,7 @@ class Format(Strict):
             "header_lines needs header = true": self.header_lines > 1 and not self.header,
             f"rows applies to json, json_lines and xml, not {self.kind}": self.rows is not None and not self.is_nested,
             "rows: set it to the tag of the row elements": self.kind == "xml" and self.rows is None,
+            f"encoding: an xml file in {self.encoding} is not read": self.kind == "xml" and self.encoding in TRANSLATED,
             "widths and kind = 'fixed' require each other": (self.widths is not None) != (self.kind == "fixed"),
         }
         has_marks = self.is_delimited or self.kind == "list"
@@ -298,6 +353,11 @@ class Format(Strict):
             "multiline needs a quote": self.multiline and not self.quote,
         }
         return [fault for fault, holds in faults.items() if holds]
+
+    @property
+    def has_one_mark_for_two(self) -> bool:
+        """Whether the mark between thousands is the one before the fraction."""
+        return self.thousands_separator == ("," if self.decimal_comma else ".")
 
     @property
     def field_delimiter(self) -> str:
@@ -343,6 +403,19 @@ class Column(Strict):
         description="numbers that mean missing, such as 999 for 'never called': null in silver, a category of its own "
         "in models and the report; required, minimum, maximum and rules accept them",
     )
+    units: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None,
+        min_length=1,
+        description="texts that may stand before or behind a number of this column and are dropped, like ₸, руб. or %: "
+        "12.5 % is read as 12.5",
+    )
+    decimal_comma: bool | None = Field(None, description="default: format.decimal_comma")
+    thousands_separator: str | None = Field(
+        None, max_length=1, description="empty: none; default: format.thousands_separator"
+    )
+    formats: list[str] | None = Field(
+        None, min_length=1, description="date patterns of this column; default: those of format"
+    )
     pieces: str | None = Field(
         None,
         min_length=1,
@@ -372,6 +445,11 @@ class Column(Strict):
             "timestamp"
         )
 
+    @field_validator("formats")
+    @classmethod
+    def _known_patterns(cls, patterns: list[str] | None) -> list[str] | None:
+        return None if patterns is None else _usable_patterns(patterns)
+
     def impossible(self) -> list[str]:
         """What its type does not allow, an empty range, and a required column that may be missing."""
         numeric = self.type in ("integer", "double") or self.type.startswith("decimal")
@@ -381,6 +459,10 @@ class Column(Strict):
             f"minimum and maximum need a numeric type, not {self.type}": has_range and not numeric,
             "minimum is above maximum": is_empty,
             f"missing_codes need a numeric type, not {self.type}": self.missing_codes is not None and not numeric,
+            f"units, decimal_comma and thousands_separator need a numeric type, not {self.type}": not numeric
+            and not (self.units is None and self.decimal_comma is None and self.thousands_separator is None),
+            f"formats need type = 'date' or 'timestamp', not {self.type}": self.formats is not None
+            and self.type not in ("date", "timestamp"),
             f"allowed needs type = 'string', not {self.type}": (self.allowed is not None and self.type != "string"),
             f"pieces needs type = 'string', not {self.type}": self.pieces is not None and self.type != "string",
             "a personal column is stored as a pseudonym and must have type = 'string'": (
@@ -483,7 +565,13 @@ class Contract(Strict):
 
     def impossible(self) -> list[str]:
         """Names that are taken, of columns that there are not, or that stand twice; times that are none."""
-        return [*self._taken_names(), *self._unknown_columns(), *self._doubled_names(), *self._impossible_times()]
+        faults = [*self._taken_names(), *self._unknown_columns(), *self._doubled_names(), *self._impossible_times()]
+        return faults + [
+            f"columns.{name}: thousands_separator is also the decimal mark"
+            for name, column in self.columns.items()
+            if not (column.decimal_comma is None and column.thousands_separator is None)
+            and self.format_of(name).has_one_mark_for_two
+        ]
 
     def _taken_names(self) -> list[str]:
         faults = {
@@ -562,6 +650,18 @@ class Contract(Strict):
         """The name that one of our columns has in the file, aliases apart."""
         source = self.columns[name].source
         return name if source is None else source
+
+    def format_of(self, name: str) -> Format:
+        """The format with what one of our columns says differently of its numbers and dates."""
+        column = self.columns[name]
+        own = {
+            "decimal_comma": column.decimal_comma,
+            "thousands_separator": column.thousands_separator,
+            "date_formats": column.formats,
+            "timestamp_formats": column.formats,
+        }
+        changes = {key: None if value == "" else value for key, value in own.items() if value is not None}
+        return self.format.model_copy(update=changes) if changes else self.format
 
     @property
     def key_columns(self) -> list[str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 
-from otklik.sources.contract import TAKEN_COLUMN, TAKEN_SOURCE
-from otklik.sources.guess import Guess, ambiguous_with, guess_column
+from otklik.sources.contract import LOST_LETTER, MISREAD, TAKEN_COLUMN, TAKEN_SOURCE
+from otklik.sources.guess import Guess, ambiguous_with, guess_column, orders_of
+from otklik.sources.numbers import Marks, likeliest_marks
 from otklik.sources.sample import Sample
 from otklik.sources.sniff import read_sample
 from otklik.sources.sniff_parquet import is_parquet, read_parquet_sample
@@ -56,15 +57,17 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
     )
     extent = "the whole file" if sample.is_whole else f"the first {len(sample.rows):,} rows"
     nulls = _null_tokens(guesses)
-    if _is_misread(sample):
-        sample = replace(sample, remarks=(*sample.remarks, "texts are UTF-8 that was read as Latin-1; put right below"))
+    habits = _habits_of(guesses, sample)
+    guesses = [_in_habit(guess, habits.marks) for guess in guesses]
+    sample = replace(sample, remarks=(*sample.remarks, *_odd_letters(sample)))
     lines = [
         f"# Drafted from {extent} of {_comment(file.name)}. Every line is a guess: review it, then delete this line.",
         *(f"# {_comment(remark)}" for remark in sample.remarks),
         f"name = {_text(our_names([stem], TAKEN_SOURCE)[0])}",
         'meaning = ""',
         "",
-        *_format_lines(sample, guesses, nulls, written_in=datetime.fromtimestamp(file.stat().st_mtime, UTC).year),
+        *_format_lines(sample, guesses, nulls, habits),
+        *_date_lines(guesses, habits, written_in=datetime.fromtimestamp(file.stat().st_mtime, UTC).year),
         "",
         *_time_lines(names, guesses),
         "",
@@ -72,16 +75,48 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
         *_threshold_lines(sample),
         "",
         "[columns]",
-        *(_column_line(*column, sample, nulls) for column in zip(names, sample.names, guesses, strict=True)),
+        *(_column_line(*column, sample, nulls, habits) for column in zip(names, sample.names, guesses, strict=True)),
     ]
     return "\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True)
+class _Habits:
+    """How most columns of a file write numbers and dates; the others say so themselves."""
+
+    marks: Marks
+    patterns: Mapping[str, Sequence[str]]
+
+
+def _habits_of(guesses: Sequence[Guess], sample: Sample) -> _Habits:
+    patterns: dict[str, list[str]] = {"date": [], "timestamp": []}
+    for guess in guesses:
+        # A day before its month and one behind it are not told apart by what they look like.
+        if guess.type in patterns and len(orders_of([*patterns[guess.type], *guess.patterns])) < 2:
+            patterns[guess.type] += [pattern for pattern in guess.patterns if pattern not in patterns[guess.type]]
+    found = [guess.marks for guess in guesses if guess.marks]
+    return _Habits(likeliest_marks(found, has_commas_between=sample.delimiter == ","), patterns)
+
+
+def _in_habit(guess: Guess, marks: Marks) -> Guess:
+    """A column of whole numbers, where the marks of the file say that commas in it stand between thousands."""
+    is_whole = marks in guess.marks and all(re.fullmatch(r"[+-]?\d+", marks.plain(text)) for text in guess.distinct)
+    return replace(guess, type="integer") if guess.type == "double" and guess.distinct and is_whole else guess
+
+
 def _as_declared(guess: Guess, type_: str | None) -> Guess:
     """A column whose type the file declares; numbers may still be times, and a personal column stays text."""
-    if type_ is None or guess.is_personal or (type_ == "integer" and guess.type == "timestamp"):
+    if type_ is None or guess.is_personal or (type_ == "integer" and guess.type in ("date", "timestamp")):
         return guess
-    return replace(guess, type=type_, patterns=(), nulls=guess.nulls if type_ == "double" else ())
+    return replace(
+        guess,
+        type=type_,
+        patterns=(),
+        nulls=guess.nulls if type_ == "double" else (),
+        marks=(),
+        units=(),
+        remarks=tuple(remark for remark in guess.remarks if "spreadsheet" not in remark),
+    )
 
 
 def our_names(names: Sequence[str], taken: str = "") -> list[str]:
@@ -117,6 +152,20 @@ def _is_misread(sample: Sample) -> bool:
     return any(map(_reads_as_utf8, texts))
 
 
+def _odd_letters(sample: Sample) -> list[str]:
+    """What happened to letters before the file came here."""
+    if _is_misread(sample):
+        return ["texts are UTF-8 that was read as Latin-1; put right below"]
+    rows = [" ".join(filter(None, row)) for row in sample.rows]
+    misread = any(re.search(MISREAD, text) for text in [*rows, *sample.names])
+    lost = sum(bool(re.search(LOST_LETTER, row)) for row in rows)
+    remarks = {
+        "texts look like UTF-8 that was read in another encoding: how was the file exported?": misread,
+        f"{lost:,} rows have ? or \ufffd in the place of letters: the export has lost them": lost > 0,
+    }
+    return [remark for remark, holds in remarks.items() if holds]
+
+
 def _reads_as_utf8(text: str) -> bool:
     try:
         return len(text.encode("latin-1").decode("utf-8")) < len(text)
@@ -124,7 +173,8 @@ def _reads_as_utf8(text: str) -> bool:
         return False
 
 
-def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str], written_in: int) -> list[str]:
+def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str], habits: _Habits) -> list[str]:
+    marks = habits.marks
     is_delimited = sample.kind in ("csv", "tsv", "blanks", "fixed")
     may_have_quotes = sample.kind in ("csv", "tsv") and not sample.has_quotes and not sample.is_whole
     settings = {
@@ -135,28 +185,29 @@ def _format_lines(sample: Sample, guesses: list[Guess], nulls: frozenset[str], w
         "utf8_as_latin1 = true": _is_misread(sample),
         f"delimiter = {_text(sample.delimiter)}": sample.kind in ("csv", "list"),
         '# no quotes in the sample; if the file never has any: quote = ""': may_have_quotes,
+        f"quote = {_text(sample.quote)}": is_delimited and sample.quote != '"',
+        f"escape = {_text(sample.escape)}": bool(sample.escape),
         "header = false": is_delimited and not sample.has_header,
+        f"header_lines = {sample.header_lines}": sample.header_lines > 1,
         "multiline = true": is_delimited and sample.is_multiline,
         f"encoding = {_text(sample.encoding)}": sample.encoding != "utf-8",
         f"null_tokens = {_texts(['', *sorted(nulls)])}": bool(nulls),
-        f"decimal_comma = true{_or_thousands(guesses)}": any(guess.has_decimal_comma for guess in guesses),
-        'thousands_separator = " "': any(guess.has_blank_groups for guess in guesses),
+        f"decimal_comma = true{_or_thousands(guesses)}": marks.decimal_comma,
+        f"thousands_separator = {_text(marks.thousands_separator or '')}{_or_decimals(guesses, marks)}": (
+            marks.thousands_separator is not None
+        ),
     }
     lines = [line for line, holds in settings.items() if holds]
-    return ["[format]", f"kind = {_text(sample.kind)}", *lines, *_date_lines(guesses, written_in)]
+    return ["[format]", f"kind = {_text(sample.kind)}", *lines]
 
 
-def _date_lines(guesses: list[Guess], written_in: int) -> list[str]:
+def _date_lines(guesses: list[Guess], habits: _Habits, written_in: int) -> list[str]:
     lines = []
-    patterns_of = {
-        type_: list(dict.fromkeys(p for guess in guesses if guess.type == type_ for p in guess.patterns))
-        for type_ in ("date", "timestamp")
-    }
-    if any(_TWO_DIGITS.search(pattern) for patterns in patterns_of.values() for pattern in patterns):
+    if any(_TWO_DIGITS.search(pattern) for guess in guesses for pattern in guess.patterns):
         first = written_in - 98
         remark = f"two digits of a year mean {first} to {first + 99}: which century is meant?"
         lines.append(f"two_digit_years_from = {first}  # {remark}")
-    for type_, patterns in patterns_of.items():
+    for type_, patterns in habits.patterns.items():
         if patterns:
             lines.append(f"{type_}_formats = {_texts(patterns)}{_ambiguity(patterns, guesses)}")
     if placeholders := sorted({day for guess in guesses for day in guess.placeholders}):
@@ -167,13 +218,20 @@ def _date_lines(guesses: list[Guess], written_in: int) -> list[str]:
 
 
 def _or_thousands(guesses: list[Guess]) -> str:
-    commas = [text for guess in guesses if guess.has_decimal_comma for text in guess.distinct if "," in text]
+    commas = [text for guess in guesses if guess.marks for text in guess.distinct if "," in text]
     if all(_MAY_BE_THOUSANDS.match(text) for text in commas):
         return '  # or thousands_separator = ","? every comma precedes three digits'
     return ""
 
 
-def _ambiguity(patterns: list[str], guesses: list[Guess]) -> str:
+def _or_decimals(guesses: list[Guess], marks: Marks) -> str:
+    may_be = all(Marks(decimal_comma=True) in guess.marks for guess in guesses if guess.marks)
+    if marks.thousands_separator == "," and may_be and _or_thousands(guesses):
+        return "  # or decimal_comma = true? every comma precedes three digits"
+    return ""
+
+
+def _ambiguity(patterns: Sequence[str], guesses: list[Guess]) -> str:
     for pattern in patterns:
         values = {text for guess in guesses if pattern in guess.patterns for text in guess.distinct}
         if other := ambiguous_with(pattern, values):
@@ -247,11 +305,12 @@ def _candidate_keys(sample: Sample, names: list[str], guesses: list[Guess]) -> l
     ]
 
 
-def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample, nulls: frozenset[str]) -> str:
+def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample, nulls: frozenset[str], habits: _Habits) -> str:
     parts = []
     if theirs.strip() != ours:
         parts.append(f"source = {_text(theirs.strip())}")
     parts.append(f"type = {_text(guess.type)}")
+    parts += _own_habits(guess, habits)
     if theirs in sample.pieces:
         parts.append(f"pieces = {_text(sample.pieces[theirs])}")
     own = sorted(set(guess.nulls) - nulls)
@@ -272,6 +331,20 @@ def _column_line(ours: str, theirs: str, guess: Guess, sample: Sample, nulls: fr
     for doubt in guess.remarks:
         remark = f"{remark}; {doubt}" if remark else f"  # {doubt}"
     return f"{ours} = {{ {', '.join(parts)} }}{remark}"
+
+
+def _own_habits(guess: Guess, habits: _Habits) -> list[str]:
+    """How a column writes its numbers and dates, where most others do not write them so."""
+    parts = [f"units = {_texts(guess.units)}"] if guess.units else []
+    if guess.marks and habits.marks not in guess.marks:
+        own = guess.marks[0]
+        if own.decimal_comma != habits.marks.decimal_comma:
+            parts.append(f"decimal_comma = {str(own.decimal_comma).lower()}")
+        if own.thousands_separator != habits.marks.thousands_separator:
+            parts.append(f"thousands_separator = {_text(own.thousands_separator or '')}")
+    if guess.type in habits.patterns and not set(guess.patterns) <= set(habits.patterns[guess.type]):
+        parts.append(f"formats = {_texts(guess.patterns)}")
+    return parts
 
 
 def _text(value: str) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from functools import reduce
-from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from otklik.sources.characters import has_rare_characters, read_as_utf8, tidied, without_invisible
+from otklik.sources.conditions import all_of, any_of
 from otklik.sources.contract import BLANKS, Contract, Format, fold_name
 from otklik.sources.contract import Column as ContractColumn
 from otklik.sources.header import Header
 from otklik.sources.nested import joined_pieces
+from otklik.sources.numbers import RARE_SIGNS
 from otklik.sources.reader import Records, as_delimited, field_count
-from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, typed
+from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, value_of, with_sign_in_front
 
 _BAD = "_bad"
 #: How many fields more than twice as many as there are names a record is still cut into.
@@ -65,32 +65,56 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         F.when(is_clean, texts).otherwise(_cleaned_texts(texts, contract)).alias("_text"),
     )
     values = [
-        _value(F.col("_text")[place], column, format_).alias(name)
+        _value(F.col("_text")[place], column, contract.format_of(name)).alias(name)
         for place, (name, column) in enumerate(contract.columns.items())
     ]
     return _without_placeholders(texts_of_row.select("*", *values), contract)
 
 
 def _cleaned_texts(texts: Column, contract: Contract) -> Column:
-    """Each text cleaned, by the null tokens of its column."""
+    """Each text cleaned, by the null tokens of its column; numbers with their sign in front."""
     format_ = contract.format
+    is_number = [_is_number(column.type) for column in contract.columns.values()]
 
     def in_order(text: Column) -> Column:
         if format_.utf8_as_latin1:
             return without_invisible(read_as_utf8(text))
         # In JSON characters may have been escaped until now.
-        return without_invisible(text) if format_.is_nested else text
+        return tidied(text) if format_.is_nested else text
 
     own = [column.null_tokens for column in contract.columns.values()]
     if all(tokens is None for tokens in own):
-        return F.transform(texts, lambda text: cleaned(in_order(text), format_))
-    tokens = [format_.null_tokens if mine is None else mine for mine in own]
-    of_column = F.array(*(F.lit(mine) for mine in tokens)).cast("array<array<string>>")
-    return F.transform(texts, lambda text, place: cleaned(in_order(text), format_, F.get(of_column, place)))
+        clean = F.transform(texts, lambda text: cleaned(in_order(text), format_))
+    else:
+        tokens = [format_.null_tokens if mine is None else mine for mine in own]
+        of_column = F.array(*(F.lit(mine) for mine in tokens)).cast("array<array<string>>")
+        clean = F.transform(texts, lambda text, place: cleaned(in_order(text), format_, F.get(of_column, place)))
+    if not any(is_number):
+        return clean
+    of_number = F.lit(is_number)
+    signed = F.transform(
+        clean, lambda text, place: F.when(F.get(of_number, place), with_sign_in_front(text)).otherwise(text)
+    )
+    return F.when(_may_have_odd_signs(F.col("_line"), format_), signed).otherwise(clean)
+
+
+def _may_have_odd_signs(line: Column, format_: Format) -> Column:
+    """Whether a number of a record may have its sign elsewhere than in front of it, or another sign than the usual one.
+
+    Every record is asked, so most are to be let go by few looks through their bytes.
+    """
+    behind = ["- ", f"-{format_.field_delimiter}", *([f"-{format_.quote}"] if format_.quote else [])]
+    is_behind = F.endswith(line, F.lit("-")) | (F.contains(line, F.lit("-")) & _holds_any(line, behind))
+    is_not_ascii = F.octet_length(line) != F.char_length(line)
+    return _holds_any(line, ["(", "+ "]) | is_behind | (is_not_ascii & _holds_any(line, [*RARE_SIGNS]))
+
+
+def _is_number(type_: str) -> bool:
+    return type_ in ("integer", "double") or type_.startswith("decimal")
 
 
 def _value(text: Column, column: ContractColumn, format_: Format) -> Column:
-    value = typed(text, column.type, format_)
+    value = value_of(text, column, format_)
     return F.when(~is_code(value, column.missing_codes), value) if column.missing_codes else value
 
 
@@ -127,7 +151,7 @@ def _is_header(header: Header, contract: Contract) -> Column:
     fields = [(F.col("_fields")[f"f{header.columns.index(our)}"], fold_name(name)) for name, our in named]
     # The first field decides for nearly every record.
     same = (in_small_letters(F.btrim(field, F.lit(BLANKS)), name) == F.lit(name) for field, name in fields)
-    return F.coalesce(reduce(and_, same), F.lit(False))
+    return F.coalesce(all_of(same), F.lit(False))
 
 
 def _has_two_names(header: Header) -> Column:
@@ -137,7 +161,7 @@ def _has_two_names(header: Header) -> Column:
         sum((F.col("_fields")[f"f{place}"].isNotNull().cast("int") for place in _places(header, our)), F.lit(0)) > 1
         for our in sorted(doubled)
     ]
-    return reduce(or_, several, F.lit(False))
+    return any_of([F.lit(False), *several])
 
 
 def _has_unnamed(header: Header, format_: Format) -> Column:
@@ -149,7 +173,7 @@ def _has_unnamed(header: Header, format_: Format) -> Column:
     ]
     if not format_.is_delimited:
         return F.lit(False)
-    return reduce(or_, (F.col("_fields")[f"f{place}"].isNotNull() for place in unnamed), F.lit(False))
+    return any_of([F.lit(False), *(F.col("_fields")[f"f{place}"].isNotNull() for place in unnamed)])
 
 
 def _places(header: Header, our: str) -> list[int]:
@@ -164,14 +188,17 @@ def _needs_cleaning(contract: Contract) -> Column:
         return F.lit(True)
     line = F.col("_line")
     # In quotes the quotes of a formula are doubled.
-    beside_quotes = ["\t", "\r", "\n", f"{format_.quote} ", f" {format_.quote}", '="'] if format_.quote else ['="']
-    return has_rare_characters(line) | _holds_any(
-        line, [text for text in beside_quotes if text != format_.field_delimiter]
-    )
+    beside_quotes = ["\t", "\r", "\n", f"{format_.quote} ", f" {format_.quote}"] if format_.quote else []
+    of_spreadsheets = ['="', f"{format_.field_delimiter}'"]
+    odd = [text for text in [*beside_quotes, *of_spreadsheets] if text != format_.field_delimiter]
+    needs_it = has_rare_characters(line) | _holds_any(line, odd) | F.startswith(line, F.lit("'"))
+    if any(_is_number(column.type) for column in contract.columns.values()):
+        return needs_it | _may_have_odd_signs(line, format_)
+    return needs_it
 
 
 def _holds_any(record: Column, texts: list[str]) -> Column:
-    return reduce(or_, (F.contains(record, F.lit(text)) for text in texts), F.lit(False))
+    return any_of([F.lit(False), *(F.contains(record, F.lit(text)) for text in texts)])
 
 
 def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> DataFrame:
@@ -205,12 +232,26 @@ def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> D
     has_empty_end = F.col("_first")[_BAD].isNotNull() & F.endswith("_line", F.lit(format_.field_delimiter))
     bare = F.regexp_replace("_line", f"(?:{re.escape(format_.field_delimiter)} *)+$", "")
     shortened = first.withColumn("_bare", F.when(has_empty_end, bare))
-    lacking = F.expr(f"greatest(0, {len(names)} - {field_count(format_, '_bare')})")
-    filled = F.concat("_bare", F.repeat(F.lit(format_.field_delimiter), lacking))
     has_more = F.expr(f"_bare IS NOT NULL AND {field_count(format_, '_line')} > {len(names)}")
-    again = F.when(has_more, fields_of(filled)).otherwise(F.col("_first"))
+    # Or with fewer, where the header's last columns have no names.
+    unnamed = _unnamed_at_end(header)
+    lacks_them = F.col("_first")[_BAD].isNotNull() & F.expr(
+        f"{field_count(format_, '_line')} BETWEEN {len(names) - unnamed} AND {len(names) - 1}"
+    )
+    short = F.when(has_more, F.col("_bare"))
+    short = short.when(lacks_them, F.col("_line")) if unnamed else short
+    shortened = shortened.withColumn("_short", short)
+    lacking = F.expr(f"greatest(0, {len(names)} - {field_count(format_, '_short')})")
+    filled = F.concat("_short", F.repeat(F.lit(format_.field_delimiter), lacking))
+    again = F.when(F.col("_short").isNotNull(), fields_of(filled)).otherwise(F.col("_first"))
     is_malformed = F.col("_is_endless") | F.col("_fields")[_BAD].isNotNull()
     return shortened.withColumn("_fields", again).withColumn("_is_malformed", is_malformed)
+
+
+def _unnamed_at_end(header: Header) -> int:
+    """How many of the last columns have no name, and are none of the contract's."""
+    named = [place for place, name in enumerate(header.names, 1) if fold_name(name) or header.columns[place - 1]]
+    return len(header.names) - max(named, default=0)
 
 
 def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> DataFrame:

@@ -19,14 +19,14 @@ from pyspark.sql import functions as F
 from otklik.errors import InputError
 from otklik.settings import whole_uri
 from otklik.sources.contract import Contract
+from otklik.sources.parquet_facts import refuse_unreadable
 from otklik.sources.paths import in_natural_order, local_files
 from otklik.sources.reader import clear_faults, literal_path
-from otklik.sources.signatures import HEAD_BYTES, other_kind
+from otklik.sources.signatures import HEAD_BYTES, is_gzip, other_kind, refuse_other_name
 
 _CHUNK = 1 << 20
 #: Bytes of a JSON document that is read as a whole, in one task.
 MOST_OF_A_DOCUMENT = 1 << 30
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,8 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
         )
     if facts.path.startswith("file://") and facts.name.endswith(".gz"):
         _check_gzip(Path(facts.path.removeprefix("file://")), facts.name, contract.format.kind)
+    if facts.path.startswith("file://") and contract.format.kind == "parquet":
+        refuse_unreadable(Path(facts.path.removeprefix("file://")), facts.name)
     if facts.path.startswith("file://") and contract.format.kind == "xml":
         _check_xml(Path(facts.path.removeprefix("file://")), facts.name, contract.format.encoding)
 
@@ -187,15 +189,14 @@ def _check_kind(facts: FileFacts, kind: str) -> None:
                 "truncated or corrupt Parquet file", where=name, hint="fetch it again, or correct format.kind"
             )
         return
-    _refuse_other_kind(head, kind, name)
-    if head.startswith(_GZIP) != name.endswith(".gz"):
-        what = "is not gzip though its name ends in .gz" if name.endswith(".gz") else "is gzip but not named .gz"
-        raise InputError(what, where=name, hint="rename the file, or fetch it again")
+    if not is_gzip(head):
+        _refuse_other_kind(head, kind, name)
+    refuse_other_name(head, name)
 
 
 def _refuse_other_kind(head: bytes, kind: str, name: str) -> None:
     what = other_kind(head)
-    is_xml = kind == "xml" and what is not None and what.startswith("an XML file")
+    is_xml = kind == "xml" and what is not None and what.startswith(("an XML file", "a workbook of Excel 2003"))
     if what is not None and not is_xml:
         raise InputError(f"is {what}, not {kind}", where=name, hint=f"export it as {kind}, or correct format.kind")
 

@@ -6,38 +6,65 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
-from otklik.sources.contract import BLANKS
+from otklik.sources.contract import BLANKS, SPREADSHEET_DAYS, TEXT_OF_SPREADSHEET, without_quoted
+from otklik.sources.numbers import MARKS, Marks, marks_that_read, unit_of, with_sign_in_front, without_units
 
-#: Texts that often stand for "nothing"; taken as such only where the rest of the column is numbers or dates.
-_NULL_LOOKALIKES = (
-    "NA", "N/A", "n/a", "NULL", "null", "None", "nan", "NaN", "-", "--", "—", "?", "\\N", ".", "Н/Д", "н/д",
-)  # fmt: skip
+#: Texts, in lower case, that often stand for "nothing"; taken as such only where the rest of the column is numbers or
+#: dates.
+_NULL_LOOKALIKES = {
+    "na", "n/a", "#na", "<na>", "null", "(null)", "none", "nil", "nan", "-nan", "-", "--", "—", "–", "?", "\\n", ".",
+    "н/д", "нд", "н.д.", "нет", "нет данных", "не указано", "(пусто)", "(blank)", "(empty)", "no data", "жоқ",
+    "-1.#ind", "1.#qnan", "-1.#qnan",
+}  # fmt: skip
+#: No number and no date either, but perhaps meant as a value.
+_INFINITE = re.compile(r"^[+-]?(?:inf|infinity|1\.#inf)$", re.IGNORECASE)
+#: A date of nothing: of MySQL, and as forms have it that are not filled in.
+_EMPTY_DATE = re.compile(r"^(?:(?:0{4}-00-00|00[./-]00[./-]0{2,4})[\sT]*[0:.\s]*|[./-][\s./:-]*)$")
 #: What a spreadsheet writes instead of a value that it could not work out: never a value, in any column.
 _SPREADSHEET_FAULTS = (
     "#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
     "#Н/Д", "#ПУСТО!", "#ДЕЛ/0!", "#ЗНАЧ!", "#ССЫЛКА!", "#ИМЯ?", "#ЧИСЛО!",
 )  # fmt: skip
+#: What a spreadsheet shows, and saves, where a column is too narrow.
+_TOO_NARROW = re.compile(r"^#{2,}$")
 #: Truth as spreadsheets write it, in English, Russian, Kazakh, German and French.
 _TRUTHS = {"true", "false", "истина", "ложь", "ақиқат", "жалған", "wahr", "falsch", "vrai", "faux"}
 #: Days that programs write where there is no date.
 _PLACEHOLDERS = ("0001-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "2099-12-31", "9999-12-31")
-_ROUNDED = re.compile(r"^[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}$")
+_ROUNDED = re.compile(r"^[+-]?\d(?:[.,]\d+)?[eE]\+(?:0?[5-9]|[1-9]\d{1,2})$")
 #: From so many digits on a number is an identifier.
 _DIGITS_OF_IDENTIFIER = 8
-_INTEGER = re.compile(r"^[+-]?(?:0|[1-9]\d{0,17})$")
-_POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$")
-_COMMA = re.compile(r"^[+-]?\d+(?:,\d+)?$")
-_GROUPED_BY_BLANK = re.compile(r"^[+-]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?$")
+_INTEGER = re.compile(r"^[+-]?(?:0|[1-9]\d{0,17})$", re.ASCII)
+_POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$", re.ASCII)
+_DIGIT = re.compile(r"\d", re.ASCII)
+#: A whole number as pandas writes it where others in the column are missing.
+_WHOLE_AS_FLOAT = re.compile(r"^[1-9]\d*\.0$", re.ASCII)
+_IDENTIFIER_NAME = re.compile(r"(?i:(?:^|[ _])(?:id|code|no|number|код|номер|ид))$|[a-z]I[Dd]$")
+#: So many digits a double keeps.
+_DIGITS_OF_DOUBLE, _DIGITS_OF_DECIMAL = 15, 38
+#: Between which numbers days of a spreadsheet lie: the years 1954 and 2119.
+_FIRST_DAY, _LAST_DAY = 20_000, 80_000
+#: A month that is no number, though it looks like one.
+_MONTH_AND_YEAR = re.compile(r"^(?:0[1-9]|1[0-2])\.(?:19|20)\d\d$", re.ASCII)
+_COMPACT_DAY = re.compile(r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", re.ASCII)
+_MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:[.,]0+)?)?$")
+#: So large a part of a column tells what the rest may be meant as.
+_MOST = 0.8
 #: Numbers that people write where there is none, and how many values a column has in which they can be told.
 _CODE = re.compile(r"^(?:-[19]|-?99+|-?88+|-?77+)$")
 _LEAST_VALUES = 4
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _PHONE = re.compile(r"^(?:\+|8|00)[\d\s()-]{9,20}$")
-_MOMENT_NAME = re.compile(r"time|date|stamp|(?:^|_)(?:ts|at)(?:$|_)|врем|дат", re.IGNORECASE)
+_MOMENT_NAME = re.compile(
+    r"time|date|stamp|(?:^|_)(?:ts|at|day|month|period)(?:$|_)|врем|дат|(?:^|[ _])день|месяц|период|күн|мерзім",
+    re.IGNORECASE,
+)
 _PERSON_NAME = re.compile(
+    r"(?:^|[ _.])(?:phone|mobile|msisdn|e-?mail|телефон|тел|почта)(?:[ _.]*(?:no|number|номер|address|\d))?$|"
     r"^(?:(?:first|last|full|given|middle|user|customer|client|person)[ _]?)?(?:name|surname)$"
     r"|^фио$|^имя$|фамили|отчеств|^(?:street|postal|home)?[ _]?address(?:[ _]?\d)?$|^адрес"
     r"|passport|паспорт|^иин$|^iin$|soc[ _]?sec|^ssn$",
@@ -59,8 +86,17 @@ _DAYS = (
     "d/M/yy",
     "M/d/yy",
     "dd.MM.yy",
+    "yyyy-M-d",
     "d MMMM yyyy",
     "d MMMM yyyy 'г.'",
+    "d MMMM yyyy 'года'",
+    "d MMMM yyyy 'ж.'",
+    "yyyy 'жылғы' d MMMM",
+    "yyyy 'ж.' d MMMM",
+    "MMMM d, yyyy",
+    "yyyy-MM",
+    "MM/yyyy",
+    "MMMM yyyy",
     "d MMM yyyy",
     "d-MMM-yyyy",
     "d-MMM-yy",
@@ -76,11 +112,30 @@ _TIMES = (
     " HH:mm:ss.SSSSSS",
     "'T'HH:mm:ss",
     "'T'HH:mm:ss.SSSSSS",
+    "'T'HH:mm:ss.SSSSSSSSS",
+    "'T'HH:mm",
     "'T'HH:mm:ssXXX",
     "'T'HH:mm:ss.SSSXXX",
     "'T'HH:mm:ss.SSSSSSXXX",
+    "'T'HH:mm:ss.SSSSSSSSSXXX",
+    "'T'HH:mmXXX",
+    "'T'HH:mm:ssXX",
+    "'T'HH:mm:ss.SSSXX",
     " HH:mm:ss XX",
+    " HH:mm:ssXXX",
+    " HH:mm:ss.SSSSSSXXX",
+    " HH:mm:ssX",
+    " HH:mm:ss.SSSSSSX",
+    " HH:mm:ss XXX",
+    " HH:mm:ss 'UTC'",
+    " HH:mm:ss.SSSSSSSSS",
+    " HH:mm:ss,SSS",
+    " h:mm a",
+    " h:mm:ss a",
     ", HH:mm",
+    ", H:mm",
+    ", HH:mm:ss",
+    ", h:mm a",
 )
 _MONTHS = [
     re.compile(f"^(?:{names})$", re.IGNORECASE)
@@ -93,26 +148,32 @@ _PIECES = {
     "MMMM": r"(?P<word>[^\W\d_]{3,})",
     "MMM": r"(?P<word>[^\W\d_]{3,}\.?)",
     "EEE": r"[^\W\d_]{2,3}\.?",
-    "'г.'": r"г\.",
     "yyyy": r"(?P<year>\d{4})",
     "yy": r"(?P<short_year>\d{2})",
     "MM": r"(?P<month>\d{2})",
     "M": r"(?P<month>\d{1,2})",
     "dd": r"(?P<day>\d{2})",
     "d": r"(?P<day>\d{1,2})",
-    "HH": r"(?:[01]\d|2[0-3])",
+    "HH": r"(?:[01]\d|2[0-3]|24(?=:00(?::00)?(?!\d)))",
     "H": r"(?:1?\d|2[0-3])",
+    "h": r"(?:1[0-2]|0?[1-9])",
+    "a": r"(?:[AP]M|[ap]m)",
     "mm": r"[0-5]\d",
     "ss": r"[0-5]\d",
-    "SSSSSS": r"\d{6}",
+    "SSSSSSSSS": r"\d{7,9}",
+    "SSSSSS": r"\d{1,6}",
     "SSS": r"\d{3}",
     "XXX": r"(?:Z|[+-]\d\d:\d\d)",
     "XX": r"(?:Z|[+-]\d{4})",
-    "'T'": "T",
+    "X": r"(?:Z|[+-]\d\d)",
 }
-_PIECE = re.compile("|".join(sorted(map(re.escape, _PIECES), key=len, reverse=True)))
+#: A part of a pattern: letters, or what stands in quotes.
+_PIECE = re.compile("|".join(["'[^']*'", *sorted(map(re.escape, _PIECES), key=len, reverse=True)]))
 _MOST_DISTINCT = 5000
 _MOST_PATTERNS = 3
+#: Patterns that read none of so many texts are not tried on all of them.
+_TEXTS_TRIED = 40
+_MAY_BE_DATE = re.compile(r"^(?=.*\d.*\d.*\d).{5,40}$")
 
 
 @dataclass(frozen=True)
@@ -123,7 +184,8 @@ class Guess:
         type: a type of the contract.
         patterns: the date patterns that read it, for dates and timestamps.
         nulls: texts in it that stand for nothing, beside the empty one.
-        has_decimal_comma, has_blank_groups: how its numbers are written.
+        marks: those under which its texts are numbers; none for other columns.
+        units: what stands beside its numbers.
         is_personal: whether it seems to name a person.
         has_empty: whether some row lacks it.
         distinct: the different values, none empty.
@@ -135,8 +197,8 @@ class Guess:
     type: str
     patterns: tuple[str, ...]
     nulls: tuple[str, ...]
-    has_decimal_comma: bool
-    has_blank_groups: bool
+    marks: tuple[Marks, ...]
+    units: tuple[str, ...]
     is_personal: bool
     has_empty: bool
     distinct: frozenset[str]
@@ -154,32 +216,79 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
         comma_is_free: whether a comma may be a decimal mark (it is not the delimiter of unquoted fields).
     """
     texts = [text.strip(BLANKS) for text in values if text is not None]
+    is_of_spreadsheet = any(re.match(TEXT_OF_SPREADSHEET, text) for text in texts)
+    if is_of_spreadsheet:
+        texts = [re.sub(TEXT_OF_SPREADSHEET, r"\1\2", text) for text in texts]
     filled = [text for text in texts if text]
     found = frozenset(filled)
-    faults = tuple(token for token in _SPREADSHEET_FAULTS if token in found)
-    nulls = tuple(token for token in (*_NULL_LOOKALIKES, *_SPREADSHEET_FAULTS) if token in found)
+    faults = tuple(sorted(text for text in found if text in _SPREADSHEET_FAULTS or _TOO_NARROW.match(text)))
+    nulls = (*sorted(filter(is_no_value, found)), *faults)
     solid = found - set(nulls)
     is_sorted = all(one <= two for one, two in pairwise(filled))
-    type_, patterns = _type_of(name, solid, comma_is_free, is_sorted)
+    numbers = _numbers_in(solid, comma_is_free=comma_is_free)
+    dates = _Dates((), solid) if numbers.marks else _dates_in(solid)
+    type_, patterns = _type_of(name, solid, numbers, dates, is_sorted)
+    if is_of_spreadsheet:
+        # Whoever wrote it so wants a text.
+        type_, patterns = "string", ()
     if type_ == "string":
         nulls = faults
     is_personal = type_ in ("string", "integer") and _is_personal(name, solid)
     placeholders = _placeholders(solid, patterns)
     rows_with_value = sum(text not in nulls for text in filled)
-    is_number = type_ in ("integer", "double")
+    is_number = type_ in ("integer", "double") or type_.startswith("decimal")
     return Guess(
         type="string" if is_personal else type_,
         patterns=patterns,
         nulls=nulls,
-        has_decimal_comma=type_ == "double" and any("," in text for text in solid),
-        has_blank_groups=is_number and any(_GROUPED_BY_BLANK.match(text) for text in solid),
+        marks=numbers.marks if is_number and not is_personal else (),
+        units=numbers.units if is_number and not is_personal else (),
         is_personal=is_personal,
         has_empty=rows_with_value < len(values) or bool(placeholders),
         distinct=found - set(nulls),
         rows_with_value=rows_with_value,
         placeholders=placeholders,
-        remarks=(*_remarks(filled), *(_codes(filled, nulls) if is_number else ())),
+        remarks=(
+            *_remarks(filled),
+            *(("days as a spreadsheet keeps them",) if SPREADSHEET_DAYS in patterns else ()),
+            *_infinite(filled, nulls),
+            *(_codes(filled, nulls) if is_number else ()),
+            *(_what_most_are(filled, numbers, dates) if type_ == "string" and not is_personal else ()),
+        ),
     )
+
+
+def is_no_value(text: str) -> bool:
+    """Whether a text beside numbers or dates stands for none."""
+    return text.lower() in _NULL_LOOKALIKES or _INFINITE.match(text) is not None or _EMPTY_DATE.match(text) is not None
+
+
+def _infinite(texts: Sequence[str], nulls: Collection[str]) -> tuple[str, ...]:
+    count = sum(text in nulls and _INFINITE.match(text) is not None for text in texts)
+    return (f"{count:,} values are infinite, and are read as missing",) if count else ()
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Texts as numbers: without units, and the marks that read all of them; no marks where some are no numbers."""
+
+    bare: frozenset[str]
+    units: tuple[str, ...]
+    marks: tuple[Marks, ...]
+
+    @property
+    def plain(self) -> list[str]:
+        """The numbers with a point and without separators."""
+        return [self.marks[0].plain(text) for text in self.bare]
+
+
+def _numbers_in(values: Collection[str], *, comma_is_free: bool) -> _Numbers:
+    if not all(map(_DIGIT.search, values)):
+        return _Numbers(frozenset(), (), ())
+    signed = [text if _POINT.match(text) else with_sign_in_front(text) for text in values]
+    units = tuple(sorted({unit for text in signed if (unit := unit_of(text))}))
+    bare = frozenset(without_units(text, units) for text in signed)
+    return _Numbers(bare, units, marks_that_read(bare, comma_is_free=comma_is_free) if bare else ())
 
 
 def _placeholders(values: Iterable[str], patterns: Sequence[str]) -> tuple[str, ...]:
@@ -195,8 +304,10 @@ def _remarks(texts: Sequence[str]) -> tuple[str, ...]:
     usual = max(lengths, key=lambda length: lengths[length], default=0)
     short = sum(count for length, count in lengths.items() if usual - 3 <= length < usual)
     is_identifier = usual >= _DIGITS_OF_IDENTIFIER and usual == max(lengths) and lengths[usual] > 0.8 * len(texts)
+    whole = sum(bool(_WHOLE_AS_FLOAT.match(text)) for text in texts)
     remarks = {
         f"{rounded:,} values like 7.7E+10: a spreadsheet has rounded them": rounded > 0,
+        "whole numbers with .0, as pandas writes them in columns with missing values": whole > _MOST * len(texts) > 0,
         f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": is_identifier and short,
     }
     return tuple(remark for remark, holds in remarks.items() if holds)
@@ -220,22 +331,65 @@ def _codes(texts: Sequence[str], nulls: Collection[str]) -> tuple[str, ...]:
     )
 
 
-def guess_patterns(values: Iterable[str]) -> tuple[str, ...]:
-    """The fewest date patterns, of those in use, that read all values; none if they cannot."""
-    left = set(sorted(values)[:_MOST_DISTINCT])
-    if not left or not all(re.search(r"\d", text) and 6 <= len(text) <= 35 for text in left):
+def _what_most_are(texts: Sequence[str], numbers: _Numbers, dates: _Dates) -> tuple[str, ...]:
+    """What most texts of a column are that is taken as text because of the others, and how many these are."""
+    if numbers.marks and len(numbers.units) > 1:
+        return (f"numbers with several units: {', '.join(numbers.units)}",)
+    if len(orders_of(dates.patterns)) > 1:
+        return ("dates with the day first in some rows and the month first in others",)
+    others = {"dates": 0, "numbers": 0}
+    for text, rows in Counter(texts).items():
+        others["dates"] += rows if text in dates.others or not dates.patterns else 0
+        others["numbers"] += 0 if any(marks.reads(text) for marks in MARKS) else rows
+    if texts and not others["numbers"] and not numbers.marks:
+        return ("numbers with a decimal point in some rows and a decimal comma in others",)
+    what = min(others, key=lambda what: others[what])
+    if not 0 < others[what] <= (1 - _MOST) * len(texts):
         return ()
+    like = f" like {dates.patterns[0]}" if what == "dates" else ""
+    return (f"{what}{like}, but for {others[what]:,} of {len(texts):,} values",)
+
+
+def guess_patterns(values: Iterable[str]) -> tuple[str, ...]:
+    """The fewest date patterns, of those in use, that read all values; none if they cannot.
+
+    Nor if some have the day first and some the month: which of them `01.02.` is cannot be told.
+    """
+    return _dates_in(values).sure_patterns
+
+
+def orders_of(patterns: Iterable[str]) -> set[str]:
+    """In which orders day and month stand, where they are numbers before the year."""
+    return {_field_order(pattern) for pattern in patterns if "MMM" not in pattern} & {"dMy", "Mdy"}
+
+
+@dataclass(frozen=True)
+class _Dates:
+    """Texts as dates: the fewest patterns that read most of them, and those that none of these reads."""
+
+    patterns: tuple[str, ...]
+    others: frozenset[str]
+
+    @property
+    def sure_patterns(self) -> tuple[str, ...]:
+        """The patterns, where they read all texts and in one way."""
+        return () if self.others or len(orders_of(self.patterns)) > 1 else self.patterns
+
+
+def _dates_in(values: Iterable[str]) -> _Dates:
+    left = set(sorted(values)[:_MOST_DISTINCT])
     chosen: list[str] = []
     while left and len(chosen) < _MOST_PATTERNS:
         # Of two patterns that read as much, the one with day and month in the order of the first pattern.
         order = _field_order(chosen[0]) if chosen else ""
-        best = max(_READERS, key=lambda p: (sum(_reads(p, text) for text in left), _field_order(p) == order))
-        read = {text for text in left if _reads(best, text)}
-        if not read:
-            return ()
+        some = list(filter(_MAY_BE_DATE.match, sorted(left)[:: max(1, len(left) // _TEXTS_TRIED)]))
+        likely = [pattern for pattern in _READERS if any(_reads(pattern, text) for text in some)]
+        if not likely:
+            break
+        best = max(likely, key=lambda p: (sum(_reads(p, text) for text in left), _field_order(p) == order))
         chosen.append(best)
-        left -= read
-    return () if left else tuple(chosen)
+        left -= {text for text in left if _reads(best, text)}
+    return _Dates(tuple(chosen), frozenset(left))
 
 
 def ambiguous_with(pattern: str, values: Iterable[str]) -> str | None:
@@ -246,33 +400,68 @@ def ambiguous_with(pattern: str, values: Iterable[str]) -> str | None:
     return swapped if all(_reads(swapped, text) for text in values) else None
 
 
-def _type_of(name: str, values: frozenset[str], comma_is_free: bool, is_sorted: bool) -> tuple[str, tuple[str, ...]]:
+def _type_of(
+    name: str, values: frozenset[str], numbers: _Numbers, dates: _Dates, is_sorted: bool
+) -> tuple[str, tuple[str, ...]]:
     """The narrowest type that reads all values, and the date patterns where it is a date or timestamp."""
     if not values:
         return "string", ()
-    plain = {re.sub(r"[ \u00a0\u202f]", "", text) if _GROUPED_BY_BLANK.match(text) else text for text in values}
-    if all(_INTEGER.match(text) for text in plain):
-        units = _epoch(name, plain, is_sorted)
-        return ("timestamp", units) if units else ("integer", ())
-    decimal_marks = (_POINT, _COMMA) if comma_is_free else (_POINT,)
-    if not _are_codes(plain) and any(all(shape.match(text) for text in plain) for shape in decimal_marks):
-        return "double", ()
-    patterns = guess_patterns(values)
+    if numbers.marks and len(numbers.units) < 2:
+        plain = numbers.plain
+        times = () if numbers.units else (*_epoch(name, plain, is_sorted), *_days(name, plain))
+        if times:
+            is_moment = times[0].startswith("epoch") or any("." in text for text in plain if times[0] != "MM.yyyy")
+            return "timestamp" if is_moment else "date", times
+        is_whole = map(_WHOLE_AS_FLOAT.match if _IDENTIFIER_NAME.search(name) else _INTEGER.match, plain)
+        if all(map(_INTEGER.match, plain)) or all(is_whole):
+            return "integer", ()
+        if not _are_codes(plain):
+            return _fraction_type(plain), ()
+    patterns = dates.sure_patterns or (_dates_in(values).sure_patterns if numbers.marks else ())
     if patterns:
-        return ("timestamp" if any("H" in pattern for pattern in patterns) else "date"), patterns
+        has_hours = any(re.search("[Hh]", without_quoted(p)) for p in patterns if p != SPREADSHEET_DAYS)
+        # Some programs, like 1C, write each day with its midnight.
+        is_moment = has_hours and not all(map(_MIDNIGHT.search, values))
+        return ("timestamp" if is_moment else "date"), patterns
     return ("boolean" if {text.lower() for text in values} <= _TRUTHS else "string"), ()
+
+
+def _fraction_type(plain: Sequence[str]) -> str:
+    """double, or a decimal with room for all digits where doubles have not."""
+    parts = [text.lstrip("+-").partition(".") for text in plain]
+    whole, scale = (max(len(part[place]) for part in parts) for place in (0, 2))
+    has_power = any("e" in text.lower() for text in plain)
+    # Programs write doubles with up to 17 digits.
+    loses_digits = any(len(text) > _DIGITS_OF_DOUBLE and Decimal(text) != Decimal(repr(float(text))) for text in plain)
+    if loses_digits and whole + scale <= _DIGITS_OF_DECIMAL and not has_power:
+        return f"decimal({whole + scale},{scale})"
+    return "double"
+
+
+def _days(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """How numbers are days, if the name says so: written in one (20240105), or as a spreadsheet keeps them (45292)."""
+    if not _MOMENT_NAME.search(name):
+        return ()
+    if all(map(_COMPACT_DAY.match, values)):
+        return ("yyyyMMdd",)
+    if all(map(_MONTH_AND_YEAR.match, values)):
+        return ("MM.yyyy",)
+    is_day = all(_POINT.match(text) and _FIRST_DAY <= float(text) <= _LAST_DAY for text in values)
+    return (SPREADSHEET_DAYS,) if is_day else ()
 
 
 def _are_codes(values: Iterable[str]) -> bool:
     """Whether some whole number must stay text: it starts with a zero (codes and postal codes do), or a number would
     lose its last digits (account numbers)."""
-    return any(re.match(r"^0\d+$|^[+-]?\d{19,}$", text) for text in values)
+    texts = list(values)
+    is_month = all(map(_MONTH_AND_YEAR.match, texts)) and any(text.startswith("0") for text in texts)
+    return is_month or any(re.match(r"^0\d+$|^[+-]?\d{19,}$", text) for text in texts)
 
 
 def _epoch(name: str, values: Iterable[str], is_sorted: bool) -> tuple[str, ...]:
     """Seconds, milliseconds or microseconds since 1970, if the name says time or the rows stand in their order, and all
     values lie between 2000 and 2050."""
-    if not (_MOMENT_NAME.search(name) or is_sorted):
+    if not (_MOMENT_NAME.search(name) or is_sorted) or not all(map(_INTEGER.match, values)):
         return ()
     numbers = [int(text) for text in values]
     first, last = 946_684_800, 2_524_608_000
@@ -293,15 +482,23 @@ def _is_personal(name: str, values: frozenset[str]) -> bool:
 
 def _regex_of(pattern: str) -> re.Pattern[str]:
     escaped = "".join(
-        _PIECES[part] if part in _PIECES else re.escape(part) for part in re.split(f"({_PIECE.pattern})", pattern)
+        _PIECES[part] if part in _PIECES else re.escape(part[1:-1] if part.startswith("'") else part)
+        for part in re.split(f"({_PIECE.pattern})", pattern)
     )
     return re.compile(f"^{escaped}$")
 
 
 _READERS = {
     pattern: _regex_of(pattern)
-    for pattern in (*_DAYS, *(day + time for day in _DAYS for time in _TIMES), "EEE MMM d HH:mm:ss XX yyyy")
+    for pattern in (
+        *_DAYS,
+        *(day + time for day in _DAYS for time in _TIMES if "d" in day),
+        "EEE MMM d HH:mm:ss XX yyyy",
+        "yyyyMMdd HH:mm:ss",
+        "yyyyMMdd'T'HHmmssXX",
+    )
 }
+_READERS[SPREADSHEET_DAYS] = re.compile(r"^(?P<days>[2-7]\d{4})(?:[.,]\d+)?$", re.ASCII)
 
 
 #: Of numbers that are times there is no pattern.
@@ -323,9 +520,12 @@ def _day(pattern: str, text: str) -> date | None:
     if match is None:
         return None
     groups = match.groupdict()
+    if groups.get("days"):
+        return date(1899, 12, 30) + timedelta(days=int(groups["days"]))
     year = int(groups["year"]) if groups.get("year") else 2000 + int(groups["short_year"])
     try:
-        return date(year, int(groups["month"]) if groups.get("month") else _month(groups["word"]), int(groups["day"]))
+        month = int(groups["month"]) if groups.get("month") else _month(groups["word"])
+        return date(year, month, int(groups.get("day") or 1))
     except ValueError:
         return None
 

@@ -26,11 +26,21 @@ from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.lake.store import MOMENTS_AS_TEXT, sql_text
 from otklik.platform_errors import platform_error
 from otklik.sources.characters import tidied
-from otklik.sources.contract import BLANKS, CHARSETS, FIELD_MARK, LIST_COLUMNS, SCRIPT, Contract, Format
+from otklik.sources.contract import (
+    BLANKS,
+    CHARSETS,
+    FIELD_MARK,
+    LIST_COLUMNS,
+    MOST_HEADER_LINES,
+    SCRIPT,
+    TRANSLATED,
+    Contract,
+    Format,
+)
 from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
 from otklik.sources.layout import token_pattern
 from otklik.sources.nested import nested_names, rows_of
-from otklik.sources.parquet_facts import ParquetFacts, facts_of
+from otklik.sources.parquet_facts import ParquetFacts, facts_of, names_differ_in_case
 from otklik.sources.record_numbers import (
     BLOCK_FILE,
     BLOCK_LENGTH,
@@ -150,9 +160,7 @@ def _unreadable(text: str, where: str) -> OtklikError | None:
             hint="write them in microseconds (pandas: to_parquet(…, coerce_timestamps='us'))",
         )
     if "COLUMN_ALREADY_EXISTS" in text or "AMBIGUOUS_REFERENCE" in text:
-        return InputError(
-            "has columns whose names differ only in case", where=where, hint="rename one of them in the file"
-        )
+        return names_differ_in_case(where)
     condition = re.search(r"\[(_?[A-Z][A-Z0-9_]{3,}(?:\.[A-Z0-9_]+)*)\]", text)
     if condition and not condition[1].startswith("INTERNAL_ERROR"):
         return InputError(
@@ -226,6 +234,11 @@ def _header_hint(top: Sequence[Row], contract: Contract, above: int) -> str:
                 return f"the header stands below {place} other lines: set format.skip_lines = {place}"
             if place < above:
                 return f"the header stands below {place} other lines: set format.skip_lines = {place}, not {above}"
+    names = [split_header(line.record, format_) for line in top[above : above + MOST_HEADER_LINES]]
+    for count in range(1, len(names) + 1):
+        with contextlib.suppress(InputError):
+            match_header(joined_header(names[:count]), contract, "")
+            return f"the names stand on {count} lines: set format.header_lines = {count}"
     return ""
 
 
@@ -485,6 +498,9 @@ def _decoded(encoding: str) -> list[Column]:
         record = F.when(is_valid, value).otherwise(F.make_valid_utf8(value))
         return [record.alias("record"), (~is_valid).alias("has_invalid_bytes")]
     record = F.decode(value.cast("binary"), CHARSETS[encoding])
+    if encoding in TRANSLATED:
+        upper = bytes(range(0x80, 0x100))
+        record = F.translate(record, upper.decode("latin-1"), upper.decode(encoding, errors="replace"))
     if encoding in _ONE_BYTE_EACH:
         # In a code page letters hardly ever stand as utf-8 has them: the line is from a file of another encoding.
         is_utf8 = F.is_valid_utf8(value) & (F.octet_length(value) != F.char_length(value))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from otklik.sources.contract import fold_name
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,9 @@ class Sample:
         encoding: Python's name of it.
         delimiter: between fields; empty where no mark stands there.
         has_quotes, is_multiline, has_header: how it is written.
+        quote: what is put round fields; empty where quotes are characters like others.
+        escape: what stands before a quote inside quotes; empty where it is doubled.
+        header_lines: how many lines the header has.
         names: of the columns, from the header or numbered.
         rows: the fields of each row, as many as there are names; None where a row lacks one.
         is_whole: whether the sample is the whole file.
@@ -46,3 +51,15 @@ class Sample:
     path: str = ""
     widths: tuple[int, ...] = ()
     pieces: Mapping[str, str] = field(default_factory=dict)
+    quote: str = '"'
+    escape: str = ""
+    header_lines: int = 1
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """The names with a number, [1], [2] …, where one stands several times, case apart."""
+    same = [fold_name(name) for name in names]
+    return [
+        f"{name.strip()} [{same[: place + 1].count(same[place])}]" if same.count(same[place]) > 1 else name
+        for place, name in enumerate(names)
+    ]

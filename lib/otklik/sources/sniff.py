@@ -17,13 +17,17 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from otklik.errors import InputError
-from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, SCRIPT, Format
+from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, MOST_HEADER_LINES, SCRIPT, TRANSLATED, Format
+from otklik.sources.guess import is_no_value
+from otklik.sources.header import joined_header
 from otklik.sources.layout import delimited_text
-from otklik.sources.sample import Sample
-from otklik.sources.signatures import HEAD_BYTES, other_kind
-from otklik.sources.sniff_nested import document_sample, sample_of_objects, xml_sample
+from otklik.sources.sample import Sample, told_apart
+from otklik.sources.signatures import HEAD_BYTES, other_kind, refuse_other_name
+from otklik.sources.sniff_nested import document_sample, refuse_rows_as_keys, sample_of_objects, xml_sample
 
 _DELIMITERS = (";", ",", "\t", "|")
+#: Marks that only some programs put between fields: tried where the usual ones cut nothing. The first is Hive's.
+_RARE_DELIMITERS = ("\x01", "^", "~")
 #: Code pages that an export without a mark may be in; in every one of them most bytes mean something.
 _CODE_PAGES = ["cp1251", "koi8_r", "cp866", "mac_cyrillic", "iso8859_5", "cp1252"]
 #: Lines that tell a code page together, and at most so many times: a damaged one among them outvotes no others.
@@ -41,6 +45,15 @@ _FEWEST_LINES = 6
 _FEWEST_LISTS = 10
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NUMBER_OR_DATE = re.compile(r"^[+-]?[\d][\d\s.,:/-]*$")
+_YEAR = re.compile(r"^(?:19|20)\d\d$")
+_DAY = re.compile(r"^\d{1,4}([./-])\d{1,2}\1\d{2,4}$")
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+#: Letters that Kazakh has and Russian has not, and of these the ones that no other alphabet has in the same place of
+#: its code page; letters of Russian, and what else stands in texts.
+_OF_KAZAKH = "ӘәҒғҚқҢңӨөҰұҮүҺһІі"
+_ONLY_KAZAKH = "ӘәҚқҢң"
+_LETTER = re.compile(f"[А-Яа-яЁё{_OF_KAZAKH}]")
+_SYMBOL = re.compile("[\u00a0«»№§°±·…–—‘’“”„€©®™]")
 
 
 def read_sample(path: Path, sample_bytes: int) -> Sample:
@@ -53,14 +66,19 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
     if _XML.match(content.removeprefix(codecs.BOM_UTF8)):
         return xml_sample(content, is_whole, path.name)
     encoding = guess_encoding(content)
-    text = content.decode(encoding, errors="replace").removeprefix("\ufeff")
+    text = re.sub("^\ufeff+", "", content.decode(encoding, errors="replace"), flags=re.MULTILINE)
     if not is_whole:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
-    if len(_CONTROLS.findall(text)) > len(text) / 1000:
+    if not _is_text(text):
         raise InputError("is not text", where=path.name, hint="export it as csv in utf-8")
-    if re.match(SCRIPT, text) or re.match(r"\s*\[\s*[{\]]", text) or _is_one_object(text):
+    if re.match(SCRIPT, text) or re.match(r"\s*\[\s*[{\[\]]", text) or _is_one_object(text):
         return document_sample(text, encoding, is_whole, path.name)
+    if re.match(r"\s*\[(?:[^\r\n]*\])[ \t]*\r?\n\s*\[", text):
+        raise InputError(
+            "lines are JSON arrays, not objects", where=path.name, hint="write one object per line, with its keys"
+        )
     if text.lstrip()[:1] == "{":
+        refuse_rows_as_keys(text, path.name)
         return _json_sample(text, encoding, is_whole, path.name)
     sample = _delimited_sample(text, encoding, is_whole, path.name)
     strange = _strange_lines(content, encoding)
@@ -68,6 +86,14 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
         return sample
     remark = f"{strange:,} lines are not {encoding}: they come from a file of another encoding, and are rejected"
     return replace(sample, rejected=sample.rejected + strange, remarks=(*sample.remarks, remark))
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text holds hardly any control characters, but for one that stands between the fields of each line."""
+    lines = _lines_of(text)
+    is_hive = len(lines) > 1 and all(_RARE_DELIMITERS[0] in line for line in lines)
+    controls = len(_CONTROLS.findall(text)) - (text.count(_RARE_DELIMITERS[0]) if is_hive else 0)
+    return controls <= len(text) / 100
 
 
 def guess_encoding(content: bytes) -> str:
@@ -80,7 +106,8 @@ def guess_encoding(content: bytes) -> str:
     if max(zeros) > len(content) / 10 and min(zeros) * 10 < max(zeros):
         return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(content)
+        # Surrogates, as some programs write emoji, are no letters of a code page either.
+        codecs.getincrementaldecoder("utf-8")().decode(_SURROGATE.sub(b"", content))
     except UnicodeDecodeError:
         # A few damaged or foreign lines do not make a code page of all others.
         strange = _lines_of_code_page(content)
@@ -118,14 +145,33 @@ def _guess_code_page(content: bytes) -> str:
     """The code page that most groups of lines look like, cp1252 where none does."""
     lines = [line for line in content.split(b"\n") if not line.isascii()][: _LINES_THAT_TELL * _VOTES]
     groups = [b"\n".join(lines[at : at + _LINES_THAT_TELL]) for at in range(0, len(lines), _LINES_THAT_TELL)]
+    if kazakh := _kazakh_page(lines):
+        return kazakh
     found = (from_bytes(group, cp_isolation=_CODE_PAGES).best() for group in groups)
     votes = Counter(codecs.lookup(match.encoding).name for match in found if match is not None)
     return votes.most_common(1)[0][0] if votes else "cp1252"
 
 
+def _kazakh_page(lines: list[bytes]) -> str | None:
+    """The code page of Kazakh in which the lines are words, and some of their letters are of Kazakh alone."""
+    some = b"\n".join(lines)
+    for page in TRANSLATED:
+        text = some.decode(page, errors="replace")
+        kazakh = len(re.findall(f"[{_ONLY_KAZAKH}](?=[а-я{_OF_KAZAKH}])", text))
+        letters, symbols = len(_LETTER.findall(text)), len(_SYMBOL.findall(text))
+        strange = sum(not letter.isascii() for letter in text) - letters - symbols
+        # Letters of another page would be capital ones inside words, or symbols.
+        capitals_inside = len(re.findall("[а-яё][А-ЯЁ]", text))
+        if kazakh > capitals_inside and strange * 50 <= kazakh and symbols * 10 <= letters:
+            return page
+    return None
+
+
 def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
     try:
         with path.open("rb") as packed:
+            refuse_other_name(packed.read(HEAD_BYTES), path.name)
+            packed.seek(0)
             unpacked = gzip.GzipFile(fileobj=packed) if path.name.endswith(".gz") else packed
             content = unpacked.read(sample_bytes + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error):
@@ -138,22 +184,21 @@ def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
         raise InputError("is empty", where=path.name, hint="fetch the file again")
     what = other_kind(content[:HEAD_BYTES])
     if what is not None and not what.startswith("an XML file"):
-        raise InputError(
-            f"is {what}, not a text file with rows",
-            where=path.name,
-            hint="export it as csv; a Parquet file must not be compressed as a whole",
-        )
+        raise InputError(f"is {what}, not a text file with rows", where=path.name, hint="export it as csv")
     return content[:sample_bytes], len(content) <= sample_bytes
 
 
 def _json_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
     objects = []
-    broken = 0
+    broken = doubled = 0
     for number, line in enumerate(_LINE_ENDS.split(text), start=1):
         if not line.strip():
             continue
         try:
-            value = json.loads(line.strip("\ufeff"), parse_float=str, parse_int=str)
+            value = json.loads(line.strip("\ufeff"), parse_float=str, parse_int=str, object_pairs_hook=_keys_once)
+        except _DoubledKeyError:
+            doubled += 1
+            continue
         except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict):
@@ -164,14 +209,31 @@ def _json_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample
             )
         else:
             broken += 1
-    remarks = (f"{broken:,} lines are no JSON object, and are rejected",) if broken else ()
+    if not objects:
+        raise InputError("no line is a JSON object", where=where, hint="write one object per line")
+    remarks = {
+        f"{broken:,} lines are no JSON object, and are rejected": broken > 0,
+        f"{doubled:,} lines have a key twice, and are rejected": doubled > 0,
+    }
     return sample_of_objects(
         Sample(
             "json_lines", encoding, "", False, False, True, [], [], is_whole,
-            records=len(objects) + broken, rejected=broken, remarks=remarks,
+            records=len(objects) + broken + doubled, rejected=broken + doubled,
+            remarks=tuple(remark for remark, holds in remarks.items() if holds),
         ),
         objects,
     )  # fmt: skip
+
+
+class _DoubledKeyError(ValueError):
+    """An object has a key twice: which value is meant nobody knows."""
+
+
+def _keys_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _DoubledKeyError
+    return found
 
 
 def _is_one_object(text: str) -> bool:
@@ -207,9 +269,7 @@ def _in_columns(text: str, is_whole: bool) -> Format | None:
     lines = _lines_of(text) if is_whole else _lines_of(text)[:-1]
     # Behind commas of prose stand blanks.
     plain = text.replace(", ", " ")
-    if len(lines) < _FEWEST_LINES or any(
-        _evenness(_split(plain, mark, quoted=True, most=2000)) > 0.5 for mark in _DELIMITERS
-    ):
+    if len(lines) < _FEWEST_LINES or any(_evenness(_split(plain, mark, most=2000)) > 0.5 for mark in _DELIMITERS):
         return None
     blanks = Format(kind="blanks")
     counts = {delimited_text(blanks, line).count("\t") for line in lines}
@@ -229,20 +289,21 @@ def _in_columns(text: str, is_whole: bool) -> Format | None:
 
 
 def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, where: str) -> Sample:
-    rows = _split(text, delimiter, quoted=True)
-    plain = _split(text, delimiter, quoted=False)
-    has_quotes = '"' in text and _evenness(rows) >= _evenness(plain)
-    rows = rows if has_quotes else plain
+    quote, escape, rows = _quoting(text, delimiter)
+    has_quotes = bool(quote)
+    rows = _without_empty_ends(rows)
     if not rows:
         raise InputError("contains no rows", where=where, hint="fetch the file again")
     width = Counter(map(len, rows)).most_common(1)[0][0]
     above = _lines_above(rows, width)
     title, rows = rows[:above], rows[above:]
-    has_header = len(rows) > 1 and _is_header(rows[0], rows[1:], width)
-    if not has_header and above:
+    header_lines = _header_lines(rows)
+    head = joined_header(rows[:header_lines])
+    has_header = len(rows) > header_lines and _is_header(head, rows[header_lines:], width)
+    if not has_header:
         title, rows, above = [], [*title, *rows], 0
-    names = rows[0] if has_header else [f"column_{n}" for n in range(1, width + 1)]
-    body = rows[1:] if has_header else rows
+    names = head if has_header else [f"column_{n}" for n in range(1, width + 1)]
+    body = rows[header_lines:] if has_header else rows
     if not is_whole:
         # The last row may be cut.
         body = body[:-1] or body
@@ -250,6 +311,9 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
     body = body[: len(body) - footer]
     again = [row for row in body if has_header and row == names]
     body = [row for row in body if not has_header or row != names]
+    open_quotes = 0 if has_quotes else sum(_is_open(row, '"') for row in body)
+    totals = sum(bool(_TOTAL.match(row[0].strip())) for row in body if width > 1)
+    with_nul = sum(any("\0" in field for field in row) for row in body)
     ragged = [row for row in body if len(row) < len(names) or any(field.strip() for field in row[len(names) :])]
     padded = [[*row, *[None] * (len(names) - len(row))][: len(names)] for row in body]
     names, padded, unnamed = _without_nameless(names, padded)
@@ -257,9 +321,14 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
     remarks = {
         f"{len(title):,} lines above the header are left out: a title?": bool(title),
         f"{footer:,} lines below the rows are left out: sums or remarks?": footer > 0,
+        f"{totals:,} rows begin with a word for a total": totals > 0,
         f"the header stands again in {len(again):,} rows, which are rejected": bool(again),
         f"{len(ragged):,} rows have another number of fields than the header, and are rejected": bool(ragged),
+        f"{open_quotes:,} rows have a quote that is not closed, and are rejected": open_quotes > 0,
+        f"{with_nul:,} rows have a zero byte, and are rejected": with_nul > 0,
         f"columns with values and without a name are left out: {unnamed}": unnamed > 0,
+        "no line was taken for a header; if the first one is: header = true, and its names as source": not has_header,
+        "there is but one column: is the delimiter right?": len(names) == 1,
     }
     return Sample(
         "tsv" if delimiter == "\t" else "csv",
@@ -268,21 +337,74 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         has_quotes,
         is_multiline,
         has_header,
-        _told_apart(names),
+        told_apart(names),
         padded,
         is_whole,
         skip_lines=above,
         footer=footer,
         records=len(body) + len(again),
-        rejected=len(again) + len(ragged),
+        rejected=len(again) + len(ragged) + open_quotes + with_nul,
         remarks=tuple(remark for remark, holds in remarks.items() if holds),
+        quote=quote or '"',
+        escape=escape,
+        header_lines=header_lines if has_header else 1,
     )
+
+
+def _quoting(text: str, delimiter: str) -> tuple[str, str, list[list[str]]]:
+    """What is put round fields, what stands before a quote inside, and the rows; empty texts where it is nothing."""
+    plain = _split(text, delimiter, quote="")
+    quoted = _split(text, delimiter)
+    # One quote too many eats the lines behind it.
+    eats_lines = text.count('"') % 2 == 1 and 0 < 2 * len(quoted) < len(plain)
+    if '"' in text and _evenness(quoted) >= _evenness(plain) and not eats_lines:
+        escaped = _split(text, delimiter, escape="\\") if '\\"' in text else []
+        if _evenness(escaped) >= _evenness(quoted) and escaped:
+            return '"', "\\", escaped
+        return '"', "", quoted
+    edge = re.escape(delimiter)
+    if len(re.findall(rf"(?:^|{edge})'[^'\r\n]*'(?={edge}|$)", text, re.MULTILINE)) > len(plain):
+        single = _split(text, delimiter, quote="'")
+        if _evenness(single) >= _evenness(plain):
+            return "'", "", single
+    return "", "", plain
+
+
+def _is_open(row: list[str], quote: str) -> bool:
+    """Whether a field of a line that was cut at every delimiter begins with a quote that no field of it closes."""
+    return sum(field.count(quote) for field in row) % 2 == 1 and any(field.lstrip().startswith(quote) for field in row)
+
+
+def _without_empty_ends(rows: list[list[str]]) -> list[list[str]]:
+    """The rows without the fields behind the last one that has something in any row."""
+    used = max((place for row in rows for place, field in enumerate(row, start=1) if field.strip()), default=0)
+    return [row[:used] for row in rows]
+
+
+def _header_lines(rows: list[list[str]]) -> int:
+    """How many of the first rows are a header: more than one where each has only texts, and numbers come below."""
+    found = 1
+    for count in range(2, min(MOST_HEADER_LINES, len(rows) - 1) + 1):
+        last, body = rows[count - 1], rows[count : count + 500]
+        if any(_NUMBER_OR_DATE.match(field.strip()) for row in rows[:count] for field in row):
+            break
+        columns = [[row[place].strip() for row in body if place < len(row)] for place in range(len(last))]
+        of_numbers = [
+            place
+            for place, texts in enumerate(columns)
+            if any(texts) and all(_NUMBER_OR_DATE.match(t) for t in texts if t)
+        ]
+        above = [last[place].strip() for place in of_numbers]
+        # A row in which all numbers are missing is no header.
+        if any(re.search(r"[^\W\d_]{2,}|[%$€₸₽]", text) and not is_no_value(text) for text in above):
+            found = count
+    return found
 
 
 def _list_sample(text: str, encoding: str, is_whole: bool) -> Sample | None:
     """Lines that are lists of any length: few values that come again and again. None where they are something else."""
     for delimiter in _DELIMITERS:
-        rows = _split(text, delimiter, quoted=True)
+        rows = _split(text, delimiter)
         values = [value.strip() for row in rows for value in row if value.strip()]
         _, commonest = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
         has_lists = sum(len(row) > 1 for row in rows) > len(rows) / 2
@@ -313,10 +435,21 @@ def _lines_below(body: list[list[str]], width: int) -> int:
         row = body[-1 - count]
         first = next(field.strip() for field in row if field.strip())
         is_remark = len(row) == 1 and width > 2
-        if not (is_remark or (width > 1 and _TOTAL.match(first))):
+        if not (is_remark or (width > 1 and (_TOTAL.match(first) or _is_text_below(row, body[: -1 - count])))):
             break
         count += 1
     return count
+
+
+def _is_text_below(row: list[str], above: list[list[str]]) -> bool:
+    """Whether a row begins with words below a column of nothing but numbers or dates, as a closing balance does."""
+    texts = [other[0].strip() for other in above if other]
+    return (
+        re.match(r"[^\W\d_]{2}", row[0].strip()) is not None
+        and not is_no_value(row[0].strip())
+        and len(texts) > 1
+        and all(_NUMBER_OR_DATE.match(text) for text in texts)
+    )
 
 
 def _without_nameless(names: list[str], rows: list[list[str | None]]) -> tuple[list[str], list[list[str | None]], int]:
@@ -331,23 +464,17 @@ def _without_nameless(names: list[str], rows: list[list[str | None]]) -> tuple[l
     return [names[place] for place in kept], [[row[place] for place in kept] for row in rows], gone
 
 
-def _told_apart(names: list[str]) -> list[str]:
-    """The names with a number, [1], [2] …, where one stands several times."""
-    bare = [name.strip() for name in names]
-    return [
-        f"{name} [{bare[: place + 1].count(name)}]" if bare.count(name) > 1 else names[place]
-        for place, name in enumerate(bare)
-    ]
-
-
 def _guess_delimiter(text: str) -> str:
     """The mark that cuts the rows into equally many fields, and into more than one."""
-    evenness = {mark: _evenness(_split(text, mark, quoted=True, most=2000)) for mark in _DELIMITERS}
+    evenness = {mark: _evenness(_split(text, mark, most=2000)) for mark in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda mark: evenness[mark])
     if evenness[best] > 0.5:
         return best
     # Words in a text are cut by blanks too, but hardly ever into equally many.
-    return " " if _evenness(_split(text, " ", quoted=True, most=2000)) > 1 else best
+    for mark in (*_RARE_DELIMITERS, " "):
+        if _evenness(_split(text, mark, most=2000)) > 1:
+            return mark
+    return best
 
 
 def _evenness(rows: list[list[str]]) -> float:
@@ -358,12 +485,16 @@ def _evenness(rows: list[list[str]]) -> float:
     return 0.0 if width == 1 else count / len(rows) + min(width, 100) / 1000
 
 
-def _split(text: str, delimiter: str, *, quoted: bool, most: int | None = None) -> list[list[str]]:
+def _split(
+    text: str, delimiter: str, *, quote: str = '"', escape: str | None = None, most: int | None = None
+) -> list[list[str]]:
     csv.field_size_limit(1 << 30)
     reader = csv.reader(
         io.StringIO(text, newline=""),
         delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        quotechar=quote or None,
+        escapechar=escape,
         skipinitialspace=delimiter != " ",
     )
     rows = []
@@ -378,9 +509,24 @@ def _split(text: str, delimiter: str, *, quoted: bool, most: int | None = None) 
 def _is_header(first: list[str], others: list[list[str]], width: int) -> bool:
     """Whether a first row is names: none a number or a value of its own column, doubled only above numbers or dates."""
     names = [name.strip() for name in first]
-    if len(names) != width or any(_NUMBER_OR_DATE.match(name) for name in names) or not any(names):
+    numbers = [name for name in names if _NUMBER_OR_DATE.match(name)]
+    # Of a table of periods the header has their years or days.
+    is_of_periods = 1 < len(set(numbers)) == len(numbers) < len(names) and (
+        all(map(_YEAR.match, numbers)) or all(map(_DAY.match, numbers))
+    )
+    if len(names) != width or not any(names):
         return False
     columns = [[row[place].strip() for row in others[:500] if place < len(row)] for place in range(width)]
+    # Nor do words stand above numbers in a file without a header.
+    is_word_above_numbers = any(
+        re.search(r"[^\W\d_]{2}", name)
+        and not is_no_value(name)
+        and len(texts) > 1
+        and all(_NUMBER_OR_DATE.match(text) for text in texts if text)
+        for name, texts in zip(names, columns, strict=True)
+    )
+    if numbers and not (is_of_periods or (is_word_above_numbers and len(set(numbers)) == len(numbers))):
+        return False
     of_named = [values for name, values in zip(names, columns, strict=True) if name]
     is_above_numbers = any(all(_NUMBER_OR_DATE.match(text) for text in values if text) for values in of_named)
     empty = [values for name, values in zip(names, columns, strict=True) if not name]

@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from otklik.errors import InputError
 from otklik.sources.contract import SCRIPT
-from otklik.sources.sample import Sample
+from otklik.sources.sample import Sample, told_apart
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 #: So many times as many objects as an array has elements make rows of an array inside them.
@@ -71,12 +71,48 @@ def sample_of_objects(sample: Sample, objects: Sequence[Mapping[str, Any]]) -> S
     found = list(dict.fromkeys(name for row in flat for name in row))
     for name in [name for name in found if f"{name}.{_VALUE}" in found]:
         # Spark has the text of an element under this name where any of them has attributes.
-        flat = [{**row, f"{name}.{_VALUE}": row[name]} if row.get(name) else row for row in flat]
-    # What is an object in one row may be nothing in another one.
-    names = [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
+        flat = [{f"{key}.{_VALUE}" if key == name else key: value for key, value in row.items()} for row in flat]
+    # What is an object in one row may be nothing in another one; where it is something, it stays whole everywhere.
+    mixed = {
+        name
+        for name in found
+        if any(other.startswith(f"{name}.") for other in found) and any(row.get(name) not in (None, "") for row in flat)
+    }
+    for name in mixed:
+        flat = [
+            row if name in row else {**row, name: _at_path(each, name)} for row, each in zip(flat, objects, strict=True)
+        ]
+    names = [
+        name
+        for name in found
+        if name in mixed or not any(other.startswith(f"{name}.") for other in found)
+        if not any(name.startswith(f"{other}.") for other in mixed)
+    ]
     pieces = {name: key for name in names if (key := _key_of_pieces([row.get(name) for row in flat]))}
     rows = [[_as_text(row.get(name), pieces.get(name)) for name in names] for row in flat]
-    return replace(sample, names=names, rows=rows, pieces=pieces)
+    remarks = [f"{name} is an object in some rows and a plain value in others: read as it is written" for name in mixed]
+    return replace(
+        sample, names=told_apart(names), rows=rows, pieces=pieces, remarks=(*sample.remarks, *sorted(remarks))
+    )
+
+
+def refuse_rows_as_keys(text: str, where: str) -> None:
+    """See that a text is not one JSON object whose fields are the rows, or the columns, under their names.
+
+    Raises:
+        InputError: if it is.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    inner = [*value.values()] if isinstance(value, dict) else []
+    if len(inner) > 1 and all(isinstance(each, dict) and each and each.keys() == inner[0].keys() for each in inner):
+        raise InputError(
+            "is one JSON object whose fields are its rows or columns",
+            where=where,
+            hint="write an array of objects, one for each row, with the key as a field",
+        )
 
 
 def xml_sample(content: bytes, is_whole: bool, where: str) -> Sample:
@@ -220,12 +256,20 @@ def _key_of_pieces(values: Sequence[Any]) -> str | None:
     return ("text" if "text" in keys else keys.most_common(1)[0][0]) if keys else None
 
 
+def _at_path(value: Any, path: str) -> Any:
+    """What stands at a path inside objects."""
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
 def _as_text(value: Any, pieces: str | None) -> str | None:
     if pieces and isinstance(value, list):
         return "".join(each if isinstance(each, str) else str(each.get(pieces, "")) for each in value if each)
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        # Half of a pair that is one character is none.
+        return value.encode("utf-8", "replace").decode()
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 _EMPTY = Sample("json", "utf-8", "", False, False, True, [], [], True)

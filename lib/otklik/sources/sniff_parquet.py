@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from otklik.errors import InputError
+from otklik.sources.parquet_facts import names_differ_in_case, refuse_unreadable
 from otklik.sources.sample import Sample
 
 _ROWS = 10_000
@@ -28,7 +29,8 @@ def read_parquet_sample(path: Path) -> Sample:
     """Read the schema and the first rows.
 
     Raises:
-        InputError: if the file is cut short or damaged, or contains no rows.
+        InputError: if the file is cut short or damaged, contains no rows, has two columns of one name, or is written in
+            a way that Spark does not read.
     """
     try:
         with pq.ParquetFile(path) as file:
@@ -38,6 +40,9 @@ def read_parquet_sample(path: Path) -> Sample:
         raise InputError("truncated or corrupt Parquet file", where=path.name, hint="fetch it again") from None
     if rows is None or not rows.num_rows:
         raise InputError("contains no rows", where=path.name, hint="fetch the file again")
+    refuse_unreadable(path, path.name)
+    if len({name.lower() for name in schema.names}) < len(schema.names):
+        raise names_differ_in_case(path.name)
     columns = [_texts(column) for column in rows.columns]
     return Sample(
         kind="parquet",
@@ -76,10 +81,14 @@ def _declared(kind: Any) -> str | None:
 
 
 def _texts(column: Any) -> list[str | None]:
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        # Of UTC, without saying so.
+        column = column.cast(pa.timestamp(column.type.unit))
     try:
         texts: list[str | None] = column.cast(pa.string()).to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         nested = column.to_pylist()
         return [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in nested]
-    # The reader writes it so, and as a number it is none.
-    return ["NaN" if text == "nan" else text for text in texts] if pa.types.is_floating(column.type) else texts
+    # The reader writes them so, and as numbers they are none.
+    words = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"} if pa.types.is_floating(column.type) else {}
+    return [text if text is None else words.get(text, text) for text in texts]

@@ -9,16 +9,29 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from otklik.lake.store import LOCAL_TIME_PATTERN, TIME_PATTERN
-from otklik.sources.contract import BLANKS, EPOCH_FORMATS, ZONE_LETTERS, Format, without_quoted
+from otklik.sources.contract import (
+    BLANKS,
+    EPOCH_FORMATS,
+    SPREADSHEET_DAYS,
+    TEXT_OF_SPREADSHEET,
+    ZONE_LETTERS,
+    Format,
+    without_quoted,
+)
+from otklik.sources.contract import (
+    Column as ContractColumn,
+)
+from otklik.sources.numbers import SIGNS, Marks, units_pattern
 
-#: Read as boolean, in any case: words, and what spreadsheets write in English, Russian, Kazakh, German, French,
-#: Spanish, Italian, Portuguese and Turkish.
+#: Read as boolean, in any case: words, and what spreadsheets write in English, Russian, Kazakh, Ukrainian, German,
+#: French, Spanish, Italian, Portuguese and Turkish.
 TRUE_TOKENS = (
-    "true", "t", "yes", "y", "1", "да", "истина", "иә", "ақиқат", "wahr", "ja", "vrai", "oui", "verdadero", "vero",
-    "verdadeiro", "doğru",
+    "true", "t", "yes", "y", "1", "1.0", "on", "да", "истина", "вкл", "иә", "ақиқат", "так", "wahr", "ja", "vrai",
+    "oui", "verdadero", "vero", "verdadeiro", "doğru",
 )  # fmt: skip
 FALSE_TOKENS = (
-    "false", "f", "no", "n", "0", "нет", "ложь", "жоқ", "жалған", "falsch", "nein", "faux", "non", "falso", "yanlış",
+    "false", "f", "no", "n", "0", "0.0", "off", "нет", "ложь", "выкл", "жоқ", "жалған", "ні", "falsch", "nein",
+    "faux", "non", "falso", "yanlış",
 )  # fmt: skip
 
 #: Patterns that the cast reads exactly as the parser does, 10 times faster, where the text has this shape.
@@ -31,8 +44,10 @@ _ISO_SHAPES = {
     "yyyy-MM-dd'T'HH:mm:ssXXX": "____-__-__T__:__:__Z",
     "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX": "____-__-__T__:__:__.______Z",
 }
-#: A text as a formula of a spreadsheet.
-_FORMULA = '^="([^"]*)"$'
+#: Midnight at the end of a day.
+_END_OF_DAY = r"(?<!\d)24:00(?::00(?:[.,]0+)?)?(?![\d:.,])"
+#: Days from 1899-12-30 to 1970-01-01, to 1900-03-01 (before it spreadsheets count a day that was none) and 9999-12-31.
+_DAYS_TO_1970, _FIRST_DAY, _LAST_DAY = 25_569, 61, 2_958_465
 #: 0001-01-01 and 9999-12-31 in seconds since 1970: outside, numbers are no times.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _FIRST_TIME, _LAST_TIME = "TIMESTAMP'0001-01-01 00:00:00'", "TIMESTAMP'9999-12-31 23:59:59.999999'"
@@ -78,14 +93,15 @@ def spark_type(type_: str) -> str:
 def cleaned(text: Column, format_: Format, null_tokens: Column | None = None) -> Column:
     """The text of a field without outer blanks of any kind; null where it is a null token.
 
-    A formula that is a text (`="0012"`) is that text: exports write so what a spreadsheet is not to take for a number.
+    A formula that is a text (`="0012"`) is that text, and an apostrophe before digits is left out: exports write this
+    way what a spreadsheet is not to take for a number.
 
     Args:
         text: as it was cut from the record.
         format_: for the tokens of all columns.
         null_tokens: ARRAY<STRING>, the tokens of this column in place of those of all.
     """
-    trimmed = F.regexp_replace(F.btrim(text, F.lit(BLANKS)), _FORMULA, "$1")
+    trimmed = F.regexp_replace(F.btrim(text, F.lit(BLANKS)), TEXT_OF_SPREADSHEET, "$1$2")
     if null_tokens is not None:
         return F.when(~F.array_contains(null_tokens, trimmed), trimmed)
     if not format_.null_tokens:
@@ -93,16 +109,36 @@ def cleaned(text: Column, format_: Format, null_tokens: Column | None = None) ->
     return F.when(~trimmed.isin(format_.null_tokens), trimmed)
 
 
+def value_of(text: Column, column: ContractColumn, format_: Format) -> Column:
+    """The value of a cleaned text, or null where it is not of the column's type; missing codes are numbers.
+
+    Args:
+        text: of the field.
+        column: for the type, and for units beside its numbers.
+        format_: from `Contract.format_of`.
+    """
+    bare = F.regexp_replace(text, units_pattern(column.units), "$1") if column.units else text
+    return typed(bare, column.type, format_)
+
+
+def with_sign_in_front(text: Column) -> Column:
+    """A number with its sign as a hyphen or plus in front; any other text as it is."""
+    for pattern, place in SIGNS.items():
+        text = F.regexp_replace(text, pattern, re.sub(r"\{(\d)\}", r"$\1", place))
+    return text
+
+
 def typed(text: Column, type_: str, format_: Format) -> Column:
     """The value of a cleaned text, or null where it is not of the type.
 
-    - integer: digits with a sign; `5.0` and `1e3` are none.
+    - integer: digits with a sign, also `5.0`; `5.5` and `1e3` are none.
     - double: decimal notation, also with exponent; NaN, infinity and numbers beyond the range of doubles are none.
     - decimal(p,s): a number that would lose digits is none; zeros at the end of the fraction are no digits.
     - boolean: TRUE_TOKENS and FALSE_TOKENS.
     - date, timestamp: the first pattern that fits; days that do not exist are none, nor are times outside the years
       0001 to 9999. Months and days of the week are read in English, Russian and Kazakh. Times without a zone are in
-      format.time_zone; what its clock skips is none, of what it repeats the first is taken. The result is UTC.
+      format.time_zone; what its clock skips is none, of what it repeats the first is taken. 24:00 is the midnight at
+      the end of the day. The result is UTC.
     """
     if type_ == "string":
         return text
@@ -113,7 +149,14 @@ def typed(text: Column, type_: str, format_: Format) -> Column:
         return F.coalesce(*(_date(text, pattern, format_) for pattern in _patterns(format_.date_formats, format_)))
     if type_ == "timestamp":
         patterns = _patterns(format_.timestamp_formats, format_)
-        return F.coalesce(*(_timestamp(text, pattern, format_, format_.time_zone) for pattern in patterns))
+        moments = [_timestamp(text, pattern, format_, format_.time_zone) for pattern in patterns]
+        with_hours = [pattern for pattern in patterns if re.search("[Hk]", without_quoted(pattern))]
+        if with_hours:
+            begins = F.replace(text, F.lit("24:00"), F.lit("00:00"))
+            of_days = (_timestamp(begins, pattern, format_, format_.time_zone) for pattern in with_hours)
+            ends = F.coalesce(*of_days) + F.expr("INTERVAL '1' DAY")
+            moments.append(F.when(F.contains(text, F.lit("24:00")) & F.rlike(text, F.lit(_END_OF_DAY)), ends))
+        return F.coalesce(*moments)
     return _number(_plain_number(text, format_), type_)
 
 
@@ -169,13 +212,11 @@ def _replaced(pattern: str, letters: Mapping[str, str]) -> str:
 
 def _plain_number(text: Column, format_: Format) -> Column:
     """The number with a point and without thousands separators; null where these stand in wrong places."""
-    mark = "," if format_.decimal_comma else "."
     number = text
     if format_.thousands_separator:
-        # A blank in numbers is typed as any of three characters.
-        separator = "[ \u00a0\u202f]" if format_.thousands_separator == " " else re.escape(format_.thousands_separator)
-        grouped = rf"^[+-]?\d{{1,3}}(?:{separator}\d{{3}})++(?:{re.escape(mark)}\d*)?$"
-        number = F.when(F.rlike(number, F.lit(grouped)), F.regexp_replace(number, separator, "")).otherwise(number)
+        marks = Marks(format_.decimal_comma, format_.thousands_separator)
+        is_grouped = F.rlike(number, F.lit(marks.grouped))
+        number = F.when(is_grouped, F.regexp_replace(number, marks.separator, "")).otherwise(number)
     if format_.decimal_comma:
         number = F.when(~F.contains(number, F.lit(".")), F.replace(number, F.lit(","), F.lit(".")))
     return number
@@ -183,7 +224,11 @@ def _plain_number(text: Column, format_: Format) -> Column:
 
 def _number(number: Column, type_: str) -> Column:
     if type_ == "integer":
-        return number.try_cast("bigint")
+        # As pandas writes whole numbers where others in the column are missing.
+        with_zero = F.rlike(number, F.lit(r"^[+-]?\d++\.0++$"))
+        return F.coalesce(
+            number.try_cast("bigint"), F.when(with_zero, F.regexp_replace(number, r"\..*", "").try_cast("bigint"))
+        )
     if type_ == "double":
         is_decimal = F.rlike(number, F.lit(r"^[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d{1,3})?$"))
         value = number.try_cast("double")
@@ -204,9 +249,9 @@ def _date(text: Column, pattern: str, format_: Format) -> Column:
 def _timestamp(text: Column, pattern: str, format_: Format, time_zone: str) -> Column:
     if pattern in EPOCH_FORMATS:
         return _since_1970(text, pattern, format_)
+    local = _of_spreadsheet(text) if pattern == SPREADSHEET_DAYS else _parsed(text, pattern, format_)
     if time_zone == "UTC" or names_zone(pattern):
-        return _in_years(_parsed(text, pattern, format_))
-    local = _parsed(text, pattern, format_)
+        return _in_years(local)
     moment = F.to_utc_timestamp(local, time_zone)
     return _in_years(F.when(F.from_utc_timestamp(moment, time_zone) == local, moment))
 
@@ -252,6 +297,13 @@ def _since_1970(text: Column, unit: str, format_: Format) -> Column:
     return F.when(is_time, _FROM_UNIT[unit](number))
 
 
+def _of_spreadsheet(text: Column) -> Column:
+    """The moment of a number of days since 1899-12-30, to the millisecond, as a spreadsheet keeps it."""
+    days = F.replace(text, F.lit(","), F.lit(".")).try_cast("double")
+    is_day = F.rlike(text, F.lit(r"^\d{2,7}(?:[.,]\d+)?$")) & (days >= _FIRST_DAY) & (days < _LAST_DAY + 1)
+    return F.when(is_day, F.timestamp_millis(F.round((days - _DAYS_TO_1970) * 86_400_000).cast("bigint")))
+
+
 def _in_years(moment: Column) -> Column:
     return F.when(moment.between(F.expr(_FIRST_TIME), F.expr(_LAST_TIME)), moment)
 
@@ -260,4 +312,6 @@ def names_zone(pattern: str) -> bool:
     """Whether a date pattern, or a number since 1970, says itself in which zone a time is."""
     if pattern in EPOCH_FORMATS:
         return True
+    if pattern == SPREADSHEET_DAYS:
+        return False
     return any(letter in without_quoted(pattern) for letter in ZONE_LETTERS)

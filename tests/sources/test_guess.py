@@ -1,0 +1,59 @@
+"""What a column of texts may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from otklik.sources.guess import guess_column
+
+#: Name, texts → type, patterns, units, null tokens and what a remark says, as far as they are told.
+COLUMNS: list[tuple[str, list[str], dict[str, Any]]] = [
+    ("sum", ["1 234,56 ₸", "-5,10 ₸"], {"type": "double", "units": ("₸",)}),
+    ("share", ["12.5%", "7%"], {"type": "double", "units": ("%",)}),
+    ("sum", ["5 ₸", "5 $"], {"type": "string", "remark": "numbers with several units: $, ₸"}),
+    ("sum", ["12.5", "13,5", "7"], {"type": "string", "remark": "a decimal point in some rows and a decimal comma in"}),
+    ("sum", ["12345678901234567890.123456789", "1"], {"type": "decimal(29,9)"}),
+    ("share", ["0.6837000000000001", "0.1"], {"type": "double"}),
+    ("n", ["١٢", "٣"], {"type": "string"}),
+    ("customer", ["17850.0", "14527.0"], {"type": "double", "remark": "as pandas writes them in columns with missing"}),
+    ("CustomerID", ["17850.0", "14527.0"], {"type": "integer"}),
+    ("x", ["inf", "1.5", "NaN"], {"type": "double", "nulls": {"inf", "NaN"}, "remark": "1 values are infinite"}),
+    ("x", ["нет данных", "1.#QNAN", "3"], {"type": "integer", "nulls": {"нет данных", "1.#QNAN"}}),
+    ("x", ["#####", "3"], {"type": "integer", "nulls": {"#####"}}),
+    ("phone", ["'77011234567", "'77021234567"], {"type": "string", "is_personal": True}),
+    ("code", ['="0012"', '="12"'], {"type": "string"}),
+    ("day", ["0000-00-00", "2024-03-05"], {"type": "date", "nulls": {"0000-00-00"}}),
+    ("day", [".  .", "05.03.2024"], {"type": "date", "nulls": {".  ."}}),
+    ("day", ["20240105", "20231231"], {"type": "date", "patterns": ("yyyyMMdd",)}),
+    ("total", ["20240105", "20231231"], {"type": "integer"}),
+    (
+        "date",
+        ["45292", "45383"],
+        {"type": "date", "patterns": ("spreadsheet_days",), "remark": "days as a spreadsheet"},
+    ),
+    ("date", ["05.03.2024", "45356"], {"type": "date", "patterns": ("dd.MM.yyyy", "spreadsheet_days")}),
+    ("datetime", ["45292.5", "45383.25"], {"type": "timestamp", "patterns": ("spreadsheet_days",)}),
+    ("month", ["01.2024", "12.2023"], {"type": "date", "patterns": ("MM.yyyy",)}),
+    ("x", ["01.2024", "12.2023"], {"type": "string"}),
+    ("at", ["3/5/2024 1:15 PM", "12/31/2023 12:00 am"], {"type": "timestamp", "patterns": ("M/d/yyyy h:mm a",)}),
+    ("at", ["2024-03-05 10:00:00+00"], {"type": "timestamp", "patterns": ("yyyy-MM-dd HH:mm:ssX",)}),
+    ("at", ["2024-03-05T10:00:00.1234567Z"], {"patterns": ("yyyy-MM-dd'T'HH:mm:ss.SSSSSSSSSXXX",)}),
+    ("at", ["2024-03-05 10:00:00.5", "2024-03-05 10:00:00"], {"type": "timestamp"}),
+    ("at", ["05.03.2024 0:00:00", "06.03.2024 0:00:00"], {"type": "date", "patterns": ("dd.MM.yyyy H:mm:ss",)}),
+    ("at", ["05.03.2024 24:00", "05.03.2024 12:00"], {"type": "timestamp", "patterns": ("dd.MM.yyyy HH:mm",)}),
+    ("күні", ["5 наурыз 2024 ж.", "1 мамыр 2024 ж."], {"type": "date", "patterns": ("d MMMM yyyy 'ж.'",)}),
+    ("at", ["5 марта 2024, 9:30"], {"type": "timestamp", "patterns": ("d MMMM yyyy, H:mm",)}),
+    ("day", ["03/25/2024", "25/03/2024"], {"type": "string", "remark": "dates with the day first in some rows"}),
+    ("day", [f"{n:02}.03.2024" for n in range(1, 30)] + ["31.02.2024"], {"remark": "but for 1 of 30 values"}),
+]
+
+
+@pytest.mark.parametrize(("name", "texts", "told"), COLUMNS)
+def test_what_a_column_may_be(name: str, texts: list[str], told: dict[str, Any]) -> None:
+    guess = guess_column(name, texts, comma_is_free=True)
+
+    assert told.pop("remark", "") in "; ".join(guess.remarks)
+    assert set(told.pop("nulls", set())) <= set(guess.nulls)
+    assert {key: getattr(guess, key) for key in told} == told

@@ -141,8 +141,11 @@ def write_lake(spark: SparkSession, events: int, target: Path) -> None:
     """A lake with silver.events, silver.customers and their rows in the ledger."""
     customers = max(1, events // EVENTS_PER_CUSTOMER)
     lake = Lake(spark, str(target))
-    _fill(lake, "events", _events(spark, events, customers), events)
-    _fill(lake, "customers", _customers(spark, customers), customers)
+    for source, rows, count in (
+        ("events", _events(spark, events, customers), events),
+        ("customers", _customers(spark, customers), customers),
+    ):
+        fill(lake, load(Contract, CONF / f"{source}.toml", {}), rows, count)
 
 
 def _events(spark: SparkSession, events: int, customers: int) -> DataFrame:
@@ -168,8 +171,16 @@ def _customers(spark: SparkSession, customers: int) -> DataFrame:
     )
 
 
-def _fill(lake: Lake, source: str, rows: DataFrame, count: int) -> None:
-    contract = load(Contract, CONF / f"{source}.toml", {})
+def fill(lake: Lake, contract: Contract, rows: DataFrame, count: int) -> None:
+    """Put rows into silver and the ledger as if one file of them had been ingested.
+
+    Args:
+        lake: where.
+        contract: of the source.
+        rows: its columns, and known_at and _record_no.
+        count: how many there are, for the ledger.
+    """
+    source = contract.name
     batch = hash_of([source, count])[:16]
     named = rows.selectExpr(
         "*",

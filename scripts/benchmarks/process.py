@@ -78,18 +78,18 @@ def run(order: Order, patience: float) -> Done:
             start_new_session=True,
         )
         try:
-            watch = _watch(started, patience)
+            seen = watch(started, patience)
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(started.pid, signal.SIGKILL)
             started.wait()
     file = folder / RESULT
     if started.returncode == 0 and file.exists():
-        return Done(json.loads(file.read_text(encoding="utf-8")), watch.memory, "", watch.others)
+        return Done(json.loads(file.read_text(encoding="utf-8")), seen.memory, "", seen.others)
     with log.open(encoding="utf-8", errors="replace") as lines:
         last = " / ".join(line.strip() for line in deque(lines, _LAST_LINES))
-    fault = last if watch.was_patient else f"given up after {patience:.0f} s"
-    return Done(None, watch.memory, fault, watch.others)
+    fault = last if seen.was_patient else f"given up after {patience:.0f} s"
+    return Done(None, seen.memory, fault, seen.others)
 
 
 class Watch:
@@ -105,6 +105,11 @@ class Watch:
         self.memory = Memory(0.0, 0.0, 0.0)
         self.was_patient = True
         self.others = 0.0
+
+    @property
+    def processor(self) -> float:
+        """Seconds that all its processes have had on processors, those of the last looks of each."""
+        return sum(self._own.values())
 
     def look(self) -> None:
         """Note peaks and processor time as they are now."""
@@ -129,21 +134,21 @@ class Watch:
     def end(self) -> None:
         """Work out what others took."""
         of_all = (time.monotonic() - self._begun) * (psutil.cpu_count() or 1)
-        self.others = max(0.0, _busy() - self._busy_before - sum(self._own.values())) / of_all
+        self.others = max(0.0, _busy() - self._busy_before - self.processor) / of_all
 
 
-def _watch(started: subprocess.Popen[bytes], patience: float) -> Watch:
+def watch(started: subprocess.Popen[bytes], patience: float) -> Watch:
     """What was seen until the process ended, or patience did."""
-    watch = Watch(started.pid)
+    seen = Watch(started.pid)
     deadline = time.monotonic() + patience
     while started.poll() is None:
         if time.monotonic() > deadline:
-            watch.was_patient = False
+            seen.was_patient = False
             break
-        watch.look()
+        seen.look()
         time.sleep(_PERIOD)
-    watch.end()
-    return watch
+    seen.end()
+    return seen
 
 
 def _busy() -> float:

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 from tests.bench import stage_context
 from tests.pages import page_of
 
-from otklik.errors import RefusedError
+from otklik.errors import ConfigurationError, RefusedError
+from otklik.forecasts.lifetime.history import cells
 from otklik.forecasts.lifetime.kind import KIND, LifetimeTask
 from otklik.forecasts.lifetime.method import run
 from otklik.kind import StageResult
@@ -263,6 +264,20 @@ def test_amounts_that_are_no_numbers_are_left_out_and_counted(planted: DataFrame
     result = answer(planted.unionAll(odd), tmp_path, DAY_730, bootstrap_replicates=50, model="bg_nbd")
 
     assert [finding.value for finding in result.findings if finding.code == "amounts_not_finite"] == [1]
+
+
+def test_as_few_days_are_taken_together_as_make_histories_fit(spark: SparkSession) -> None:
+    """400 histories; 200, 115 and 58 of steps of 4, 7 and 14 days: half of them are of customers who came once."""
+    histories = spark.range(400).selectExpr(
+        "CONCAT('c', id) AS customer", "id % 2 AS frequency", "(id % 2) * (id DIV 2) AS recency_days", "id AS age_days"
+    )
+
+    found = {maximum: cells(histories, maximum) for maximum in (400, 250, 60)}
+
+    assert {maximum: one.step_days for maximum, one in found.items()} == {400: 1, 250: 4, 60: 14}
+    assert [int(one.rows["customers"].sum()) for one in found.values()] == [400, 400, 400]
+    with pytest.raises(ConfigurationError, match="more than 1 distinct histories"):
+        cells(histories, 1)
 
 
 @pytest.mark.long

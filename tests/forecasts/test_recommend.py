@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
 from sklearn.metrics import average_precision_score, ndcg_score
 from tests.bench import stage_context
 from tests.pages import page_of
@@ -171,6 +172,28 @@ def test_neighbours_are_the_most_similar_by_cosine(spark: SparkSession) -> None:
         (2, 1): pytest.approx(2 / np.sqrt(6)),
         (3, 2): pytest.approx(1 / np.sqrt(2)),
     }
+
+
+def test_parts_and_popular_items_that_no_list_reaches_change_no_list(spark: SparkSession) -> None:
+    """60 customers with 6 of 80 items each: lists of 5 by a blend, from 5 popular items or from all."""
+    bought = spark.range(360).selectExpr(
+        "CAST(id % 60 AS int) AS customer", "CAST(80 * pow(pmod(xxhash64(id), 1000) / 1000, 2) AS int) AS item"
+    )
+    counted = bought.groupBy("customer", "item").agg(F.count("*").alias("times")).persist()
+    customers, task = counted.select("customer").distinct(), task_with(candidates=80)
+
+    def lists(**given: Any) -> dict[tuple[int, int], int]:
+        found = scoring.candidates_of(
+            counted, customers, task, 7, lambda rows: rows.persist(), ("own", "popularity", "item_item"), **given
+        )
+        score = 0.25 * F.col("own") + 0.5 * F.col("popularity") + 0.25 * F.col("item_item")
+        order = Window.partitionBy("customer").orderBy(F.round(score, 9).desc(), F.desc("buyers"), "item")
+        ranked = found.rows.withColumn("rank", F.row_number().over(order)).where("rank <= 5")
+        return {(row.customer, row.rank): row.item for row in ranked.collect()}
+
+    found = lists(most_popular=5, parts=3)
+
+    assert len(found) == 300 and found == lists()
 
 
 def test_without_a_folder_for_checkpoints_als_makes_few_iterations(

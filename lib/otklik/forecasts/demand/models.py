@@ -7,6 +7,7 @@ intermittent demand; Assimakopoulos & Nikolopoulos 2000 and Hyndman & Billah 200
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -123,6 +124,13 @@ def levels(values: Floats, alpha: float) -> Floats:
 
 def _best_alpha(values: Floats) -> float:
     """Of 25 alphas the one with the least squared error one step ahead."""
+    return _best_alpha_of(np.asarray(values, np.float64).tobytes())
+
+
+@lru_cache(maxsize=4)
+def _best_alpha_of(series: bytes) -> float:
+    """Remembered for a moment, because up to five methods in turn ask about the same values: half of all the work."""
+    values = np.frombuffer(series)
     if len(values) < 3:
         return _ALPHA
     errors = [float(((values[1:] - levels(values, alpha)[:-1]) ** 2).sum()) for alpha in _ALPHAS]

@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from otklik.errors import ConfigurationError
 from otklik.forecasts.lifetime.purchasing import Floats, Histories
 from otklik.forecasts.lifetime.spending import Means
 
@@ -18,6 +19,10 @@ from otklik.forecasts.lifetime.spending import Means
 HISTORY = ("frequency", "recency_days", "age_days")
 #: Amounts are summed as decimals: the same sum in whatever order rows come.
 _MONEY = "decimal(28,6)"
+#: How many days share a place where not each has its own; in the last one all do.
+_STEPS = (2, 4, 7, *(14 * 2**n for n in range(11)))
+#: Relative standard error of an approximate count.
+_COUNT_ERROR = 0.02
 #: Logarithms of mean amounts in one group differ by no more than one part of so many, and the coarser ones after it.
 _GRAINS = (1000, 100, 10)
 
@@ -126,28 +131,51 @@ def cells(histories: DataFrame, maximum: int, beside: Sequence[str] = ()) -> Cel
         histories: customer, frequency, recency_days, age_days.
         maximum: how many rows may come to the driver.
         beside: further whole-number columns to tell apart.
+
+    Raises:
+        ConfigurationError: if they do not fit with all days in one place.
     """
-    step = 1
+    step, coarser = 1, list(_STEPS)
     while True:
         grouped = with_step(histories, step).groupBy(*HISTORY, *beside).agg(F.count("*").alias("customers"))
         rows = grouped.limit(maximum + 1).toPandas()
         if len(rows) <= maximum:
             return Cells(rows.sort_values([*HISTORY, *beside], ignore_index=True), step)
-        step = {1: 2, 2: 4, 4: 7}.get(step, 2 * step)
+        if step == 1:
+            coarser = _not_clearly_too_fine(histories, maximum, beside)
+        if not coarser:
+            raise ConfigurationError(
+                f"customers have more than {maximum:,} distinct histories, however many days are taken together",
+                where="maximum_groups",
+                hint="use a larger number",
+            )
+        step = coarser.pop(0)
+
+
+def _not_clearly_too_fine(histories: DataFrame, maximum: int, beside: Sequence[str]) -> list[int]:
+    """The steps that may be coarse enough, from one look at all customers: to group them takes a shuffle each time.
+
+    Counts are approximate: what lies within five of their standard errors of the maximum is tried.
+    """
+    of_step = [_middles(step) for step in _STEPS]
+    keys = [F.xxhash64("frequency", part["recency_days"], part["age_days"], *beside) for part in of_step]
+    counts = histories.agg(*(F.approx_count_distinct(key, _COUNT_ERROR) for key in keys)).collect()[0]
+    return [step for step, count in zip(_STEPS, counts, strict=True) if count <= maximum * (1 + 5 * _COUNT_ERROR)]
 
 
 def with_step(histories: DataFrame, step: int) -> DataFrame:
     """Days taken together: each becomes the middle of its step, DOUBLE; the day of the first purchase stays 0."""
+    return histories.withColumns(_middles(step))
 
+
+def _middles(step: int) -> dict[str, Column]:
     def middle(name: str) -> Column:
         return F.floor(F.col(name) / step) * step + F.lit((step - 1) / 2)
 
-    return histories.withColumns(
-        {
-            "age_days": middle("age_days"),
-            "recency_days": F.when(F.col("frequency") > 0, middle("recency_days")).otherwise(F.lit(0.0)),
-        }
-    )
+    return {
+        "age_days": middle("age_days"),
+        "recency_days": F.when(F.col("frequency") > 0, middle("recency_days")).otherwise(F.lit(0.0)),
+    }
 
 
 def means(histories: DataFrame, maximum: int) -> tuple[Means, int, float | None]:

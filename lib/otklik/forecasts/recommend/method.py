@@ -15,7 +15,7 @@ from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, serving
 from otklik.forecasts.recommend.judging import METRICS, TARGETS, Estimate, Evaluation, Lists, judge
 from otklik.forecasts.recommend.kind import RecommendTask
-from otklik.forecasts.recommend.scoring import ALONE, METHODS, Weights, candidates_of, iterations
+from otklik.forecasts.recommend.scoring import ALONE, METHODS, Weights, by_customer, candidates_of, iterations
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.session import checkpointed
 
@@ -24,6 +24,8 @@ _PARTS = 4
 #: What a practitioner would otherwise show.
 NAIVE = {"new": ("popularity",), "again": ("own", "popularity")}
 _CHOICE, _TEST = "choice", "test"
+#: Customers whose candidates a task holds at once, from so many parts on; fewer customers lie as Spark cuts them.
+_CUSTOMERS_PER_PART, _FEWEST_PARTS = 5_000, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,10 @@ def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageCont
         "item": context.keep(history.numbered(counted, "item")),
     }
     # Everything is made from these rows, several times: planning it anew each time takes longer than computing it.
-    pairs = checkpointed(_as_numbers(counted, names))
+    # Each customer's rows together, in parts small enough that a customer's candidates, some hundreds, fit into memory.
+    parts = names["customer"].count() // _CUSTOMERS_PER_PART
+    parts = parts if parts >= _FEWEST_PARTS else 0
+    pairs = checkpointed(by_customer(_as_numbers(counted, names), parts))
     target = "again" if task.buy_again else "new"
     beside = _Beside(
         _segments(frames, names["customer"], context), None if items is None else _categories(items, names["item"])
@@ -88,7 +93,7 @@ def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageCont
         cold = ALONE[judged.cold[target]]
         weights = judged.blend[target] if verdict.verdict == "gain" else ALONE[judged.naive[target]]
     context.step.under_way("making the lists")
-    served = serving.lists_of_all(pairs, names, items, task, context, weights, cold, beside.segments)
+    served = serving.lists_of_all(pairs, names, items, task, context, weights, cold, beside.segments, parts)
     made = iterations(context.spark, task)
     if made < task.als_iterations:
         findings = [*findings, Finding("few_iterations", parameters={"made": made, "asked": task.als_iterations})]

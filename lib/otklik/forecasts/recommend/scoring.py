@@ -19,6 +19,8 @@ from otklik.session import checkpointed, has_checkpoint_folder
 METHODS = ("own", "popularity", "item_item", "als", "segment")
 #: Iterations of ALS that Java's stack bears without checkpoints.
 _WITHOUT_CHECKPOINTS = 5
+#: Items whose factors are multiplied with those of customers at once; 8 MB at 64 factors.
+_ITEMS_PER_BLOCK = 32_768
 #: A weight for each of METHODS.
 Weights = tuple[float, float, float, float, float]
 #: What a method alone is.
@@ -55,6 +57,8 @@ def candidates_of(
     methods: Collection[str] = METHODS,
     allowed: DataFrame | None = None,
     segments: DataFrame | None = None,
+    most_popular: int | None = None,
+    parts: int = 0,
 ) -> Candidates:
     """Candidates of some customers, from what everybody has bought.
 
@@ -67,14 +71,16 @@ def candidates_of(
         methods: that are needed; the others score 0.
         allowed: item: the only items that may be recommended; None: all.
         segments: customer, segment; None: customers have none.
+        most_popular: how many popular items are candidates of everybody; None: `candidates`, too.
+        parts: that history is cut into by customer, and so are candidates; 0: as Spark cuts them.
 
     Returns:
         For each customer what he has bought, the most popular items, and the best ones of each method; so at most
         `candidates` × 4 beside his own.
     """
-    buyers = keep(history.groupBy("item").agg(F.count("*").alias("buyers")))
+    buyers = _computed(keep(history.groupBy("item").agg(F.count("*").alias("buyers"))))
     may_be_shown = buyers if allowed is None else buyers.join(allowed, "item", "left_semi")
-    popular = may_be_shown.orderBy(F.desc("buyers"), "item").limit(task.candidates)
+    popular = may_be_shown.orderBy(F.desc("buyers"), "item").limit(most_popular or task.candidates)
     most = buyers.agg(F.max("buyers").alias("most"))
     of_wanted = history.join(wanted, "customer")
     liked = keep(most_bought(history.join(buyers, "item"), task.largest_history))
@@ -84,7 +90,7 @@ def candidates_of(
     ]
     neighbours = None
     if "item_item" in methods:
-        neighbours = keep(neighbours_of_items(liked, task.neighbours))
+        neighbours = _computed(keep(neighbours_of_items(liked, task.neighbours)))
         similar = similar_items(liked.join(wanted, "customer"), neighbours)
         found.append(_scored(_best(similar, "similarity", task.candidates), "item_item", "similarity"))
     if "als" in methods:
@@ -99,7 +105,7 @@ def candidates_of(
     joined = found[0]
     for more in found[1:]:
         joined = joined.unionAll(more)
-    rows = joined.groupBy("customer", "item").agg(*each)
+    rows = by_customer(joined, parts).groupBy("customer", "item").agg(*each)
     in_list = Window.partitionBy("customer")
     is_own = F.col("own") > 0
     rows = (
@@ -109,6 +115,17 @@ def candidates_of(
         .withColumn("popularity", F.col("buyers") / F.col("most")).drop("most")
     )  # fmt: skip
     return Candidates(rows, neighbours, liked)
+
+
+def by_customer(rows: DataFrame, parts: int) -> DataFrame:
+    """Rows cut into parts by their customer; 0: as they are."""
+    return rows.repartition(parts, "customer") if parts else rows
+
+
+def _computed(kept: DataFrame) -> DataFrame:
+    """Rows that are kept, computed now: Spark then knows how few they are, and joins them without moving the others."""
+    kept.count()
+    return kept
 
 
 def _scored(rows: DataFrame, method: str, score: str) -> DataFrame:
@@ -184,5 +201,8 @@ def _factorised(history: DataFrame, of_wanted: DataFrame, task: RecommendTask, s
     ordered = history.select("customer", "item", F.col("times").cast("float").alias("times"))
     # Without their plan, which every iteration would carry along.
     model = als.fit(checkpointed(ordered.repartition("customer").sortWithinPartitions("customer", "item")))
-    found = model.recommendForUserSubset(of_wanted.select("customer").distinct(), task.candidates)
+    # One block of items instead of several, each of which would give every customer its own best ones.
+    found = model.setBlockSize(_ITEMS_PER_BLOCK).recommendForUserSubset(
+        of_wanted.select("customer").distinct(), task.candidates
+    )
     return found.select("customer", F.inline("recommendations"))

@@ -37,6 +37,7 @@ def lists_of_all(
     weights: Weights,
     cold: Weights,
     segments: DataFrame | None,
+    parts: int = 0,
 ) -> Served:
     """The lists of all customers, from all purchases.
 
@@ -49,6 +50,7 @@ def lists_of_all(
         weights: for warm customers.
         cold: for cold ones.
         segments: customer (whole numbers), segment; None: there are none.
+        parts: that pairs are cut into by customer; see `candidates_of`.
     """
     past = pairs.select("customer", "item", "times")
     allowed = None if items is None else context.keep(_allowed(items, names["item"], task))
@@ -56,9 +58,11 @@ def lists_of_all(
     customers = past.select("customer")
     if segments is not None:
         customers = customers.unionByName(segments.select("customer"))
+    # Where nothing is taken out, no list reaches further down than its own length.
+    most_popular = task.list_length if task.buy_again and task.category_cap is None else None
     found = candidates_of(
         past, customers.distinct(), task, context.seed, context.keep, used,
-        None if allowed is None else allowed.select("item"), segments,
+        None if allowed is None else allowed.select("item"), segments, most_popular, parts,
     )  # fmt: skip
     rows = found.rows if task.buy_again else found.rows.where(~F.col("is_own"))
     score, reason = _scored(weights, cold)

@@ -46,6 +46,17 @@ def test_the_moment_may_stand_in_a_column(spark: SparkSession) -> None:
     assert [(row.label, row.label_state) for row in rows.collect()] == [(None, "immature")]
 
 
+def test_more_than_a_number_may_mean_yes(spark: SparkSession) -> None:
+    posts = spark.createDataFrame([("a", 100), ("b", 101), ("c", None)], "id STRING, shares INT")
+    settings = {"input": "posts", "key": "id", "label": "shares", "above": 100, "moment": "2020-01-30"}
+
+    rows = rows_of_task(
+        spark, read_select("record_rows", settings, []), {"posts": posts}, as_of=AS_OF, label_window=timedelta()
+    )
+
+    assert {row.key: row.label for row in rows.collect()} == {"a": 0, "b": 1, "c": None}
+
+
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

@@ -113,21 +113,21 @@ def board_with(auc_low: float | None) -> pd.DataFrame:
 
 def test_where_no_candidate_is_better_than_the_base_line_training_stops() -> None:
     with pytest.raises(RefusedError, match=r"nothing to gain: logistic_regression: AUC 0\.550") as refused:
-        verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.5))
+        verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.5), "logistic_regression")
 
     assert refused.value.exit_code == 4
 
 
 def test_nothing_to_gain_is_only_said_where_the_task_warns() -> None:
-    assert verdict_on(task_with(checks__on_nothing_to_gain="warn"), board_with(auc_low=0.5)).startswith(
-        "nothing to gain"
-    )
-    assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=None)).startswith(
-        "too little data to assess the model: logistic_regression: AUC 0.550; too few"
-    )
-    assert verdict_on(task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.501)).startswith(
-        "best without leaks, random split: logistic_regression: AUC 0.550"
-    )
+    assert verdict_on(
+        task_with(checks__on_nothing_to_gain="warn"), board_with(auc_low=0.5), "logistic_regression"
+    ).startswith("nothing to gain")
+    assert verdict_on(
+        task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=None), "logistic_regression"
+    ).startswith("too little data to assess the model: logistic_regression: AUC 0.550; too few")
+    assert verdict_on(
+        task_with(checks__on_nothing_to_gain="stop"), board_with(auc_low=0.501), "logistic_regression"
+    ).startswith("chosen without leaks, random split: logistic_regression: AUC 0.550")
 
 
 @pytest.mark.long

@@ -90,6 +90,7 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
     features = [name for name, column in plain.items() if column.known == "with_row"]
     later = [name for name in plain if name not in features]
     others = ", ".join(name for name in contract.columns if name not in (label, key))
+    is_number = contract.columns[label].type.partition("(")[0] in _FITTING["double"]
     moment = (
         f'moment = "{day}"  # the day the records were extracted' if event is None else f'moment_column = "{event}"'
     )
@@ -104,7 +105,7 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
         f'input = "{contract.name}"',
         f'key = "{key}"',
         f'label = "{label}"',
-        'yes = "yes"',
+        'yes = "1"  # for counts instead: above = 100' if is_number else 'yes = "yes"',
         moment,
         "",
         "# columns: only what is known at decision time. What becomes known later goes to known_after: it is shown,",

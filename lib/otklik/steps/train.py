@@ -93,7 +93,8 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
         with job.progress.step("evaluate: scoreboard with intervals") as step:
             board = _scoreboard(resolved.task, training, executor)
             step.rows(len(board))
-        verdict = verdict_on(resolved.task, board)
+        values = values_of(resolved.task, training.labelled, training.judged["without"])
+        verdict = verdict_on(resolved.task, board, choose(values))
         outputs = {**_write_results(job, resolved, training, board), **promote(job, resolved, training, executor)}
         outputs |= _write_measures(job, resolved, run, training, board)
     trained = run.done(job.clock(), outputs, before.rows_out, len(training.labelled.label), verdict)
@@ -360,25 +361,33 @@ def decisive(board: pd.DataFrame, *, time_ordered: bool) -> pd.DataFrame:
     return board[(board["leaks"] == "without") & (board["split"] == split) & (board["calibration"] == "calibrated")]
 
 
-def verdict_on(task: Task, board: pd.DataFrame) -> str:
-    """What the scoreboard comes to, in one sentence.
+def verdict_on(task: Task, board: pd.DataFrame, chosen: str) -> str:
+    """What the scoreboard comes to, in one sentence: of the model that was chosen, not of the one that was luckiest.
+
+    Args:
+        task: its candidates, and what it does where there is nothing to gain.
+        board: the scoreboard.
+        chosen: the candidate that was chosen inside the training part.
 
     Raises:
-        RefusedError: if no candidate is better than the base line and the task says to stop.
+        RefusedError: if the chosen model is no better than the base line and the task says to stop.
     """
     rows = decisive(board, time_ordered=task.rows.time_ordered)
-    best = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False).iloc[0]
-    numbers = f"{best['model']}: AUC {best['auc']:.3f}"
-    if pd.isna(best["auc_low"]):
-        if best["auc"] > 0.5:
+    rows = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False)
+    its, best = rows[rows["model"] == chosen].iloc[0], rows.iloc[0]
+    numbers = f"{chosen}: AUC {its['auc']:.3f}"
+    if pd.isna(its["auc_low"]):
+        if its["auc"] > 0.5:
             return (
                 f"too little data to assess the model: {numbers}; too few decision moments or answers for an interval"
             )
     else:
-        numbers += f" [{best['auc_low']:.3f}, {best['auc_high']:.3f}]"
-    if best["auc_low"] > 0.5:
+        numbers += f" [{its['auc_low']:.3f}, {its['auc_high']:.3f}]"
+    if its["auc_low"] > 0.5:
+        beside = "" if best["model"] == chosen else f" (the best on these rows: {best['model']} {best['auc']:.3f})"
         return (
-            f"best without leaks, {best['split']} split: {numbers}; always-no is right {best['majority_accuracy']:.1%}"
+            f"chosen without leaks, {its['split']} split: {numbers}{beside}; "
+            f"always-no is right {its['majority_accuracy']:.1%}"
         )
     message = f"nothing to gain: {numbers} is no better than the baseline"
     if task.checks.on_nothing_to_gain == "stop":

@@ -9,6 +9,7 @@
     no              the value or values that mean no. May be left out: then where yes is a way to say yes every way to
                     say no, else every other value but those that say that nothing is known (unknown, N/A, ? …). What
                     is neither yes nor no counts as unlabelled, as an empty value does
+    above           in the place of yes, where label is a number: more than this means yes
     moment          the decision moment of all rows, e.g. '2020-03-31': the day on which the table was drawn; or
     moment_column   the column that holds it
 #}
@@ -20,6 +21,9 @@ SELECT
 {% else %}
     CAST({{ moment | literal }} AS TIMESTAMP) AS moment,
 {% endif %}
+{% if above is defined %}
+    CAST(`{{ label | name }}` > {{ above | literal }} AS INT) AS label
+{% else %}
     CASE
         WHEN {{ answer }} IN ({{ yes | spellings }}) THEN 1
 {% if no is defined %}
@@ -30,4 +34,5 @@ SELECT
         WHEN {{ answer }} NOT IN ({{ '' | unknowns }}) THEN 0
 {% endif %}
     END AS label
+{% endif %}
 FROM {{ '{' ~ (input | name) ~ '}' }}

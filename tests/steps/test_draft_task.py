@@ -134,3 +134,26 @@ def test_a_text_that_is_called_nearly_so_is_no_number(tmp_path: Path) -> None:
     columns = tomllib.loads(offline.draft([str(contract)], "trend", find_project(None)))["frames"]["events"]["columns"]
 
     assert columns == {"item": "topic", "moment": "reacted_at"}
+
+
+def test_the_page_of_a_first_task_calls_columns_as_the_file_does(tmp_path: Path) -> None:
+    contract = """
+name = "people"
+format = { kind = "csv" }
+key = { columns = ["id"] }
+time = { order = "position" }
+[columns]
+id = { type = "integer" }
+vozrast = { source = "Возраст | лет", type = "integer" }
+city = { source = "город", type = "string", meaning = "where they live", known = "after_decision" }
+churn = { type = "string" }
+"""
+    (tmp_path / "people.toml").write_text(contract, encoding="utf-8")
+    drafted = tomllib.loads(offline.draft([str(tmp_path / "people.toml")], "classify", find_project(None)))
+
+    settings = drafted["features"]["record"]["settings"]
+    assert (settings["columns"], settings["known_after"]) == (["vozrast"], ["city"])
+    assert settings["meanings"] == {
+        "vozrast": "Возраст / лет | Возраст / лет",
+        "city": "where they live | where they live",
+    }

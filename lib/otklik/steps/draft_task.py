@@ -117,12 +117,24 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
         f'key = "{key}"',
         f"columns = {json.dumps(features)}",
         *([f"known_after = {json.dumps(later)}"] if later else []),
+        *_meanings(contract, [*features, *later]),
         "",
         "# Cost of a contact and value of a yes, in one currency. Without them you get probabilities but no list.",
         "# [decision]",
         "# cost = 1.0",
         "# value = 20.0",
     ]
+
+
+def _meanings(contract: Contract, names: Sequence[str]) -> list[str]:
+    """What the page calls the columns: what the contract says they mean, else as the file spells them."""
+    said = {name: contract.columns[name].meaning or contract.columns[name].source or name for name in names}
+    plain = {name: " ".join(text.replace("|", "/").split()) for name, text in said.items()}
+    told = {name: f"{text} | {text}" for name, text in plain.items() if text not in ("", name, name.replace("_", " "))}
+    if not told:
+        return []
+    lines = [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in told.items()]
+    return ["[features.record.settings.meanings]  # English | Russian, for the page", *lines]
 
 
 def _label(contract: Contract) -> str:

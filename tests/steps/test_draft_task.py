@@ -146,11 +146,12 @@ time = { order = "position" }
 id = { type = "integer" }
 vozrast = { source = "Возраст | лет", type = "integer" }
 city = { source = "город", type = "string", meaning = "where they live", known = "after_decision" }
-churn = { type = "string" }
+churn = { source = "Ушёл \\"сам\\"", type = "string" }
 """
     (tmp_path / "people.toml").write_text(contract, encoding="utf-8")
     drafted = tomllib.loads(offline.draft([str(tmp_path / "people.toml")], "classify", find_project(None)))
 
+    assert drafted["title"]["ru"] == 'Да или нет: Ушёл "сам"'
     settings = drafted["features"]["record"]["settings"]
     assert (settings["columns"], settings["known_after"]) == (["vozrast"], ["city"])
     assert settings["meanings"] == {

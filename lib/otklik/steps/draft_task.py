@@ -45,7 +45,7 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
         contracts[contract.name] = contract
     first = next(iter(contracts.values()))
     name = f"{first.name}_{kind.name}"
-    about = name if issubclass(kind.task, KindTask) else _label(first)
+    about = name if issubclass(kind.task, KindTask) else _in_file(first, _label(first))
     # What an example leaves open: which column holds the answer, and the arms.
     example = kind.example.replace("OUTCOME", _label(first))
     for place, value in _arms(first).items():
@@ -55,7 +55,7 @@ def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
         f"# {kind.summary.en}",
         f'name = "{name}"',
         f'kind = "{kind.name}"',
-        f'title = {{ en = "{kind.title.en}: {about}", ru = "{kind.title.ru}: {about}" }}',
+        f"title = {{ en = {_quoted(f'{kind.title.en}: {about}')}, ru = {_quoted(f'{kind.title.ru}: {about}')} }}",
         f'question = {{ en = "{_sentence(kind.summary.en)}", ru = "{_sentence(kind.summary.ru)}" }}',
         *keys,
         "",
@@ -128,13 +128,23 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
 
 def _meanings(contract: Contract, names: Sequence[str]) -> list[str]:
     """What the page calls the columns: what the contract says they mean, else as the file spells them."""
-    said = {name: contract.columns[name].meaning or contract.columns[name].source or name for name in names}
+    said = {name: contract.columns[name].meaning or _in_file(contract, name) for name in names}
     plain = {name: " ".join(text.replace("|", "/").split()) for name, text in said.items()}
     told = {name: f"{text} | {text}" for name, text in plain.items() if text not in ("", name, name.replace("_", " "))}
     if not told:
         return []
-    lines = [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in told.items()]
+    lines = [f"{name} = {_quoted(text)}" for name, text in told.items()]
     return ["[features.record.settings.meanings]  # English | Russian, for the page", *lines]
+
+
+def _in_file(contract: Contract, name: str) -> str:
+    """A column as the file calls it."""
+    return contract.columns[name].source or name
+
+
+def _quoted(text: str) -> str:
+    """A text of TOML."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _label(contract: Contract) -> str:

@@ -20,6 +20,7 @@ from otklik.errors import MissingResultError
 from otklik.kind import Measure
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import Run, find_answer, record_run
+from otklik.lake.missing import no_such_table
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import MEASURES, SCOREBOARD
 from otklik.models.bootstrap import Floats
@@ -52,7 +53,6 @@ def bring_profits_up_to_date(job: Job, task: Task, trained: Run) -> None:
     if last is not None and last.run_id == run.run_id:
         return
     table, named = f"gold.{name}_predictions", {"task": name, "run_id": trained.run_id}
-    of_run = (F.col("task") == name) & (F.col("run_id") == trained.run_id)
     try:
         said = rows_at(job.lake, table, trained.outputs[table])
     except MissingResultError:
@@ -62,7 +62,9 @@ def bring_profits_up_to_date(job: Job, task: Task, trained: Run) -> None:
         columns = ["model", "leaks", "split", "unit", "as_of", "label", "raw", "calibrated"]
         predictions = said.select(F.xxhash64("key", "as_of").alias("row_hash"), *columns).toPandas()
         predictions = predictions.sort_values("row_hash", kind="stable")
-        board = job.lake.read(SCOREBOARD.name).where(of_run).toPandas()
+        board = job.lake.small_frame(SCOREBOARD.name, {column: [value] for column, value in named.items()})
+        if board is None:
+            raise no_such_table(SCOREBOARD.name)
         label = f"{_STEP} {run.run_id}"
         outputs = replace_rows(job.lake, SCOREBOARD, with_profits(board, predictions, task), label, named)
         models = history(job.lake, name)

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.isotonic import IsotonicRegression
 
 from otklik.errors import DamagedError
 from otklik.models.bootstrap import Floats
@@ -180,6 +179,9 @@ def fit_isotonic(score: Floats, label: npt.NDArray[Any], scale: Scale = "log_odd
     reason = _why_not(score, label)
     if reason:
         return Calibrator("identity", scale, reason=reason)
+    # It takes a second to import, and a run that has nothing to fit needs none.
+    from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
+
     doubt = 1 / (len(score) + 2)
     order = np.lexsort((label, score))
     fitted = IsotonicRegression(y_min=doubt, y_max=1 - doubt, out_of_bounds="clip")

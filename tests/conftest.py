@@ -26,7 +26,8 @@ SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 #: The long tests in parts that run alone, and where each part's tests are; a part takes ten minutes at most.
 PARTS = {
-    "kinds": ("insights", "evidence", "decisions", "steps/test_lists.py", "steps/test_stages.py"),
+    "evidence": ("evidence",),
+    "kinds": ("insights", "decisions", "steps/test_lists.py", "steps/test_stages.py"),
     "faults": ("faults",),
     "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
     "models": (

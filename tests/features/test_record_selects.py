@@ -156,6 +156,8 @@ def test_a_log_of_events_gives_contacts_and_whether_they_were_answered(spark: Sp
         ]
 
     later = [("1", "01", True), ("1", "08", False), ("1", "15", True), ("2", "02", False)]
+    rows = run_select(spark, read_select("contacts_of_events", settings, []), {"log": log}, AS_OF)
+    assert {row.group for row in rows.collect()} == {"sent"}
     assert answered() == later
     assert answered(hours=24) == [*later[:2], ("1", "15", False), later[3]]
 

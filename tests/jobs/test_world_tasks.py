@@ -132,7 +132,7 @@ def test_a_hidden_cause_is_said_to_be_possible_and_shown_by_a_placebo(
     (folder / "hidden.toml").write_text(HIDDEN.replace("title", placebos, 1), encoding="utf-8")
     (folder / "units.sql").write_text(UNITS.format(placebo=PLACEBO if placebo else ""), encoding="utf-8")
 
-    lake = answered(str(folder / "hidden.toml"), ["shop", "mailings"], ["receipts", "mailings"], customers=20_000)
+    lake = answered(str(folder / "hidden.toml"), ["shop", "mailings"], ["receipts", "mailings"], customers=5_000)
 
     if placebo:
         assert verdict_of(lake, "hidden") == "invalid"

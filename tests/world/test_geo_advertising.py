@@ -39,6 +39,7 @@ def test_channels_bring_the_same_per_inhabitant_in_every_region(spark: SparkSess
     assert revenue["is_holiday"].mean() == pytest.approx(2 / 52, abs=0.01)
 
 
+@pytest.mark.long
 def test_without_it_nothing_is_brought_and_all_else_stays(spark: SparkSession) -> None:
     media, revenue = weeks_of(spark, "geo_advertising")
     planted = weeks_of(spark)

@@ -19,6 +19,7 @@ from otklik.evidence.media_mix import response as model
 from otklik.evidence.media_mix.kind import TABLES, WEEKS, MediaMixTask
 from otklik.evidence.media_mix.response import Floats, Form, Response, Weeks
 from otklik.evidence.tables import tables_of
+from otklik.inference import NORMAL_95
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 _MOST_WEEKS, _MOST_CHANNELS = 1_040, 20
@@ -85,7 +86,7 @@ def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageConte
     drawn = list(model.redrawn(data.weeks, found, task.replicates, task.block_weeks, task.seed, form))
     held_out = _held_out(data.weeks, form, task)
     budget_rows, planned, findings = _budget(data, found, drawn, task)
-    findings += _disagreements(data, drawn, task)
+    findings += _disagreements(data, found, drawn, task)
     tables = tables_of(
         context,
         TABLES,
@@ -221,10 +222,10 @@ def _form(data: _Data, task: MediaMixTask) -> Form:
     return Form(task.adstock == "weibull", roi, error)
 
 
-def _disagreements(data: _Data, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[Finding]:
+def _disagreements(data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[Finding]:
     """Channels of which an experiment says something else than the model, which has taken it into account."""
     spend = data.weeks.total(data.weeks.spend)
-    low, high = _interval([_brought(data, one) for one in drawn])
+    low, high = interval_of([_brought(data, one) for one in (found, *drawn)])
     for name, one in task.experiments.items():
         c = data.channels.index(name)
         if spend[c] > 0 and (high[c] / spend[c] < one.low or low[c] / spend[c] > one.high):
@@ -268,15 +269,23 @@ def _naive(data: _Data) -> Floats:
     return np.asarray(np.linalg.lstsq(columns, revenue.ravel(), rcond=None)[0], dtype=np.float64)
 
 
-def _interval(values: Sequence[Floats]) -> tuple[Floats, Floats]:
-    low, high = np.percentile(np.array(values), [2.5, 97.5], axis=0)
-    return low, high
+def interval_of(values: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Ends of the 95 % interval of what is never negative: its fitted value stands first, then those of the draws.
+
+    The wider one of percentiles and of value ± 1.96 standard deviations: a channel that brings nothing is fitted above
+    0 by chance, draws around it stay there, and percentiles would call it proven (Andrews 2000, "Inconsistency of the
+    bootstrap when a parameter is on the boundary of the parameter space").
+    """
+    value, drawn = values[0], np.array(values[1:])
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    reach = NORMAL_95 * drawn.std(axis=0)
+    return np.maximum(np.minimum(low, value - reach), 0.0), np.maximum(high, value + reach)
 
 
 def _channel_rows(data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[_Row]:
     spend, brought = data.weeks.total(data.weeks.spend), _brought(data, found)
-    low, high = _interval([_brought(data, one) for one in drawn])
-    carry_low, carry_high = _interval([one.carry_over for one in drawn])
+    low, high = interval_of([_brought(data, one) for one in (found, *drawn)])
+    carry_low, carry_high = interval_of([one.carry_over for one in (found, *drawn)])
     naive = _naive(data)
     for c, channel in enumerate(data.channels):
         ratios = [float(value[c] / spend[c]) if spend[c] > 0 else None for value in (brought, low, high)]
@@ -298,7 +307,7 @@ def _region_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Ite
         return by_region.ravel()
 
     marginal = found.of_cells(data.weeks.size).marginal(now)
-    numbers = (brought(found), *_interval([brought(one) for one in drawn]))
+    numbers = (brought(found), *interval_of([brought(one) for one in (found, *drawn)]))
     for place, (region, channel) in enumerate(itertools.product(data.regions, data.channels)):
         revenue = [float(one[place]) for one in numbers]
         ratios = [one / spend[place] if spend[place] > 0 else None for one in revenue]
@@ -325,8 +334,8 @@ def _curve_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iter
 
 def _curves(data: _Data, region: str | None, spends: Floats, brought: Sequence[Floats]) -> Iterator[_Row]:
     """Rows of all channels: the curve, which stands first, and the interval of the others."""
-    curve, *others = (data.by_channel(one) for one in brought)
-    low, high = _interval(others)
+    curves = [data.by_channel(one) for one in brought]
+    curve, (low, high) = curves[0], interval_of(curves)
     for c, channel in enumerate(data.channels):
         for point in range(len(spends)):
             yield channel, *(float(one[point, c]) for one in (spends, curve, low, high)), region
@@ -346,8 +355,8 @@ def _week_rows(data: _Data, found: Response) -> Iterator[_Row]:
 def _measures(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[Measure]:
     """ROI, whose baseline is that of a plain regression, and carry-over of each channel."""
     spend = data.weeks.total(data.weeks.spend)
-    low, high = _interval([_brought(data, one) for one in drawn])
-    carry_low, carry_high = _interval([one.carry_over for one in drawn])
+    low, high = interval_of([_brought(data, one) for one in (found, *drawn)])
+    carry_low, carry_high = interval_of([one.carry_over for one in (found, *drawn)])
     brought, naive = _brought(data, found), _naive(data)
     for c, channel in enumerate(data.channels):
         if spend[c] > 0:

@@ -42,6 +42,7 @@ _PRIOR = np.array([[0.3, 0.3], [0.0, 1.0], [1.2, 0.7], [1.0, 0.5]])
 #: So many weeks spend can stay where it does not decay geometrically.
 _TAIL = 52
 _STARTS = (0.1, 0.5)
+_DRAWN_TOLERANCE = 1e-5
 #: Steps of spend of a channel that are looked at first, and how many channels are then moved to exactly equal returns.
 _STEPS, _MOST_EXACT = 201, 60
 
@@ -276,25 +277,32 @@ def scaled(controls: Floats) -> Floats:
     return found
 
 
-def fit(weeks: Weeks, start: Response | None = None, form: Form = _GEOMETRIC) -> Response:
+def fit(weeks: Weeks, start: Response | None = None, form: Form = _GEOMETRIC, tolerance: float = 1e-8) -> Response:
     """The response that explains the weeks best.
 
     Args:
         weeks: what to fit to.
         start: from where to move; else from several places.
         form: how it may look.
+        tolerance: relative change of the squared error below which it is best.
     """
     noise = None
     if form.roi is not None and np.isfinite(form.roi).any():
         # An experiment's number weighs by its error, a week by the noise that is left without it.
-        alone = fit(weeks, start, replace(form, roi=None))
+        alone = fit(weeks, start, replace(form, roi=None), tolerance)
         noise = float(weeks.left(alone.fitted(weeks)).std())
         start = alone
     problem = _Problem(weeks, form, noise)
     starts = [problem.place_of(start)] if start is not None else [problem.start(share) for share in _STARTS]
     low, high = (np.tile(_BOUNDS[: problem.width, side], problem.channels) for side in (0, 1))
     found = [
-        least_squares(problem.residuals, np.clip(place, low + 1e-6, high - 1e-6), bounds=(low, high), x_scale="jac")
+        least_squares(
+            problem.residuals,
+            np.clip(place, low + 1e-6, high - 1e-6),
+            bounds=(low, high),
+            x_scale="jac",
+            ftol=tolerance,
+        )
         for place in starts
     ]
     return problem.response(min(found, key=lambda one: float(one.cost)).x)
@@ -315,12 +323,16 @@ def redrawn(
     count = residuals.shape[-1]
     # The fit has followed a part of the noise: residuals are smaller than it by what it has used up.
     used = weeks.coefficients + 4 * weeks.spend.shape[-1]
-    residuals = (residuals - residuals.mean()) * math.sqrt(residuals.size / max(residuals.size - used, 1))
+    wider = residuals.size / max(residuals.size - used, 1)
+    # And sums of blocks vary less than those of weeks, by the share of a block: they have the mean of all weeks.
+    wider *= count / (count - block)
+    residuals = (residuals - residuals.mean()) * math.sqrt(wider)
     for _ in range(replicates):
         starts = draws.integers(0, count - block + 1, math.ceil(count / block))
         places = np.concatenate([np.arange(at, at + block) for at in starts])[:count]
         drawn = replace(weeks, revenue=expected + residuals[..., places])
-        yield fit(drawn, response, form.redrawn(draws))
+        # Much nearer to the best than the draws are to one another.
+        yield fit(drawn, response, form.redrawn(draws), _DRAWN_TOLERANCE)
 
 
 def best_split(response: Response, total: float, low: Floats, high: Floats) -> Floats:

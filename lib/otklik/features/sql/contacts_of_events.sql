@@ -1,6 +1,6 @@
 {#
   One row per contact, from a log of events: what was sent, and what was opened or clicked. A contact is answered where
-  an answer of the same customer comes after it, before the next contact and in time.
+  an answer of the same customer comes after it, before the next contact and in time. Its group is what was sent.
 
   Settings:
     input      the input frame
@@ -23,6 +23,7 @@ in_order AS (
     SELECT
         customer,
         moment,
+        event,
         event IN ({{ contacts | spellings }}) AS is_contact,
         count_if(event IN ({{ contacts | spellings }}))
             OVER (PARTITION BY customer ORDER BY moment) AS number
@@ -32,6 +33,7 @@ in_order AS (
 
 SELECT
     customer,
+    max(event) FILTER (WHERE is_contact) AS `group`,
     max(moment) FILTER (WHERE is_contact) AS moment,
 {% if hours is defined %}
     coalesce(

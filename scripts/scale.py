@@ -36,7 +36,6 @@ from otklik.lake.store import Lake
 from otklik.settings import validate
 from otklik.sources.contract import Contract
 from otklik.world.draws import Draws
-from otklik.world.purchases import with_purchases
 
 PROJECT = Path(__file__).resolve().parents[1]
 _SEED = 7
@@ -97,15 +96,30 @@ def numbers(spark: SparkSession, count: int) -> DataFrame:
 
 
 def purchases(spark: SparkSession, customers: int) -> DataFrame:
-    """Receipts of the world's shop without its calendar: BG/NBD over 104 weeks, amounts Gamma-Gamma."""
-    four = " * ".join(f"(1D - {_DRAWS.uniform(f'spent {n}', 'r.n')})" for n in range(4))
-    return (
-        with_purchases(numbers(spark, customers), _DRAWS, ("season", "weekday"))
-        .selectExpr("number", "customer_id", "spend_rate", "explode(receipts) AS r")
-        .selectExpr(
-            "customer_id AS customer", "timestamp_micros(r.us) AS moment", f"-ln({four}) / spend_rate AS amount"
-        )
+    """Pareto/NBD in weeks with r = 1, alpha = 9, s = 0.7, beta = 20, seen for up to 104; Gamma-Gamma (4, 4, 3000).
+
+    With r = 1 the number of repeat purchases in a given time is geometric, and they come at any moment of it.
+    """
+    of_customer, of_purchase = (
+        " * ".join(f"(1D - {_DRAWS.uniform(f'{what} {n}', *also)})" for n in range(4))
+        for what, also in (("worth", ()), ("spent", ("n",)))
     )
+    repeats = f"floor(ln(1D - {_DRAWS.uniform('repeats')}) / ln(seen / (9D + seen)))"
+    return (
+        numbers(spark, customers)
+        .selectExpr(
+            "number", f"52D * {_DRAWS.uniform('first')} AS first", f"-ln({of_customer}) / 3000D AS spend_rate",
+            f"20D * (pow(1D - {_DRAWS.uniform('stays')}, -1D / 0.7D) - 1D) AS stays",
+        )
+        .selectExpr("*", "least(104D - first, stays) AS seen")
+        .selectExpr("*", f"explode(sequence(0, CAST(least(200D, {repeats}) AS INT))) AS n")
+        .selectExpr(
+            "concat('C', lpad(number, 8, '0')) AS customer",
+            f"timestamp_seconds({_FIRST_SECOND}L + CAST(604800D * (first + if(n = 0, 0D, seen * "
+            f"{_DRAWS.uniform('at', 'n')})) AS BIGINT)) AS moment",
+            f"-ln({of_purchase}) / spend_rate AS amount",
+        )
+    )  # fmt: skip
 
 
 def sales(spark: SparkSession, series: int) -> DataFrame:

@@ -36,6 +36,10 @@ CHANGES = {
     ),
     "personal": ('text = { type = "string" }', 'text = { type = "string", personal = true }'),
     "a rule": ("thresholds =", 'rules = [{ name = "short", holds = "length(text) < 3" }]\nthresholds ='),
+    "another name": ('text = { type = "string" }', 'words = { source = "text", type = "string" }'),
+    "a unit and a code for none": (
+        'text = { type = "string" }', 'text = { type = "double", units = ["c"], missing_codes = [10] }',
+    ),
     "the first wins": ('["id"] }', '["id"], keep = "first" }'),
 }  # fmt: skip
 

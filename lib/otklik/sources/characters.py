@@ -43,7 +43,9 @@ def is_misread(text: Column) -> Column:
 
 def has_lost_letters(text: Column) -> Column:
     """Whether letters of a text were lost before it came here."""
-    return (F.octet_length(text) != F.char_length(text)) & F.rlike(text, F.lit(LOST_LETTER))
+    # Most texts have neither of these, and looking for them takes less than a pattern.
+    may_be = F.contains(text, F.lit("?")) | F.contains(text, F.lit("\ufffd"))
+    return (F.octet_length(text) != F.char_length(text)) & may_be & F.rlike(text, F.lit(LOST_LETTER))
 
 
 def is_misread_json(record: Column) -> Column:

@@ -16,9 +16,9 @@ from otklik.sources.numbers import MARKS, Marks, marks_that_read, unit_of, with_
 #: Texts, in lower case, that often stand for "nothing"; taken as such only where the rest of the column is numbers or
 #: dates.
 _NULL_LOOKALIKES = {
-    "na", "n/a", "#na", "<na>", "null", "(null)", "none", "nil", "nan", "-nan", "-", "--", "—", "–", "?", "\\n", ".",
-    "н/д", "нд", "н.д.", "нет", "нет данных", "не указано", "(пусто)", "(blank)", "(empty)", "no data", "жоқ",
-    "-1.#ind", "1.#qnan", "-1.#qnan",
+    "na", "n/a", "#na", "<na>", "null", "(null)", "none", "nil", "nan", "-nan", "-", "--", "—", "–", "…", ":", "?",
+    "\\n", ".", "н/д", "нд", "н.д.", "нет", "нет данных", "не указано", "(пусто)", "(blank)", "(empty)", "no data",
+    "жоқ", "-1.#ind", "1.#qnan", "-1.#qnan",
 }  # fmt: skip
 #: No number and no date either, but perhaps meant as a value.
 _INFINITE = re.compile(r"^[+-]?(?:inf|infinity|1\.#inf)$", re.IGNORECASE)
@@ -58,11 +58,12 @@ _MOST = 0.8
 _CODE = re.compile(r"^(?:-[19]|-?99+|-?88+|-?77+)$")
 _LEAST_VALUES = 4
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-_PHONE = re.compile(r"^(?:\+|8|00)[\d\s()-]{9,20}$")
+_PHONE = re.compile(r"^(?:\+|8|00|7[\s(-]|\()[\d\s()-]{9,20}$")
 _MOMENT_NAME = re.compile(
     r"time|date|stamp|(?:^|_)(?:ts|at|day|month|period)(?:$|_)|врем|дат|(?:^|[ _])день|месяц|период|күн|мерзім",
     re.IGNORECASE,
 )
+_DAY_NAME = re.compile(r"(?i:(?:^|[ _])(?:date|datetime|day|дата|день|күн[іи]?)(?:[ _]|$))|[a-z]Date(?:$|[A-Z])")
 _PERSON_NAME = re.compile(
     r"(?:^|[ _.])(?:phone|mobile|msisdn|e-?mail|телефон|тел|почта)(?:[ _.]*(?:no|number|номер|address|\d))?$|"
     r"^(?:(?:first|last|full|given|middle|user|customer|client|person)[ _]?)?(?:name|surname)$"
@@ -446,6 +447,8 @@ def _days(name: str, values: Sequence[str]) -> tuple[str, ...]:
         return ("yyyyMMdd",)
     if all(map(_MONTH_AND_YEAR.match, values)):
         return ("MM.yyyy",)
+    if not _DAY_NAME.search(name):
+        return ()
     is_day = all(_POINT.match(text) and _FIRST_DAY <= float(text) <= _LAST_DAY for text in values)
     return (SPREADSHEET_DAYS,) if is_day else ()
 

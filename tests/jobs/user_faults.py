@@ -162,7 +162,11 @@ _HEADER = " → add its name to aliases, allow it with missing = 'null' or new_c
 _MEND = " → fix the file, or the contract visits (format, rules, thresholds)"
 _ENCODING, _NUMBERS, _QUOTES = (
     _MEND.replace("format, rules", settings)
-    for settings in ("format.encoding", "format.null_tokens, format.thousands_separator", "format.quote, format.escape")
+    for settings in (
+        "format.encoding",
+        "format.null_tokens, format.thousands_separator, columns.id.units",
+        "format.quote, format.escape",
+    )
 )
 _UNREADABLE = (
     "cannot be read completely: truncated, corrupt, or not of the declared kind"

@@ -58,6 +58,9 @@ def test_of_more_arms_than_a_kind_compares_two_are_taken() -> None:
     drafted = tomllib.loads(text)
     assert drafted["frames"]["units"]["where"] == "segment IN ('No E-Mail', 'Mens E-Mail')"
     assert (drafted["control"], drafted["contacted"]) == ("No E-Mail", "Mens E-Mail")
+    # One customer got several mails, in different arms: what was assigned is the mail.
+    mailings = tomllib.loads(offline.draft(["mailings"], "effect", find_project(None)))["frames"]["units"]
+    assert (mailings["columns"]["unit"], mailings["where"]) == ("mail_id", "arm IN ('control', 'discount')")
     assert "where" not in tomllib.loads(offline.draft(["mailings"], "uplift", find_project(None)))["frames"]["units"]
 
 

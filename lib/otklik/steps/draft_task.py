@@ -284,7 +284,12 @@ def _short(frame: Frame) -> str:
 def _guessed(frame: Frame, contract: Contract) -> dict[str, str]:
     """The frame's column → the contract's column that it seems to be, each used once."""
     found: dict[str, str] = {}
+    key = [] if contract.key.columns == "all" else contract.whole_key
     for column in frame.columns:
+        # A customer may stand in several rows of a source, and be in another arm in each.
+        if column.name == "unit" and frame.others != "none" and len(key) == 1:
+            found[column.name] = key[0]
+            continue
         scores = {
             name: _score(column, name, settings.type)
             for name, settings in contract.columns.items()

@@ -42,9 +42,11 @@ def customers_until(purchases: DataFrame, boundary: date, end: date) -> DataFram
         last_day DATE, spent; amounts DOUBLE, null without amounts.
     """
     amount = F.col("amount").cast(_MONEY) if "amount" in purchases.columns else F.lit(None).cast(_MONEY)
+    # All of a customer in one place at first: two ways of grouping, and rows move once.
     days = (
         purchases.withColumn("day", F.to_date("moment"))
         .where(F.col("day") <= F.lit(end))
+        .repartition("customer")
         .groupBy("customer", "day")
         .agg(F.sum(amount).alias("amount"))
     )
@@ -159,8 +161,9 @@ def _not_clearly_too_fine(histories: DataFrame, maximum: int, beside: Sequence[s
     """
     of_step = [_middles(step) for step in _STEPS]
     keys = [F.xxhash64("frequency", part["recency_days"], part["age_days"], *beside) for part in of_step]
+    hashed = histories.select(*(key.alias(f"step_{step}") for step, key in zip(_STEPS, keys, strict=True)))
     # A sketch is one value; the registers of approx_count_distinct are hundreds of columns, and compiled for each task.
-    counts = histories.agg(*(F.hll_sketch_estimate(F.hll_sketch_agg(key)) for key in keys)).collect()[0]
+    counts = hashed.agg(*(F.hll_sketch_estimate(F.hll_sketch_agg(name)) for name in hashed.columns)).collect()[0]
     return [step for step, count in zip(_STEPS, counts, strict=True) if count <= maximum * (1 + 5 * _COUNT_ERROR)]
 
 

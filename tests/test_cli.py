@@ -258,7 +258,7 @@ def test_the_java_on_the_path_is_looked_at_before_spark_starts(
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setattr("sys.prefix", str(tmp_path))
 
-    assert main(["report", "--lake", str(tmp_path)]) == PlatformError.exit_code
+    assert main(["maintain", "--lake", str(tmp_path)]) == PlatformError.exit_code
 
     told = capsys.readouterr().err
     assert says in told

@@ -1,4 +1,4 @@
-"""A draft of a yes-or-no task: a first answer within a minute, under a name of its own. Knows no Spark.
+"""A draft of a yes-or-no task: a quick first answer, under a name of its own. Knows no Spark.
 
 It is a task beside the task: its tables, page and models are called `<task>_draft`, so that none of it can be taken for
 the answer, and no model of it can serve the task.

@@ -89,7 +89,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", nargs="?", help="a name in conf/tasks or a path to a .toml file")
     parser.add_argument("--all", action="store_true", help="every task of conf/tasks whose sources have been ingested")
     parser.add_argument("--stage", metavar="NAME", help="stop after this stage, without writing a page")
-    parser.add_argument("--draft", action="store_true", help="a quick first answer from a part of the rows, in TASK_draft")
+    parser.add_argument("--draft", action="store_true", help="a quick first answer, in TASK_draft")
 
 
 def _kinds(parser: argparse.ArgumentParser) -> None:

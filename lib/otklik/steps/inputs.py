@@ -104,7 +104,11 @@ def recorded_moment(job: Job, task: BaseTask, inputs: Inputs, decisive: object, 
     run = replace(start_of(job, "moment", task.name, hash_of([decisive, inputs.marks])), inputs=inputs.identities)
     found = find_run(job.lake, run.run_id, run.job, run.inputs)
     if found is None or found.as_of is None:
-        latest = find()
+        _ = job.lake.spark
+        with job.progress.step(f"as-of moment of {task.name}") as step:
+            latest = find()
+            if latest.moment < END_OF_TIME:
+                step.say(f"{latest.moment:%Y-%m-%d %H:%M} UTC")
         found = replace(run, as_of=latest.moment).done(job.clock(), {}, 0, 0, latest.remark)
         record_run(job.lake, found)
     if found.message:

@@ -22,6 +22,7 @@ from tests.steps.test_train import task_with
 from otklik.errors import DamagedError, RefusedError
 from otklik.lake.folder import Folder
 from otklik.lake.store import Lake
+from otklik.models.choice import choose
 from otklik.models.portable import LinearModel, Slots
 from otklik.models.training import WITHOUT, Labelled, Predicted
 from otklik.steps import promote
@@ -33,6 +34,7 @@ from otklik.steps.promote import (
     library_version,
     require_same_answers,
     serves_from_now_on,
+    values_of,
 )
 from otklik.task import Champion
 
@@ -83,7 +85,7 @@ def test_a_champion_cannot_be_chosen_by_pairs_that_the_deciding_rows_do_not_have
     # Two rows share a moment; the first of them is not among those that models are chosen by.
     labelled = Labelled(rows, np.array([1, 1, 2, 3]), rows.astype(str), rows % 2)
     inner = Predicted(rows[1:], np.zeros(3), None)
-    judgements = [
+    judgements: Any = [
         SimpleNamespace(
             candidate=SimpleNamespace(model=model),
             plan=SimpleNamespace(split="time"),
@@ -91,7 +93,10 @@ def test_a_champion_cannot_be_chosen_by_pairs_that_the_deciding_rows_do_not_have
         )
         for model in task.champion.candidates
     ]
-    training: Any = SimpleNamespace(judged={"without": judgements}, labelled=labelled)
+    values = values_of(task, labelled, judgements)
+    training: Any = SimpleNamespace(
+        judged={"without": judgements}, labelled=labelled, values=values, chosen=choose(values)
+    )
     job: Any = SimpleNamespace(lake=SimpleNamespace(spark=None))
     question: Any = SimpleNamespace(task=task)
     executor: Any = None

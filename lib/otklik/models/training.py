@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from otklik.errors import RefusedError
 from otklik.models import calibrate
 from otklik.models.calibrate import Calibrator, Scale
+from otklik.models.choice import choose
 from otklik.models.evaluate import auc, auc_within, log_loss
 from otklik.models.prepare import Feature, FeatureFinding, Preparation, Rules, fit_preparation, with_vectors
 from otklik.models.split import TIME_TEST, Fit, Fold, Plan
@@ -135,7 +136,11 @@ class CrossValidation:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """All that was learnt about the candidates of a task."""
+    """All that was learnt about the candidates of a task.
+
+    Attributes:
+        values: candidate → its values inside the training part of the split that decides, greater for better.
+    """
 
     labelled: Labelled
     labelled_rows: DataFrame
@@ -144,6 +149,12 @@ class Training:
     prepared: dict[str, DataFrame]
     judged: dict[str, list[CrossValidation]]
     findings: tuple[FeatureFinding, ...]
+    values: Mapping[str, Sequence[float]]
+
+    @property
+    def chosen(self) -> str:
+        """The candidate that these values choose."""
+        return choose(self.values)
 
 
 def with_row_hash(rows: DataFrame) -> DataFrame:

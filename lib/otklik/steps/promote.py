@@ -29,7 +29,6 @@ from otklik.lake.identity import code_version
 from otklik.lake.tables import EXPLANATIONS
 from otklik.models import calibrate, explain, extras, registry
 from otklik.models.calibrate import Calibrator
-from otklik.models.choice import choose
 from otklik.models.drift import SCORE, Bins, bins_of, counts_in
 from otklik.models.evaluate import auc
 from otklik.models.portable import PortableModel, Predict, Slots, permutation_importance
@@ -170,8 +169,8 @@ def values_of(task: Task, labelled: Labelled, results: Sequence[CrossValidation]
 
 def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: str, executor: Executor) -> FinalModels:
     task, spark = resolved.task, job.lake.spark
-    values = values_of(task, training.labelled, training.judged["without"])
-    names, chosen = [*values], choose(values)
+    values, chosen = training.values, training.chosen
+    names = [*values]
     if values[chosen][0] == -np.inf:
         raise RefusedError(
             f"champion.metric {task.champion.metric} is not available on the rows used for model selection",

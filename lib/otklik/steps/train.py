@@ -93,8 +93,7 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
         with job.progress.step("evaluate: scoreboard with intervals") as step:
             board = _scoreboard(resolved.task, training, executor)
             step.rows(len(board))
-        values = values_of(resolved.task, training.labelled, training.judged["without"])
-        verdict = verdict_on(resolved.task, board, choose(values))
+        verdict = verdict_on(resolved.task, board, training.chosen)
         outputs = {**_write_results(job, resolved, training, board), **promote(job, resolved, training, executor)}
         outputs |= _write_measures(job, resolved, run, training, board)
     trained = run.done(job.clock(), outputs, before.rows_out, len(training.labelled.label), verdict)
@@ -159,11 +158,12 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
         judged["without"] += judged_on(plan, _candidates(task, with_leaks=False), f"{plan.split} split")
         if has_leaks and task.evaluation.with_leaks is True:
             judged["with"] += judged_on(plan, _candidates(task, with_leaks=True), f"{plan.split} split, with leaks")
+    values = values_of(task, labelled, judged["without"])
     if not has_leaks:
         # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
         judged["with"] = judged["without"]
     elif task.evaluation.with_leaks == "champion":
-        chosen = choose(values_of(task, labelled, judged["without"]))
+        chosen = choose(values)
         leaking = [each for each in _candidates(task, with_leaks=True) if each.model == chosen]
         judged["with"] = judged_on(plan, leaking, f"{plan.split} split, with leaks")
     findings = [*leaks, *unread, *findings_of(preparations)]
@@ -175,7 +175,7 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
             moved = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
             step.say(f"{len(moved)} features drifted")
         findings += moved
-    return Training(labelled, labelled_rows, features, preparations, prepared, judged, tuple(findings))
+    return Training(labelled, labelled_rows, features, preparations, prepared, judged, tuple(findings), values)
 
 
 def later_drift(rows: DataFrame, features: Sequence[Feature], plan: Plan, limit: float) -> list[FeatureFinding]:
@@ -340,10 +340,9 @@ def _write_results(job: Job, resolved: ResolvedClassify, training: Training, boa
 def _write_measures(
     job: Job, resolved: ResolvedClassify, run: Run, training: Training, board: pd.DataFrame
 ) -> dict[str, int]:
-    task = resolved.task
-    values = values_of(task, training.labelled, training.judged["without"])
-    split, chosen = "time" if task.rows.time_ordered else "random", choose(values)
-    measures = measures_of(board, values, task.champion.metric, split, chosen)
+    task, chosen = resolved.task, training.chosen
+    split = "time" if task.rows.time_ordered else "random"
+    measures = measures_of(board, training.values, task.champion.metric, split, chosen)
     decisive_results = [result for result in training.judged["without"] if result.plan.split == split]
     measures += gains_of_challengers(training.labelled, decisive_results, _terms(task))
     if task.decision is not None and split == "time":

@@ -69,18 +69,22 @@ class MediaMixTask(KindTask):
     )
 
 
+#: What a channel has brought, in all or in a region.
+_BROUGHT = (
+    "spend DOUBLE spent in all weeks",
+    "revenue DOUBLE revenue that it has brought",
+    "revenue_low DOUBLE lower bound of the 95 % interval",
+    "revenue_high DOUBLE upper end",
+    "roi DOUBLE revenue ÷ spend",
+    "roi_low DOUBLE lower bound of the 95 % interval",
+    "roi_high DOUBLE upper end",
+)
 TABLES = (
     answer_table(
         "channels",
         "what each channel has brought",
         "channel STRING the channel",
-        "spend DOUBLE spent in all weeks",
-        "revenue DOUBLE revenue that it has brought",
-        "revenue_low DOUBLE lower bound of the 95 % interval",
-        "revenue_high DOUBLE upper end",
-        "roi DOUBLE revenue ÷ spend",
-        "roi_low DOUBLE lower bound of the 95 % interval",
-        "roi_high DOUBLE upper end",
+        *_BROUGHT,
         "naive_roi DOUBLE by linear regression without carry-over and saturation",
         "carry_over DOUBLE share of the effective spend that stays for the next week",
         "carry_over_low DOUBLE lower bound of the 95 % interval",
@@ -130,13 +134,7 @@ TABLES = (
         "what each channel has brought in each region; empty where there are none",
         "region STRING the region",
         "channel STRING the channel",
-        "spend DOUBLE spent in all weeks",
-        "revenue DOUBLE revenue that it has brought",
-        "revenue_low DOUBLE lower bound of the 95 % interval",
-        "revenue_high DOUBLE upper end",
-        "roi DOUBLE revenue ÷ spend",
-        "roi_low DOUBLE lower bound of the 95 % interval",
-        "roi_high DOUBLE upper end",
+        *_BROUGHT,
         "marginal DOUBLE revenue of one more unit a week, at the spend of the last 13 weeks",
         key=("region", "channel", "run_id"),
     ),

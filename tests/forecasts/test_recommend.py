@@ -10,18 +10,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from scipy.sparse import csr_matrix
 from sklearn.metrics import average_precision_score, ndcg_score
+from sklearn.metrics.pairwise import cosine_similarity
 from tests.bench import stage_context
 from tests.pages import page_of
 
 from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, scoring
+from otklik.forecasts.recommend.candidates import ItemTables, Limits, candidates
 from otklik.forecasts.recommend.judging import Evaluation, best_places, judged_group, of_list
 from otklik.forecasts.recommend.kind import KIND, RecommendTask
 from otklik.forecasts.recommend.method import run
 from otklik.forecasts.recommend.scoring import ALONE
+from otklik.forecasts.recommend.serving import lists_of_block
 from otklik.kind import Measure, StageResult
 from otklik.page.formats import Language
 from otklik.session import with_property
@@ -71,7 +75,7 @@ def test_ndcg_and_precision_are_those_of_scikit_learn() -> None:
             assert precision == pytest.approx(average_precision_score(relevant, scores))
 
 
-def candidates(rows: list[tuple[int, int, float, float, int, bool, bool]]) -> pd.DataFrame:
+def judged_rows(rows: list[tuple[int, int, float, float, int, bool, bool]]) -> pd.DataFrame:
     columns = ["customer", "item", "own", "popularity", "buyers", "is_own", "is_relevant"]
     table = pd.DataFrame(rows, columns=columns).assign(item_item=0.0, als=0.0, segment=0.0, is_warm=True)
     counts = table.groupby("customer")
@@ -84,7 +88,7 @@ def candidates(rows: list[tuple[int, int, float, float, int, bool, bool]]) -> pd
 
 def test_a_group_of_customers_is_summed_by_list_and_target() -> None:
     """Customer 1 buys item 10 again and the popular 12; customer 2 buys nothing new, and does not count there."""
-    rows = candidates(
+    rows = judged_rows(
         [
             (1, 10, 1.0, 0.5, 4, True, True),
             (1, 11, 0.0, 1.0, 8, False, False),
@@ -163,7 +167,11 @@ def test_keys_get_each_a_whole_number_from_0_on(spark: SparkSession) -> None:
 def test_neighbours_are_the_most_similar_by_cosine(spark: SparkSession) -> None:
     """Items 1 and 2 share two customers of three and two; item 3 shares one with each."""
     bought = [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (1, 3)]
-    liked = spark.createDataFrame(bought, "customer int, item int")
+    liked = (
+        spark.createDataFrame(bought, "customer int, item int")
+        .groupBy("customer")
+        .agg(F.collect_list("item").alias("items"))
+    )
 
     found = {(row.item, row.other): row.similarity for row in scoring.neighbours_of_items(liked, 1).collect()}
 
@@ -174,26 +182,84 @@ def test_neighbours_are_the_most_similar_by_cosine(spark: SparkSession) -> None:
     }
 
 
-def test_parts_and_popular_items_that_no_list_reaches_change_no_list(spark: SparkSession) -> None:
-    """60 customers with 6 of 80 items each: lists of 5 by a blend, from 5 popular items or from all."""
-    bought = spark.range(360).selectExpr(
+def test_candidates_are_those_of_every_method_by_hand() -> None:
+    """Three items and two customers: the first likes item 0, which resembles 1 most; the second has bought nothing."""
+    tables = ItemTables(
+        buyers=np.array([4, 2, 1]), may_be_shown=np.array([True, True, True]), category=None, popular=np.array([0]),
+        starts=np.array([0, 2, 3, 3]), neighbours=np.array([1, 2, 0]), similarity=np.array([0.5, 0.2, 0.5]),
+        rated=np.array([1, 2]), factors=np.array([[1.0, 0.0], [0.0, 2.0]]),
+        of_segments={"s": (np.array([2]), np.array([3]))},
+    )  # fmt: skip
+    block = pd.DataFrame(
+        {"items": [[0], []], "times": [[2], []], "factors": [[1.0, 1.0], None], "segment": [None, "s"]}
+    )
+
+    found = candidates(block, tables, Limits(candidates=2, liked=10, warm=1)).drop(columns="buyers")
+
+    assert [tuple(row) for row in found.itertuples(index=False)] == [
+        # place, item, own, popularity, item_item, als, segment, is_own, is_warm, because
+        (0, 0, 1.0, 1.0, 0.0, 0.0, 0.0, True, True, -1),
+        (0, 1, 0.0, 0.5, 1.0, 0.5, 0.0, False, True, 0),
+        (0, 2, 0.0, 0.25, 0.4, 1.0, 0.0, False, True, 0),
+        (1, 0, 0.0, 1.0, 0.0, 0.0, 0.0, False, False, -1),
+        (1, 2, 0.0, 0.25, 0.0, 0.0, 1.0, False, False, -1),
+    ]
+
+
+def test_ratings_are_those_of_mllib_and_similarities_those_of_scikit_learn(spark: SparkSession) -> None:
+    """60 customers with some of 80 items: whoever is looked at together has no part in it."""
+    bought = spark.range(900).selectExpr(
         "CAST(id % 60 AS int) AS customer", "CAST(80 * pow(pmod(xxhash64(id), 1000) / 1000, 2) AS int) AS item"
     )
     counted = bought.groupBy("customer", "item").agg(F.count("*").alias("times")).persist()
-    customers, task = counted.select("customer").distinct(), task_with(candidates=80)
+    task = task_with(candidates=20, neighbours=200, als_rank=4, als_iterations=2)
+    learned = scoring.learned_from(counted, counted.select("customer").distinct(), task, 7, lambda rows: rows.persist())
+    block = learned.customers.orderBy("customer").toPandas()
 
-    def lists(**given: Any) -> dict[tuple[int, int], int]:
-        found = scoring.candidates_of(
-            counted, customers, task, 7, lambda rows: rows.persist(), ("own", "popularity", "item_item"), **given
-        )
-        score = 0.25 * F.col("own") + 0.5 * F.col("popularity") + 0.25 * F.col("item_item")
-        order = Window.partitionBy("customer").orderBy(F.round(score, 9).desc(), F.desc("buyers"), "item")
-        ranked = found.rows.withColumn("rank", F.row_number().over(order)).where("rank <= 5")
-        return {(row.customer, row.rank): row.item for row in ranked.collect()}
+    found = candidates(block, learned.items, scoring.limits_of(task))
 
-    found = lists(most_popular=5, parts=3)
+    alone = candidates(block.iloc[7:8], learned.items, scoring.limits_of(task))
+    pd.testing.assert_frame_equal(
+        found[found["place"] == 7].drop(columns="place").reset_index(drop=True),
+        alone.drop(columns="place").reset_index(drop=True),
+    )
+    rows = counted.toPandas()
+    matrix = csr_matrix((np.ones(len(rows)), (rows["customer"], rows["item"])), (60, len(learned.items.buyers)))
+    similar = cosine_similarity(matrix.T)
+    np.fill_diagonal(similar, 0)
+    of_each = np.asarray(matrix @ similar)
+    best = -np.sort(-of_each, axis=1)[:, :20]
+    for place in range(len(block)):
+        shares = -np.sort(-found.loc[found["place"] == place, "item_item"].to_numpy())[:20]
+        assert shares == pytest.approx(best[place] / best[place, 0])
+    ratings = np.stack(list(block["factors"])) @ learned.items.factors.T
+    assert (found["als"] > 0).groupby(found["place"]).sum().max() <= 20
+    top = found.loc[found.groupby("place")["als"].idxmax()]
+    assert list(top["item"]) == list(learned.items.rated[ratings.argmax(axis=1)])
 
-    assert len(found) == 300 and found == lists()
+
+def test_popular_items_that_no_list_reaches_change_no_list() -> None:
+    """Lists of 5 by a blend, from 5 popular items or from all of 80."""
+    draw = np.random.default_rng(5)
+    buyers = np.sort(draw.integers(1, 60, 80))[::-1].copy()
+    known = {"starts": np.zeros(81, int), "neighbours": np.empty(0, int), "similarity": np.empty(0)}
+    tables = ItemTables(
+        buyers=buyers, may_be_shown=np.ones(80, bool), category=None, popular=np.arange(80), **known,
+        rated=np.empty(0, int), factors=np.empty((0, 0)), of_segments={},
+    )  # fmt: skip
+    items = [draw.choice(80, 6, replace=False) for _ in range(60)]
+    block = pd.DataFrame(
+        {"items": items, "times": [draw.integers(1, 4, 6) for _ in items], "factors": None, "segment": None}
+    )
+    weights = (0.5, 0.5, 0.0, 0.0, 0.0)
+
+    few, all_of_them = (
+        lists_of_block(block, replace(tables, popular=np.arange(count)), task_with(list_length=5), weights, weights)
+        for count in (5, 80)
+    )
+
+    pd.testing.assert_frame_equal(few.reset_index(drop=True), all_of_them.reset_index(drop=True))
+    assert len(few) == 300
 
 
 def test_without_a_folder_for_checkpoints_als_makes_few_iterations(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.fs as arrow_fs
+import pyarrow.parquet as pq
 
 from otklik.errors import MissingResultError, PlatformError
 
@@ -66,6 +68,10 @@ class Folder:
             raise MissingResultError(
                 "no such file", where=f"{self.uri}/{name}", hint="`otklik maintain --check-only` shows what is wrong"
             ) from fault
+
+    def parquet(self, name: str) -> pa.Table:
+        """The rows of a folder in it that Spark wrote as Parquet."""
+        return pq.read_table(f"{self._path}/{name}", filesystem=self._files, partitioning=None)
 
     def hashes(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
         """SHA-256 of every file below, by its path in the folder, Hadoop's checksum files (.*.crc) among them."""

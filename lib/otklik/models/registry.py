@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pyspark.ml import Model
-from pyspark.sql import SparkSession
 
 from otklik.errors import DamagedError, MissingResultError
 from otklik.lake.folder import Folder
@@ -145,12 +144,11 @@ def save_spark_model(fitted: Model, folder: str) -> None:
 
 
 def portable_form(
-    spark: SparkSession, fitted: Model, model: str, slots: Sequence[Slot], means: Sequence[float], folder: str
+    fitted: Model, model: str, slots: Sequence[Slot], means: Sequence[float], folder: str
 ) -> PortableModel:
     """The exact JVM-free form of a fitted model; a tree's nodes are read back from where it is saved.
 
     Args:
-        spark: the session.
         fitted: the model, of MLlib or one of the project's own.
         model: its name.
         slots: the places of its vector.
@@ -163,7 +161,7 @@ def portable_form(
     if model == SEQUENCE:
         return SequenceModel(places, fitted.weights)  # type: ignore[attr-defined]
     if model in TREES:
-        return portable.from_spark_trees(places, spark.read.parquet(f"{folder}/data").toPandas())
+        return portable.from_spark_trees(places, Folder(folder).parquet("data").to_pandas())
     return portable.from_logistic(places, fitted.coefficients.toArray(), fitted.intercept, np.asarray(means))  # type: ignore[attr-defined]
 
 

@@ -168,7 +168,7 @@ def values_of(task: Task, labelled: Labelled, results: Sequence[CrossValidation]
 
 
 def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: str, executor: Executor) -> FinalModels:
-    task, spark = resolved.task, job.lake.spark
+    task = resolved.task
     values, chosen = training.values, training.chosen
     names = [*values]
     if values[chosen][0] == -np.inf:
@@ -192,14 +192,13 @@ def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: st
     def form(model: Model, of: Sequence[Slot], mean: Sequence[float], place: str) -> PortableModel:
         if is_tree:
             registry.save_spark_model(model, place)
-        return registry.portable_form(spark, model, chosen, of, mean, place)
+        return registry.portable_form(model, chosen, of, mean, place)
 
     # In the lake, which every machine of a cluster reaches: nodes of trees are read back from where Spark saved them.
     scratch = job.lake.folder(folder, _SCRATCH)
-    folds = {
-        fold: form(model, slots, list(means), f"{scratch}/fold_{fold}")
-        for fold, model in _on_random(training, chosen).fitted.items()
-    }
+    of_folds = _on_random(training, chosen).fitted
+    forms = executor.map(lambda fold: form(of_folds[fold], slots, list(means), f"{scratch}/fold_{fold}"), of_folds)
+    folds = dict(zip(of_folds, forms, strict=True))
     past = None
     if "time" in training.preparations:
         past_slots = _slots(training, chosen, "time")

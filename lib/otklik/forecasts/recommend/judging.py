@@ -11,7 +11,9 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.forecasts.recommend.scoring import METHODS, Weights
+from otklik.forecasts.recommend.candidates import METHODS, ItemTables, Limits, candidates
+from otklik.forecasts.recommend.kind import RecommendTask
+from otklik.forecasts.recommend.scoring import Learned, Weights, limits_of
 from otklik.models.bootstrap import Floats, Resampling, interval
 from otklik.session import checkpointed
 
@@ -151,40 +153,47 @@ class Estimate:
     high: float | None
 
 
-def judge(
-    candidates: DataFrame, relevant: DataFrame, lists: Lists, replicates: int, categories: DataFrame | None = None
-) -> Evaluation:
+def _with_relevant(group: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.DataFrame:
+    """Candidates of some customers as `judged_group` takes them."""
+    rows = candidates(group, tables, limits)
+    place, item = rows["place"].to_numpy(), rows["item"].to_numpy()
+    counts = group["relevant"].map(len).to_numpy()
+    relevant = np.repeat(np.arange(len(group)), counts) * len(tables.buyers) + np.concatenate(list(group["relevant"]))
+    return rows.assign(
+        customer=group["customer"].to_numpy()[place],
+        is_relevant=np.isin(place * len(tables.buyers) + item, relevant),
+        category=None if tables.category is None else tables.category[item],
+        new=group["new"].to_numpy()[place],
+        again=counts[place],
+    )
+
+
+def judge(learned: Learned, later: DataFrame, lists: Lists, task: RecommendTask) -> Evaluation:
     """Judge lists of some customers.
 
     Collects sums by group of customers and a count per list; see `Evaluation`.
 
     Args:
-        candidates: customer, item, METHODS, buyers, is_own, is_warm.
-        relevant: customer, item, is_new: what was bought later of the items known before; only of these customers.
+        learned: of what was bought before.
+        later: customer, item, is_new: what was bought later of the items known before; only of the customers learned.
         lists: target → method → weights.
-        replicates: behind each interval.
-        categories: item, category; None: there are none.
+        task: see `RecommendTask`.
     """
-    counts = relevant.groupBy("customer").agg(F.count_if("is_new").alias("new"), F.count("*").alias("again"))
-    later = relevant.select("customer", "item", F.lit(True).alias("is_relevant"))
     chunk = F.pmod(F.xxhash64(F.lit("judged"), "customer"), F.lit(_GROUPS)).cast("int")
-    columns = ["customer", "item", *METHODS, "buyers", "is_own", "is_warm"]
-    shown = candidates.select(*columns)
-    if categories is None:
-        shown = shown.withColumn("category", F.lit(None).cast("string"))
-    else:
-        shown = shown.join(categories, "item", "left")
-    rows = (
-        shown.join(counts, "customer").join(later, ["customer", "item"], "left")
-        .withColumns({"is_relevant": F.coalesce("is_relevant", F.lit(False)), "chunk": chunk})
-    )  # fmt: skip
+    bought = later.groupBy("customer").agg(
+        F.collect_list(F.col("item").cast("bigint")).alias("relevant"), F.count_if("is_new").alias("new")
+    )
+    rows = learned.customers.join(bought, "customer").withColumn("chunk", chunk)
+    tables, limits = learned.items, limits_of(task)
 
     def of_group(group: pd.DataFrame) -> pd.DataFrame:
-        return judged_group(group, lists).assign(chunk=group["chunk"].iloc[0])
+        return judged_group(_with_relevant(group, tables, limits), lists).assign(chunk=group["chunk"].iloc[0])
 
     found = checkpointed(rows.groupBy("chunk").applyInPandas(of_group, _SUMS))
     items = (
         found.where("is_warm").select("target", "method", F.explode("shown").alias("item"))
         .groupBy("target", "method").agg(F.countDistinct("item").alias("items")).collect()
     )  # fmt: skip
-    return Evaluation(found.drop("shown").toPandas(), {(row[0], row[1]): row[2] for row in items}, replicates)
+    return Evaluation(
+        found.drop("shown").toPandas(), {(row[0], row[1]): row[2] for row in items}, task.bootstrap_replicates
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pyspark.sql import DataFrame
@@ -13,19 +13,18 @@ from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, serving
+from otklik.forecasts.recommend.candidates import METHODS
 from otklik.forecasts.recommend.judging import METRICS, TARGETS, Estimate, Evaluation, Lists, judge
 from otklik.forecasts.recommend.kind import RecommendTask
-from otklik.forecasts.recommend.scoring import ALONE, METHODS, Weights, by_customer, candidates_of, iterations
+from otklik.forecasts.recommend.scoring import ALONE, Learned, Weights, iterations, learned_from
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.session import checkpointed
 
-#: Weights of the blend are multiples of one such part; they add up to 1.
+#: Weights of the blend add up to 1: multiples of one such part are tried, then those half a part around the best.
 _PARTS = 4
 #: What a practitioner would otherwise show.
 NAIVE = {"new": ("popularity",), "again": ("own", "popularity")}
 _CHOICE, _TEST = "choice", "test"
-#: Customers whose candidates a task holds at once, from so many parts on; fewer customers lie as Spark cuts them.
-_CUSTOMERS_PER_PART, _FEWEST_PARTS = 5_000, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class Judged:
 def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageContext) -> StageResult:
     """Judge recommendations by a global split in time, and make everybody's list from all purchases.
 
-    What comes to the driver are sums by group of customers (see `judging`), never customers or items.
+    What comes to the driver are sums by group of customers (see `judging`) and what is known of items, never customers.
 
     Returns:
         Table `recommendations`. Measures by method and target (new: items the customer has not bought yet; again: any):
@@ -74,10 +73,7 @@ def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageCont
         "item": context.keep(history.numbered(counted, "item")),
     }
     # Everything is made from these rows, several times: planning it anew each time takes longer than computing it.
-    # Each customer's rows together, in parts small enough that a customer's candidates, some hundreds, fit into memory.
-    parts = names["customer"].count() // _CUSTOMERS_PER_PART
-    parts = parts if parts >= _FEWEST_PARTS else 0
-    pairs = checkpointed(by_customer(_as_numbers(counted, names), parts))
+    pairs = checkpointed(_as_numbers(counted, names))
     target = "again" if task.buy_again else "new"
     beside = _Beside(
         _segments(frames, names["customer"], context), None if items is None else _categories(items, names["item"])
@@ -93,7 +89,7 @@ def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageCont
         cold = ALONE[judged.cold[target]]
         weights = judged.blend[target] if verdict.verdict == "gain" else ALONE[judged.naive[target]]
     context.step.under_way("making the lists")
-    served = serving.lists_of_all(pairs, names, items, task, context, weights, cold, beside.segments, parts)
+    served = serving.lists_of_all(pairs, names, items, task, context, weights, cold, beside.segments)
     made = iterations(context.spark, task)
     if made < task.als_iterations:
         findings = [*findings, Finding("few_iterations", parameters={"made": made, "asked": task.als_iterations})]
@@ -156,17 +152,20 @@ def _judged(
     alone = {name: weights for name, weights in ALONE.items() if name != "segment" or beside.segments is not None}
     of_cold = {"segment": ALONE["segment"]} if "segment" in alone else {}
     tried = {name: dict(_grid(name)) | of_cold for name in TARGETS}
-    choice = _of_period(pairs, _CHOICE, tried, task, context, beside)
+    period = _of_period(pairs, _CHOICE, task, context, beside)
+    choice = period.judge(tried, task)
     if too_few := _too_few(choice, _CHOICE, target, task):
         return None, too_few
     naive = {name: choice.best(name, NAIVE[name]) for name in TARGETS if choice.customers(name)}
-    blend = {name: _chosen(choice, name, rule) for name, rule in naive.items()}
+    near = {name: _around(tried[name][choice.best(name, tried[name])], name) for name in naive}
+    finer = period.judge(near, task)
+    blend = {name: _chosen(finer, name, near[name], rule) for name, rule in naive.items()}
     lists = {
         name: {key: one for key, one in alone.items() if name == "again" or key != "own"} | {"blend": weights}
         for name, weights in blend.items()
     }
     context.step.under_way("evaluating on the last days")
-    test = _of_period(pairs, _TEST, lists, task, context, beside)
+    test = _of_period(pairs, _TEST, task, context, beside).judge(lists, task)
     too_few = _too_few(test, _TEST, target, task)
     return (None, too_few) if too_few else (Judged(test, blend, _cold(choice, naive, beside), naive), None)
 
@@ -202,13 +201,23 @@ def _grid(target: str) -> Sequence[tuple[str, Weights]]:
     return [*naive, *((str(weights), weights) for weights in parts if weights not in dict(naive).values())]
 
 
-def _chosen(choice: Evaluation, target: str, naive: str) -> Weights:
+def _around(best: Weights, target: str) -> dict[str, Weights]:
+    """The best weights, those that move half a part from one method to another, and the naive rules."""
+    half, may_count = 0.5 / _PARTS, range(0 if target == "again" else 1, 4)
+    found = {name: ALONE[name] for name in NAIVE[target]} | {str(best): best}
+    for more, less in itertools.permutations(may_count, 2):
+        if best[less] >= half:
+            moved = [weight + half * ((place == more) - (place == less)) for place, weight in enumerate(best)]
+            found[str(moved)] = (moved[0], moved[1], moved[2], moved[3], moved[4])
+    return found
+
+
+def _chosen(choice: Evaluation, target: str, tried: Mapping[str, Weights], naive: str) -> Weights:
     """The weights nearest to the naive rule of those that are not significantly worse than the best (95 %).
 
     Like the one-standard-error rule (Breiman, Friedman, Olshen, Stone 1984, "Classification and Regression Trees"): of
     many weights the best is best by luck, too, so the list leaves the naive rule only as far as the data show.
     """
-    tried = dict(_grid(target))
     best = choice.best(target, tried)
     lost = {key: choice.estimate(target, best, "ndcg", less=key) for key in tried}
     near = [key for key, difference in lost.items() if difference.low is None or difference.low <= 0]
@@ -216,10 +225,22 @@ def _chosen(choice: Evaluation, target: str, naive: str) -> Weights:
     return tried[max(near, key=lambda key: (tried[key][place], -lost[key].value))]
 
 
-def _of_period(
-    pairs: DataFrame, period: str, lists: Lists, task: RecommendTask, context: StageContext, beside: _Beside
-) -> Evaluation:
-    """Lists made before a period, judged on what was bought in it of the items known before."""
+@dataclass(frozen=True, eq=False)
+class _Period:
+    """What was known before a period, and what was bought in it of the items known before: customer, item, is_new.
+
+    Nothing was learned where nobody has bought any of them.
+    """
+
+    learned: Learned | None
+    later: DataFrame
+
+    def judge(self, lists: Lists, task: RecommendTask) -> Evaluation:
+        return Evaluation.of_nobody() if self.learned is None else judge(self.learned, self.later, lists, task)
+
+
+def _of_period(pairs: DataFrame, period: str, task: RecommendTask, context: StageContext, beside: _Beside) -> _Period:
+    """What lists can be judged on."""
     times = F.col(f"times_{period}").alias("times")
     before = pairs.where(times > 0).select("customer", "item", times)
     known = before.select("item").distinct()
@@ -227,15 +248,17 @@ def _of_period(
     customers = later.select("customer").distinct()
     count = customers.count()
     if not count:
-        return Evaluation.of_nobody()
+        return _Period(None, later)
     share = min(1.0, task.judged_customers / count)
     million = F.pmod(F.xxhash64(F.lit("sample"), "customer"), F.lit(1_000_000))
     wanted = context.keep(customers.where(million < F.lit(round(share * 1_000_000))))
     relevant = later.join(wanted, "customer").select(
         "customer", "item", (F.col(f"times_{period}") == 0).alias("is_new")
     )
-    candidates = candidates_of(before, wanted, task, context.seed, context.keep, segments=beside.segments)
-    return judge(candidates.rows, relevant, lists, task.bootstrap_replicates, beside.categories)
+    learned = learned_from(
+        before, wanted, task, context.seed, context.keep, categories=beside.categories, segments=beside.segments
+    )
+    return _Period(replace(learned, customers=context.keep(learned.customers)), context.keep(relevant))
 
 
 def _measures(judged: Judged, pairs: DataFrame, *, has_categories: bool) -> list[Measure]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame, Window
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from otklik.forecasts.recommend.candidates import METHODS, ItemTables, blocks, candidates, rank_within
 from otklik.forecasts.recommend.kind import RecommendTask
-from otklik.forecasts.recommend.scoring import METHODS, Candidates, Weights, candidates_of
+from otklik.forecasts.recommend.scoring import Weights, learned_from, limits_of
 from otklik.kind import Finding, Measure, StageContext
 
-#: What a method's score says of an item.
+#: What a method's score says of an item; of methods that count the same, the first is named.
 REASONS = {
-    "own": "bought_before", "popularity": "popular", "item_item": "bought_with", "als": "similar_customers",
-    "segment": "popular_in_segment",
+    "popularity": "popular", "als": "similar_customers", "segment": "popular_in_segment", "item_item": "bought_with",
+    "own": "bought_before",
 }  # fmt: skip
+_LISTED = "customer INT, rank INT, item INT, score DOUBLE, reason STRING, because INT"
+_LISTED_COLUMNS = [column.partition(" ")[0] for column in _LISTED.split(", ")]
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,6 @@ def lists_of_all(
     weights: Weights,
     cold: Weights,
     segments: DataFrame | None,
-    parts: int = 0,
 ) -> Served:
     """The lists of all customers, from all purchases.
 
@@ -50,35 +54,53 @@ def lists_of_all(
         weights: for warm customers.
         cold: for cold ones.
         segments: customer (whole numbers), segment; None: there are none.
-        parts: that pairs are cut into by customer; see `candidates_of`.
     """
-    past = pairs.select("customer", "item", "times")
     allowed = None if items is None else context.keep(_allowed(items, names["item"], task))
     used = {method for place, method in enumerate(METHODS) if weights[place] or cold[place]}
-    customers = past.select("customer")
+    customers = pairs.select("customer")
     if segments is not None:
         customers = customers.unionByName(segments.select("customer"))
     # Where nothing is taken out, no list reaches further down than its own length.
     most_popular = task.list_length if task.buy_again and task.category_cap is None else None
-    found = candidates_of(
-        past, customers.distinct(), task, context.seed, context.keep, used,
-        None if allowed is None else allowed.select("item"), segments, most_popular, parts,
+    learned = learned_from(
+        pairs.select("customer", "item", "times"), customers.distinct(), task, context.seed, context.keep, used,
+        None if allowed is None else allowed.select("item"), allowed, segments, most_popular,
     )  # fmt: skip
-    rows = found.rows if task.buy_again else found.rows.where(~F.col("is_own"))
-    score, reason = _scored(weights, cold)
-    rows = rows.select("customer", "item", "buyers", F.round(score, 9).alias("score"), reason.alias("reason"))
-    order = [F.desc("score"), F.desc("buyers"), F.asc("item")]
-    if allowed is not None and task.category_cap is not None:
-        place = F.row_number().over(Window.partitionBy("customer", "category").orderBy(*order))
+    tables = learned.items
+
+    def listed(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            for block in blocks(batch, tables):
+                found = lists_of_block(block, tables, task, weights, cold)
+                yield found.assign(customer=block["customer"].to_numpy()[found["place"]])[_LISTED_COLUMNS]
+
+    of_all = context.keep(_named(learned.customers.mapInPandas(listed, _LISTED), names))
+    return Served(of_all, *_told(of_all, customers, task))
+
+
+def lists_of_block(
+    block: pd.DataFrame, tables: ItemTables, task: RecommendTask, weights: Weights, cold: Weights
+) -> pd.DataFrame:
+    """The lists of some customers: place (in the block), item, rank, score, reason, because; see `candidates`."""
+    rows = candidates(block, tables, limits_of(task))
+    if not task.buy_again:
+        rows = rows[~rows["is_own"]]
+    of_method = rows[list(METHODS)].to_numpy() * np.where(rows[["is_warm"]].to_numpy(), weights, cold)
+    # Of reasons that count the same, the first; where nothing counts the order is by popularity.
+    by_reason = [METHODS.index(method) for method in REASONS]
+    most = of_method[:, by_reason].argmax(axis=1)
+    is_bought_with = np.array([method == "item_item" for method in REASONS])[most]
+    rows = rows.assign(
+        score=np.round(of_method.sum(axis=1), 9),
+        reason=np.array(list(REASONS.values()), dtype=object)[most],
+        because=np.where(is_bought_with, rows["because"], -1),
+    ).sort_values(["place", "score", "buyers", "item"], ascending=[True, False, False, True])
+    if task.category_cap is not None and tables.category is not None:
+        category = pd.Series(tables.category[rows["item"]], index=rows.index)
         # An item without a category is under no cap.
-        is_free = F.col("category").isNull()
-        rows = (
-            rows.join(allowed, "item").withColumn("place", place).where(is_free | (F.col("place") <= task.category_cap))
-        )
-    rank = F.row_number().over(Window.partitionBy("customer").orderBy(*order))
-    listed = context.keep(rows.withColumn("rank", rank).where(F.col("rank") <= task.list_length))
-    named = context.keep(_named(_with_because(listed, found), names))
-    return Served(named, *_told(named, customers, task))
+        rows = rows[category.isna() | (rows.groupby([rows["place"], category]).cumcount() < task.category_cap)]
+    rank = rank_within(rows["place"].to_numpy()) + 1
+    return rows.assign(rank=rank)[rank <= task.list_length]
 
 
 def _allowed(items: DataFrame, numbers: DataFrame, task: RecommendTask) -> DataFrame:
@@ -92,42 +114,14 @@ def _allowed(items: DataFrame, numbers: DataFrame, task: RecommendTask) -> DataF
     return rows.select(F.col("item_number").alias("item"), category.alias("category"))
 
 
-def _scored(weights: Weights, cold: Weights) -> tuple[Column, Column]:
-    """The score of a candidate, and the reason of what counts most in it."""
-    parts = [
-        (method, F.when(F.col("is_warm"), F.lit(warm) * F.col(method)).otherwise(F.lit(otherwise) * F.col(method)))
-        for method, warm, otherwise in zip(METHODS, weights, cold, strict=True)
-    ]
-    total = sum((part for _, part in parts), start=F.lit(0.0))
-    # Where nothing counts the order is by popularity.
-    most = F.array_max(
-        F.array(*(F.struct(part.alias("part"), F.lit(method == "popularity"), F.lit(REASONS[method]).alias("reason"))
-                  for method, part in parts))
-    )  # fmt: skip
-    return total, most["reason"]
-
-
-def _with_because(listed: DataFrame, found: Candidates) -> DataFrame:
-    """With because: the customer's item of greatest similarity, for the reason `bought_with`."""
-    if found.neighbours is None:
-        return listed.withColumn("because", F.lit(None).cast("int"))
-    nearest = F.max_by(F.col("neighbour"), F.struct("similarity", "neighbour"))
-    of_listed = found.neighbours.select(F.col("item").alias("neighbour"), F.col("other").alias("item"), "similarity")
-    liked = found.liked.select("customer", F.col("item").alias("neighbour"))
-    because = (
-        listed.where(F.col("reason") == REASONS["item_item"]).select("customer", "item")
-        .join(of_listed, "item").join(liked, ["customer", "neighbour"])
-        .groupBy("customer", "item").agg(nearest.alias("because"))
-    )  # fmt: skip
-    return listed.join(because, ["customer", "item"], "left")
-
-
 def _named(listed: DataFrame, names: Mapping[str, DataFrame]) -> DataFrame:
     """With names instead of numbers."""
     customers = names["customer"].select(F.col("customer").alias("name"), F.col("customer_number").alias("customer"))
     items = names["item"].select(F.col("item").alias("item_name"), F.col("item_number").alias("item"))
     others = names["item"].select(F.col("item").alias("because_name"), F.col("item_number").alias("because"))
-    joined = listed.join(customers, "customer").join(items, "item").join(others, "because", "left")
+    # Items are few beside the places of all lists.
+    joined = listed.join(customers, "customer").join(F.broadcast(items), "item")
+    joined = joined.join(F.broadcast(others), "because", "left")
     return joined.select(
         F.col("name").alias("customer"), "rank", F.col("item_name").alias("item"), "score", "reason",
         F.col("because_name").alias("because"),

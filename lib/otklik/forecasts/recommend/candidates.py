@@ -1,0 +1,189 @@
+"""Candidates of some customers with one score per method, computed from what was learned of items.
+
+Customers are places of a block here, and items whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from otklik.models.bootstrap import Floats
+
+#: The methods, in the order of every vector of weights.
+METHODS = ("own", "popularity", "item_item", "als", "segment")
+#: Ratings of a block of customers for all items: 40 MB.
+_RATINGS = 5_000_000
+
+Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ItemTables:
+    """What is known of items, of which there may be some hundred thousand.
+
+    Attributes:
+        buyers: (items,) how many customers have bought each.
+        may_be_shown: (items,) whether it may stand in a list.
+        category: (items,) None where it has none; None: there are no categories.
+        popular: numbers of the most popular items that may be shown, best first.
+        starts: (items + 1,) the neighbours of item i are those from starts[i] to starts[i + 1].
+        neighbours: their numbers.
+        similarity: of each neighbour, see `scoring.neighbours_of_items`.
+        rated: numbers of the items that have factors.
+        factors: (rated, rank).
+        of_segments: segment → numbers of the items bought by most of its customers, and how many those are.
+    """
+
+    buyers: Whole
+    may_be_shown: npt.NDArray[np.bool_]
+    category: npt.NDArray[np.object_] | None
+    popular: Whole
+    starts: Whole
+    neighbours: Whole
+    similarity: Floats
+    rated: Whole
+    factors: Floats
+    of_segments: Mapping[str, tuple[Whole, Whole]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many items count.
+
+    Attributes:
+        candidates: of each customer from each method.
+        liked: of a customer's items for similarity, those bought most often.
+        warm: distinct items from which on a customer counts as warm.
+    """
+
+    candidates: int
+    liked: int
+    warm: int
+
+
+def blocks(customers: pd.DataFrame, tables: ItemTables) -> Iterator[pd.DataFrame]:
+    """Customers, so many at a time that the ratings of all items for them fit into memory."""
+    size = max(1, _RATINGS // max(1, len(tables.rated)))
+    for start in range(0, len(customers), size):
+        yield customers.iloc[start : start + size]
+
+
+def candidates(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.DataFrame:
+    """For each customer what he has bought, the most popular items, and the best ones of each method.
+
+    Args:
+        block: one row per customer: items and times (lists, the best liked first), factors (a list or None), segment.
+        tables: what is known of items.
+        limits: see `Limits`.
+
+    Returns:
+        place (of the customer in the block), item, METHODS (0 to 1), buyers, is_own, is_warm, because (the customer's
+        item that this one is most similar to; -1: none); by place and item.
+    """
+    everybody, total = len(block), len(tables.buyers)
+    bought = [np.asarray(items, dtype=np.int64) for items in block["items"]]
+    counts = np.array([len(items) for items in bought], dtype=np.int64)
+    own = np.repeat(np.arange(everybody), counts) * total + _together(bought)
+    popular = (np.arange(everybody)[:, np.newaxis] * total + tables.popular).ravel()
+    similar, similarity, because = _similar(bought, tables, limits)
+    rated, rating = _rated(block, tables, limits.candidates)
+    of_segment, in_segment = _of_segments(block, tables)
+    keys = np.unique(np.concatenate([own, popular, similar, rated, of_segment]))
+    scores = {name: np.zeros(len(keys)) for name in METHODS}
+    scores["own"][np.searchsorted(keys, own)] = _together([np.asarray(times) for times in block["times"]])
+    scores["item_item"][np.searchsorted(keys, similar)] = similarity
+    scores["als"][np.searchsorted(keys, rated)] = rating
+    scores["segment"][np.searchsorted(keys, of_segment)] = in_segment
+    place, item = keys // total, keys % total
+    nearest = np.full(len(keys), -1)
+    nearest[np.searchsorted(keys, similar)] = because
+    is_own = scores["own"] > 0
+    shares = {name: _of_greatest(score, place, everybody) for name, score in scores.items()}
+    shares["popularity"] = tables.buyers[item] / max(1, tables.buyers.max(initial=0))
+    found = pd.DataFrame(
+        {
+            "place": place,
+            "item": item,
+            **shares,
+            "buyers": tables.buyers[item],
+            "is_own": is_own,
+            "is_warm": counts[place] >= limits.warm,
+            "because": nearest,
+        }
+    )
+    return found.iloc[np.flatnonzero(tables.may_be_shown[item])]
+
+
+def _together(parts: list[npt.NDArray[np.int64]]) -> Whole:
+    return np.concatenate([*parts, np.empty(0)]).astype(np.int64)
+
+
+def _of_greatest(score: Floats, place: Whole, places: int) -> Floats:
+    """A share of the customer's greatest value; nothing below 0."""
+    greatest = np.zeros(places)
+    np.maximum.at(greatest, place, score)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(greatest[place] > 0, np.maximum(score, 0.0) / greatest[place], 0.0)
+
+
+def _similar(bought: list[Whole], tables: ItemTables, limits: Limits) -> tuple[Whole, Floats, Whole]:
+    """Keys of the items most similar to all that a customer likes; the sum of similarities; the nearest liked item.
+
+    Sums are rounded, and taken in one order, for sums of floating-point numbers depend on it.
+    """
+    liked = [items[: limits.liked] for items in bought]
+    place, item = np.repeat(np.arange(len(liked)), [len(items) for items in liked]), _together(liked)
+    each = tables.starts[item + 1] - tables.starts[item]
+    if not each.sum():
+        return np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)
+    # The places of all neighbours of the first item, then of the second, and so on.
+    within = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
+    at = np.repeat(tables.starts[item], each) + within
+    keys = np.repeat(place, each) * len(tables.buyers) + tables.neighbours[at]
+    of, similarity = np.repeat(item, each), tables.similarity[at]
+    order = np.lexsort((of, similarity, keys))
+    keys, of, similarity = keys[order], of[order], similarity[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    last = np.append(first[1:], len(keys)) - 1
+    total: Floats = np.add.reduceat(similarity, first).round(9)
+    keys, nearest = keys[first], of[last]
+    place = keys // len(tables.buyers)
+    order = np.lexsort((keys, -total, place))
+    best = order[rank_within(place[order]) < limits.candidates]
+    return keys[best], total[best], nearest[best]
+
+
+def rank_within(group: Whole) -> Whole:
+    """0, 1, 2 … for the rows of each group; rows of a group lie together."""
+    is_first = np.ones(len(group), dtype=bool)
+    is_first[1:] = group[1:] != group[:-1]
+    first = np.flatnonzero(is_first)
+    return np.arange(len(group)) - np.repeat(first, np.diff(np.append(first, len(group))))
+
+
+def _rated(block: pd.DataFrame, tables: ItemTables, count: int) -> tuple[Whole, Floats]:
+    """Keys of the items that the factorisation rates highest for each customer with factors, and the ratings.
+
+    In double precision: so a rating does not depend on which customers are rated together.
+    """
+    places = np.flatnonzero(block["factors"].notna().to_numpy()) if len(tables.rated) else np.empty(0, np.intp)
+    if not len(places):
+        return np.empty(0, np.int64), np.empty(0)
+    ratings = np.stack([np.asarray(each, float) for each in block["factors"].iloc[places]]) @ tables.factors.T
+    count = min(count, len(tables.rated))
+    best = np.argpartition(-ratings, count - 1, axis=1)[:, :count]
+    keys = places[:, np.newaxis] * len(tables.buyers) + tables.rated[best]
+    return keys.ravel(), np.take_along_axis(ratings, best, axis=1).ravel()
+
+
+def _of_segments(block: pd.DataFrame, tables: ItemTables) -> tuple[Whole, Whole]:
+    """Keys of what is popular in each customer's segment, and how many there have bought it."""
+    nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
+    found = [tables.of_segments.get(segment, nothing) for segment in block["segment"]] if tables.of_segments else []
+    place = np.repeat(np.arange(len(found)), [len(items) for items, _ in found])
+    return place * len(tables.buyers) + _together([i for i, _ in found]), _together([n for _, n in found])

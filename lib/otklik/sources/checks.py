@@ -123,13 +123,12 @@ def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | Col
     )
     is_bad = is_apart | F.col("_has_long_field") | F.coalesce(F.array_contains("_flags", True), F.lit(False))
     record_failure = [rule for rule in contract.rules if rule.severity != "reject"]
-    odd = _oddities(contract, arrived_at)
-    broken = F.array_compact(
-        F.array(
-            *(F.when(_is_broken(rule), F.lit(rule.name)) for rule in record_failure),
-            *(F.when(is_odd, F.lit(name)) for name, is_odd in odd.items()),
-        )
-    )
+    said = {rule.name: _is_broken(rule) for rule in record_failure} | _oddities(contract, arrived_at)
+    flagged = flagged.withColumn("_is_said", F.array(*said.values()))
+    names = F.array(*(F.lit(name) for name in said))
+    broken = F.when(
+        F.array_contains("_is_said", True), F.filter(names, lambda _, place: F.col("_is_said")[place])
+    ).otherwise(F.array())
     judged = flagged.withColumn("_is_bad", is_bad)
     meanings = [_reason(what, _literal(column), _literal(rule)) for _, (what, column, rule) in faults]
     found = F.concat(
@@ -459,7 +458,9 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
         allowed = ", ".join(sql_text(each) for each in column.allowed)
         faults.append((F.expr(f"{value} NOT IN ({allowed})"), ("allowed", name, "one of " + ", ".join(column.allowed))))
     if name in contract.identifiers:
-        faults.append((F.rlike(F.col(name), F.lit(_ROUNDED)), ("rounded", name, "a spreadsheet has rounded it")))
+        may_be = F.contains(F.col(name), F.lit("+"))
+        is_rounded = may_be & F.rlike(F.col(name), F.lit(_ROUNDED))
+        faults.append((is_rounded, ("rounded", name, "a spreadsheet has rounded it")))
     low, high = _bound(column.minimum), _bound(column.maximum)
     if low is not None or high is not None:
         outside = [F.col(name) < low] if low is not None else []

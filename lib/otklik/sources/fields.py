@@ -19,6 +19,8 @@ from otklik.sources.reader import Records, as_delimited, field_count
 from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, value_of, with_sign_in_front
 
 _BAD = "_bad"
+#: Stands between texts that are looked through at once; one that holds it is only cleaned without need.
+_BETWEEN = "\x02"
 #: How many fields more than twice as many as there are names a record is still cut into.
 _SPARE_FIELDS = 20_480
 
@@ -50,8 +52,8 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         cut = _with_json_fields(raw, header, contract)
     texts = F.array(*_field_of_column(header, contract))
     # One array instead of an expression per column: generated code for many columns grows past what the JVM compiles,
-    # and then reading takes five times as long. Most rows need no cleaning: from_csv has trimmed them.
-    is_clean = ~_needs_cleaning(contract)
+    # and then reading takes five times as long. Most rows need no cleaning, which is evaluated field by field.
+    is_clean = ~_needs_cleaning(contract, texts)
     texts_of_row = cut.select(
         "_record",
         "_record_no",
@@ -180,21 +182,39 @@ def _places(header: Header, our: str) -> list[int]:
     return [place for place, name in enumerate(header.columns) if name == our]
 
 
-def _needs_cleaning(contract: Contract) -> Column:
-    """Whether fields of the record may have blanks or null tokens that from_csv has left."""
+def _needs_cleaning(contract: Contract, texts: Column) -> Column:
+    """Whether fields of the record may have blanks, null tokens, or numbers with odd signs.
+
+    Args:
+        contract: for the format, and the columns' own null tokens.
+        texts: the fields, an array.
+    """
     format_ = contract.format
     has_own_tokens = any(column.null_tokens is not None for column in contract.columns.values())
-    if not format_.is_delimited or format_.null_tokens != [""] or has_own_tokens or format_.utf8_as_latin1:
+    if format_.null_tokens != [""] or has_own_tokens or format_.utf8_as_latin1:
         return F.lit(True)
+    needs_it = _may_have_blanks(format_) if format_.is_delimited else _are_not_bare(texts)
+    if any(_is_number(column.type) for column in contract.columns.values()):
+        return needs_it | _may_have_odd_signs(F.col("_line"), format_)
+    return needs_it
+
+
+def _may_have_blanks(format_: Format) -> Column:
+    """Whether a delimited record may have what from_csv, which trims fields, has left."""
     line = F.col("_line")
     # In quotes the quotes of a formula are doubled.
     beside_quotes = ["\t", "\r", "\n", f"{format_.quote} ", f" {format_.quote}"] if format_.quote else []
     of_spreadsheets = ['="', f"{format_.field_delimiter}'"]
     odd = [text for text in [*beside_quotes, *of_spreadsheets] if text != format_.field_delimiter]
-    needs_it = has_rare_characters(line) | _holds_any(line, odd) | F.startswith(line, F.lit("'"))
-    if any(_is_number(column.type) for column in contract.columns.values()):
-        return needs_it | _may_have_odd_signs(line, format_)
-    return needs_it
+    return has_rare_characters(line) | _holds_any(line, odd) | F.startswith(line, F.lit("'"))
+
+
+def _are_not_bare(texts: Column) -> Column:
+    """Whether a text is empty, begins or ends with a blank, or with what spreadsheets write before a text."""
+    joined = F.concat(F.lit(_BETWEEN), F.array_join(texts, _BETWEEN), F.lit(_BETWEEN))
+    ends = [f"{_BETWEEN} ", f" {_BETWEEN}", f'{_BETWEEN}="', f"{_BETWEEN}'", f"{_BETWEEN}{_BETWEEN}"]
+    other_blanks = [blank for blank in BLANKS if blank.isascii() and blank != " "]
+    return has_rare_characters(joined) | _holds_any(joined, [*ends, *other_blanks])
 
 
 def _holds_any(record: Column, texts: list[str]) -> Column:

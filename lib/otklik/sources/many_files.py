@@ -202,7 +202,7 @@ def objects_of(frame: DataFrame, names: Mapping[int, str], contract: Contract) -
         names: number of the file → its name.
         contract: what the records should be.
     """
-    found = frame.select("file_no", json_keys()).distinct().limit(MOST_JSON_KEYS).collect()
+    found = json_keys(frame, "file_no").limit(MOST_JSON_KEYS).collect()
     if len(found) == MOST_JSON_KEYS and len(names) > 1:
         alone = (objects_of(_only(frame, [number]), {number: name}, contract) for number, name in names.items())
         return sum(alone, NO_FILES)

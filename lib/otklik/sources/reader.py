@@ -298,13 +298,21 @@ def _without_rows(rows: str | None, where: str) -> InputError:
 
 def _header_of_objects(frame: DataFrame, contract: Contract, where: str) -> Header:
     """Which key of the records' objects is which column."""
-    names = sorted(row.key for row in frame.select(json_keys()).distinct().limit(MOST_JSON_KEYS).collect())
+    names = sorted(row.key for row in json_keys(frame).limit(MOST_JSON_KEYS).collect())
     return header_of_keys(names, contract, where)
 
 
-def json_keys() -> Column:
-    """The keys of each record that is a JSON object, one a row, as `key`."""
-    return F.explode(F.json_object_keys(tidied(F.col("record")))).alias("key")
+def json_keys(frame: DataFrame, *beside: str) -> DataFrame:
+    """The different keys of records that are JSON objects, one a row, as `key`.
+
+    Args:
+        frame: the records.
+        beside: columns by which keys are told apart.
+    """
+    # Most objects have the same keys: told apart before they become rows. A plain explode would look for empty arrays
+    # first, and so read every object twice.
+    of_each = frame.select(*beside, F.json_object_keys(tidied(F.col("record"))).alias("keys")).distinct()
+    return of_each.select(*beside, F.explode_outer("keys").alias("key")).where("key IS NOT NULL").distinct()
 
 
 def check_json_lines(top: Sequence[Row], where: str) -> None:

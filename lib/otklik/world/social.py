@@ -50,8 +50,10 @@ TOPICS = ("скидки", "кофе", "рецепты", "упаковка", "н�
 #: Its share of what is reacted to, before this week and in the last one.
 RISING_TOPIC, RISES_FROM_WEEK, RISING_SHARES = "матча", 12, (0.02, 0.25)
 REACTIONS = {"like": 62, "view": 20, "comment": 12, "share": 6}
-#: Reactions of a person on average, and of a bot, all within BURST_HOURS.
-MEAN_REACTIONS, BOT_REACTIONS, BURST_HOURS = 4.0, 40, 2
+#: Reactions of a person on average, and of a few eager ones, so that their number alone tells no bot.
+MEAN_REACTIONS, EAGER_SHARE, MEAN_OF_EAGER = 4.0, 0.03, 60.0
+#: Least and most reactions of a bot, all within BURST_HOURS.
+BOT_REACTIONS, BURST_HOURS = (25, 55), 2
 #: Mentions of a person on average; share of the tones.
 MEAN_MENTIONS, TONES = 0.8, {"positive": 35, "neutral": 40, "negative": 25}
 #: In the days from CRISIS_DAY on so many complain.
@@ -195,7 +197,8 @@ def reactions(rows: DataFrame, draws: Draws, without: Collection[str]) -> DataFr
     before, last = RISING_SHARES
     weeks = DAYS / 7 - RISES_FROM_WEEK
     rises = f"greatest(0D, {'0D' if 'rising_topics' in without else f'(day / 7D - {RISES_FROM_WEEK}D)'}) / {weeks}D"
-    count = f"CAST(floor(-{MEAN_REACTIONS}D * ln(1D - {draws.uniform('reactions')})) AS INT)"
+    mean = f"if({draws.uniform('eager')} < {EAGER_SHARE}D, {MEAN_OF_EAGER}D, {MEAN_REACTIONS}D)"
+    count = f"CAST(least(800D, floor(-{mean} * ln(1D - {draws.uniform('reactions')}))) AS INT)"
     drawn = f"""if({count} = 0, array(), transform(sequence(1, {count}), i -> struct(
         i, {draws.uniform("reaction day", "i")} * {DAYS}D AS day, {draws.weighted(REACTIONS, "reaction", "i")} AS kind,
         CAST(NULL AS STRING) AS topic,
@@ -203,7 +206,9 @@ def reactions(rows: DataFrame, draws: Draws, without: Collection[str]) -> DataFr
         'person' AS owner)))"""
     is_bot = "false" if "bots" in without else f"number % {BOT_EVERY} = {BOT_REMAINDER}"
     burst = f"floor({draws.uniform('burst')} * {DAYS - 1}D)"
-    bot = f"""if({is_bot}, transform(sequence(1001, {1000 + BOT_REACTIONS}), i -> struct(
+    fewest, most = BOT_REACTIONS
+    of_bot = f"{1000 + fewest} + CAST({draws.below(most - fewest + 1, 'of bot')} AS INT)"
+    bot = f"""if({is_bot}, transform(sequence(1001, {of_bot}), i -> struct(
         i, {burst} + {draws.uniform("burst", "i")} * {BURST_HOURS / 24}D AS day, 'like' AS kind,
         'скидки' AS topic, networks[0] AS network, 'bot' AS owner)), array())"""
     taken_up = ", ".join(

@@ -20,8 +20,9 @@ from tests.pages import page_of
 
 from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, scoring
-from otklik.forecasts.recommend.candidates import ItemTables, Limits, candidates
-from otklik.forecasts.recommend.judging import Evaluation, best_places, judged_group, of_list
+from otklik.forecasts.recommend import method as recommend
+from otklik.forecasts.recommend.candidates import ItemTables, Limits, blocks, candidates
+from otklik.forecasts.recommend.judging import METRICS, Evaluation, best_places, judged_group, of_list
 from otklik.forecasts.recommend.kind import KIND, RecommendTask
 from otklik.forecasts.recommend.method import run
 from otklik.forecasts.recommend.scoring import ALONE
@@ -182,17 +183,31 @@ def test_neighbours_are_the_most_similar_by_cosine(spark: SparkSession) -> None:
     }
 
 
+def tables_of(buyers: list[int], **known: Any) -> ItemTables:
+    """Items of which nothing is known but who has bought them, unless it is given."""
+    count = len(buyers)
+    whole, real = np.empty(0, np.int32), np.empty((0, 0), np.float32)
+    nothing: dict[str, Any] = {
+        "may_be_shown": np.ones(count, bool), "category": None, "popular": np.arange(count),
+        "starts": np.zeros(count + 1, int), "neighbours": whole, "similarity": np.empty(0), "rated": whole,
+        "factors": real, "of_segments": {},
+    }  # fmt: skip
+    return ItemTables(buyers=np.array(buyers), **{**nothing, **known})
+
+
+def block_of(*items: list[int], **columns: Any) -> pd.DataFrame:
+    block = pd.DataFrame({"items": items, "times": [[1] * len(each) for each in items], "factors": None})
+    return block.assign(**{"segment": None, **columns})
+
+
 def test_candidates_are_those_of_every_method_by_hand() -> None:
     """Three items and two customers: the first likes item 0, which resembles 1 most; the second has bought nothing."""
-    tables = ItemTables(
-        buyers=np.array([4, 2, 1]), may_be_shown=np.array([True, True, True]), category=None, popular=np.array([0]),
-        starts=np.array([0, 2, 3, 3]), neighbours=np.array([1, 2, 0]), similarity=np.array([0.5, 0.2, 0.5]),
-        rated=np.array([1, 2]), factors=np.array([[1.0, 0.0], [0.0, 2.0]]),
+    tables = tables_of(
+        [4, 2, 1], popular=np.array([0]), starts=np.array([0, 2, 3, 3]), neighbours=np.array([1, 2, 0]),
+        similarity=np.array([0.5, 0.2, 0.5]), rated=np.array([1, 2]), factors=np.array([[1.0, 0.0], [0.0, 2.0]]),
         of_segments={"s": (np.array([2]), np.array([3]))},
     )  # fmt: skip
-    block = pd.DataFrame(
-        {"items": [[0], []], "times": [[2], []], "factors": [[1.0, 1.0], None], "segment": [None, "s"]}
-    )
+    block = block_of([0], [], factors=[[1.0, 1.0], None], segment=[None, "s"])
 
     found = candidates(block, tables, Limits(candidates=2, liked=10, warm=1)).drop(columns="buyers")
 
@@ -206,51 +221,58 @@ def test_candidates_are_those_of_every_method_by_hand() -> None:
     ]
 
 
+def test_of_equal_ratings_the_lower_items_are_candidates() -> None:
+    tables = tables_of([1] * 9, popular=np.array([0]), rated=np.arange(9), factors=np.ones((9, 1)))
+
+    found = candidates(block_of([8], factors=[[1.0]]), tables, Limits(candidates=3, liked=10, warm=1))
+
+    assert list(found.loc[found["als"] > 0, "item"]) == [0, 1, 2]
+
+
+def test_blocks_hold_few_customers_where_each_has_many_numbers() -> None:
+    customers, limits = pd.DataFrame({"customer": range(1200)}), Limits(candidates=10, liked=200, warm=1)
+    starts = np.array([0, 50])
+    tables = tables_of([1], starts=starts, neighbours=np.zeros(50, int), similarity=np.zeros(50))
+
+    assert [len(block) for block in blocks(customers, tables, limits)] == [500, 500, 200]
+
+
 def test_ratings_are_those_of_mllib_and_similarities_those_of_scikit_learn(spark: SparkSession) -> None:
     """60 customers with some of 80 items: whoever is looked at together has no part in it."""
     bought = spark.range(900).selectExpr(
         "CAST(id % 60 AS int) AS customer", "CAST(80 * pow(pmod(xxhash64(id), 1000) / 1000, 2) AS int) AS item"
     )
     counted = bought.groupBy("customer", "item").agg(F.count("*").alias("times")).persist()
+    customers = counted.select("customer").distinct()
     task = task_with(candidates=20, neighbours=200, als_rank=4, als_iterations=2)
-    learned = scoring.learned_from(counted, counted.select("customer").distinct(), task, 7, lambda rows: rows.persist())
-    block = learned.customers.orderBy("customer").toPandas()
+    learned = scoring.learned_from(counted, customers, task, 7, lambda rows: rows.persist())
+    block, limits = learned.customers.orderBy("customer").toPandas(), scoring.limits_of(task)
 
-    found = candidates(block, learned.items, scoring.limits_of(task))
+    found = candidates(block, learned.items, limits)
 
-    alone = candidates(block.iloc[7:8], learned.items, scoring.limits_of(task))
-    pd.testing.assert_frame_equal(
-        found[found["place"] == 7].drop(columns="place").reset_index(drop=True),
-        alone.drop(columns="place").reset_index(drop=True),
-    )
+    alone = candidates(block.iloc[7:8], learned.items, limits)
+    together = found[found["place"] == 7].assign(place=0)
+    pd.testing.assert_frame_equal(together.reset_index(drop=True), alone.reset_index(drop=True), check_exact=True)
     rows = counted.toPandas()
     matrix = csr_matrix((np.ones(len(rows)), (rows["customer"], rows["item"])), (60, len(learned.items.buyers)))
     similar = cosine_similarity(matrix.T)
     np.fill_diagonal(similar, 0)
-    of_each = np.asarray(matrix @ similar)
-    best = -np.sort(-of_each, axis=1)[:, :20]
+    best = -np.sort(-np.asarray(matrix @ similar), axis=1)[:, :20]
+    rated = scoring._factorised(counted, task, 7).recommendForUserSubset(customers, 20).collect()
+    of_mllib = {row.customer: {each.item: each.rating for each in row.recommendations} for row in rated}
     for place in range(len(block)):
-        shares = -np.sort(-found.loc[found["place"] == place, "item_item"].to_numpy())[:20]
-        assert shares == pytest.approx(best[place] / best[place, 0])
-    ratings = np.stack(list(block["factors"])) @ learned.items.factors.T
-    assert (found["als"] > 0).groupby(found["place"]).sum().max() <= 20
-    top = found.loc[found.groupby("place")["als"].idxmax()]
-    assert list(top["item"]) == list(learned.items.rated[ratings.argmax(axis=1)])
+        own = found[found["place"] == place]
+        assert -np.sort(-own["item_item"].to_numpy())[:20] == pytest.approx(best[place] / best[place, 0])
+        ratings = {item: rating for item, rating in of_mllib[place].items() if rating > 0}
+        shares = own.loc[own["als"] > 0].set_index("item")["als"].to_dict()
+        assert shares == pytest.approx({item: rating / max(ratings.values()) for item, rating in ratings.items()})
 
 
 def test_popular_items_that_no_list_reaches_change_no_list() -> None:
     """Lists of 5 by a blend, from 5 popular items or from all of 80."""
     draw = np.random.default_rng(5)
-    buyers = np.sort(draw.integers(1, 60, 80))[::-1].copy()
-    known = {"starts": np.zeros(81, int), "neighbours": np.empty(0, int), "similarity": np.empty(0)}
-    tables = ItemTables(
-        buyers=buyers, may_be_shown=np.ones(80, bool), category=None, popular=np.arange(80), **known,
-        rated=np.empty(0, int), factors=np.empty((0, 0)), of_segments={},
-    )  # fmt: skip
-    items = [draw.choice(80, 6, replace=False) for _ in range(60)]
-    block = pd.DataFrame(
-        {"items": items, "times": [draw.integers(1, 4, 6) for _ in items], "factors": None, "segment": None}
-    )
+    tables = tables_of(sorted(draw.integers(1, 60, 80).tolist(), reverse=True))
+    block = block_of(*(draw.choice(80, 6, replace=False).tolist() for _ in range(60)))
     weights = (0.5, 0.5, 0.0, 0.0, 0.0)
 
     few, all_of_them = (
@@ -260,6 +282,53 @@ def test_popular_items_that_no_list_reaches_change_no_list() -> None:
 
     pd.testing.assert_frame_equal(few.reset_index(drop=True), all_of_them.reset_index(drop=True))
     assert len(few) == 300
+
+
+def test_a_list_keeps_to_the_rules_on_items_and_says_why_each_is_there() -> None:
+    """Item 3 may not be shown, 0 was bought; of one category only one, and without a category any number."""
+    category = np.array(["a", "b", "b", "b", None, None], dtype=object)
+    tables = tables_of(
+        [9, 8, 7, 6, 5, 4], may_be_shown=np.arange(6) != 3, category=category,
+        starts=np.array([0, 1, 1, 1, 1, 1, 1]), neighbours=np.array([5]), similarity=np.array([0.5]),
+    )  # fmt: skip
+    items = {"inputs": {"purchases": "silver.purchases", "items": "silver.items"}, "frames": {"items": {}}}
+    task = task_with(buy_again=False, category_cap=1, minimum_items=1, **items)
+
+    found = lists_of_block(block_of([0]), tables, task, (0.0, 0.5, 0.5, 0.0, 0.0), ALONE["popularity"])
+
+    assert list(found[["rank", "item", "reason", "because"]].itertuples(index=False, name=None)) == [
+        (1, 5, "bought_with", 0), (2, 1, "popular", -1), (3, 4, "popular", -1),
+    ]  # fmt: skip
+
+
+def judged_lists(ndcg: dict[Any, float]) -> Evaluation:
+    """4,000 customers, for whom lists differ by as much as is given."""
+    draw = np.random.default_rng(1)
+    by_chunk = draw.normal(0.3, 0.05, 200)
+    sums = [
+        {"target": "new", "method": key, "is_warm": True, "chunk": chunk, "customers": 20,
+         **dict.fromkeys(METRICS, 20 * (by_chunk[chunk] + value + draw.normal(0, 0.004)))}
+        for key, value in ndcg.items() for chunk in range(200)
+    ]  # fmt: skip
+    return Evaluation(pd.DataFrame(sums), {}, 400)
+
+
+def test_weights_leave_the_naive_rule_only_as_far_as_the_data_show() -> None:
+    """Every mixture is as good as any other, and popularity alone is worse."""
+    grid = dict(recommend._grid("new"))
+    choice = judged_lists({key: 0.0 if key == "popularity" else 0.05 for key in grid})
+
+    chosen = recommend._chosen(choice, "new", grid, "popularity")
+
+    assert chosen[1] == 0.75 and sum(chosen) == 1
+
+
+def test_finer_weights_lie_half_a_part_around_the_best() -> None:
+    found = recommend._around((0, 0.25, 0, 0.75, 0), "new").values()
+
+    assert sorted(found) == [
+        (0, 0.125, 0, 0.875, 0), (0, 0.125, 0.125, 0.75, 0), (0, 0.25, 0.125, 0.625, 0), (0, 0.375, 0, 0.625, 0),
+    ]  # fmt: skip
 
 
 def test_without_a_folder_for_checkpoints_als_makes_few_iterations(

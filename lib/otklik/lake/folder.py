@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -60,18 +62,27 @@ class Folder:
         Raises:
             MissingResultError: if it is not there.
         """
+        with self._existing(name), self._files.open_input_stream(f"{self._path}/{name}") as stream:
+            content: bytes = stream.read()
+        return content
+
+    def parquet(self, name: str) -> pa.Table:
+        """The rows of a folder in it that Spark wrote as Parquet.
+
+        Raises:
+            MissingResultError: if it is not there.
+        """
+        with self._existing(name):
+            return pq.read_table(f"{self._path}/{name}", filesystem=self._files, partitioning=None)
+
+    @contextlib.contextmanager
+    def _existing(self, name: str) -> Iterator[None]:
         try:
-            with self._files.open_input_stream(f"{self._path}/{name}") as stream:
-                content: bytes = stream.read()
-                return content
-        except (FileNotFoundError, OSError) as fault:
+            yield
+        except OSError as fault:
             raise MissingResultError(
                 "no such file", where=f"{self.uri}/{name}", hint="`otklik maintain --check-only` shows what is wrong"
             ) from fault
-
-    def parquet(self, name: str) -> pa.Table:
-        """The rows of a folder in it that Spark wrote as Parquet."""
-        return pq.read_table(f"{self._path}/{name}", filesystem=self._files, partitioning=None)
 
     def hashes(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
         """SHA-256 of every file below, by its path in the folder, Hadoop's checksum files (.*.crc) among them."""

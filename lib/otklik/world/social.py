@@ -50,8 +50,9 @@ TOPICS = ("скидки", "кофе", "рецепты", "упаковка", "н�
 #: Its share of what is reacted to, before this week and in the last one.
 RISING_TOPIC, RISES_FROM_WEEK, RISING_SHARES = "матча", 12, (0.02, 0.25)
 REACTIONS = {"like": 62, "view": 20, "comment": 12, "share": 6}
-#: Reactions of a person on average, and of a few eager ones, so that their number alone tells no bot.
-MEAN_REACTIONS, EAGER_SHARE, MEAN_OF_EAGER = 4.0, 0.03, 60.0
+#: Reactions of most people on average, and of a few eager ones, so that their number alone tells no bot; at most so
+#: many of one person, for those from 901 on are of the two topics that are taken up, and those from 1001 on of bots.
+MEAN_REACTIONS, EAGER_SHARE, MEAN_OF_EAGER, MOST_REACTIONS = 4.0, 0.03, 60.0, 800
 #: Least and most reactions of a bot, all within BURST_HOURS.
 BOT_REACTIONS, BURST_HOURS = (25, 55), 2
 #: Mentions of a person on average; share of the tones.
@@ -198,7 +199,7 @@ def reactions(rows: DataFrame, draws: Draws, without: Collection[str]) -> DataFr
     weeks = DAYS / 7 - RISES_FROM_WEEK
     rises = f"greatest(0D, {'0D' if 'rising_topics' in without else f'(day / 7D - {RISES_FROM_WEEK}D)'}) / {weeks}D"
     mean = f"if({draws.uniform('eager')} < {EAGER_SHARE}D, {MEAN_OF_EAGER}D, {MEAN_REACTIONS}D)"
-    count = f"CAST(least(800D, floor(-{mean} * ln(1D - {draws.uniform('reactions')}))) AS INT)"
+    count = f"CAST(least({MOST_REACTIONS}D, floor(-{mean} * ln(1D - {draws.uniform('reactions')}))) AS INT)"
     drawn = f"""if({count} = 0, array(), transform(sequence(1, {count}), i -> struct(
         i, {draws.uniform("reaction day", "i")} * {DAYS}D AS day, {draws.weighted(REACTIONS, "reaction", "i")} AS kind,
         CAST(NULL AS STRING) AS topic,

@@ -16,15 +16,15 @@ from otklik.models.bootstrap import Floats
 
 #: The methods, in the order of every vector of weights.
 METHODS = ("own", "popularity", "item_item", "als", "segment")
-#: Ratings of a block of customers for all items: 40 MB.
-_RATINGS = 5_000_000
+#: Numbers in each of the largest arrays of a block of customers, of which there are some; 40 MB.
+_NUMBERS = 5_000_000
 
 Whole = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class ItemTables:
-    """What is known of items, of which there may be some hundred thousand.
+    """What is known of items, of which there may be some hundred thousand: small types, for it travels with the plan.
 
     Attributes:
         buyers: (items,) how many customers have bought each.
@@ -44,10 +44,10 @@ class ItemTables:
     category: npt.NDArray[np.object_] | None
     popular: Whole
     starts: Whole
-    neighbours: Whole
+    neighbours: npt.NDArray[np.int32]
     similarity: Floats
-    rated: Whole
-    factors: Floats
+    rated: npt.NDArray[np.int32]
+    factors: npt.NDArray[np.float32]
     of_segments: Mapping[str, tuple[Whole, Whole]]
 
 
@@ -66,9 +66,10 @@ class Limits:
     warm: int
 
 
-def blocks(customers: pd.DataFrame, tables: ItemTables) -> Iterator[pd.DataFrame]:
-    """Customers, so many at a time that the ratings of all items for them fit into memory."""
-    size = max(1, _RATINGS // max(1, len(tables.rated)))
+def blocks(customers: pd.DataFrame, tables: ItemTables, limits: Limits) -> Iterator[pd.DataFrame]:
+    """Customers, so many at a time that their ratings of all items and neighbours of what they like fit into memory."""
+    neighbours = int(np.diff(tables.starts).max(initial=0)) * limits.liked
+    size = max(1, _NUMBERS // max(1, len(tables.rated), len(tables.popular), neighbours))
     for start in range(0, len(customers), size):
         yield customers.iloc[start : start + size]
 
@@ -94,7 +95,7 @@ def candidates(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.Da
     rated, rating = _rated(block, tables, limits.candidates)
     of_segment, in_segment = _of_segments(block, tables)
     keys = np.unique(np.concatenate([own, popular, similar, rated, of_segment]))
-    scores = {name: np.zeros(len(keys)) for name in METHODS}
+    scores = {name: np.zeros(len(keys)) for name in METHODS if name != "popularity"}
     scores["own"][np.searchsorted(keys, own)] = _together([np.asarray(times) for times in block["times"]])
     scores["item_item"][np.searchsorted(keys, similar)] = similarity
     scores["als"][np.searchsorted(keys, rated)] = rating
@@ -109,7 +110,7 @@ def candidates(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.Da
         {
             "place": place,
             "item": item,
-            **shares,
+            **{name: shares[name] for name in METHODS},
             "buyers": tables.buyers[item],
             "is_own": is_own,
             "is_warm": counts[place] >= limits.warm,
@@ -120,7 +121,7 @@ def candidates(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.Da
 
 
 def _together(parts: list[npt.NDArray[np.int64]]) -> Whole:
-    return np.concatenate([*parts, np.empty(0)]).astype(np.int64)
+    return np.concatenate([*parts, np.empty(0, np.int64)]).astype(np.int64)
 
 
 def _of_greatest(score: Floats, place: Whole, places: int) -> Floats:
@@ -141,7 +142,6 @@ def _similar(bought: list[Whole], tables: ItemTables, limits: Limits) -> tuple[W
     each = tables.starts[item + 1] - tables.starts[item]
     if not each.sum():
         return np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)
-    # The places of all neighbours of the first item, then of the second, and so on.
     within = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
     at = np.repeat(tables.starts[item], each) + within
     keys = np.repeat(place, each) * len(tables.buyers) + tables.neighbours[at]
@@ -167,18 +167,23 @@ def rank_within(group: Whole) -> Whole:
 
 
 def _rated(block: pd.DataFrame, tables: ItemTables, count: int) -> tuple[Whole, Floats]:
-    """Keys of the items that the factorisation rates highest for each customer with factors, and the ratings.
+    """Keys of the items that the factorisation rates highest for each customer with factors, and the ratings above 0.
 
-    In double precision: so a rating does not depend on which customers are rated together.
+    Rounded, for the last bits of a product depend on which customers are rated together; of equal ones the lower
+    number.
     """
     places = np.flatnonzero(block["factors"].notna().to_numpy()) if len(tables.rated) else np.empty(0, np.intp)
     if not len(places):
         return np.empty(0, np.int64), np.empty(0)
-    ratings = np.stack([np.asarray(each, float) for each in block["factors"].iloc[places]]) @ tables.factors.T
-    count = min(count, len(tables.rated))
-    best = np.argpartition(-ratings, count - 1, axis=1)[:, :count]
-    keys = places[:, np.newaxis] * len(tables.buyers) + tables.rated[best]
-    return keys.ravel(), np.take_along_axis(ratings, best, axis=1).ravel()
+    of_customers = np.stack([np.asarray(each, float) for each in block["factors"].iloc[places]])
+    ratings: Floats = (of_customers @ tables.factors.T.astype(float)).round(9)
+    worst = max(0, ratings.shape[1] - count)
+    least = np.maximum(np.partition(ratings, worst, axis=1)[:, worst], np.finfo(float).tiny)
+    row, column = np.nonzero(ratings >= least[:, np.newaxis])
+    rating, item = ratings[row, column], tables.rated[column]
+    order = np.lexsort((item, -rating, row))
+    best = order[rank_within(row[order]) < count]
+    return places[row[best]] * len(tables.buyers) + item[best], rating[best]
 
 
 def _of_segments(block: pd.DataFrame, tables: ItemTables) -> tuple[Whole, Whole]:

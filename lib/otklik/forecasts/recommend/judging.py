@@ -11,7 +11,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.forecasts.recommend.candidates import METHODS, ItemTables, Limits, candidates
+from otklik.forecasts.recommend.candidates import METHODS, ItemTables, Limits, blocks, candidates
 from otklik.forecasts.recommend.kind import RecommendTask
 from otklik.forecasts.recommend.scoring import Learned, Weights, limits_of
 from otklik.models.bootstrap import Floats, Resampling, interval
@@ -120,6 +120,12 @@ class Evaluation:
         """Where nobody has bought anything that could have been recommended."""
         return cls(pd.DataFrame(columns=["target", "method", "is_warm", "chunk", "customers", *METRICS]), {}, 0)
 
+    def and_of(self, others: Evaluation) -> Evaluation:
+        """Together with how other lists did for the same customers."""
+        return Evaluation(
+            pd.concat([self.sums, others.sums], ignore_index=True), {**self.shown, **others.shown}, self.replicates
+        )
+
     def customers(self, target: str, is_warm: bool = True) -> int:
         """How many were judged."""
         by_method = self._of(target, is_warm).groupby("method")["customers"].sum()
@@ -153,17 +159,17 @@ class Estimate:
     high: float | None
 
 
-def _with_relevant(group: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.DataFrame:
+def _with_relevant(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.DataFrame:
     """Candidates of some customers as `judged_group` takes them."""
-    rows = candidates(group, tables, limits)
+    rows = candidates(block, tables, limits)
     place, item = rows["place"].to_numpy(), rows["item"].to_numpy()
-    counts = group["relevant"].map(len).to_numpy()
-    relevant = np.repeat(np.arange(len(group)), counts) * len(tables.buyers) + np.concatenate(list(group["relevant"]))
+    counts = block["relevant"].map(len).to_numpy()
+    relevant = np.repeat(np.arange(len(block)), counts) * len(tables.buyers) + np.concatenate(list(block["relevant"]))
     return rows.assign(
-        customer=group["customer"].to_numpy()[place],
+        customer=block["customer"].to_numpy()[place],
         is_relevant=np.isin(place * len(tables.buyers) + item, relevant),
         category=None if tables.category is None else tables.category[item],
-        new=group["new"].to_numpy()[place],
+        new=block["new"].to_numpy()[place],
         again=counts[place],
     )
 
@@ -187,7 +193,8 @@ def judge(learned: Learned, later: DataFrame, lists: Lists, task: RecommendTask)
     tables, limits = learned.items, limits_of(task)
 
     def of_group(group: pd.DataFrame) -> pd.DataFrame:
-        return judged_group(_with_relevant(group, tables, limits), lists).assign(chunk=group["chunk"].iloc[0])
+        rows = [_with_relevant(block, tables, limits) for block in blocks(group, tables, limits)]
+        return judged_group(pd.concat(rows), lists).assign(chunk=group["chunk"].iloc[0])
 
     found = checkpointed(rows.groupBy("chunk").applyInPandas(of_group, _SUMS))
     items = (

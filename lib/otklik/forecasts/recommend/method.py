@@ -157,9 +157,10 @@ def _judged(
     if too_few := _too_few(choice, _CHOICE, target, task):
         return None, too_few
     naive = {name: choice.best(name, NAIVE[name]) for name in TARGETS if choice.customers(name)}
-    near = {name: _around(tried[name][choice.best(name, tried[name])], name) for name in naive}
-    finer = period.judge(near, task)
-    blend = {name: _chosen(finer, name, near[name], rule) for name, rule in naive.items()}
+    mixtures = {name: dict(_grid(name)) for name in naive}
+    near = {name: _around(grid[choice.best(name, grid)], name) for name, grid in mixtures.items()}
+    choice = choice.and_of(period.judge(near, task))
+    blend = {name: _chosen(choice, name, mixtures[name] | near[name], rule) for name, rule in naive.items()}
     lists = {
         name: {key: one for key, one in alone.items() if name == "again" or key != "own"} | {"blend": weights}
         for name, weights in blend.items()
@@ -202,13 +203,16 @@ def _grid(target: str) -> Sequence[tuple[str, Weights]]:
 
 
 def _around(best: Weights, target: str) -> dict[str, Weights]:
-    """The best weights, those that move half a part from one method to another, and the naive rules."""
+    """The weights that move half a part from one method of the best ones to another."""
     half, may_count = 0.5 / _PARTS, range(0 if target == "again" else 1, 4)
-    found = {name: ALONE[name] for name in NAIVE[target]} | {str(best): best}
+    found = {}
     for more, less in itertools.permutations(may_count, 2):
         if best[less] >= half:
-            moved = [weight + half * ((place == more) - (place == less)) for place, weight in enumerate(best)]
-            found[str(moved)] = (moved[0], moved[1], moved[2], moved[3], moved[4])
+            own, popularity, item_item, als = (
+                weight + half * ((place == more) - (place == less)) for place, weight in enumerate(best[:4])
+            )
+            moved: Weights = (own, popularity, item_item, als, 0.0)
+            found[str(moved)] = moved
     return found
 
 

@@ -88,7 +88,7 @@ def learned_from(
     if "item_item" in methods:
         liked = of_each.select(F.slice("items", 1, task.largest_history).alias("items"))
         similar = neighbours_of_items(liked, task.neighbours).toPandas().sort_values(["item", "other"])
-    rated, factors = np.empty(0, dtype=np.int64), np.empty((0, 0))
+    rated, factors = np.empty(0, dtype=np.int32), np.empty((0, 0), dtype=np.float32)
     nothing = F.array().cast("array<bigint>")
     customers = wanted.join(of_each, "customer", "left").select(
         "customer", *(F.coalesce(name, nothing).alias(name) for name in ("items", "times"))
@@ -96,7 +96,7 @@ def learned_from(
     if "als" in methods:
         model = _factorised(history, task, seed)
         found = model.itemFactors.orderBy("id").toPandas()
-        rated, factors = found["id"].to_numpy(np.int64), np.stack(list(found["features"])).astype(float)
+        rated, factors = found["id"].to_numpy(np.int32), np.stack(list(found["features"]))
         of_customers = model.userFactors.select(F.col("id").alias("customer"), F.col("features").alias("factors"))
         customers = customers.join(of_customers, "customer", "left")
     else:
@@ -115,7 +115,7 @@ def learned_from(
             None if categories is None else _by_number(categories, total),
             popular,
             np.searchsorted(similar["item"], np.arange(total + 1)),
-            similar["other"].to_numpy(np.int64),
+            similar["other"].to_numpy(np.int32),
             similar["similarity"].to_numpy(float),
             rated,
             factors,

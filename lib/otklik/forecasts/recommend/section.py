@@ -185,7 +185,7 @@ def _method(read: Reader, task: RecommendTask, target: str, voice: Voice, is_jud
     said = [words("how.split", days=formats.integer(task.test_days)), words("how.warm", items=task.minimum_items)]
     if is_judged:
         weights = ", ".join(
-            f"{words(f'method.{name}')} {formats.decimal(weight, 2)}"
+            f"{words(f'method.{name}')} {formats.decimal(weight, 3)}"
             for name in ALONE
             if (weight := _value(read, "weight", name, target))
         )

@@ -14,6 +14,7 @@ from otklik.forecasts.recommend.candidates import METHODS, ItemTables, blocks, c
 from otklik.forecasts.recommend.kind import RecommendTask
 from otklik.forecasts.recommend.scoring import Weights, learned_from, limits_of
 from otklik.kind import Finding, Measure, StageContext
+from otklik.session import checkpointed
 
 #: What a method's score says of an item; of methods that count the same, the first is named.
 REASONS = {
@@ -64,24 +65,25 @@ def lists_of_all(
     most_popular = task.list_length if task.buy_again and task.category_cap is None else None
     learned = learned_from(
         pairs.select("customer", "item", "times"), customers.distinct(), task, context.seed, context.keep, used,
-        None if allowed is None else allowed.select("item"), allowed, segments, most_popular,
+        allowed=allowed, categories=allowed, segments=segments, most_popular=most_popular,
     )  # fmt: skip
-    tables = learned.items
+    tables, limits = learned.items, limits_of(task)
 
     def listed(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
-            for block in blocks(batch, tables):
+            for block in blocks(batch, tables, limits):
                 found = lists_of_block(block, tables, task, weights, cold)
                 yield found.assign(customer=block["customer"].to_numpy()[found["place"]])[_LISTED_COLUMNS]
 
-    of_all = context.keep(_named(learned.customers.mapInPandas(listed, _LISTED), names))
+    # Without its plan, in which the tables of items travel.
+    of_all = checkpointed(_named(learned.customers.mapInPandas(listed, _LISTED), names))
     return Served(of_all, *_told(of_all, customers, task))
 
 
 def lists_of_block(
     block: pd.DataFrame, tables: ItemTables, task: RecommendTask, weights: Weights, cold: Weights
 ) -> pd.DataFrame:
-    """The lists of some customers: place (in the block), item, rank, score, reason, because; see `candidates`."""
+    """The lists of some customers: the columns of `candidates`, rank, score and reason; because where that says so."""
     rows = candidates(block, tables, limits_of(task))
     if not task.buy_again:
         rows = rows[~rows["is_own"]]
@@ -89,11 +91,11 @@ def lists_of_block(
     # Of reasons that count the same, the first; where nothing counts the order is by popularity.
     by_reason = [METHODS.index(method) for method in REASONS]
     most = of_method[:, by_reason].argmax(axis=1)
-    is_bought_with = np.array([method == "item_item" for method in REASONS])[most]
+    reason = np.array(list(REASONS.values()), dtype=object)[most]
     rows = rows.assign(
         score=np.round(of_method.sum(axis=1), 9),
-        reason=np.array(list(REASONS.values()), dtype=object)[most],
-        because=np.where(is_bought_with, rows["because"], -1),
+        reason=reason,
+        because=np.where(reason == REASONS["item_item"], rows["because"], -1),
     ).sort_values(["place", "score", "buyers", "item"], ascending=[True, False, False, True])
     if task.category_cap is not None and tables.category is not None:
         category = pd.Series(tables.category[rows["item"]], index=rows.index)

@@ -17,7 +17,7 @@ from otklik.task import ModelSettings, Task
 DRAFT = "_draft"
 #: About so many rows, all those of a customer or none, are drawn where there are more.
 DRAFT_ROWS = 48_000
-_FOLDS, _GROUPS, _WINDOWS, _TREES, _DEPTH = 4, 2, 2, 30, 8
+_FOLDS, _GROUPS, _WINDOWS, _TREES, _DEPTH = 4, 2, 2, 20, 6
 
 
 def check_draft(file: TaskFile) -> None:

@@ -170,14 +170,14 @@ def values_of(task: Task, labelled: Labelled, results: Sequence[CrossValidation]
 def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: str, executor: Executor) -> FinalModels:
     task = resolved.task
     values, chosen = training.values, training.chosen
-    # A draft says nothing of its rivals' coefficients and importances.
-    names = [chosen] if resolved.is_draft else [*values]
     if values[chosen][0] == -np.inf:
         raise RefusedError(
             f"champion.metric {task.champion.metric} is not available on the rows used for model selection",
             where=task.name,
             hint="set champion.metric to auc",
         )
+    # A draft says nothing of its rivals' coefficients and importances.
+    names = [chosen] if resolved.is_draft else [*values]
     prepared = training.prepared["random"]
     slots = _slots(training, chosen, "random")
     fitted = executor.map(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +21,7 @@ from otklik.models import registry
 from otklik.report import reductions, story
 from otklik.report.facts import ReportFacts
 from otklik.report.page import render
+from otklik.session import threads
 from otklik.steps.answers import effect_of_lists, latest_verdicts, write_verdict
 from otklik.steps.context import Job
 from otklik.steps.drafts import DRAFT
@@ -29,6 +32,8 @@ from otklik.steps.runs import record_failure
 from otklik.steps.task_files import TaskFile, read_task
 from otklik.task import Task
 
+#: Counts for a page that are made at once.
+_AT_ONCE = 3
 _NO_LIST = pd.DataFrame(columns=["rank", "key", "arm", "probability", "expected_profit", "reasons"])
 _NO_ARMS = pd.DataFrame(columns=["arm", "rows"])
 _NO_VALUE = pd.DataFrame(columns=[column.name for column in ACTION_VALUE.columns])
@@ -169,7 +174,23 @@ def _facts(job: Job, resolved: ResolvedClassify, before: Run, trained: Run, scor
             raise no_such_table(table)
         return rows
 
+    counts: dict[str, Callable[[], Any]] = {
+        "label_states": lambda: reductions.rows_per_label_state(features),
+        "attribute_rates": lambda: reductions.attribute_rates(features, shown, bands),
+        "rates_over_time": lambda: reductions.rates_over_time(features),
+        "remark_counts": lambda: reductions.remark_counts(features, [*task.report.remarks, *task.rows.caveats]),
+        "score_counts": lambda: _score_counts(lake, task, trained),
+        "scored_counts": lambda: reductions.scored_counts(scores, features),
+        "top_actions": lambda: _NO_LIST if actions is None else reductions.top_of_list(actions, scores),
+        "action_arms": lambda: _NO_ARMS if actions is None else reductions.rows_per_arm(actions),
+        "reason_weights": lambda: reductions.reason_weights(scores),
+        "list_moments": lambda: None if actions is None else reductions.moments_of_list(actions),
+    }
+    # Each is planned by one core, and most are over before a second one has found work.
+    with threads(lake.spark, _AT_ONCE) as executor:
+        counted = dict(zip(counts, executor.map(lambda count: count(), counts.values()), strict=True))
     return ReportFacts(
+        **counted,
         task=task,
         as_of=resolved.as_of,
         run_id=resolved.run_ids["score"],
@@ -177,25 +198,15 @@ def _facts(job: Job, resolved: ResolvedClassify, before: Run, trained: Run, scor
         code_version=code_version(),
         table_versions={**resolved.versions, **before.outputs, **trained.outputs, **scored.outputs},
         features=resolved.columns,
-        label_states=reductions.rows_per_label_state(features),
-        attribute_rates=reductions.attribute_rates(features, shown, bands),
-        rates_over_time=reductions.rates_over_time(features),
-        remark_counts=reductions.remark_counts(features, [*task.report.remarks, *task.rows.caveats]),
         scoreboard=of_runs(SCOREBOARD.name, trained.run_id),
         measures=of_runs(MEASURES.name, trained.run_id),
-        score_counts=_score_counts(lake, task, trained),
         explanations=of_runs(EXPLANATIONS.name, trained.run_id),
         findings=of_runs(FINDINGS.name, trained.run_id, resolved.run_ids["score"]),
-        scored_counts=reductions.scored_counts(scores, features),
-        top_actions=_NO_LIST if actions is None else reductions.top_of_list(actions, scores),
-        action_arms=_NO_ARMS if actions is None else reductions.rows_per_arm(actions),
         action_value=_NO_VALUE if decision is None else of_runs(ACTION_VALUE.name, resolved.run_ids["score"]),
         champion=next((row for row in runs if row["run_id"] == model_run), None),
         challenger=own[0] if own and model_run != resolved.run_ids["train"] else None,
         effect=effect_of_lists(lake, name),
         balances=balances_of(lake, resolved.versions),
-        reason_weights=reductions.reason_weights(scores),
-        list_moments=None if actions is None else reductions.moments_of_list(actions),
         written_at=job.clock(),
     )
 

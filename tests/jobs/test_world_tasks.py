@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+import pandas as pd
 import pytest
 from pyspark.sql import Row, SparkSession
 from tests.bench import job_on
 
+from otklik.forecasts.recommend.judging import of_list
 from otklik.lake.store import Lake
 from otklik.models.evaluate import auc
 from otklik.steps.ingest import ingest_files
@@ -46,8 +49,9 @@ def verdict_of(lake: Lake, task: str) -> str:
     return lake.read("gold.verdicts").where(f"task = '{task}'").collect()[0].verdict
 
 
-def measure_of(lake: Lake, name: str, subject: str = "") -> Row:
-    return lake.read("gold.measures").where(f"measure = '{name}' AND subject = '{subject}'").collect()[0]
+def measure_of(lake: Lake, name: str, subject: str = "", split: str = "") -> Row:
+    of_split = f" AND split = '{split}'" if split else ""
+    return lake.read("gold.measures").where(f"measure = '{name}' AND subject = '{subject}'{of_split}").collect()[0]
 
 
 def test_the_lift_of_the_regions_is_found(answered: Answer) -> None:
@@ -211,6 +215,33 @@ def test_the_order_of_events_is_found_and_claimed_only_where_it_is_planted(
     # Not worth it, or only on a random split: it is not above the simpler ones.
     assert "Network over the order of events: " in pages[1]
     assert "Network over the order of events: AUC" not in pages[1]
+
+
+def test_lists_come_near_those_of_who_knows_every_taste(answered: Answer) -> None:
+    """The best list by truth: the ten products that the customer's segment and taste prefer most."""
+    lake = answered("world_recommend", ["shop"], ["receipts"], customers=5_000)
+    off = answered("world_recommend", ["shop"], ["receipts"], ["segments", "tastes"], customers=5_000)
+
+    truth = Path(lake.root).parent / "world" / "truth"
+    buyers, likings = (pd.read_parquet(truth / f"{name}.parquet") for name in ("buyers", "likings"))
+    best = likings.sort_values(["weight", "product_id"], ascending=[False, True]).groupby(["segment", "taste"])
+    lists = {key: list(rows["product_id"])[:10] for key, rows in best}
+    taste_of = {row.customer_id: (row.segment, row.taste) for row in buyers.itertuples()}
+    sold = lake.read("silver.receipts").where("kind = 'sale'").toPandas()
+    start = sold["bought_at"].max() + pd.Timedelta(microseconds=1) - pd.Timedelta(days=270)
+    before, later = sold[sold["bought_at"] < start], sold[sold["bought_at"] >= start]
+    counts = before.groupby("customer_id")["product_id"].nunique()
+    oracle = [
+        of_list(np.isin(lists[taste_of[customer]], [*rows["product_id"]]), rows["product_id"].nunique())[0]
+        for customer, rows in later.groupby("customer_id")
+        if counts.get(customer, 0) >= 5
+    ]
+    blend = measure_of(lake, "ndcg", "blend", "again")
+
+    assert blend["rows"] == len(oracle)
+    assert blend["value"] >= 0.9 * fmean(oracle)
+    assert verdict_of(lake, "world_recommend") == "gain"
+    assert verdict_of(off, "world_recommend") == "no_gain"
 
 
 def test_a_set_that_covers_the_tastes_of_all_segments_loses_least(answered: Answer) -> None:

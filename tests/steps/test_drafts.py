@@ -25,7 +25,7 @@ def test_a_draft_has_a_name_of_its_own_says_what_it_is_and_asks_less() -> None:
     assert "`otklik run campaign_response` gives the answer" in draft.rows.caveats[0].en
     forest = draft.models.random_forest
     assert forest is not None
-    assert (forest.max_depth, forest.trees) == ([8], [30])
+    assert (forest.max_depth, forest.trees) == ([6], [20])
     assert (draft.models.naive_bayes, draft.models.linear_svc) == (None, None)
     assert (draft.splits.folds, draft.splits.time_windows) == (4, 2)
     assert (draft.evaluation.with_leaks, draft.evaluation.odds_ratio_replicates) == (False, 0)

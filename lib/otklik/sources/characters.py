@@ -18,8 +18,6 @@ _RARE = f"[{''.join(blank for blank in BLANKS if not blank.isascii())}{_MARKS}]"
 #: Neither ASCII nor Cyrillic. Most texts have none of these, which Java sees in a few steps per character; for the rare
 #: ones it compares each character with each of them.
 _FOREIGN = "[^\u0000-\u007f\u0400-\u04ff]"
-#: How each of the pairs of MISREAD begins: Java finds in one look that a text has none.
-_MAY_BE_MISREAD = "[\u00c2-\u00f4\u0420\u0421][^\u0000-\u007f\u0410-\u044f]"
 #: MISREAD in JSON where each of its bytes is escaped.
 _ESCAPED = r"(?i:\\u00[c-f][0-9a-f](?:\\u00[89ab][0-9a-f])+){2}"
 
@@ -44,8 +42,7 @@ def tidied(text: Column) -> Column:
 
 def is_misread(text: Column) -> Column:
     """Whether a text seems to be UTF-8 that somebody has read as a code page: each letter became two."""
-    may_be = (F.octet_length(text) != F.char_length(text)) & F.rlike(text, F.lit(_MAY_BE_MISREAD))
-    return may_be & F.rlike(text, F.lit(MISREAD))
+    return (F.octet_length(text) != F.char_length(text)) & F.rlike(text, F.lit(MISREAD))
 
 
 def has_lost_letters(text: Column) -> Column:

@@ -142,8 +142,7 @@ def _similar(bought: list[Whole], tables: ItemTables, limits: Limits) -> tuple[W
     each = tables.starts[item + 1] - tables.starts[item]
     if not each.sum():
         return np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)
-    within = np.arange(each.sum()) - np.repeat(np.cumsum(each) - each, each)
-    at = np.repeat(tables.starts[item], each) + within
+    at = np.repeat(tables.starts[item], each) + _places_within(each)
     keys = np.repeat(place, each) * len(tables.buyers) + tables.neighbours[at]
     of, similarity = np.repeat(item, each), tables.similarity[at]
     order = np.lexsort((of, similarity, keys))
@@ -162,8 +161,12 @@ def rank_within(group: Whole) -> Whole:
     """0, 1, 2 … for the rows of each group; rows of a group lie together."""
     is_first = np.ones(len(group), dtype=bool)
     is_first[1:] = group[1:] != group[:-1]
-    first = np.flatnonzero(is_first)
-    return np.arange(len(group)) - np.repeat(first, np.diff(np.append(first, len(group))))
+    return _places_within(np.diff(np.append(np.flatnonzero(is_first), len(group))))
+
+
+def _places_within(sizes: Whole) -> Whole:
+    """0, 1, 2 … for each of some groups, by their sizes."""
+    return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
 
 def _rated(block: pd.DataFrame, tables: ItemTables, count: int) -> tuple[Whole, Floats]:

@@ -269,7 +269,7 @@ class Models(Strict):
     parallelism: int = Field(3, ge=1, le=64, description="number of fits that run at once")
 
 
-class Champion(Strict):
+class ChampionSettings(Strict):
     """Which model may serve, and when a new one replaces it."""
 
     candidates: list[ChampionName] = Field(
@@ -403,7 +403,7 @@ class Task(BaseTask):
     splits: Splits = Splits()
     preparation: Preparation = Preparation()
     models: Models = Models()
-    champion: Champion = Champion()
+    champion: ChampionSettings = ChampionSettings()
     checks: Checks = Checks()
     evaluation: Evaluation = Evaluation()
     score: Score = Score()

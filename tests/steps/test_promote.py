@@ -36,7 +36,7 @@ from otklik.steps.promote import (
     serves_from_now_on,
     values_of,
 )
-from otklik.task import Champion
+from otklik.task import ChampionSettings
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ from otklik.task import Champion
     [(0.73, 0.02, True), (0.71, 0.02, False), (0.7, 0.0, False), (0.69, 0.0, False), (0.701, 0.0, True)],
 )
 def test_a_new_model_serves_only_where_it_is_better_by_the_margin(value: float, margin: float, serves: bool) -> None:
-    found, reason = serves_from_now_on(Champion(margin=margin), value, {"metric": "auc", "value": 0.7})
+    found, reason = serves_from_now_on(ChampionSettings(margin=margin), value, {"metric": "auc", "value": 0.7})
 
     assert found == serves
     assert reason.startswith(
@@ -54,7 +54,7 @@ def test_a_new_model_serves_only_where_it_is_better_by_the_margin(value: float, 
 
 @pytest.mark.parametrize(("value", "serves"), [(0.37, True), (0.41, False), (0.43, False)])
 def test_of_log_loss_less_is_better(value: float, serves: bool) -> None:
-    settings = Champion(metric="log_loss", margin=0.02)
+    settings = ChampionSettings(metric="log_loss", margin=0.02)
 
     assert serves_from_now_on(settings, value, {"metric": "log_loss", "value": 0.42})[0] == serves
 
@@ -72,8 +72,8 @@ def test_a_library_that_the_cluster_brings_has_no_package_that_says_its_version(
 
 
 def test_without_a_champion_to_compare_with_the_new_model_serves() -> None:
-    assert serves_from_now_on(Champion(), 0.4, None) == (True, "there was no champion to beat")
-    assert serves_from_now_on(Champion(metric="log_loss"), 0.4, {"metric": "auc", "value": 0.7}) == (
+    assert serves_from_now_on(ChampionSettings(), 0.4, None) == (True, "there was no champion to beat")
+    assert serves_from_now_on(ChampionSettings(metric="log_loss"), 0.4, {"metric": "auc", "value": 0.7}) == (
         True,
         "the champion was judged by auc",
     )

@@ -49,7 +49,7 @@ from otklik.session import without_stage_code
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
 from otklik.steps.resolve_classify import ResolvedClassify
-from otklik.task import Champion, Task
+from otklik.task import ChampionSettings, Task
 
 #: Rows of the sample on which importances and partial dependence are measured.
 _EXPLAINED_ROWS = 4_000
@@ -480,7 +480,7 @@ def _pointer(
     }
 
 
-def serves_from_now_on(settings: Champion, value: float, before: Mapping[str, Any] | None) -> tuple[bool, str]:
+def serves_from_now_on(settings: ChampionSettings, value: float, before: Mapping[str, Any] | None) -> tuple[bool, str]:
     """Whether a new model becomes the champion, and why.
 
     Args:

@@ -136,7 +136,7 @@ class Splits(Strict):
         return [fault for fault, holds in faults.items() if holds]
 
 
-class Preparation(Strict):
+class PreparationSettings(Strict):
     """How features become numbers, fitted on a split's training part only (of the random split: all labelled rows)."""
 
     rare_level_share: float = Field(
@@ -401,7 +401,7 @@ class Task(BaseTask):
     features: dict[Name, FeatureGroup] = Field(min_length=1)
     decision: Decision | None = None
     splits: Splits = Splits()
-    preparation: Preparation = Preparation()
+    preparation: PreparationSettings = PreparationSettings()
     models: Models = Models()
     champion: ChampionSettings = ChampionSettings()
     checks: Checks = Checks()

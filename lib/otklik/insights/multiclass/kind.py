@@ -9,7 +9,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import Column, answer_table
 from otklik.settings import Strict, Text
-from otklik.task import KindTask, Preparation
+from otklik.task import KindTask, PreparationSettings
 
 #: More classes than this are refused: a confusion matrix of so many can still be read and resampled.
 MOST_CLASSES = 30
@@ -54,7 +54,7 @@ class MulticlassTask(KindTask):
 
     kind: Literal["multiclass"]
     split: Split = Split()
-    preparation: Preparation = Preparation()
+    preparation: PreparationSettings = PreparationSettings()
     models: list[Literal["logistic_regression", "random_forest"]] = Field(
         ["logistic_regression", "random_forest"],
         min_length=1,

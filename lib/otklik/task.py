@@ -303,7 +303,7 @@ class Checks(Strict):
     )
 
 
-class Evaluation(Strict):
+class EvaluationSettings(Strict):
     """How sure the numbers are."""
 
     bootstrap_replicates: int = Field(200, ge=200, le=5000, description="bootstrap replicates for each interval")
@@ -405,7 +405,7 @@ class Task(BaseTask):
     models: Models = Models()
     champion: ChampionSettings = ChampionSettings()
     checks: Checks = Checks()
-    evaluation: Evaluation = Evaluation()
+    evaluation: EvaluationSettings = EvaluationSettings()
     score: Score = Score()
     report: Report = Report()
 

@@ -116,7 +116,7 @@ class Clusters(Strict):
         return faults + [f"log1p: {name!r} is not among features" for name in unknown]
 
 
-class Evaluation(Strict):
+class EvaluationSettings(Strict):
     """What the verdict asks for."""
 
     minimum_customers: int = Field(
@@ -146,7 +146,7 @@ class SegmentTask(KindTask):
     kind: Literal["segment"]
     rfm: Rfm = Field(Rfm(), description="for the frame purchases")
     clusters: Clusters = Field(Clusters(), description="for the frame customers")
-    evaluation: Evaluation = Evaluation()
+    evaluation: EvaluationSettings = EvaluationSettings()
     currency: Text = Field(Text(en="", ru=""), description="currency of amounts and values")
 
     def impossible(self) -> list[str]:

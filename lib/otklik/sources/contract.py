@@ -384,7 +384,7 @@ class Format(Strict):
         return {name: getattr(self, name) for name in names}
 
 
-class Column(Strict):
+class ContractColumn(Strict):
     """One column: its name in the file, our name (the table's key), its type and what its values must obey."""
 
     source: str | None = Field(None, description="name in the file; default: the key of this table")
@@ -547,7 +547,7 @@ class Contract(Strict):
     name: Name
     meaning: str = ""
     format: Format
-    columns: dict[Name, Column] = Field(min_length=1)
+    columns: dict[Name, ContractColumn] = Field(min_length=1)
     key: Key
     time: Time
     rules: list[Rule] = Field(default_factory=list)

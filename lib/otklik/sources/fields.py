@@ -10,8 +10,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from otklik.sources.characters import has_rare_characters, read_as_utf8, tidied, without_invisible
 from otklik.sources.conditions import all_of, any_of
-from otklik.sources.contract import BLANKS, Contract, Format, fold_name
-from otklik.sources.contract import Column as ContractColumn
+from otklik.sources.contract import BLANKS, Contract, ContractColumn, Format, fold_name
 from otklik.sources.header import Header
 from otklik.sources.nested import joined_pieces
 from otklik.sources.numbers import RARE_SIGNS

@@ -15,11 +15,9 @@ from otklik.sources.contract import (
     SPREADSHEET_DAYS,
     TEXT_OF_SPREADSHEET,
     ZONE_LETTERS,
+    ContractColumn,
     Format,
     without_quoted,
-)
-from otklik.sources.contract import (
-    Column as ContractColumn,
 )
 from otklik.sources.numbers import SIGNS, Marks, units_pattern
 

@@ -38,7 +38,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBlock:
     """A table with its caption; the first cell of a row heads it if it is of kind head.
 
     `groups` maps a row's index to a line that stands above it across the table.
@@ -58,7 +58,7 @@ class Table:
 class Grid:
     """Small blocks side by side, as many as the page is wide; packed ones fill columns whatever their heights."""
 
-    blocks: Sequence[Figure | Table]
+    blocks: Sequence[Figure | TableBlock]
     is_packed: bool = False
 
 
@@ -67,7 +67,7 @@ class Details:
     """Blocks folded away under a line; browsers that can (`::details-content`) unfold them for print."""
 
     summary: str
-    blocks: Sequence[Paragraph | Table]
+    blocks: Sequence[Paragraph | TableBlock]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Bullets:
 
 
 @dataclass(frozen=True)
-class Terms:
+class DefinitionList:
     """Terms and what they mean."""
 
     pairs: Sequence[tuple[str, str]]
@@ -91,7 +91,7 @@ class Heading:
     text: str
 
 
-Block = Paragraph | Figure | Table | Grid | Details | Bullets | Terms | Heading
+Block = Paragraph | Figure | TableBlock | Grid | Details | Bullets | DefinitionList | Heading
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from otklik.page.blocks import Block, Cell, Details, Paragraph, Table, head, heads, number
+from otklik.page.blocks import Block, Cell, Details, Paragraph, TableBlock, head, heads, number
 from otklik.page.words import Voice
 
 #: A longer table is folded away.
@@ -59,7 +59,7 @@ def files(balances: pd.DataFrame, voice: Voice) -> list[Block]:
         Cell(words("quality.status")),
         Cell(words("quality.warnings")),
     ]
-    table = Table(words("quality.caption"), titles, rows)
+    table = TableBlock(words("quality.caption"), titles, rows)
     is_long = len(rows) > _MOST_ROWS
     folded: Block = Details(f"{words('quality.caption')} ({len(rows)})", [table]) if is_long else table
     return [Paragraph(takeaway, "takeaway"), folded]
@@ -70,7 +70,7 @@ def _warnings(warnings: Any, voice: Voice) -> str:
     return ", ".join(f"{name} {voice.formats.integer(rows)}" for name, rows in sorted(pairs.items()))
 
 
-def run(facts: Sequence[tuple[str, str]], versions: Mapping[str, int], voice: Voice) -> list[Table]:
+def run(facts: Sequence[tuple[str, str]], versions: Mapping[str, int], voice: Voice) -> list[TableBlock]:
     """The run, and the tables that it read and wrote.
 
     Args:
@@ -80,8 +80,8 @@ def run(facts: Sequence[tuple[str, str]], versions: Mapping[str, int], voice: Vo
     """
     words = voice.words
     return [
-        Table(words("origin.caption"), [], [[head(words(key)), Cell(text, "key")] for key, text in facts]),
-        Table(
+        TableBlock(words("origin.caption"), [], [[head(words(key)), Cell(text, "key")] for key, text in facts]),
+        TableBlock(
             words("origin.tables"),
             heads(words("origin.table"), words("origin.version")),
             [[head(name), number(str(version))] for name, version in sorted(versions.items())],

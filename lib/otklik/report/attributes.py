@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Paragraph, Table, head, heads, number
+from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Paragraph, TableBlock, head, heads, number
 from otklik.page.formats import is_number
 from otklik.report import charts
 from otklik.report.facts import ReportFacts, records
@@ -181,7 +181,7 @@ def _coarse_sentence(voice: Voice, coarse: CoarseBand, whole: bool, overall: flo
     )
 
 
-def _table(facts: ReportFacts, voice: Voice, names: list[str]) -> Table:
+def _table(facts: ReportFacts, voice: Voice, names: list[str]) -> TableBlock:
     words, formats = voice.words, voice.formats
     rows: list[list[Cell]] = []
     groups: dict[int, str] = {}
@@ -204,4 +204,4 @@ def _table(facts: ReportFacts, voice: Voice, names: list[str]) -> Table:
         words("who.level"), words("who.rows"), words("who.share"), words("who.positives"), words("who.rate"),
         words("who.interval"),
     )  # fmt: skip
-    return Table(words("section.who"), titles, rows, groups=groups)
+    return TableBlock(words("section.who"), titles, rows, groups=groups)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from otklik.inference import known
 from otklik.models.prepare import MISSING, OTHER
-from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Heading, Paragraph, Table, head, number
+from otklik.page.blocks import Block, Cell, Details, Figure, Grid, Heading, Paragraph, TableBlock, head, number
 from otklik.page.drawing import Picture
 from otklik.page.figures import Bar, Dot, Floats, Series, bars, dots, lines
 from otklik.page.formats import is_number
@@ -146,7 +146,7 @@ def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
     ]
     return [
         Figure(words("why.odds"), takeaway, picture, words("why.odds_note")),
-        Details(words("why.odds_all", n=len(rows)), [Table(words("why.odds"), columns, rows)]),
+        Details(words("why.odds_all", n=len(rows)), [TableBlock(words("why.odds"), columns, rows)]),
     ]
 
 

@@ -16,13 +16,13 @@ from otklik.page.blocks import (
     Block,
     Bullets,
     Cell,
+    DefinitionList,
     Details,
     Figure,
     Heading,
     Paragraph,
     Section,
-    Table,
-    Terms,
+    TableBlock,
     head,
     heads,
     number,
@@ -64,7 +64,7 @@ def render(facts: ReportFacts, language: Language) -> str:
         ("found", _found(facts, voice)),
         ("quality", _quality(facts, voice)),
         ("origin", _origin(facts, voice)),
-        ("terms", [Terms([(words(f"term.{term}"), words(f"explain.{term}")) for term in _TERMS])]),
+        ("terms", [DefinitionList([(words(f"term.{term}"), words(f"explain.{term}")) for term in _TERMS])]),
     ]
     rows, _ = story.response_rate(facts)
     page = Page(
@@ -231,7 +231,7 @@ def _profit_curve(facts: ReportFacts, read: Board, policies: Mapping[str, board.
     return Figure(words("models.profit"), takeaway, picture)
 
 
-def _later_table(policies: Mapping[str, board.Row], read: Board, money: Any, voice: Voice) -> Table:
+def _later_table(policies: Mapping[str, board.Row], read: Board, money: Any, voice: Voice) -> TableBlock:
     words, formats = voice.words, voice.formats
     names = [name for name in ("list", "random", "all", "none", "oracle") if name in policies]
     rows = [
@@ -247,12 +247,12 @@ def _later_table(policies: Mapping[str, board.Row], read: Board, money: Any, voi
     ]
     share = formats.percent(story.share_tested(read), 0)
     titles = heads(words("list.policy"), words("list.contacts"), words("list.later_profit"))
-    return Table(
+    return TableBlock(
         words("list.later_caption", share=share), titles, rows, note=words("list.later_note"), emphasised=frozenset({0})
     )
 
 
-def _policy_table(policies: Mapping[str, board.Row], money: Any, voice: Voice) -> Table:
+def _policy_table(policies: Mapping[str, board.Row], money: Any, voice: Voice) -> TableBlock:
     words, formats = voice.words, voice.formats
     names = [name for name in ("list", "all", "none", "oracle") if name in policies]
     rows = [
@@ -272,7 +272,7 @@ def _policy_table(policies: Mapping[str, board.Row], money: Any, voice: Voice) -
         words("list.policy"), words("list.contacts"), words("list.expected_profit"), words("list.past_profit"),
         words("list.control_cost"),
     )  # fmt: skip
-    return Table(
+    return TableBlock(
         words("list.policy_caption"),
         titles,
         rows,
@@ -281,7 +281,7 @@ def _policy_table(policies: Mapping[str, board.Row], money: Any, voice: Voice) -
     )
 
 
-def _top_table(facts: ReportFacts, money: Any, voice: Voice) -> Table:
+def _top_table(facts: ReportFacts, money: Any, voice: Voice) -> TableBlock:
     words, formats = voice.words, voice.formats
     rows = [
         [
@@ -297,7 +297,7 @@ def _top_table(facts: ReportFacts, money: Any, voice: Voice) -> Table:
     titles = [Cell(words(f"list.{title}")) for title in ("rank", "key", "arm")]
     titles += [number(words("list.probability")), number(words("list.value")), Cell(words("list.reasons"))]
     note = "" if facts.champion is None else words(f"list.how_{facts.champion['model']}")
-    return Table(words("list.top_caption", n=len(rows)), titles, rows, note=note)
+    return TableBlock(words("list.top_caption", n=len(rows)), titles, rows, note=note)
 
 
 def _reasons(facts: ReportFacts, reasons: Any, voice: Voice) -> str:
@@ -351,7 +351,7 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
     ]
     titles = [Cell(words(f"found.{title}")) for title in ("kind", "feature", "detail")]
     titles += [number(words("found.value")), Cell(words("found.action"))]
-    table = Table(words("found.caption"), titles, rows)
+    table = TableBlock(words("found.caption"), titles, rows)
     blocks: list[Block] = [Paragraph(words("found.takeaway", n=len(frame), kinds=listed), "takeaway")]
     blocks += _psi(facts, voice)
     if len(rows) > 15:
@@ -394,7 +394,7 @@ def _text(value: Any) -> str:
 
 def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
     words, formats = voice.words, voice.formats
-    states = Table(
+    states = TableBlock(
         words("quality.states"),
         heads(words("quality.state"), words("quality.rows")),
         [
@@ -417,7 +417,7 @@ def _origin(facts: ReportFacts, voice: Voice) -> list[Block]:
     if champion is not None:
         pairs += [("origin.model", str(champion["folder"])), ("origin.settings", _settings(champion["settings"]))]
     tables = provenance.run(pairs, facts.table_versions, voice)
-    features = Table(
+    features = TableBlock(
         words("origin.features"),
         [Cell(words(f"origin.{title}")) for title in ("feature", "meaning", "known")],
         [

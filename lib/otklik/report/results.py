@@ -16,7 +16,7 @@ from otklik.page.blocks import (
     Grid,
     Heading,
     Paragraph,
-    Table,
+    TableBlock,
     head,
     heads,
     number,
@@ -68,7 +68,7 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
     return blocks
 
 
-def _choice_table(facts: ReportFacts, board: Board, voice: Voice) -> Table | None:
+def _choice_table(facts: ReportFacts, board: Board, voice: Voice) -> TableBlock | None:
     """What each candidate reached inside the training part, window by window, beside what came later."""
     words, formats, measures = voice.words, voice.formats, facts.measures
     inside = measures[measures["measure"] == "inside"].sort_values("value", ascending=False)
@@ -95,7 +95,7 @@ def _choice_table(facts: ReportFacts, board: Board, voice: Voice) -> Table | Non
     titles += [number(words("models.inside")), number(words("models.later"))]
     said = words("models.choice", regret=formats.decimal(float(regret["value"].iloc[0])))
     emphasised = [*inside["subject"]].index(chosen)
-    return Table(words("models.choice_caption"), titles, rows, takeaway=said, emphasised=frozenset({emphasised}))
+    return TableBlock(words("models.choice_caption"), titles, rows, takeaway=said, emphasised=frozenset({emphasised}))
 
 
 def day_and_customer(facts: ReportFacts, board: Board, voice: Voice) -> Figure | None:
@@ -141,7 +141,7 @@ def _day_and_customer(row: Row, board: Board, voice: Voice) -> Dot:
     )  # fmt: skip
 
 
-def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Table:
+def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> TableBlock:
     words, formats = voice.words, voice.formats
     rows = board.models("without", board.split)
     takeaway = words(
@@ -154,7 +154,7 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Ta
     columns = _columns(facts, board, voice)
     titles = ["model", "auc", "within", "accuracy", "pr", "lift", "gain", "brier", "ece", "mean", "rate", "profit"]
     shown = [title for title in titles if title in columns]
-    return Table(
+    return TableBlock(
         words("models.main_caption", split=words(f"split.{board.split}")),
         heads(*(words(f"models.{title}") for title in shown)),
         [[columns[title](row) for title in shown] for row in rows],
@@ -207,7 +207,7 @@ def _columns(facts: ReportFacts, board: Board, voice: Voice) -> dict[str, Callab
     }
 
 
-def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> Table:
+def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> TableBlock:
     """AUC and accuracy of every model in each way of counting (split, leaks), unusable ones marked."""
     words, formats = voice.words, voice.formats
     names = [row["model"] for row in board.models("without", board.split)]
@@ -231,7 +231,7 @@ def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> 
         rows.append(cells)
     by_splits, by_leaks = (len({way[place] for way in ways}) > 1 for place in (0, 1))
     caption = "models.ways_caption" + ("" if by_splits and by_leaks else "_splits" if by_splits else "_leaks")
-    return Table(
+    return TableBlock(
         f"{words(caption)}: {words('models.auc')}, {words('models.accuracy').lower()}",
         titles,
         rows,
@@ -240,7 +240,7 @@ def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> 
     )
 
 
-def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> Table:
+def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> TableBlock:
     words, columns = voice.words, _columns(facts, board, voice)
     rows: list[list[Cell]] = []
     groups: dict[int, str] = {}
@@ -257,7 +257,7 @@ def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> Table:
             faded.add(len(rows))
         rows.append([cell(row) for cell in columns.values()])
     titles = heads(*(words(f"models.{title}") for title in columns), numbers_from=2)
-    return Table(words("section.models"), titles, rows, groups=groups, faded=frozenset(faded))
+    return TableBlock(words("section.models"), titles, rows, groups=groups, faded=frozenset(faded))
 
 
 def _champion_sentence(facts: ReportFacts, voice: Voice) -> str:
@@ -393,7 +393,7 @@ def _tenths(counts: pd.DataFrame) -> pd.DataFrame:
     return with_rates(grouped.assign(promised=grouped["promised"] / grouped["rows"]))
 
 
-def _confusion(facts: ReportFacts, counts: pd.DataFrame, board: Board, voice: Voice) -> Table:
+def _confusion(facts: ReportFacts, counts: pd.DataFrame, board: Board, voice: Voice) -> TableBlock:
     """Who was chosen and who said yes, at the decision threshold."""
     words, formats = voice.words, voice.formats
     mine = counts[(counts["model"] == board.champion) & (counts["calibration"] == "calibrated")]
@@ -420,7 +420,7 @@ def _confusion(facts: ReportFacts, counts: pd.DataFrame, board: Board, voice: Vo
         hit=formats.integer(chosen["positives"].sum()),
         missed=formats.integer(left["positives"].sum()),
     )
-    return Table(
+    return TableBlock(
         words("confusion.title"),
         heads("", words("confusion.yes"), words("confusion.no")),
         rows,

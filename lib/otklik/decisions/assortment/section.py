@@ -10,7 +10,7 @@ import pandas as pd
 from otklik.decisions.assortment.judging import METHODS
 from otklik.decisions.assortment.kind import AssortmentTask
 from otklik.kind import Reader
-from otklik.page.blocks import Block, Bullets, Cell, Figure, Paragraph, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Bullets, Cell, Figure, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.figures import Series, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -264,7 +264,7 @@ def _curve(read: Reader, products: pd.DataFrame, voice: Voice) -> list[Block]:
     )
     return [
         Figure(words("curve.title"), words("curve.takeaway"), picture),
-        Table(words("judged.caption"), titles, rows, note=words("judged.note")),
+        TableBlock(words("judged.caption"), titles, rows, note=words("judged.note")),
     ]
 
 
@@ -283,7 +283,7 @@ def _products(products: pd.DataFrame, task: AssortmentTask, voice: Voice) -> lis
     return [*blocks, Paragraph(words("products.note"), "note")]
 
 
-def _listed(caption: str, rows: pd.DataFrame, voice: Voice) -> Table:
+def _listed(caption: str, rows: pd.DataFrame, voice: Voice) -> TableBlock:
     words, formats = voice.words, voice.formats
     has_groups = rows["group"].nunique() > 1
     cells = []
@@ -302,10 +302,10 @@ def _listed(caption: str, rows: pd.DataFrame, voice: Voice) -> Table:
         )
     titles = heads(*(words(f"products.{name}") for name in ("product", "value", "later", "lost", "substitute")))
     titles[-1] = Cell(titles[-1].text)
-    return Table(caption, titles, cells)
+    return TableBlock(caption, titles, cells)
 
 
-def _transfer(transfers: pd.DataFrame, voice: Voice) -> Table:
+def _transfer(transfers: pd.DataFrame, voice: Voice) -> TableBlock:
     words, formats = voice.words, voice.formats
     rows = []
     for row in transfers.to_dict("records"):
@@ -319,4 +319,4 @@ def _transfer(transfers: pd.DataFrame, voice: Voice) -> Table:
             ]
         )
     titles = heads(*(words(f"transfer.{name}") for name in ("source", "share", "days", "missed", "gained")))
-    return Table(words("transfer.caption"), titles, rows)
+    return TableBlock(words("transfer.caption"), titles, rows)

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from otklik.decisions.send_time.kind import SendTimeTask
 from otklik.kind import Reader
-from otklik.page.blocks import Block, Bullets, Figure, Paragraph, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Bullets, Figure, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, dots, heat_map
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -197,7 +197,7 @@ def _bands(bands: pd.DataFrame, task: SendTimeTask, voice: Voice) -> list[Block]
     )
     takeaway = words("bands.takeaway", timezone=task.timezone)
     figure: Block = Figure(words("bands.title"), takeaway, picture) if len(bands) > 1 else Paragraph(takeaway)
-    return [figure, Table(words("table.caption"), columns, rows)]
+    return [figure, TableBlock(words("table.caption"), columns, rows)]
 
 
 def _method(task: SendTimeTask, voice: Voice) -> list[str]:

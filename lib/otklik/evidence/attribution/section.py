@@ -6,7 +6,7 @@ import pandas as pd
 
 from otklik.evidence.attribution.kind import METHODS, AttributionTask
 from otklik.kind import Reader
-from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, dots, heat_map
 from otklik.page.formats import NOTHING, is_number
 from otklik.page.rendering import Answer, KeyFigure, Page
@@ -155,7 +155,7 @@ def _rules(channels: pd.DataFrame, voice: Voice) -> Section:
         for channel in count.index
     ]  # fmt: skip
     titles = heads(words("column.channel"), words("column.touches"), *names)
-    table = Table(words("rules.table"), titles, rows, note=words("rules.sum"))
+    table = TableBlock(words("rules.table"), titles, rows, note=words("rules.sum"))
     return Section("rules", words("section.rules"), [Figure(title, takeaway, picture), table])
 
 
@@ -172,7 +172,7 @@ def _costs(channels: pd.DataFrame, voice: Voice) -> Section:
     ]
     titles = heads(words("column.channel"), words("column.cost"), *(words(f"method.{method}") for method in METHODS))
     return Section(
-        "costs", words("section.costs"), [Table(words("section.costs"), titles, rows, note=words("costs.note"))]
+        "costs", words("section.costs"), [TableBlock(words("section.costs"), titles, rows, note=words("costs.note"))]
     )
 
 
@@ -202,7 +202,7 @@ def _proofs(channels: pd.DataFrame, voice: Voice) -> Section:
     if rows:
         names = [words(f"method.{method}") for method in METHODS]
         titles = heads(words("column.channel"), words("column.experiment"), *names)
-        blocks.append(Table(words("section.experiments"), titles, rows))
+        blocks.append(TableBlock(words("section.experiments"), titles, rows))
     return Section("experiments", words("section.experiments"), blocks)
 
 

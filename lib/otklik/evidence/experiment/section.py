@@ -10,7 +10,7 @@ import pandas as pd
 
 from otklik.evidence.experiment.kind import ExperimentTask
 from otklik.kind import Finding, Reader
-from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, Series, dots, lines
 from otklik.page.formats import NOTHING, is_number
 from otklik.page.rendering import Answer, KeyFigure, Page
@@ -365,7 +365,7 @@ class _Page:
         names = ("metric", "arm", "control", "value", "effect", "lift", "q", "always", "status")
         titles = heads(*(words(f"column.{name}") for name in names), numbers_from=2)
         note = words("effects.note", alpha=formats.percent(self.task.alpha, 0))
-        blocks.append(Table(words("effects.table"), [*titles[:-1], Cell(titles[-1].text)], rows, note=note))
+        blocks.append(TableBlock(words("effects.table"), [*titles[:-1], Cell(titles[-1].text)], rows, note=note))
         return Section("effects", words("section.effects"), blocks)
 
     def _effect_figure(self, metric: str) -> Figure:
@@ -411,7 +411,7 @@ class _Page:
         titles = heads(*(words(f"column.{name}") for name in names), numbers_from=3)
         titles[4] = number(words("key.interval", interval="").strip(" :"))
         if rows:
-            blocks.append(Table(words("section.precise"), titles, rows))
+            blocks.append(TableBlock(words("section.precise"), titles, rows))
         return Section("precise", words("section.precise"), blocks)
 
     def _looks(self) -> Section:
@@ -473,7 +473,7 @@ class _Page:
         ]  # fmt: skip
         names = ("metric", "arm", "worth", "needed", "units", "detectable", "days")
         power, alpha = formats.percent(self.task.power, 0), formats.percent(self.task.alpha, 0)
-        table = Table(
+        table = TableBlock(
             words("section.plan"), heads(*(words(f"column.{name}") for name in names), numbers_from=2), rows,
             note=words("plan.note", power=power, alpha=alpha),
         )  # fmt: skip
@@ -490,7 +490,7 @@ class _Page:
         ]  # fmt: skip
         titles = heads(*(words(f"column.{name}") for name in ("arm", "units", "share", "planned")))
         note = words("arms.note", limit=formats.short(self.task.sample_ratio_alpha))
-        return Section("split", words("section.arms"), [Table(words("arms.table"), titles, rows, note=note)])
+        return Section("split", words("section.arms"), [TableBlock(words("arms.table"), titles, rows, note=note)])
 
 
 def _digits(value: float | None) -> int:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from otklik.evidence.follow_up.kind import FollowUpTask, split_of
 from otklik.kind import Finding, Reader
-from otklik.page.blocks import Bullets, Cell, Figure, Section, Table, head, heads, number
+from otklik.page.blocks import Bullets, Cell, Figure, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, Series, dots, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -260,7 +260,7 @@ def _campaigns(ledger: pd.DataFrame, voice: Voice) -> Section:
     rows = [_ledger_row(row, voice) for row in ledger.to_dict("records")]
     names = ("campaign", "listed", "control", "late", "never", "effect", "promised", "profit", "ratio")
     titles = heads(*(words(f"column.{name}") for name in names))
-    table = Table(words("section.campaigns"), titles, rows, note=words("ledger.note"))
+    table = TableBlock(words("section.campaigns"), titles, rows, note=words("ledger.note"))
     return Section("campaigns", words("section.campaigns"), [*figures, table])
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from otklik.evidence.lead_lag.kind import LeadLagTask
 from otklik.kind import Finding, Reader
-from otklik.page.blocks import Figure, Grid, Section, Table, head, heads, number
+from otklik.page.blocks import Figure, Grid, Section, TableBlock, head, heads, number
 from otklik.page.figures import Series, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -136,5 +136,5 @@ def _signals(signals: pd.DataFrame, voice: Voice) -> Section:
         for row in signals.to_dict("records")
     ]  # fmt: skip
     titles = heads(*(words(f"column.{name}") for name in ("signal", "gain", "lag", "q", "lead")))
-    table = Table(words("section.signals"), titles, rows, note=words("signals.note"))
+    table = TableBlock(words("section.signals"), titles, rows, note=words("signals.note"))
     return Section("signals", words("section.signals"), [table])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from otklik.evidence.media_mix.kind import MediaMixTask
 from otklik.kind import Finding, Reader
-from otklik.page.blocks import Block, Cell, Figure, Grid, Paragraph, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Cell, Figure, Grid, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, Series, dots, heat_map, lines
 from otklik.page.formats import is_number
 from otklik.page.rendering import Answer, KeyFigure, Page
@@ -237,7 +237,7 @@ def _channels(channels: pd.DataFrame, voice: Voice) -> Section:
         for row in known
     ]  # fmt: skip
     titles = heads(*(words(f"column.{name}") for name in ("channel", "spend", "revenue", "carry")))
-    table = Table(words("channels.table"), titles, rows, note=words("channels.note"))
+    table = TableBlock(words("channels.table"), titles, rows, note=words("channels.note"))
     return Section("channels", words("section.channels"), [Figure(title, takeaway, picture), table])
 
 
@@ -288,7 +288,7 @@ def _budget(read: Reader, voice: Voice) -> Section:
     columns = [words(f"column.{name}") for name in ("now", "plan", "range", "marginal", "marginal_plan")]
     rows = [[head(row["channel"]), *_planned(row, voice)] for row in plan[plan["region"].isna()].to_dict("records")]
     titles = heads(words("column.channel"), *columns)
-    blocks: list[Block] = [Table(words("section.budget"), titles, rows, note=words("budget.note"))]
+    blocks: list[Block] = [TableBlock(words("section.budget"), titles, rows, note=words("budget.note"))]
     cells = plan[plan["region"].notna()]
     if not cells.empty:
         order = (cells["planned"] - cells["spend"]).abs().sort_values(ascending=False, kind="stable").index
@@ -297,7 +297,7 @@ def _budget(read: Reader, voice: Voice) -> Section:
             for row in cells.loc[order[:_MOST_MOVES]].to_dict("records")
         ]
         titles = heads(words("column.region"), words("column.channel"), *columns, numbers_from=2)
-        blocks.append(Table(words("moves.table"), titles, moves))
+        blocks.append(TableBlock(words("moves.table"), titles, moves))
     return Section("budget", words("section.budget"), blocks)
 
 

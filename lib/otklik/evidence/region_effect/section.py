@@ -7,7 +7,7 @@ import pandas as pd
 
 from otklik.evidence.region_effect.kind import RegionEffectTask
 from otklik.kind import Finding, Reader
-from otklik.page.blocks import Figure, Section, Table, head, heads, number
+from otklik.page.blocks import Figure, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, Series, dots, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -208,5 +208,5 @@ def _regions(read: Reader, voice: Voice) -> Section:
     ]  # fmt: skip
     titles = heads(*(words(f"column.{name}") for name in ("region", "role", "weight", "before", "after")))
     note = words("regions.note", unused=formats.integer(len(regions) - len(rows)))
-    table = Table(words("section.regions"), titles, rows, note=note if len(regions) > len(rows) else "")
+    table = TableBlock(words("section.regions"), titles, rows, note=note if len(regions) > len(rows) else "")
     return Section("regions", words("section.regions"), [table])

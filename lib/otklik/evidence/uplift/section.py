@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from otklik.evidence.uplift.kind import UpliftTask
 from otklik.evidence.uplift.learners import RESPONSE
 from otklik.kind import Finding, Measure, Reader
-from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, Series, dots, lines
 from otklik.page.formats import NOTHING
 from otklik.page.rendering import Answer, KeyFigure, Page
@@ -308,7 +308,7 @@ class _Page:
         )  # fmt: skip
         return Figure(title, takeaway, picture)
 
-    def _learners(self) -> Table:
+    def _learners(self) -> TableBlock:
         words, formats = self.words, self.formats
         rows: list[list[Cell]] = []
         emphasised = set()
@@ -328,7 +328,7 @@ class _Page:
             naive_cells = [number(formats.decimal(naive.get(name), 3)) for name in ("qini", "auuc")]
             rows.append([head(words("learner.response")), Cell(arm), *naive_cells])
         titles = heads(*(words(f"column.{name}") for name in ("learner", "arm", "qini", "auuc")), numbers_from=2)
-        return Table(
+        return TableBlock(
             words("learners.table"), titles, rows, note=words("learners.note"), emphasised=frozenset(emphasised)
         )
 
@@ -361,7 +361,9 @@ class _Page:
             )  # fmt: skip
         titles = heads(*(words(f"column.{name}") for name in ("policy", "contacted", "value", "ipw", "better")))
         lead = Paragraph(words("policies.lead", unit=unit))
-        return Section("policies", words("section.policies"), [lead, Table(words("section.policies"), titles, rows)])
+        return Section(
+            "policies", words("section.policies"), [lead, TableBlock(words("section.policies"), titles, rows)]
+        )
 
     def _alone(self) -> Section:
         blocks = []

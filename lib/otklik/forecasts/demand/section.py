@@ -15,7 +15,7 @@ from otklik.forecasts.demand.kind import DemandTask, Stock
 from otklik.forecasts.demand.words import TEXTS
 from otklik.forecasts.wording import estimate, interval
 from otklik.kind import Measure, Reader
-from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, Table, Terms, head, heads, number
+from otklik.page.blocks import Block, Cell, DefinitionList, Figure, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.figures import Bar, Series, bars, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
@@ -29,7 +29,7 @@ def section(read: Reader, task: DemandTask, voice: Voice) -> Page:
     """The page."""
     words = voice.words
     has_forecasts = read.measure("series") is not None
-    terms = Terms([(words(f"terms.{name}"), words(f"terms.{name}_is")) for name in ("mase", "interval")])
+    terms = DefinitionList([(words(f"terms.{name}"), words(f"terms.{name}_is")) for name in ("mase", "interval")])
     parts: list[Section] = []
     if has_forecasts:
         parts = [
@@ -180,7 +180,7 @@ def _methods(read: Reader, voice: Voice) -> list[Block]:
         value = number(formats.decimal(one.value), interval(one, voice, 3))
         rows.append([head(words(f"measure.{name}")), value, number(formats.decimal(one.baseline))])
     top = [Cell(""), number(words("judged.choice")), number(words("judged.naive"))]
-    return [figure, Table(words("judged.caption"), top, rows, note=words("judged.note"))]
+    return [figure, TableBlock(words("judged.caption"), top, rows, note=words("judged.note"))]
 
 
 def _largest(read: Reader, task: DemandTask, voice: Voice) -> list[Block]:
@@ -203,7 +203,7 @@ def _largest(read: Reader, task: DemandTask, voice: Voice) -> list[Block]:
         words("series.series"), words("series.kind"), words("series.model"), words("series.next", periods=periods),
         words("series.mase"), words("series.naive"), numbers_from=3,
     )  # fmt: skip
-    return [Table(words("series.caption", count=len(rows)), top, rows)]
+    return [TableBlock(words("series.caption", count=len(rows)), top, rows)]
 
 
 def _parts_and_sums(read: Reader, task: DemandTask, voice: Voice) -> list[Block]:
@@ -226,7 +226,7 @@ def _parts_and_sums(read: Reader, task: DemandTask, voice: Voice) -> list[Block]
     ]
     periods = f"{task.ahead} {words(f'periods.{task.period}')}"
     top = heads(words("sums.name"), words("series.next", periods=periods), words("sums.own"), numbers_from=1)
-    return [Paragraph(why), Table(words("sums.caption"), top, rows)]
+    return [Paragraph(why), TableBlock(words("sums.caption"), top, rows)]
 
 
 def _stock(read: Reader, task: DemandTask, stock: Stock, voice: Voice) -> list[Block]:
@@ -247,4 +247,4 @@ def _stock(read: Reader, task: DemandTask, stock: Stock, voice: Voice) -> list[B
         for row in largest
     ]
     top = heads(*(words(name) for name in ("series.series", "stock.expected", "stock.stock")), numbers_from=1)
-    return [Paragraph(why), Paragraph(judged), Table(words("stock.caption", count=len(rows)), top, rows)]
+    return [Paragraph(why), Paragraph(judged), TableBlock(words("stock.caption", count=len(rows)), top, rows)]

@@ -8,7 +8,7 @@ from otklik.forecasts.lifetime.kind import LifetimeTask
 from otklik.forecasts.lifetime.words import TEXTS
 from otklik.forecasts.wording import estimate, interval
 from otklik.kind import Measure, Reader
-from otklik.page.blocks import Block, Cell, Figure, Section, Table, Terms, head, heads, number
+from otklik.page.blocks import Block, Cell, DefinitionList, Figure, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, dots
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
@@ -20,7 +20,7 @@ def section(read: Reader, task: LifetimeTask, voice: Voice) -> Page:
     """The page."""
     is_judged = read.measure("gini", split="holdout") is not None
     names = ("purchase", "alive", "gini")
-    terms = Terms([(voice.words(f"terms.{name}"), voice.words(f"terms.{name}_is")) for name in names])
+    terms = DefinitionList([(voice.words(f"terms.{name}"), voice.words(f"terms.{name}_is")) for name in names])
     return Page(
         task.title[voice.language],
         task.question[voice.language],
@@ -153,7 +153,7 @@ def _next(read: Reader, task: LifetimeTask, voice: Voice) -> list[Block]:
         rows.append(row)
     names = ["next.days", "next.purchases", "next.rate", *(["next.value", "next.rate"] if has_amounts else [])]
     top = heads(*map(words, names))
-    return [Table(words("next.caption"), top, rows, takeaway=words("next.takeaway"))]
+    return [TableBlock(words("next.caption"), top, rows, takeaway=words("next.takeaway"))]
 
 
 def _holdout(read: Reader, voice: Voice) -> list[Block]:
@@ -192,7 +192,7 @@ def _holdout(read: Reader, voice: Voice) -> list[Block]:
         )
     return [
         Figure(words("deciles.title"), takeaway, picture, words("deciles.note")),
-        Table(
+        TableBlock(
             words("judged.caption"),
             [Cell(""), number(words("judged.model")), number(words("judged.naive"))],
             judged,
@@ -220,4 +220,4 @@ def _model(read: Reader, task: LifetimeTask, voice: Voice) -> list[Block]:
             rows.append([head(row.parameter), number(value), number(span)])
     top = heads(words("model.parameter"), words("model.value"), words("model.interval"))
     note = words("model.note", unit=words(f"unit.{task.time_unit}"))
-    return [Table(words("model.caption"), top, rows, note=note, groups=groups)]
+    return [TableBlock(words("model.caption"), top, rows, note=note, groups=groups)]

@@ -11,7 +11,7 @@ from otklik.forecasts.recommend.serving import REASONS
 from otklik.forecasts.recommend.words import TEXTS
 from otklik.forecasts.wording import interval
 from otklik.kind import Measure, Reader
-from otklik.page.blocks import Block, Bullets, Figure, Section, Table, Terms, head, heads, number
+from otklik.page.blocks import Block, Bullets, DefinitionList, Figure, Section, TableBlock, head, heads, number
 from otklik.page.figures import Bar, Dot, bars, dots
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
@@ -30,8 +30,8 @@ def section(read: Reader, task: RecommendTask, voice: Voice) -> Page:
     words = voice.words
     target = "again" if task.buy_again else "new"
     is_judged = read.measure("ndcg", "blend", target) is not None
-    terms = Terms([(words(f"method.{name}" if name in (*ALONE, "blend") else f"metric.{name}"), words(f"is.{name}"))
-                   for name in _TERMS])  # fmt: skip
+    keys = [f"method.{name}" if name in (*ALONE, "blend") else f"metric.{name}" for name in _TERMS]
+    terms = DefinitionList([(words(key), words(f"is.{name}")) for key, name in zip(keys, _TERMS, strict=True)])
     judged = [Section("judged", words("section.judged"), _judged(read, target, voice))] if is_judged else []
     return Page(
         task.title[voice.language],
@@ -122,7 +122,7 @@ def _judged(read: Reader, target: str, voice: Voice) -> list[Block]:
     return [Figure(words(f"figure.{target}"), words("figure.takeaway"), picture), *tables]
 
 
-def _table(read: Reader, split: str, voice: Voice) -> Table:
+def _table(read: Reader, split: str, voice: Voice) -> TableBlock:
     words = voice.words
     methods = _methods(read, split)
     metrics = [
@@ -139,7 +139,7 @@ def _table(read: Reader, split: str, voice: Voice) -> Table:
         ]
         rows.append([head(words(f"method.{method}")), *cells])
     some = read.measure("ndcg", methods[0], split)
-    return Table(
+    return TableBlock(
         words(f"table.{split}", customers=voice.formats.integer(None if some is None else some.rows)),
         heads(words("table.method"), *(words(f"metric.{metric}") for metric in metrics)),
         rows,
@@ -161,7 +161,7 @@ def _lists(read: Reader, voice: Voice) -> list[Block]:
         read.table("recommendations").groupBy("item").agg(F.count("*").alias("lists"))
         .orderBy(F.desc("lists"), "item").limit(_MOST_SHOWN).collect()
     )  # fmt: skip
-    table = Table(
+    table = TableBlock(
         words("shown.caption"),
         heads(words("shown.item"), words("shown.customers"), words("shown.share")),
         [

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from otklik.forecasts.season.kind import SeasonTask
 from otklik.forecasts.wording import estimate
 from otklik.kind import Reader
-from otklik.page.blocks import Block, Figure, Section, Terms
+from otklik.page.blocks import Block, DefinitionList, Figure, Section
 from otklik.page.figures import Dot, Series, dots, heat_map, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -98,7 +98,7 @@ TEXTS = texts(
 def section(read: Reader, task: SeasonTask, voice: Voice) -> Page:
     """The page."""
     words = voice.words
-    terms = Terms([(words("terms.index"), words("terms.index_is"))])
+    terms = DefinitionList([(words("terms.index"), words("terms.index_is"))])
     return Page(
         task.title[voice.language],
         task.question[voice.language],

@@ -10,7 +10,7 @@ from otklik.forecasts.survival.kind import SurvivalTask
 from otklik.forecasts.survival.words import TEXTS
 from otklik.forecasts.wording import estimate, interval
 from otklik.kind import Measure, Reader
-from otklik.page.blocks import Block, Cell, Figure, Section, Table, Terms, head, number
+from otklik.page.blocks import Block, Cell, DefinitionList, Figure, Section, TableBlock, head, number
 from otklik.page.figures import Dot, Series, dots, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
@@ -35,7 +35,7 @@ def section(read: Reader, task: SurvivalTask, voice: Voice) -> Page:
         ]
     numbers = {"horizon": task.horizon_periods, "value_periods": task.value_periods, "periods": _periods(task, voice)}
     names = ("risk", "curve", "brier")
-    terms = Terms([(words(f"terms.{name}"), words(f"terms.{name}_is", **numbers)) for name in names])
+    terms = DefinitionList([(words(f"terms.{name}"), words(f"terms.{name}_is", **numbers)) for name in names])
     return Page(
         task.title[voice.language],
         task.question[voice.language],
@@ -197,7 +197,7 @@ def _curves(read: Reader, task: SurvivalTask, voice: Voice) -> list[Block]:
     return [figure, _curve_table(read, task, voice)]
 
 
-def _curve_table(read: Reader, task: SurvivalTask, voice: Voice) -> Table:
+def _curve_table(read: Reader, task: SurvivalTask, voice: Voice) -> TableBlock:
     words, formats = voice.words, voice.formats
     rows = []
     for group in ["", *_groups(read)]:
@@ -225,7 +225,7 @@ def _curve_table(read: Reader, task: SurvivalTask, voice: Voice) -> Table:
     if chi2 is not None and p is not None:
         value, degrees = formats.decimal(chi2.value, 2), formats.integer(chi2.baseline)
         note = words("table.test", chi2=value, degrees=degrees, p=_p_value(p, voice))
-    return Table(words("table.caption"), top, rows, note=note, emphasised=frozenset([0]))
+    return TableBlock(words("table.caption"), top, rows, note=note, emphasised=frozenset([0]))
 
 
 def _judged(read: Reader, task: SurvivalTask, voice: Voice) -> list[Block]:
@@ -258,7 +258,7 @@ def _judged(read: Reader, task: SurvivalTask, voice: Voice) -> list[Block]:
     names = [words("judged.model"), words("judged.curve", of_group=of_group)]
     return [
         Figure(words("judged.title"), words("judged.takeaway", of_group=of_group), picture),
-        Table(words("judged.caption"), [Cell(words("judged.measure")), *map(number, names)], judged),
+        TableBlock(words("judged.caption"), [Cell(words("judged.measure")), *map(number, names)], judged),
     ]
 
 

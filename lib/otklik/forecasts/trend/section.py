@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from otklik.forecasts.trend.kind import TrendTask
 from otklik.forecasts.wording import estimate, interval
 from otklik.kind import Reader
-from otklik.page.blocks import Block, Cell, Figure, Section, Table, Terms, head, heads, number
+from otklik.page.blocks import Block, Cell, DefinitionList, Figure, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, dots
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -80,7 +80,7 @@ TEXTS = texts(
 def section(read: Reader, task: TrendTask, voice: Voice) -> Page:
     """The page."""
     words = voice.words
-    terms = Terms([(words("terms.rate"), words("terms.rate_is"))])
+    terms = DefinitionList([(words("terms.rate"), words("terms.rate_is"))])
     return Page(
         task.title[voice.language],
         task.question[voice.language],
@@ -164,4 +164,4 @@ def _bursts(read: Reader, task: TrendTask, voice: Voice) -> list[Block]:
     ]
     names = ("bursts.item", "bursts.period", "bursts.events", "bursts.usual")
     top = heads(*map(words, names), numbers_from=2)
-    return [Table(words("bursts.caption"), top, rows, note="" if rows else words("bursts.none"))]
+    return [TableBlock(words("bursts.caption"), top, rows, note="" if rows else words("bursts.none"))]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from otklik.insights.dependency.kind import DependencyTask
 from otklik.kind import Reader
-from otklik.page.blocks import Block, Bullets, Cell, Figure, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Bullets, Cell, Figure, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, dots
 from otklik.page.formats import is_number
 from otklik.page.rendering import Answer, KeyFigure, Page
@@ -234,7 +234,7 @@ def _profile(name: str, levels: pd.DataFrame, task: DependencyTask, voice: Voice
     return [Figure(heading, takeaway, picture)]
 
 
-def _table(records: list[dict[Any, Any]], has_confounders: bool, task: DependencyTask, voice: Voice) -> Table:
+def _table(records: list[dict[Any, Any]], has_confounders: bool, task: DependencyTask, voice: Voice) -> TableBlock:
     words, formats = voice.words, voice.formats
     names = ["property", "spearman", "v", "chance", "information", "q"]
     names += ["v_given", "q_given"] if has_confounders else []
@@ -260,7 +260,7 @@ def _table(records: list[dict[Any, Any]], has_confounders: bool, task: Dependenc
         rows.append(cells)
     faded = frozenset(place for place, row in enumerate(records) if not row["is_significant"])
     columns = heads(*(words(f"table.{name}") for name in names))
-    return Table(words("table.caption"), columns, rows, note=words("table.note"), faded=faded)
+    return TableBlock(words("table.caption"), columns, rows, note=words("table.note"), faded=faded)
 
 
 def _v_interval(row: Mapping[Any, Any], voice: Voice) -> str:

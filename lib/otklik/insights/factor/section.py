@@ -7,7 +7,7 @@ import pandas as pd
 
 from otklik.insights.factor.kind import FactorTask
 from otklik.kind import Reader
-from otklik.page.blocks import Block, Bullets, Figure, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Bullets, Figure, Section, TableBlock, head, heads, number
 from otklik.page.figures import Series, heat_map, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -223,7 +223,7 @@ def _loadings(factors: pd.DataFrame, loadings: pd.DataFrame, task: FactorTask, v
     columns = heads(*(words(f"table.{name}") for name in ("factor", "share", "congruence", "chance")))
     return [
         Figure(words("loadings.title"), words("loadings.takeaway"), picture),
-        Table(words("table.factors"), columns, rows),
+        TableBlock(words("table.factors"), columns, rows),
     ]
 
 

@@ -12,7 +12,7 @@ from otklik.insights.multiclass.kind import MulticlassTask
 from otklik.insights.multiclass.texts import TEXTS
 from otklik.kind import Measure, Reader
 from otklik.page import figures
-from otklik.page.blocks import Block, Figure, Paragraph, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Figure, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
 
@@ -140,7 +140,7 @@ def _models(read: Reader, task: MulticlassTask, voice: Voice) -> list[Block]:
     picture = figures.dots("models", shown, title, formats.short)
     return [
         Figure(title, takeaway, picture),
-        Table(words("models.caption"), heads(*(words(key) for key in keys)), rows),
+        TableBlock(words("models.caption"), heads(*(words(key) for key in keys)), rows),
     ]
 
 
@@ -175,7 +175,7 @@ def _classes(read: Reader, task: MulticlassTask, voice: Voice, confusion: pd.Dat
     columns = [words(f"classes.{key}") for key in ("class", "customers", "precision", "recall")]
     return [
         Figure(title, takeaway, picture),
-        Table(words("classes.caption"), heads(*columns, "F1", words("classes.rule")), rows),
+        TableBlock(words("classes.caption"), heads(*columns, "F1", words("classes.rule")), rows),
     ]
 
 

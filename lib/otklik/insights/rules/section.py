@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from otklik.insights.rules.kind import RulesTask
 from otklik.kind import Reader
-from otklik.page.blocks import Block, Bullets, Cell, Figure, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Bullets, Cell, Figure, Section, TableBlock, head, heads, number
 from otklik.page.figures import Dot, dots
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
@@ -263,7 +263,7 @@ def _rules(read: Reader, kept: pd.DataFrame, voice: Voice) -> list[Block]:
         *(["later"] if has_later else []),
         "q",
     ]
-    table = Table(
+    table = TableBlock(
         words("table.rules", n=formats.integer(len(kept)), all=_value(read, "rules", voice)),
         heads(*(words(f"table.{name}") for name in columns), numbers_from=2),
         [
@@ -289,7 +289,7 @@ def _pairs(read: Reader, apart: pd.DataFrame, voice: Voice) -> Block:
         return Bullets([words("table.no_pairs")])
     has_later = apart["later_lift"].notna().any()
     columns = ["first", "second", "both", "expected", "lift", *(["later"] if has_later else []), "q"]
-    return Table(
+    return TableBlock(
         words("table.pairs", n=formats.integer(len(apart)), all=_value(read, "pairs_apart", voice)),
         heads(*(words(f"table.{name}") for name in columns), numbers_from=2),
         [

@@ -13,7 +13,7 @@ from otklik.insights.segment.kind import OTHER, SegmentTask
 from otklik.insights.segment.texts import TEXTS
 from otklik.kind import Measure, Reader
 from otklik.page import figures
-from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, Table, head, heads, number
+from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, TableBlock, head, heads, number
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
 
@@ -162,7 +162,7 @@ def _cards(read: Reader, task: SegmentTask, voice: Voice, segments: pd.DataFrame
     titles = [Cell(words("cards.segment")), number(words("cards.customers")), Cell(words("cards.words"))]
     return [
         Figure(words("cards.sizes"), takeaway, figures.bars("sizes", bars, words("cards.sizes"))),
-        Table(words("cards.apart"), titles, rows, note=words("cards.note")),
+        TableBlock(words("cards.apart"), titles, rows, note=words("cards.note")),
     ]
 
 
@@ -232,7 +232,7 @@ def _worth(read: Reader, task: SegmentTask, voice: Voice, segments: pd.DataFrame
     return [
         Paragraph(words("worth.value_is", what=_value_is(read, task, voice)), "note"),
         Figure(title, takeaway, picture),
-        Table(words("worth.table"), heads(*(words(key) for key in titles)), rows),
+        TableBlock(words("worth.table"), heads(*(words(key) for key in titles)), rows),
     ]
 
 
@@ -302,7 +302,7 @@ def _scores(read: Reader, task: SegmentTask, voice: Voice) -> list[Block]:
     return [
         Paragraph(words(f"scores.{task.rfm.scores}"), "note"),
         Figure(words("scores.grid"), words("scores.grid_takeaway", share=formats.percent(share)), picture),
-        Table(words("scores.rank_cuts" if is_ranked else "scores.cuts"), heads("", *places), rows),
+        TableBlock(words("scores.rank_cuts" if is_ranked else "scores.cuts"), heads("", *places), rows),
     ]
 
 
@@ -320,7 +320,7 @@ def _choice(read: Reader, task: SegmentTask, voice: Voice, segments: pd.DataFram
         [number(formats.integer(k)), *(number(voice.estimate(one.value, one.low, one.high)) for one in of_k)]
         for k, *of_k in zip(numbers, measured["silhouette"], measured["stability"], strict=True)
     ]
-    table = Table(
+    table = TableBlock(
         words("choice.table"),
         heads(words("choice.k"), words("choice.silhouette"), words("choice.stability"), numbers_from=0),
         rows,

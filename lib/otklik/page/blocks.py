@@ -14,7 +14,7 @@ class Paragraph:
     """Running text; a takeaway says what the next block shows, a warning stands in a box."""
 
     text: str
-    kind: Literal["lead", "note", "takeaway", "warning"] = "lead"
+    style: Literal["lead", "note", "takeaway", "warning"] = "lead"
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Cell:
     """A table cell: its text, a smaller second line, a mark. Numbers are flush right, long texts keep their width."""
 
     text: str
-    kind: Literal["text", "long", "number", "head", "key"] = "text"
+    style: Literal["text", "long", "number", "head", "key"] = "text"
     small: str = ""
     mark: str = ""
 
 
 @dataclass(frozen=True)
 class TableBlock:
-    """A table with its caption; the first cell of a row heads it if it is of kind head.
+    """A table with its caption; the first cell of a row heads it if its style is head.
 
     `groups` maps a row's index to a line that stands above it across the table.
     """

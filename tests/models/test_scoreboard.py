@@ -14,12 +14,12 @@ import pytest
 
 from otklik.lake.tables import SCOREBOARD
 from otklik.models.evaluate import auc
-from otklik.models.scoreboard import Terms, gains_of_challengers, rows_of
+from otklik.models.scoreboard import ScoringTerms, gains_of_challengers, rows_of
 from otklik.models.split import Plan
 from otklik.models.training import Candidate, CrossValidation, InnerPredictions, Labelled, Predicted
 
 NO_FILTER: Any = None
-TERMS = Terms(cost=1.0, value=5.0, replicates=200, salt="salt", by_moment_always=False, label_window=timedelta())
+TERMS = ScoringTerms(cost=1.0, value=5.0, replicates=200, salt="salt", by_moment_always=False, label_window=timedelta())
 COLUMNS = [
     "task", "run_id", "model", "leaks", "split", "calibration", "rows", "positives", "mean_probability", "accuracy",
     "majority_accuracy", "auc", "auc_within", "pr_auc", "log_loss", "brier", "ece", "lift_10", "gain_50", "threshold",
@@ -55,7 +55,7 @@ def both_splits(answers: str, test_days: int, model: str = "decision_tree") -> t
     return rows, [result("random", everywhere, said, model), result("time", late, said[late], model)]
 
 
-def board_of(rows: Labelled, judged: dict[str, list[CrossValidation]], terms: Terms) -> pd.DataFrame:
+def board_of(rows: Labelled, judged: dict[str, list[CrossValidation]], terms: ScoringTerms) -> pd.DataFrame:
     with ThreadPoolExecutor(2) as executor:
         return rows_of(rows, judged, terms, executor)
 

@@ -20,7 +20,7 @@ from otklik.models.zoo import MAJORITY
 
 
 @dataclass(frozen=True)
-class Terms:
+class ScoringTerms:
     """What the numbers are held against: cost and value of a contact, how often the bootstrap draws, labels' window."""
 
     cost: float | None
@@ -39,14 +39,14 @@ class Terms:
 
 
 def rows_of(
-    labelled: Labelled, judged: Mapping[str, Sequence[CrossValidation]], terms: Terms, executor: Executor
+    labelled: Labelled, judged: Mapping[str, Sequence[CrossValidation]], terms: ScoringTerms, executor: Executor
 ) -> pd.DataFrame:
     """The rows of gold.scoreboard without task and run_id.
 
     Args:
         labelled: the labelled rows.
         judged: `with` and `without` leaks → results on all plans.
-        terms: see `Terms`.
+        terms: see `ScoringTerms`.
         executor: works out several rows at once.
     """
     names: list[dict[str, str]] = []
@@ -85,7 +85,14 @@ def _training_rate(labelled: Labelled, result: CrossValidation, label_window: ti
 
 
 def _figures(
-    labelled: Labelled, split: str, places: Any, probability: Any, margin: Any, rate: float, terms: Terms, draws: int
+    labelled: Labelled,
+    split: str,
+    places: Any,
+    probability: Any,
+    margin: Any,
+    rate: float,
+    terms: ScoringTerms,
+    draws: int,
 ) -> dict[str, Any]:
     label, moment = labelled.label[places], labelled.as_of[places].astype("datetime64[us]").astype(np.int64)
     by_moment = split == "time" or terms.by_moment_always
@@ -147,7 +154,7 @@ def measures_of(
     return measures
 
 
-def gains_of_challengers(labelled: Labelled, results: Sequence[CrossValidation], terms: Terms) -> list[Measure]:
+def gains_of_challengers(labelled: Labelled, results: Sequence[CrossValidation], terms: ScoringTerms) -> list[Measure]:
     """By how much each challenger's AUC is above that of the best simpler model, of the rows that decide.
 
     The best is taken on the same rows, which is for the simpler ones; the interval is of the paired difference.
@@ -155,7 +162,7 @@ def gains_of_challengers(labelled: Labelled, results: Sequence[CrossValidation],
     Args:
         labelled: the labelled rows.
         results: on the split that decides, without leaks.
-        terms: see `Terms`.
+        terms: see `ScoringTerms`.
     """
 
     def auc_of(result: CrossValidation) -> float:

@@ -33,7 +33,7 @@ from otklik.models.prepare import (
     slot_array,
 )
 from otklik.models.registry import has_sound_model
-from otklik.models.scoreboard import Terms, gains_of_challengers, measures_of, miscalibrated, rows_of
+from otklik.models.scoreboard import ScoringTerms, gains_of_challengers, measures_of, miscalibrated, rows_of
 from otklik.models.sequence import MOST_ROWS
 from otklik.models.split import Plan, random_plan, time_plan, with_fold
 from otklik.models.training import (
@@ -302,9 +302,9 @@ def _scoreboard(task: Task, training: Training, executor: Executor) -> pd.DataFr
     return rows_of(training.labelled, training.judged, terms, executor)
 
 
-def _terms(task: Task) -> Terms:
+def _terms(task: Task) -> ScoringTerms:
     decision = task.decision
-    return Terms(
+    return ScoringTerms(
         None if decision is None else decision.cost,
         None if decision is None else decision.value,
         task.evaluation.bootstrap_replicates,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from otklik.models.bootstrap import Resampling, hash_of, interval, mixed, poisson_weights
+from otklik.models.bootstrap import Resampling, draw_hash, interval, mixed, poisson_weights
 
 
 def test_weights_belong_to_units_and_not_to_places() -> None:
@@ -49,10 +49,10 @@ def test_the_generator_is_splitmix64() -> None:
 
 def test_a_unit_is_its_text() -> None:
     moments = pd.to_datetime(["2010-01-01", "2010-01-02"])
-    assert np.array_equal(hash_of(moments.to_numpy("datetime64[us]"), "s"), hash_of(moments.to_numpy(), "s"))
-    assert np.array_equal(hash_of(np.array([7]), "s"), hash_of(np.array(["7"], dtype=object), "s"))
+    assert np.array_equal(draw_hash(moments.to_numpy("datetime64[us]"), "s"), draw_hash(moments.to_numpy(), "s"))
+    assert np.array_equal(draw_hash(np.array([7]), "s"), draw_hash(np.array(["7"], dtype=object), "s"))
     # Fixed for ever: stored intervals depend on it.
-    assert hash_of(np.array(["unit"]), "salt").tolist() == [2998015395943949718]
+    assert draw_hash(np.array(["unit"]), "salt").tolist() == [2998015395943949718]
 
 
 def test_sums_are_the_weighted_sums() -> None:

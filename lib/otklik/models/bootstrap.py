@@ -56,7 +56,7 @@ class Resampling:
         unit_of_row, distinct = pd.factorize(units)
         if (unit_of_row < 0).any():
             raise ValueError("a row has no unit")
-        return cls(unit_of_row, hash_of(distinct, salt), replicates)
+        return cls(unit_of_row, draw_hash(distinct, salt), replicates)
 
     def weights(self, first: int, last: int) -> Floats:
         """Weights of the units in replicates first … last − 1, shape (last − first, units)."""
@@ -109,7 +109,7 @@ def interval(values: Floats) -> tuple[float | None, float | None]:
     return float(low), float(high)
 
 
-def hash_of(keys: npt.ArrayLike, salt: str) -> npt.NDArray[np.uint64]:
+def draw_hash(keys: npt.ArrayLike, salt: str) -> npt.NDArray[np.uint64]:
     """A 64-bit hash of each key's text under a salt: BLAKE2b (RFC 7693), the same on every platform."""
     root = hashlib.blake2b(salt.encode(), digest_size=8)
     digests = bytearray()

@@ -19,7 +19,7 @@ import pandas as pd
 
 from otklik.errors import DamagedError
 from otklik.models import boosting, sequence
-from otklik.models.bootstrap import Floats, hash_of, mixed
+from otklik.models.bootstrap import Floats, draw_hash, mixed
 from otklik.models.calibrate import probability_of
 
 Ints = npt.NDArray[np.intp]
@@ -431,7 +431,7 @@ def permutation_importance(
     Raises:
         ValueError: if two rows have one key, or the metric does not exist for these rows.
     """
-    seeds = hash_of(keys, salt)
+    seeds = draw_hash(keys, salt)
     if len(np.unique(seeds)) < len(seeds):
         raise ValueError("two rows have the same key")
     before = _measured(metric, predict(features))

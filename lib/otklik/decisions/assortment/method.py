@@ -24,7 +24,7 @@ from otklik.decisions.assortment.stock import Transfer, measured
 from otklik.errors import RefusedError
 from otklik.inference import Estimate, known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
-from otklik.models.bootstrap import hash_of
+from otklik.models.bootstrap import draw_hash
 from otklik.session import frame_of
 
 ALL = "(all)"
@@ -71,7 +71,7 @@ def run(frames: Mapping[str, DataFrame], task: AssortmentTask, context: StageCon
     needs = _needs(bought, keys, products, task, counts["rows"])
     transfer, transfers, unclear = _transfer(frames, rows, products, needs, task, context)
     pools = Pools.of(products, task)
-    at_random = hash_of(products["group"] + "\n" + products["product"], f"assortment {task.seed}")
+    at_random = draw_hash(products["group"] + "\n" + products["product"], f"assortment {task.seed}")
     turns = {
         "chosen": greedy(needs, transfer.value, pools.of_product, 2 * pools.places),
         "best_sellers": by_value(needs.own, pools.of_product),

@@ -32,7 +32,7 @@ from otklik.models.training import (
     WITHOUT,
     Candidate,
     collect_labelled,
-    judge,
+    cross_validate,
     laid_out,
     measure,
     preparation_of,
@@ -183,7 +183,7 @@ def judged(spark: SparkSession, problem: Problem) -> Judged:
     values = {model: getattr(Models(), model) for model in MODELS}
     candidates = [Candidate(model, WITHOUT, settings_to_try(model, values[model])) for model in MODELS]
     with ThreadPoolExecutor(3) as executor:
-        made = judge(
+        made = cross_validate(
             prepared, labelled, plan, candidates,
             metric="auc", calibration="isotonic", seed=7, executor=executor, say=lambda *_: None,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from otklik.errors import RefusedError
 from otklik.models.prepare import Rules, features_of
 from otklik.models.split import Plan, random_plan, time_plan
-from otklik.models.training import collect_labelled, judge, preparation_of, with_row_hash
+from otklik.models.training import collect_labelled, cross_validate, preparation_of, with_row_hash
 
 START, DAY = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
 
@@ -43,7 +43,7 @@ def test_a_part_without_both_answers_is_refused(spark: SparkSession, split: str,
     frame = with_row_hash(spark.createDataFrame(rows, "key STRING, as_of TIMESTAMP, unit STRING, label INT, fold INT"))
 
     with ThreadPoolExecutor(1) as executor, pytest.raises(RefusedError, match=f"split {split}: {said}") as refused:
-        judge(
+        cross_validate(
             frame,
             collect_labelled(frame),
             plan_of(split),

@@ -219,7 +219,7 @@ def collect_labelled(rows: DataFrame) -> Labelled:
     return Labelled(frame["row_hash"].to_numpy(), frame["as_of"].to_numpy(), frame["unit"].to_numpy(), label)
 
 
-def judge(
+def cross_validate(
     prepared: DataFrame,
     labelled: Labelled,
     plan: Plan,
@@ -475,7 +475,7 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
     Args:
         rows: the labelled rows with row_hash, key, as_of, unit, label.
         labelled: the same rows on the driver.
-        judged: from `judge`, each with its name for leaks.
+        judged: from `cross_validate`, each with its name for leaks.
 
     Returns:
         key, as_of, unit, label, model, leaks, split, fold, margin, raw (null where the model has no probability),

@@ -42,7 +42,7 @@ from otklik.models.training import (
     Labelled,
     Training,
     collect_labelled,
-    judge,
+    cross_validate,
     laid_out,
     predictions_frame,
     preparation_of,
@@ -133,7 +133,7 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
 
     def judged_on(plan: Plan, candidates: Sequence[Candidate], what: str) -> list[CrossValidation]:
         with job.progress.step(f"fit: {what}") as step, without_stage_code(job.lake.spark):
-            made = judge(
+            made = cross_validate(
                 prepared[plan.split],
                 labelled,
                 plan,

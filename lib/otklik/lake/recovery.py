@@ -40,7 +40,7 @@ class Base:
     is_begun: bool = False
 
 
-def judge(
+def classify_commits(
     lake: Lake, table: str, known: int | None, label: str, *, is_alone: bool = True, takes_all: bool = False
 ) -> tuple[Base, list[Commit]]:
     """What dead writers left in a table, the commits of the batch that runs now apart.
@@ -116,18 +116,18 @@ def roll_back_incomplete(
         Table → behind what the batch writes.
 
     Raises:
-        DamagedError: as `judge`.
-        BusyError: as `judge`.
+        DamagedError: as `classify_commits`.
+        BusyError: as `classify_commits`.
     """
     judged = {
-        table: judge(lake, table, version, label, is_alone=is_alone, takes_all=takes_all)
+        table: classify_commits(lake, table, version, label, is_alone=is_alone, takes_all=takes_all)
         for table, version in known.items()
     }
     return {table: roll_back(lake, table, left, say) if left else base for table, (base, left) in judged.items()}
 
 
 def roll_back(lake: Lake, table: str, left: Sequence[Commit], say: Callable[[str], None]) -> Base:
-    """Undo commits that `judge` found; returns behind what to write then."""
+    """Undo commits that `classify_commits` found; returns behind what to write then."""
     # Not the base itself: it may have been compacted since, and its own files vacuumed.
     restored = lake.restore(table, left[0].version - 1)
     say(f"    {table}: rolled back {len(left)} unfinished commits of an earlier run")

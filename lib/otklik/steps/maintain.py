@@ -9,7 +9,7 @@ from otklik.lake.folder import Folder
 from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileLedger, record_run
 from otklik.lake.maintenance import Expected
-from otklik.lake.recovery import judge, roll_back
+from otklik.lake.recovery import classify_commits, roll_back
 from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, FEATURES, MODEL_RUNS, RUNS, SILVER
 from otklik.models import registry
@@ -115,7 +115,7 @@ def _unfinished(
     left = {}
     for table in unfinished:
         with maintenance.noting(refused, table):
-            _, left[table] = judge(job.lake, table, known.get(table), _NOBODY, takes_all=takes_all)
+            _, left[table] = classify_commits(job.lake, table, known.get(table), _NOBODY, takes_all=takes_all)
     return left
 
 

@@ -144,7 +144,7 @@ class Judged:
         )
 
 
-def judge(
+def check_records(
     readings: Readings, arrivals: Mapping[int, Arrival], contract: Contract, kept: contextlib.ExitStack
 ) -> tuple[Judged | None, dict[int, InputError]]:
     """Check all records that were read; what is computed of them is kept as long as `kept` is open.

@@ -254,7 +254,7 @@ class _Intake:
         try:
             readings = read_files(self.job.lake.spark, paths, self.contract)
             with clear_faults(_range(arrivals)):
-                judged, refused = batch.judge(readings, numbered, self.contract, kept)
+                judged, refused = batch.check_records(readings, numbered, self.contract, kept)
         except InputError as fault:
             if len(arrivals) > 1:
                 half = len(arrivals) // 2

@@ -97,7 +97,9 @@ def _rebuild(
             for number, entry in enumerate(loaded)
         }
         with clear_faults(contract.name):
-            judged, refused = batch.judge(_from_bronze(job.lake, ledger, contract, loaded), arrivals, contract, kept)
+            judged, refused = batch.check_records(
+                _from_bronze(job.lake, ledger, contract, loaded), arrivals, contract, kept
+            )
         if refused or judged is None:
             raise refused[min(refused)]
         if contract.key.keep == "newest" and len({*map(tuple, judged.staying.values())}) > 1:

@@ -11,7 +11,7 @@ from tests.bench import stage_context
 from tests.evidence.conftest import moments, pages_of
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.evidence.experiment.judgement import find_verdict, judge, plan
+from otklik.evidence.experiment.judgement import evaluate, find_verdict, plan
 from otklik.evidence.experiment.kind import ExperimentTask
 from otklik.evidence.experiment.method import run
 from otklik.evidence.experiment.moments import Columns
@@ -100,7 +100,7 @@ def verdict_of(units: pd.DataFrame, task: ExperimentTask) -> Verdict:
         arm: {0: moments(**{name: units.loc[units["arm"] == arm, name].to_numpy() for name in names})}
         for arm in task.arms
     }
-    lines = judge(arms, Columns(tuple(names), (), frozenset()), task)
+    lines = evaluate(arms, Columns(tuple(names), (), frozenset()), task)
     return find_verdict(lines, plan(lines, {arm: len(units) // 2 for arm in task.arms}, 0, task), task)
 
 

@@ -109,7 +109,7 @@ class Judged:
         return found if 0 <= round(found.value, 9) < 1 else Estimate()
 
 
-def judge(bought: DataFrame, products: DataFrame) -> Judged:
+def evaluate(bought: DataFrame, products: DataFrame) -> Judged:
     """Sums over all customers.
 
     Collects rows by group of customers, split, method and step.

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.decisions.assortment.choice import Floats, Needs, Whole, by_value, greedy, lost_without, substitutes
-from otklik.decisions.assortment.judging import METHODS, SPLITS, STEPS, Judged, Pools, judge
+from otklik.decisions.assortment.judging import METHODS, SPLITS, STEPS, Judged, Pools, evaluate
 from otklik.decisions.assortment.kind import CURVE, PRODUCTS, TRANSFER, AssortmentTask
 from otklik.decisions.assortment.stock import Transfer, measured
 from otklik.errors import RefusedError
@@ -78,7 +78,7 @@ def run(frames: Mapping[str, DataFrame], task: AssortmentTask, context: StageCon
         "random": by_value(at_random.astype(float), pools.of_product),
     }
     steps = {method: pools.steps(turn) for method, turn in turns.items()}
-    judged = judge(bought, _keys(products, context, steps))
+    judged = evaluate(bought, _keys(products, context, steps))
     measures = _measures(judged, transfer, task.transfer, counts)
     is_same = bool(((steps["chosen"] <= STEPS) == (steps["best_sellers"] <= STEPS)).all())
     verdict = _verdict(judged, measures, transfer, pools, task.minimum_gain, is_same=is_same)

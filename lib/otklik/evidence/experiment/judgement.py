@@ -63,7 +63,7 @@ def plain_effect(name: str, metric: Metric, sides: Sides) -> Effect:
     return effects.mean_effect(sides, name)
 
 
-def judge(arms: Arms, columns: Columns, task: ExperimentTask) -> list[Line]:
+def evaluate(arms: Arms, columns: Columns, task: ExperimentTask) -> list[Line]:
     """Every metric of every arm by every estimate, with q-values over goals and arms and with what it says."""
     lines = list(_lines(arms, columns, task))
     deciding = [line for line in lines if line.estimate == task.decide_by and task.metrics[line.metric].is_goal]
@@ -81,7 +81,7 @@ def plan(lines: Sequence[Line], counts: Mapping[str, int], days: int, task: Expe
     """How many units each goal needs in each arm, from the spread that was seen.
 
     Args:
-        lines: from `judge`.
+        lines: from `evaluate`.
         counts: units of each arm.
         days: on how many days the units came; 0 = not known.
         task: the settings.
@@ -122,7 +122,7 @@ def find_verdict(lines: Sequence[Line], rows: Sequence[PlanRow], task: Experimen
     """What the first goal comes to, unless a guardrail forbids it.
 
     Args:
-        lines: from `judge`.
+        lines: from `evaluate`.
         rows: from `plan`.
         task: the settings.
     """

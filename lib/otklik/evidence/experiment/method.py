@@ -20,8 +20,8 @@ from otklik.evidence.experiment.judgement import (
     Line,
     both,
     columns_of,
+    evaluate,
     find_verdict,
-    judge,
     measures,
     plain_effect,
     plan,
@@ -72,7 +72,7 @@ def run(frames: Mapping[str, DataFrame], task: ExperimentTask, context: StageCon
     values = context.keep(with_values(units, columns, seen))
     centre = np.array([centre_of(name, seen) for name in columns.all])
     arms = {arm: parts for (arm,), parts in sums(values, columns, centre, ["arm"]).items()}
-    lines = judge(arms, columns, task)
+    lines = evaluate(arms, columns, task)
     subgroup_rows, look_rows, days = _cells(values, columns, centre, task)
     plan_rows = plan(lines, counts, days, task)
     tables = tables_of(

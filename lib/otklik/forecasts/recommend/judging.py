@@ -174,7 +174,7 @@ def _with_relevant(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> p
     )
 
 
-def judge(learned: Learned, later: DataFrame, lists: Lists, task: RecommendTask) -> Evaluation:
+def evaluate(learned: Learned, later: DataFrame, lists: Lists, task: RecommendTask) -> Evaluation:
     """Judge lists of some customers.
 
     Collects sums by group of customers and a count per list; see `Evaluation`.

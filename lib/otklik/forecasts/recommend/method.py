@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, serving
 from otklik.forecasts.recommend.candidates import METHODS
-from otklik.forecasts.recommend.judging import METRICS, TARGETS, Estimate, Evaluation, Lists, judge
+from otklik.forecasts.recommend.judging import METRICS, TARGETS, Estimate, Evaluation, Lists, evaluate
 from otklik.forecasts.recommend.kind import RecommendTask
 from otklik.forecasts.recommend.scoring import ALONE, Learned, Weights, iterations, learned_from
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
@@ -153,20 +153,20 @@ def _judged(
     of_cold = {"segment": ALONE["segment"]} if "segment" in alone else {}
     tried = {name: dict(_grid(name)) | of_cold for name in TARGETS}
     period = _of_period(pairs, _CHOICE, task, context, beside)
-    choice = period.judge(tried, task)
+    choice = period.evaluate(tried, task)
     if too_few := _too_few(choice, _CHOICE, target, task):
         return None, too_few
     naive = {name: choice.best(name, NAIVE[name]) for name in TARGETS if choice.customers(name)}
     mixtures = {name: dict(_grid(name)) for name in naive}
     near = {name: _around(grid[choice.best(name, grid)], name) for name, grid in mixtures.items()}
-    choice = choice.and_of(period.judge(near, task))
+    choice = choice.and_of(period.evaluate(near, task))
     blend = {name: _chosen(choice, name, mixtures[name] | near[name], rule) for name, rule in naive.items()}
     lists = {
         name: {key: one for key, one in alone.items() if name == "again" or key != "own"} | {"blend": weights}
         for name, weights in blend.items()
     }
     context.step.under_way("evaluating on the last days")
-    test = _of_period(pairs, _TEST, task, context, beside).judge(lists, task)
+    test = _of_period(pairs, _TEST, task, context, beside).evaluate(lists, task)
     too_few = _too_few(test, _TEST, target, task)
     return (None, too_few) if too_few else (Judged(test, blend, _cold(choice, naive, beside), naive), None)
 
@@ -239,8 +239,8 @@ class _Period:
     learned: Learned | None
     later: DataFrame
 
-    def judge(self, lists: Lists, task: RecommendTask) -> Evaluation:
-        return Evaluation.of_nobody() if self.learned is None else judge(self.learned, self.later, lists, task)
+    def evaluate(self, lists: Lists, task: RecommendTask) -> Evaluation:
+        return Evaluation.of_nobody() if self.learned is None else evaluate(self.learned, self.later, lists, task)
 
 
 def _of_period(pairs: DataFrame, period: str, task: RecommendTask, context: StageContext, beside: _Beside) -> _Period:

@@ -56,7 +56,7 @@ def judged_durations(counts: Counts, most: int = 10) -> Floats:
     return np.unique(np.round(np.linspace(0, last, most + 1)[1:]))
 
 
-def judge(customers: DataFrame, counts: Counts, durations: Floats, seed: int) -> Evaluation:
+def evaluate(customers: DataFrame, counts: Counts, durations: Floats, seed: int) -> Evaluation:
     """Judge predictions.
 
     Args:

@@ -14,7 +14,7 @@ from otklik.forecasts.survival import hazard
 from otklik.forecasts.survival.curves import Counts, Curve, Floats, kaplan_meier, log_rank
 from otklik.forecasts.survival.features import EMPTY, OTHER, Slot, slots_of, without_copies
 from otklik.forecasts.survival.hazard import Hazard
-from otklik.forecasts.survival.judging import Evaluation, judge, judged_durations
+from otklik.forecasts.survival.judging import Evaluation, evaluate, judged_durations
 from otklik.forecasts.survival.kind import ACTIONS, CURVES, CUSTOMERS, EFFECTS, JUDGED, SurvivalTask
 from otklik.inference import NORMAL_95, Estimate, known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
@@ -70,7 +70,7 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
     rows = context.keep(hazard.person_periods(told, steps))
     context.step.under_way("predicting customers that the model has not seen")
     durations = judged_durations(everybody)
-    evaluation = judge(_out_of_fold(at_first, rows, steps, durations, task), everybody, durations, task.seed)
+    evaluation = evaluate(_out_of_fold(at_first, rows, steps, durations, task), everybody, durations, task.seed)
     context.step.under_way("fitting on all customers")
     model = hazard.fit(rows, steps, task.regularisation)
     errors = hazard.standard_errors(rows, model)

@@ -11,7 +11,7 @@ from tests.bench import stage_context
 from tests.evidence.conftest import moments, pages_of
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.evidence.experiment.judgement import evaluate, find_verdict, plan
+from otklik.evidence.experiment.conclusions import evaluate, find_verdict, plan
 from otklik.evidence.experiment.kind import ExperimentTask
 from otklik.evidence.experiment.method import run
 from otklik.evidence.experiment.moments import Columns

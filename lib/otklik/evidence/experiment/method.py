@@ -14,8 +14,7 @@ from pyspark.sql import functions as F
 from otklik.errors import RefusedError
 from otklik.evidence.arms import check_arms, check_columns, check_units, sample_ratio_p
 from otklik.evidence.experiment import effects
-from otklik.evidence.experiment.effects import Effect
-from otklik.evidence.experiment.judgement import (
+from otklik.evidence.experiment.conclusions import (
     Arms,
     Line,
     both,
@@ -26,6 +25,7 @@ from otklik.evidence.experiment.judgement import (
     plain_effect,
     plan,
 )
+from otklik.evidence.experiment.effects import Effect
 from otklik.evidence.experiment.kind import TABLES, ExperimentTask
 from otklik.evidence.experiment.moments import CAPPED, Columns, Floats, Moments, present
 from otklik.evidence.experiment.sums import Overview, by_cell, centre_of, level_of, overview, sums, with_values

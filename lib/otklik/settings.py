@@ -76,18 +76,18 @@ SharedText = Annotated[Text, BeforeValidator(lambda text: {"en": text, "ru": tex
 Settings = TypeVar("Settings", bound=Strict)
 
 
-def load(kind: type[Settings], path: Path, overrides: dict[str, Any] | None = None) -> Settings:
+def load(settings_class: type[Settings], path: Path, overrides: dict[str, Any] | None = None) -> Settings:
     """Read a TOML file into a settings class.
 
     Args:
-        kind: the settings class.
+        settings_class: what the file is checked against.
         path: the file.
         overrides: dotted key → value, laid over the file (`--set key=value`).
 
     Raises:
         ConfigurationError: with one line per fault, each with its key path and, for an unknown key, the nearest known.
     """
-    return validate(kind, read_toml(path), str(path), overrides)
+    return validate(settings_class, read_toml(path), str(path), overrides)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -119,17 +119,17 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def validate(
-    kind: type[Settings], values: dict[str, Any], where: str, overrides: dict[str, Any] | None = None
+    settings_class: type[Settings], values: dict[str, Any], where: str, overrides: dict[str, Any] | None = None
 ) -> Settings:
     """Check plain values against a settings class; see `load`."""
     for key, value in (overrides or {}).items():
         values = with_override(values, key.split("."), value, where)
     try:
-        return kind.model_validate(values)
+        return settings_class.model_validate(values)
     except ValidationError as fault:
         errors = fault.errors(include_url=False)
         count = sum(map(_fault_count, errors))
-        lines = list(islice((line for error in errors for line in _fault_lines(kind, error)), _MOST_FAULTS))
+        lines = list(islice((line for error in errors for line in _fault_lines(settings_class, error)), _MOST_FAULTS))
         if count > len(lines):
             lines.append(f"and {count - len(lines):,} more")
         faults = "; ".join(map(_shortened, lines))
@@ -244,11 +244,12 @@ def _shortened(line: str) -> str:
     return line if len(line) <= _LONGEST_FAULT else f"{line[: _LONGEST_FAULT - 1]}…"
 
 
-def _fault_lines(kind: type[Strict], error: Any) -> list[str]:
+def _fault_lines(settings_class: type[Strict], error: Any) -> list[str]:
     path = [str(part) for part in error["loc"]]
     dotted = ".".join(path) or "(top level)"
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1][:_LONGEST_FAULT], _known_keys(kind, path[:-1]), n=1, cutoff=0.5)
+        known = _known_keys(settings_class, path[:-1])
+        near = difflib.get_close_matches(path[-1][:_LONGEST_FAULT], known, n=1, cutoff=0.5)
         hint = f", did you mean {near[0]!r}?" if near else ""
         return [f"{dotted}: unknown key{hint}"]
     if error["type"] == "missing":
@@ -260,17 +261,17 @@ def _fault_lines(kind: type[Strict], error: Any) -> list[str]:
     return [f"{dotted}: {message[0].lower()}{message[1:]}"]
 
 
-def _known_keys(kind: type[Strict], path: list[str]) -> list[str]:
+def _known_keys(settings_class: type[Strict], path: list[str]) -> list[str]:
     """The keys a settings class knows at a path; list positions and free names are stepped through."""
-    kinds: list[type[Strict]] = [kind]
+    classes: list[type[Strict]] = [settings_class]
     for part in path:
-        found = [inner for k in kinds for inner in _inner_kinds(k, part)]
-        kinds = found or kinds
-    return [name for k in kinds for name in k.model_fields]
+        found = [inner for one in classes for inner in _inner_classes(one, part)]
+        classes = found or classes
+    return [name for one in classes for name in one.model_fields]
 
 
-def _inner_kinds(kind: type[Strict], part: str) -> list[type[Strict]]:
-    field = kind.model_fields.get(part)
+def _inner_classes(settings_class: type[Strict], part: str) -> list[type[Strict]]:
+    field = settings_class.model_fields.get(part)
     return [] if field is None else _settings_classes(field.annotation)
 
 

@@ -28,7 +28,7 @@ def features_of_units(units: DataFrame, frame: Frame, log_scale: Sequence[str]) 
     """
     declared = {column.name for column in frame.columns}
     features = features_of(units, {name: False for name in units.columns if name not in declared})
-    numbers = [feature.name for feature in features if feature.kind == "number"]
+    numbers = [feature.name for feature in features if feature.feature_type == "number"]
     unknown = [name for name in log_scale if name not in numbers]
     if unknown:
         raise ConfigurationError(

@@ -311,18 +311,18 @@ def with_features(
 
 
 def _plain(found: DataFrame, select: Select, name: str) -> Column:
-    kind = dict(found.dtypes)[name]
+    data_type = dict(found.dtypes)[name]
     column = F.col(f"`{name}`")
-    if kind.startswith("decimal") or kind in ("float", "double"):
+    if data_type.startswith("decimal") or data_type in ("float", "double"):
         # What is not a number, or without end, is a missing one: no median and no model can take it.
         number = column.cast("double")
         return F.when(F.abs(number) < F.lit(_TOO_LARGE), number).alias(name)
-    if kind in ("tinyint", "smallint", "int"):
+    if data_type in ("tinyint", "smallint", "int"):
         return column.cast("bigint").alias(name)
-    if kind in ("string", "boolean", "array<string>", *_NUMBERS):
+    if data_type in ("string", "boolean", "array<string>", *_NUMBERS):
         return column
     raise ConfigurationError(
-        f"column {name} has type {kind}; a feature must be a number, a string, a boolean or an array of strings",
+        f"column {name} has type {data_type}; a feature must be a number, a string, a boolean or an array of strings",
         where=f"{select.name}.sql",
         hint="convert it to a number, such as days since, an hour or a share",
     )

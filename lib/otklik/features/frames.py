@@ -147,15 +147,15 @@ def _other(source: DataFrame, name: str, expression: str, frame: Frame, where: s
     """A column that the kind does not declare: a number as double or, where the kind takes any, a text as it is."""
     value = F.expr(expression)
     with _clear_faults(f"{where}.columns.{name}"):
-        kind = source.select(value.alias(name)).dtypes[0][1]
-    if kind.startswith(_NUMBERS) or kind == "boolean":
+        data_type = source.select(value.alias(name)).dtypes[0][1]
+    if data_type.startswith(_NUMBERS) or data_type == "boolean":
         return _finite(value.cast("double")).alias(name)
-    if kind == "string" and frame.others == "any":
+    if data_type == "string" and frame.others == "any":
         return value.alias(name)
-    if kind == "string" and frame.others == "numbers":
+    if data_type == "string" and frame.others == "numbers":
         return _finite(F.expr(f"try_cast(({expression}) AS double)")).alias(name)
     raise ConfigurationError(
-        f"has type {kind}; the frame takes {'numbers and texts' if frame.others == 'any' else 'numbers'}",
+        f"has type {data_type}; the frame takes {'numbers and texts' if frame.others == 'any' else 'numbers'}",
         where=f"{where}.columns.{name}",
         hint="convert it to a number, such as days since, an hour or a share",
     )

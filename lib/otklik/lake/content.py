@@ -20,9 +20,9 @@ def content_hash(rows: DataFrame) -> str:
 
     Two 64-bit hashes of each row are added up: a sum does not know the order of its terms.
     """
-    columns = sorted((name, kind) for name, kind in rows.dtypes if not name.startswith("_"))
+    columns = sorted((name, data_type) for name, data_type in rows.dtypes if not name.startswith("_"))
     as_text = F.to_json(
-        F.struct(*(_rounded(name, kind).alias(name) for name, kind in columns)),
+        F.struct(*(_rounded(name, data_type).alias(name) for name, data_type in columns)),
         {"ignoreNullFields": "false", **MOMENTS_AS_TEXT},
     )
     hashed = rows.select(F.xxhash64(as_text).alias("one"), F.xxhash64(F.lit("two"), as_text).alias("two"))
@@ -32,16 +32,16 @@ def content_hash(rows: DataFrame) -> str:
         F.coalesce(F.sum(F.col("one").cast(wide)), F.lit(0)).alias("one"),
         F.coalesce(F.sum(F.col("two").cast(wide)), F.lit(0)).alias("two"),
     ).collect()[0]
-    names = ",".join(f"{name} {kind}" for name, kind in columns)
+    names = ",".join(f"{name} {data_type}" for name, data_type in columns)
     return hashlib.sha256(f"{names}|{total.rows}|{total.one}|{total.two}".encode()).hexdigest()
 
 
-def _rounded(name: str, kind: str) -> Column:
+def _rounded(name: str, data_type: str) -> Column:
     column = F.col(f"`{name}`")
-    if kind in ("double", "float"):
+    if data_type in ("double", "float"):
         # Adding zero turns -0.0 into 0.0.
         return F.round(column, DECIMALS) + F.lit(0.0)
-    if kind == REASONS:
+    if data_type == REASONS:
         return F.transform(
             column,
             lambda reason: F.struct(

@@ -75,16 +75,16 @@ def create(log: Path, table: Table, properties: Mapping[str, str]) -> bool:
     return _put(log, "".join(json.dumps(action, ensure_ascii=False) + "\n" for action in actions))
 
 
-def _is_plain(kind: T.DataType) -> bool:
+def _is_plain(data_type: T.DataType) -> bool:
     """Whether a type and all within it are plain."""
-    if isinstance(kind, T.StructType):
-        return all(_is_plain(field.dataType) for field in kind)
-    if isinstance(kind, T.ArrayType):
-        return _is_plain(kind.elementType)
-    if isinstance(kind, T.MapType):
-        return _is_plain(kind.keyType) and _is_plain(kind.valueType)
+    if isinstance(data_type, T.StructType):
+        return all(_is_plain(field.dataType) for field in data_type)
+    if isinstance(data_type, T.ArrayType):
+        return _is_plain(data_type.elementType)
+    if isinstance(data_type, T.MapType):
+        return _is_plain(data_type.keyType) and _is_plain(data_type.valueType)
     # Kinds of texts and times are classes derived from the plain ones.
-    return type(kind) in _PLAIN_TYPES
+    return type(data_type) in _PLAIN_TYPES
 
 
 def _put(log: Path, content: str) -> bool:

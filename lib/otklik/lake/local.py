@@ -162,21 +162,21 @@ def _types_of(table: DeltaTable) -> dict[str, str]:
     return {field["name"]: _spelt(_in_sql(field["type"])) for field in fields}
 
 
-def _in_sql(kind: str | Mapping[str, Any]) -> str:
+def _in_sql(data_type: str | Mapping[str, Any]) -> str:
     """A type of Delta's schema in SQL."""
-    if isinstance(kind, str):
-        return _SQL_NAMES.get(kind, kind)
-    if kind["type"] == "array":
-        return f"array<{_in_sql(kind['elementType'])}>"
-    if kind["type"] == "map":
-        return f"map<{_in_sql(kind['keyType'])},{_in_sql(kind['valueType'])}>"
-    fields = ",".join(f"{field['name']}:{_in_sql(field['type'])}" for field in kind["fields"])
+    if isinstance(data_type, str):
+        return _SQL_NAMES.get(data_type, data_type)
+    if data_type["type"] == "array":
+        return f"array<{_in_sql(data_type['elementType'])}>"
+    if data_type["type"] == "map":
+        return f"map<{_in_sql(data_type['keyType'])},{_in_sql(data_type['valueType'])}>"
+    fields = ",".join(f"{field['name']}:{_in_sql(field['type'])}" for field in data_type["fields"])
     return f"struct<{fields}>"
 
 
-def _spelt(kind: str) -> str:
+def _spelt(data_type: str) -> str:
     """A type of SQL as it is compared: without blanks around signs."""
-    return re.sub(r"\s*([<>,])\s*", r"\1", kind.strip().lower())
+    return re.sub(r"\s*([<>,])\s*", r"\1", data_type.strip().lower())
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ class LocalLake:
         try:
             table = self._opened(name)
             there = _types_of(table)
-            if [*there.items()] != [(column, _spelt(kind)) for column, kind in types.items()]:
+            if [*there.items()] != [(column, _spelt(data_type)) for column, data_type in types.items()]:
                 raise LeftToSparkError
             write_deltalake(
                 table,

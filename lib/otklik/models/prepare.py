@@ -116,7 +116,7 @@ class Feature:
     """A feature column as training sees it."""
 
     name: str
-    kind: Literal["number", "boolean", "text"]
+    feature_type: Literal["number", "boolean", "text"]
     is_known_after: bool
 
 
@@ -138,11 +138,11 @@ class Rules:
 
 def features_of(rows: DataFrame, known_after: Mapping[str, bool]) -> tuple[Feature, ...]:
     """The feature columns of a feature table, by name and type; not its arrays of events."""
-    kinds: dict[str, Literal["number", "boolean", "text"]] = {"string": "text", "boolean": "boolean"}
+    types: dict[str, Literal["number", "boolean", "text"]] = {"string": "text", "boolean": "boolean"}
     return tuple(
-        Feature(name, kinds.get(kind, "number"), known_after[name])
-        for name, kind in rows.dtypes
-        if name in known_after and kind != ARRAY_OF_EVENTS
+        Feature(name, types.get(data_type, "number"), known_after[name])
+        for name, data_type in rows.dtypes
+        if name in known_after and data_type != ARRAY_OF_EVENTS
     )
 
 
@@ -157,7 +157,7 @@ def events_of(rows: DataFrame, known_after: Mapping[str, bool], wanted: str | No
     Raises:
         ConfigurationError: if that is no array of events, or known only after the decision.
     """
-    arrays = [name for name, kind in rows.dtypes if name in known_after and kind == ARRAY_OF_EVENTS]
+    arrays = [name for name, data_type in rows.dtypes if name in known_after and data_type == ARRAY_OF_EVENTS]
     if wanted is not None and (wanted not in arrays or known_after[wanted]):
         fault = "is known only after the decision" if wanted in arrays else f"has type {dict(rows.dtypes)[wanted]}"
         raise ConfigurationError(
@@ -283,7 +283,7 @@ def matrix(frame: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def _is_levels(feature: Feature, rules: Rules) -> bool:
-    return feature.kind == "text" or feature.name in rules.categorical
+    return feature.feature_type == "text" or feature.name in rules.categorical
 
 
 def _count_and_medians(train: DataFrame, numbers: Sequence[Feature]) -> tuple[int, dict[str, tuple[float, int]]]:

@@ -366,8 +366,8 @@ def _serving(resolved: ResolvedClassify, training: Training, finals: FinalModels
     rows = training.labelled_rows
     bins = bins_of(
         rows,
-        [f.name for f in features if f.kind != "text"],
-        [f.name for f in features if f.kind == "text"],
+        [f.name for f in features if f.feature_type != "text"],
+        [f.name for f in features if f.feature_type == "text"],
         ["key", "as_of"],
     )
     expected = counts_in(rows, bins)
@@ -426,7 +426,7 @@ def _about(resolved: ResolvedClassify, training: Training, finals: FinalModels) 
         "setting": dict(_setting(training, finals.chosen)),
         "seed": resolved.task.models.seed,
         "inputs": resolved.versions,
-        "features": {f.name: f.kind for f in training.features if not f.is_known_after},
+        "features": {f.name: f.feature_type for f in training.features if not f.is_known_after},
         "slots": [slot.name for slot in finals.slots],
         "metrics": {resolved.task.champion.metric: finals.value},
         "rows": len(training.labelled.label),

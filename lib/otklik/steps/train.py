@@ -190,7 +190,8 @@ def later_drift(rows: DataFrame, features: Sequence[Feature], plan: Plan, limit:
     outer, told = plan.folds[0].outer, [feature for feature in features if not feature.is_known_after]
     earlier = rows.where(outer.learns_from)
     names = {
-        is_text: [feature.name for feature in told if (feature.kind == "text") == is_text] for is_text in (True, False)
+        is_text: [feature.name for feature in told if (feature.feature_type == "text") == is_text]
+        for is_text in (True, False)
     }
     bins = bins_of(earlier, names[False], names[True], ["key", "as_of"])
     moved = drift_of(counts_in(earlier, bins), counts_in(rows.where(outer.predicts), bins), limit)

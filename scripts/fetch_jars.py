@@ -54,25 +54,25 @@ def is_complete(jars: Path) -> bool:
     return all((jars / name).is_file() and sha256(jars / name) == expected for name, expected in JARS.items())
 
 
-def fetch(spark_home: Path, scratch: Path) -> None:
+def fetch(spark_home: Path, temporary_folder: Path) -> None:
     """Let spark-submit resolve the package, then keep the two jars.
 
     Args:
         spark_home: pyspark's folder; the jars go to its jars/.
-        scratch: an empty folder for Ivy and for a program that does nothing.
+        temporary_folder: an empty folder for Ivy and for a program that does nothing.
 
     Raises:
         SystemExit: if a jar cannot be had, or is not the one expected.
     """
-    settings = scratch / "ivysettings.xml"
+    settings = temporary_folder / "ivysettings.xml"
     settings.write_text(IVY_SETTINGS, encoding="utf-8")
     # spark-submit resolves packages before it starts the program: no session is needed.
-    nothing = scratch / "nothing.py"
+    nothing = temporary_folder / "nothing.py"
     nothing.write_text("", encoding="utf-8")
     properties = {
         "spark.jars.packages": PACKAGE,
         "spark.jars.excludes": ",".join(EXCLUDED),
-        "spark.jars.ivy": str(scratch / "ivy"),
+        "spark.jars.ivy": str(temporary_folder / "ivy"),
         "spark.jars.ivySettings": str(settings),
     }
     options = [part for key, value in properties.items() for part in ("--conf", f"{key}={value}")]
@@ -85,7 +85,7 @@ def fetch(spark_home: Path, scratch: Path) -> None:
     if resolved.returncode:
         sys.exit(f"spark-submit could not resolve {PACKAGE}; its own words are above")
     for name, expected in JARS.items():
-        found = next((scratch / "ivy").rglob(f"*{name}"), None)
+        found = next((temporary_folder / "ivy").rglob(f"*{name}"), None)
         if found is None:
             sys.exit(f"{name} did not come")
         if sha256(found) != expected:
@@ -100,8 +100,8 @@ def main() -> None:
     spark_home = Path(pyspark.__file__).parent
     if is_complete(spark_home / "jars"):
         return
-    with tempfile.TemporaryDirectory(prefix="otklik-jars-") as scratch:
-        fetch(spark_home, Path(scratch))
+    with tempfile.TemporaryDirectory(prefix="otklik-jars-") as temporary_folder:
+        fetch(spark_home, Path(temporary_folder))
 
 
 if __name__ == "__main__":

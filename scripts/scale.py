@@ -333,12 +333,12 @@ def _fill(lake: Path, case: str, size: int, heap: str) -> None:
         },
         "scale",
     )
-    (lake / "scratch").mkdir(parents=True)
+    (lake / "temporary").mkdir(parents=True)
     begun = time.monotonic()
-    with spark_session(lake / "scratch", os.cpu_count() or 1, heap) as spark:
+    with spark_session(lake / "temporary", os.cpu_count() or 1, heap) as spark:
         rows = question.rows(spark, size).selectExpr("*", "moment AS known_at", "0L AS _record_no")
         fill(Lake(spark, str(lake)), contract, rows, size)
-    shutil.rmtree(lake / "scratch", ignore_errors=True)
+    shutil.rmtree(lake / "temporary", ignore_errors=True)
     sys.stderr.write(f"rows of {case} {size:,}: made in {time.monotonic() - begun:.0f} s\n")
 
 

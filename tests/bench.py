@@ -89,7 +89,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, owner: ModuleType | type, at: str) ->
         yield
 
 
-def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, **names: Any) -> Job:
+def job_on(lake: Lake, temporary_folder: Path, overrides: dict[str, Any] | None = None, **names: Any) -> Job:
     return Job(
         options=Options(names, None, overrides or {}, "en"),
         lake=lake,
@@ -98,7 +98,7 @@ def job_on(lake: Lake, scratch: Path, overrides: dict[str, Any] | None = None, *
         clock=lambda: datetime.now(UTC),
         pseudonym_key=lambda: b"0123456789abcdef",
         print_result=print,
-        scratch=scratch,
+        temporary_folder=temporary_folder,
     )
 
 

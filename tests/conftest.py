@@ -156,10 +156,13 @@ SMALL_SESSION = {
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session, started by the first test that asks for it."""
-    scratch = tmp_path_factory.mktemp("spark")
-    places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.checkpoint.dir": f"{scratch}/checkpoints"}
+    temporary_folder = tmp_path_factory.mktemp("spark")
+    places = {
+        "spark.sql.warehouse.dir": f"{temporary_folder}/warehouse",
+        "spark.checkpoint.dir": f"{temporary_folder}/checkpoints",
+    }
     properties = {**SMALL_SESSION, **places}
-    started = session.start("otklik-tests", properties, submitted=False, jvm_log=scratch / "spark.log")
+    started = session.start("otklik-tests", properties, submitted=False, jvm_log=temporary_folder / "spark.log")
     yield started.spark
     started.stop()
 

@@ -188,7 +188,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
     with contextlib.ExitStack() as open_until_done:
         if not submitted:
             open_until_done.enter_context(stopped_by(signal.SIGTERM, StoppedError("SIGTERM", 143)))
-        scratch = open_until_done.enter_context(temporary_folder())
+        temporary = open_until_done.enter_context(temporary_folder())
         folder = lease.folder_of(lake_root, on_databricks=on_databricks)
         settings = {} if submitted else read_properties(home.spark_properties(environment.spark))
         held = open_until_done.enter_context(
@@ -197,7 +197,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
         properties = (
             catalog_properties(given)
             if submitted
-            else spark_properties({**settings, **catalog_properties(given)}, home, given, scratch)
+            else spark_properties({**settings, **catalog_properties(given)}, home, given, temporary)
         )
         is_local = is_here(lake_root, settings, given.catalog)
 
@@ -212,7 +212,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
                     properties,
                     submitted=submitted,
                     is_lent=on_databricks,
-                    jvm_log=None if given.debug or submitted else scratch / "spark.log",
+                    jvm_log=None if given.debug or submitted else temporary / "spark.log",
                 )
             open_until_done.enter_context(started)
             if not submitted:
@@ -237,7 +237,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             clock=lambda: datetime.now(UTC),
             pseudonym_key=_pseudonym_key,
             print_result=_print_result,
-            scratch=scratch,
+            temporary_folder=temporary,
             is_alone=held is not None and not is_remote(settings),
             lease_folder=None if is_remote(settings) else folder,
             tracking=tracking(),

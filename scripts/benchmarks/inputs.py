@@ -261,16 +261,16 @@ def main() -> None:
     """Make what the only argument lists: the folder, cores, heap, and pairs of kind and size."""
     order = json.loads(sys.argv[1])
     folder = Path(order["folder"])
-    scratch = folder / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    temporary_folder = folder / "temporary"
+    shutil.rmtree(temporary_folder, ignore_errors=True)
+    temporary_folder.mkdir(parents=True)
     use_cores(order["cores"])
-    with spark_session(scratch, order["cores"], order["heap"]) as spark:
+    with spark_session(temporary_folder, order["cores"], order["heap"]) as spark:
         for kind, size in order["wanted"]:
             begun = time.monotonic()
             make(spark, folder, kind, size)
             sys.stderr.write(f"input {kind} {size:,}: made in {time.monotonic() - begun:.0f} s\n")
-    shutil.rmtree(scratch)
+    shutil.rmtree(temporary_folder)
 
 
 def _place(folder: Path, kind: str, size: int) -> Path:

@@ -28,14 +28,14 @@ LAYOUTS = [(1, 1), (2, 3), (4, 8)]
 @pytest.fixture(scope="module")
 def lakes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list[Lake]:
     """One lake per layout: the same silver tables, everything after them made by spark-submit on that layout."""
-    scratch = tmp_path_factory.mktemp("layouts")
-    facts = write_world(spark, 1_500, 11, str(scratch / "world"))
-    first = Lake(spark, str(scratch / "ingested"), is_here=True)
+    temporary_folder = tmp_path_factory.mktemp("layouts")
+    facts = write_world(spark, 1_500, 11, str(temporary_folder / "world"))
+    first = Lake(spark, str(temporary_folder / "ingested"), is_here=True)
     for source in facts.sources:
-        ingest_files(job_on(first, scratch, source=source, paths=[str(scratch / "world" / source)]))
+        ingest_files(job_on(first, temporary_folder, source=source, paths=[str(temporary_folder / "world" / source)]))
     made = []
     for cores, partitions in LAYOUTS:
-        folder = scratch / f"local-{cores}"
+        folder = temporary_folder / f"local-{cores}"
         shutil.copytree(first.root, folder)
         submit(cores, partitions, "run", TASK, "--lake", f"{folder}")
         made.append(Lake(spark, str(folder), is_here=True))

@@ -41,13 +41,13 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    scratch = tmp_path_factory.mktemp("large")
-    facts = write_world(spark, CUSTOMERS, 7, str(scratch / "world"))
-    made = Lake(spark, str(scratch / "lake"), is_here=True)
+    temporary_folder = tmp_path_factory.mktemp("large")
+    facts = write_world(spark, CUSTOMERS, 7, str(temporary_folder / "world"))
+    made = Lake(spark, str(temporary_folder / "lake"), is_here=True)
     for source in facts.sources:
-        ingest_files(job_on(made, scratch, source=source, paths=[str(scratch / "world" / source)]))
+        ingest_files(job_on(made, temporary_folder, source=source, paths=[str(temporary_folder / "world" / source)]))
     for step in (build_features, train_models):
-        assert step(job_on(made, scratch, SETTINGS, task="campaign_response")) == 0
+        assert step(job_on(made, temporary_folder, SETTINGS, task="campaign_response")) == 0
     return made
 
 

@@ -68,27 +68,27 @@ def versions(lake: Lake) -> dict[str, int | None]:
 
 
 @pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("one-pass")
 
 
 @pytest.fixture(scope="module")
-def planted(spark: SparkSession, scratch: Path) -> WorldFacts:
-    return write_world(spark, 1_000, 7, str(scratch / "world"))
+def planted(spark: SparkSession, temporary_folder: Path) -> WorldFacts:
+    return write_world(spark, 1_000, 7, str(temporary_folder / "world"))
 
 
 @pytest.fixture(scope="module")
-def ingested(spark: SparkSession, scratch: Path, planted: WorldFacts) -> Lake:
-    lake = Lake(spark, str(scratch / "lake"), is_here=True)
+def ingested(spark: SparkSession, temporary_folder: Path, planted: WorldFacts) -> Lake:
+    lake = Lake(spark, str(temporary_folder / "lake"), is_here=True)
     for source in planted.sources:
-        ingest_files(job_on(lake, scratch, source=source, paths=[str(scratch / "world" / source)]))
+        ingest_files(job_on(lake, temporary_folder, source=source, paths=[str(temporary_folder / "world" / source)]))
     return lake
 
 
 @pytest.fixture(scope="module")
-def lake(ingested: Lake, scratch: Path) -> Lake:
+def lake(ingested: Lake, temporary_folder: Path) -> Lake:
     for step in ALL_STEPS:
-        assert step(job_on(ingested, scratch, QUICK, task=TASK)) == 0
+        assert step(job_on(ingested, temporary_folder, QUICK, task=TASK)) == 0
     return ingested
 
 
@@ -120,15 +120,17 @@ def test_silver_holds_pseudonyms_and_no_personal_value(ingested: Lake) -> None:
     assert ingested.personal_columns("silver.customers") == ["name", "email", "phone"]
 
 
-def test_a_second_ingest_changes_no_table(ingested: Lake, scratch: Path) -> None:
+def test_a_second_ingest_changes_no_table(ingested: Lake, temporary_folder: Path) -> None:
     before = versions(ingested)
-    ingest_files(job_on(ingested, scratch, source="contacts", paths=[str(scratch / "world" / "contacts")]))
+    ingest_files(
+        job_on(ingested, temporary_folder, source="contacts", paths=[str(temporary_folder / "world" / "contacts")])
+    )
     assert versions(ingested) == before
 
 
-def test_an_unchanged_run_starts_no_spark(lake: Lake, scratch: Path) -> None:
+def test_an_unchanged_run_starts_no_spark(lake: Lake, temporary_folder: Path) -> None:
     before = versions(lake)
-    assert run_task(job_on(without_session(lake), scratch, QUICK, task=TASK)) == 0
+    assert run_task(job_on(without_session(lake), temporary_folder, QUICK, task=TASK)) == 0
     assert versions(lake) == before
 
 
@@ -268,18 +270,18 @@ def test_the_report_is_one_page(lake: Lake) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("language", ["ru", pytest.param("en", marks=pytest.mark.long)])
-def test_the_page_of_a_run_opens_clean(lake: Lake, scratch: Path, browser: Any, language: Language) -> None:
-    job = job_on(lake, scratch, QUICK, task=TASK)
+def test_the_page_of_a_run_opens_clean(lake: Lake, temporary_folder: Path, browser: Any, language: Language) -> None:
+    job = job_on(lake, temporary_folder, QUICK, task=TASK)
 
     assert write_report(replace(job, options=replace(job.options, language=language))) == 0
 
     assert_opens_clean(browser, Path(lake.root) / "report" / page_name(TASK, language), language, 1280, "light")
 
 
-def test_running_everything_again_reuses_every_result(lake: Lake, scratch: Path) -> None:
+def test_running_everything_again_reuses_every_result(lake: Lake, temporary_folder: Path) -> None:
     before, runs = versions(lake), lake.read("ops.runs").count()
     for step in ALL_STEPS:
-        step(job_on(lake, scratch, QUICK, task=TASK))
+        step(job_on(lake, temporary_folder, QUICK, task=TASK))
     assert versions(lake) == before
     assert lake.read("ops.runs").count() == runs + len(ALL_STEPS)
     statuses = [row.status for row in lake.read("ops.runs").orderBy(F.desc("started_at")).limit(4).collect()]
@@ -287,13 +289,13 @@ def test_running_everything_again_reuses_every_result(lake: Lake, scratch: Path)
     page = Path(lake.root) / "report" / f"{TASK}.html"
     written = page.read_bytes()
     page.unlink()
-    write_report(job_on(lake, scratch, QUICK, task=TASK))
+    write_report(job_on(lake, temporary_folder, QUICK, task=TASK))
     assert page.read_bytes() == written
 
 
 @pytest.mark.long
 @pytest.mark.long
-def test_another_cost_scores_and_lists_anew_and_retrains_nothing(lake: Lake, scratch: Path) -> None:
+def test_another_cost_scores_and_lists_anew_and_retrains_nothing(lake: Lake, temporary_folder: Path) -> None:
     before = versions(lake)
     of_task = F.col("task") == TASK
     board, models = lake.read(SCOREBOARD.name).where(of_task).toPandas(), history(lake, TASK)
@@ -301,9 +303,9 @@ def test_another_cost_scores_and_lists_anew_and_retrains_nothing(lake: Lake, scr
     assert decision is not None
     cheaper = {**QUICK, "decision.cost": decision.cost / 4}
 
-    assert score_rows(job_on(lake, scratch, cheaper, task=TASK)) == 0
+    assert score_rows(job_on(lake, temporary_folder, cheaper, task=TASK)) == 0
     listed = lake.read(f"gold.{TASK}_actions").count()
-    assert write_report(job_on(lake, scratch, cheaper, task=TASK)) == 0
+    assert write_report(job_on(lake, temporary_folder, cheaper, task=TASK)) == 0
 
     anew = lake.read(SCOREBOARD.name).where(of_task).toPandas()
     assert history(lake, TASK).equals(models)
@@ -316,7 +318,7 @@ def test_another_cost_scores_and_lists_anew_and_retrains_nothing(lake: Lake, scr
     assert (known["profit_anew"] >= known["profit"]).mean() > 0.9
     # Back at the first cost everything is as training itself wrote it.
     for step in (train_models, score_rows, write_report):
-        assert step(job_on(lake, scratch, QUICK, task=TASK)) == 0
+        assert step(job_on(lake, temporary_folder, QUICK, task=TASK)) == 0
     back = lake.read(SCOREBOARD.name).where(of_task).toPandas()
     beside = board.merge(back, on=which, suffixes=("", "_back"), validate="one_to_one")
     for name in ("profit", "profit_low", "profit_high", "auc"):
@@ -326,10 +328,10 @@ def test_another_cost_scores_and_lists_anew_and_retrains_nothing(lake: Lake, scr
 
 
 @pytest.mark.long
-def test_a_draft_stands_beside_the_answer_and_never_serves(lake: Lake, scratch: Path) -> None:
+def test_a_draft_stands_beside_the_answer_and_never_serves(lake: Lake, temporary_folder: Path) -> None:
     before, models = versions(lake), history(lake, TASK)
 
-    assert run_task(job_on(lake, scratch, QUICK, task=TASK, draft=True)) == 0
+    assert run_task(job_on(lake, temporary_folder, QUICK, task=TASK, draft=True)) == 0
 
     draft = f"{TASK}_draft"
     shared = {"gold.scoreboard", "gold.model_runs", "gold.findings", "gold.explanations", "gold.measures"}
@@ -346,8 +348,8 @@ def test_a_draft_stands_beside_the_answer_and_never_serves(lake: Lake, scratch: 
     assert f"`otklik run {TASK}`" in page or f"otklik run {TASK}" in page
 
 
-def test_a_start_that_fails_is_noted_and_changes_nothing_else(lake: Lake, scratch: Path) -> None:
-    job = job_on(lake, scratch, {**QUICK, "checks.minimum_rows": 1_000_000}, task=TASK)
+def test_a_start_that_fails_is_noted_and_changes_nothing_else(lake: Lake, temporary_folder: Path) -> None:
+    job = job_on(lake, temporary_folder, {**QUICK, "checks.minimum_rows": 1_000_000}, task=TASK)
     assert build_features(job) == 0
     before = versions(lake)
     with pytest.raises(RefusedError, match="fewer than required"):
@@ -412,7 +414,7 @@ def test_the_manifest_names_every_file_with_its_hash(champion_folder: Path, mani
     assert any(name.startswith("spark/") for name in hashes)
 
 
-def test_a_changed_byte_anywhere_in_a_model_folder_is_refused(lake: Lake, scratch: Path) -> None:
+def test_a_changed_byte_anywhere_in_a_model_folder_is_refused(lake: Lake, temporary_folder: Path) -> None:
     champion = load_champion(lake, TASK)
     folder = Path(lake.root) / champion.row["folder"]
     files = [file for file in folder.rglob("*") if file.is_file()]
@@ -436,21 +438,21 @@ def test_a_file_added_to_a_model_folder_is_refused(lake: Lake) -> None:
         added.unlink()
 
 
-def test_export_writes_one_file(lake: Lake, scratch: Path) -> None:
-    target = scratch / "list.csv"
+def test_export_writes_one_file(lake: Lake, temporary_folder: Path) -> None:
+    target = temporary_folder / "list.csv"
     assert main(["export", f"gold.{TASK}_actions", "--lake", lake.root, "--to", str(target)]) == 0
     assert len(pd.read_csv(target)) == lake.read(f"gold.{TASK}_actions").count()
 
 
 @pytest.fixture
-def tracked_job(lake: Lake, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+def tracked_job(lake: Lake, temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     """A job that tells a local MLflow, whose artifacts go where the command is given."""
-    monkeypatch.chdir(scratch)
+    monkeypatch.chdir(temporary_folder)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    told = Tracking(f"sqlite:///{scratch}/mlflow.db")
+    told = Tracking(f"sqlite:///{temporary_folder}/mlflow.db")
     # MLflow sets it itself for processes it starts; commands of later tests are not to tell it anything.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", told.uri)
-    return replace(job_on(lake, scratch, QUICK, task=TASK), tracking=told)
+    return replace(job_on(lake, temporary_folder, QUICK, task=TASK), tracking=told)
 
 
 @pytest.mark.long
@@ -476,11 +478,11 @@ def test_mlflow_is_told_once_of_parameters_metrics_and_report(lake: Lake) -> Non
 
 
 @pytest.mark.long
-def test_the_model_in_mlflow_says_what_score_says(lake: Lake, tracked_job: Job, scratch: Path) -> None:
+def test_the_model_in_mlflow_says_what_score_says(lake: Lake, tracked_job: Job, temporary_folder: Path) -> None:
     tracking.publish(tracked_job)
 
     uri = f"models:/otklik_{TASK}@champion"
-    pipeline = mlflow.spark.load_model(uri, dfs_tmpdir=str(scratch / "mlflow-tmp"))
+    pipeline = mlflow.spark.load_model(uri, dfs_tmpdir=str(temporary_folder / "mlflow-tmp"))
     open_rows = lake.read(f"gold.{TASK}_features").where("label IS NULL")
     said = pipeline.transform(open_rows).select("key", "as_of", "prediction").toPandas()
     scores = lake.read(f"gold.{TASK}_scores").where("NOT is_out_of_fold").toPandas()
@@ -510,7 +512,7 @@ def test_the_model_in_mlflow_has_a_signature_and_an_example_that_is_nobody(lake:
 def test_a_run_that_mlflow_knows_without_its_model_gets_it_later(
     tracked_job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = replace(tracked_job, tracking=Tracking(f"sqlite:///{tracked_job.scratch}/later.db"))
+    elsewhere = replace(tracked_job, tracking=Tracking(f"sqlite:///{tracked_job.temporary_folder}/later.db"))
     with monkeypatch.context() as on_connect:
         on_connect.setattr(tracking, "is_remote", lambda: True)
         tracking.publish(elsewhere)
@@ -583,8 +585,8 @@ def test_without_mlflow_nothing_is_missed(tracked_job: Job, monkeypatch: pytest.
 
 
 @pytest.mark.long
-def test_what_was_only_scored_is_reported_with_the_champions_training(lake: Lake, scratch: Path) -> None:
-    job = job_on(lake, scratch, {**QUICK, "evaluation.reasons": 1}, task=TASK)
+def test_what_was_only_scored_is_reported_with_the_champions_training(lake: Lake, temporary_folder: Path) -> None:
+    job = job_on(lake, temporary_folder, {**QUICK, "evaluation.reasons": 1}, task=TASK)
     for step in (build_features, score_rows, write_report):
         step(job)
 
@@ -596,11 +598,13 @@ def test_what_was_only_scored_is_reported_with_the_champions_training(lake: Lake
 
 
 @pytest.mark.long
-def test_where_a_later_training_has_not_won_the_report_shows_the_model_that_serves(lake: Lake, scratch: Path) -> None:
+def test_where_a_later_training_has_not_won_the_report_shows_the_model_that_serves(
+    lake: Lake, temporary_folder: Path
+) -> None:
     champion = load_champion(lake, TASK).run_id
     later = {**QUICK, "models.seed": 8, "champion.margin": 1.0}
     for step in (build_features, train_models, score_rows, write_report):
-        step(job_on(lake, scratch, later, task=TASK))
+        step(job_on(lake, temporary_folder, later, task=TASK))
 
     page = (Path(lake.root) / "report" / f"{TASK}.html").read_text(encoding="utf-8")
     newest = history(lake, TASK).iloc[0]
@@ -611,7 +615,7 @@ def test_where_a_later_training_has_not_won_the_report_shows_the_model_that_serv
 
 @pytest.mark.long
 def test_a_training_whose_predictions_are_gone_is_reported_without_curves(
-    lake: Lake, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, temporary_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_predictions(lake: Lake, table: str, version: int) -> DataFrame:
         if table.endswith("_predictions"):
@@ -619,10 +623,10 @@ def test_a_training_whose_predictions_are_gone_is_reported_without_curves(
         return rows_at(lake, table, version)
 
     for step in ALL_STEPS[:3]:
-        step(job_on(lake, scratch, QUICK, task=TASK))
+        step(job_on(lake, temporary_folder, QUICK, task=TASK))
     monkeypatch.setattr(report, "rows_at", without_predictions)
 
-    write_report(job_on(lake, scratch, QUICK, task=TASK))
+    write_report(job_on(lake, temporary_folder, QUICK, task=TASK))
 
     page = (Path(lake.root) / "report" / f"{TASK}.html").read_text(encoding="utf-8")
     assert "The curves of this model can no longer be drawn" in page

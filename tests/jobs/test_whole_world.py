@@ -42,11 +42,11 @@ def facts_of(spark: SparkSession, out: str) -> dict[str, SourceFacts]:
 
 
 def test_every_source_has_exactly_the_balance_of_its_facts(spark: SparkSession, written: Lake) -> None:
-    scratch = Path(written.root).parent
-    facts = facts_of(spark, str(scratch / "world"))
+    temporary_folder = Path(written.root).parent
+    facts = facts_of(spark, str(temporary_folder / "world"))
 
     for source in facts:
-        ingest_files(job_on(written, scratch, source=source, paths=[str(scratch / "world" / source)]))
+        ingest_files(job_on(written, temporary_folder, source=source, paths=[str(temporary_folder / "world" / source)]))
 
     sums = [F.sum(name).alias(name) for name in ("rows", "accepted", "rejected", "duplicates", "updated", "repeated")]
     entries = {row.source: row for row in written.read(FILES.name).groupBy("source").agg(*sums).collect()}
@@ -65,14 +65,16 @@ def test_every_source_has_exactly_the_balance_of_its_facts(spark: SparkSession, 
 
 
 def test_the_segments_of_the_shop_are_found_again(spark: SparkSession, written: Lake) -> None:
-    scratch = Path(written.root).parent
+    temporary_folder = Path(written.root).parent
     for source in ("receipts", "products"):
-        ingest_files(job_on(written, scratch, source=source, paths=[str(scratch / "world" / source)]))
+        ingest_files(job_on(written, temporary_folder, source=source, paths=[str(temporary_folder / "world" / source)]))
 
-    run_task(job_on(written, scratch, task="shop_segments"))
+    run_task(job_on(written, temporary_folder, task="shop_segments"))
 
     found = written.read("gold.shop_segments_assignments").select(F.col("customer").alias("customer_id"), "segment")
-    truth = spark.read.parquet(str(scratch / "world" / "truth" / "buyers.parquet")).withColumnRenamed("segment", "true")
+    truth = spark.read.parquet(str(temporary_folder / "world" / "truth" / "buyers.parquet")).withColumnRenamed(
+        "segment", "true"
+    )
     both = found.join(truth, "customer_id").toPandas()
     assert len(both) > 0.2 * CUSTOMERS
     assert both["segment"].nunique() == 4

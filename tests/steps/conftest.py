@@ -71,7 +71,7 @@ def make_job(people_lake: Lake, tmp_path: Path) -> Callable[..., tuple[Job, list
             clock=lambda: now,
             pseudonym_key=lambda: b"k" * 16,
             print_result=printed.append,
-            scratch=Path(tempfile.mkdtemp(dir=tmp_path)),
+            temporary_folder=Path(tempfile.mkdtemp(dir=tmp_path)),
         )
         return job, printed
 

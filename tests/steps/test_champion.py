@@ -14,9 +14,11 @@ from otklik.steps.champion import show_champion
 TASK = "marketing_campaign"
 
 
-def serving(lake: Lake, scratch: Path, capsys: pytest.CaptureFixture[str], run: str | None = None) -> list[str]:
+def serving(
+    lake: Lake, temporary_folder: Path, capsys: pytest.CaptureFixture[str], run: str | None = None
+) -> list[str]:
     """Show the champion, or roll back to a run first; returns the runs, the serving one with an arrow."""
-    show_champion(job_on(lake, scratch, task=TASK, run=run))
+    show_champion(job_on(lake, temporary_folder, task=TASK, run=run))
     lines = capsys.readouterr().out.splitlines()
     return [("→ " if "→" in line else "") + word for line in lines for word in line.split() if word.startswith("run_")][
         1:

@@ -27,7 +27,7 @@ from otklik.steps.reingest import reingest_source
 
 def maintain(
     lake: Lake,
-    scratch: Path,
+    temporary_folder: Path,
     *,
     keep_days: int = 30,
     force: bool = False,
@@ -41,7 +41,7 @@ def maintain(
         "check_only": check_only,
         "roll_back_all": roll_back_all,
     }
-    job = job_on(lake, scratch, None, **options)
+    job = job_on(lake, temporary_folder, None, **options)
     return maintain_lake(replace(job, is_alone=is_alone))
 
 

@@ -37,13 +37,13 @@ settings = { input = "calls", key = "id", columns = ["text"] }
 """
 
 
-def features(lake: Lake, scratch: Path, as_of: datetime, *, newest: bool = False, hours: int = 3) -> str:
+def features(lake: Lake, temporary_folder: Path, as_of: datetime, *, newest: bool = False, hours: int = 3) -> str:
     """Ask for features as of a moment; returns the hash of the answer. Another window of the label is another run."""
-    task = scratch / "calls_task.toml"
+    task = temporary_folder / "calls_task.toml"
     task.write_text(
         TASK.replace("time_ordered = false", f"time_ordered = false\nlabel_window_hours = {hours}"), encoding="utf-8"
     )
-    job = job_on(lake, scratch, task=str(task))
+    job = job_on(lake, temporary_folder, task=str(task))
     build_features(replace(job, options=replace(job.options, as_of=as_of, newest=newest)))
     return content_hash(lake.read("gold.calls_features"))
 

@@ -78,18 +78,21 @@ def catalog_properties(given: argparse.Namespace) -> dict[str, str]:
 
 
 def spark_properties(
-    properties: dict[str, str], home: ProjectFiles, given: argparse.Namespace, scratch: Path
+    properties: dict[str, str], home: ProjectFiles, given: argparse.Namespace, temporary_folder: Path
 ) -> dict[str, str]:
     """The environment's properties, with what depends on this start."""
     quiet = home.path / "conf" / "spark" / "log4j2.properties"
     java = properties.get("spark.driver.extraJavaOptions", "")
     # Spark would leave a folder spark-warehouse wherever the command is given, and others in /tmp when it is killed:
     # those of its own, and what its libraries unpack where Java has its temporary files.
-    java = f'{java} "-Djava.io.tmpdir={scratch}"'
-    places = {"spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.local.dir": f"{scratch}/spark"}
+    java = f'{java} "-Djava.io.tmpdir={temporary_folder}"'
+    places = {
+        "spark.sql.warehouse.dir": f"{temporary_folder}/warehouse",
+        "spark.local.dir": f"{temporary_folder}/spark",
+    }
     if properties.get("spark.master", "").startswith("local"):
         # On a cluster it would have to be a folder that every machine reaches.
-        places["spark.checkpoint.dir"] = f"{scratch}/checkpoints"
+        places["spark.checkpoint.dir"] = f"{temporary_folder}/checkpoints"
         if _has_few_rows(given):
             java = f"{java} {_JAVA_FOR_FEW_ROWS}"
     if given.catalog is not None:

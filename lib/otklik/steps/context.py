@@ -66,7 +66,7 @@ class Job:
     clock: Callable[[], datetime]
     pseudonym_key: Callable[[], bytes]
     print_result: Callable[[str], None]
-    scratch: Path
+    temporary_folder: Path
     is_alone: bool = True
     lease_folder: Path | None = None
     tracking: Tracking | None = None

@@ -24,7 +24,7 @@ def export_table(job: Job) -> int:
         rows = rows.coalesce(1).sortWithinPartitions(*order)
     rows = rows.select(*(F.col(f"`{name}`") for name in wanted_columns(rows.columns, job.options.names.get("columns"))))
     with job.progress.step(f"export {job.options['table']}") as step, clear_conditions():
-        with _written(rows, form, job.scratch).open("rb") as part:
+        with _written(rows, form, job.temporary_folder).open("rb") as part:
             put_in_place(part, Path(target), reader)
         step.rows(rows.count())
         step.say(target)
@@ -46,9 +46,9 @@ def _cell(name: str, kind: str) -> Column:
     return F.when(is_formula, F.concat(F.lit("'"), column)).otherwise(column).alias(name)
 
 
-def _written(rows: DataFrame, form: str, scratch: Path) -> Path:
-    """One part in a scratch folder."""
-    folder = scratch / "export"
+def _written(rows: DataFrame, form: str, temporary_folder: Path) -> Path:
+    """One part in a temporary folder."""
+    folder = temporary_folder / "export"
     one = rows.coalesce(1)
     if form == "csv":
         # Left alone, the writer trims texts: " =1+1" would become a formula after all.

@@ -78,9 +78,9 @@ def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
     before = mark.read_text(encoding="utf-8") if mark.is_file() else ""
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_text("", encoding="utf-8")
-    with temporary_folder() as scratch:
+    with temporary_folder() as temporary:
         with progress.step("wheel, zip, jars, jobs and settings"):
-            wheel = _build_wheel(home, scratch)
+            wheel = _build_wheel(home, temporary)
             _exchange(folder, wheel, home, jars)
         needed = _needed(wheel.about)
         now = _stamp(wheel, needed)
@@ -88,7 +88,7 @@ def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
             progress.line(f"  {ENVIRONMENT} is up to date: same packages, same code")
         else:
             with progress.step(ENVIRONMENT) as step:
-                _pack_environment(folder / ENVIRONMENT, wheel, needed, scratch / "environment")
+                _pack_environment(folder / ENVIRONMENT, wheel, needed, temporary / "environment")
                 step.rows(len(needed), "packages")
     mark.write_text(now, encoding="utf-8")
 
@@ -144,9 +144,9 @@ def _jars() -> list[Path]:
     return found
 
 
-def _build_wheel(home: ProjectFiles, scratch: Path) -> _Wheel:
+def _build_wheel(home: ProjectFiles, temporary: Path) -> _Wheel:
     """Built from a copy: setuptools leaves its work where it builds, and takes up again what an earlier one left."""
-    sources = scratch / "sources"
+    sources = temporary / "sources"
     sources.mkdir()
     for name in _SOURCES:
         source = home.path / name
@@ -154,8 +154,8 @@ def _build_wheel(home: ProjectFiles, scratch: Path) -> _Wheel:
             shutil.copytree(source, sources / name, ignore=_NO_PRODUCTS)
         else:
             shutil.copyfile(source, sources / name)
-    _pip("wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(scratch), str(sources))
-    file = next(scratch.glob("*.whl"))
+    _pip("wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(temporary), str(sources))
+    file = next(temporary.glob("*.whl"))
     with zipfile.ZipFile(file) as content:
         names = {Path(name).name: name for name in content.namelist() if ".dist-info/" in name}
         about = message_from_string(content.read(names["METADATA"]).decode())

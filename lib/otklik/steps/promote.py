@@ -60,7 +60,7 @@ _EXPLAINED_FEATURES = 6
 #: The most that two ways to compute one probability may differ.
 _SAME = 1e-9
 #: Where in the champion's folder the models of the folds are saved, to be read back.
-_SCRATCH = "scratch"
+_TEMPORARY = "temporary"
 _LIBRARIES = ("pyspark", "delta-spark", "numpy", "pandas", "scikit-learn")
 
 
@@ -196,18 +196,20 @@ def _finals(job: Job, resolved: ResolvedClassify, training: Training, folder: st
         return registry.portable_form(model, chosen, of, mean, place)
 
     # In the lake, which every machine of a cluster reaches: nodes of trees are read back from where Spark saved them.
-    scratch = job.lake.folder(folder, _SCRATCH)
+    temporary_folder = job.lake.folder(folder, _TEMPORARY)
     of_folds = _on_random(training, chosen).fitted
-    forms = executor.map(lambda fold: form(of_folds[fold], slots, list(means), f"{scratch}/fold_{fold}"), of_folds)
+    forms = executor.map(
+        lambda fold: form(of_folds[fold], slots, list(means), f"{temporary_folder}/fold_{fold}"), of_folds
+    )
     folds = dict(zip(of_folds, forms, strict=True))
     past = None
     if "time" in training.preparations:
         past_slots = _slots(training, chosen, "time")
         of_past = _decisive(training, chosen).fitted[TIME_TEST]
-        past = form(of_past, past_slots, [0.0] * len(past_slots), f"{scratch}/past")
+        past = form(of_past, past_slots, [0.0] * len(past_slots), f"{temporary_folder}/past")
     if is_tree:
         # What stays in the folder is in its manifest.
-        Folder(job.lake.folder(folder)).delete(_SCRATCH)
+        Folder(job.lake.folder(folder)).delete(_TEMPORARY)
     its_place = job.lake.folder(folder, registry.SPARK_MODEL)
     champion = form(models[chosen], slots, list(means), its_place)
     if not is_tree and chosen not in NOT_OF_MLLIB:

@@ -85,7 +85,7 @@ def _run_stage(
             for what in stage.reads:
                 table = f"gold.{name}_{what}"
                 frames[what] = rows_at(job.lake, table, tables[table])
-            context = StageContext(job.lake.spark, resolved.as_of, resolved.task.seed, step, job.scratch, keep)
+            context = StageContext(job.lake.spark, resolved.as_of, resolved.task.seed, step, job.temporary_folder, keep)
             result: StageResult = load_object(stage.run)(frames, resolved.task, context)
             findings += result.findings
             outputs, rows_out = _write_tables(job, resolved, stage, run, result)

@@ -49,7 +49,7 @@ _STEPS: tuple[tuple[str, Callable[[Job], int]], ...] = (
 )
 
 
-def job_on(lake: Lake, scratch: Path, **names: Any) -> Job:
+def job_on(lake: Lake, temporary_folder: Path, **names: Any) -> Job:
     """A job as the command line makes it; what it says of its progress goes to stderr."""
     return Job(
         options=Options(names, None, {}, "en"),
@@ -60,7 +60,7 @@ def job_on(lake: Lake, scratch: Path, **names: Any) -> Job:
         # Of people who are made up.
         pseudonym_key=lambda: b"benchmark of made-up people",
         print_result=lambda _: None,
-        scratch=scratch,
+        temporary_folder=temporary_folder,
     )
 
 

@@ -221,7 +221,7 @@ class StageContext:
         as_of: the moment it looks from, UTC.
         seed: of everything that is drawn.
         step: the step under way, which a method tells what it is at (`under_way`, `rows`, `say`).
-        temporary: a folder that goes when the command ends.
+        temporary_folder: a folder that is removed when the command ends.
         keep: persists a frame until the stage is written, and returns it.
     """
 
@@ -229,7 +229,7 @@ class StageContext:
     as_of: datetime
     seed: int
     step: Step
-    temporary: Path
+    temporary_folder: Path
     keep: Callable[[DataFrame], DataFrame]
 
 

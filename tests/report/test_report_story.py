@@ -36,7 +36,7 @@ def test_a_gain_says_how_good_which_day_and_what_it_brings(make_facts: MakeFacts
 
 
 def test_where_a_control_group_has_been_measured_the_effect_is_told(make_facts: MakeFacts) -> None:
-    facts = make_facts(effect={"campaign": "spring", "value": 0.021, "low": 0.011, "high": 0.031, "promised": 0.12})
+    facts = make_facts(effect={"campaign": "spring", "value": 0.021, "low": 0.011, "high": 0.031, "predicted": 0.12})
     answer = told(facts)
     assert "not effect" not in answer.sentences[2]
     assert "measured effect of contacting is 2.1% (95% 1.1%–3.1%, campaign “spring”)" in answer.sentences[2]

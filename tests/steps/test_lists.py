@@ -102,6 +102,6 @@ def test_the_effect_of_the_last_campaign_is_found_by_its_task(lake: Lake, folder
     write_verdict(lake, "follow_up", task, run, Verdict("gain", [reason], measures[1]), job.clock())
 
     assert effect_of_lists(lake, "mails") == pytest.approx(
-        {"campaign": "june", "value": 0.03, "low": 0.02, "high": 0.04, "promised": 0.1}
+        {"campaign": "june", "value": 0.03, "low": 0.02, "high": 0.04, "predicted": 0.1}
     )
     assert effect_of_lists(lake, "calls") is None

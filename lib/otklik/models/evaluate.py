@@ -411,12 +411,12 @@ def _average_precision(rows: _Rows) -> float | None:
 def _reliability(rows: _Rows, bins: int) -> pd.DataFrame:
     borders = rows.count * np.arange(bins + 1) / bins
     yes_until = _from_zero(rows.label[np.newaxis, :])[0][rows.step_ends]
-    promised_until = _from_zero(rows.score[np.newaxis, :])[0][rows.step_ends]
+    predicted_until = _from_zero(rows.score[np.newaxis, :])[0][rows.step_ends]
     size = rows.count / bins
     table = pd.DataFrame(
         {
             "rows": np.full(bins, size),
-            "mean_probability": np.diff(np.interp(borders, rows.step_ends, promised_until)) / size,
+            "mean_probability": np.diff(np.interp(borders, rows.step_ends, predicted_until)) / size,
             "observed_rate": np.diff(np.interp(borders, rows.step_ends, yes_until)) / size,
         }
     )

@@ -28,7 +28,7 @@ class Board:
         rows: gold.scoreboard, in the order of MODELS.
         split: the split that decides: time where the task has an order in time, else random.
         champion: the model whose result is told, the best of this run where none serves; None where nothing was scored.
-        rate_moved: relative gap between promised and observed from which a row counts as not calibrated.
+        rate_moved: relative gap between predicted and observed from which a row counts as not calibrated.
     """
 
     rows: pd.DataFrame
@@ -59,11 +59,11 @@ class Board:
         return bool(self.models(leaks, split))
 
     def is_miscalibrated(self, row: Row) -> bool:
-        """Whether the probabilities are off on the whole: promised against observed, beyond the declared limit."""
-        promised, observed = row["mean_probability"], observed_rate(row)
-        if row["model"] == MAJORITY or not (is_number(promised) and observed):
+        """Whether the probabilities are off on the whole: predicted against observed, beyond the declared limit."""
+        predicted, observed = row["mean_probability"], observed_rate(row)
+        if row["model"] == MAJORITY or not (is_number(predicted) and observed):
             return False
-        return bool(abs(promised - observed) / observed > self.rate_moved)
+        return bool(abs(predicted - observed) / observed > self.rate_moved)
 
 
 def read(facts: ReportFacts) -> Board:

@@ -55,7 +55,7 @@ class ReportFacts:
         champion: the row of gold.model_runs of the model that gave the scores, or None where it is not there any more.
         challenger: the row of this run's own model where another one gave the scores, or None.
         effect: what a follow-up measured against the control group of this task's last campaign: campaign, value, low,
-            high, promised; None where there is none.
+            high, predicted; None where there is none.
         reason_weights: `reductions.reason_weights` of gold.<task>_scores: feature, weight.
         list_moments: the first and the last decision moment of the list; None where it is empty or there is none.
         written_at: when the page is written, UTC.

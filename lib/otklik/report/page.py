@@ -187,8 +187,8 @@ def _profit_curve(facts: ReportFacts, read: Board, policies: Mapping[str, board.
         return None
     rows = counts["rows"].to_numpy(dtype=float)
     customers = np.concatenate([[0.0], rows.cumsum()])
-    promised = probability_of_bin(counts["bin"])
-    expected = np.concatenate([[0.0], (rows * (promised * decision.value - decision.cost)).cumsum()])
+    predicted = probability_of_bin(counts["bin"])
+    expected = np.concatenate([[0.0], (rows * (predicted * decision.value - decision.cost)).cumsum()])
     realised = None
     if bool((counts["labelled"] == counts["rows"]).all()):
         gained = counts["positives"].to_numpy(dtype=float) * decision.value - rows * decision.cost

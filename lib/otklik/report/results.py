@@ -159,7 +159,7 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Ta
         heads(*(words(f"models.{title}") for title in shown)),
         [[columns[title](row) for title in shown] for row in rows],
         takeaway=takeaway,
-        note=words("models.moved_note") if any(board.is_miscalibrated(row) for row in rows) else "",
+        note=words("models.miscalibrated_note") if any(board.is_miscalibrated(row) for row in rows) else "",
         emphasised=frozenset(n for n, row in enumerate(rows) if row["model"] == board.champion),
         faded=frozenset(n for n, row in enumerate(rows) if row["model"] == MAJORITY),
     )
@@ -181,7 +181,7 @@ def _columns(facts: ReportFacts, board: Board, voice: Voice) -> dict[str, Callab
         return lambda row: number(write(row[name]))
 
     def mean(row: Row) -> Cell:
-        mark = words("models.moved_mark") if board.is_miscalibrated(row) else ""
+        mark = words("models.miscalibrated_mark") if board.is_miscalibrated(row) else ""
         return number(percent(row["mean_probability"]), mark=mark)
 
     return {
@@ -360,16 +360,18 @@ def _calibration(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) ->
     mine = counts[counts["model"] == board.champion]
     bins = _tenths(mine[mine["calibration"] == "calibrated"])
     raw = mine[(mine["calibration"] == "raw") & (mine["model"] != "linear_svc")]
-    key = "curve.calibration_moved" if board.is_miscalibrated(told) else "curve.calibration_takeaway"
-    sentence = words(key, promised=formats.percent(told["mean_probability"]), came=formats.percent(observed_rate(told)))
+    key = "curve.miscalibrated" if board.is_miscalibrated(told) else "curve.calibration_takeaway"
+    sentence = words(
+        key, predicted=formats.percent(told["mean_probability"]), observed=formats.percent(observed_rate(told))
+    )
     title = words("curve.calibration")
     before = None if raw.empty else _tenths(raw)
-    ends = [bins["promised"].max(), bins["rate_high"].max(), *([] if before is None else [before["rate"].max()])]
+    ends = [bins["predicted"].max(), bins["rate_high"].max(), *([] if before is None else [before["rate"].max()])]
     reach = min(1.0, 1.05 * max(float(end) for end in ends))
-    promised, rate, low, high = (bins[c].to_numpy(dtype=float) for c in ("promised", "rate", "rate_low", "rate_high"))
-    series = [Series("", promised, rate, low, high, role="main", has_dots=True)]
+    predicted, rate, low, high = (bins[c].to_numpy(dtype=float) for c in ("predicted", "rate", "rate_low", "rate_high"))
+    series = [Series("", predicted, rate, low, high, role="main", has_dots=True)]
     if before is not None:
-        series.insert(0, Series("", before["promised"].to_numpy(dtype=float), before["rate"].to_numpy(dtype=float)))
+        series.insert(0, Series("", before["predicted"].to_numpy(dtype=float), before["rate"].to_numpy(dtype=float)))
     picture = lines(
         "curve-calibration",
         [Series("", np.array([0.0, 1.0]), np.array([0.0, 1.0]), role="baseline"), *series],
@@ -383,14 +385,14 @@ def _calibration(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) ->
 
 
 def _tenths(counts: pd.DataFrame) -> pd.DataFrame:
-    """Counts per score → ten groups of about equal count in order of score: promised, rate with interval."""
+    """Counts per score → ten groups of about equal count in order of score: predicted, rate with interval."""
     summed = counts.groupby("bin", as_index=False)[["rows", "positives"]].sum().sort_values("bin")
     rows = summed["rows"].to_numpy(dtype=float)
     middle = (np.cumsum(rows) - rows / 2) / rows.sum()
     tenth = np.minimum((middle * 10).astype(int), 9)
-    promised = probability_of_bin(summed["bin"]) * rows
-    grouped = summed.assign(tenth=tenth, promised=promised).groupby("tenth")[["rows", "positives", "promised"]].sum()
-    return with_rates(grouped.assign(promised=grouped["promised"] / grouped["rows"]))
+    predicted = probability_of_bin(summed["bin"]) * rows
+    grouped = summed.assign(tenth=tenth, predicted=predicted).groupby("tenth")[["rows", "positives", "predicted"]].sum()
+    return with_rates(grouped.assign(predicted=grouped["predicted"] / grouped["rows"]))
 
 
 def _confusion(facts: ReportFacts, counts: pd.DataFrame, board: Board, voice: Voice) -> TableBlock:

@@ -273,7 +273,7 @@ def _sentence_on_list(
         "profit": money(profit),
         "all": money(of_all),
         "interval": formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money),
-        "moved": words("answer.moved") if told is not None and board.is_miscalibrated(told) else "",
+        "miscalibrated": words("answer.miscalibrated") if told is not None and board.is_miscalibrated(told) else "",
         "on": _rows_told(facts, board, voice),
         "random": "",
         "effect": words("answer.effect_unknown"),
@@ -299,7 +299,7 @@ def _effect_values(facts: ReportFacts, voice: Voice) -> dict[str, str] | None:
         "campaign": str(last["campaign"]),
         "effect": voice.formats.percent(_number(last["value"])),
         "interval": voice.formats.interval(low, high, voice.formats.percent) or NOTHING,
-        "promised": voice.formats.percent(_number(last["promised"])),
+        "predicted": voice.formats.percent(_number(last["predicted"])),
     }
 
 
@@ -358,9 +358,9 @@ def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) 
     if told is not None and board.is_miscalibrated(told):
         warnings.append(
             words(
-                "warn.moved",
-                promised=formats.percent(told["mean_probability"]),
-                came=formats.percent(observed_rate(told)),
+                "warn.miscalibrated",
+                predicted=formats.percent(told["mean_probability"]),
+                observed=formats.percent(observed_rate(told)),
             )
         )
     if facts.task.decision is None:

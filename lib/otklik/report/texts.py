@@ -103,15 +103,15 @@ _OWN = page_words.texts(
     ),
     answer__list=(
         "Contacting the {customers} customers of the list would have brought {profit} {on} (95% {interval}), "
-        "against {all} for contacting all {everybody}{random}{moved}; {effect}.",
+        "against {all} for contacting all {everybody}{random}{miscalibrated}; {effect}.",
         "Обращение к клиентам из списка (их {customers}) {on} принесло бы {profit} (95\u00a0%: {interval}) "
-        "против {all} при обращении ко всем ({everybody}){random}{moved}; {effect}.",
+        "против {all} при обращении ко всем ({everybody}){random}{miscalibrated}; {effect}.",
     ),
     answer__list_expected=(
         "The list holds {customers} of {everybody} customers and is expected to bring {profit} against {all} for "
-        "contacting all{moved}; {effect}.",
+        "contacting all{miscalibrated}; {effect}.",
         "В списке {customers} из {everybody} клиентов; ожидаемая прибыль — {profit} против {all} при обращении ко "
-        "всем{moved}; {effect}.",
+        "всем{miscalibrated}; {effect}.",
     ),
     answer__list_unsure=(
         "It is not proven that a list pays: contacting its {customers} customers brings {profit} {on}, "
@@ -155,7 +155,7 @@ _OWN = page_words.texts(
         " and {random} for a random selection of the same size",
         " и {random} при случайном отборе стольких же клиентов",
     ),
-    answer__moved=(
+    answer__miscalibrated=(
         ", but the response rate has shifted, so the amounts are rough",
         ", но доля отклика сместилась, и суммы приблизительны",
     ),
@@ -175,11 +175,11 @@ _OWN = page_words.texts(
     figure__profit=("profit of the list", "прибыль списка"),
     figure__profit_note=("95%: {interval}\n{on}", "95\u00a0%: {interval}\n{on}"),
     figure__profit_expected=("expected, not yet observed", "ожидаемая, ещё не наблюдалась"),
-    warn__moved=(
-        "Miscalibrated: the response rate has shifted. On the test part the mean prediction is {promised}, the "
-        "observed rate {came}. Trust the order of the list, not the probabilities or the amounts.",
-        "Калибровка нарушена: доля отклика сместилась. На проверочной части средний прогноз — {promised}, а на деле — "
-        "{came}. Доверяйте порядку в списке, а не вероятностям и суммам.",
+    warn__miscalibrated=(
+        "Miscalibrated: the response rate has shifted. On the test part the mean prediction is {predicted}, the "
+        "observed rate {observed}. Trust the order of the list, not the probabilities or the amounts.",
+        "Калибровка нарушена: доля отклика сместилась. На проверочной части средний прогноз — {predicted}, а на деле — "
+        "{observed}. Доверяйте порядку в списке, а не вероятностям и суммам.",
     ),
     warn__response=(
         "Response, not effect. The report shows who responds, not who responds because of the contact. Only a "
@@ -190,10 +190,10 @@ _OWN = page_words.texts(
     warn__effect=(
         "Response and effect. The scores say who responds; because of the contact it was {effect} (95% {interval}), "
         "against the control group of the campaign “{campaign}”, for which the list predicted a response of "
-        "{promised}.",
+        "{predicted}.",
         "Отклик и эффект. Оценки говорят, кто откликается; благодаря обращению откликнулось {effect} (95 %: "
         "{interval}) против контрольной группы кампании «{campaign}», для которой список предсказывал отклик "
-        "{promised}.",
+        "{predicted}.",
     ),
     warn__response_only=(
         "Response, not effect. The report shows where the answer is “yes”, not what would change it.",
@@ -487,8 +487,8 @@ _OWN = page_words.texts(
     models__calibration=("Calibration", "Калибровка"),
     models__rows=("Rows", "Строк"),
     models__below=("below majority", "хуже частого ответа"),
-    models__moved_mark=("miscalibrated", "калибровка нарушена"),
-    models__moved_note=(
+    models__miscalibrated_mark=("miscalibrated", "калибровка нарушена"),
+    models__miscalibrated_note=(
         "Miscalibrated: the response rate has shifted. Predicted and observed rates differ by more than the declared "
         "limit.",
         "Калибровка нарушена: доля отклика сместилась. Прогноз расходится с фактом больше заданного предела.",
@@ -554,12 +554,12 @@ _OWN = page_words.texts(
     curve__lift_y=("times the average rate", "во сколько раз чаще среднего"),
     curve__calibration=("Calibration", "Калибровка"),
     curve__calibration_takeaway=(
-        "Mean prediction {promised}, observed {came}.",
-        "Средний прогноз {promised}, факт {came}.",
+        "Mean prediction {predicted}, observed {observed}.",
+        "Средний прогноз {predicted}, факт {observed}.",
     ),
-    curve__calibration_moved=(
-        "Miscalibrated: the response rate has shifted. Predicted {promised}, observed {came}.",
-        "Калибровка нарушена: доля отклика сместилась. Прогноз {promised}, факт {came}.",
+    curve__miscalibrated=(
+        "Miscalibrated: the response rate has shifted. Predicted {predicted}, observed {observed}.",
+        "Калибровка нарушена: доля отклика сместилась. Прогноз {predicted}, факт {observed}.",
     ),
     curve__calibration_note=("Dashed: perfect calibration.", "Пунктиром: идеальная калибровка."),
     curve__calibration_note_raw=(

@@ -90,7 +90,7 @@ def effect_of_lists(lake: Lake, task: str) -> dict[str, Any] | None:
     """What the last follow-up of a task's lists measured of their last campaign; None where there is none.
 
     Returns:
-        campaign, value, low, high, and promised, the response that the list promised.
+        campaign, value, low, high, and predicted, what the list predicted.
     """
     verdicts = lake.small(VERDICTS.name, {"kind": ["follow_up"]})
     runs = {} if verdicts is None else {row["run_id"]: row for row in verdicts.rows if row["reasons"]}
@@ -103,7 +103,7 @@ def effect_of_lists(lake: Lake, task: str) -> dict[str, Any] | None:
     if not found:
         return None
     _, last = max(found, key=lambda each: each[0])
-    names = {"campaign": "subject", "value": "value", "low": "low", "high": "high", "promised": "baseline"}
+    names = {"campaign": "subject", "value": "value", "low": "low", "high": "high", "predicted": "baseline"}
     return {name: last[column] for name, column in names.items()}
 
 

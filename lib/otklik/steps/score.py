@@ -99,9 +99,9 @@ def _warned(job: Job, resolved: ResolvedClassify, champion: Champion) -> int:
     )
     noticed = [row for row in ([] if found is None else found.rows) if row["run_id"] == runs[row["kind"]]]
     noticed.sort(key=lambda row: row["feature"])
-    for moved in (json.loads(row["detail"]) for row in noticed if row["kind"] == "rate_moved"):
-        if (moved["model"], moved["split"]) == (champion.row["model"], split):
-            job.progress.warn(in_words("rate_moved", moved, Voice("en")))
+    for finding in (json.loads(row["detail"]) for row in noticed if row["kind"] == "rate_moved"):
+        if (finding["model"], finding["split"]) == (champion.row["model"], split):
+            job.progress.warn(in_words("rate_moved", finding, Voice("en")))
     drifted = [f"{row['feature']} PSI {row['value']:.2f}" for row in noticed if row["kind"] == "drift"]
     if not drifted:
         return 0
@@ -169,16 +169,16 @@ def _write_drift(job: Job, resolved: ResolvedClassify, champion: Champion, rows:
     is_one_tree = champion.serving.model == "decision_tree"
     compared = scores.where(~F.col("is_out_of_fold")) if is_one_tree else scores
     actual = {**counts_in(rows, of_features), **counts_in(compared, of_scores)}
-    moved = drift_of(champion.serving.expected, actual, resolved.task.checks.psi_warning)
+    drift = drift_of(champion.serving.expected, actual, resolved.task.checks.psi_warning)
     findings = pd.DataFrame(
         {
             "task": resolved.task.name,
             "run_id": resolved.run_ids["score"],
             "kind": "drift",
-            "feature": moved["feature"],
+            "feature": drift["feature"],
             "detail": "{}",
-            "value": moved["psi"],
-            "action": ["warned" if has_drifted else "kept" for has_drifted in moved["has_drifted"]],
+            "value": drift["psi"],
+            "action": ["warned" if has_drifted else "kept" for has_drifted in drift["has_drifted"]],
         }
     )
     named = {"task": resolved.task.name, "run_id": resolved.run_ids["score"], "kind": "drift"}

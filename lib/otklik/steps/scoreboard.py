@@ -16,7 +16,7 @@ def scoreboard_text(board: pd.DataFrame, rate_moved: float) -> str:
 
     Args:
         board: rows of gold.scoreboard of one run.
-        rate_moved: relative gap between promised and observed rate from which on a model counts as not calibrated.
+        rate_moved: relative gap between mean probability and observed rate from which a model counts as miscalibrated.
     """
     blocks = []
     for leaks in ("without", "with"):

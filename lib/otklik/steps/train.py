@@ -172,9 +172,9 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
         findings.append(FeatureFinding("sampled", "", sampled, MOST_ROWS / len(labelled.label), "warned"))
     if plan.split == "time" and not resolved.is_draft:
         with job.progress.step("compare later rows with earlier ones") as step:
-            moved = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
-            step.say(f"{len(moved)} features drifted")
-        findings += moved
+            drifted = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
+            step.say(f"{len(drifted)} features drifted")
+        findings += drifted
     return Training(labelled, labelled_rows, features, preparations, prepared, judged, tuple(findings), values)
 
 
@@ -194,10 +194,10 @@ def later_drift(rows: DataFrame, features: Sequence[Feature], plan: Plan, limit:
         for is_text in (True, False)
     }
     bins = bins_of(earlier, names[False], names[True], ["key", "as_of"])
-    moved = drift_of(counts_in(earlier, bins), counts_in(rows.where(outer.predicts), bins), limit)
+    drift = drift_of(counts_in(earlier, bins), counts_in(rows.where(outer.predicts), bins), limit)
     return [
         FeatureFinding("later_drift", str(row["feature"]), {}, float(row["psi"]), "warned")
-        for row in moved[moved["has_drifted"]].to_dict("records")
+        for row in drift[drift["has_drifted"]].to_dict("records")
     ]
 
 

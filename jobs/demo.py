@@ -16,9 +16,9 @@ def main(job: Job) -> int:
     write_world_files(about(job, customers=CUSTOMERS, seed=SEED, out=world))
     for source in SOURCES:
         ingest_files(about(job, source=source, paths=[f"{world}/{source}"]))
-    asked = about(job, task=TASK)
-    run_task(asked)
-    print_outcome(asked)
+    run = about(job, task=TASK)
+    run_task(run)
+    print_outcome(run)
     return 0
 
 

@@ -72,7 +72,7 @@ POINTS = {
     "reingest, before ledger": Point("reingest", before="otklik.lake.ledger:FileLedger.rebuild"),
     "reingest, before commit of the ledger": Point("reingest", commit_of="ops.files"),
     "features, before ledger": Point("features", before="otklik.steps.features:record_run"),
-    "judged, not crowned": Point("train", before="otklik.steps.train:promote"),
+    "evaluated, not promoted": Point("train", before="otklik.steps.train:promote"),
     "during model save": Point("train", before="otklik.lake.folder:Folder.write", holding="manifest.json"),
     "model saved, before the pointer": Point("train", before="otklik.models.registry:register"),
     "pointer, before ledger": Point("train", before="otklik.steps.train:record_run"),

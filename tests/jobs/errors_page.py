@@ -82,7 +82,7 @@ class Making:
 
 @functools.cache
 def messages(package: Path = PACKAGE) -> Sequence[tuple[int, str, str]]:
-    """Exit code, message and cure of every fault that the package makes."""
+    """Exit code, message and hint of every fault that the package makes."""
     found = [(errors.PlatformError.exit_code, what, hint) for what, hint in SAYINGS.values()]
     for making in makings(package):
         found += [(making.code, what, hint) for what in making.whats for hint in making.hints if says_something(what)]

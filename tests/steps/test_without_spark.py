@@ -123,7 +123,7 @@ def test_maps_within_rows_are_shown_without_spark_and_exported_by_it(
 
 def test_rows_that_the_driver_keeps_are_those_of_the_table(full_lake: Lake) -> None:
     for table in table_names(full_lake):
-        kept, there = full_lake.kept_by_driver(table, full_lake.version(table) or 0), full_lake.read(table)
+        kept, there = full_lake.cached_by_driver(table, full_lake.version(table) or 0), full_lake.read(table)
         assert kept is not None
         assert kept.dtypes == there.dtypes
         assert sorted(map(repr, kept.collect())) == sorted(map(repr, there.collect())), table

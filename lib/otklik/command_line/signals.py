@@ -48,10 +48,10 @@ def stopped_by(number: signal.Signals, fault: KeyboardInterrupt) -> Iterator[Non
 
 @contextlib.contextmanager
 def stopped_while_starting() -> Iterator[None]:
-    """While it lasts, a failure after Ctrl-C counts as Ctrl-C.
+    """Treat any failure after Ctrl-C as Ctrl-C.
 
-    Early in its start Spark takes the answer to Ctrl-C into its own hands: a call to the JVM from inside another one.
-    That breaks both, and what is raised in the end does not tell why. So the signal's arrival is noted beside it.
+    Early in its start Spark handles Ctrl-C itself, by a call to the JVM from inside another call. Both calls fail, and
+    the exception does not tell why. So the arrival of the signal is recorded separately.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

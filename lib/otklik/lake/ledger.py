@@ -114,13 +114,13 @@ def find_answer(
 
 
 def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
-    """The latest good start that wrote a table or reused what an earlier one wrote.
+    """The latest successful run that wrote a table or reused what an earlier run wrote.
 
     Args:
         lake: the lake.
-        table: of gold.
-        as_of: where it is given, only starts that looked from this moment or an earlier one count, the latest first.
-            Of a table that only grows the latest version counts.
+        table: the gold table.
+        as_of: if given, only runs as of this moment or an earlier one count, the latest moment first. For a table that
+            only grows, the latest version counts.
     """
     good = [run for run in _runs(lake, {"status": ["done", "reused"]}) if table in run.outputs]
     if as_of is not None:

@@ -191,7 +191,7 @@ class Lake:
             rows = None if rows is None else rows.where(F.col(column).isin(*values))
         return rows
 
-    def kept_by_driver(self, table: str, version: int | None = None) -> DataFrame | None:
+    def cached_by_driver(self, table: str, version: int | None = None) -> DataFrame | None:
         """The rows of a small table's version as the driver's own, which are asked without a job; None where it is not
         small, or not on this machine."""
         if self._is_missing_here(table):

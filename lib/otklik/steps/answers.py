@@ -203,7 +203,7 @@ class RunReader:
     def table(self, what: str) -> DataFrame:
         """The rows of gold.<task>_<what>, at the version that the run wrote."""
         name = f"gold.{self._task}_{what}"
-        kept = self._lake.kept_by_driver(name, self.outputs[name])
+        kept = self._lake.cached_by_driver(name, self.outputs[name])
         return rows_at(self._lake, name, self.outputs[name]) if kept is None else kept
 
     def measure(self, name: str, subject: str = "", split: str = "all") -> Measure | None:

@@ -145,9 +145,9 @@ class Judged:
 
 
 def check_records(
-    readings: Readings, arrivals: Mapping[int, Arrival], contract: Contract, kept: contextlib.ExitStack
+    readings: Readings, arrivals: Mapping[int, Arrival], contract: Contract, resources: contextlib.ExitStack
 ) -> tuple[Judged | None, dict[int, InputError]]:
-    """Check all records that were read; what is computed of them is kept as long as `kept` is open.
+    """Check all records that were read; what is computed of them is kept as long as `resources` is open.
 
     Returns:
         The files that go on, None where there are none; and why others are refused: what was found by reading them, and
@@ -166,7 +166,7 @@ def check_records(
         else:
             fields = fields.withColumn("_arrived_at", F.lit(next(iter(read.values())).started_at))
         parts.append(checks.with_reasons(fields, contract, F.col("_arrived_at")))
-    checked = kept.enter_context(cached(reduce(DataFrame.unionByName, parts)))
+    checked = resources.enter_context(cached(reduce(DataFrame.unionByName, parts)))
     rows = checks.with_duplicates(checked, contract)
     counts = checks.balances(rows, contract)
     counts = {number: counts.get(number, checks.NO_ROWS) for number in read}

@@ -29,7 +29,7 @@ _SAFE_DAYS = 7
 def check_command(
     command: str,
     names: str,
-    asked: Mapping[str, Any],
+    options: Mapping[str, Any],
     home: ProjectFiles,
     overrides: Mapping[str, Any],
     lake: LocalLake | None,
@@ -40,7 +40,7 @@ def check_command(
     Args:
         command: its name.
         names: what it is about: source, task or nothing.
-        asked: its options.
+        options: as they were given, by name.
         home: where contracts and tasks lie.
         overrides: of --set.
         lake: the lake, where it is on this machine.
@@ -50,46 +50,48 @@ def check_command(
         OtklikError: as the command itself, later.
     """
     if names == "source":
-        contract = load(Contract, home.source(asked["source"]), dict(overrides))
+        contract = load(Contract, home.source(options["source"]), dict(overrides))
         # Elsewhere Spark runs already, and may alone see the files.
         if lake is not None:
-            _check_files(contract, asked.get("paths", ()), pseudonym_key)
+            _check_files(contract, options.get("paths", ()), pseudonym_key)
     elif command == "run":
-        check_run(asked)
+        check_run(options)
     elif command == "world":
-        check_size(asked["customers"], asked["seed"])
-        named_parts(asked["only"])
-        named_effects(asked["without"])
+        check_size(options["customers"], options["seed"])
+        named_parts(options["only"])
+        named_effects(options["without"])
     elif command == "maintain":
-        check_days(asked["keep_days"], is_forced=asked["force"])
+        check_days(options["keep_days"], is_forced=options["force"])
     elif command in ("show", "export"):
-        check_table_name(asked["table"])
-        check_limit(asked.get("limit", 0))
+        check_table_name(options["table"])
+        check_limit(options.get("limit", 0))
         if command == "export":
-            form_of(asked["to"], asked["reader"])
-    if names == "task" and asked["task"] is not None:
-        _check_task(command, asked, home, overrides, lake)
+            form_of(options["to"], options["reader"])
+    if names == "task" and options["task"] is not None:
+        _check_task(command, options, home, overrides, lake)
 
 
 def _check_task(
     command: str,
-    asked: Mapping[str, Any],
+    options: Mapping[str, Any],
     home: ProjectFiles,
     overrides: Mapping[str, Any],
     lake: LocalLake | None,
 ) -> None:
     if command == "champion" and lake is not None:
-        _check_champion(asked, home, overrides, lake)
+        _check_champion(options, home, overrides, lake)
         return
-    file = read_task(home, asked["task"], overrides)
+    file = read_task(home, options["task"], overrides)
     check_task(file, home.sql_folders(file.path))
     if command == "run":
-        check_stage(file, asked["stage"])
-        if asked["draft"]:
+        check_stage(file, options["stage"])
+        if options["draft"]:
             check_draft(file)
-    if isinstance(file.task, Task) and (command == "train" or (command == "run" and asked["stage"] in (None, "train"))):
+    if isinstance(file.task, Task) and (
+        command == "train" or (command == "run" and options["stage"] in (None, "train"))
+    ):
         extras.require_all(file.task.models)
-    if lake is not None and asked["as_of"] is None and command in ("features", "run"):
+    if lake is not None and options["as_of"] is None and command in ("features", "run"):
         _check_inputs(command, file, home, overrides, lake)
 
 
@@ -100,15 +102,15 @@ def _check_files(contract: Contract, paths: Sequence[str], pseudonym_key: Callab
         local_files(path)
 
 
-def check_run(asked: Mapping[str, Any]) -> None:
+def check_run(options: Mapping[str, Any]) -> None:
     """See that `run` has a task or --all.
 
     Raises:
         ConfigurationError: if it has neither or both.
     """
-    if asked.get("all") and asked.get("draft"):
+    if options.get("all") and options.get("draft"):
         raise ConfigurationError("drafts one task at a time", where="--draft", hint="name the task instead of --all")
-    if bool(asked.get("all")) == (asked.get("task") is not None):
+    if bool(options.get("all")) == (options.get("task") is not None):
         raise ConfigurationError("name a task, or give --all", where="run", hint="`otklik graph` lists the tasks")
 
 
@@ -160,7 +162,7 @@ def _check_inputs(
 
 
 def _check_champion(
-    asked: Mapping[str, Any], home: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
+    options: Mapping[str, Any], home: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
 ) -> None:
     try:
         there = (
@@ -168,9 +170,9 @@ def _check_champion(
         )
     except LeftToSparkError:
         return
-    task = name_of_models(home, asked["task"], overrides, {row["task"] for row in there})
-    if asked["run"] is not None and {"task": task, "run_id": asked["run"]} not in there:
-        raise no_model_of(asked["run"], task)
+    task = name_of_models(home, options["task"], overrides, {row["task"] for row in there})
+    if options["run"] is not None and {"task": task, "run_id": options["run"]} not in there:
+        raise no_model_of(options["run"], task)
 
 
 def name_of_models(home: ProjectFiles, given: str, overrides: Mapping[str, Any], there: Collection[str]) -> str:

@@ -228,10 +228,10 @@ class _Intake:
         names = [arrival.name for arrival in arrivals]
         title = f"ingest {names[0]}" if len(names) == 1 else f"ingest {len(names):,} files"
         try:
-            with self.job.progress.step(title) as step, contextlib.ExitStack() as kept:
+            with self.job.progress.step(title) as step, contextlib.ExitStack() as resources:
                 if len(names) > 1:
                     step.under_way(f"{len(self.entries):,} of {self.given:,} files before")
-                judged = self._judged(arrivals, kept)
+                judged = self._judged(arrivals, resources)
                 did, entries = self._written(judged)
                 batch.say_balance(step, entries)
                 if judged.old is not None:
@@ -242,7 +242,7 @@ class _Intake:
             return
         batch.warn_of(judged, did, self.job.progress)
 
-    def _judged(self, arrivals: Sequence[Arrival], kept: contextlib.ExitStack) -> Judged:
+    def _judged(self, arrivals: Sequence[Arrival], resources: contextlib.ExitStack) -> Judged:
         """Read and check; what is refused is left out.
 
         Raises:
@@ -254,7 +254,7 @@ class _Intake:
         try:
             readings = read_files(self.job.lake.spark, paths, self.contract)
             with clear_faults(_range(arrivals)):
-                judged, refused = batch.check_records(readings, numbered, self.contract, kept)
+                judged, refused = batch.check_records(readings, numbered, self.contract, resources)
         except InputError as fault:
             if len(arrivals) > 1:
                 half = len(arrivals) // 2
@@ -275,8 +275,8 @@ class _Intake:
         """Write the files into the tables and the ledger; returns what each did, and its row of the ledger."""
         job, silver = self.job, silver_table_by(self.contract, self.key)
         # Where nobody else can write, the tables are as the batch before left them.
-        settled = dict(self.bases) if self.bases and job.is_alone else self._versions_before_batch(judged)
-        writing = Batch(job, judged, settled)
+        base_versions = dict(self.bases) if self.bases and job.is_alone else self._versions_before_batch(judged)
+        writing = Batch(job, judged, base_versions)
         with _files_still_there(job, judged):
             versions = batch.write_bronze(writing)
             did, version = batch.write_silver(writing, silver, self.key)
@@ -286,7 +286,9 @@ class _Intake:
         self.ledger.record(*entries, *self.ledger.worth_recording(self.unrecorded), instead_of=judged.old)
         self.unrecorded.clear()
         self.entries += entries
-        self.bases.update({table: Base(versions.get(table, max(base.version, 0))) for table, base in settled.items()})
+        self.bases.update(
+            {table: Base(versions.get(table, max(base.version, 0))) for table, base in base_versions.items()}
+        )
         return did, entries
 
     def _versions_before_batch(self, judged: Judged) -> dict[str, Base]:

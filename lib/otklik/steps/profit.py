@@ -1,8 +1,7 @@
-"""What a training's models are worth under the decision as the task has it now: nothing is fitted for another cost.
+"""Profits of a training under the current [decision]: nothing is fitted again when a cost or a value changes.
 
-Threshold and profit of a training in gold.scoreboard and gold.measures are those of the decision asked for last, as
-gold.<task>_scores are the scores asked for last. What models said of rows that they had not seen stands in
-gold.<task>_predictions; that is all it takes.
+Thresholds and profits in gold.scoreboard and gold.measures follow the latest decision, as gold.<task>_scores follows the
+latest options. They are computed from the out-of-sample predictions in gold.<task>_predictions.
 """
 
 from __future__ import annotations
@@ -32,20 +31,20 @@ from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
 from otklik.task import Decision, Task
 
-#: How the starts are called in ops.runs.
+#: The step's name in ops.runs.
 _STEP = "profit"
 
 
-def note_profits(job: Job, task: Task, trained: Run) -> None:
-    """Note under which decision the profits of a training stand that was made just now."""
+def record_profits(job: Job, task: Task, trained: Run) -> None:
+    """Record under which decision the profits of a new training were computed."""
     run = _run(job, task, trained)
     record_run(job.lake, run.done(job.clock(), {}, 0, 0, ""))
 
 
 def bring_profits_up_to_date(job: Job, task: Task, trained: Run) -> None:
-    """Write the profits of a training under the task's decision, unless they stand there.
+    """Recompute the profits of a training if the task's decision has changed since.
 
-    Where its predictions were vacuumed since, what stands there stays.
+    If its predictions have been vacuumed, the old profits stay.
     """
     run, name = _run(job, task, trained), task.name
     # The newest training and that of the champion may be two, each with profits of its own.

@@ -113,7 +113,7 @@ def promote(job: Job, resolved: ResolvedClassify, training: Training, executor: 
         named, label = {"task": task.name, "run_id": resolved.run_ids["train"]}, f"train {resolved.run_ids['train']}"
         outputs = replace_rows(job.lake, EXPLANATIONS, explanations.assign(**named), label, named)
         outputs["gold.model_runs"] = registry.register(job.lake, row, label)
-        # Of a training that is repeated, because its end was not noted or its tables are gone.
+        # Of a training that is repeated, because its end was not recorded or its tables are gone.
         for name in before:
             Folder(job.lake.folder("models", task.name)).delete(name)
         step.say(row["reason"])

@@ -91,14 +91,14 @@ def _rebuild(
     # Silver itself may be damaged: it is put in place as a whole.
     with contextlib.suppress(DamagedError):
         versions_before_batch(job, ledger, [table.name], label)
-    with job.progress.step(f"reingest {contract.name}") as step, contextlib.ExitStack() as kept:
+    with job.progress.step(f"reingest {contract.name}") as step, contextlib.ExitStack() as resources:
         arrivals = {
             number: Arrival(entry.file, entry.bytes, entry.content_hash, entry.started_at, entry.batch)
             for number, entry in enumerate(loaded)
         }
         with clear_faults(contract.name):
             judged, refused = batch.check_records(
-                _from_bronze(job.lake, ledger, contract, loaded), arrivals, contract, kept
+                _from_bronze(job.lake, ledger, contract, loaded), arrivals, contract, resources
             )
         if refused or judged is None:
             raise refused[min(refused)]

@@ -57,7 +57,7 @@ from otklik.session import threads, without_stage_code
 from otklik.steps.answers import write_measures
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
-from otklik.steps.profit import bring_profits_up_to_date, later_profits, note_profits
+from otklik.steps.profit import bring_profits_up_to_date, later_profits, record_profits
 from otklik.steps.promote import promote, values_of
 from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, resolve_recorded
 from otklik.steps.runs import record_failure
@@ -98,7 +98,7 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
         outputs |= _write_measures(job, resolved, run, training, board)
     trained = run.done(job.clock(), outputs, before.rows_out, len(training.labelled.label), verdict)
     record_run(job.lake, trained)
-    note_profits(job, resolved.task, trained)
+    record_profits(job, resolved.task, trained)
     _say_result(job, resolved, board, verdict)
     return 0
 

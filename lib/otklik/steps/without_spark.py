@@ -44,7 +44,7 @@ from otklik.steps.table_options import (
 
 def is_answered(
     command: str,
-    asked: Mapping[str, Any],
+    options: Mapping[str, Any],
     lake: LocalLake,
     home: ProjectFiles,
     overrides: Mapping[str, Any],
@@ -55,7 +55,7 @@ def is_answered(
 
     Args:
         command: its name.
-        asked: its options.
+        options: as they were given, by name.
         lake: where the tables are.
         home: where tasks lie.
         overrides: of --set.
@@ -67,12 +67,12 @@ def is_answered(
     """
     try:
         if command == "show":
-            print_result(show(lake, asked))
+            print_result(show(lake, options))
         elif command == "export":
-            export(lake, asked, progress)
-        elif command == "champion" and asked["run"] is None:
+            export(lake, options, progress)
+        elif command == "champion" and options["run"] is None:
             there = {row["task"] for row in _models(lake)}
-            print_result(champion(lake, name_of_models(home, asked["task"], overrides, there)))
+            print_result(champion(lake, name_of_models(home, options["task"], overrides, there)))
         else:
             return False
     except LeftToSparkError:
@@ -80,33 +80,33 @@ def is_answered(
     return True
 
 
-def show(lake: LocalLake, asked: Mapping[str, Any]) -> str:
+def show(lake: LocalLake, options: Mapping[str, Any]) -> str:
     """Rows of a table as they are printed.
 
     Args:
         lake: the lake.
-        asked: the options of the command.
+        options: the options of the command.
 
     Raises:
         LeftToSparkError: if Spark has to answer.
         ConfigurationError: if the options are wrong.
         MissingResultError: if there is no such table.
     """
-    check_limit(asked["limit"])
-    masked = _masked(lake, asked["table"], asked["where"])
-    rows = [row for piece in masked.pieces(max(asked["limit"], 1)) for row in _rows_of(piece)][: asked["limit"]]
-    return printed(masked.columns, rows, asked["format"])
+    check_limit(options["limit"])
+    masked = _masked(lake, options["table"], options["where"])
+    rows = [row for piece in masked.pieces(max(options["limit"], 1)) for row in _rows_of(piece)][: options["limit"]]
+    return printed(masked.columns, rows, options["format"])
 
 
-def export(lake: LocalLake, asked: Mapping[str, Any], progress: Progress) -> None:
+def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> None:
     """Write a table to one file; errors as `show`, and PlatformError if it cannot be written there."""
-    target, reader = asked["to"], asked["reader"]
+    target, reader = options["to"], options["reader"]
     form = form_of(target, reader)
-    masked = _masked(lake, asked["table"], asked["where"])
-    columns = wanted_columns(masked.columns, asked["columns"])
+    masked = _masked(lake, options["table"], options["where"])
+    columns = wanted_columns(masked.columns, options["columns"])
     if masked.table.bytes > SMALL:
         raise LeftToSparkError
-    with progress.step(f"export {asked['table']}") as step:
+    with progress.step(f"export {options['table']}") as step:
         rows = pa.concat_tables([masked.empty(), *masked.pieces()])
         order = reading_order(masked.columns)
         if order:

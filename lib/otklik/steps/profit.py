@@ -1,7 +1,7 @@
 """Profits of a training under the current [decision]: nothing is fitted again when a cost or a value changes.
 
-Thresholds and profits in gold.scoreboard and gold.measures follow the latest decision, as gold.<task>_scores follows the
-latest options. They are computed from the out-of-sample predictions in gold.<task>_predictions.
+Thresholds and profits in gold.scoreboard and gold.measures follow the latest decision, as gold.<task>_scores follows
+the latest options. They are computed from the out-of-sample predictions in gold.<task>_predictions.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def job_on(lake: Lake, temporary_folder: Path, overrides: dict[str, Any] | None 
     return Job(
         options=Options(names, None, overrides or {}, "en"),
         lake=lake,
-        home=find_project(None),
+        project=find_project(None),
         progress=Progress(io.StringIO(), lambda: 0.0, is_live=False),
         clock=lambda: datetime.now(UTC),
         pseudonym_key=lambda: b"0123456789abcdef",

@@ -111,17 +111,17 @@ def _run_offline(given: argparse.Namespace, progress: Progress) -> int:
     from otklik.steps import offline  # noqa: PLC0415
 
     if given.command == "check":
-        home, root = find_project(os.environ.get("OTKLIK_HOME")), Path(absolute(given.lake))
+        project, root = find_project(os.environ.get("OTKLIK_HOME")), Path(absolute(given.lake))
         lake = LocalLake(root) if given.catalog is None and root.is_dir() else None
-        offline.check(given.files, home, overrides_of(given), lake, _print_result)
+        offline.check(given.files, project, overrides_of(given), lake, _print_result)
     elif given.command == "draft":
-        home = find_project(os.environ.get("OTKLIK_HOME"))
-        _print_result(offline.draft(given.files, given.task, home))
+        project = find_project(os.environ.get("OTKLIK_HOME"))
+        _print_result(offline.draft(given.files, given.task, project))
     elif given.command == "kinds":
         _print_result(offline.kinds(given.kind))
     elif given.command == "graph":
-        home = find_project(os.environ.get("OTKLIK_HOME"))
-        _print_result(offline.graph(home, given.task, given.format, overrides_of(given)))
+        project = find_project(os.environ.get("OTKLIK_HOME"))
+        _print_result(offline.graph(project, given.task, given.format, overrides_of(given)))
     elif given.command == "package":
         _print_result(_package_for(given, find_project(os.environ.get("OTKLIK_HOME")), progress))
     else:
@@ -129,7 +129,7 @@ def _run_offline(given: argparse.Namespace, progress: Progress) -> int:
     return 0
 
 
-def _package_for(given: argparse.Namespace, home: ProjectFiles, progress: Progress) -> str:
+def _package_for(given: argparse.Namespace, project: ProjectFiles, progress: Progress) -> str:
     """Build the package, unless the command runs on this machine; returns the line that submits the command."""
     from otklik.environment import Environment, read_properties  # noqa: PLC0415
     from otklik.settings import load  # noqa: PLC0415
@@ -138,15 +138,15 @@ def _package_for(given: argparse.Namespace, home: ProjectFiles, progress: Progre
     command = given.submit or ["features", "campaign_response", "--env", given.env]
     # What is wrong with the command is said here, and not by the cluster.
     submitted = parser().parse_args(command)
-    if not home.job(submitted.command).is_file():
+    if not project.job(submitted.command).is_file():
         raise ConfigurationError("is not a job", where=submitted.command, hint="use the name of a file in jobs/")
-    environment = load(Environment, home.environment(submitted.env))
-    properties_file = home.spark_properties(environment.spark)
+    environment = load(Environment, project.environment(submitted.env))
+    properties_file = project.spark_properties(environment.spark)
     properties = read_properties(properties_file)
     folder = Path(absolute(given.to))
     if not given.submit or not package.is_of_this_machine(properties):
-        package.build_package(home, folder, progress)
-    return package.submit_line(folder, home, properties_file, properties, command) + "\n"
+        package.build_package(project, folder, progress)
+    return package.submit_line(folder, project, properties_file, properties, command) + "\n"
 
 
 def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> int:
@@ -154,11 +154,11 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
 
     as_of = parse_moment(given.as_of) if given.as_of is not None else None
     overrides = overrides_of(given)
-    home = find_project(os.environ.get("OTKLIK_HOME"))
-    script = home.job(given.command)
+    project = find_project(os.environ.get("OTKLIK_HOME"))
+    script = project.job(given.command)
     if not script.is_file():
         raise ConfigurationError("the job's file is missing", where=str(script), hint="set OTKLIK_HOME to the project")
-    if _is_done_before_spark(given, home, overrides, progress):
+    if _is_done_before_spark(given, project, overrides, progress):
         return 0
 
     from otklik import session  # noqa: PLC0415
@@ -169,7 +169,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
     from otklik.steps.context import Job, Options  # noqa: PLC0415
     from otklik.temporary_folder import temporary_folder  # noqa: PLC0415
 
-    environment = load(Environment, home.environment(given.env))
+    environment = load(Environment, project.environment(given.env))
     on_databricks = "DATABRICKS_RUNTIME_VERSION" in os.environ
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ or on_databricks
     lake_root = absolute(given.lake)
@@ -190,14 +190,14 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
             open_until_done.enter_context(stopped_by(signal.SIGTERM, StoppedError("SIGTERM", 143)))
         temporary = open_until_done.enter_context(temporary_folder())
         folder = lease.folder_of(lake_root, on_databricks=on_databricks)
-        settings = {} if submitted else read_properties(home.spark_properties(environment.spark))
+        settings = {} if submitted else read_properties(project.spark_properties(environment.spark))
         held = open_until_done.enter_context(
             lease.held_while_writing(given.command, folder, writes=writes, wait=given.wait, say=progress.line)
         )
         properties = (
             catalog_properties(given)
             if submitted
-            else spark_properties({**settings, **catalog_properties(given)}, home, given, temporary)
+            else spark_properties({**settings, **catalog_properties(given)}, project, given, temporary)
         )
         is_local = is_here(lake_root, settings, given.catalog)
 
@@ -232,7 +232,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
         job = Job(
             options=Options(names, as_of, overrides, given.lang, newest=given.newest),
             lake=Lake(spark, lake_root, given.catalog, is_here=is_local),
-            home=home,
+            project=project,
             progress=progress,
             clock=lambda: datetime.now(UTC),
             pseudonym_key=_pseudonym_key,
@@ -246,7 +246,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
 
 
 def _is_done_before_spark(
-    given: argparse.Namespace, home: ProjectFiles, overrides: Mapping[str, Any], progress: Progress
+    given: argparse.Namespace, project: ProjectFiles, overrides: Mapping[str, Any], progress: Progress
 ) -> bool:
     """See what is named, before Spark starts; whether the command only read a lake on this machine, and is done."""
     from otklik.environment import Environment, read_properties  # noqa: PLC0415
@@ -256,11 +256,13 @@ def _is_done_before_spark(
     from otklik.steps.without_spark import is_answered  # noqa: PLC0415
 
     names = next(command.names for command in COMMANDS if command.name == given.command)
-    environment, root = load(Environment, home.environment(given.env)), absolute(given.lake)
-    settings = read_properties(home.spark_properties(environment.spark))
+    environment, root = load(Environment, project.environment(given.env)), absolute(given.lake)
+    settings = read_properties(project.spark_properties(environment.spark))
     lake = LocalLake(Path(root)) if is_here(root, settings, given.catalog) else None
-    check_command(given.command, names, vars(given), home, overrides, lake, _pseudonym_key)
-    return lake is not None and is_answered(given.command, vars(given), lake, home, overrides, progress, _print_result)
+    check_command(given.command, names, vars(given), project, overrides, lake, _pseudonym_key)
+    return lake is not None and is_answered(
+        given.command, vars(given), lake, project, overrides, progress, _print_result
+    )
 
 
 def _pseudonym_key() -> bytes:

@@ -69,7 +69,7 @@ class ProjectFiles:
 
 
 def find_project(chosen: str | None) -> ProjectFiles:
-    """The home that was chosen, else the checkout this package runs from, else what was installed with it.
+    """The project that was chosen, else the checkout this package runs from, else what was installed with it.
 
     What was installed lies in share/otklik of some folder above the package: of the environment or, where pip put the
     package elsewhere (--target, the libraries of a Databricks cluster), of that place.

@@ -130,10 +130,10 @@ def spark_session(folder: Path, cores: int, heap: str) -> Iterator[SparkSession]
     from otklik.environment import read_properties  # noqa: PLC0415
     from otklik.project_files import find_project  # noqa: PLC0415
 
-    home = find_project(None)
+    project = find_project(None)
     java = "spark.driver.extraJavaOptions"
-    properties = read_properties(home.spark_properties("local"))
-    quiet = (home.path / "conf" / "spark" / "log4j2.properties").as_uri()
+    properties = read_properties(project.spark_properties("local"))
+    quiet = (project.path / "conf" / "spark" / "log4j2.properties").as_uri()
     properties |= {
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": heap,

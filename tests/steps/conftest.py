@@ -66,7 +66,7 @@ def make_job(people_lake: Lake, tmp_path: Path) -> Callable[..., tuple[Job, list
         job = Job(
             options=Options(names, None, {}, "en"),
             lake=people_lake,
-            home=find_project(None),
+            project=find_project(None),
             progress=Progress(io.StringIO(), lambda: 0.0, is_live=False),
             clock=lambda: now,
             pseudonym_key=lambda: b"k" * 16,

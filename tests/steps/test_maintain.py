@@ -434,7 +434,7 @@ def test_silver_is_compared_with_the_contract_under_which_it_came_in(
     sources = tmp_path / "home" / "conf" / "sources"
     sources.mkdir(parents=True)
     job = job_on(lake, tmp_path, keep_days=30, force=False, check_only=True, roll_back_all=False)
-    job = replace(job, home=ProjectFiles(tmp_path / "home"))
+    job = replace(job, project=ProjectFiles(tmp_path / "home"))
 
     (sources / "calls.toml").write_text(CALLS.replace("text =", "said ="), encoding="utf-8")
     assert maintain_lake(job) == 0

@@ -136,7 +136,7 @@ def test_a_kind_of_another_package_goes_all_the_way(
 ) -> None:
     job = ask()
     assert "fine; reads silver.calls; writes gold.diary_lengths" in offline.check(
-        [str(tmp_path / "diary.toml")], job.home, {}
+        [str(tmp_path / "diary.toml")], job.project, {}
     )
     assert run_task(job) == 0
     assert {(row.person, row.length) for row in lake.read("gold.diary_lengths").collect()} == {("1", 5.0), ("2", 2.0)}
@@ -207,14 +207,14 @@ def test_a_task_reads_what_another_writes_and_runs_it_first(
     job = ask(task=str(tmp_path / "digest.toml"))
     assert run_task(job) == 0
     assert {row.length for row in lake.read("gold.digest_lengths").collect()} == {3.0}
-    drawn = offline.graph(job.home, str(tmp_path / "digest.toml"), "dot", {})
+    drawn = offline.graph(job.project, str(tmp_path / "digest.toml"), "dot", {})
     assert '"diary" -> "digest"' in drawn
     (tmp_path / "diary.toml").write_text(TASK.replace("silver.calls", "gold.digest_lengths"), encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"cycle: .*diary"):
-        offline.check([str(tmp_path / "digest.toml")], job.home, {})
+        offline.check([str(tmp_path / "digest.toml")], job.project, {})
     (tmp_path / "diary.toml").unlink()
     with pytest.raises(ConfigurationError, match=r"reads gold\.diary_lengths, which no task writes"):
-        offline.check([str(tmp_path / "digest.toml")], job.home, {})
+        offline.check([str(tmp_path / "digest.toml")], job.project, {})
 
 
 def test_a_second_task_that_writes_the_same_table_is_refused(ask: Callable[..., Job], tmp_path: Path) -> None:
@@ -269,8 +269,8 @@ def test_a_division_by_zero_in_a_frame_is_said_plainly(ask: Callable[..., Job]) 
 def test_a_task_is_drafted_that_check_accepts(ask: Callable[..., Job], tmp_path: Path) -> None:
     job = ask()
     drafted = tmp_path / "drafted.toml"
-    drafted.write_text(offline.draft([str(tmp_path / "calls.toml")], "toy", job.home), encoding="utf-8")
-    assert "kind toy" in offline.check([str(drafted)], job.home, {})
+    drafted.write_text(offline.draft([str(tmp_path / "calls.toml")], "toy", job.project), encoding="utf-8")
+    assert "kind toy" in offline.check([str(drafted)], job.project, {})
     assert run_task(ask(task=str(drafted))) == 0
     assert "toy: How much do people write?" in offline.kinds(None)
     assert "fewer letters are nothing to speak of" in offline.kinds("toy")

@@ -78,10 +78,10 @@ def catalog_properties(given: argparse.Namespace) -> dict[str, str]:
 
 
 def spark_properties(
-    properties: dict[str, str], home: ProjectFiles, given: argparse.Namespace, temporary_folder: Path
+    properties: dict[str, str], project: ProjectFiles, given: argparse.Namespace, temporary_folder: Path
 ) -> dict[str, str]:
     """The environment's properties, with what depends on this start."""
-    quiet = home.path / "conf" / "spark" / "log4j2.properties"
+    quiet = project.path / "conf" / "spark" / "log4j2.properties"
     java = properties.get("spark.driver.extraJavaOptions", "")
     # Spark would leave a folder spark-warehouse wherever the command is given, and others in /tmp when it is killed:
     # those of its own, and what its libraries unpack where Java has its temporary files.

@@ -75,7 +75,7 @@ def _resolved(job: Job) -> ResolvedTask:
     Raises:
         ConfigurationError: if the task does not define how arms are assigned.
     """
-    file = read_task(job.home, job.options["task"], job.options.overrides)
+    file = read_task(job.project, job.options["task"], job.options.overrides)
     task = file.task
     if not isinstance(task, ExperimentTask) or task.assignment is None:
         raise ConfigurationError(
@@ -83,7 +83,7 @@ def _resolved(job: Job) -> ResolvedTask:
             where=str(file.path),
             hint="add [assignment] and [frames.people] to a task of kind experiment",
         )
-    selects = check_frames(file, job.home.sql_folders(file.path))
+    selects = check_frames(file, job.project.sql_folders(file.path))
     people = task.frames["people"]
     # A SELECT may read all inputs but what is drawn here; the outcomes need not be there yet.
     wanted = [people.input or next(iter(task.inputs))] if people.sql is None else [*task.inputs]

@@ -30,7 +30,7 @@ def check_command(
     command: str,
     names: str,
     options: Mapping[str, Any],
-    home: ProjectFiles,
+    project: ProjectFiles,
     overrides: Mapping[str, Any],
     lake: LocalLake | None,
     pseudonym_key: Callable[[], bytes],
@@ -41,7 +41,7 @@ def check_command(
         command: its name.
         names: what it is about: source, task or nothing.
         options: as they were given, by name.
-        home: where contracts and tasks lie.
+        project: the files of the project.
         overrides: of --set.
         lake: the lake, where it is on this machine.
         pseudonym_key: reads the key.
@@ -50,7 +50,7 @@ def check_command(
         OtklikError: as the command itself, later.
     """
     if names == "source":
-        contract = load(Contract, home.source(options["source"]), dict(overrides))
+        contract = load(Contract, project.source(options["source"]), dict(overrides))
         # Elsewhere Spark runs already, and may alone see the files.
         if lake is not None:
             _check_files(contract, options.get("paths", ()), pseudonym_key)
@@ -68,21 +68,21 @@ def check_command(
         if command == "export":
             form_of(options["to"], options["reader"])
     if names == "task" and options["task"] is not None:
-        _check_task(command, options, home, overrides, lake)
+        _check_task(command, options, project, overrides, lake)
 
 
 def _check_task(
     command: str,
     options: Mapping[str, Any],
-    home: ProjectFiles,
+    project: ProjectFiles,
     overrides: Mapping[str, Any],
     lake: LocalLake | None,
 ) -> None:
     if command == "champion" and lake is not None:
-        _check_champion(options, home, overrides, lake)
+        _check_champion(options, project, overrides, lake)
         return
-    file = read_task(home, options["task"], overrides)
-    check_task(file, home.sql_folders(file.path))
+    file = read_task(project, options["task"], overrides)
+    check_task(file, project.sql_folders(file.path))
     if command == "run":
         check_stage(file, options["stage"])
         if options["draft"]:
@@ -92,7 +92,7 @@ def _check_task(
     ):
         extras.require_all(file.task.models)
     if lake is not None and options["as_of"] is None and command in ("features", "run"):
-        _check_inputs(command, file, home, overrides, lake)
+        _check_inputs(command, file, project, overrides, lake)
 
 
 def _check_files(contract: Contract, paths: Sequence[str], pseudonym_key: Callable[[], bytes]) -> None:
@@ -147,22 +147,22 @@ def no_model_of(run: str, task: str) -> MissingResultError:
 
 
 def _check_inputs(
-    command: str, file: TaskFile, home: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
+    command: str, file: TaskFile, project: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
 ) -> None:
     """That something was ingested into what the task reads, and that the columns it names are there."""
     files = [file]
     if command == "run":
-        graph = read_graph(home, [str(file.path)], overrides)
+        graph = read_graph(project, [str(file.path)], overrides)
         files = [graph.files[name] for name in graph.order([file.task.name])]
     for each in files:
         known = known_inputs(each.task, lake)
         if known.missing:
             raise not_ingested(known.missing)
-        check_names(each, home.sql_folders(each.path), known)
+        check_names(each, project.sql_folders(each.path), known)
 
 
 def _check_champion(
-    options: Mapping[str, Any], home: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
+    options: Mapping[str, Any], project: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
 ) -> None:
     try:
         there = (
@@ -170,16 +170,16 @@ def _check_champion(
         )
     except LeftToSparkError:
         return
-    task = name_of_models(home, options["task"], overrides, {row["task"] for row in there})
+    task = name_of_models(project, options["task"], overrides, {row["task"] for row in there})
     if options["run"] is not None and {"task": task, "run_id": options["run"]} not in there:
         raise no_model_of(options["run"], task)
 
 
-def name_of_models(home: ProjectFiles, given: str, overrides: Mapping[str, Any], there: Collection[str]) -> str:
+def name_of_models(project: ProjectFiles, given: str, overrides: Mapping[str, Any], there: Collection[str]) -> str:
     """The name under which a task's models stand, from a task's name or file.
 
     Args:
-        home: where conf/tasks lies; a task that was run from a file elsewhere is known by its name to the lake alone.
+        project: the files of the project; a task that was run from a file elsewhere is known by name to the lake only.
         given: the name or path.
         overrides: of --set.
         there: the names of tasks that have models.
@@ -187,4 +187,4 @@ def name_of_models(home: ProjectFiles, given: str, overrides: Mapping[str, Any],
     Raises:
         ConfigurationError: if there is no such task.
     """
-    return given if given in there else read_task(home, given, overrides).task.name
+    return given if given in there else read_task(project, given, overrides).task.name

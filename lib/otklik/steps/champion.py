@@ -16,7 +16,7 @@ def show_champion(job: Job) -> int:
     """Print the task's models, newest first, the serving one marked; with --run, roll back to it."""
     task = job.options["task"]
     there = [task] if len(registry.history(job.lake, task)) else []
-    name = name_of_models(job.home, task, job.options.overrides, there)
+    name = name_of_models(job.project, task, job.options.overrides, there)
     if job.options["run"] is not None:
         run = start_of(job, "champion", name, hash_of(job.options["run"]))
         with record_failure(job, run):

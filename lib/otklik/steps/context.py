@@ -61,7 +61,7 @@ class Job:
 
     options: Options
     lake: Lake
-    home: ProjectFiles
+    project: ProjectFiles
     progress: Progress
     clock: Callable[[], datetime]
     pseudonym_key: Callable[[], bytes]

@@ -71,4 +71,4 @@ def print_outcome(job: Job) -> None:
 
 
 def _task(job: Job) -> Task:
-    return load(Task, job.home.task(TASK), dict(job.options.overrides))
+    return load(Task, job.project.task(TASK), dict(job.options.overrides))

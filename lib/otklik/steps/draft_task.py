@@ -27,18 +27,18 @@ _FITTING = {
 _NOT_OF_TEXTS = ("double", "bigint", "timestamp", "date")
 
 
-def draft_task(kind: Kind, sources: Sequence[str], home: ProjectFiles) -> str:
+def draft_task(kind: Kind, sources: Sequence[str], project: ProjectFiles) -> str:
     """A task file that `check` accepts: filled from the contracts' columns by name and type.
 
     Args:
         kind: of the task.
         sources: names or paths of contracts.
-        home: where conf/sources lies.
+        project: the files of the project.
 
     Raises:
         ConfigurationError: if a contract is wrong.
     """
-    files = [home.source(source) for source in sources]
+    files = [project.source(source) for source in sources]
     contracts = {}
     for file in files:
         contract = load(Contract, file, {})

@@ -116,26 +116,28 @@ class TaskGraph:
         return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
-def read_graph(home: ProjectFiles, named: Sequence[str] = (), overrides: Mapping[str, Any] | None = None) -> TaskGraph:
+def read_graph(
+    project: ProjectFiles, named: Sequence[str] = (), overrides: Mapping[str, Any] | None = None
+) -> TaskGraph:
     """The tasks of conf/tasks, those named, and those in the folders of the named ones.
 
     Args:
-        home: where conf/tasks lies.
+        project: the files of the project.
         named: names or paths; a fault in one of them is an error, in others it is kept in `faults`.
         overrides: of --set, for the named ones.
 
     Raises:
         ConfigurationError: if a named task is wrong, or two tasks write one table.
     """
-    files = [read_task(home, name, overrides or {}) for name in named]
+    files = [read_task(project, name, overrides or {}) for name in named]
     paths = {file.path.resolve() for file in files}
-    folders = dict.fromkeys([*(path.parent for path in paths), (home.path / "conf" / "tasks").resolve()])
+    folders = dict.fromkeys([*(path.parent for path in paths), (project.path / "conf" / "tasks").resolve()])
     faults = []
     for path in (path for folder in folders for path in sorted(folder.glob("*.toml"))):
         if path not in paths and _is_task(path):
             paths.add(path)
             try:
-                files.append(read_task(home, str(path), {}))
+                files.append(read_task(project, str(path), {}))
             except ConfigurationError as fault:
                 faults.append(fault)
     writers: dict[str, TaskFile] = {}

@@ -49,7 +49,7 @@ def ingest_files(job: Job) -> int:
     Raises:
         InputError: if files were refused. The others are taken in, unless all or nothing was asked for.
     """
-    contract = load(Contract, job.home.source(job.options["source"]), dict(job.options.overrides))
+    contract = load(Contract, job.project.source(job.options["source"]), dict(job.options.overrides))
     key = job.pseudonym_key() if contract.personal_columns else b""
     check_rules(job.lake.spark, contract)
     check_tables(job.lake, contract, key)

@@ -237,7 +237,7 @@ def _expected_of_task(lake: Lake, table: str) -> Expected | None:
 
 def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:
     """The contract under which a source came in last; None where conf/sources has another one of this name, or none."""
-    file, loaded = job.home.path / "conf" / "sources" / f"{source}.toml", ledger.loaded(source)
+    file, loaded = job.project.path / "conf" / "sources" / f"{source}.toml", ledger.loaded(source)
     if not loaded or not file.is_file():
         return None
     try:

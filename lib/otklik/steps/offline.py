@@ -24,7 +24,7 @@ from otklik.steps.task_files import check_task
 
 def check(
     files: Sequence[str],
-    home: ProjectFiles,
+    project: ProjectFiles,
     overrides: dict[str, Any],
     lake: LocalLake | None = None,
     print_result: Callable[[str], None] = lambda _: None,
@@ -33,7 +33,7 @@ def check(
 
     Args:
         files: contracts, tasks and environments; none = all of the project.
-        home: where they lie, and the SQL files of the features.
+        project: the files of the project.
         overrides: dotted key → value, laid over contracts and tasks as the steps do it.
         lake: against its tables the inputs of tasks and the columns that they name are tried; None = against nothing.
         print_result: takes the lines at once; those of other files are printed also where one is wrong.
@@ -42,9 +42,9 @@ def check(
         ConfigurationError: with every fault of every file.
     """
     lines, faults = [], []
-    for file in files or home.settings_files():
+    for file in files or project.settings_files():
         try:
-            lines.append(f"{file}: {_check(Path(file), home, overrides, lake)}\n")
+            lines.append(f"{file}: {_check(Path(file), project, overrides, lake)}\n")
             print_result(lines[-1])
         except ConfigurationError as fault:
             faults.append(fault)
@@ -53,7 +53,7 @@ def check(
     return "".join(lines)
 
 
-def _check(path: Path, home: ProjectFiles, overrides: dict[str, Any], lake: LocalLake | None) -> str:
+def _check(path: Path, project: ProjectFiles, overrides: dict[str, Any], lake: LocalLake | None) -> str:
     """What a file is, by the tables that only one kind has, and that it is fine."""
     values, where = read_toml(path), str(path)
     if not values:
@@ -66,21 +66,21 @@ def _check(path: Path, home: ProjectFiles, overrides: dict[str, Any], lake: Loca
         contract = validate(Contract, values, where, overrides)
         return f"a contract, {len(contract.columns)} columns, fine"
     if {"rows", "inputs", "features", "question", "kind"} & set(values):
-        return _checked_task(path, home, overrides, lake)
+        return _checked_task(path, project, overrides, lake)
     validate(Environment, values, where)
     return "an environment, fine"
 
 
-def _checked_task(path: Path, home: ProjectFiles, overrides: dict[str, Any], lake: LocalLake | None) -> str:
+def _checked_task(path: Path, project: ProjectFiles, overrides: dict[str, Any], lake: LocalLake | None) -> str:
     """That a task is fine: its settings, its SQL, its inputs, and where it stands among the other tasks."""
-    graph = read_graph(home, [str(path)], overrides)
+    graph = read_graph(project, [str(path)], overrides)
     file = next(iter(graph.files.values()))
-    said = check_task(file, home.sql_folders(path))
+    said = check_task(file, project.sql_folders(path))
     graph.order([file.task.name])
     counts: dict[str, str] = {}
     if lake is not None:
         known = known_inputs(file.task, lake)
-        check_names(file, home.sql_folders(path), known)
+        check_names(file, project.sql_folders(path), known)
         counts = dict.fromkeys(file.task.inputs.values(), " (not there yet)")
         counts |= {file.task.inputs[frame]: f" ({table.count:,} rows)" for frame, table in known.tables.items()}
     reads = ", ".join(f"{table}{counts.get(table, '')}" for table in sorted({*file.task.inputs.values()}))
@@ -100,19 +100,19 @@ def kinds(name: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def graph(home: ProjectFiles, task: str | None, form: str, overrides: dict[str, Any]) -> str:
+def graph(project: ProjectFiles, task: str | None, form: str, overrides: dict[str, Any]) -> str:
     """Which task reads from which, as text, for Graphviz or as JSON."""
-    found = read_graph(home, [] if task is None else [task], overrides)
+    found = read_graph(project, [] if task is None else [task], overrides)
     if task is not None:
         wanted = found.order([next(iter(found.files))])
         found = TaskGraph({name: found.files[name] for name in wanted})
     return {"text": found.as_text, "dot": found.as_dot, "json": found.as_json}[form]()
 
 
-def draft(files: Sequence[str], kind: str | None, home: ProjectFiles) -> str:
+def draft(files: Sequence[str], kind: str | None, project: ProjectFiles) -> str:
     """A first contract for an unknown file or, where a kind is given, a first task over sources."""
     if kind is not None:
-        return draft_task(find_kind(kind, "--task"), files, home)
+        return draft_task(find_kind(kind, "--task"), files, project)
     if len(files) > 1:
         raise ConfigurationError("a contract is drafted from one file", where=files[1], hint="give one file at a time")
     from otklik.sources.draft import draft as draft_contract  # noqa: PLC0415  (its readers are heavy)

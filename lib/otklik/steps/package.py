@@ -1,6 +1,6 @@
 """What a cluster of one's own needs to run the jobs, in one folder, and the spark-submit line that uses it. No Spark.
 
-The folder is a home of its own: jobs/ and conf/ lie beside the zip from which the driver imports the package, and so
+The folder is a project of its own: jobs/ and conf/ lie beside the zip from which the driver imports the package, and so
 `find_project` finds them. Where the driver runs on the cluster, they come in the packed environment.
 """
 
@@ -49,17 +49,17 @@ class _Wheel:
     digest: str
 
 
-def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
+def build_package(project: ProjectFiles, folder: Path, progress: Progress) -> None:
     """Build zip, wheel, jars, environment, jobs/ and conf/ into a folder; an environment that is still right is kept.
 
     Raises:
-        ConfigurationError: if the home is not a clone, or the folder holds other things.
+        ConfigurationError: if the project is not a clone, or the folder holds other things.
         PlatformError: if a package or jar that is needed is not there.
     """
-    if not (home.path / "setup.py").is_file():
+    if not (project.path / "setup.py").is_file():
         raise ConfigurationError(
             "has no setup.py to build from",
-            where=str(home.path),
+            where=str(project.path),
             hint="set OTKLIK_HOME to a clone of the project",
         )
     for module, name in {"venv_pack": "venv-pack2", "pip": "pip"}.items():
@@ -80,8 +80,8 @@ def build_package(home: ProjectFiles, folder: Path, progress: Progress) -> None:
     mark.write_text("", encoding="utf-8")
     with temporary_folder() as temporary:
         with progress.step("wheel, zip, jars, jobs and settings"):
-            wheel = _build_wheel(home, temporary)
-            _exchange(folder, wheel, home, jars)
+            wheel = _build_wheel(project, temporary)
+            _exchange(folder, wheel, project, jars)
         needed = _needed(wheel.about)
         now = _stamp(wheel, needed)
         if now == before and (folder / ENVIRONMENT).is_file():
@@ -99,13 +99,13 @@ def is_of_this_machine(properties: Mapping[str, str]) -> bool:
 
 
 def submit_line(
-    folder: Path, home: ProjectFiles, properties_file: Path, properties: Mapping[str, str], command: Sequence[str]
+    folder: Path, project: ProjectFiles, properties_file: Path, properties: Mapping[str, str], command: Sequence[str]
 ) -> str:
     """The spark-submit line for a job, for a shell.
 
     Args:
         folder: the package.
-        home: where a job of this machine lies.
+        project: the files of the project on this machine.
         properties_file: the environment's Spark properties.
         properties: what stands in it.
         command: the job's name and its arguments.
@@ -115,7 +115,7 @@ def submit_line(
         options = ["--properties-file", str(properties_file), "--conf", f"spark.pyspark.python={sys.executable}"]
         # Spark's own log quotes data; the command otklik keeps it off by other means.
         options += ["--conf", "spark.log.level=OFF"]
-        return shlex.join(["spark-submit", *options, str(home.job(job)), *arguments])
+        return shlex.join(["spark-submit", *options, str(project.job(job)), *arguments])
     jars = sorted(str(jar) for jar in (folder / "jars").glob("*.jar"))
     options = [
         "--properties-file", str(folder / "conf" / "spark" / properties_file.name),
@@ -144,12 +144,12 @@ def _jars() -> list[Path]:
     return found
 
 
-def _build_wheel(home: ProjectFiles, temporary: Path) -> _Wheel:
+def _build_wheel(project: ProjectFiles, temporary: Path) -> _Wheel:
     """Built from a copy: setuptools leaves its work where it builds, and takes up again what an earlier one left."""
     sources = temporary / "sources"
     sources.mkdir()
     for name in _SOURCES:
-        source = home.path / name
+        source = project.path / name
         if source.is_dir():
             shutil.copytree(source, sources / name, ignore=_NO_PRODUCTS)
         else:
@@ -163,7 +163,7 @@ def _build_wheel(home: ProjectFiles, temporary: Path) -> _Wheel:
         return _Wheel(file, about, hashlib.sha256(content.read(names["RECORD"])).hexdigest())
 
 
-def _exchange(folder: Path, wheel: _Wheel, home: ProjectFiles, jars: Iterable[Path]) -> None:
+def _exchange(folder: Path, wheel: _Wheel, project: ProjectFiles, jars: Iterable[Path]) -> None:
     """Put everything but the environment into the folder, in place of what an earlier time put there."""
     for old in folder.glob("*.whl"):
         old.unlink()
@@ -181,7 +181,7 @@ def _exchange(folder: Path, wheel: _Wheel, home: ProjectFiles, jars: Iterable[Pa
     for jar in jars:
         shutil.copyfile(jar, folder / "jars" / jar.name)
     for name in ("jobs", "conf"):
-        shutil.copytree(home.path / name, folder / name, ignore=_NO_PRODUCTS)
+        shutil.copytree(project.path / name, folder / name, ignore=_NO_PRODUCTS)
 
 
 def _needed(about: Message) -> list[Distribution]:

@@ -37,7 +37,7 @@ def page_name(task: str, language: Language) -> str:
 
 def named_file(job: Job, path: Path) -> str:
     """How a task's file is named from anywhere on this machine: by its name in conf/tasks, or its whole path."""
-    return job.home.name_of_task(path.resolve())
+    return job.project.name_of_task(path.resolve())
 
 
 def said_of(task: BaseTask, *names: str) -> str:

@@ -48,7 +48,7 @@ def reingest_source(job: Job) -> int:
         ConfigurationError: if the contract would cut files into other records than those which bronze holds.
         InputError: if a file is refused under this contract; nothing is changed then.
     """
-    contract = load(Contract, job.home.source(job.options["source"]), dict(job.options.overrides))
+    contract = load(Contract, job.project.source(job.options["source"]), dict(job.options.overrides))
     key = job.pseudonym_key() if contract.personal_columns else b""
     check_rules(job.lake.spark, contract)
     run = start_of(job, "reingest", contract.name, hash_of_contract(contract))

@@ -46,11 +46,11 @@ def write_report(job: Job, resolved: ResolvedClassify | None = None) -> int:
         return 0
     name = job.options.names.get("task")
     if name:
-        return _write_page(job, read_task(job.home, name, job.options.overrides))
+        return _write_page(job, read_task(job.project, name, job.options.overrides))
     written = 0
     for task in _tasks(job):
         try:
-            file = read_task(job.home, _file_of(job, task), job.options.overrides)
+            file = read_task(job.project, _file_of(job, task), job.options.overrides)
             _write_page(job.about(task=str(file.path)), file)
             written += 1
         except (ConfigurationError, MissingResultError) as fault:
@@ -104,7 +104,7 @@ def _write(job: Job, resolved: ResolvedClassify) -> None:
         "scores": f"{scored.run_id} {scored.ended_at}",
         "language": job.options.language,
         "page": page,
-        "file": named_file(job, job.home.task(job.options["task"])),
+        "file": named_file(job, job.project.task(job.options["task"])),
         "said": said_of(resolved.task, "report", "rows"),
         "effect": hash_of(effect_of_lists(job.lake, resolved.task.name))[:16],
         # A page says how long ago its decisions were.

@@ -133,10 +133,10 @@ def resolve(job: Job, name: str) -> ResolvedTask:
         ConfigurationError: if the task or its SQL is wrong.
         MissingResultError: if an input is not there.
     """
-    file = read_task(job.home, name, job.options.overrides)
+    file = read_task(job.project, name, job.options.overrides)
     task = file.task
     assert isinstance(task, KindTask), f"{file.kind.name} has a runner of its own"
-    selects = check_frames(file, job.home.sql_folders(file.path))
+    selects = check_frames(file, job.project.sql_folders(file.path))
     inputs = pinned_inputs(job, task, file.kind.stages[0].name)
     resolved = ResolvedTask(file, task, inputs, selects, job.options.as_of)
     if job.options.as_of is not None:

@@ -117,11 +117,11 @@ def resolve_classify(job: Job) -> ResolvedClassify:
     """
     # They are no tables: better found out now than after hours of fitting.
     Folder(job.lake.folder("models"))
-    path = job.home.task(job.options["task"])
+    path = job.project.task(job.options["task"])
     task, is_draft = load(Task, path, dict(job.options.overrides)), bool(job.options.names.get("draft"))
     if is_draft:
         task = draft_of(task)
-    folders = job.home.sql_folders(path)
+    folders = job.project.sql_folders(path)
     rows_select = read_select(task.rows.sql, task.rows.template_values, folders)
     selects = tuple((read_select(g.sql, g.settings, folders), tuple(g.leave_out)) for g in task.features.values())
     task.check_feature_names({column.name for select, _ in selects for column in select.columns})

@@ -24,7 +24,7 @@ def run_task(job: Job) -> int:
     check_run(job.options.names)
     if is_all:
         return _run_all(job)
-    graph = read_graph(job.home, [str(name)], job.options.overrides)
+    graph = read_graph(job.project, [str(name)], job.options.overrides)
     wanted = next(iter(graph.files))
     code = 0
     for task in graph.order([wanted]):
@@ -53,7 +53,7 @@ def _run_all(job: Job) -> int:
     Returns:
         The exit code of the first task that failed; where none did, that of a warning or 0.
     """
-    graph = read_graph(job.home)
+    graph = read_graph(job.project)
     for fault in graph.faults:
         job.progress.line(f"  not run: {fault.line()}")
     codes = [fault.exit_code for fault in graph.faults]
@@ -93,6 +93,6 @@ def run_yes_or_no(job: Job, path: Path) -> int:
             return code
     code = max(code, write_report(job, resolved))
     if resolved.is_draft:
-        answer = f"otklik run {job.home.name_of_task(path)}"
+        answer = f"otklik run {job.project.name_of_task(path)}"
         job.progress.line(f"  this was a draft, with its own tables and page; for the full answer run `{answer}`")
     return code

@@ -33,18 +33,18 @@ class TaskFile:
         return [table.of(self.task.name).name for table in tables if not (has_no_list and table is ACTIONS)]
 
 
-def read_task(home: ProjectFiles, name: str, overrides: Mapping[str, Any]) -> TaskFile:
+def read_task(project: ProjectFiles, name: str, overrides: Mapping[str, Any]) -> TaskFile:
     """Read a task, whatever its kind.
 
     Args:
-        home: where conf/tasks lies.
+        project: the files of the project.
         name: a name in conf/tasks or a path.
         overrides: dotted key → value of --set.
 
     Raises:
         ConfigurationError: if there is no such task, its kind is unknown, or a setting is wrong.
     """
-    path = home.task(name)
+    path = project.task(name)
     values = read_toml(path)
     kind = find_kind(values.get("kind"), str(path))
     return TaskFile(path, kind, validate(kind.task, values, str(path), dict(overrides)))

@@ -81,7 +81,7 @@ def _publish(job: Job, tracking: Tracking) -> None:
 
 def _tasks(job: Job) -> list[str]:
     named = job.options.names.get("task")
-    return [read_task(job.home, named, job.options.overrides).task.name] if named else registry.tasks(job.lake)
+    return [read_task(job.project, named, job.options.overrides).task.name] if named else registry.tasks(job.lake)
 
 
 def _publish_task(job: Job, tracking: Tracking, task: str) -> int:

@@ -46,7 +46,7 @@ def is_answered(
     command: str,
     options: Mapping[str, Any],
     lake: LocalLake,
-    home: ProjectFiles,
+    project: ProjectFiles,
     overrides: Mapping[str, Any],
     progress: Progress,
     print_result: Callable[[str], None],
@@ -57,7 +57,7 @@ def is_answered(
         command: its name.
         options: as they were given, by name.
         lake: where the tables are.
-        home: where tasks lie.
+        project: the files of the project.
         overrides: of --set.
         progress: is told of the work.
         print_result: takes what goes to stdout.
@@ -72,7 +72,7 @@ def is_answered(
             export(lake, options, progress)
         elif command == "champion" and options["run"] is None:
             there = {row["task"] for row in _models(lake)}
-            print_result(champion(lake, name_of_models(home, options["task"], overrides, there)))
+            print_result(champion(lake, name_of_models(project, options["task"], overrides, there)))
         else:
             return False
     except LeftToSparkError:

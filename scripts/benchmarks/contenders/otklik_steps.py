@@ -54,7 +54,7 @@ def job_on(lake: Lake, temporary_folder: Path, **names: Any) -> Job:
     return Job(
         options=Options(names, None, {}, "en"),
         lake=lake,
-        home=find_project(None),
+        project=find_project(None),
         progress=Progress(sys.stderr, time.monotonic, is_live=False),
         clock=lambda: datetime.now(UTC),
         # Of people who are made up.

@@ -19,6 +19,7 @@ from otklik.models import extras
 from otklik.models.choice import choose
 from otklik.models.drift import bins_of, counts_in, drift_of
 from otklik.models.evaluate import auc_within
+from otklik.models.final import values_of
 from otklik.models.leaks import single_feature_auc, suspected_leaks
 from otklik.models.prepare import (
     Feature,
@@ -58,7 +59,7 @@ from otklik.steps.answers import write_measures
 from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
 from otklik.steps.profit import bring_profits_up_to_date, later_profits, record_profits
-from otklik.steps.promote import promote, values_of
+from otklik.steps.promote import promote
 from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, resolve_recorded
 from otklik.steps.runs import record_failure
 from otklik.task import Task

@@ -184,16 +184,15 @@ def require_same_answers(rows: DataFrame, champion: PortableModel) -> None:
 
 def explanations_of(task: Task, training: Training, final_models: FinalModels, executor: Executor) -> pd.DataFrame:
     """Odds ratios, impurity and permutation importances, and partial dependence, as rows of gold.explanations."""
+    slots, fitted = final_models.plain_slots, final_models.fitted
     found = [
         _odds_ratios(task, training, final_models, executor),
         *(
-            explain.impurity_importance(
-                final_models.plain_slots, final_models.fitted[name].featureImportances.toArray()
-            ).assign(  # type: ignore[attr-defined]
+            explain.impurity_importance(slots, fitted[name].featureImportances.toArray()).assign(  # type: ignore[attr-defined]
                 model=name, kind="impurity"
             )
             for name in TREES
-            if name in final_models.fitted
+            if name in fitted
         ),
     ]
     permuted = _permutation(task, training, final_models)

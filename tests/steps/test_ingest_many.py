@@ -135,7 +135,7 @@ def test_all_or_nothing_takes_in_no_file_where_one_is_refused(lake: Lake, tmp_pa
 
     with pytest.raises(InputError, match=r"b\.csv: the columns do not match the contract"):
         taken_in(lake, tmp_path, files, all_or_nothing=True)
-    with pytest.raises(ConfigurationError, match=r"--all-or-nothing: c\.csv cannot be taken in together"):
+    with pytest.raises(ConfigurationError, match=r"--all-or-nothing: c\.csv cannot be ingested together"):
         taken_in(lake, tmp_path, {"a.csv": "id,text\n1,a\n", "c.csv": "id,text\n1,a\n"}, all_or_nothing=True)
 
     assert lake.find("silver.calls") is None

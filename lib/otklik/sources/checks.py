@@ -73,7 +73,7 @@ class Balance:
             ODDITIES.
         failures: rows per rule of severity fail that they break.
         first_in_quotes: the first record of those that `records_in_quotes` counts.
-        shared: those of the accepted rows whose key may stand in another row of the files that were read together.
+        shared: those of the accepted rows whose key may stand in another of the files that were read together.
     """
 
     rows: int
@@ -157,7 +157,7 @@ def with_duplicates(checked: DataFrame, contract: Contract) -> DataFrame:
 
     Returns:
         `checked` with _is_duplicate, _is_lookalike (false where the contract names no lookalikes) and _is_shared,
-        whether another row of any of the files may have the same key.
+        whether a row of another of the files may have the same key.
     """
     is_rejected = F.size("_reasons") > 0
     position = F.col("_record_no")
@@ -579,26 +579,28 @@ def _with_repeated(
     """Add whether a row comes after another of its file with the same key; rows that are out take no part.
 
     Most files repeat few keys or none: only the rows of hashes that come more than once are sorted and compared. Where
-    `shared` is a name, that column says which rows these are.
+    `shared` is a name, that column says which rows have a hash that comes in several files.
     """
     hashed = rows.withColumn("_hash", F.xxhash64(*(F.col(column) for column in key)))
-    per_hash = hashed.where(~is_out).groupBy("_hash").count()
+    per_hash = hashed.where(~is_out).groupBy("_hash")
+    per_hash = per_hash.agg(F.count("*").alias("count"), F.min("_file_no").alias("from"), F.max("_file_no").alias("to"))
+    repeated = per_hash.where("count > 1").select("_hash", F.expr("`from` < `to`").alias("_is_shared_hash"))
     # Not toPandas: where a row rule fails it repeats Spark's message, which quotes the row, as a warning on stderr.
-    found = per_hash.where("count > 1").select("_hash").limit(_MOST_HASHES + 1).collect()
+    found = repeated.limit(_MOST_HASHES + 1).collect()
 
-    def marked(some: DataFrame, is_repeated: Column, *, may_be: bool) -> DataFrame:
-        also = {} if shared is None else {shared: F.lit(may_be) & ~is_out}
-        return some.withColumns({name: is_repeated, **also})
+    def marked(some: DataFrame, is_repeated: Column, is_shared: Column) -> DataFrame:
+        also = {} if shared is None else {shared: is_shared}
+        return some.withColumns({name: is_repeated, **also}).drop("_hash", "_is_shared_hash")
 
     if not found:
-        return marked(rows, F.lit(False), may_be=False)
+        return marked(rows, F.lit(False), F.lit(False))
     # The hash stands first so that sorting compares one number instead of all key columns.
     columns = (F.col(column) for column in key)
     same = Window.partitionBy("_hash", F.when(is_out, F.col("_record_no")), "_file_no", *columns)
     is_repeated = ~is_out & (F.row_number().over(same.orderBy(*order)) > 1)
     if len(found) > _MOST_HASHES:
-        return marked(hashed, is_repeated, may_be=True).drop("_hash")
-    hashes = F.broadcast(frame_of(rows.sparkSession, found, "_hash BIGINT"))
-    alone = marked(hashed.join(hashes, "_hash", "left_anti"), F.lit(False), may_be=False)
-    together = marked(hashed.join(hashes, "_hash", "left_semi"), is_repeated, may_be=True)
-    return alone.unionByName(together).drop("_hash")
+        return marked(hashed, is_repeated, ~is_out)
+    hashes = F.broadcast(frame_of(rows.sparkSession, found, "_hash BIGINT, _is_shared_hash BOOLEAN"))
+    alone = marked(hashed.join(hashes, "_hash", "left_anti"), F.lit(False), F.lit(False))
+    together = marked(hashed.join(hashes, "_hash"), is_repeated, F.col("_is_shared_hash") & ~is_out)
+    return alone.unionByName(together)

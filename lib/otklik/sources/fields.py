@@ -333,7 +333,7 @@ def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> Dat
     is_one_object = (
         F.col("_variant").isNotNull()
         & F.try_variant_get("_variant", "$[1]", "variant").isNull()
-        & F.startswith(F.btrim("_line", F.lit(BLANKS)), F.lit("{"))
+        & F.startswith(F.ltrim("_line", F.lit(BLANKS)), F.lit("{"))
     )
     return parsed.withColumn("_fields", F.struct(*fields)).withColumn("_is_malformed", ~is_one_object)
 

@@ -620,7 +620,9 @@ def not_blank(lines: DataFrame, format_: Format) -> DataFrame:
 
 def _is_blank(record: Column, format_: Format) -> Column:
     """Whether nothing stands in a line: as a spreadsheet writes rows below the last one, delimiters are nothing."""
-    return F.btrim(record, F.lit(f" \x1a{format_.field_delimiter}" if format_.is_delimited else " \x1a")) == ""
+    blanks = F.lit(f" \x1a{format_.field_delimiter}" if format_.is_delimited else " \x1a")
+    # From the left alone, which ends at the first letter: from the right Spark first looks at every one.
+    return F.ltrim(record, blanks) == ""
 
 
 def _assembled(lines: DataFrame, format_: Format, wanted: int) -> Positioned:

@@ -99,7 +99,8 @@ def positioned_files(lines: DataFrame, files: Mapping[int, str], wanted: int) ->
 def first_lines(lines: DataFrame, wanted: int) -> dict[int, list[Row]]:
     """Number of the file → its first lines; lines as `PositionedFiles` has them."""
     top = defaultdict(list)
-    for row in lines.where(F.col("_position") < wanted).orderBy("_file_no", "_position").collect():
+    # Put in order here: Spark would first read all lines once more, to see how to part them.
+    for row in sorted(lines.where(F.col("_position") < wanted).collect(), key=itemgetter("_file_no", "_position")):
         top[row["_file_no"]].append(row)
     return top
 

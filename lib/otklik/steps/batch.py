@@ -256,23 +256,20 @@ def write_silver(batch: Batch, table: Table, key: bytes) -> tuple[dict[int, Effe
     accepted = with_pseudonyms(
         checks.only_accepted(judged.rows, judged.contract, "_file_no"), judged.contract.personal_columns, key
     )
-    if base.version <= 0 and not shares_keys(judged):
-        # The first files of a table find nothing to compare with.
+    is_first = base.version <= 0
+    if not shares_keys(judged) and (is_first or _meets_none(batch, table, accepted)):
+        # Nothing to compare with, as is the rule for events: a MERGE would join once more, and sort what it writes.
         commit = batch.append(table, silver_rows(accepted, judged))
         require_all(commit.count("numOutputRows"), judged.accepted, table)
         return {number: Effect(counts.accepted) for number, counts in judged.counts.items()}, commit.version
     if len(judged.arrivals) == 1:
         return _merge_one(batch, table, accepted)
-    there = None
-    if base.version > 0:
-        # Behind the base there may be the commit of a run that was killed.
-        there = rows_at(batch.job.lake, table.name, base.version) if base.is_begun else batch.job.lake.read(table.name)
-        there = batch.job.lake.under_keys_of(table, there, accepted)
+    there = None if is_first else _under_same_keys(batch, table, accepted)
     with cached(with_outcomes(accepted, there, judged.contract, judged.staying)) as told:
         did = effects_of(told, judged, table)
         remaining = silver_rows(told.where("_remains"), judged)
         expected = sum(effect.remaining for effect in did.values())
-        if base.version <= 0:
+        if is_first:
             commit = batch.append(table, remaining)
             require_all(commit.count("numOutputRows"), expected, table)
         elif expected:
@@ -289,6 +286,24 @@ def write_silver(batch: Batch, table: Table, key: bytes) -> tuple[dict[int, Effe
         else:
             return did, base.version
     return did, commit.version
+
+
+def _under_same_keys(batch: Batch, table: Table, accepted: DataFrame) -> DataFrame:
+    """The rows that were there, before this batch, under the keys of those that come."""
+    base, lake = batch.after[table.name], batch.job.lake
+    # Behind the base there may be the commit of a run that was killed.
+    there = rows_at(lake, table.name, base.version) if base.is_begun else lake.read(table.name)
+    return lake.under_keys_of(table, there, accepted)
+
+
+def _meets_none(batch: Batch, table: Table, accepted: DataFrame) -> bool:
+    """Whether it is certain that no row stands under a key that comes.
+
+    Where others may write, one could come meanwhile: a MERGE sees it, an append does not.
+    """
+    if not batch.job.is_alone or batch.judged.old is not None:
+        return False
+    return _under_same_keys(batch, table, accepted).isEmpty()
 
 
 def shares_keys(judged: Judged) -> bool:

@@ -129,7 +129,7 @@ def start(
 
 
 def _use_own_spark() -> None:
-    """Start the Spark that is installed with us, with our properties, and not the one that the shell speaks of."""
+    """Use the bundled Spark and ignore SPARK_HOME."""
     own = Path(pyspark.__file__).parent
     if (own / "bin" / "spark-submit").is_file():
         os.environ["SPARK_HOME"] = str(own)
@@ -138,7 +138,7 @@ def _use_own_spark() -> None:
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """While it lasts, Spark does not warn of what is as it should be, or is said already."""
+    """Suppress Spark warnings that are expected or already reported."""
     with warnings.catch_warnings():
         # Spark Connect gives a server's own properties to the server, and then tries them on the session, too.
         warnings.filterwarnings("ignore", "Failed to set spark", module=r"pyspark\.sql\.connect")

@@ -24,12 +24,12 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 #: Schemes of URIs, for lakes and for input files; anything else before :// is refused.
 URI_SCHEMES = ("file", "hdfs", "viewfs", "s3", "s3a", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "oss", "cosn")
 
-#: So many faults of a file are said, and so many characters of each; what stands there may be of any size.
+#: Maximum number of errors reported per file, and maximum length of each.
 _MOST_FAULTS, _LONGEST_FAULT = 20, 500
 
 
 class _ImpossibleError(ValueError):
-    """Values of one table that are right by themselves and do not go together."""
+    """Values that are valid one by one but not together."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("; ".join(faults))
@@ -42,7 +42,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_max_length=20_000, allow_inf_nan=False)
 
     def impossible(self) -> list[str]:
-        """All that does not go together in it, asked once each value by itself is right; each fault names its keys."""
+        """Return cross-field errors; called after each field has been validated."""
         return []
 
     @model_validator(mode="after")

@@ -7,6 +7,6 @@ work        what a contender is given, and what it gives back
 child       one process: one contender on one case, once cold and then warm
 process     starts such a process and watches its memory
 judge       whether a contender gave the same rows, or a model as good
-figures     medians, quartiles, ratios, exponents, promises
+figures     medians, quartiles, ratios, exponents, targets
 page        one table and one picture
 """

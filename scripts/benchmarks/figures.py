@@ -1,4 +1,4 @@
-"""From the results of processes to figures: medians, quartiles, ratios, exponents, and what was promised of them."""
+"""From the results of processes to figures: medians, quartiles, ratios, exponents, and targets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from scripts.benchmarks.process import Done
 Result = dict[str, Any]
 #: A case, and which of its sizes: 0 is the smallest, -1 the largest.
 Size = tuple[str, int]
-#: Seconds of ours over another's, at most; the sizes are those at which it was promised.
-PROMISES: tuple[tuple[Size, str, float], ...] = (
+#: Seconds of ours over another's, at most, by case and size.
+TARGETS: tuple[tuple[Size, str, float], ...] = (
     (("ingest", -1), BARE, 1.15),
     (("ingest", 0), BARE, 1.15),
     (("features", -1), BARE, 1.15),
@@ -28,7 +28,7 @@ PROMISES: tuple[tuple[Size, str, float], ...] = (
     (("train", -1), PANDAS, 0.8),
 )
 #: Peak memory of ours over another's, at most.
-PROMISED_MEMORY: tuple[tuple[Size, str, float], ...] = ((("train", -1), PANDAS, 1.0),)
+MEMORY_TARGETS: tuple[tuple[Size, str, float], ...] = ((("train", -1), PANDAS, 1.0),)
 #: The exponent with which seconds grow from world to world, at most: 1 is in proportion, 2 with its square.
 PROMISED_GROWTH = 1.1
 
@@ -96,7 +96,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A promise and what became of it: value and quartiles of rounds, or the fault for which there are none."""
+    """A target and the result: value and quartiles of rounds, or why there are none."""
 
     text: str
     limit: float
@@ -147,9 +147,9 @@ def exponent(small: Board, large: Board, part: str | None = None) -> float | Non
 
 
 def verdicts(boards: Sequence[Board]) -> list[Verdict]:
-    """Every promise against the boards of a plan."""
-    found = [_verdict(boards, *promise, in_memory=False) for promise in PROMISES]
-    found += [_verdict(boards, *promise, in_memory=True) for promise in PROMISED_MEMORY]
+    """Every target against the boards of a plan."""
+    found = [_verdict(boards, *target, in_memory=False) for target in TARGETS]
+    found += [_verdict(boards, *target, in_memory=True) for target in MEMORY_TARGETS]
     small, large = _board(boards, ("growth", -2)), _board(boards, ("growth", -1))
     figure = large.of(OURS) if large else None
     for part in [*(figure.parts if figure else ()), None]:

@@ -15,15 +15,15 @@ from scripts.benchmarks.plan import TITLES
 _OURS, _OTHERS = "#b5502f", "#8c9aa8"
 _HOLDS = {True: "holds", False: "**missed**", None: "not measured"}
 _HEAD = ("case", "size", "contender", "cold, s", "warm, s", "Otklik over it", "Java, MiB", "Python, MiB", "result")
-_TEXT = """# How fast it is, beside what a user would pick instead
+_TEXT = """# Performance compared with other tools
 
 Made by `{command}` on {date}; do not edit. {machine}.
 
-{picture}## What was promised
+{picture}## Targets
 
 Ratios of seconds, unless said otherwise; in brackets the quartiles of rounds.
 
-{promises}
+{targets}
 
 ## Seconds and memory
 
@@ -36,8 +36,8 @@ the same result has no ratio.
 ## How it was measured
 
 - Each contender runs in a process of its own, all on the same {cores} cores, in turns; each round another one begins.
-  Every JVM has a heap of {heap}; the others may take what memory there is. Memory is the most that was resident at
-  once, looked at ten times a second, all processes of a contender together.
+  Every JVM has a heap of {heap}; the others may take what memory there is. Memory is the peak resident memory of all
+  processes of a contender together, sampled ten times per second.
 - All read the same files, made up from numbers and salts (`scripts/benchmarks/inputs.py`). The work is the same but for
   what `scripts/benchmarks/contenders` says: nobody but Otklik checks rows against a contract, keeps a ledger,
   calibrates, gives reasons or writes a report. Bare Spark has Otklik's Spark properties.
@@ -74,7 +74,7 @@ def page(
         date=" to ".join(dict.fromkeys((days[0], days[-1]))) if days else "no day yet",
         machine=", ".join(machine[name] for name in first if name in machine),
         picture=f"![Seconds per case and contender]({picture})\n\n" if picture else "",
-        promises="\n".join(_promise(verdict) for verdict in verdicts(boards)),
+        targets="\n".join(_target(verdict) for verdict in verdicts(boards)),
         table=table(boards),
         cores=setting["cores"],
         heap=setting["heap"],
@@ -116,9 +116,9 @@ def draw(boards: Sequence[Board], target: Path) -> bool:
     return True
 
 
-def _promise(verdict: Verdict) -> str:
+def _target(verdict: Verdict) -> str:
     measured = _spread(verdict.value) if verdict.value else verdict.fault
-    return f"- {verdict.text}: {measured or '–'}, promised ≤ {verdict.limit:g}: {_HOLDS[verdict.holds]}"
+    return f"- {verdict.text}: {measured or '–'}, target ≤ {verdict.limit:g}: {_HOLDS[verdict.holds]}"
 
 
 def _row(board: Board, figure: Figure) -> list[str]:

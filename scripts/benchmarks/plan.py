@@ -47,7 +47,7 @@ class Start:
 
 
 def full(rows: int, rounds: int, warm: int) -> list[Entry]:
-    """All cases around a number of rows; at 1,000,000 the sizes at which something was promised, see `figures`.
+    """All cases around a number of rows; at 1,000,000 the sizes of the targets, see `figures`.
 
     Cases that take minutes have one warm repetition per process; growth is run once, cold, as a user would have it.
     What is likeliest to fail comes first.

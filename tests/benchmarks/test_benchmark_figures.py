@@ -148,7 +148,7 @@ def test_the_page_is_written_from_the_lines_of_the_last_setting_and_from_nothing
     assert (
         "| the whole way on the built-in world | 100 customers | Otklik | 10.00 |  |  | 300 | 100 | work 10 s |" in said
     )
-    assert "- growth of work between the two largest worlds, exponent: 1.00, promised ≤ 1.1: holds" in said
+    assert "- growth of work between the two largest worlds, exponent: 1.00, target ≤ 1.1: holds" in said
     assert "some processor, 1 GiB" in said
     kept = [json.loads(line) for line in (tmp_path / "performance.jsonl").read_text(encoding="utf-8").splitlines()]
     assert kept == [{"setting": setting}, *lines[3:5]]

@@ -43,7 +43,7 @@ def test_the_second_campaign_learns_from_the_first(spark: SparkSession, tmp_path
     campaigns = ledger(lake)
     assert set(campaigns) == set(CAMPAIGNS)
     assert {row.state for row in campaigns.values()} == {"done"}
-    # What was promised came, and most of it would have come anyway.
+    # The predicted responses were observed, but most would have come without a contact.
     for row in campaigns.values():
         assert row.ratio == pytest.approx(1, abs=0.1)
         assert row.low < EFFECT_SHARE * row.promised_rate < row.high

@@ -23,11 +23,16 @@ def _never(_: argparse.Namespace) -> bool:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what it does, an example, its arguments, whether it is a job of jobs/, and when it writes tables.
+    """A command of the command line.
 
     Attributes:
-        stopped: how it is given again after Ctrl-C; by default one that writes tables goes on, any other starts anew.
-        names: what of its arguments is read before Spark starts, so that a slip is told at once.
+        does: what it does, in one sentence.
+        example: its arguments in an example.
+        add_arguments: adds its arguments to a parser.
+        is_job: whether a file in jobs/ runs it.
+        writes: whether it writes tables, given its arguments.
+        stopped: message after Ctrl-C; by default to rerun it, which resumes a command that writes tables.
+        names: which argument is checked before Spark starts.
     """
 
     name: str
@@ -40,7 +45,7 @@ class Command:
     names: Literal["", "task", "source"] = ""
 
     def how_again(self, given: argparse.Namespace) -> str:
-        """What a person is told who stopped it."""
+        """Message after Ctrl-C: how to resume or start over."""
         starts = "rerun the same command to resume" if self.writes(given) else "rerun the same command to start over"
         return self.stopped or starts
 

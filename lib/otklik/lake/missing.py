@@ -1,4 +1,4 @@
-"""What is said of tables that are not there. Knows no Spark."""
+"""Errors about tables that do not exist. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from otklik.errors import MissingResultError, did_you_mean
 
 
 def no_such_table(table: str, there: Iterable[str] = ()) -> MissingResultError:
-    """The failure of who asks for a table that is not there; `there` are those that are, one of which may be meant."""
+    """Error for a table that does not exist; `there` are the existing tables, to suggest a similar name."""
     hint = "`otklik tables` lists all tables"
     if table.endswith("_actions"):
         hint = "a yes-or-no task writes its list where it has [decision] with cost and value; " + hint
@@ -17,7 +17,7 @@ def no_such_table(table: str, there: Iterable[str] = ()) -> MissingResultError:
 
 
 def not_ingested(tables: Sequence[str]) -> MissingResultError:
-    """The failure of who reads silver tables that no file has come into."""
+    """Error for silver tables into which nothing has been ingested."""
     return MissingResultError(
         "nothing has been ingested into it yet",
         where=", ".join(tables),

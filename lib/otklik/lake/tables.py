@@ -216,7 +216,7 @@ RUNS = Table(
         "code_version STRING version and content hash of the package",
         "started_at TIMESTAMP start",
         "ended_at TIMESTAMP end",
-        "message STRING what a person should know",
+        "message STRING message for the user",
     ),
     constraints={"status_is_known": "status IN ('done', 'reused', 'failed')"},
 )
@@ -327,7 +327,7 @@ MODEL_RUNS = Table(
 
 EXPLANATIONS = Table(
     "gold.explanations",
-    "why the models say what they say, with names",
+    "model explanations: odds ratios, importances, partial dependence",
     columns(
         "task STRING the task",
         "run_id STRING the run",
@@ -354,7 +354,7 @@ FINDINGS = Table(
         "kind STRING constant | duplicate | correlated | rare_levels | suspected_leak | known_leak | drift "
         "| later_drift | rate_moved | events_in_order | sampled",
         "feature STRING the column",
-        "detail STRING the parameters of its words, as JSON",
+        "detail STRING parameters of the message, as JSON",
         "value DOUBLE the number behind it",
         "action STRING kept | dropped | merged | warned | left out",
     ),
@@ -399,7 +399,7 @@ ACTIONS = Table(
 
 ACTION_VALUE = Table(
     "gold.action_value",
-    "what the list is worth beside contacting all, none, or just those who say yes",
+    "expected and out-of-fold profit by contact policy",
     columns(
         "task STRING the task",
         "run_id STRING the run",
@@ -434,12 +434,12 @@ MEASURES = Table(
 
 VERDICTS = Table(
     "gold.verdicts",
-    "what the answer to each task came to",
+    "verdict of each task",
     columns(
         "task STRING the task",
         "run_id STRING the run",
         "kind STRING the kind of question",
-        "as_of TIMESTAMP the moment that the run looked from; null where the inputs have no time",
+        "as_of TIMESTAMP the as-of moment of the run; null where the inputs have no time",
         "verdict STRING gain | no_gain | too_little_data | invalid | descriptive",
         "reasons ARRAY<STRUCT<code:STRING,subject:STRING,parameters:MAP<STRING,STRING>,value:DOUBLE>> why",
         "key STRUCT<measure:STRING,subject:STRING,split:STRING,value:DOUBLE,low:DOUBLE,high:DOUBLE,baseline:DOUBLE,"
@@ -473,7 +473,7 @@ LISTS = Table(
         "task STRING the task that made it",
         "campaign STRING the campaign, as the task names it",
         "unit STRING the entity",
-        "moment TIMESTAMP when it was made: the moment that the run looked from",
+        "moment TIMESTAMP when the list was made: the as-of moment of the run",
         "arm STRING contact | control",
         "probability DOUBLE of yes after a contact; null where the kind has none",
         "effect DOUBLE expected change of that probability by the contact; null where the kind has none",

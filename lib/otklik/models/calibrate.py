@@ -1,7 +1,7 @@
-"""From a model's score to a probability that can be taken at its word: Platt scaling and isotonic regression.
+"""Calibrate scores to probabilities: Platt scaling and isotonic regression.
 
-A calibrator is fitted on predictions for rows that the model had not seen, and is plain data, so that a model folder
-keeps it as JSON and scoring needs no library for it.
+A calibrator is fitted on predictions for unseen rows. It is plain data: a model folder stores it as JSON, and scoring
+needs no library for it.
 """
 
 from __future__ import annotations

@@ -590,7 +590,7 @@ _OWN = page_words.texts(
     ),
     why__odds_rare=(
         "No ratio here compares two levels of {n} rows or more each.",
-        "Ни одно отношение здесь не сравнивает два уровня хотя бы по {n} строк.",
+        "Нет отношений шансов, где в обоих уровнях не меньше {n} строк.",
     ),
     why__odds_note=(
         "Everything else equal, by how much the odds of a “yes” are multiplied: per declared unit of a number, or "
@@ -619,7 +619,7 @@ _OWN = page_words.texts(
     why__permutation_takeaway=(
         "Shuffling “{feature}” hurts the model most. Numbers: the decrease in AUC; the lines span the minimum to the "
         "maximum of five shuffles.",
-        "Дороже всего модели обходится перемешивание признака «{feature}». Числа — на сколько падает AUC; отрезки — от "
+        "Сильнее всего AUC падает при перемешивании признака «{feature}». Числа — на сколько падает AUC; отрезки — от "
         "наименьшего до наибольшего из пяти перемешиваний.",
     ),
     why__reasons_agree=(

@@ -43,7 +43,7 @@ def update_when(contract: Contract, stays: Collection[str] = (), comes: str = "s
 def with_outcomes(
     rows: DataFrame, known: DataFrame | None, contract: Contract, lacking: Mapping[int, Collection[str]]
 ) -> DataFrame:
-    """Say of each row what it does when its file comes behind those with smaller numbers.
+    """Determine for each row whether it is inserted, updated or repeated, with files applied in order.
 
     The row that stands under a key when a file comes is never rebuilt: of equal rows it does not matter which one
     stands, so it is the row before (`last`), or the newest one before (`newest`). Where files lack columns whose values

@@ -109,7 +109,7 @@ _TEXTS = texts(
     figure__again=("nDCG@10 with repeat purchases", "nDCG@10 с повторными покупками"),
     figure__takeaway=(
         "A method is worth using where it lies to the right of popularity and of what was bought before.",
-        "Метод стоит применять, если он правее популярности и купленного раньше.",
+        "Метод стоит применять, если его точка правее точек «популярное» и «купленное раньше».",
     ),
     figure__alt=("nDCG of each method with its interval", "nDCG каждого метода с интервалом"),
     table__method=("Method", "Метод"),

@@ -41,7 +41,7 @@ TEXTS = texts(
     key__survival=("Still there after {duration} {periods}", "Остаются спустя {duration} {periods}"),
     key__leaving=("Expected to leave within {horizon} {periods}", "Уйдут в ближайшие {horizon} {periods}"),
     key__value=("Value at risk", "Ценность под угрозой"),
-    key__auc=("Time-dependent AUC", "AUC по времени"),
+    key__auc=("Time-dependent AUC", "Зависящий от времени AUC"),
     key__auc_note=("by the curve alone {auc}", "по одной кривой {auc}"),
     section__curves=("How long customers stay", "Сколько остаются клиенты"),
     curves__title=("Share still there, by {periods}", "Доля оставшихся, по времени ({periods})"),
@@ -86,7 +86,7 @@ TEXTS = texts(
         "Интегральная оценка Брайера, меньше — лучше",
     ),
     measure__brier_gain=("Improvement in Brier score over the curve", "Выигрыш в оценке Брайера к кривой"),
-    measure__auc=("Time-dependent AUC", "AUC по времени"),
+    measure__auc=("Time-dependent AUC", "зависящий от времени AUC"),
     section__effects=("Factors associated with leaving", "Что связано с уходом"),
     effects__title=("Odds of leaving in a {period}", "Шансы уйти за период ({period})"),
     effects__takeaway=(

@@ -31,7 +31,7 @@ TEXTS = texts(
     ),
     reason__confounded=(
         "{significant} of {pairs} pairs are associated, but none within strata of the confounders.",
-        "Связаны {significant} пар из {pairs}, но среди клиентов с одинаковыми вмешивающимися признаками — ни одной.",
+        "Значимо связаны {significant} пар из {pairs}, но после поправки на вмешивающиеся признаки — ни одной.",
     ),
     reason__found=(
         "{significant} of {pairs} pairs of a property and an outcome are significantly associated; with the outcome "

@@ -30,7 +30,7 @@ TARGETS: tuple[tuple[Size, str, float], ...] = (
 #: Peak memory of ours over another's, at most.
 MEMORY_TARGETS: tuple[tuple[Size, str, float], ...] = ((("train", -1), PANDAS, 1.0),)
 #: The exponent with which seconds grow from world to world, at most: 1 is in proportion, 2 with its square.
-PROMISED_GROWTH = 1.1
+GROWTH_TARGET = 1.1
 
 
 class Spread(NamedTuple):
@@ -155,7 +155,7 @@ def verdicts(boards: Sequence[Board]) -> list[Verdict]:
     for part in [*(figure.parts if figure else ()), None]:
         value = exponent(small, large, part) if small and large else None
         text = f"growth of {part or 'all together'} between the two largest worlds, exponent"
-        found.append(Verdict(text, PROMISED_GROWTH, None if value is None else Spread(value, value, value)))
+        found.append(Verdict(text, GROWTH_TARGET, None if value is None else Spread(value, value, value)))
     return found
 
 

@@ -167,8 +167,8 @@ TEXTS = texts(
     looks__takeaway=(
         "The effect so far, with the always-valid interval: if you stop when it excludes 0, you are wrong in at most "
         "{alpha} of experiments without an effect.",
-        "Накопленный эффект со всегда действительным (anytime-valid) интервалом: если остановить эксперимент, как только "
-        "он не содержит нуля, ошибка будет не более чем в {alpha} экспериментов без эффекта.",
+        "Накопленный эффект со всегда действительным (anytime-valid) интервалом: если остановить эксперимент, как "
+        "только он не содержит нуля, ошибка будет не более чем в {alpha} экспериментов без эффекта.",
     ),
     looks__days=("day", "день"),
     section__subgroups=("Subgroups: hypotheses only", "Подгруппы: только гипотезы"),

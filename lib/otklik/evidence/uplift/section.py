@@ -141,7 +141,8 @@ TEXTS = texts(
     section__policies=("Value of each rule", "Что принесло бы каждое правило"),
     policies__lead=(
         "Compared with contacting nobody, {unit}; doubly robust estimate with 95% interval.",
-        "По сравнению с тем, чтобы не обращаться ни к кому, {unit}; дважды робастная оценка (doubly robust) и интервал 95 %.",
+        "По сравнению с тем, чтобы не обращаться ни к кому, {unit}; дважды робастная оценка (doubly robust) и интервал "
+        "95 %.",
     ),
     policies__money=("in {currency} at {value} per outcome", "в {currency} при ценности исхода {value}"),
     policies__outcomes=("in outcomes, as contacts cost nothing here", "в исходах: контакты здесь ничего не стоят"),

@@ -86,7 +86,7 @@ TEXTS = texts(
         "Интегральная оценка Брайера, меньше — лучше",
     ),
     measure__brier_gain=("Improvement in Brier score over the curve", "Выигрыш в оценке Брайера к кривой"),
-    measure__auc=("Time-dependent AUC", "зависящий от времени AUC"),
+    measure__auc=("Time-dependent AUC", "Зависящий от времени AUC"),
     section__effects=("Factors associated with leaving", "Что связано с уходом"),
     effects__title=("Odds of leaving in a {period}", "Шансы уйти за период ({period})"),
     effects__takeaway=(

@@ -11,8 +11,8 @@ KIND = Kind(
     name="classify",
     title=Text(en="Yes or no", ru="Да или нет"),
     summary=Text(
-        en="Who will respond, leave or buy: a probability for each row, and a list of those worth contacting.",
-        ru="Кто откликнется, уйдёт, купит: вероятность для каждой строки и список тех, к кому выгодно обратиться.",
+        en="Who will respond, leave or buy, and who is worth contacting?",
+        ru="Кто откликнется, уйдёт или купит и к кому выгодно обратиться?",
     ),
     task=Task,
     stages=(

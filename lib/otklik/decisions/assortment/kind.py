@@ -176,8 +176,8 @@ KIND = Kind(
     name="assortment",
     title=Text(en="Assortment", ru="Ассортимент"),
     summary=Text(
-        en="which products to keep on limited shelf space, and whether that beats keeping the best sellers",
-        ru="какие товары оставить на ограниченном числе мест и лучше ли это, чем оставить самые продаваемые",
+        en="Which products should stay on limited shelf space, and does that beat keeping the best sellers?",
+        ru="Какие товары оставить на ограниченном числе мест и лучше ли это, чем оставить самые продаваемые?",
     ),
     task=AssortmentTask,
     stages=(

@@ -113,8 +113,8 @@ KIND = Kind(
     name="send_time",
     title=Text(en="Send time", ru="Время отправки"),
     summary=Text(
-        en="at which hour to contact each customer, and whether that beats one good hour for all",
-        ru="в какой час обращаться к каждому клиенту и лучше ли это одного удачного часа для всех",
+        en="At which hour should each customer be contacted, and does that beat one good hour for all?",
+        ru="В какой час обращаться к каждому клиенту и лучше ли это одного удачного часа для всех?",
     ),
     task=SendTimeTask,
     stages=(Stage("send_time", "otklik.decisions.send_time.method:run", (CONTACTS,), (BANDS, TIMES)),),

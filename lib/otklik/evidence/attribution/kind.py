@@ -102,7 +102,7 @@ KIND = Kind(
     name="attribution",
     title=Text(en="Attribution", ru="Атрибуция"),
     summary=Text(
-        en="Which channels preceded conversions, by several attribution rules? A description, not a proof.",
+        en="Which channels preceded conversions, by several attribution rules? (descriptive, not causal)",
         ru="Какие каналы встречались на пути к конверсиям, по нескольким правилам? Описание, а не доказательство.",
     ),
     task=AttributionTask,

@@ -257,7 +257,7 @@ KIND = Kind(
     name="experiment",
     title=Text(en="Experiment", ru="Эксперимент"),
     summary=Text(
-        en="What did each arm of a randomised experiment change, and how sure is that?",
+        en="What did each arm of a randomised experiment change, and how certain is that?",
         ru="Что изменила каждая группа рандомизированного эксперимента и насколько это надёжно?",
     ),
     task=ExperimentTask,

@@ -212,8 +212,8 @@ KIND = Kind(
     name="demand",
     title=Text(en="Demand", ru="Спрос"),
     summary=Text(
-        en="How much of each product will be sold in the next periods, with quantiles; does that beat naive rules?",
-        ru="Сколько каждого товара продадут в ближайшие периоды, с квантилями; лучше ли это наивных правил?",
+        en="How much of each product will be sold in the next periods, and does the forecast beat naive rules?",
+        ru="Сколько каждого товара продадут в ближайшие периоды и лучше ли прогноз наивных правил?",
     ),
     task=DemandTask,
     stages=(

@@ -148,8 +148,8 @@ KIND = Kind(
     name="lifetime",
     title=Text(en="Lifetime value", ru="Пожизненная ценность"),
     summary=Text(
-        en="How often each customer without a contract will buy again, what that is worth, and who is still active.",
-        ru="Сколько раз каждый клиент без договора ещё купит, сколько это принесёт и кто ещё остаётся клиентом.",
+        en="How often will each customer without a contract buy again, and what is that worth?",
+        ru="Сколько раз ещё купит каждый клиент без договора и сколько это принесёт?",
     ),
     task=LifetimeTask,
     stages=(

@@ -162,8 +162,8 @@ KIND = Kind(
     name="recommend",
     title=Text(en="Recommendations", ru="Рекомендации"),
     summary=Text(
-        en="which items to show each customer, and whether that beats popular items and past favourites",
-        ru="какие товары показать каждому клиенту и лучше ли это популярных и уже купленных товаров",
+        en="Which items should each customer be shown, and does that beat popular items and past favourites?",
+        ru="Какие товары показать каждому клиенту и лучше ли это популярных и уже купленных товаров?",
     ),
     task=RecommendTask,
     stages=(

@@ -86,8 +86,8 @@ KIND = Kind(
     name="season",
     title=Text(en="Seasonality", ru="Сезонность"),
     summary=Text(
-        en="At which hours, weekdays and months each group buys more, controlling for trend, price and promotion.",
-        ru="В какие часы, дни недели и месяцы каждая группа покупает больше, за вычетом тренда, цены и акций.",
+        en="At which hours, weekdays and months does each group buy more, controlling for trend, price and promotion?",
+        ru="В какие часы, дни недели и месяцы каждая группа покупает больше, за вычетом тренда, цены и акций?",
     ),
     task=SeasonTask,
     stages=(Stage("season", "otklik.forecasts.season.method:run", (SALES,), (INDICES, HOLDOUT)),),

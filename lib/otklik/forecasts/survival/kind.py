@@ -202,8 +202,8 @@ KIND = Kind(
     name="survival",
     title=Text(en="Churn", ru="Отток"),
     summary=Text(
-        en="When customers with a contract leave, who is about to leave, what is at risk, and who is worth retaining.",
-        ru="Когда уходят клиенты с договором, кто близок к уходу, сколько под угрозой и кого выгодно удерживать.",
+        en="When do customers with a contract leave, who is about to leave, and who is worth retaining?",
+        ru="Когда уходят клиенты с договором, кто близок к уходу и кого выгодно удерживать?",
     ),
     task=SurvivalTask,
     stages=(

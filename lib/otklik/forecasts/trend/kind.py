@@ -87,8 +87,8 @@ KIND = Kind(
     name="trend",
     title=Text(en="Trends", ru="Тренды"),
     summary=Text(
-        en="What is rising or falling, and where and when there were bursts, at a controlled false discovery rate.",
-        ru="Что растёт и падает, где и когда был всплеск, с контролем ложных тревог.",
+        en="What is rising or falling, and where and when were there bursts, at a controlled false discovery rate?",
+        ru="Что растёт и падает, где и когда были всплески, если контролировать долю ложных тревог?",
     ),
     task=TrendTask,
     stages=(Stage("trend", "otklik.forecasts.trend.method:run", (EVENTS,), (ITEMS, BURSTS)),),

@@ -111,9 +111,10 @@ KIND = Kind(
     name="dependency",
     title=Text(en="Dependencies", ru="Зависимости"),
     summary=Text(
-        en="which properties of customers are associated with which outcomes, how strongly, and whether confounders "
-        "explain it",
-        ru="какие признаки клиентов связаны с какими исходами, насколько сильно и не объясняют ли это другие признаки",
+        en="Which properties of customers are associated with which outcomes, how strongly, and do confounders "
+        "explain it?",
+        ru="Какие признаки клиентов связаны с какими исходами, насколько сильно и не объясняют ли это вмешивающиеся "
+        "признаки?",
     ),
     task=DependencyTask,
     stages=(Stage("dependency", "otklik.insights.dependency.method:run", (_CUSTOMERS,), (DEPENDENCIES, PROFILES)),),

@@ -101,8 +101,10 @@ KIND = Kind(
     name="factor",
     title=Text(en="Factors", ru="Факторы"),
     summary=Text(
-        en="the few factors behind many correlated properties, how stable they are, and each customer's scores",
-        ru="немногие факторы за многими связанными признаками, их устойчивость и значения у каждого клиента",
+        en="Which few factors explain many correlated properties, how stable are they, and what are each customer's "
+        "scores?",
+        ru="Какие немногие факторы стоят за многими связанными признаками, устойчивы ли они и каковы их значения у "
+        "каждого клиента?",
     ),
     task=FactorTask,
     stages=(

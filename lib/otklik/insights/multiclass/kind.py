@@ -152,10 +152,9 @@ KIND = Kind(
     name="multiclass",
     title=Text(en="Classification", ru="Какой класс"),
     summary=Text(
-        en="Learns given classes from properties of customers, classifies new customers, and reports the accuracy "
-        "against the most common class and the nearest centroid.",
-        ru="Учится определять заданные классы по свойствам клиентов, относит к ним новых и показывает, как часто это "
-        "верно в сравнении с самым частым классом и ближайшим центром.",
+        en="Which of the given classes does each customer belong to, and how accurate is that compared with naive "
+        "rules?",
+        ru="К какому из заданных классов относится каждый клиент и насколько это точнее наивных правил?",
     ),
     task=MulticlassTask,
     stages=(Stage("multiclass", "otklik.insights.multiclass.method:run", (_CUSTOMERS,), _TABLES),),

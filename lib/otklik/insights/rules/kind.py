@@ -138,8 +138,8 @@ KIND = Kind(
     name="rules",
     title=Text(en="Association rules", ru="Ассоциативные правила"),
     summary=Text(
-        en="which items are bought together, which rarely, and whether that holds later",
-        ru="какие товары покупают вместе, какие почти никогда, и сохраняется ли это позже",
+        en="Which items are bought together, which rarely, and does that hold later?",
+        ru="Какие товары покупают вместе, какие почти никогда и сохраняется ли это позже?",
     ),
     task=RulesTask,
     stages=(Stage("rules", "otklik.insights.rules.method:run", (_BASKETS,), (RULES, PAIRS)),),

@@ -294,10 +294,8 @@ KIND = Kind(
     name="segment",
     title=Text(en="Customer segments", ru="Сегменты клиентов"),
     summary=Text(
-        en="Segments customers by recency, frequency and monetary value or by clustering, and tests whether the "
-        "segments are stable and useful.",
-        ru="Делит клиентов на группы по давности, частоте и сумме покупок или кластеризацией и показывает, устойчивы "
-        "ли группы и есть ли от них польза.",
+        en="Which segments do customers fall into, and are the segments stable and useful?",
+        ru="На какие группы делятся клиенты, устойчивы ли эти группы и есть ли от них польза?",
     ),
     task=SegmentTask,
     stages=(

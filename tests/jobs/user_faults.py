@@ -183,7 +183,10 @@ _WIDE = ",".join(f"c{number}" for number in range(5_000))
 FILES = (
     delivered("an empty file", "empty.csv", "", f"is empty{_FETCH}"),
     delivered(
-        "a gzip of nothing", "nothing.csv.gz", gzip.compress(b"", mtime=0), f"is empty when decompressed{_FETCH}"
+        "a gzip file without content",
+        "nothing.csv.gz",
+        gzip.compress(b"", mtime=0),
+        f"is empty when decompressed{_FETCH}",
     ),
     delivered("a header and nothing after it", "header.csv", GOOD[:14], f"contains a header but no records{_FETCH}"),
     delivered("nothing but blank lines", "blank.csv", "\n \n", f"contains neither a header nor records{_FETCH}"),
@@ -195,39 +198,39 @@ FILES = (
         " → is the delimiter ';' rather than ','? see format.delimiter",
     ),
     delivered(
-        "no header, whose place a record takes",
+        "no header: the file starts with a record",
         "headless.csv",
         GOOD[14:],
         "the columns do not match the contract: missing: 'id', 'email', 'page'; unknown columns: 3"
         " → is the first line a header? see format.header, or name the columns under source or aliases",
     ),
     delivered(
-        "no header, and a record that holds the name of a column",
+        "no header, and a first record that contains a column name",
         "half-headless.csv",
         f"{PERSONAL},page,7\n" + GOOD[14:],
         "the columns do not match the contract: missing: 'id', 'email'; unknown columns: 2" + _HEADER,
     ),
     delivered(
-        "another encoding, seen in the header",
+        "another encoding, detected in the header",
         "header-cp1251.csv",
         GOOD.replace("page", "дом").encode("cp1251"),
         "the header is not valid utf-8 → correct format.encoding in the contract",
     ),
     delivered(
-        "another encoding, seen in the records",
+        "another encoding, detected in the records",
         "cp1251.csv",
         GOOD.replace("home", "дом").encode("cp1251"),
         "5 of 5 records are rejected, more than thresholds.rejected_share = 0.1; most common reasons: invalid_bytes "
         f"(5, utf-8; first in record 1){_ENCODING}",
     ),
     delivered(
-        "utf-16 where the contract says otherwise",
+        "a utf-16 file, declared as another encoding",
         "utf-16.csv",
         GOOD.encode("utf-16"),
         "is encoded as utf-16, but the contract says utf-8 → set format.encoding = 'utf-16'",
     ),
     delivered(
-        "declared as utf-16, and is not",
+        "a file declared as utf-16 that is not utf-16",
         "utf-8.csv",
         GOOD,
         "is declared as utf-16 but has no byte-order mark"
@@ -235,7 +238,7 @@ FILES = (
         contract('"csv"', '"csv", encoding = "utf-16"'),
     ),
     delivered(
-        "declared in a code page, and is utf-8",
+        "a utf-8 file, declared as a code page",
         "letters.csv",
         GOOD.replace("home", "дом"),
         "is encoded as utf-8, but the contract says cp1251 → set format.encoding = 'utf-8'",
@@ -244,13 +247,13 @@ FILES = (
     delivered("a gzip that is cut short", "cut.csv.gz", PACKED[:-9], _GZIP),
     delivered("a gzip with a changed byte", "flipped.csv.gz", PACKED[:30] + b"\xff" + PACKED[31:], _GZIP),
     delivered(
-        "a gzip without the ending .gz",
+        "a gzip file not named .gz",
         "packed.csv",
         PACKED,
         "is gzip but not named .gz → rename the file, or fetch it again",
     ),
     delivered(
-        "the ending .gz without gzip",
+        "a file named .gz that is not gzip",
         "plain.csv.gz",
         GOOD,
         "is not gzip though its name ends in .gz → rename the file, or fetch it again",
@@ -294,22 +297,22 @@ FILES = (
         f"(5, integer; first in record 1){_NUMBERS}",
         PARQUET,
     ),
-    delivered("other bytes than --sha256 names", "given.csv", GOOD, _OTHER_HASH, more=("--sha256", "0" * 64)),
+    delivered("a file that does not match --sha256", "given.csv", GOOD, _OTHER_HASH, more=("--sha256", "0" * 64)),
     delivered(
-        "other bytes than the contract's sha256 names",
+        "a file that does not match the contract's sha256",
         "declared.csv",
         GOOD,
         _OTHER_HASH,
         f'sha256 = {{ "declared.csv" = "{"0" * 64}" }}\n{CONTRACT}',
     ),
     delivered(
-        "a column is missing and another is there",
+        "a missing column and an unknown one",
         "columns.csv",
         GOOD.replace("page", "pages"),
         f"the columns do not match the contract: missing: 'page'; unknown columns: 1{_HEADER}",
     ),
     delivered(
-        "a column stands there twice",
+        "a duplicate column name",
         "doubled.csv",
         GOOD.replace("email,page", "page,page"),
         f"the columns do not match the contract: missing: 'email'; duplicate: 'page'{_HEADER}",
@@ -321,7 +324,7 @@ FILES = (
         f"the columns do not match the contract: unknown columns: 5,000{_HEADER}",
     ),
     delivered(
-        "no line is JSON",
+        "no line is valid JSON",
         "no.json",
         GOOD,
         "no line is a JSON object → correct format.kind in the contract",
@@ -336,7 +339,7 @@ FILES = (
         _JSON,
     ),
     delivered(
-        "more broken lines than a number that the contract allows",
+        "more broken lines than the contract's maximum number",
         "several-broken.json",
         f'{{"id": 1, "email": "{PERSONAL}", "page": "home"}}\n{{"id": 2\n{{"id": 3\n',
         "2 records are rejected, more than thresholds.rejected_rows = 1; most common reasons: broken_json "
@@ -344,7 +347,7 @@ FILES = (
         f"{_JSON}\n[thresholds]\nrejected_share = 0.9\nrejected_rows = 1\n",
     ),
     delivered(
-        "a quote that eats the rows after it",
+        "an unclosed quote",
         "quote.csv",
         GOOD.replace(f"3,{PERSONAL}", f'3,"{PERSONAL}'),
         "1 of 5 records are rejected, more than thresholds.rejected_share = 0.1; most common reasons: unclosed_quote "
@@ -352,21 +355,21 @@ FILES = (
         contract('"csv"', '"csv", multiline = true'),
     ),
     delivered(
-        "a row rule of severity fail is broken",
+        "a violated row rule of severity fail",
         "rule.csv",
         GOOD,
         f"rules.elsewhere (severity fail) is violated by 5 of 5 rows{_MEND}",
         f"{CONTRACT}\n[[rules]]\nname = 'elsewhere'\nholds = \"page <> 'home'\"\nseverity = 'fail'\n",
     ),
     delivered(
-        "more doubles than the contract allows",
+        "too many duplicates",
         "doubles.csv",
         GOOD + GOOD[14:],
         "5 of 10 rows are duplicates, more than thresholds.duplicate_share = 0.2" + _MEND,
         f"{CONTRACT}\n[thresholds]\nduplicate_share = 0.2\n",
     ),
     delivered(
-        "other content under a name that is loaded",
+        "a loaded file name with other content",
         "loaded.csv",
         GOOD,
         "a file of this name was loaded with other content"
@@ -379,12 +382,12 @@ PATHS = (
     named("a pattern instead of a path", f"{FOLDER}/*.csv", f"{FOLDER}/*.csv: no such file or folder → check the path"),
     named("a folder without files", f"{FOLDER}/empty", f"{FOLDER}/empty: contains no files → check the path"),
     named(
-        "a link that leads out of the folder",
+        "a link that points outside the folder",
         f"{FOLDER}/links",
         f"{FOLDER}/links: a link points outside the folder: led-out.csv → copy the files into the folder",
     ),
     named(
-        "a scheme that is not allowed",
+        "an unknown URI scheme",
         "ftp://host/visits.csv",
         "ftp://host/visits.csv: unknown scheme ftp:// → known: file, hdfs, viewfs, s3, s3a, gs, abfs, abfss, wasb, "
         "wasbs, dbfs, oss, cosn",
@@ -410,13 +413,13 @@ CONFIGURATION = (
         "columns.id.required: input should be a valid boolean",
     ),
     no_toml(
-        "a key twice",
+        "a duplicate key",
         f'{CONTRACT}id = {{ type = "string" }}\n',
         "Cannot overwrite a value (at line 10, column 25)",
     ),
     no_toml("no TOML", "<xml>", "Invalid statement (at line 1, column 1)"),
     no_toml(
-        "bytes that are no utf-8",
+        "invalid UTF-8",
         CONTRACT.encode("utf-16"),
         "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
     ),
@@ -437,22 +440,22 @@ CONFIGURATION = (
         "meaning: string should have at most 20000 characters",
     ),
     one_fault(
-        "a name that leads out of its folder",
+        "a name that points outside its folder",
         contract('"visits"', '"../visits"'),
         f"name: {_PATTERN}",
     ),
     one_fault(
-        "a source named like the table of bad rows",
+        "a source with the name of a reserved table",
         contract('"visits"', '"rejected"'),
         "(top level): name: rejected is reserved: bronze.rejected stores the rejected rows of all sources",
     ),
     one_fault(
-        "a column named like one of the house",
+        "a column with a reserved name",
         f'{CONTRACT}known_at = {{ type = "timestamp" }}\n',
         "(top level): columns.known_at: reserved name: silver stores there when a row became known",
     ),
     one_fault(
-        "a date pattern that no date is read by",
+        "an invalid date pattern",
         contract('"csv"', '"csv", date_formats = ["dd.MMMMM.yyyy"]'),
         "format.date_formats: 'dd.MMMMM.yyyy' repeats letters more or less often than a date pattern allows: MMMMM",
     ),
@@ -463,12 +466,12 @@ CONFIGURATION = (
         f"columns.a\\nb.[key]: {_PATTERN}",
     ),
     one_fault(
-        "a SQL file outside its folders",
+        "a SQL file outside the SQL folders",
         TASK.replace('"record_rows"', '"../../secret"'),
         f"rows.sql: {_PATTERN}",
     ),
     checked(
-        "a SQL file that is not there",
+        "a missing SQL file",
         TASK.replace('"record_rows"', '"nowhere"'),
         f"nowhere.sql: no such SQL file → put it into {FOLDER}/sql, {FOLDER}, or correct the name in the task",
     ),
@@ -482,7 +485,7 @@ CONFIGURATION = (
         ],
     ),
     checked(
-        "a number's place taken by SQL",
+        "SQL in place of a number",
         TASK.replace('sql = "record_rows"', 'sql = "bank_contacts"').replace(
             'settings = { input = "visits", key = "id", label', 'settings = { first_year = "2008; --", label'
         ),
@@ -490,7 +493,7 @@ CONFIGURATION = (
         " → set the value in the task's settings",
     ),
     checked(
-        "SQL in the place of a column",
+        "SQL in place of a column name",
         TASK.replace('key = "id", label', 'key = "id`;--", label'),
         "record_rows.sql: its template cannot be rendered: 'id`;--' cannot be part of a column name; use a-z, 0-9 and _"
         " → set the value in the task's settings",
@@ -536,7 +539,7 @@ OPTIONS = (
         "moon",
     ),
     given(
-        "a moment that is none",
+        "an invalid as-of moment",
         "--as-of: '2026-02-30' is not an ISO-8601 date or time → write 2026-03-31 or 2026-03-31T18:00:00+05:00",
         "train",
         "bank_full",
@@ -552,7 +555,7 @@ OPTIONS = (
         "splits",
     ),
     given(
-        "a lake of an unknown scheme",
+        "a lake with an unknown URI scheme",
         "ftp://host/lake: unknown scheme 'ftp' → known: file, hdfs, viewfs, s3, s3a, gs, abfs, "
         "abfss, wasb, wasbs, dbfs, oss, cosn",
         *_SHOW,
@@ -560,7 +563,7 @@ OPTIONS = (
         "ftp://host/lake",
     ),
     given(
-        "a catalog's name that ends its quotes",
+        "a catalog name that contains a backquote",
         "--catalog: 'x`.`y' is not a valid catalog name"
         " → start with a letter, then use letters, digits, _ and -, e.g. spark_catalog",
         *_SHOW,
@@ -568,7 +571,7 @@ OPTIONS = (
         "x`.`y",
     ),
     given(
-        "what is not a table's name",
+        "an invalid table name",
         "gold.`x`: not a valid table name → write layer.name, e.g. gold.scoreboard",
         "show",
         "gold.`x`",
@@ -589,7 +592,7 @@ OPTIONS = (
         "list.xls",
     ),
     given(
-        "a world of impossible size",
+        "an invalid size of the world",
         "--customers: must be from 1,000 to 1,000,000, not 5 → use a number in this range",
         "world",
         "--customers",
@@ -600,7 +603,7 @@ OPTIONS = (
         f"{FOLDER}/world",
     ),
     given(
-        "a part that a world does not have",
+        "an unknown part of the world",
         f"--only: no part named weather → known: {', '.join([BANK, *PARTS])}",
         "world",
         "--customers",
@@ -613,7 +616,7 @@ OPTIONS = (
         "weather",
     ),
     given(
-        "a planted effect that there is not",
+        "an unknown planted effect",
         "--without: no effect named luck → docs/world.md lists them",
         "world",
         "--customers",
@@ -626,7 +629,7 @@ OPTIONS = (
         "luck",
     ),
     given(
-        "old versions kept too shortly",
+        "a retention period that is too short",
         "--keep-days 1: under 7 days a reader or a killed run may still need the files"
         " → give 7 or more, or --force when nothing else runs on the lake",
         "maintain",
@@ -683,7 +686,7 @@ SURROUNDINGS = (
         JAVA_HOME=FOLDER,
     ),
     surrounded(
-        "another Java",
+        "an unsupported Java version",
         f"JAVA_HOME={FOLDER}/java-11: Java 11.0.2 does not run Spark 4.1 → set JAVA_HOME to Java 17 or 21",
         _AROUND,
         JAVA_HOME=f"{FOLDER}/java-11",
@@ -701,20 +704,20 @@ SURROUNDINGS = (
         OTKLIK_PSEUDONYM_KEY="short",
     ),
     surrounded(
-        "a key given twice",
+        "a pseudonym key that is set twice",
         "pseudonym key: is set twice, as a value and as a file → unset one",
         _WRONG,
         OTKLIK_PSEUDONYM_KEY_FILE=FOLDER,
     ),
     surrounded(
-        "another key than the one that made the pseudonyms of the lake",
+        "another key than the one used for the lake",
         "silver.visits: its pseudonyms were made with another key, so no customer in it would be recognised → use the "
         "original key (OTKLIK_PSEUDONYM_KEY or its file), or rebuild it with this one: `otklik reingest visits`",
         _WRONG,
         OTKLIK_PSEUDONYM_KEY="fedcba9876543210",
     ),
     surrounded(
-        "a home that is none",
+        "OTKLIK_HOME is not a project",
         f"{FOLDER}/jobs/ingest.py: the job's file is missing → set OTKLIK_HOME to the project",
         _WRONG,
         OTKLIK_HOME=FOLDER,

@@ -12,7 +12,7 @@ from otklik.models.leaks import suspected_leaks
 from otklik.models.prepare import FeatureFinding, Preparation, Rules, features_of, findings_of, fit_preparation
 from otklik.models.scoreboard import miscalibrated
 from otklik.report.findings import detail_in_words, in_words
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 
 COLUMNS = ["job", "age", "near", "twin", "same", "talk"]
 RULES = Rules(
@@ -45,7 +45,7 @@ def findings(spark: SparkSession) -> dict[str, FeatureFinding]:
 
 
 def test_every_kind_of_finding_has_words_in_russian(findings: dict[str, FeatureFinding]) -> None:
-    said = {kind: in_words(kind, finding.parameters, Voice("ru")) for kind, finding in findings.items()}
+    said = {kind: in_words(kind, finding.parameters, ReportVoice("ru")) for kind, finding in findings.items()}
 
     assert set(said) == {
         "constant", "duplicate", "correlated", "rare_levels", "known_leak", "suspected_leak", "rate_moved", "drift",
@@ -61,7 +61,7 @@ def test_what_one_split_shows_names_it(findings: dict[str, FeatureFinding]) -> N
     pair, constant = findings["correlated"], findings["constant"]
     splits = findings_of({"random": Preparation((), (pair,)), "time": Preparation((), (pair, constant))})
 
-    assert [in_words(finding.kind, finding.parameters, Voice("ru")) for finding in splits] == [
+    assert [in_words(finding.kind, finding.parameters, ReportVoice("ru")) for finding in splits] == [
         "в паре с age",
         "при разбиении по времени: в обучающих данных одно значение",
     ]
@@ -73,5 +73,5 @@ def test_the_table_keeps_parameters_and_a_sentence_of_an_earlier_version_is_show
     kept = str(findings["suspected_leak"].row["detail"])
 
     assert kept == '{"auc": 0.93}'
-    assert detail_in_words("suspected_leak", kept, Voice("en")) == "AUC of this feature alone: 0.930"
-    assert detail_in_words("suspected_leak", "alone it has AUC 0.9", Voice("en")) == "alone it has AUC 0.9"
+    assert detail_in_words("suspected_leak", kept, ReportVoice("en")) == "AUC of this feature alone: 0.930"
+    assert detail_in_words("suspected_leak", "alone it has AUC 0.9", ReportVoice("en")) == "alone it has AUC 0.9"

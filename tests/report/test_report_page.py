@@ -14,7 +14,7 @@ from otklik.lake.tables import ACTIONS, FILES, FINDINGS, Table
 from otklik.page.formats import LANGUAGES, Language
 from otklik.report.facts import ReportFacts
 from otklik.report.page import render
-from otklik.report.texts import Words
+from otklik.report.texts import ReportWords
 
 MakeFacts = Callable[..., ReportFacts]
 
@@ -111,7 +111,7 @@ def test_what_a_table_says_of_its_values_has_words_on_the_page(table: Table, col
     values = [value.strip() for value in re.sub(r"\(.*?\)", "", meaning).split("|")]
 
     assert len(values) > 1
-    assert [value for value in values if re.search("[a-z]", Words("ru").known(prefix, value))] == []
+    assert [value for value in values if re.search("[a-z]", ReportWords("ru").known(prefix, value))] == []
 
 
 def test_files_that_were_replaced_are_shown_but_not_counted(make_facts: MakeFacts) -> None:

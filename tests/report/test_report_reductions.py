@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from otklik.errors import ConfigurationError
 from otklik.report import attributes, reductions
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 from otklik.settings import Text
 
 START = datetime(2024, 1, 1)
@@ -61,7 +61,7 @@ def test_a_constant_is_one_band_of_one_value(features: DataFrame) -> None:
     assert levels(found, "cost") == [("band", 3.0, 4, 2)]
     assert levels(found, "share") == [("band", 0.5, 4, 2)]
     assert levels(found, "nothing") == [("missing", None, 4, 2)]
-    assert [attributes.level_label(row, Voice("en")) for row in found.itertuples()] == ["3", "0.5", "(missing)"]
+    assert [attributes.level_label(row, ReportVoice("en")) for row in found.itertuples()] == ["3", "0.5", "(missing)"]
 
 
 def test_rare_levels_are_added_up(spark: SparkSession) -> None:

@@ -15,14 +15,14 @@ from otklik.page.rendering import Answer
 from otklik.report import board, story
 from otklik.report.facts import ReportFacts
 from otklik.report.page import render
-from otklik.report.texts import TEXTS, Voice
+from otklik.report.texts import TEXTS, ReportVoice
 
 MakeFacts = Callable[..., ReportFacts]
 Row = Callable[..., dict[str, Any]]
 
 
 def told(facts: ReportFacts, language: Language = "en") -> Answer:
-    return story.answer(facts, board.read(facts), Voice(language))
+    return story.answer(facts, board.read(facts), ReportVoice(language))
 
 
 def test_a_gain_says_how_good_which_day_and_what_it_brings(make_facts: MakeFacts) -> None:
@@ -141,14 +141,14 @@ def test_what_a_table_of_accuracies_hides(make_facts: MakeFacts) -> None:
         [("true", 1000, 200), ("age < 30", 300, 30), ("label = 0", 800, 0)], columns=["predicate", "rows", "positives"]
     )
     facts = make_facts(task={"report": {"remarks": [remark]}}, remark_counts=counts)
-    sentences = story.hidden(facts, board.read(facts), Voice("en"))
+    sentences = story.hidden(facts, board.read(facts), ReportVoice("en"))
     text = " ".join(sentences)
     assert "always" in text.lower() and "80.0%" in text and "decision tree (without leaks) 78.0%" in text
     assert "Length of the call (duration)" in text and "0.900 instead of 0.710" in text
     assert "11.0% → " in text
     steady = facts.rates_over_time.assign(positives=20)
     assert "The response rate changes" not in " ".join(
-        story.hidden(replace(facts, rates_over_time=steady), board.read(facts), Voice("en"))
+        story.hidden(replace(facts, rates_over_time=steady), board.read(facts), ReportVoice("en"))
     )
     assert sentences[-1] == "Under 30 10.0%, always no 80.0%."
 
@@ -227,9 +227,9 @@ def test_a_challenger_has_to_be_better_on_the_rows_that_decide(
     ]
     facts = make_facts(scoreboard=pd.DataFrame(rows))
     for language in LANGUAGES:
-        sentences = story.hidden(facts, board.read(facts), Voice(language))
+        sentences = story.hidden(facts, board.read(facts), ReportVoice(language))
         assert sum("xgboost" in sentence for sentence in sentences) == 1
-    assert any(said in sentence for sentence in story.hidden(facts, board.read(facts), Voice("en")))
+    assert any(said in sentence for sentence in story.hidden(facts, board.read(facts), ReportVoice("en")))
 
 
 @pytest.mark.parametrize(("last", "said"), [("2023-05-01", "2 years before this page"), ("2025-09-01", "")])

@@ -11,13 +11,13 @@ from otklik.page.formats import is_number
 from otklik.report import charts
 from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import CoarseBand, coarse_band, strength, with_rates
-from otklik.report.texts import Voice, Words
+from otklik.report.texts import ReportVoice, ReportWords
 
 #: Pictures drawn where the task does not say which attributes to show.
 DRAWN_BY_DEFAULT = 16
 
 
-def section(facts: ReportFacts, voice: Voice) -> list[Block]:
+def section(facts: ReportFacts, voice: ReportVoice) -> list[Block]:
     """Pictures of the declared attributes (or of those that separate the answers best), and a table of all."""
     rates = facts.attribute_rates
     if rates.empty or not rates["rows"].sum():
@@ -42,7 +42,7 @@ def overall_rate(rates: pd.DataFrame) -> float:
     return float(first["positives"].sum() / max(first["rows"].sum(), 1))
 
 
-def level_label(record: Any, voice: Voice) -> str:
+def level_label(record: Any, voice: ReportVoice) -> str:
     """What a level or band is called: `50–59`, `60 and over`, `married`, `(missing)`."""
     words = voice.words
     if record.kind in ("missing", "other"):
@@ -52,7 +52,7 @@ def level_label(record: Any, voice: Voice) -> str:
     return band_label(float(record.low), float(record.high), bool(record.whole), voice)
 
 
-def band_label(low: float, high: float, whole: bool, voice: Voice) -> str:
+def band_label(low: float, high: float, whole: bool, voice: ReportVoice) -> str:
     """What a band low ≤ x < high is called; bands of whole numbers name their last value."""
     words, formats = voice.words, voice.formats
     if not is_number(low):
@@ -80,7 +80,7 @@ def _is_known_after(facts: ReportFacts, name: str) -> bool:
     return any(doc.name == name and doc.is_known_after for doc in facts.features)
 
 
-def _title(facts: ReportFacts, voice: Voice, name: str) -> str:
+def _title(facts: ReportFacts, voice: ReportVoice, name: str) -> str:
     meaning = facts.meaning(name, voice.language)
     return meaning[:1].upper() + meaning[1:]
 
@@ -101,7 +101,7 @@ def _marked(rates: pd.DataFrame, overall: float, rows_to_speak: int) -> pd.DataF
     )
 
 
-def _figure(facts: ReportFacts, voice: Voice, name: str, overall: float) -> Figure:
+def _figure(facts: ReportFacts, voice: ReportVoice, name: str, overall: float) -> Figure:
     enough = facts.task.report.rows_to_speak
     rates = _marked(_ordered(facts.attribute_rates[facts.attribute_rates["attribute"] == name]), overall, enough)
     percent = voice.formats.percent
@@ -132,7 +132,7 @@ def _figure(facts: ReportFacts, voice: Voice, name: str, overall: float) -> Figu
     return Figure(title, _takeaway(voice, rates, labels, overall), picture, note)
 
 
-def _takeaway(voice: Voice, rates: pd.DataFrame, labels: list[str], overall: float) -> str:
+def _takeaway(voice: ReportVoice, rates: pd.DataFrame, labels: list[str], overall: float) -> str:
     """One sentence: a coarse band, else the levels that differ reliably from the average, else that none does."""
     words, percent = voice.words, voice.formats.percent
     coarse = _coarse(rates)
@@ -155,7 +155,7 @@ def _takeaway(voice: Voice, rates: pd.DataFrame, labels: list[str], overall: flo
     )  # fmt: skip
 
 
-def _quoted(level: pd.Series, words: Words) -> str:
+def _quoted(level: pd.Series, words: ReportWords) -> str:
     """A level in quotation marks; a band as it is."""
     return words("who.quoted", level=level["label"]) if level["kind"] == "level" else str(level["label"])
 
@@ -165,7 +165,7 @@ def _coarse(rates: pd.DataFrame) -> CoarseBand | None:
     return coarse_band(bands)
 
 
-def _coarse_sentence(voice: Voice, coarse: CoarseBand, whole: bool, overall: float) -> str:
+def _coarse_sentence(voice: ReportVoice, coarse: CoarseBand, whole: bool, overall: float) -> str:
     percent = voice.formats.percent
     low = coarse.inner[0] if coarse.at_top else coarse.outer[0]
     high = coarse.outer[1] if coarse.at_top else coarse.inner[1]
@@ -181,7 +181,7 @@ def _coarse_sentence(voice: Voice, coarse: CoarseBand, whole: bool, overall: flo
     )
 
 
-def _table(facts: ReportFacts, voice: Voice, names: list[str]) -> TableBlock:
+def _table(facts: ReportFacts, voice: ReportVoice, names: list[str]) -> TableBlock:
     words, formats = voice.words, voice.formats
     rows: list[list[Cell]] = []
     groups: dict[int, str] = {}

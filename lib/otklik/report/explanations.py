@@ -16,7 +16,7 @@ from otklik.page.figures import Bar, Dot, Floats, Series, bars, dots, lines
 from otklik.page.formats import is_number
 from otklik.report.board import Board
 from otklik.report.facts import ReportFacts, records
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 
 ODDS_DRAWN = 16
 IMPORTANCES_DRAWN = 12
@@ -25,7 +25,7 @@ DEPENDENCES_DRAWN = 6
 _ALIKE = 3
 
 
-def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
+def section(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[Block]:
     """What stands behind the scores, as pictures; every odds ratio as a table."""
     frame = facts.explanations
     if frame.empty:
@@ -60,7 +60,7 @@ def _of_model(frame: pd.DataFrame, kind: str, champion: str | None) -> pd.DataFr
     return rows[rows["model"] == (champion if champion in models else models[0])]
 
 
-def _importance(facts: ReportFacts, rows: pd.DataFrame, kind: str, voice: Voice) -> Figure | None:
+def _importance(facts: ReportFacts, rows: pd.DataFrame, kind: str, voice: ReportVoice) -> Figure | None:
     rows = rows[_has_value(rows)].sort_values(["value", "feature"], ascending=[False, True])
     if rows.empty:
         return None
@@ -77,7 +77,7 @@ def _importance(facts: ReportFacts, rows: pd.DataFrame, kind: str, voice: Voice)
     return Figure(title, takeaway, bars(f"why-{kind}", weights, alt, is_small=True))
 
 
-def _reasons_beside(facts: ReportFacts, permuted: pd.DataFrame, voice: Voice) -> list[Block]:
+def _reasons_beside(facts: ReportFacts, permuted: pd.DataFrame, voice: ReportVoice) -> list[Block]:
     """Whether the reasons of the scores name what the model cannot do without, and why not where they do not."""
     weights, ranked = facts.reason_weights, permuted[_has_value(permuted)].sort_values("value", ascending=False)
     if weights is None or weights.empty or ranked.empty:
@@ -94,7 +94,7 @@ def _reasons_beside(facts: ReportFacts, permuted: pd.DataFrame, voice: Voice) ->
     return [Paragraph(said, "note")]
 
 
-def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: Voice) -> list[Block]:
+def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: ReportVoice) -> list[Block]:
     words, formats = voice.words, voice.formats
     far = np.abs(np.log(odds["value"].to_numpy(dtype=float)))
     sure = (odds["low"] > 1) | (odds["high"] < 1) | odds["low"].isna()
@@ -165,7 +165,7 @@ def _rows_behind(facts: ReportFacts, record: Any) -> float:
     return min(rows_of(_level_text(record.level)), rows_of(_level_text(record.reference)))
 
 
-def _odds_label(facts: ReportFacts, record: Any, voice: Voice) -> str:
+def _odds_label(facts: ReportFacts, record: Any, voice: ReportVoice) -> str:
     feature = facts.meaning(str(record.feature), voice.language)
     level, reference = (voice.words.level(_level_text(text)) for text in (record.level, record.reference))
     if not reference:
@@ -173,13 +173,13 @@ def _odds_label(facts: ReportFacts, record: Any, voice: Voice) -> str:
     return voice.words("why.against", feature=feature, level=level, reference=_reference(reference, voice))
 
 
-def _reference(reference: str, voice: Voice) -> str:
+def _reference(reference: str, voice: ReportVoice) -> str:
     """The level compared with; "known" is the models' word for every value that is not missing."""
     return voice.words("level.known") if reference == "known" else reference
 
 
 def _dependences(
-    facts: ReportFacts, frame: pd.DataFrame, dependence: pd.DataFrame, board: Board, voice: Voice
+    facts: ReportFacts, frame: pd.DataFrame, dependence: pd.DataFrame, board: Board, voice: ReportVoice
 ) -> list[Figure]:
     """The features that matter most, all on one scale of probability."""
     formats = voice.formats
@@ -223,7 +223,7 @@ def _dependences(
 
 def _dependence(
     name: str, points: list[tuple[str, float]], positions: Floats | None, reach: tuple[float, float], alt: str,
-    voice: Voice,
+    voice: ReportVoice,
 ) -> Picture:  # fmt: skip
     """The mean probability when everybody had this value: a line over numbers, bars for levels."""
     formats = voice.formats
@@ -270,13 +270,13 @@ def _parsed(level: Any) -> float | None:
         return None
 
 
-def _point(level: str, voice: Voice) -> str:
+def _point(level: str, voice: ReportVoice) -> str:
     """A grid point in a sentence: a number as it is, a level in quotation marks."""
     value = _parsed(level)
     return voice.words("who.quoted", level=level) if value is None else voice.formats.short(value)
 
 
-def _readable(level: str, voice: Voice) -> str:
+def _readable(level: str, voice: ReportVoice) -> str:
     value = _parsed(level)
     if value is None:
         return level

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 
 _OF_A_PAIR = ("duplicate", "correlated")
 
 
-def in_words(kind: str, parameters: Mapping[str, object], voice: Voice) -> str:
+def in_words(kind: str, parameters: Mapping[str, object], voice: ReportVoice) -> str:
     """A finding's details in the page's language.
 
     Args:
@@ -24,12 +24,12 @@ def in_words(kind: str, parameters: Mapping[str, object], voice: Voice) -> str:
     return detail if split is None else voice.words("detail.of_split", split=split, detail=detail)
 
 
-def detail_in_words(kind: str, detail: str, voice: Voice) -> str:
+def detail_in_words(kind: str, detail: str, voice: ReportVoice) -> str:
     """The same from the column `detail`; what an earlier version wrote there as a sentence stays as it is."""
     return in_words(kind, json.loads(detail), voice) if detail.startswith("{") else detail
 
 
-def _value(name: str, value: object, voice: Voice) -> str:
+def _value(name: str, value: object, voice: ReportVoice) -> str:
     if isinstance(value, float):
         return voice.formats.decimal(value)
     if name in ("split", "in_split"):

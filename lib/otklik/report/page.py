@@ -35,7 +35,7 @@ from otklik.report.board import Board
 from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import fifths, is_apart, per_period
 from otklik.report.reductions import probability_of_bin
-from otklik.report.texts import TEXTS, Voice
+from otklik.report.texts import TEXTS, ReportVoice
 
 __all__ = ["TEXTS", "render"]
 
@@ -50,7 +50,7 @@ def render(facts: ReportFacts, language: Language) -> str:
         facts: what the run found.
         language: ru or en.
     """
-    voice = Voice(language)
+    voice = ReportVoice(language)
     read = board.read(facts)
     words = voice.words
     answer = story.answer(facts, read, voice)
@@ -85,7 +85,7 @@ def render(facts: ReportFacts, language: Language) -> str:
 # Which day, which customer
 
 
-def _when(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
+def _when(facts: ReportFacts, read: Board, voice: ReportVoice) -> list[Block]:
     words, formats = voice.words, voice.formats
     if not facts.task.rows.time_ordered:
         return [Paragraph(words("when.no_time"))]
@@ -134,7 +134,7 @@ def _when(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
 # The list
 
 
-def _list(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
+def _list(facts: ReportFacts, read: Board, voice: ReportVoice) -> list[Block]:
     words, formats, decision = voice.words, voice.formats, facts.task.decision
     if decision is None:
         return [Paragraph(words("list.none"))]
@@ -180,7 +180,9 @@ def _curve_counts(facts: ReportFacts, read: Board) -> pd.DataFrame:
     return later[["rows", "positives"]].sum().assign(labelled=lambda frame: frame["rows"])
 
 
-def _profit_curve(facts: ReportFacts, read: Board, policies: Mapping[str, board.Row], voice: Voice) -> Figure | None:
+def _profit_curve(
+    facts: ReportFacts, read: Board, policies: Mapping[str, board.Row], voice: ReportVoice
+) -> Figure | None:
     words, formats, decision = voice.words, voice.formats, facts.task.decision
     counts = _curve_counts(facts, read).sort_values("bin", ascending=False)
     if decision is None or counts.empty or "list" not in policies:
@@ -231,7 +233,7 @@ def _profit_curve(facts: ReportFacts, read: Board, policies: Mapping[str, board.
     return Figure(words("models.profit"), takeaway, picture)
 
 
-def _later_table(policies: Mapping[str, board.Row], read: Board, money: Any, voice: Voice) -> TableBlock:
+def _later_table(policies: Mapping[str, board.Row], read: Board, money: Any, voice: ReportVoice) -> TableBlock:
     words, formats = voice.words, voice.formats
     names = [name for name in ("list", "random", "all", "none", "oracle") if name in policies]
     rows = [
@@ -252,7 +254,7 @@ def _later_table(policies: Mapping[str, board.Row], read: Board, money: Any, voi
     )
 
 
-def _policy_table(policies: Mapping[str, board.Row], money: Any, voice: Voice) -> TableBlock:
+def _policy_table(policies: Mapping[str, board.Row], money: Any, voice: ReportVoice) -> TableBlock:
     words, formats = voice.words, voice.formats
     names = [name for name in ("list", "all", "none", "oracle") if name in policies]
     rows = [
@@ -281,7 +283,7 @@ def _policy_table(policies: Mapping[str, board.Row], money: Any, voice: Voice) -
     )
 
 
-def _top_table(facts: ReportFacts, money: Any, voice: Voice) -> TableBlock:
+def _top_table(facts: ReportFacts, money: Any, voice: ReportVoice) -> TableBlock:
     words, formats = voice.words, voice.formats
     rows = [
         [
@@ -300,7 +302,7 @@ def _top_table(facts: ReportFacts, money: Any, voice: Voice) -> TableBlock:
     return TableBlock(words("list.top_caption", n=len(rows)), titles, rows, note=note)
 
 
-def _reasons(facts: ReportFacts, reasons: Any, voice: Voice) -> str:
+def _reasons(facts: ReportFacts, reasons: Any, voice: ReportVoice) -> str:
     """`meaning = value ↑` for each reason; the arrow says whether it raised or lowered the score."""
     if reasons is None or isinstance(reasons, float):
         return NOTHING
@@ -311,7 +313,7 @@ def _reasons(facts: ReportFacts, reasons: Any, voice: Voice) -> str:
     )
 
 
-def _value(value: Any, voice: Voice) -> str:
+def _value(value: Any, voice: ReportVoice) -> str:
     """A value as it stands in the scores; a fraction in few digits, yes or no in words, all else as it is."""
     if value is None:
         return NOTHING
@@ -325,7 +327,7 @@ def _value(value: Any, voice: Voice) -> str:
 # What to be careful about
 
 
-def _hidden(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
+def _hidden(facts: ReportFacts, read: Board, voice: ReportVoice) -> list[Block]:
     blocks: list[Block] = [Bullets(story.hidden(facts, read, voice))]
     caveats = [story.with_numbers(text[voice.language], facts.remark_counts, voice) for text in facts.task.rows.caveats]
     if caveats:
@@ -333,7 +335,7 @@ def _hidden(facts: ReportFacts, read: Board, voice: Voice) -> list[Block]:
     return blocks
 
 
-def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
+def _found(facts: ReportFacts, voice: ReportVoice) -> list[Block]:
     words, formats, frame = voice.words, voice.formats, facts.findings
     if frame.empty:
         return [Paragraph(words("found.none"))]
@@ -359,7 +361,7 @@ def _found(facts: ReportFacts, voice: Voice) -> list[Block]:
     return [*blocks, table]
 
 
-def _psi(facts: ReportFacts, voice: Voice) -> list[Block]:
+def _psi(facts: ReportFacts, voice: ReportVoice) -> list[Block]:
     """How many features drifted past the declared limit, and the model's own score, where drift was measured."""
     words, formats = voice.words, voice.formats
     drift = facts.findings[(facts.findings["kind"] == "drift") & facts.findings["value"].map(is_number).astype(bool)]
@@ -392,7 +394,7 @@ def _text(value: Any) -> str:
 # Quality and origin
 
 
-def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
+def _quality(facts: ReportFacts, voice: ReportVoice) -> list[Block]:
     words, formats = voice.words, voice.formats
     states = TableBlock(
         words("quality.states"),
@@ -405,7 +407,7 @@ def _quality(facts: ReportFacts, voice: Voice) -> list[Block]:
     return [*provenance.files(facts.balances, voice), states]
 
 
-def _origin(facts: ReportFacts, voice: Voice) -> list[Block]:
+def _origin(facts: ReportFacts, voice: ReportVoice) -> list[Block]:
     words, champion = voice.words, facts.champion
     pairs = [
         ("origin.task", facts.task.name),

@@ -29,10 +29,10 @@ from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import Ranking, ranking, with_rates
 from otklik.report.reductions import probability_of_bin
 from otklik.report.story import moment_in_brackets, share_tested
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 
 
-def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
+def section(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[Block]:
     """Scoreboard, ways of counting, curves, confusion, champion."""
     words, formats, told = voice.words, voice.formats, board.told
     if told is None:
@@ -68,7 +68,7 @@ def section(facts: ReportFacts, board: Board, voice: Voice) -> list[Block]:
     return blocks
 
 
-def _choice_table(facts: ReportFacts, board: Board, voice: Voice) -> TableBlock | None:
+def _choice_table(facts: ReportFacts, board: Board, voice: ReportVoice) -> TableBlock | None:
     """What each candidate reached inside the training part, window by window, beside what came later."""
     words, formats, measures = voice.words, voice.formats, facts.measures
     inside = measures[measures["measure"] == "inside"].sort_values("value", ascending=False)
@@ -98,7 +98,7 @@ def _choice_table(facts: ReportFacts, board: Board, voice: Voice) -> TableBlock 
     return TableBlock(words("models.choice_caption"), titles, rows, takeaway=said, emphasised=frozenset({emphasised}))
 
 
-def day_and_customer(facts: ReportFacts, board: Board, voice: Voice) -> Figure | None:
+def day_and_customer(facts: ReportFacts, board: Board, voice: ReportVoice) -> Figure | None:
     """The AUC of every model over all pairs and within one decision moment; None where moments say nothing."""
     words, formats, told = voice.words, voice.formats, board.told
     rows = [row for row in board.models("without", board.split) if row["model"] != MAJORITY and is_number(row["auc"])]
@@ -128,7 +128,7 @@ def day_and_customer(facts: ReportFacts, board: Board, voice: Voice) -> Figure |
     return Figure(title, takeaway, picture)
 
 
-def _day_and_customer(row: Row, board: Board, voice: Voice) -> Dot:
+def _day_and_customer(row: Row, board: Board, voice: ReportVoice) -> Dot:
     """What a model knows of which customer, and as its baseline what it knows of everything."""
     numbers = [
         [float(row[c]) if is_number(row[c]) else np.nan for c in (measure, f"{measure}_low", f"{measure}_high")]
@@ -141,7 +141,7 @@ def _day_and_customer(row: Row, board: Board, voice: Voice) -> Dot:
     )  # fmt: skip
 
 
-def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> TableBlock:
+def _main_table(facts: ReportFacts, board: Board, told: Row, voice: ReportVoice) -> TableBlock:
     words, formats = voice.words, voice.formats
     rows = board.models("without", board.split)
     takeaway = words(
@@ -165,7 +165,7 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: Voice) -> Ta
     )
 
 
-def _columns(facts: ReportFacts, board: Board, voice: Voice) -> dict[str, Callable[[Row], Cell]]:
+def _columns(facts: ReportFacts, board: Board, voice: ReportVoice) -> dict[str, Callable[[Row], Cell]]:
     """Every column that the scoreboard can be shown by → its cell in a row; in the order of the full table."""
     words, formats = voice.words, voice.formats
     decimal, percent, money = formats.decimal, formats.percent, formats.money
@@ -207,7 +207,7 @@ def _columns(facts: ReportFacts, board: Board, voice: Voice) -> dict[str, Callab
     }
 
 
-def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> TableBlock:
+def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: ReportVoice) -> TableBlock:
     """AUC and accuracy of every model in each way of counting (split, leaks), unusable ones marked."""
     words, formats = voice.words, voice.formats
     names = [row["model"] for row in board.models("without", board.split)]
@@ -240,7 +240,7 @@ def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: Voice) -> 
     )
 
 
-def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> TableBlock:
+def _full_table(facts: ReportFacts, board: Board, voice: ReportVoice) -> TableBlock:
     words, columns = voice.words, _columns(facts, board, voice)
     rows: list[list[Cell]] = []
     groups: dict[int, str] = {}
@@ -260,7 +260,7 @@ def _full_table(facts: ReportFacts, board: Board, voice: Voice) -> TableBlock:
     return TableBlock(words("section.models"), titles, rows, groups=groups, faded=frozenset(faded))
 
 
-def _champion_sentence(facts: ReportFacts, voice: Voice) -> str:
+def _champion_sentence(facts: ReportFacts, voice: ReportVoice) -> str:
     champion = facts.champion
     if champion is None:
         return voice.words("models.no_champion")
@@ -276,7 +276,7 @@ def _champion_sentence(facts: ReportFacts, voice: Voice) -> str:
     return f"{said} {voice.words(fate, margin=margin, **_model_in_words(challenger, voice))}"
 
 
-def _model_in_words(row: Mapping[str, Any], voice: Voice) -> dict[str, str]:
+def _model_in_words(row: Mapping[str, Any], voice: ReportVoice) -> dict[str, str]:
     """A row of gold.model_runs as the parts of a sentence."""
     return {
         "model": voice.words(f"model.{row['model']}"),
@@ -286,7 +286,7 @@ def _model_in_words(row: Mapping[str, Any], voice: Voice) -> dict[str, str]:
     }
 
 
-def _curves(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) -> list[Figure]:
+def _curves(board: Board, told: Row, counts: pd.DataFrame, voice: ReportVoice) -> list[Figure]:
     """ROC, precision-recall, gain, lift and calibration of the champion in front of the other models."""
     formats = voice.formats
     rankings = {
@@ -334,7 +334,7 @@ def _lift(one: Ranking) -> tuple[Floats, Floats]:
 
 def _curve(
     name: str, points: Mapping[str, tuple[Floats, Floats]], straight: tuple[list[float], list[float]], board: Board,
-    takeaway: dict[str, str], write: tuple[Write, Write], limits: tuple[float, float], voice: Voice,
+    takeaway: dict[str, str], write: tuple[Write, Write], limits: tuple[float, float], voice: ReportVoice,
 ) -> Figure:  # fmt: skip
     """A curve per model, the champion's in front, and the straight line of one that knows nothing."""
     words = voice.words
@@ -355,7 +355,7 @@ def _curve(
     return Figure(title, sentence, picture)
 
 
-def _calibration(board: Board, told: Row, counts: pd.DataFrame, voice: Voice) -> Figure:
+def _calibration(board: Board, told: Row, counts: pd.DataFrame, voice: ReportVoice) -> Figure:
     words, formats = voice.words, voice.formats
     mine = counts[counts["model"] == board.champion]
     bins = _tenths(mine[mine["calibration"] == "calibrated"])
@@ -395,7 +395,7 @@ def _tenths(counts: pd.DataFrame) -> pd.DataFrame:
     return with_rates(grouped.assign(predicted=grouped["predicted"] / grouped["rows"]))
 
 
-def _confusion(facts: ReportFacts, counts: pd.DataFrame, board: Board, voice: Voice) -> TableBlock:
+def _confusion(facts: ReportFacts, counts: pd.DataFrame, board: Board, voice: ReportVoice) -> TableBlock:
     """Who was chosen and who said yes, at the decision threshold."""
     words, formats = voice.words, voice.formats
     mine = counts[(counts["model"] == board.champion) & (counts["calibration"] == "calibrated")]

@@ -25,13 +25,13 @@ from otklik.report.board import (
 from otklik.report.board import read as board_of
 from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import fifths, is_apart
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 from otklik.task import Decision
 
 _QUOTED = re.compile(r"\{(rate|share|rows): ([^{}]+)\}")
 
 
-def answer(facts: ReportFacts, board: Board, voice: Voice) -> Answer:
+def answer(facts: ReportFacts, board: Board, voice: ReportVoice) -> Answer:
     """The verdict and what stands beside it; every number comes from the facts."""
     told = board.told
     policies = deciding_policies(facts)
@@ -100,7 +100,7 @@ def profit_of(policy: Row) -> float | None:
     return float(realised) if is_number(realised) else _number(policy["expected_profit"])
 
 
-def moment_in_brackets(facts: ReportFacts, voice: Voice) -> str:
+def moment_in_brackets(facts: ReportFacts, voice: ReportVoice) -> str:
     """What a decision moment is, in brackets; empty where the task does not say."""
     moment = facts.task.rows.moment_is
     return "" if moment is None else f" ({moment[voice.language]})"
@@ -119,7 +119,7 @@ def response_rate(facts: ReportFacts) -> tuple[int, int]:
     return yes + int(states.get("no", 0)), yes
 
 
-def hidden(facts: ReportFacts, board: Board, voice: Voice) -> list[str]:
+def hidden(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[str]:
     """What a plain table of accuracies hides, computed from the facts; then the task's own remarks."""
     sentences = [*_below_majority(board, voice), *_leak_sentences(facts, board, voice)]
     if facts.has_time:
@@ -143,7 +143,7 @@ def hidden(facts: ReportFacts, board: Board, voice: Voice) -> list[str]:
     return sentences + [with_numbers(remark[voice.language], facts.remark_counts, voice) for remark in _remarks(facts)]
 
 
-def with_numbers(remark: str, counts: pd.DataFrame, voice: Voice) -> str:
+def with_numbers(remark: str, counts: pd.DataFrame, voice: ReportVoice) -> str:
     """A remark with its `{rate: …}`, `{share: …}` and `{rows: …}` replaced by numbers from the data.
 
     Args:
@@ -207,7 +207,7 @@ def _all_pays_as_well(policies: Mapping[str, Row], decision: Decision) -> bool:
     return is_paid and profit is not None and of_all is not None and of_all >= profit
 
 
-def _sentence_on_ranking(board: Board, told: Row | None, verdict: str, voice: Voice) -> str:
+def _sentence_on_ranking(board: Board, told: Row | None, verdict: str, voice: ReportVoice) -> str:
     words, formats = voice.words, voice.formats
     if told is None:
         return words("answer.no_model")
@@ -223,7 +223,7 @@ def _sentence_on_ranking(board: Board, told: Row | None, verdict: str, voice: Vo
     return words("answer.ranks", later=later, pairs=_pairs(told["auc"]), **values)
 
 
-def _sentence_on_whom(facts: ReportFacts, told: Row | None, verdict: str, voice: Voice) -> str:
+def _sentence_on_whom(facts: ReportFacts, told: Row | None, verdict: str, voice: ReportVoice) -> str:
     words, formats = voice.words, voice.formats
     rows, yes = response_rate(facts)
     low, high = wilson([yes], [rows])
@@ -250,7 +250,7 @@ def _sentence_on_whom(facts: ReportFacts, told: Row | None, verdict: str, voice:
 
 
 def _sentence_on_list(
-    facts: ReportFacts, board: Board, told: Row | None, policies: Mapping[str, Row], voice: Voice
+    facts: ReportFacts, board: Board, told: Row | None, policies: Mapping[str, Row], voice: ReportVoice
 ) -> str:
     words, formats, decision = voice.words, voice.formats, facts.task.decision
     if decision is None:
@@ -289,7 +289,7 @@ def _sentence_on_list(
     return words(f"answer.list_{verdict}", **values)
 
 
-def _effect_values(facts: ReportFacts, voice: Voice) -> dict[str, str] | None:
+def _effect_values(facts: ReportFacts, voice: ReportVoice) -> dict[str, str] | None:
     """What the control group of the last campaign that was followed up says of the contacts; None without one."""
     last = facts.effect
     if last is None:
@@ -303,7 +303,7 @@ def _effect_values(facts: ReportFacts, voice: Voice) -> dict[str, str] | None:
     }
 
 
-def _rows_told(facts: ReportFacts, board: Board, voice: Voice) -> str:
+def _rows_told(facts: ReportFacts, board: Board, voice: ReportVoice) -> str:
     """On which rows amounts are told."""
     if not later_policies(facts):
         return voice.words("answer.on_past")
@@ -311,7 +311,7 @@ def _rows_told(facts: ReportFacts, board: Board, voice: Voice) -> str:
 
 
 def _key_figures(
-    facts: ReportFacts, board: Board, told: Row | None, policies: Mapping[str, Row], voice: Voice
+    facts: ReportFacts, board: Board, told: Row | None, policies: Mapping[str, Row], voice: ReportVoice
 ) -> tuple[KeyFigure, ...]:
     words, formats = voice.words, voice.formats
     rows, yes = response_rate(facts)
@@ -340,7 +340,7 @@ def _key_figures(
     return tuple(figures)
 
 
-def _measured(told: Row, measure: str, label: str, digits: int, voice: Voice) -> KeyFigure:
+def _measured(told: Row, measure: str, label: str, digits: int, voice: ReportVoice) -> KeyFigure:
     note = {"auc": "auc", "auc_within": "within", "lift_10": "lift"}[measure]
     interval = voice.formats.interval(
         told[f"{measure}_low"], told[f"{measure}_high"], lambda x: voice.formats.decimal(x, digits)
@@ -352,7 +352,7 @@ def _measured(told: Row, measure: str, label: str, digits: int, voice: Voice) ->
     )
 
 
-def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) -> tuple[str, ...]:
+def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: ReportVoice) -> tuple[str, ...]:
     words, formats = voice.words, voice.formats
     warnings = []
     if told is not None and board.is_miscalibrated(told):
@@ -387,7 +387,7 @@ def _warnings(facts: ReportFacts, board: Board, told: Row | None, voice: Voice) 
     return tuple(warnings)
 
 
-def _known_after(facts: ReportFacts, voice: Voice) -> str:
+def _known_after(facts: ReportFacts, voice: ReportVoice) -> str:
     return ", ".join(
         f"{doc.meaning[voice.language]} ({doc.name})" if doc.meaning[voice.language] != doc.name else doc.name
         for doc in facts.features
@@ -395,7 +395,7 @@ def _known_after(facts: ReportFacts, voice: Voice) -> str:
     )
 
 
-def _below_majority(board: Board, voice: Voice) -> list[str]:
+def _below_majority(board: Board, voice: ReportVoice) -> list[str]:
     """For each way of counting: how often the commoner answer is right, and which models are below that."""
     words, formats = voice.words, voice.formats
     sentences = []
@@ -416,7 +416,7 @@ def _below_majority(board: Board, voice: Voice) -> list[str]:
     return sentences
 
 
-def _challenger_sentences(board: Board, voice: Voice) -> list[str]:
+def _challenger_sentences(board: Board, voice: ReportVoice) -> list[str]:
     """What each challenger gains over the best simpler model: on the rows that decide, and whether it outlasts time."""
 
     def best_of(rows: list[Row]) -> Row:
@@ -457,7 +457,7 @@ def _challenger_sentences(board: Board, voice: Voice) -> list[str]:
     return sentences
 
 
-def _leak_sentences(facts: ReportFacts, board: Board, voice: Voice) -> list[str]:
+def _leak_sentences(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[str]:
     leaking = _known_after(facts, voice)
     with_leaks = None if board.champion is None else board.row(board.champion, "with", board.split)
     if not leaking or with_leaks is None or board.told is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from otklik.page import words as page_words
 from otklik.page.formats import Language
+from otklik.page.words import Voice, Words, texts
 
-_OWN = page_words.texts(
+_OWN = texts(
     # --- frame --------------------------------------------------------------------------------------------------------
     head__rows=("{rows} rows with a known answer", "строк с известным ответом: {rows}"),
     section__when=("Good days or good customers", "Удачные дни или нужные клиенты"),
@@ -849,7 +849,7 @@ _OWN = page_words.texts(
 TEXTS = _OWN | {f"reason.{key.partition('.')[2]}": text for key, text in _OWN.items() if key.startswith("verdict.")}
 
 
-class Words(page_words.Words):
+class ReportWords(Words):
     """The texts in one language: `words("key", name=value)`."""
 
     def __init__(self, language: Language) -> None:
@@ -861,11 +861,11 @@ class Words(page_words.Words):
         return self(f"level.{ours[level]}") if level in ours else level
 
 
-class Voice(page_words.Voice):
+class ReportVoice(Voice):
     """One language: its words and how it writes numbers."""
 
-    words: Words
+    words: ReportWords
 
     def __init__(self, language: Language) -> None:
         super().__init__(language, TEXTS)
-        self.words = Words(language)
+        self.words = ReportWords(language)

@@ -24,7 +24,7 @@ from otklik.models.scoring import with_scores
 from otklik.models.split import with_fold
 from otklik.models.zoo import XGBOOST
 from otklik.report.findings import in_words
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 from otklik.session import analysed, cached
 from otklik.steps.answers import write_list
 from otklik.steps.context import Job
@@ -101,7 +101,7 @@ def _warned(job: Job, resolved: ResolvedClassify, champion: Champion) -> int:
     noticed.sort(key=lambda row: row["feature"])
     for finding in (json.loads(row["detail"]) for row in noticed if row["kind"] == "rate_moved"):
         if (finding["model"], finding["split"]) == (champion.row["model"], split):
-            job.progress.warn(in_words("rate_moved", finding, Voice("en")))
+            job.progress.warn(in_words("rate_moved", finding, ReportVoice("en")))
     drifted = [f"{row['feature']} PSI {row['value']:.2f}" for row in noticed if row["kind"] == "drift"]
     if not drifted:
         return 0

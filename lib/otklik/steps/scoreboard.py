@@ -6,7 +6,7 @@ import pandas as pd
 
 from otklik.models.scoreboard import miscalibrated
 from otklik.report.findings import in_words
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 
 _LEAKS = {"without": "known before the decision", "with": "WITH LEAKS, not usable"}
 
@@ -24,7 +24,9 @@ def scoreboard_text(board: pd.DataFrame, rate_moved: float) -> str:
             rows = board[(board["leaks"] == leaks) & (board["split"] == split) & (board["calibration"] == "calibrated")]
             if len(rows):
                 blocks.append(_block(f"{split} split, {_LEAKS[leaks]}", rows))
-    blocks += [in_words(finding.kind, finding.parameters, Voice("en")) for finding in miscalibrated(board, rate_moved)]
+    blocks += [
+        in_words(finding.kind, finding.parameters, ReportVoice("en")) for finding in miscalibrated(board, rate_moved)
+    ]
     return "\n\n".join(blocks) + "\n"
 
 

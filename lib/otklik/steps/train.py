@@ -53,7 +53,7 @@ from otklik.models.training import (
 from otklik.models.zoo import SEQUENCE, settings_to_try
 from otklik.progress import Step
 from otklik.report.findings import in_words
-from otklik.report.texts import Voice
+from otklik.report.texts import ReportVoice
 from otklik.session import threads, without_stage_code
 from otklik.steps.answers import write_measures
 from otklik.steps.context import Job
@@ -109,7 +109,7 @@ def _say_result(job: Job, resolved: ResolvedClassify, board: pd.DataFrame, verdi
     job.progress.line(f"  {verdict}")
     of_split = decisive(board, time_ordered=resolved.task.rows.time_ordered)
     for finding in miscalibrated(of_split, resolved.task.checks.rate_moved):
-        job.progress.warn(in_words(finding.kind, finding.parameters, Voice("en")))
+        job.progress.warn(in_words(finding.kind, finding.parameters, ReportVoice("en")))
 
 
 def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, executor: Executor) -> Training:

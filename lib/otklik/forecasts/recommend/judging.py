@@ -136,7 +136,7 @@ class Evaluation:
         total = self._of(target, True).groupby("method")["ndcg"].sum()
         return max(methods, key=lambda method: round(float(total[method]), 9))
 
-    def estimate(self, target: str, method: str, metric: str, is_warm: bool = True, less: str = "") -> Estimate:
+    def estimate(self, target: str, method: str, metric: str, is_warm: bool = True, less: str = "") -> MetricEstimate:
         """A metric's mean over customers, or its difference from that of another list for the same customers."""
         chosen = self._of(target, is_warm)
         by_chunk = chosen.pivot_table([metric, "customers"], "chunk", "method", "sum", sort=True)
@@ -144,14 +144,14 @@ class Evaluation:
         sums = (values - by_chunk[metric, less] if less else values).to_numpy(float)
         drawn = Resampling.of(by_chunk.index.to_numpy(), self.replicates, f"recommend {target}").sums(sums, customers)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return Estimate(float(sums.sum() / customers.sum()), *interval(drawn[0] / drawn[1]))
+            return MetricEstimate(float(sums.sum() / customers.sum()), *interval(drawn[0] / drawn[1]))
 
     def _of(self, target: str, is_warm: bool) -> pd.DataFrame:
         return self.sums[(self.sums["target"] == target) & (self.sums["is_warm"] == is_warm)]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MetricEstimate:
     """A number with the ends of its 95 % interval; None where too few customers were judged for one."""
 
     value: float

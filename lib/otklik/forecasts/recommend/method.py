@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from otklik.errors import ConfigurationError
 from otklik.forecasts.recommend import history, serving
 from otklik.forecasts.recommend.candidates import METHODS
-from otklik.forecasts.recommend.judging import METRICS, TARGETS, Estimate, Evaluation, Lists, evaluate
+from otklik.forecasts.recommend.judging import METRICS, TARGETS, Evaluation, Lists, MetricEstimate, evaluate
 from otklik.forecasts.recommend.kind import RecommendTask
 from otklik.forecasts.recommend.scoring import ALONE, Learned, Weights, iterations, learned_from
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
@@ -300,7 +300,7 @@ def _measures(judged: Judged, pairs: DataFrame, *, has_categories: bool) -> list
 
 
 def _measure(
-    name: str, subject: str, split: str, estimate: Estimate, rows: int, baseline: float, shift: float = 0.0
+    name: str, subject: str, split: str, estimate: MetricEstimate, rows: int, baseline: float, shift: float = 0.0
 ) -> Measure:
     low, high = (None if end is None else end + shift for end in (estimate.low, estimate.high))
     return Measure(name, estimate.value + shift, subject, split, low, high, baseline, rows)

@@ -20,7 +20,7 @@ _REPLICATES = 200
 
 
 @dataclass(frozen=True)
-class Estimate:
+class AssociationEstimate:
     """A number with its 95 % interval, and what independent columns have."""
 
     value: float
@@ -92,9 +92,9 @@ class Association:
     """
 
     rows: int
-    spearman: Estimate | None
-    cramers_v: Estimate
-    mutual_information: Estimate
+    spearman: AssociationEstimate | None
+    cramers_v: AssociationEstimate
+    mutual_information: AssociationEstimate
     p_value: float
 
 
@@ -115,7 +115,7 @@ def association(
     rows = int(fine.sum())
     table = without_empty(coarse(fine, parts))
     if rows == 0 or min(table.shape) < 2:
-        nothing = Estimate(0.0, 0.0, 0.0)
+        nothing = AssociationEstimate(0.0, 0.0, 0.0)
         return Association(rows, None, nothing, nothing, 1.0)
     statistic, degrees = float(chi_square(table)), freedom(table)
     most = rows * (min(table.shape) - 1)
@@ -124,15 +124,15 @@ def association(
     resampled[:, filled] = draw.multinomial(rows, fine.ravel()[filled] / rows, size=_REPLICATES)
     resampled = resampled.reshape(_REPLICATES, *fine.shape)
     squared = np.maximum(chi_square(coarse(resampled, parts)) - degrees, 0.0) / most
-    cramers_v = Estimate(
+    cramers_v = AssociationEstimate(
         float(np.sqrt(statistic / most)), *_percentiles(np.sqrt(squared)), float(np.sqrt(degrees / most))
     )
     information = mutual_information(table)
     return Association(
         rows,
-        Estimate(float(spearman(fine)), *_percentiles(spearman(resampled))) if is_ordered else None,
+        AssociationEstimate(float(spearman(fine)), *_percentiles(spearman(resampled))) if is_ordered else None,
         cramers_v,
-        Estimate(information, np.nan, np.nan, degrees / (2 * rows)),
+        AssociationEstimate(information, np.nan, np.nan, degrees / (2 * rows)),
         chi_square_test(table),
     )
 
@@ -160,8 +160,8 @@ class Conditional:
         p_value: of the Cochran-Mantel-Haenszel test of general association (Landis, Heyman, Koch 1978).
     """
 
-    spearman: Estimate | None
-    cramers_v: Estimate
+    spearman: AssociationEstimate | None
+    cramers_v: AssociationEstimate
     p_value: float
 
 
@@ -177,14 +177,16 @@ def conditional(strata: Counts, *, is_ordered: bool) -> Conditional:
     strata = strata[strata.sum(axis=(1, 2)) > 1]
     rows, smaller = int(strata.sum()), min(strata.shape[1:]) - 1
     if not rows or smaller < 1:
-        return Conditional(None, Estimate(0.0, np.nan, np.nan), 1.0)
+        return Conditional(None, AssociationEstimate(0.0, np.nan, np.nan), 1.0)
     most = rows * smaller
     degrees = sum(freedom(without_empty(one)) for one in strata)
-    pooled = Estimate(float(np.sqrt(chi_square(strata).sum() / most)), np.nan, np.nan, float(np.sqrt(degrees / most)))
+    pooled = AssociationEstimate(
+        float(np.sqrt(chi_square(strata).sum() / most)), np.nan, np.nan, float(np.sqrt(degrees / most))
+    )
     return Conditional(_pooled_spearman(strata) if is_ordered else None, pooled, cmh_test(strata))
 
 
-def _pooled_spearman(strata: Counts) -> Estimate | None:
+def _pooled_spearman(strata: Counts) -> AssociationEstimate | None:
     """Correlation of ranks within strata; the interval is Fisher's with the variance of Bonett and Wright (2000)."""
     first, second = midranks(strata.sum(axis=2)) - 0.5, midranks(strata.sum(axis=1)) - 0.5
     together = np.einsum("sij,si,sj->", strata, first, second)
@@ -195,7 +197,7 @@ def _pooled_spearman(strata: Counts) -> Estimate | None:
     value = float(together / np.sqrt(spread))
     middle = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12))
     reach = NORMAL_95 * np.sqrt((1 + value**2 / 2) / freedom_left)
-    return Estimate(value, float(np.tanh(middle - reach)), float(np.tanh(middle + reach)))
+    return AssociationEstimate(value, float(np.tanh(middle - reach)), float(np.tanh(middle + reach)))
 
 
 def cmh_test(strata: Counts) -> float:

@@ -18,7 +18,7 @@ from otklik.errors import ConfigurationError, RefusedError
 from otklik.inference import q_values
 from otklik.insights.dependency import association as tests
 from otklik.insights.dependency import counting
-from otklik.insights.dependency.association import Association, Conditional, Counts, Estimate
+from otklik.insights.dependency.association import Association, AssociationEstimate, Conditional, Counts
 from otklik.insights.dependency.coding import Coding, level_coding, number_coding
 from otklik.insights.dependency.counting import Tables
 from otklik.insights.dependency.kind import DEPENDENCIES, PROFILES, DependencyTask
@@ -246,7 +246,7 @@ def _rows_and_measures(
     return rows, [*counts, *measures]
 
 
-def _ends(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
+def _ends(estimate: AssociationEstimate | None) -> tuple[float | None, float | None, float | None]:
     return (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
 
 

@@ -1,4 +1,4 @@
-"""What the history of a table says: its commits, and which versions hold the same rows. Knows no Spark."""
+"""The history of a table: its commits, and which versions hold the same rows. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _SAME_ROWS = frozenset(
 
 @dataclass(frozen=True)
 class Commit:
-    """One version of a table: its number, Delta's own counts of the write, what was done and the writer's label.
+    """One version of a table: its number, operation, metrics of the write, and the writer's label.
 
-    `restored` is the version whose rows it brought back, where it did.
+    `restored` is the version that a RESTORE went back to.
     """
 
     version: int
@@ -50,7 +50,7 @@ class Commit:
 
 
 def versions_in(log: Path) -> list[int]:
-    """The versions of which a table's log on this machine has something, in order; none where there is no log."""
+    """Versions in the log of a local table, in ascending order; empty without a log."""
     # A commit that is not in place yet is called NUMBER.json#….
     names = (file.name.partition(".")[0] for file in log.glob("[0-9]*.*") if "#" not in file.name)
     return sorted({int(name) for name in names if name.isdecimal()})
@@ -70,7 +70,7 @@ def _commit_in(version: int, file: Path) -> Commit:
 
 
 def commit_of(version: int, info: Mapping[str, Any]) -> Commit:
-    """A commit from what Delta says of it: operation, operationParameters, operationMetrics, userMetadata."""
+    """A commit from the fields of Delta's history: operation, operationParameters, operationMetrics, userMetadata."""
     operation = info.get("operation", "")
     restored = (info.get("operationParameters") or {}).get("version") if operation == RESTORE else None
     return Commit(
@@ -83,12 +83,12 @@ def commit_of(version: int, info: Mapping[str, Any]) -> Commit:
 
 
 def unknown_commits(commits: Sequence[Commit], known: int) -> tuple[int, list[Commit]]:
-    """The version that stands for what the ledger knows, and the commits behind it that changed rows.
+    """The newest version with the rows that the ledger knows, and the later commits that changed rows.
 
-    What was rolled back stands for it, too. To restore an older version is to change rows, no matter by whom.
+    Rolling back yields such a version, too. Restoring an older version counts as a change, whoever did it.
 
     Args:
-        commits: of one table, those after `known`, oldest first.
+        commits: commits of one table after `known`, oldest first.
         known: the version that the ledger knows.
     """
     rows_of = origins_of(commits, known)
@@ -116,10 +116,10 @@ def origins_of(commits: Sequence[Commit], version: int) -> dict[int, int]:
 
 
 def newest_with_same_rows(commits: Sequence[Commit], version: int) -> int:
-    """The newest version that holds the same rows as this one: compacting makes such versions, and bringing back.
+    """The newest version with the same rows as this one; compaction and rollback create such versions.
 
     Args:
-        commits: of one table, oldest first, all those after the version among them.
-        version: whose rows.
+        commits: commits of one table, oldest first, including all after the version.
+        version: the version.
     """
     return max(each for each, rows in origins_of(commits, version).items() if rows == version)

@@ -1,4 +1,4 @@
-"""The content of a table as one hash: the same rows give the same hash, in any order and on any layout."""
+"""A hash of a table's content that depends on its rows only, not on their order or layout."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The first commit of a table on this machine: Spark takes 0.3 to 1.5 s to make an empty table, this a millisecond.
+"""Create an empty local table by writing its first commit: in a millisecond, where Spark takes 0.3 to 1.5 s.
 
-A table is what its log says (the Delta protocol, delta-io/delta, PROTOCOL.md): here protocol 2 or, with constraints, 3.
+The commit follows the Delta protocol (delta-io/delta, PROTOCOL.md), writer version 2 or, with constraints, 3.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _NOT_IN_NAMES = re.compile(r"[ ,;{}()\n\t=]")
 
 
 def create(log: Path, table: Table, properties: Mapping[str, str]) -> bool:
-    """Make an empty table; returns False where Spark has to: for its types, names, or what the disk says.
+    """Create an empty table; returns False if Spark has to, because of types, names or the file system.
 
     Args:
-        log: the folder of its log; another table that is there stays.
+        log: the folder of its log; an existing table is left as it is.
         table: the definition.
-        properties: all of the table's.
+        properties: all table properties.
     """
     schema = cast("T.StructType", T.StructType.fromDDL(table.ddl))
     names = {field.name.lower() for field in schema}

@@ -1,4 +1,4 @@
-"""Files of the lake that are no tables (model folders, reports), on a local disk or any file system Arrow knows."""
+"""Files of the lake other than tables (models, reports), on a local disk or any file system that Arrow supports."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Folder:
         return sorted(info.base_name for info in found if info.type == arrow_fs.FileType.File)
 
     def half_written(self) -> list[str]:
-        """Files below it that `write` did not come to the end of."""
+        """Files in it that `write` did not finish."""
         found = self._files.get_file_info(arrow_fs.FileSelector(self._path, recursive=True, allow_not_found=True))
         names = [info.path[len(self._path) :].lstrip("/") for info in found if info.type == arrow_fs.FileType.File]
         return sorted(name for name in names if name.endswith(_PARTIAL))
@@ -120,7 +120,7 @@ class Folder:
         ]
 
     def delete(self, name: str) -> None:
-        """Remove a file or a folder in it with all that is in it."""
+        """Delete a file or a folder in it."""
         path = f"{self._path}/{name}"
         if self._files.get_file_info(path).type == arrow_fs.FileType.Directory:
             self._files.delete_dir(path)
@@ -128,7 +128,7 @@ class Folder:
             self._files.delete_file(path)
 
     def delete_folders(self) -> None:
-        """Remove the folders in it with all that is in them; files of its own stay."""
+        """Delete the folders in it, but not its files."""
         for name in self.folders():
             self.delete(name)
 

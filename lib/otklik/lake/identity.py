@@ -29,9 +29,9 @@ def run_id(
 
     Args:
         task: its name.
-        as_of: the moment it looks from, UTC.
-        settings: the whole task as plain values, its SQL texts and the marks of its inputs' columns among them.
-        inputs: table it reads → what names its rows: a version or, of gold, the run that wrote it.
+        as_of: the as-of moment, UTC.
+        settings: the task as plain values, including its SQL and the marks of its inputs' columns.
+        inputs: input table → its version or, for gold, the run that wrote it.
         code_version: see `code_version`.
     """
     identity = [task, as_of.isoformat(), hash_of(settings), dict(sorted(inputs.items())), code_version]
@@ -50,9 +50,9 @@ def code_version() -> str:
 
 @functools.cache
 def code_version_of(modules: tuple[str, ...]) -> str:
-    """A hash of some modules, of all that they import of their own packages, and of the SQL files beside them.
+    """A hash of modules, of what they import from their own packages, and of the SQL files next to them.
 
-    So an answer depends on the code that gave it and on no other: an edit to one kind leaves the others' answers.
+    A result depends on this code only: editing one kind does not make the others run again.
 
     Args:
         modules: full names.
@@ -104,7 +104,7 @@ def _imports_of(source: str) -> Iterator[str]:
 
 
 def _code(folder: Traversable, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:
-    """Every file of code below a folder, with its place; on a cluster the package lies in a zip."""
+    """All code files in a folder, with their paths; on a cluster the package is in a zip file."""
     for entry in folder.iterdir():
         here = (*place, entry.name)
         if entry.is_dir():

@@ -1,10 +1,10 @@
-"""The lease: one writer at a time on a lake that lies on a local disk.
+"""The lease: allows one writer at a time on a lake on a local disk.
 
-There two processes can both "succeed" with the same version of a table, and one commit is lost: Delta's lock on a local
-disk is one inside one JVM. So a writer holds the lease of the lake, a small file that names its processes. It is
-taken over when all of them are gone (killed, or the machine was started again), not when Python is gone while its
-JVM still runs, for that JVM may still commit. Object stores need no lease of ours: Delta asks them to put a file
-only where there is none. There nothing says whether a writer is alive, so nobody rolls back what another one began.
+Without it two processes could both succeed in writing the same version of a table, and one commit would be lost: on a
+local disk Delta locks within one JVM only. A writer holds the lease, a small file that names its processes. It is taken
+over when all of them have ended, by a kill or a reboot; if Python has ended but its JVM has not, that JVM may still
+commit. Object stores need no lease: Delta writes a commit there with put-if-absent. As nothing tells whether a writer
+is still alive there, incomplete batches of others are not rolled back.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 @dataclass(frozen=True)
 class Member:
-    """A process of the holder: its number and when it began, so that a number given anew is not taken for it.
+    """A process of the holder: its id and start time, as ids are reused.
 
-    `began` counts seconds since the machine was started: a moment by the clock would move when the clock is set.
+    `began` is in seconds since boot, so that setting the clock does not change it.
     """
 
     pid: int
@@ -63,9 +63,9 @@ class Member:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease: what it does, where, since when, and its processes.
+    """The holder of a lease: its command, host, start and processes.
 
-    `namespace` is the one in which their numbers count; leases of earlier versions do not name it.
+    `namespace` is the PID namespace of these processes; leases of earlier versions lack it.
     """
 
     command: str
@@ -95,14 +95,14 @@ class Holder:
 
 
 def boot_id() -> str:
-    """What tells one start of this machine from another."""
+    """The id of this boot of the machine."""
     if _BOOT_ID.exists():
         return _BOOT_ID.read_text(encoding="ascii").strip()
     return f"{psutil.boot_time():.0f}"
 
 
 def pid_namespace() -> str:
-    """In which namespace numbers of processes count here: a container has its own. Empty where there are none."""
+    """The PID namespace of this process; a container has its own. Empty if the system has none."""
     return str(_PID_NAMESPACE.readlink()) if _PID_NAMESPACE.is_symlink() else ""
 
 
@@ -138,7 +138,7 @@ class Lease:
             _write(self._folder, self._holder)
 
     def release(self) -> None:
-        """Give the lease back, if it is still this one's."""
+        """Release the lease if it is still held by this process."""
         with _guarded(self._folder):
             if read(self._folder) == self._holder:
                 (self._folder / LEASE).unlink()
@@ -154,15 +154,15 @@ def held(
     sleep: Callable[[float], None],
     say: Callable[[str], None],
 ) -> Iterator[Lease]:
-    """Hold the lease of a lake while the block runs.
+    """Context manager that holds the lease of a lake.
 
     Args:
-        folder: of the lake; made if it is not there.
-        command: what this process does, for those who wait for it.
-        now: since when.
-        wait: seconds to wait at most for another holder.
-        sleep: waits so many seconds.
-        say: is told once whom it waits for.
+        folder: of the lake; created if missing.
+        command: what this process does, shown to those who wait.
+        now: the current time.
+        wait: maximum number of seconds to wait for another holder.
+        sleep: sleeps for a number of seconds.
+        say: called once with a message about the current holder.
 
     Raises:
         BusyError: naming the holder, if the lease is not free in time.
@@ -196,7 +196,7 @@ def held(
 
 
 def read(folder: Path) -> Holder | None:
-    """The holder that stands in a lake's lease; None where there is no lease, or one that nobody could have written."""
+    """The holder that a lake's lease names; None if there is no lease or its content is invalid."""
     try:
         values: dict[str, Any] = json.loads((folder / LEASE).read_text(encoding="utf-8"))
         members = tuple(Member(**member) for member in values["members"])
@@ -209,7 +209,7 @@ def read(folder: Path) -> Holder | None:
 
 
 def _take(folder: Path, holder: Holder) -> Holder | None:
-    """Take the lease if nobody holds it; else who does."""
+    """Take the lease if it is free; otherwise return its holder."""
     with _guarded(folder):
         other = read(folder)
         if other is not None and other.may_still_write():
@@ -227,7 +227,7 @@ def _write(folder: Path, holder: Holder) -> None:
 
 @contextlib.contextmanager
 def _guarded(folder: Path) -> Iterator[None]:
-    """Nobody else reads or writes the lease meanwhile; the system frees the guard when a process dies."""
+    """Lock the lease file; the operating system releases the lock when the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         guard = (folder / _GUARD).open("w")

@@ -1,7 +1,7 @@
-"""The ledger beside the tables: which file, which run, which table versions, which counts.
+"""The ledger: files, runs, table versions and counts.
 
-No transaction spans two tables, so what belongs together is what the ledger says: a step reads the versions that the
-step before it wrote down, never "the newest".
+As no transaction spans two tables, the ledger defines which versions belong together: a step reads the versions that
+the previous step recorded, never simply the newest ones.
 """
 
 from __future__ import annotations
@@ -100,15 +100,14 @@ class FileEntry:
 
 
 def find_run(lake: Lake, run_id: str, job: str, inputs: Mapping[str, str] | None) -> Run | None:
-    """The latest good start of a step with this identity and, where they are given, these inputs."""
+    """The latest successful run of a step with this identity and, if given, these inputs."""
     return next(iter(_good_runs(lake, job, {"run_id": [run_id]}, inputs)), None)
 
 
 def find_answer(
     lake: Lake, task: str, as_of: datetime | None, job: str, inputs: Mapping[str, str] | None = None
 ) -> Run | None:
-    """The latest good start of a step that looked from this moment and read these inputs (None = any), whatever its
-    settings were."""
+    """The latest successful run of a step as of this moment (None = any) that read these inputs, with any settings."""
     found = _good_runs(lake, job, {"task": [task]}, inputs)
     return next((run for run in found if as_of is None or run.as_of == as_of), None)
 
@@ -137,7 +136,7 @@ def find_output(lake: Lake, table: str, as_of: datetime | None) -> Run | None:
 def _good_runs(
     lake: Lake, job: str, which: Mapping[str, Collection[str]], inputs: Mapping[str, str] | None = None
 ) -> list[Run]:
-    """Newest first; those that read these inputs, where they are given."""
+    """Successful runs, newest first; if inputs are given, only those that read them."""
     found = _runs(lake, {**which, "job": [job], "status": ["done"]})
     wanted = found if inputs is None else [run for run in found if run.inputs == dict(inputs)]
     return sorted(wanted, key=_end_of, reverse=True)
@@ -167,14 +166,14 @@ _REBUILT = "reingest"
 
 
 class FileLedger:
-    """The ledger of files as one command sees it: read once, then kept up with what the command itself records.
+    """The ledger of files within one command: read once, then updated with what the command records.
 
     Args:
         lake: the lake.
-        version: of the table, as it was then; None = as it is now.
+        version: version of the table; None = the newest.
 
     Raises:
-        DamagedError: if the table lacks a column. To go on would be to know nothing of what is loaded.
+        DamagedError: if the table lacks a column; loaded files would be unknown.
     """
 
     def __init__(self, lake: Lake, version: int | None = None) -> None:
@@ -194,17 +193,17 @@ class FileLedger:
 
     @property
     def entries(self) -> Sequence[FileEntry]:
-        """All its rows, in the order in which the files came."""
+        """All its rows, in the order of arrival."""
         return self._entries
 
     def loaded(self, source: str) -> list[FileEntry]:
-        """The files of a source that silver consists of, in the order in which they came."""
+        """The files of a source that make up its silver table, in the order of arrival."""
         return [entry for entry in self._entries if entry.source == source and entry.status == "loaded"]
 
     def files_at(self, source: str, version: int) -> list[FileEntry]:
-        """The files of a source as the ledger knew them when its silver table had this version.
+        """The files of a source as they were in the ledger when its silver table had this version.
 
-        What came after the next loaded file is left out, and a file that was replaced only then counts as loaded.
+        Later files are left out, and a file that was replaced later counts as loaded.
         """
         if (before := self._before_rebuilding(source, version)) is not None:
             return FileLedger(self._lake, before).files_at(source, version)
@@ -231,11 +230,11 @@ class FileLedger:
         return None
 
     def versions(self, tables: Collection[str], by: datetime | None = None) -> dict[str, int]:
-        """The newest version of each table that the ledger knows; tables that it does not know are left out.
+        """The newest version of each table in the ledger; tables that are not in it are left out.
 
         Args:
             tables: bronze and silver tables.
-            by: only files whose ingest had started at this moment; None = all.
+            by: only files whose ingest had started by this moment; None = all.
         """
         newest: dict[str, int] = {}
         for entry in self._entries:
@@ -251,10 +250,9 @@ class FileLedger:
             self.record(*new)
 
     def worth_recording(self, refused: Iterable[FileEntry]) -> list[FileEntry]:
-        """The rows of refused files, without those whose content has one that says as much or more.
+        """The rows of refused files, except where the ledger already has a row about the same content.
 
-        The row of a content that is or was loaded holds the versions of the tables: without it they would look like a
-        killed run's.
+        The row of loaded content holds table versions; without it, these would look like those of a killed run.
         """
         known = {entry.content: entry for entry in self._entries}
 
@@ -301,13 +299,13 @@ class FileLedger:
 
 
 def input_versions(lake: Lake, tables: Sequence[str], by: datetime | None = None) -> dict[str, int]:
-    """The version of each input that the ledger knows: never a part of a batch that is being written.
+    """The version of each input in the ledger; it never contains a part of an unfinished batch.
 
     Args:
         lake: the lake.
         tables: silver tables.
-        by: where it is given, a table that tells when its rows arrived is taken as it was at this moment: later
-            versions may have replaced rows that were known then.
+        by: if given, a table whose rows have an arrival time is read as it was at this moment, as later versions may
+            have replaced rows that were known then.
 
     Raises:
         MissingResultError: if nothing was ingested into one of them.

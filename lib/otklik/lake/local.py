@@ -1,7 +1,7 @@
-"""Tables of a lake on this machine, read and added to without a JVM, by delta-rs. Knows no Spark.
+"""Tables of a local lake, read and appended to by delta-rs without a JVM. Imports no Spark.
 
-It takes what the house writes; a table with other features of Delta (deletion vectors, column mapping, partitions …)
-is left to Spark.
+Supports the tables that Otklik writes; tables with other Delta features (deletion vectors, column mapping,
+partitions …) are left to Spark.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SMALL = 32 << 20
 
 
 class LeftToSparkError(Exception):
-    """A table, or what is asked of it, that Spark has to answer."""
+    """A table or a query that only Spark can handle."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class LocalTable:
     """One version of a table.
 
     Attributes:
-        folder: where it lies.
-        number: of the version.
-        schema: its columns as Arrow has them.
+        folder: its location.
+        number: the version.
+        schema: its Arrow schema.
         files: its Parquet files, in the order in which Spark reads them.
         properties: of the newest version.
     """
@@ -73,7 +73,7 @@ class LocalTable:
         return sum(file.stat().st_size for file in self.files)
 
     def has_old_files(self, before: float) -> bool:
-        """Whether files lie there that this version does not need and that were written before a moment.
+        """Whether there are files that this version does not need and that were written before a moment.
 
         Args:
             before: seconds since 1970.
@@ -88,7 +88,7 @@ class LocalTable:
 
     @property
     def count(self) -> int:
-        """How many rows it has, as its files say.
+        """Number of rows, from the metadata of its files.
 
         Raises:
             LeftToSparkError: if a file is not there any more.
@@ -103,10 +103,10 @@ class LocalTable:
 
         Args:
             columns: only these.
-            batch: at most so many rows a piece.
+            batch: maximum number of rows per piece.
 
         Raises:
-            LeftToSparkError: if a file is not there any more, or is of another form.
+            LeftToSparkError: if a file is missing or has another schema.
         """
         wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
         try:
@@ -175,7 +175,7 @@ def _in_sql(data_type: str | Mapping[str, Any]) -> str:
 
 
 def _spelt(data_type: str) -> str:
-    """A type of SQL as it is compared: without blanks around signs."""
+    """A SQL type in normalised form, for comparisons."""
     return re.sub(r"\s*([<>,])\s*", r"\1", data_type.strip().lower())
 
 
@@ -198,14 +198,14 @@ class LocalLake:
         return [f"{log.parent.parent.name}.{log.parent.name}" for log in self.root.glob("*/*/_delta_log")]
 
     def table(self, name: str, version: int | None = None) -> LocalTable:
-        """A table that is there, at a version or at its newest.
+        """An existing table at a version; by default the newest.
 
         Args:
             name: of the table.
-            version: its rows are read from the newest version that holds the same.
+            version: read from the newest version with the same rows.
 
         Raises:
-            LeftToSparkError: if the Rust reader cannot.
+            LeftToSparkError: if delta-rs cannot read it.
         """
         try:
             found = self._opened(name)
@@ -222,16 +222,16 @@ class LocalLake:
             raise LeftToSparkError from fault
 
     def append(self, name: str, rows: Rows, types: Mapping[str, str], label: str) -> int:
-        """Add rows in one commit, which takes a hundredth of the time that Spark needs for a few rows.
+        """Append a few rows in one commit, a hundred times faster than Spark.
 
         Args:
-            name: of a table that is there.
+            name: of an existing table.
             rows: as `arrow_rows` takes them.
-            types: column → its type in SQL, in the order of the rows' values.
-            label: what the commit says of itself, where Spark says it.
+            types: column → SQL type, in the order of the values.
+            label: the commit's userMetadata.
 
         Returns:
-            The version that holds them.
+            The new version.
 
         Raises:
             LeftToSparkError: if the table has other columns or types, or does not take the rows.
@@ -289,7 +289,7 @@ class LocalLake:
         return newest
 
     def personal_columns(self, table: str) -> list[str]:
-        """The columns of a table that hold personal data; none where there is no such table."""
+        """Columns with personal data; empty if there is no such table."""
         marked = self.table(table).properties.get("otklik.personal", "") if self.exists(table) else ""
         return [name for name in marked.split(",") if name]
 

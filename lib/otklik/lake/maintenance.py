@@ -1,4 +1,4 @@
-"""Looking after the tables: which there are, whether they are what definition and ledger say, compacting, vacuuming."""
+"""Maintenance of tables: listing, checks against definitions and the ledger, compaction, vacuum."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Expected:
 
 
 def table_names(lake: Lake) -> list[str]:
-    """The tables in the schemas of the house, sorted; somebody else's may be among them."""
+    """Tables in the schemas that Otklik uses, sorted; they may include tables of others."""
     if lake.catalog is None:
         return sorted(
             f"{layer}.{name}"
@@ -74,9 +74,9 @@ def table_names(lake: Lake) -> list[str]:
 
 
 def of_the_house(lake: Lake, ledger: FileLedger, tables: Sequence[str], defined: Sequence[Table]) -> list[str]:
-    """Those of the tables that Otklik made: a ledger names them, or they look like those of a run that was killed.
+    """The tables that Otklik created: those in a ledger, and those that look like tables of a killed run.
 
-    Others may lie in the same schemas of a catalog. They are not ours to repair, compact or vacuum.
+    A catalog's schema may contain other tables, which must not be repaired, compacted or vacuumed.
     """
     known = {table.name for table in defined}
     known |= {table for entry in ledger.entries for table in entry.table_versions}
@@ -91,7 +91,7 @@ def of_the_house(lake: Lake, ledger: FileLedger, tables: Sequence[str], defined:
 
 
 def _fits(lake: Lake, table: str, defined: Sequence[Table]) -> bool:
-    """Whether a table has all that a definition asks for. What cannot be read has not."""
+    """Whether a table has all that a definition requires; False if it cannot be read."""
     found = definitions_of(table, defined)
     if not found:
         return False
@@ -104,9 +104,9 @@ def _fits(lake: Lake, table: str, defined: Sequence[Table]) -> bool:
 
 
 def definitions_of(table: str, defined: Sequence[Table]) -> list[Table]:
-    """What a table may be: for each family (`<source>`, `<task>`) whose name fits, what all its members have.
+    """Possible definitions of a table: one for each family (`<source>`, `<task>`) whose name pattern matches.
 
-    Two kinds may give their tables names of one form; which of them made it, its columns tell.
+    Two kinds may use the same pattern; the columns tell which one wrote the table.
     """
     found = []
     for family in (known for known in defined if "<" in known.name):
@@ -159,10 +159,10 @@ def whole_ledger(lake: Lake) -> FileLedger:
 
 
 def definition_flaws(lake: Lake, expected: Expected) -> list[DamagedError]:
-    """Where a table is not what its definition says: its columns, its constraints, which columns are personal.
+    """Differences between a table and its definition: columns, constraints, personal columns.
 
     Raises:
-        MissingResultError: if the table is not there.
+        MissingResultError: if the table does not exist.
     """
     definition = expected.definition
     there, defined = lake.read(definition.name).dtypes, definition.dtypes
@@ -225,7 +225,7 @@ def unfinished(lake: Lake, ledger: FileLedger, tables: Sequence[str]) -> list[st
 
 
 def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
-    """Where the ledger of files does not add up, or the tables hold other counts than it says."""
+    """Inconsistencies in the ledger of files, and between its counts and the tables."""
     flaws = [
         DamagedError(
             f"{entry.file} of {entry.source}: its counts do not add up",
@@ -253,7 +253,7 @@ def ledger_flaws(lake: Lake, ledger: FileLedger) -> list[DamagedError]:
 
 
 def silver_flaws(lake: Lake, ledger: FileLedger, source: str) -> list[DamagedError]:
-    """Where the silver table of a source is not there, or has other rows than the ledger says."""
+    """A silver table of a source that is missing, or whose rows differ from the ledger."""
     flaws: list[DamagedError] = []
     silver = SILVER.of(source).name
     with noting(flaws, silver):
@@ -274,7 +274,7 @@ def _known_rows(lake: Lake, table: str, known: dict[str, int]) -> DataFrame:
     """The rows that the ledger knows.
 
     Raises:
-        MissingResultError: if the table is not there.
+        MissingResultError: if the table does not exist.
         DamagedError: if the table is older than the ledger.
     """
     newest = lake.version(table)
@@ -302,12 +302,12 @@ def _batch_flaws(lake: Lake, table: str, known: dict[str, int], expected: dict[s
 
 
 def run_flaws(lake: Lake, version_of: Callable[[str], int | None], only: str | None = None) -> list[DamagedError]:
-    """Results that the ledger of runs names and that are not there.
+    """Results in the ledger of runs that are missing.
 
     Args:
         lake: the lake.
-        version_of: says a table's newest version. It is asked when the ledger has been read: a run may end meanwhile.
-        only: the table whose results are looked for; None = all.
+        version_of: returns a table's newest version; called after the ledger is read, as a run may end meanwhile.
+        only: the table to check; None = all.
     """
     runs = lake.find(RUNS.name)
     if runs is None:
@@ -351,7 +351,7 @@ def compact_and_vacuum(lake: Lake, tables: Sequence[str], hours: int) -> None:
 
 
 def vacuum(lake: Lake, table: str, hours: int) -> None:
-    """Delete files that no version of the last so many hours needs; older versions cannot be read any more."""
+    """Delete files that no version of the last `hours` needs; older versions become unreadable."""
     here = lake.here(table)
     if here is not None and not here.has_old_files(time.time() - hours * 3600):
         return

@@ -1,8 +1,8 @@
-"""What a killed writer leaves in a table, and which version of it counts.
+"""Recovery after a killed writer: which version of a table counts, and which commits are rolled back.
 
-A batch is written into several tables, one commit each, and then into the ledger. Killed in between, commits remain
-that the ledger does not know. The same batch, run again, finds its own commits and goes on behind them; anything else
-that comes takes them back first. Readers look at the version that the ledger knows, or a later one with the same rows.
+A batch writes one commit to each of several tables, and then to the ledger. If it is killed in between, commits remain
+that are not in the ledger. The same batch, run again, resumes after its own commits; any other writer rolls them back
+first. Readers use the version in the ledger, or a later one with the same rows.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def label_of(batch: str) -> str:
 
 
 def _batch_of(commit: Commit) -> str | None:
-    """The batch whose commit it is; None for one of somebody else."""
+    """The batch of a commit; None if it is not a batch's."""
     kind, _, rest = (commit.label or "").partition(" ")
     return rest.partition(" ")[0] if kind == _OF_BATCHES else None
 
 
 @dataclass(frozen=True)
 class Base:
-    """The version behind which a batch writes, and whether commits of the same batch stand behind it already."""
+    """The version after which a batch writes, and whether commits of the same batch already follow it."""
 
     version: int
     is_begun: bool = False
@@ -43,23 +43,23 @@ class Base:
 def classify_commits(
     lake: Lake, table: str, known: int | None, label: str, *, is_alone: bool = True, takes_all: bool = False
 ) -> tuple[Base, list[Commit]]:
-    """What dead writers left in a table, the commits of the batch that runs now apart.
+    """Find the commits that killed writers left in a table; commits of the current batch stay.
 
     Args:
         lake: the lake.
         table: its name.
-        known: the newest version in the ledger; None where the ledger knows none.
-        label: of the batch that runs now.
-        is_alone: whether nobody else can be writing.
-        takes_all: whether commits that no killed run can have left are to be rolled back, too.
+        known: the newest version in the ledger; None if there is none.
+        label: label of the current batch.
+        is_alone: whether no other process can be writing.
+        takes_all: whether to roll back commits that no killed run can have left, too.
 
     Returns:
-        Behind what the batch writes (version `NOTHING` where there is no such table yet), and what must go first.
+        The version after which the batch writes (`NOTHING` if there is no table yet), and the commits to roll back.
 
     Raises:
-        DamagedError: if the table is older than the ledger, or has commits that no killed run can have left: of
-            somebody else, or of several batches, because each rolls back what is left of the one before.
-        BusyError: if there is something to roll back, and its writer may still be alive.
+        DamagedError: if the table is older than the ledger, or has commits that no killed run can have left: of other
+            writers, or of several batches, as each rolls back what the previous one left.
+        BusyError: if there is something to roll back and its writer may still be alive.
     """
     commits = lake.commits(table, NOTHING if known is None else known - 1)
     if known is not None and not commits:
@@ -102,18 +102,18 @@ def roll_back_incomplete(
     is_alone: bool = True,
     takes_all: bool = False,
 ) -> dict[str, Base]:
-    """Take back what dead writers left in some tables: all of it, or nothing where one of them is not to be touched.
+    """Roll back what killed writers left in several tables; nothing if that is refused for one of them.
 
     Args:
         lake: the lake.
-        known: table → its newest version in the ledger; None where the ledger knows none.
-        label: of the batch that runs now; its own commits stay.
-        say: is told what was rolled back.
-        is_alone: whether nobody else can be writing; if somebody can, nothing is rolled back.
-        takes_all: whether commits that no killed run can have left go, too.
+        known: table → its newest version in the ledger; None if there is none.
+        label: label of the current batch, whose commits stay.
+        say: called with a message about what was rolled back.
+        is_alone: whether no other process can be writing; otherwise nothing is rolled back.
+        takes_all: whether to roll back commits that no killed run can have left, too.
 
     Returns:
-        Table → behind what the batch writes.
+        Table → the version after which the batch writes.
 
     Raises:
         DamagedError: as `classify_commits`.
@@ -127,7 +127,7 @@ def roll_back_incomplete(
 
 
 def roll_back(lake: Lake, table: str, left: Sequence[Commit], say: Callable[[str], None]) -> Base:
-    """Undo commits that `classify_commits` found; returns behind what to write then."""
+    """Undo commits that `classify_commits` found; returns the version after which to write."""
     # Not the base itself: it may have been compacted since, and its own files vacuumed.
     restored = lake.restore(table, left[0].version - 1)
     say(f"    {table}: rolled back {len(left)} unfinished commits of an earlier run")
@@ -135,12 +135,12 @@ def roll_back(lake: Lake, table: str, left: Sequence[Commit], say: Callable[[str
 
 
 def with_same_rows(lake: Lake, table: str, version: int) -> int:
-    """The newest version that holds the same rows as this one."""
+    """The newest version with the same rows as this one."""
     return newest_with_same_rows(lake.commits(table, version) or [], version)
 
 
 def rows_at(lake: Lake, table: str, version: int | None) -> DataFrame:
-    """The rows of a version, read from the newest one that holds the same; the newest rows where no version is known.
+    """The rows of a version, read from the newest version with the same rows; the newest rows if no version is given.
 
     Raises:
         MissingResultError: if the table or that version of it is gone.

@@ -1,9 +1,9 @@
 """Where tables live: a folder (path store) or a catalog (catalog.schema.table), behind one object.
 
-Every write carries a label. A label that is already in a table's history is not written again: a step that was
-interrupted and runs again continues where it stopped. Where the writer says after which version it writes, and others
-may write at the same time, Delta itself also refuses a second write of that label (a transaction id of its own, version
-1). Afterwards the label is looked for in the history: a write that was skipped in silence would be noticed.
+Every write carries a label. A label that is already in a table's history is not written again, so that an interrupted
+step resumes where it stopped. If the writer names the version after which it writes, and others may write at the same
+time, Delta also refuses a second write with that label (as a transaction id with version 1). Afterwards the label is
+looked up in the history, so that a silently skipped write is noticed.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ def small_table(rows: DataFrame) -> SmallTable:
 
 
 def _in_utc(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose moments are in UTC: Spark hands them out in the machine's zone without saying so."""
+    """A row with timestamps in UTC; Spark returns them in the local time zone, without a zone."""
     return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _without_zones(rows: pa.Table) -> pa.Table:
-    """Moments that say no more that they are in UTC."""
+    """Timestamps without their zone, UTC."""
     kinds = [pa.timestamp("us") if pa.types.is_timestamp(field.type) else field.type for field in rows.schema]
     return rows.cast(pa.schema([field.with_type(kind) for field, kind in zip(rows.schema, kinds, strict=True)]))
 
@@ -102,11 +102,11 @@ class Lake:
     """The tables of one lake.
 
     Args:
-        session: Spark's, or what starts it when it is first asked for: what the tables' logs answer takes no Java.
+        session: the Spark session, or a function that starts it on first use; reading table logs needs no JVM.
         root: absolute folder or URI; tables of a path store, and always models and reports.
         catalog: name of the catalog that holds the tables; None for a path store.
-        is_here: whether the folder of a path store is on this machine, as Spark sees it, too. What the logs of its
-            tables say is then read from them; by a query it takes longer than a small write.
+        is_here: whether the folder of a path store is on this machine, also for Spark. Table logs are then read
+            directly; a query would take longer than a small write.
     """
 
     session: SparkSession | Callable[[], SparkSession]
@@ -132,7 +132,7 @@ class Lake:
         return self.find(table) is not None
 
     def version(self, table: str) -> int | None:
-        """The newest version of the table, or None where there is no such table."""
+        """The newest version of the table; None if it does not exist."""
         if self.is_here:
             return max(versions_in(self._log(table)), default=None)
         try:
@@ -144,7 +144,7 @@ class Lake:
         return int(latest[0].version) if latest else None
 
     def find(self, table: str) -> DataFrame | None:
-        """The newest rows of a table, or None where there is no such table."""
+        """The newest rows of a table; None if it does not exist."""
         if self._is_missing_here(table):
             return None
         try:
@@ -155,13 +155,13 @@ class Lake:
             raise
 
     def small(self, table: str, where: Mapping[str, Collection[str]] = MappingProxyType({})) -> SmallTable | None:
-        """A table of the house that the driver has room for, or None where there is none.
+        """A small table, collected on the driver; None if it does not exist.
 
-        On this machine the Rust reader of Delta reads it: by a query of Spark it takes longer than a small write.
+        A local lake is read by delta-rs, as a Spark query would take longer than a small write.
 
         Args:
-            table: such as the ledgers and the claims.
-            where: column of texts → the values of which a row has one.
+            table: a small table, such as a ledger or gold.measures.
+            where: string column → the values to keep.
         """
         if self._is_missing_here(table):
             return None
@@ -192,8 +192,8 @@ class Lake:
         return rows
 
     def cached_by_driver(self, table: str, version: int | None = None) -> DataFrame | None:
-        """The rows of a small table's version as the driver's own, which are asked without a job; None where it is not
-        small, or not on this machine."""
+        """A version of a small table as a local DataFrame, which needs no Spark job; None if the table is not small or
+        not on this machine."""
         if self._is_missing_here(table):
             return None
         with contextlib.suppress(LeftToSparkError):
@@ -202,7 +202,7 @@ class Lake:
         return None
 
     def here(self, table: str) -> LocalTable | None:
-        """The newest version of a table whose files are on this machine; None where Spark has to be asked."""
+        """The newest version of a local table; None if only Spark can tell."""
         with contextlib.suppress(LeftToSparkError):
             return self._local.table(table)
         return None
@@ -222,7 +222,7 @@ class Lake:
         return there
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
-        """The rows of a table, as of a version where one is given.
+        """The rows of a table, of a version if one is given.
 
         Raises:
             MissingResultError: if the table or that version of it is gone.
@@ -240,7 +240,7 @@ class Lake:
             raise no_such_table(table) from fault
 
     def make(self, table: Table) -> None:
-        """Make an empty table by its definition, where there is none."""
+        """Create an empty table from its definition, if it does not exist."""
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         if self.has_log_without_versions(table.name):
@@ -259,12 +259,12 @@ class Lake:
         return any(key.startswith(_DEFAULTS_OF_TABLES) for key in self.spark.conf.getAll)
 
     def add_column(self, table: Table, name: str) -> None:
-        """Give a table the column that its definition has last; the rows that are there have nothing in it."""
+        """Add the last column of the definition to a table; it is null in existing rows."""
         column = next(each for each in table.columns if each.name == name)
         self.spark.sql(f"ALTER TABLE {self.reference(table.name)} ADD COLUMNS ({_column_clause(column)})")
 
     def set_property(self, table: str, name: str, value: str | None) -> None:
-        """Say something else of a table than when it was made; None unsays it."""
+        """Set a table property; None unsets it."""
         change = f"SET TBLPROPERTIES ('{name}' = {sql_text(value)})" if value else f"UNSET TBLPROPERTIES ('{name}')"
         self.spark.sql(f"ALTER TABLE {self.reference(table)} {change}")
 
@@ -280,7 +280,7 @@ class Lake:
         return place.is_dir() and not [*place.glob("*.json"), *place.glob("*.parquet")]
 
     def remove_log_without_versions(self, table: str) -> None:
-        """Let the table be made anew; call it only where `has_log_without_versions`."""
+        """Remove the log, so that the table can be created again; only if `has_log_without_versions`."""
         shutil.rmtree(self._log(table))
 
     def _is_missing_here(self, table: str) -> bool:
@@ -299,9 +299,9 @@ class Lake:
         return _labelled(commits, label)
 
     def commits(self, table: str, after: int = NOTHING, label: str | None = None) -> list[Commit] | None:
-        """The commits after a version, oldest first; None where there is no such table.
+        """The commits after a version, oldest first; None if there is no such table.
 
-        Where a label is given, the newest are enough if one of them carries it.
+        If a label is given, reading may stop at a commit with that label.
         """
         if self.is_here:
             return None if self._is_missing_here(table) else commits_in(self._log(table), after)
@@ -335,10 +335,10 @@ class Lake:
             table: the definition.
             rows: what to add.
             label: of this write.
-            after: the version behind which the label counts.
-            is_new: whether the caller knows that no commit behind that version has the label.
-            is_alone: whether nobody else can write: Delta looks through all that it knows of a table for the
-                transaction ids of others, which takes longer than a small write.
+            after: the version after which the label is looked for.
+            is_new: whether the caller knows that no commit after that version has the label.
+            is_alone: whether no other process can write; then Delta need not search the table state for transaction
+                ids, which takes longer than a small write.
 
         Raises:
             DamagedError: if Delta did not make the commit.
@@ -365,10 +365,10 @@ class Lake:
         _in_order(rows, table).writeTo(self.reference(table.name)).option("userMetadata", label).append()
 
     def add_rows(self, table: Table, rows: Rows, label: str) -> int:
-        """As `add`, for a few rows of the driver (see `arrow_rows`); on this machine without Spark.
+        """As `add`, for a few local rows (see `arrow_rows`); on a local lake without Spark.
 
         Returns:
-            A version that holds them.
+            A version that contains them.
         """
         if self._is_missing_here(table.name):
             self.make(table)
@@ -378,13 +378,13 @@ class Lake:
         return self.version(table.name) or 0
 
     def replace_rows(self, table: Table, rows: Rows, label: str, where: Mapping[str, str] | None = None) -> int:
-        """As `replace`, for a few rows of the driver, as in `add_rows`; returns a version that holds them."""
+        """As `replace`, for a few local rows as in `add_rows`; returns a version that contains them."""
         if where is not None and self._has_none(table.name, where):
             return self.add_rows(table, rows, label)
         return self.replace(table, frame_of(self.spark, rows, table.ddl), label, where).version
 
     def replace(self, table: Table, rows: DataFrame, label: str, where: Mapping[str, str] | None = None) -> Commit:
-        """Put rows in place of all rows, or of those whose columns have the values of `where`."""
+        """Replace all rows, or those whose columns have the values of `where`."""
         before = self.version(table.name)
         # To replace nothing takes three times as long as to add.
         if before is None:
@@ -419,21 +419,21 @@ class Lake:
         is_new: bool = False,
         is_alone: bool = False,
     ) -> Commit:
-        """Insert rows with new keys and, where `update_when` holds, replace rows whose key is known.
+        """Insert rows with new keys and replace rows with known keys if `update_when` is true.
 
         Args:
             table: the definition; its key joins, null-safe.
             rows: one row per key.
             label: of this write.
-            update_when: SQL over `t` (there) and `s` (coming); None never updates.
-            delete_when: SQL over `t`; rows that are there, do not come and fulfil it go. None keeps them all.
-            keeps: columns that stay as they are in a row that is replaced → SQL over `t` where they are replaced too.
-            after: the version behind which the label counts.
-            is_new: whether the caller knows that no commit behind that version has the label.
+            update_when: SQL over target `t` and source `s`; None never updates.
+            delete_when: SQL over `t`; target rows without a source row are deleted if it is true. None keeps them all.
+            keeps: columns to keep in replaced rows → SQL over `t` for the rows where they are replaced, too.
+            after: the version after which the label is looked for.
+            is_new: whether the caller knows that no commit after that version has the label.
             is_alone: as in `append`.
 
         Raises:
-            DamagedError: if Delta made no commit, and something had to be changed.
+            DamagedError: if Delta made no commit although rows had to change.
         """
         done = self._create_or_find(table, label, after, is_new=is_new)
         if done is not None:
@@ -501,10 +501,10 @@ class Lake:
         return self._written(table.name, label, before, rows)
 
     def restore(self, table: str, version: int) -> int:
-        """Bring a table back to what it was; returns the new version that says so.
+        """Restore an older version of a table; returns the new version.
 
         Raises:
-            MissingResultError: if the files of that version were vacuumed.
+            MissingResultError: if the files of that version have been vacuumed.
         """
         try:
             self.spark.sql(f"RESTORE TABLE {self.reference(table)} TO VERSION AS OF {version}")
@@ -519,25 +519,25 @@ class Lake:
         return self.version(table) or version
 
     def personal_columns(self, table: str) -> list[str]:
-        """The columns of a table that hold personal data; none where there is no such table."""
+        """Columns with personal data; empty if there is no such table."""
         return self.marked_columns(table).get("personal", [])
 
     def marked_columns(self, table: str) -> dict[str, list[str]]:
-        """The columns of a table by mark: personal, after_decision; none where there is no such table."""
+        """Columns by mark: personal, after_decision; empty if there is no such table."""
         marks = self._properties(table, _MARK)
         return {mark: [name for name in names.split(",") if name] for mark, names in marks.items()}
 
     def constraints(self, table: str) -> dict[str, str]:
-        """The constraints that Delta holds a table's rows to, by name; none where there is no such table."""
+        """Delta's CHECK constraints of a table, by name; empty if there is no such table."""
         return self._properties(table, _CONSTRAINT)
 
     def _properties(self, table: str, start: str) -> dict[str, str]:
-        """The properties of a table whose names start so, by the rest of their names."""
+        """Table properties whose names start with a prefix, by the rest of their names."""
         found = self.properties(table).items()
         return {key.removeprefix(start): value for key, value in found if key.startswith(start)}
 
     def properties(self, table: str) -> dict[str, str]:
-        """What was said of a table when it was made; nothing where there is no such table."""
+        """The properties of a table; empty if there is no such table."""
         if self._is_missing_here(table):
             return {}
         here = self.here(table)
@@ -558,7 +558,7 @@ class Lake:
         return properties
 
     def folder(self, *parts: str) -> str:
-        """A place for files of the lake that are no tables: models, reports."""
+        """The location of files other than tables: models, reports."""
         return "/".join([self.root, *parts])
 
     def _written(self, table: str, label: str, after: int, rows: DataFrame) -> Commit:
@@ -571,9 +571,9 @@ class Lake:
         raise _not_written(table, label)
 
     def _written_or_unchanged(self, table: str, label: str, after: int, left: Sequence[DataFrame]) -> Commit:
-        """The write with this label; where there was nothing to change Delta commits nothing, and the table stands.
+        """The commit with this label; without changes Delta makes no commit, and the version stays.
 
-        `left` are the rows that the write would have had to change: looked at only where there is no commit.
+        `left` are the rows that the write should have changed, read only if there is no commit.
         """
         commits = self.commits(table, after, label) or []
         found = _labelled(commits, label)
@@ -627,15 +627,15 @@ def _not_written(table: str, label: str) -> DamagedError:
 
 
 def _transaction(label: str, after: int) -> str:
-    """One and the same for a write and its repetition, another one when the table was brought back in between."""
+    """Transaction id of a write: the same when it is repeated, another one if the table was restored in between."""
     return f"{label} after {after}"
 
 
 def _reach(table: Table, rows: DataFrame) -> tuple[list[str], dict[str, Any]]:
-    """What is true of every row there (`t`) whose key comes, as SQL with parameters: between which values keys come.
+    """A SQL condition (with parameters) on target rows `t`: the range of the incoming keys.
 
-    With it Delta looks only into files that may hold such a key. Where keys rise with time these are few; without it
-    each batch would be compared with all that ever came.
+    It lets Delta skip files without such keys. If keys grow with time, few files remain; otherwise each batch would be
+    compared with the whole table.
     """
     names = [name for name in table.key if name in table.counted]
     if not names:
@@ -680,7 +680,7 @@ def _in_order(rows: DataFrame, table: Table) -> DataFrame:
 
 
 def _commented(rows: DataFrame, table: Table) -> DataFrame:
-    """Rows in the table's order, whose columns say what they mean."""
+    """Rows with the table's column order and comments."""
     return _in_order(rows, table).select(
         *(F.col(f"`{c.name}`").alias(c.name, metadata={"comment": c.meaning}) for c in table.columns)
     )

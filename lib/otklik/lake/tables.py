@@ -1,8 +1,8 @@
-"""Every table of the house, on one page: schema, key, properties and one line of meaning each.
+"""Definitions of all tables: schema, key, properties and a one-line meaning.
 
-A table is a value. Where it lives is the store's business. Families (`<source>`, `<task>`) share a fixed part; a source
-contract or a task adds its own columns. Columns that start with `_` depend on the run and not on the data: content
-hashes leave them out.
+A table is a value; the store knows where it is. Families (`<source>`, `<task>`) share fixed columns, to which a source
+contract or a task adds its own. Columns that start with `_` depend on the run and not on the data, so content hashes
+leave them out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Column:
 
     @property
     def dtype(self) -> tuple[str, str]:
-        """Its name and type as `DataFrame.dtypes` says them."""
+        """Its name and type as in `DataFrame.dtypes`."""
         return self.name, self.type.lower().replace(", ", ",")
 
 
@@ -41,7 +41,7 @@ class Table:
 
     @property
     def dtypes(self) -> list[tuple[str, str]]:
-        """Its columns as `DataFrame.dtypes` says them."""
+        """Its columns as in `DataFrame.dtypes`."""
         return [column.dtype for column in self.columns]
 
     @property

@@ -1,8 +1,8 @@
-"""Gradient boosting by xgboost, in the shape of an MLlib stage: learnt in one task, applied wherever the rows are.
+"""Gradient boosting by xgboost as an MLlib stage: fitted in one task, applied on the executors.
 
 xgboost.spark needs RDDs in barrier mode and a SparkContext, and its trees depend on the number of workers. Here one
-task gets the numbers of the rows in the order of their hash: the same rows give the same trees in any layout, on Spark
-Connect too (docs/decisions/015).
+task receives the rows ordered by their hash, so that the same rows give the same trees in any partitioning, also on
+Spark Connect (docs/decisions/015).
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ class Boosted(Model):
 
 
 def read_booster(booster: bytes) -> Any:
-    """The booster of these bytes.
+    """Load a booster from bytes.
 
     Raises:
         ConfigurationError: if xgboost is not installed.
-        ValueError: if they are none.
+        ValueError: if the bytes are not a booster.
     """
     read = library("xgboost").Booster({"nthread": 1})
     read.load_model(bytearray(booster))

@@ -1,8 +1,8 @@
-"""Bootstrap weights from keys: the same replicate on every machine, in every order of rows.
+"""Bootstrap weights computed from keys, so that a replicate is the same on every machine and in any order of rows.
 
 A replicate gives every unit (a customer, a decision moment) an independent Poisson(1) weight instead of drawing units
 with replacement (Oza & Russell 2001; Chamandy et al. 2012, "Estimating uncertainty for massive data streams"), so a
-weight depends on nothing but the unit, the replicate and the salt. All rows of a unit share its weight.
+weight depends only on the unit, the replicate and the salt. All rows of a unit share its weight.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def poisson_weights(units: npt.NDArray[Any], replicates: int, salt: str) -> Floa
 def interval(values: Floats) -> tuple[float | None, float | None]:
     """The 95 % percentile interval of a statistic over its replicates.
 
-    Replicates in which the statistic does not exist (NaN: no positives drawn) are left out; where that is half of them
-    or more, there is no interval.
+    Replicates without a value (NaN, e.g. without positives) are left out; if these are half of them or more, there is
+    no interval.
     """
     known = values[np.isfinite(values)]
     if 2 * len(known) <= len(values):

@@ -34,17 +34,17 @@ _GRADIENT, _STEPS = 1e-9, 100
 
 @dataclass(frozen=True)
 class Calibrator:
-    """A frozen map from scores to probabilities that never turns the order of two scores round.
+    """A fitted monotonic map from scores to probabilities.
 
     Attributes:
-        method: platt, isotonic, or identity where nothing could be fitted.
-        scale: what the scores are.
-        slope: of Platt's line over log-odds, never negative.
-        intercept: of that line.
-        clip: how far probabilities are moved from 0 and 1 before they become log-odds.
-        scores: isotonic: rising scores; between two of them probabilities are interpolated, beyond them constant.
+        method: platt, isotonic, or identity if nothing could be fitted.
+        scale: the scale of the scores.
+        slope: Platt: slope over log-odds, never negative.
+        intercept: Platt: intercept.
+        clip: minimum distance of probabilities from 0 and 1 before they become log-odds.
+        scores: isotonic: ascending scores; probabilities are interpolated between them and constant outside.
         probabilities: isotonic: probability at each of the scores.
-        reason: why it is the identity; else empty.
+        reason: why it is the identity, or empty.
     """
 
     method: Method
@@ -67,7 +67,7 @@ class Calibrator:
         return score if self.scale == "probability" else probability_of(score)
 
     def sql(self, score: str) -> str:
-        """What `apply` says, as a Spark SQL expression.
+        """`apply` as a Spark SQL expression.
 
         Args:
             score: name of the column of scores.
@@ -140,12 +140,12 @@ def fit_platt(score: Floats, label: npt.NDArray[Any], scale: Scale = "log_odds")
     Lin, Lin & Weng 2007, "A note on Platt's probabilistic outputs for support vector machines".
 
     Args:
-        score: (rows,) scores of rows that the model had not seen.
+        score: (rows,) scores of unseen rows.
         label: (rows,) 1 or 0.
-        scale: what the scores are; probabilities are turned into log-odds, clipped as LOG_ODDS_CLIP says.
+        scale: scale of the scores; probabilities become log-odds, clipped by LOG_ODDS_CLIP.
 
     Returns:
-        The calibrator; the identity, with its reason, where the rows do not carry a line that rises.
+        The calibrator; the identity, with a reason, if the data do not support an increasing line.
     """
     reason = _why_not(score, label)
     if reason:
@@ -163,18 +163,17 @@ def fit_platt(score: Floats, label: npt.NDArray[Any], scale: Scale = "log_odds")
 
 
 def fit_isotonic(score: Floats, label: npt.NDArray[Any], scale: Scale = "log_odds") -> Calibrator:
-    """Isotonic regression: the best step-wise rising map, constant beyond the scores seen.
+    """Isotonic regression: the best non-decreasing step function, constant outside the observed scores.
 
-    Zadrozny & Elkan 2002. Probabilities keep 1 / (rows + 2) away from 0 and 1 (Laplace), so that no answer of the map
-    is beyond doubt.
+    Zadrozny & Elkan 2002. Probabilities are kept 1 / (rows + 2) away from 0 and 1 (Laplace), so that none is certain.
 
     Args:
-        score: (rows,) scores of rows that the model had not seen.
+        score: (rows,) scores of unseen rows.
         label: (rows,) 1 or 0.
-        scale: what the scores are; only the identity asks.
+        scale: scale of the scores; used by the identity only.
 
     Returns:
-        The calibrator; the identity, with its reason, where there are too few rows.
+        The calibrator; the identity, with a reason, if there are too few rows.
     """
     reason = _why_not(score, label)
     if reason:

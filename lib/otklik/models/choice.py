@@ -1,4 +1,4 @@
-"""Which of several models serves, judged by what it reached inside the training part."""
+"""Choose the model that serves, by its values inside the training part."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ UNSTEADY = "decision_tree"
 
 
 def choose(values: Mapping[str, Sequence[float]]) -> str:
-    """The model with the best mean value; a single tree only where it leads by more than one standard error.
+    """The model with the best mean value; a single tree only if it leads by more than one standard error.
 
-    The rule of one standard error (Breiman, Friedman, Olshen, Stone 1984, 3.4.3), with the error of the difference:
-    models are judged on the same windows. Between models that are steady it would prefer one without need: in
-    docs/choice.md a line before a forest lost more by it than it saved. With one value per model the best is taken.
+    The one-standard-error rule (Breiman, Friedman, Olshen, Stone 1984, 3.4.3), with the error of the difference, as
+    models are evaluated on the same windows. It applies to single trees only, because they are unstable: in
+    docs/choice.md preferring a line to a forest by it lost more than it saved. With one value per model, the best wins.
 
     Args:
-        values: model → its values, greater for better, one per window; all models have the same windows.
+        values: model → its values per window, higher is better; all models have the same windows.
     """
     means = {name: float(np.mean(values[name])) for name in CANDIDATES if name in values}
     best = max(means, key=lambda name: means[name])

@@ -34,12 +34,12 @@ _ROWS_FOR_DECILES = 100_000
 
 @dataclass(frozen=True)
 class Bins:
-    """How the values of one feature are counted.
+    """How the values of one feature are binned.
 
     Attributes:
         feature: the column.
-        edges: for a number: rising cut points; bin i holds the values up to and including edges[i], the last the rest.
-        levels: for a name: the levels with a bin of their own; None for a number.
+        edges: numbers: ascending cut points; bin i ends at edges[i], inclusive, and the last bin takes the rest.
+        levels: categories: the levels with their own bin; None for numbers.
     """
 
     feature: str
@@ -54,7 +54,7 @@ class Bins:
         return (*(f"<= {edge:.6g}" for edge in self.edges), "above", MISSING)
 
     def bin_of(self) -> Column:
-        """Index of a row's bin in `names`; NaN counts as missing."""
+        """Index of a row's bin in `names`; NaN is missing."""
         # As a text it is one call to Java; as columns three for each bin of each feature.
         missing = len(self.names) - 1
         if self.levels is not None:
@@ -122,15 +122,15 @@ def counts_in(rows: DataFrame, bins: Sequence[Bins]) -> dict[str, list[int]]:
 def psi(expected: Sequence[int], actual: Sequence[int]) -> float | None:
     """Population stability index: Σ (actual share − expected share) · ln(actual share / expected share).
 
-    Siddiqi 2006, "Credit Risk Scorecards": below .1 nothing moved, above .25 the population is another one. Every bin
-    is taken to hold half a row more than it does; bins empty on both sides are left out.
+    Siddiqi 2006, "Credit Risk Scorecards": below .1 no shift, above .25 another population. Half a row is added to
+    every bin; bins empty on both sides are left out.
 
     Args:
         expected: rows per bin in training.
         actual: rows per bin now.
 
     Returns:
-        The index; None where one side has no rows.
+        The index; None if one side has no rows.
 
     Raises:
         ValueError: if the two sides differ in their number of bins.
@@ -145,17 +145,17 @@ def psi(expected: Sequence[int], actual: Sequence[int]) -> float | None:
 
 
 def psi_of_chance(expected: Sequence[int], actual: Sequence[int], tried: int) -> float:
-    """What the index of a feature that has not moved stays below, but for one time in a hundred.
+    """99th percentile of the index of a feature without drift.
 
-    Without drift it is spread like (1/n + 1/m) times chi-squared with one degree of freedom less than there are bins
-    (Yurdakul & Naranjo 2020, "Statistical properties of the population stability index"), whose quantile is by Wilson &
-    Hilferty 1931. With few rows it passes any fixed limit. Rows are taken as independent: where one customer has many,
-    chance gives more.
+    Without drift the index is distributed like (1/n + 1/m) times chi-squared with (bins − 1) degrees of freedom
+    (Yurdakul & Naranjo 2020, "Statistical properties of the population stability index"); its quantile is approximated
+    by Wilson & Hilferty 1931. With few rows it exceeds any fixed limit. Rows are assumed to be independent: if
+    customers have many rows each, the true percentile is higher.
 
     Args:
         expected: rows per bin in training.
         actual: rows per bin now.
-        tried: features looked at: that once in a hundred is for all of them together (Bonferroni).
+        tried: number of features tested: the 1 % holds for all of them together (Bonferroni).
     """
     freedom = sum(1 for old, new in zip(expected, actual, strict=True) if old or new) - 1
     if freedom < 1 or not sum(expected) or not sum(actual):
@@ -167,10 +167,10 @@ def psi_of_chance(expected: Sequence[int], actual: Sequence[int], tried: int) ->
 
 
 def drift_of(expected: Mapping[str, Sequence[int]], actual: Mapping[str, Sequence[int]], limit: float) -> pd.DataFrame:
-    """The index of every feature counted on both sides, most moved first, ties by name.
+    """The index of every feature counted on both sides, largest first, ties by name.
 
     Returns:
-        feature, psi, has_drifted (past the limit, and past what chance gives so few rows).
+        feature, psi, has_drifted (above the limit and above what chance explains).
 
     Raises:
         ValueError: as `psi`.

@@ -48,18 +48,18 @@ def evaluate(
     Args:
         label: (rows,) 1 or 0.
         moment: (rows,) the decision moment.
-        unit: (rows,) what the bootstrap draws: the customer, or the moment for time splits.
-        probability: (rows,) probability of yes; None for a model that gives a margin only. Then ranks come from the
-            margin, accuracy is at margin 0, and mean_probability, log_loss, brier, ece and profit are None.
-        margin: (rows,) any score that is greater for yes; used only where probability is None.
+        unit: (rows,) resampling unit of the bootstrap: the customer, or the moment for time splits.
+        probability: (rows,) probability of yes; None for a model with margins only. Then ranks come from the margin,
+            accuracy is at margin 0, and mean_probability, log_loss, brier, ece and profit are None.
+        margin: (rows,) any score that is higher for yes; used only if probability is None.
         training_rate: share of yes in the training part.
         cost: of one contact, or None.
-        value: of one response, or None. threshold and profit are None where either is.
+        value: of one response, or None. threshold and profit are None if either is.
         replicates: of the bootstrap; with 0 there is no interval.
         salt: of the bootstrap.
 
     Returns:
-        Column → value; None where a number does not exist (auc with one class, auc_within without a pair …).
+        Column → value; None for undefined metrics (auc with one class, auc_within without a pair …).
 
     Raises:
         ValueError: if there are no rows, lengths differ, a label is not 0 or 1, or a score is not finite.
@@ -136,15 +136,15 @@ def auc_within(label: npt.NDArray[Any], moment: npt.NDArray[Any], score: Floats)
 def auc_gain(
     label: npt.NDArray[Any], unit: npt.NDArray[Any], score: Floats, other: Floats, *, replicates: int, salt: str
 ) -> tuple[float | None, float | None, float | None]:
-    """By how much the AUC of a score is above that of another one of the same rows, and the ends of its interval.
+    """Difference in AUC between two scores of the same rows, with its interval.
 
-    Paired: a replicate draws the same units for both.
+    Paired: each replicate draws the same units for both.
 
     Args:
         label: (rows,) 1 or 0.
         unit: (rows,) what the bootstrap draws.
-        score: (rows,) greater for yes.
-        other: (rows,) the same of what it is held against.
+        score: (rows,) higher for yes.
+        other: (rows,) the score compared with.
         replicates: of the bootstrap; with 0 there is no interval.
         salt: of the bootstrap.
     """
@@ -170,10 +170,10 @@ def log_loss(label: npt.NDArray[Any], probability: Floats) -> float:
 
 
 def reliability(label: npt.NDArray[Any], probability: Floats, bins: int = CALIBRATION_BINS) -> pd.DataFrame:
-    """Promised against observed in bins of equal count, least probable first.
+    """Predicted and observed rates in bins of equal count, lowest probability first.
 
-    Rows of equal probability that lie on a border are shared out between its two bins in proportion, so a bin may hold
-    parts of rows.
+    Rows of equal probability on a border are divided between the two bins in proportion, so a bin may hold fractions
+    of rows.
 
     Returns:
         One row per bin: rows, mean_probability, observed_rate.
@@ -191,10 +191,10 @@ def is_worthwhile(probability: Floats, cost: float, value: float) -> Bools:
 
 
 def profit_draws(hits: Floats, contacts: Floats, size: Floats, *, cost: float, value: float, rows: int) -> Floats:
-    """The profit of a contact list in each replicate, for as many rows as there are.
+    """The profit of a contact list in each replicate, scaled to the number of rows.
 
-    A replicate's weights do not add up to the number of rows, so its profit per row is taken times that number: the
-    question is what the same number of other customers would have brought.
+    The weights of a replicate do not add up to the number of rows, so its profit per row is multiplied by that number:
+    the profit that as many other customers would have brought.
 
     Args:
         hits: (replicates,) weighted number of contacted rows that say yes.
@@ -217,12 +217,12 @@ def profit_figures(
     replicates: int,
     salt: str,
 ) -> list[dict[str, float | None]]:
-    """What `evaluate` says of threshold and profit, for several probabilities of the same rows.
+    """Threshold and profit as in `evaluate`, for several probabilities of the same rows.
 
     Args:
         label: (rows,) 1 or 0.
         unit: (rows,) what the bootstrap draws.
-        probabilities: (rows,) each; None for a model that gives a margin only.
+        probabilities: (rows,) each; None for a model with margins only.
         cost: of one contact.
         value: of one response.
         replicates: of the bootstrap.
@@ -273,12 +273,12 @@ class _Rows:
 
     @cached_property
     def yes(self) -> Ints:
-        """Where the rows with label 1 stand."""
+        """Positions of the rows with label 1."""
         return np.flatnonzero(self.label == 1)
 
     @cached_property
     def no(self) -> Ints:
-        """Where the rows with label 0 stand."""
+        """Positions of the rows with label 0."""
         return np.flatnonzero(self.label == 0)
 
     @cached_property
@@ -293,7 +293,7 @@ class _Rows:
 
     @cached_property
     def _beaten(self) -> tuple[Ints, Ints]:
-        """For each yes: how many no-rows stand before its step, and before the end of its step."""
+        """For each positive row: the number of negative rows before its step, and before the end of its step."""
         ranks_of_no, ranks_of_yes = self.rank[self.no], self.rank[self.yes]
         return np.searchsorted(ranks_of_no, ranks_of_yes, "left"), np.searchsorted(ranks_of_no, ranks_of_yes, "right")
 
@@ -308,7 +308,7 @@ class _Rows:
 
     @cached_property
     def _no_by_moment(self) -> Ints:
-        """Where the rows with label 0 stand, moment by moment."""
+        """Positions of the rows with label 0, ordered by moment."""
         return self.no[np.argsort(self.moment[self.no], kind="stable")]
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Why the models say what they say, with names: odds ratios, importances, partial dependence."""
+"""Model explanations: odds ratios, importances, partial dependence."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def odds_ratios(
 ) -> pd.DataFrame:
     """Odds ratios of a logistic regression, per declared unit or against a named reference level.
 
-    Elastic net shrinks coefficients towards 0, so the ratios are nearer to 1 than the truth: each row says so.
+    Elastic net shrinks coefficients towards 0, so the ratios are biased towards 1; each row carries a note about it.
 
     The 95 % interval is estimate ± 1.96 · standard error of the bootstrap, on the log scale (Efron & Tibshirani 1993,
-    "An Introduction to the Bootstrap", ch. 13, the standard normal interval). A few refits carry a standard error, but
-    no 2.5 % and 97.5 % points: the least and the greatest of ten are neither. Ten refits know the error only roughly:
-    the interval then covers some 92 % (by Student's t), with thirty some 94 %.
+    "An Introduction to the Bootstrap", ch. 13, the standard normal interval). A few refits are enough for a standard
+    error, but not for the 2.5 % and 97.5 % percentiles. With ten refits the interval covers about 92 % (by Student's
+    t), with thirty about 94 %.
 
     Args:
-        slots: the places of the vector.
+        slots: the slots of the vector.
         coefficients: (slots,).
         replicates: (replicates, slots) coefficients of bootstrap fits; with fewer than two there is no interval.
-        shares: (slots,) mean of each slot; the commonest level is the reference where none is declared.
+        shares: (slots,) mean of each slot; the most common level is the reference unless one is declared.
         units: number feature → the unit; default 1.
         references: level feature → the reference level.
         log_scale: features taken as sign(x) · ln(1 + |x|): the ratio is for e times 1 + |x|.
@@ -107,9 +107,9 @@ def _ratio(source: str, level: str, reference: str, log_odds: float, draws: Floa
 
 
 def impurity_importance(slots: Sequence[Slot], importances: Floats) -> pd.DataFrame:
-    """A tree model's own importances (mean decrease in impurity), added up per source column; they sum to 1.
+    """Importances of a tree model by mean decrease in impurity, summed per source column; they sum to 1.
 
-    They favour features with many values (Strobl et al. 2007): read them beside the permutation importances.
+    They favour features with many values (Strobl et al. 2007), so compare them with permutation importances.
     """
     summed: dict[str, float] = {}
     for slot, importance in zip(slots, importances, strict=True):
@@ -155,7 +155,7 @@ def dependence(
 
 
 def _rows_on_grid(numbers: Floats, place: int) -> list[Floats]:
-    """For each quantile of one number a row that has it; none where there are no rows."""
+    """For each quantile of one number, the index of a row with that value; empty without rows."""
     values = numbers[:, place]
     if not len(values):
         return []

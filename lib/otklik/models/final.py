@@ -101,7 +101,7 @@ def fit_final_models(
 
     Raises:
         RefusedError: if the metric is not available.
-        DamagedError: if the portable form predicts something else than the fitted model.
+        DamagedError: if the portable form and the fitted model predict different probabilities.
     """
     values, chosen = training.values, training.chosen
     if values[chosen][0] == -np.inf:

@@ -1,4 +1,4 @@
-"""The kind `classify`: yes or no. Its stages are commands of their own, so it has a runner of its own."""
+"""The kind `classify`: yes or no. Its stages are separate commands, so it has its own runner."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Learning in one task: what no library of Spark fits, from a bounded number of rows, the same in any layout.
+"""Fit models that Spark does not have in one task, from a bounded number of rows, the same in any partitioning.
 
-Works on Spark Connect, too: rows come to one Python task, and bytes go back to the driver (docs/decisions/015).
+Works on Spark Connect, too: one Python task receives the rows and returns the model as bytes (docs/decisions/015).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pyspark.sql import functions as F
 def learn_in_one_task(
     dataset: DataFrame, columns: Sequence[Column], most_rows: int, learn: Callable[[pa.Table], bytes]
 ) -> bytes:
-    """What a function learns from rows.
+    """Fit a model to rows in one Python task.
 
     Args:
-        dataset: the rows; row_hash names each.
-        columns: what it learns from.
-        most_rows: of more rows so many are taken, drawn by their hash.
-        learn: rows in the order of their hash → a model as bytes.
+        dataset: the rows; row_hash identifies each.
+        columns: the columns to fit to.
+        most_rows: maximum number of rows; more are sampled by their hash.
+        learn: rows ordered by their hash → a model as bytes.
     """
     share = min(1.0, most_rows / max(dataset.count(), 1))
     rows = dataset.where(F.pmod("row_hash", F.lit(1_000_000)) < int(share * 1_000_000)).select("row_hash", *columns)

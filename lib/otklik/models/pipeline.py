@@ -1,7 +1,7 @@
-"""The champion as one MLlib pipeline, for those who load it without Otklik: named features in, probability out.
+"""The champion as one MLlib pipeline, to be loaded without Otklik: named features in, probability out.
 
-Stock stages only: SQL turns features into numbers, VectorAssembler makes the vector, then comes MLlib's own model, and
-SQL turns its score into the calibrated probability, as `otklik score` gives it to a row without a label.
+Stock stages only: SQLTransformer turns features into numbers, VectorAssembler makes the vector, then MLlib's model, and
+SQLTransformer turns its score into the calibrated probability, as `otklik score` does for a row without a label.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _LOG_ODDS = "CAST(get_json_object(to_json(struct(rawPrediction)), '$.rawPredicti
 
 
 def champion_pipeline(serving: ServingModel, folder: str, rows: DataFrame) -> Model:
-    """The pipeline of a model whose folder has been checked.
+    """The pipeline of a model whose folder has been verified.
 
     Args:
         serving: the model.
         folder: where its MLlib form is saved.
-        rows: any with its features; nothing is learnt from them.
+        rows: any rows with its features; nothing is fitted to them.
 
     Returns:
-        From the champion's source columns and any others to these and prediction DOUBLE, its calibrated probability.
+        The pipeline; it adds prediction DOUBLE, the calibrated probability, to rows with the champion's source columns.
     """
     fitted = _CLASSES[serving.model].load(folder)
     slots = serving.slots

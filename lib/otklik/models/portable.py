@@ -1,7 +1,7 @@
-"""The champion models without a JVM: exact scores, and the share that every feature has in each of them.
+"""Portable models: exact scores of champions without a JVM, and the contribution of every feature to each score.
 
-A portable model is plain numbers. Logistic regression adds coefficients; a tree or a forest is a table of nodes; the
-trees of xgboost stay as it writes them. All say for each row: base value + one contribution per source column = raw
+A portable model is plain numbers. Logistic regression is a vector of coefficients; a tree or a forest is a table of
+nodes; trees of xgboost stay in its own format. In all of them, base value + one contribution per source column = raw
 score.
 """
 
@@ -74,9 +74,9 @@ class LinearModel:
 
     Attributes:
         slots: the places of the feature vector.
-        coefficients: (slots,) per unit of the feature as it stands in the vector.
+        coefficients: (slots,) per unit of the feature in the vector.
         intercept: log-odds where every feature is 0.
-        means: (slots,) mean of each feature in training: a contribution is what a row's value adds to the mean's.
+        means: (slots,) mean of each feature in training; contributions are relative to it.
     """
 
     slots: Slots
@@ -111,17 +111,17 @@ class LinearModel:
 
 @dataclass(frozen=True, eq=False)
 class TreeModel:
-    """A decision tree or a forest; its raw score is the mean over trees of the share of yes in the leaf.
+    """A decision tree or a forest; its raw score is the share of yes in the leaf, averaged over trees.
 
-    All trees stand in one table of nodes. A node sends a row left where the feature is ≤ the threshold.
+    All trees are in one table of nodes. A node sends a row left if the feature is ≤ the threshold.
 
     Attributes:
         slots: the places of the feature vector.
         roots: (trees,) each tree's first node.
-        slot: (nodes,) the slot a node asks about; LEAF for a leaf.
+        slot: (nodes,) the slot that a node splits on; LEAF for a leaf.
         threshold: (nodes,) the greatest value that goes left; 0 for a leaf.
-        left: (nodes,) the node to the left; a leaf names itself.
-        right: (nodes,) the node to the right; a leaf names itself.
+        left: (nodes,) the left child; for a leaf the leaf itself.
+        right: (nodes,) the right child; for a leaf the leaf itself.
         yes_share: (nodes,) share of yes among the training rows of the node.
     """
 
@@ -148,10 +148,10 @@ class TreeModel:
         return self.raw_score(features)
 
     def contributions(self, features: Floats) -> tuple[float, Floats]:
-        """Base value (mean share of yes in the roots) and what each source column adds, (rows, columns).
+        """Base value (mean share of yes in the roots) and the contribution of each source column, (rows, columns).
 
-        Every step of a row's way down changes the share of yes; the change is booked on the column that the node asked
-        about (Saabas 2014, "Interpreting random forests").
+        Each step down a tree changes the share of yes; the change is attributed to the column of that split (Saabas
+        2014, "Interpreting random forests").
         """
         column_of_slot = self.slots.column_of_slot()
         added = np.zeros((len(features), len(self.slots.columns)))
@@ -224,10 +224,10 @@ class BoostedModel:
 
 @dataclass(frozen=True, eq=False)
 class SequenceModel:
-    """The network over the order of events; its raw score is the log-odds. To score takes no package but numpy.
+    """The network over the order of events; its raw score is the log-odds. Scoring needs numpy only.
 
     Attributes:
-        slots: the places of the feature vector; those of events stand last.
+        slots: the slots of the feature vector; those of events come last.
         weights: see `sequence.log_odds`.
     """
 
@@ -243,9 +243,9 @@ class SequenceModel:
         return probability_of(self.raw_score(features))
 
     def contributions(self, features: Floats) -> tuple[float, Floats]:
-        """Base value (mean log-odds in training) and what each source column adds, (rows, columns).
+        """Base value (mean log-odds in training) and the contribution of each source column, (rows, columns).
 
-        Numbers add as in a logistic regression; the events add what they say above their mean in training.
+        Numbers contribute as in a logistic regression; events contribute relative to their mean in training.
         """
         of_line, of_events = sequence.parts(self.weights, features)
         mean = float(self.weights["mean_of_events"])
@@ -411,25 +411,25 @@ def permutation_importance(
     salt: str,
     repeats: int = 5,
 ) -> pd.DataFrame:
-    """How much worse a model gets when one source column's values are dealt out among the rows at random.
+    """Decrease in a metric when the values of one source column are permuted among the rows.
 
-    Breiman 2001, with all slots of a column moved together (Fisher, Rudin & Dominici 2019). Who gets whose values
-    depends on the rows' keys, not on their order.
+    Breiman 2001, with all slots of a column permuted together (Fisher, Rudin & Dominici 2019). The permutation depends
+    on the rows' keys, not on their order.
 
     Args:
         predict: the model.
-        features: (rows, slots) rows that the model had not seen.
-        slots: the places of the feature vector.
-        metric: probabilities (rows,) → a number that is greater for a better model.
-        keys: (rows,) what names a row; no two alike.
-        salt: what sets this shuffle apart from every other draw.
-        repeats: shuffles per column.
+        features: (rows, slots) unseen rows.
+        slots: the slots of the feature vector.
+        metric: probabilities (rows,) → a number, higher is better.
+        keys: (rows,) unique keys of the rows.
+        salt: salt of the permutation.
+        repeats: permutations per column.
 
     Returns:
-        One row per source column: feature, value (mean loss of the metric), low, high (least and greatest loss).
+        One row per source column: feature, value (mean decrease), low, high (minimum and maximum decrease).
 
     Raises:
-        ValueError: if two rows have one key, or the metric does not exist for these rows.
+        ValueError: if keys are not unique, or the metric is undefined for these rows.
     """
     seeds = draw_hash(keys, salt)
     if len(np.unique(seeds)) < len(seeds):
@@ -450,7 +450,7 @@ def permutation_importance(
 
 
 def partial_dependence(predict: Predict, features: Floats, points: Sequence[Mapping[int, float]]) -> Floats:
-    """Mean probability when all rows are given the same value of one feature (Friedman 2001).
+    """Mean probability when one feature is set to the same value in all rows (Friedman 2001).
 
     Args:
         predict: the model.

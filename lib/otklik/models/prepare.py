@@ -1,11 +1,11 @@
 """From named features to numbers: levels, medians and redundancy, fitted on a split's training part only.
 
-A preparation is plain data: a list of slots, each a SQL expression over the feature columns. It is applied by Spark
-SQL, saved as JSON, and never loads a class. On the time split the training part is the past. On the random split it is
-all labelled rows, for each fold is trained on by the others: no label is looked at, but how common a level is in a fold
-is known when that fold is predicted. Unseen and rare levels go to (other), missing ones to (missing) where
-training had them; a missing number becomes the training median, with a slot that says so. A feature that is empty for
-a reason that lies in the future is filled with the training's median or commonest level, and nothing says so.
+A preparation is plain data: a list of slots, each a SQL expression over the feature columns. It is applied by Spark SQL
+and saved as JSON. On the time split the training part is the past. On the random split it is all labelled rows, as each
+fold is in the training part of the others: labels are not used, but frequencies of levels include the predicted fold.
+Unseen and rare levels become (other), missing ones (missing) if training had them; a missing number becomes the
+training median, with an indicator slot. A feature in `filled` (missing because of the future) gets the training's
+median or most common level without an indicator.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class Slot:
     """One number of the feature vector.
 
     Args:
-        name: as it is shown, e.g. `job=student` or `age`.
+        name: its name for display, e.g. `job=student` or `age`.
         source: the feature column it comes from.
-        level: the level, band, (other) or (missing); None for the number itself. A level of the data that is spelt like
-            the last two stands in quotes.
+        level: the level, band, (other) or (missing); None for the number itself. A level of the data with the name of
+            the last two is quoted.
         expression: Spark SQL over the feature columns; a double, never null.
         is_known_after: whether it becomes known only after the decision.
-        is_event: whether it is one of a row's events in their order: see `event_slots`.
+        is_event: whether it is an event of the row's sequence; see `event_slots`.
     """
 
     name: str
@@ -64,13 +64,13 @@ class Slot:
 
 @dataclass(frozen=True)
 class FeatureFinding:
-    """Something noticed about a feature or a model: see gold.findings.
+    """A finding about a feature or a model; see gold.findings.
 
     Attributes:
-        kind: what it is; `otklik.report.findings` words it in each language.
-        feature: the column, or an empty text.
-        parameters: names and numbers that the words need, such as the other feature of a pair.
-        value: the number behind it.
+        kind: its type; `otklik.report.findings` has its text in each language.
+        feature: the column, or an empty string.
+        parameters: parameters of the text, such as the other feature of a pair.
+        value: its number.
         action: kept, dropped, merged, warned or left out.
     """
 
@@ -90,13 +90,13 @@ class FeatureFinding:
 
 @dataclass(frozen=True)
 class Preparation:
-    """The slots, and what was found on the way."""
+    """Slots and findings of a fitted preparation."""
 
     slots: tuple[Slot, ...]
     findings: tuple[FeatureFinding, ...]
 
     def only(self, *, with_leaks: bool, in_order: bool = False) -> tuple[Slot, ...]:
-        """The slots a model may see; events in their order stand last, and only where they are asked for."""
+        """The slots that a model may see; slots of events come last, and only on request."""
         seen = [slot for slot in self.slots if with_leaks or not slot.is_known_after]
         events = [slot for slot in seen if slot.is_event and in_order]
         return (*(slot for slot in seen if not slot.is_event), *events)
@@ -147,15 +147,15 @@ def features_of(rows: DataFrame, known_after: Mapping[str, bool]) -> tuple[Featu
 
 
 def events_of(rows: DataFrame, known_after: Mapping[str, bool], wanted: str | None) -> tuple[FeatureFinding, ...]:
-    """A finding for each feature that is an array of events: only the network over events reads one.
+    """A finding for each feature that is an array of events, as only the network over events reads these.
 
     Args:
         rows: a feature table.
         known_after: feature column → whether it becomes known only after the decision.
-        wanted: the column that the network is to read.
+        wanted: the column that the network reads.
 
     Raises:
-        ConfigurationError: if that is no array of events, or known only after the decision.
+        ConfigurationError: if it is not an array of events, or known only after the decision.
     """
     arrays = [name for name, data_type in rows.dtypes if name in known_after and data_type == ARRAY_OF_EVENTS]
     if wanted is not None and (wanted not in arrays or known_after[wanted]):
@@ -196,11 +196,11 @@ def fit_preparation(train: DataFrame, features: Sequence[Feature], rules: Rules)
 
 
 def event_slots(train: DataFrame, rules: Rules) -> tuple[Slot, ...]:
-    """The newest events of a row as numbers, the oldest of them first: 0 is none, 1 one that training hardly knew.
+    """The newest events of a row as numbers, oldest first: 0 is no event, 1 a rare one.
 
     Args:
-        train: the training part; its commonest events are told apart, so many as MOST_EVENTS.
-        rules: `events` is the column, ARRAY<STRING>, the newest last; `last` how many slots there are.
+        train: the training part; its MOST_EVENTS most common events get numbers of their own.
+        rules: `events` is the column, ARRAY<STRING>, the newest last; `last` is the number of slots.
     """
     counted = train.select(F.explode(f"`{rules.events}`").alias("event")).where("event IS NOT NULL").groupBy("event")
     common = counted.count().orderBy(F.desc("count"), "event").limit(MOST_EVENTS).collect()
@@ -215,9 +215,9 @@ def event_slots(train: DataFrame, rules: Rules) -> tuple[Slot, ...]:
 
 
 def findings_of(preparations: Mapping[str, Preparation]) -> tuple[FeatureFinding, ...]:
-    """What was found in preparing a task's splits, each finding once.
+    """Findings of the preparations of a task's splits, without repetition.
 
-    What every split shows stands as the first one found it, with its value; what only some show names the split.
+    A finding of all splits has the value of the first split; a finding of some of them names the split.
 
     Args:
         preparations: split → its preparation.
@@ -316,9 +316,9 @@ class Levels:
 
 
 def levels_of(rows: DataFrame, names: Sequence[str], wanted: int) -> dict[str, Levels]:
-    """For each column so many of its commonest levels, and how much there is in all; nothing where there are no rows.
+    """The most common levels of each column, up to a maximum number, and the total; empty without rows.
 
-    One pass over the data. A column may have a level per row, and then these do not all come here.
+    One pass over the data. Columns with as many levels as rows are not collected completely.
     """
     if not names:
         return {}
@@ -374,7 +374,7 @@ def _level_slots(feature: Feature, levels: Levels, rows: int, rules: Rules) -> t
 
 
 def _named(level: str) -> str:
-    """How a level is called: one that is spelt like the house's own names stands in quotes."""
+    """The name of a level; one that equals a reserved name is quoted."""
     return f'"{level}"' if level in (OTHER, MISSING) else level
 
 
@@ -419,11 +419,11 @@ def _slot(feature: Feature, level: str | None, expression: str) -> Slot:
 def _without_redundant(
     train: DataFrame, rows: int, slots: tuple[Slot, ...], findings: tuple[FeatureFinding, ...], rules: Rules
 ) -> Preparation:
-    """Find constant, doubled and highly correlated features of the training part, and drop as declared.
+    """Find constant, duplicate and highly correlated features of the training part, and drop them as configured.
 
-    Correlations are those of a sample; that a feature has one value, or those of another, holds for every row. A number
-    (or boolean) doubles another whose values it has, a text whose levels always come with its own, whatever they are
-    called. Of two the later one goes, but a feature known only after the decision never drives out another.
+    Correlations come from a sample; constant and duplicate features are verified on all rows. A number (or boolean) is
+    a duplicate if its values are equal, a string if its levels always occur together, whatever their names. The later
+    feature of a pair is dropped, but a feature known only after the decision never replaces another.
     """
     frame = sample(train, [slot_array(slots).alias("slots")], SAMPLE_ROWS, rows, "redundant")
     # Adding zero turns −0.0 into 0.0.
@@ -485,7 +485,7 @@ def _alike_everywhere(
     twins: Sequence[int],
     has_one_value: Sequence[bool],
 ) -> tuple[list[int], list[bool]]:
-    """What `_alike` says of a sample, as far as it holds for all rows: one more pass, if there is anything to ask."""
+    """The pairs found by `_alike` in a sample that hold for all rows; one more pass if there are any."""
     claims = {p: sql_double(numbers[0, p]) for p, is_one in enumerate(has_one_value) if is_one}
     claims |= {p: slots[twin].expression for p, twin in enumerate(twins) if twin != p and p not in claims}
     if not claims:
@@ -500,7 +500,7 @@ def _alike_everywhere(
 
 
 def _same_places(twins: Sequence[int], by_source: Mapping[str, Sequence[int]], first: Slot, second: Slot) -> list[int]:
-    """The places of a doubled number that say what one of the first says: its value, and that it is missing."""
+    """The slots of a duplicate number that repeat slots of the first: its value and its missing indicator."""
     said = {twins[place] for place in by_source[first.source]}
     return [place for place in by_source[second.source] if twins[place] in said]
 
@@ -511,7 +511,7 @@ def _doubled_levels(
     twins: Sequence[int],
     has_one_value: Sequence[bool],
 ) -> list[tuple[str, str]]:
-    """Pairs of features of levels whose levels always come together: the first, and the one that doubles it."""
+    """Pairs of categorical features whose levels always occur together: the first and its duplicate."""
     told = {
         source: frozenset(twins[p] for p in places if not has_one_value[p])
         for source, places in by_source.items()

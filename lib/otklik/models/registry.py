@@ -35,19 +35,19 @@ SPARK_MODEL = "spark"
 
 @dataclass(frozen=True, eq=False)
 class ServingModel:
-    """All that scoring needs: how features become numbers, the model, its fold models, calibrators, training's bins.
+    """All that scoring needs: preparation, model, fold models, calibrators and the bins of training.
 
     Attributes:
         model: its name.
         preparation: features → slots.
-        champion: the model fitted on all mature rows.
+        champion: the model fitted on all labelled rows.
         calibrator: of the champion.
-        folds: fold number → the model that did not see that fold.
+        folds: fold number → the model fitted without that fold.
         fold_calibrators: fold number → its calibrator.
         fold_count: number of folds.
-        fold_salt: the salt by which rows were divided into them.
-        rows_hash: of the SELECT that gave the rows: from another one nobody knows which fold saw a row.
-        bins: how features and scores were counted in training.
+        fold_salt: salt of the folds.
+        rows_hash: hash of the SELECT that returned the rows; for other rows the fold is unknown.
+        bins: bins of features and scores in training.
         expected: feature → rows per bin in training.
     """
 
@@ -65,16 +65,16 @@ class ServingModel:
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The numbers that it asks for."""
+        """The slots that it reads."""
         return self.preparation.only(with_leaks=False, in_order=self.model == SEQUENCE)
 
     def misfit(self, columns: Collection[str], known_after: Collection[str], rows_hash: str) -> str | None:
-        """Why it cannot score a feature table as it is built now; None where it can.
+        """Why it cannot score the current feature table; None if it can.
 
         Args:
-            columns: of the feature table.
-            known_after: those of them that become known only after the decision, as their SQL says now.
-            rows_hash: of the SELECT that gives its rows.
+            columns: columns of the feature table.
+            known_after: those of them that their SQL now marks as known only after the decision.
+            rows_hash: hash of the SELECT that returns its rows.
         """
         needed = {slot.source for slot in self.slots}
         missing = sorted(needed.difference(columns))
@@ -166,13 +166,13 @@ def portable_form(
 
 
 def save(lake: Lake, folder: str, serving: ServingModel, about: Mapping[str, Any]) -> str:
-    """Write a run's model: the serving model first, the manifest last.
+    """Write the model of a run: the serving model first, the manifest last.
 
     Args:
         lake: the lake.
-        folder: the model's folder, relative to the lake; MLlib's own form lies in it already, if there is one.
+        folder: the model's folder, relative to the lake; it already contains the model as Spark saved it, if any.
         serving: what scoring needs.
-        about: inputs, features, settings, seed, metrics, library versions: see docs of the manifest.
+        about: inputs, features, settings, seed, metrics, library versions.
 
     Returns:
         The SHA-256 of the manifest.
@@ -201,12 +201,12 @@ def tasks(lake: Lake) -> list[str]:
 
 
 def history(lake: Lake, task: str, trained_by: datetime | None = None) -> pd.DataFrame:
-    """All pointer rows of a task, newest first; empty where there is none.
+    """Rows of a task in gold.model_runs, newest first.
 
     Args:
         lake: the lake.
         task: name of the task.
-        trained_by: trained as of this moment or an earlier one, UTC.
+        trained_by: only models trained as of this moment or earlier, UTC.
     """
     runs = lake.small_frame(MODEL_RUNS.name, {"task": [task]})
     if runs is None:
@@ -217,17 +217,17 @@ def history(lake: Lake, task: str, trained_by: datetime | None = None) -> pd.Dat
 
 
 def load_champion(lake: Lake, task: str, besides: str | None = None, trained_by: datetime | None = None) -> Champion:
-    """The serving model of a task; where its folder is damaged, the one that served before it.
+    """The serving model of a task; if its folder is damaged, the previous one.
 
     Args:
         lake: the lake.
         task: name of the task.
-        besides: a run whose model does not count.
-        trained_by: models trained as of a later moment do not count either, UTC.
+        besides: a run to ignore.
+        trained_by: ignore models trained as of a later moment, UTC.
 
     Raises:
-        MissingResultError: if no model was ever registered, or none by then.
-        DamagedError: if none of the registered folders can be trusted.
+        MissingResultError: if no model has been registered, or none by then.
+        DamagedError: if all registered folders are damaged.
     """
     runs = history(lake, task, trained_by)
     refused: list[str] = []
@@ -273,9 +273,9 @@ def records(runs: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def register(lake: Lake, row: Mapping[str, Any], label: str) -> int:
-    """Put a run's pointer row in place of those it had; returns the table's version.
+    """Replace the row of a run in gold.model_runs; returns the table's version.
 
-    A run that is trained anew, after a kill or damage, writes its folder anew: what pointed to the old one is void.
+    A run that is repeated after a kill or damage writes a new folder, so the old row is no longer valid.
     """
     named = {"task": str(row["task"]), "run_id": str(row["run_id"])}
     return lake.replace_rows(MODEL_RUNS, _as_rows(row), label, where=named)

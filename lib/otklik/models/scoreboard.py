@@ -1,4 +1,4 @@
-"""The scoreboard: every model × leaks × split × calibration, beside the majority answer."""
+"""The scoreboard: every model × leaks × split × calibration, compared with the majority class."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def rows_of(
         labelled: the labelled rows.
         judged: `with` and `without` leaks → results on all plans.
         terms: see `ScoringTerms`.
-        executor: works out several rows at once.
+        executor: computes several rows at once.
     """
     names: list[dict[str, str]] = []
     figures: list[Future[dict[str, Any]]] = []
@@ -114,19 +114,19 @@ def _figures(
 def measures_of(
     board: pd.DataFrame, inside: Mapping[str, Sequence[float]], metric: Metric, split: str, chosen: str
 ) -> list[Measure]:
-    """What gold.measures has of a training.
+    """Measures of a training for gold.measures.
 
     Args:
-        board: rows of gold.scoreboard; those without leaks and calibrated are told.
+        board: rows of gold.scoreboard; calibrated ones without leaks are used.
         inside: candidate → its values inside the training part, one per window on a time split.
-        metric: what `inside` is of.
-        split: the split that decides.
-        chosen: the candidate that was chosen by `inside`.
+        metric: the metric of `inside`.
+        split: the decisive split.
+        chosen: the candidate chosen by `inside`.
 
     Returns:
-        Each model's figures beside guessing or the commoner answer; each candidate's values inside the training part
-        (splits `window 1` …) and their mean (measure `inside`, split `train`); and `regret`: how much better the best
-        candidate was on the rows that decide than the chosen one.
+        Metrics of each model compared with guessing or the majority class; values of each candidate inside the training
+        part (splits `window 1` …) and their mean (measure `inside`, split `train`); and `regret`: how much better than
+        the chosen candidate the best one was on the test rows.
     """
     rows = board[(board["leaks"] == "without") & (board["calibration"] == "calibrated")]
     plain = {row["split"]: row for row in rows[rows["model"] == MAJORITY].to_dict("records")}
@@ -191,8 +191,8 @@ def miscalibrated(board: pd.DataFrame, limit: float) -> list[FeatureFinding]:
     """The models whose mean probability on the test part is far from the observed rate.
 
     Args:
-        board: rows of gold.scoreboard; only calibrated ones without leaks are looked at.
-        limit: relative gap from which on it counts.
+        board: rows of gold.scoreboard; calibrated ones without leaks are used.
+        limit: maximum relative gap.
     """
     rows = board[(board["leaks"] == "without") & (board["calibration"] == "calibrated") & (board["model"] != MAJORITY)]
     found = []

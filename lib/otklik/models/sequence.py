@@ -1,13 +1,13 @@
-"""A small network over the order of events, in the shape of an MLlib stage (extra `deep`).
+"""A small recurrent network over the order of events, as an MLlib stage (extra `deep`).
 
 log-odds = bias + line · standardised numbers + readout · state after the last event
 
 A gated recurrent unit (Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder") reads the events,
-the oldest first. Beside it stands a line over the numbers that the other models see (wide and deep, Cheng et al. 2016):
-what it gains over logistic regression it has from the events. torch only fits it; what is fitted is plain numbers, and
-numpy applies them wherever the rows are.
+oldest first. A linear part over the features of the other models is added to it (wide and deep, Cheng et al. 2016), so
+that any gain over logistic regression comes from the events. torch is needed for fitting only; the fitted weights are
+plain numbers, which numpy applies on the executors.
 
-Of a row's vector the last places are its events as numbers (`prepare.event_slots`): 0 is none, 1 an unknown one.
+The last slots of a row's vector are its events as numbers (`prepare.event_slots`): 0 is no event, 1 an unknown one.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class FittedSequence(Model):
 
 
 def log_odds(weights: Weights, features: npt.NDArray[Any]) -> Floats:
-    """What the network says of rows, (rows, slots) → (rows,)."""
+    """Log-odds of rows, (rows, slots) → (rows,)."""
     of_line, of_events = parts(weights, features)
     return np.asarray(weights["bias"] + of_line.sum(axis=1) + of_events, np.float64)
 
@@ -106,7 +106,7 @@ def parts(weights: Weights, features: npt.NDArray[Any]) -> tuple[Floats, Floats]
 
 
 def is_sound(weights: Weights, slots: int) -> bool:
-    """Whether these can be the weights of a network that reads so many places."""
+    """Whether these are valid weights of a network with this number of slots."""
     hidden, numbers = weights["readout"].size, weights["line"].size
     shapes = {
         "event": (len(weights["event"]), 3 * hidden),

@@ -1,6 +1,6 @@
-"""Who may learn from whom: key-hash folds, expanding windows, and the time test part.
+"""Splits: folds by key hash, expanding windows, and the time test part.
 
-Random: `folds`-fold predictions by the hash of the unit (the customer), so that nobody is on both sides. Settings and
+Random: k-fold predictions by the hash of the unit (the customer), so that no unit is in both parts. Settings and
 calibrators of fold j come from models that saw neither j nor what they predict: groups of folds are left out together.
 Time: the last share of the rows, cut between two decision moments, with the label window between train and test.
 """
@@ -31,13 +31,13 @@ class Fit:
 
 @dataclass(frozen=True)
 class Fold:
-    """A part of the test rows: the fit that predicts it, and the fits whose predictions judge settings for it.
+    """A part of the test rows: the fit that predicts it, and the fits by which settings are chosen for it.
 
     Args:
         number: of the fold; TIME_TEST for the time test part.
-        outer: learns from the whole training part.
-        inner: each learns from a part of the training part.
-        judged: for each inner fit, which of its predictions count for this fold.
+        outer: is fitted to the whole training part.
+        inner: each is fitted to a part of the training part.
+        judged: for each inner fit, which of its predictions are used for this fold.
     """
 
     number: int
@@ -48,13 +48,13 @@ class Fold:
 
 @dataclass(frozen=True)
 class Plan:
-    """A split: its folds, and every inner fit by name.
+    """A split: its folds and inner fits.
 
     Attributes:
         split: random or time.
         folds: the parts of the test rows.
-        inner_fits: the fits that judge settings.
-        training_part: the rows that any of its outer fits learns from; the preparation is fitted on them.
+        inner_fits: the fits by which settings are chosen.
+        training_part: the rows of all outer fits; the preparation is fitted to them.
     """
 
     split: str
@@ -71,13 +71,12 @@ def with_fold(rows: DataFrame, folds: int, salt: str) -> DataFrame:
 def random_plan(folds: int, groups: int) -> Plan:
     """k-fold predictions; needs the column fold.
 
-    Fold j belongs to group j mod `groups`. The inner fit of a group learns from all other groups; its predictions for
-    the group's other folds judge settings and calibrate fold j, for it has seen neither j nor them.
+    Fold j belongs to group j mod `groups`. The inner fit of a group is fitted to all other groups; its predictions for
+    the group's other folds choose settings for fold j and calibrate it, as it has seen neither j nor them.
 
-    Each fold is a training part of the others, so all rows together are the training part of this split: levels,
-    medians and correlations come from every labelled row, those of the fold that is being predicted among them. They
-    are fitted without labels, and the one time split, whose test part they never see, is the split that decides
-    wherever there is time.
+    As each fold is a training part of the others, the training part of this split is all rows: levels, medians and
+    correlations come from every labelled row, including the predicted fold. They are fitted without labels; if rows are
+    ordered in time, the time split decides, whose test part they never see.
     """
     members = [[fold for fold in range(folds) if fold % groups == group] for group in range(groups)]
     inner = tuple(

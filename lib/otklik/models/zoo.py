@@ -1,4 +1,4 @@
-"""The models: estimators by name and setting, and what each says of a row."""
+"""The models: estimators by name and setting, and their predictions."""
 
 from __future__ import annotations
 
@@ -113,11 +113,11 @@ def estimator(model: str, setting: Setting, seed: int, features: str, weight: st
 
 
 class _Svc(Estimator[Model]):
-    """MLlib's linear SVC, with "yes" and "no" of one weight in all.
+    """MLlib's linear SVC with balanced class weights.
 
-    The hinge loss asks only on which side of the line a row lies. Where "yes" is rare the best line leaves nearly all
-    rows on the side of "no", and the order among them is chance: .65 to .74 AUC on bank_full, with more iterations or
-    less penalty as without, and .51 to .68 in scikit-learn by the same loss; balanced .76, in half the iterations.
+    The hinge loss depends only on the side of the line on which a row lies. If positives are rare, the best line leaves
+    nearly all rows on the negative side, and their order is arbitrary: .65 to .74 AUC on bank_full, whatever the
+    iterations and the penalty (.51 to .68 in scikit-learn); with balanced weights .76, in half the iterations.
     """
 
     def __init__(self, setting: Setting, _seed: int, features: str) -> None:

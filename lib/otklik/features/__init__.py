@@ -1,1 +1,1 @@
-"""One SELECT per file, as of a moment; the catalogue says what each column means and when it becomes known."""
+"""Features: one SELECT per file, as of a moment; the catalogue documents what columns mean and when they are known."""

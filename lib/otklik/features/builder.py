@@ -47,10 +47,10 @@ _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 @dataclass(frozen=True)
 class RowCounts:
-    """What became of the task's rows.
+    """Counts of the task's rows.
 
-    `only_yes_after`: the moment of the last no, where so many rows after it say yes, and others have no answer, that it
-    is no chance: the answers were written down before they had all come.
+    `only_yes_after`: the moment of the last no, if later rows are yes or unlabelled more often than chance explains:
+    labels were recorded before all of them were final.
     """
 
     rows: int
@@ -62,7 +62,7 @@ class RowCounts:
 
 
 def with_known_at(rows: DataFrame) -> DataFrame:
-    """Add known_at TIMESTAMP: from the contract, else from arrival, else null (untimed history)."""
+    """Add known_at TIMESTAMP: from the contract or from arrival; null for untimed history."""
     if "known_at" in rows.columns:
         return rows
     if "_known_at" in rows.columns:
@@ -71,13 +71,13 @@ def with_known_at(rows: DataFrame) -> DataFrame:
 
 
 def with_row_id(rows: DataFrame, contents: Mapping[str, str]) -> DataFrame:
-    """Add row_id STRING: which row of which file content, where the source has no key of its own.
+    """Add row_id STRING, an identifier for rows of a source without a key.
 
-    The number of a record (`_record_no`) names a row of one file only. The same file gives the same names in any lake
-    and under any name of the file; a row that several files hold is named by the first one that brought it.
+    It consists of the file's content hash and the record number, as `_record_no` alone identifies rows within one file
+    only. It is the same in any lake and under any file name; a row in several files has the id of the first one.
 
     Args:
-        rows: of silver; others, and those with a column of that name, stay as they are.
+        rows: rows of a silver table; others, and those with a column of that name, are returned unchanged.
         contents: batch → sha-256 of its file.
     """
     if "row_id" in rows.columns or not {"_batch", "_record_no"} <= {*rows.columns}:
@@ -99,8 +99,8 @@ class Latest:
 
     Attributes:
         moment: the moment.
-        beyond: rows that lie later and do not count: after the arrival of their own file, or far behind all others.
-        farthest: the last moment of those.
+        beyond: number of ignored later rows: after the arrival of their file, or long after all others.
+        farthest: the latest moment of these.
     """
 
     moment: datetime
@@ -109,7 +109,7 @@ class Latest:
 
     @property
     def remark(self) -> str:
-        """What a person should know of the rows that do not count; nothing where there are none."""
+        """A message about the ignored rows; empty if there are none."""
         if self.farthest is None:
             return ""
         return (
@@ -124,16 +124,16 @@ def latest_known(inputs: Sequence[DataFrame]) -> Latest | None:
 
 
 def latest_of(moments: DataFrame) -> Latest | None:
-    """The latest moment that rows can be taken to have: a clock that is wrong does not move it by years.
+    """The latest plausible moment of rows, robust to wrong clocks.
 
-    A row is not known before its file has arrived. And where, of the rows of the last days, fewer than one in a hundred
-    lie behind a gap of more than a year, or one longer than all the time before it, they do not count.
+    Rows after the arrival of their file are ignored. So are rows after a gap of more than a year, or of more than the
+    whole time before it, if they are fewer than one in a hundred of the rows of the last days.
 
     Args:
         moments: moment TIMESTAMP, arrived_at TIMESTAMP or null.
 
     Returns:
-        None where no row has a moment.
+        None if no row has a moment.
     """
     arrived_first = F.col("arrived_at").isNotNull() & (F.col("moment") > F.col("arrived_at"))
     days = moments.where("moment IS NOT NULL").groupBy(
@@ -216,10 +216,10 @@ def rows_of_task(
 
 
 def count_rows(rows: DataFrame, where: str) -> RowCounts:
-    """Count the task's rows and refuse what could not be told apart later.
+    """Count the task's rows and check that they are valid and unique.
 
     Raises:
-        RefusedError: if a key, moment or unit is null, a key and moment stand twice, a label is neither 0 nor 1, or
+        RefusedError: if a key, moment or unit is null, a key and moment occur twice, a label is neither 0 nor 1, or
             there is no row.
     """
     # Only numbers are counted up per row: a text among them would have the rows sorted.
@@ -276,19 +276,19 @@ def with_features(
     as_of: datetime,
     known_after: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> DataFrame:
-    """Add each SELECT's columns to the rows; a row that a SELECT does not give has nulls there.
+    """Add each SELECT's columns to the rows; they are null in rows that a SELECT does not return.
 
     Args:
         spark: the session.
-        rows: from `rows_of_task`; SELECTs see key, moment, unit and position of it as {rows}, never the label.
-        selects: SELECT and the columns of it to leave out.
+        rows: from `rows_of_task`; SELECTs see its key, moment, unit and position as {rows}, never the label.
+        selects: SELECTs, each with the columns to leave out.
         inputs: frame name → rows known at the as-of moment.
         as_of: the moment, UTC.
-        known_after: frame name → its columns known only after the decision; a SELECT sees those its header answers for.
+        known_after: frame name → its columns known only after the decision; a SELECT sees those its header declares.
 
     Raises:
-        ConfigurationError: if a SELECT does not run, reads what is known only after the decision and does not say so,
-            its columns differ from its header's, or two give one name.
+        ConfigurationError: if a SELECT fails, reads undeclared columns known only after the decision, returns other
+            columns than its header documents, or two return the same name.
     """
     blind = rows.select("key", "moment", "unit", "position")
     joined = rows

@@ -1,17 +1,17 @@
-"""The catalogue: every .sql file's columns, what they mean, and when they become known. Knows no Spark.
+"""The catalogue: the columns of every .sql file, their meanings, and when they become known. Imports no Spark.
 
 A file is a Jinja template of one SELECT. Its header documents each output column, one line each:
 
     -- column likes_30d: likes in the last 30 days | лайки за последние 30 дней
     -- column duration [after]: length of the call, seconds | длительность звонка, секунд
 
-A window that is a setting, such as '30d' or '6h', is said in words there: {{ window | in_english }} is 30 days,
+Filters write a window such as '30d' or '6h' in words: {{ window | in_english }} is 30 days,
 {{ window | in_russian }} is 30 дн.
 
-`[after]` marks what becomes known only after the decision: it never enters a model that is used for scoring.
+`[after]` marks columns known only after the decision: they never enter a model that is used for scoring.
 
-A column that a source's contract marks so is not there for a SELECT, under whatever name it would give it. It reads it
-if the header gives it out as `[after]`, or says why it is not a leak:
+A column that a source's contract marks so is not available to a SELECT, under any name. To read it, the header has to
+declare the output as `[after]`, or to explain why it is not a leak:
 
     -- reads [after] responded_at: of earlier contacts only, and only answers that had come by the moment
 """
@@ -50,7 +50,7 @@ class FeatureColumn:
 
 @dataclass(frozen=True)
 class Select:
-    """A rendered .sql file: its text, the columns that its header documents, and those it says it may read."""
+    """A rendered .sql file: its text, the columns that its header documents, and those that it declares to read."""
 
     name: str
     text: str
@@ -64,12 +64,12 @@ class Select:
 
     @property
     def known_after(self) -> frozenset[str]:
-        """The columns that it gives out as known only after the decision."""
+        """Its output columns that are known only after the decision."""
         return frozenset(column.name for column in self.columns if column.is_known_after)
 
     @property
     def decisive(self) -> list[Any]:
-        """All of it that decides a result, as JSON values: comments do not, but for what they say of both clocks."""
+        """All of it that affects results, as JSON values: no comments except declarations of both clocks."""
         return [self.text, sorted(self.known_after), sorted(self.reads)]
 
 
@@ -82,8 +82,8 @@ def read_select(name: str, settings: Mapping[str, Any], folders: Sequence[Path])
         folders: where to look first; the package's own files come last.
 
     Raises:
-        ConfigurationError: if the file is missing, its template wants a value that is not set, a name is unsafe, or a
-            line of the header is none.
+        ConfigurationError: if the file is missing, its template needs a value that is not set, a name is unsafe, or a
+            header line is invalid.
     """
     source = _find(name, folders)
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -148,7 +148,7 @@ def _documented(select: str, line: str) -> FeatureColumn:
 
 
 def _read_after(select: str, text: str) -> frozenset[str]:
-    """The columns known only after the decision that the header says it reads, with a reason."""
+    """Columns known only after the decision that the header declares to read, with a reason."""
     names: set[str] = set()
     for line in (line.strip() for line in text.splitlines()):
         if not _READS_LINE.match(line):
@@ -197,14 +197,14 @@ def _texts(words: Sequence[str]) -> str:
 
 
 def _spellings(values: object) -> str:
-    """The texts that mean the same answer, as SQL: of a way to say yes or no all ways to say it."""
+    """Strings with the same meaning as a label, as SQL: all spellings of yes or no if it is one."""
     folded = _folded(values)
     groups = [group for group in (_YES, _NO) if set(folded) & set(group)]
     return _texts([*folded, *(word for group in groups for word in group)] if len(groups) == 1 else folded)
 
 
 def _opposites(values: object) -> str:
-    """The texts that mean the opposite, as SQL; nothing where the values are no way to say yes or no."""
+    """Strings with the opposite meaning, as SQL; empty if the values are not spellings of yes or no."""
     folded = set(_folded(values))
     if folded & set(_YES) and folded & set(_NO):
         return ""
@@ -212,7 +212,7 @@ def _opposites(values: object) -> str:
 
 
 def _unknowns(_: object) -> str:
-    """The texts that say that nothing is known, as SQL."""
+    """Strings that mean unknown, as SQL."""
     return _texts(_UNKNOWN)
 
 
@@ -236,7 +236,7 @@ def _window(window: object) -> tuple[int, str]:
 
 
 def _meanings_of(meanings: object, columns: Sequence[str]) -> dict[str, str]:
-    """The end of each column's line in the header: what the task says it means, else its name."""
+    """The meaning of each column in the header: from the task's settings, or its name."""
     if not isinstance(meanings, Mapping):
         raise ValueError("meanings is not a table")
     for column, meaning in meanings.items():
@@ -251,7 +251,7 @@ def _meanings_of(meanings: object, columns: Sequence[str]) -> dict[str, str]:
 
 
 def _whole(value: object) -> int:
-    """A value as a whole number; anything else could be SQL."""
+    """A value as a whole number; anything else is refused, as it could be SQL."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{value!r} is not a whole number")
     return value

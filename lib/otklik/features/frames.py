@@ -1,7 +1,7 @@
 """The frames of a kind: typed rows with the kind's column names, from the inputs as a task's [frames] describes them.
 
-Every input comes without the rows that were not known at the moment. Personal columns are not there for any expression,
-but for a key that is named as it is: its pseudonym names the rows.
+Rows of inputs that were not known at the moment are left out. Expressions cannot read personal columns, except a key
+that is a column by itself: rows are identified by its pseudonym.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ def read_frame(
     select: Select | None,
     as_of: datetime,
 ) -> DataFrame:
-    """The rows of a frame, typed, before any is left out.
+    """The typed rows of a frame, before any are left out.
 
     Args:
         spark: the session.
-        frame: what the kind asks for.
-        settings: what the task says of it.
-        inputs: name of an input → its rows.
+        frame: the frame that the kind declares.
+        settings: the task's settings of the frame.
+        inputs: input name → its rows.
         select: the SELECT that `settings.sql` names.
-        as_of: the moment, UTC; SELECTs know it as :as_of.
+        as_of: the as-of moment, UTC; `:as_of` in SELECTs.
 
     Returns:
-        The declared columns that the task gives, then the others in their order.
+        The declared columns that the task has, then the others in their order.
 
     Raises:
         ConfigurationError: if a column is missing, unknown or not SQL over the input.
@@ -79,11 +79,11 @@ def read_frame(
 
 
 def without_unusable(rows: DataFrame, frame: Frame, as_of: datetime) -> tuple[DataFrame, list[Finding]]:
-    """The rows up to the moment in which every required column has a value, and how many were left out.
+    """The rows up to the as-of moment with values in all required columns, and how many were left out.
 
     Args:
-        rows: from `read_frame`, persisted: they are counted, and then read.
-        frame: what the kind asks for.
+        rows: from `read_frame`, persisted, as they are counted and then read.
+        frame: the frame that the kind declares.
         as_of: the moment, UTC.
 
     Raises:
@@ -144,7 +144,7 @@ def _typed(expression: str, column: FrameColumn) -> Column:
 
 
 def _other(source: DataFrame, name: str, expression: str, frame: Frame, where: str) -> Column:
-    """A column that the kind does not declare: a number as double or, where the kind takes any, a text as it is."""
+    """An undeclared column: numbers as double; strings if the kind takes any type."""
     value = F.expr(expression)
     with _clear_faults(f"{where}.columns.{name}"):
         data_type = source.select(value.alias(name)).dtypes[0][1]
@@ -168,7 +168,7 @@ def _finite(value: Column) -> Column:
 
 @contextlib.contextmanager
 def _clear_faults(where: str) -> Iterator[None]:
-    """What Spark says of an expression while it looks at it, as one line."""
+    """Turn Spark's analysis errors in an expression into a one-line error."""
     try:
         yield
     except AnalysisException as fault:

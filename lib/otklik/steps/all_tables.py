@@ -1,4 +1,4 @@
-"""Every table of the house with those of all kinds."""
+"""All tables of Otklik, including those of all kinds."""
 
 from __future__ import annotations
 

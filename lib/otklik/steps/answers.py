@@ -87,7 +87,7 @@ def rows_of_measures(task: BaseTask, run: Run, measures: Sequence[Measure]) -> p
 
 
 def effect_of_lists(lake: Lake, task: str) -> dict[str, Any] | None:
-    """What the last follow-up of a task's lists measured of their last campaign; None where there is none.
+    """The effect of the last campaign of a task's lists in the latest follow-up; None if there is none.
 
     Returns:
         campaign, value, low, high, and predicted, what the list predicted.
@@ -110,7 +110,7 @@ def effect_of_lists(lake: Lake, task: str) -> dict[str, Any] | None:
 def write_verdict(
     lake: Lake, kind: str, task: BaseTask, run: Run, verdict: Verdict, made_at: datetime
 ) -> dict[str, int]:
-    """Write the verdict of a run, unless it stands there already; returns table → version."""
+    """Write the verdict of a run, unless it is already there; returns table → version."""
     if _has_verdict(lake, task.name, run.run_id, verdict):
         return {}
     reasons = [
@@ -140,7 +140,7 @@ def write_verdict(
 
 
 def _has_verdict(lake: Lake, task: str, run_id: str, verdict: Verdict) -> bool:
-    """Whether gold.verdicts says this of the run: writing a page again changes no table."""
+    """Whether gold.verdicts already has this verdict of the run."""
     if not lake.exists(VERDICTS.name):
         return False
     try:
@@ -214,13 +214,13 @@ class RunReader:
 
 
 def measure_of(row: Mapping[Any, Any]) -> Measure:
-    """A row of gold.measures, or a verdict's key; missing numbers are None."""
+    """A row of gold.measures, or the key figure of a verdict; missing numbers are None."""
     values: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in _MEASURE}
     return Measure(**{**values, "rows": None if values["rows"] is None else int(values["rows"])})
 
 
 def reason_of(row: Mapping[str, Any]) -> Finding:
-    """One of a verdict's reasons; its parameters stand there as JSON."""
+    """A reason of a verdict, whose parameters are stored as JSON."""
     parameters = {name: json.loads(text) for name, text in (row["parameters"] or {}).items()}
     return Finding(row["code"], row["subject"] or "", parameters, row["value"])
 

@@ -106,10 +106,10 @@ def _of_experiments(lake: Lake, names: list[str]) -> DataFrame:
 
 
 def _check_design(earlier: DataFrame, design: str, name: str) -> None:
-    """See whether people were drawn as the task says now.
+    """Check that people were assigned by the current settings of the task.
 
     Raises:
-        RefusedError: if arms, salt or strata were others.
+        RefusedError: if arms, salt or strata have changed.
     """
     if earlier.where(F.col("design") != design).limit(1).count():
         raise RefusedError(

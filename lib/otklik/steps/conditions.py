@@ -1,7 +1,7 @@
-"""Plain conditions on rows, as Spark SQL understands them, tried by Arrow. Knows no Spark.
+"""Simple Spark SQL conditions, evaluated by Arrow. Imports no Spark.
 
-Columns compared with literals of their own type, IN, IS NULL, AND, OR, NOT and brackets mean the same to both. Whatever
-else a condition says is left to Spark.
+Comparisons of columns with literals of their own type, IN, IS NULL, AND, OR, NOT and brackets mean the same in both.
+All other conditions are left to Spark.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ _FUNCTIONS = re.compile(r"(current|local|session|null$|user$|date$|timestamp$|in
 
 
 def plain_condition(text: str, schema: pa.Schema) -> Condition:
-    """What a condition says of rows.
+    """Parse a condition.
 
     Args:
         text: SQL.
         schema: of the rows.
 
     Raises:
-        LeftToSparkError: if it says more than is understood here.
-        ConfigurationError: if it names a column that there is not.
+        LeftToSparkError: if it contains anything else.
+        ConfigurationError: if it names an unknown column.
     """
     parser = _Parser(_tokens(text), schema)
     condition = parser.either()

@@ -1,4 +1,4 @@
-"""What a job is given: its options as values, the lake, the places of files, the clock and the way to a person."""
+"""What a job receives: its options, the lake, the project's files, the clock, and its output."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Options:
 
     Args:
         names: positional arguments by name (task, source, paths, table …).
-        as_of: the moment to look from, UTC; None = the latest known moment in the inputs.
+        as_of: the as-of moment, UTC; None = the latest known moment in the inputs.
         overrides: dotted key → value of --set.
-        language: of texts for people.
-        newest: read the newest files also where a moment was asked about before.
+        language: language of texts for people.
+        newest: read the newest files even if the moment already has results.
     """
 
     names: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where MLflow is told of runs.
+    """The MLflow server on which runs are logged.
 
     Attributes:
         uri: its tracking URI.
@@ -51,12 +51,12 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything a job works with.
+    """Context of a job.
 
     Attributes:
-        is_alone: whether this process holds the lease of the lake, so that nobody else writes to it.
-        lease_folder: where the lease of the lake lies; None where it has none.
-        tracking: where MLflow is told; None = nowhere.
+        is_alone: whether this process holds the lease of the lake, so that no other process writes to it.
+        lease_folder: folder of the lake's lease; None if it has none.
+        tracking: where to log runs; None = nowhere.
     """
 
     options: Options

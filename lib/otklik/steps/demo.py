@@ -1,4 +1,4 @@
-"""What the demo adds to the steps it runs: a fresh lake, a key of its own, and the outcome in words."""
+"""The demo: a fresh lake, its own key, and a summary of the outcome."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ _WORLD = "world"
 
 
 def fresh_folder(job: Job) -> str:
-    """Empty the demo's lake; returns where its world goes.
+    """Empty the demo's lake; returns the folder for its world.
 
     Raises:
-        ConfigurationError: if the folder is not empty and no demo filled it, or it holds anything that a demo does not
-            make, or the task cannot be as --set says.
+        ConfigurationError: if the folder contains anything that a demo does not create, or --set is invalid.
     """
     _task(job)
     lake = Folder(job.lake.root)

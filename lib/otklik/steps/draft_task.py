@@ -1,4 +1,4 @@
-"""A first task of a kind over some sources, commented, and what a task of a kind may say. Knows no Spark."""
+"""Draft a commented task of a kind for given sources, and describe the settings of a kind. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
 
 
 def _meanings(contract: Contract, names: Sequence[str]) -> list[str]:
-    """What the page calls the columns: what the contract says they mean, else as the file spells them."""
+    """Names of the columns on the page: their meanings in the contract, or their names in the file."""
     said = {name: contract.columns[name].meaning or _in_file(contract, name) for name in names}
     plain = {name: " ".join(text.replace("|", "/").split()) for name, text in said.items()}
     told = {name: f"{text} | {text}" for name, text in plain.items() if text not in ("", name, name.replace("_", " "))}
@@ -148,33 +148,33 @@ def _quoted(text: str) -> str:
 
 
 def _label(contract: Contract) -> str:
-    """The column that seems to hold the answer; else the last one."""
+    """The column that is likely to be the label; otherwise the last one."""
     return next(iter(_answers(contract)), list(contract.columns)[-1])
 
 
 def _answers(contract: Contract) -> list[str]:
-    """Columns that seem to hold an answer, the likeliest first: known after the decision, and called so."""
+    """Columns that are likely to be labels, most likely first: known after the decision, and with a typical name."""
     named = [name for name in contract.columns if {*_ANSWERS} & {name, *name.split("_")}]
     late = [name for name, column in contract.columns.items() if column.known == "after_decision"]
     return [*(name for name in late if name in named), *named, *late]
 
 
 def _as_number(contract: Contract, name: str) -> str:
-    """A column as SQL that gives a number: of a text that says yes or no, 1 or 0."""
+    """SQL for a column as a number; yes and no become 1 and 0."""
     levels = contract.columns[name].allowed or []
     yes = next((level for level in levels if str(level).lower() in _YES), None)
     return name if yes is None or len(levels) != 2 else f"IF({name} = '{yes}', 1, 0)"
 
 
 def _arms(contract: Contract) -> dict[str, str]:
-    """What stands in an example for the arms: CONTROL, FIRST_ARM and ARMS, from the levels that the contract allows."""
+    """Values of the placeholders CONTROL, FIRST_ARM and ARMS of an example, from the contract's allowed levels."""
     control, *others = _levels(contract)[1] or ["control", "treatment"]
     sizes = ", ".join(f"{json.dumps(each, ensure_ascii=False)} = 1" for each in (control, *others))
     return {"CONTROL": control, _TWO_ARMS: others[0], "ARMS": sizes}
 
 
 def _levels(contract: Contract) -> tuple[str, list[str]]:
-    """The column with the arms and the levels that the contract allows of it, the control first; else nothing."""
+    """The column with the arms and its levels in the contract, the control first; empty if there is none."""
     for name, column in contract.columns.items():
         arms = [str(level) for level in column.allowed or []]
         if {*_ARM_NAMES} & {name, *name.split("_")} and len(arms) > 1:
@@ -196,7 +196,7 @@ def _where(contract: Contract, *, two_arms: bool) -> list[str]:
 
 
 def _keys_and_tables(example: str) -> tuple[list[str], list[str]]:
-    """The lines of an example that stand in no table, which TOML wants before all tables, and the others."""
+    """Split an example into top-level keys, which TOML requires first, and tables."""
     lines = example.strip().splitlines()
     start = next((number for number, line in enumerate(lines) if line.startswith("[")), len(lines))
     while start and lines[start - 1].startswith("#"):
@@ -206,7 +206,7 @@ def _keys_and_tables(example: str) -> tuple[list[str], list[str]]:
 
 
 def _to_fill(frames: Sequence[Frame], contracts: Mapping[str, Contract]) -> list[Frame]:
-    """The frames that a first task gives: those it cannot do without, else the first whose columns are all found."""
+    """Frames of the draft: the required ones, or the first one whose columns are all found."""
     needed = [frame for frame in frames if not frame.is_optional]
     fitting = (
         frame
@@ -220,7 +220,7 @@ def _to_fill(frames: Sequence[Frame], contracts: Mapping[str, Contract]) -> list
 
 
 def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment: bool, two_arms: bool) -> list[str]:
-    """A frame over the contract whose columns fit it best; one that the task can do without may be a comment."""
+    """A frame over the contract that fits it best; an optional frame may be commented out."""
     if frame.table:
         return [
             f"# {frame.meaning.en}",
@@ -316,7 +316,7 @@ def _score(column: FrameColumn, name: str, kind: str) -> int:
 
 
 def described(kind: Kind) -> str:
-    """What a task of a kind may say, and what it writes."""
+    """The settings of tasks of a kind, and the tables they write."""
     lines = [f"{kind.name}: {kind.summary.en}", f"  {kind.summary.ru}"]
     for frame in kind.frames.values():
         optional = " (optional)" if frame.is_optional else ""

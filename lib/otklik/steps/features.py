@@ -90,10 +90,10 @@ def _some(rows: DataFrame) -> DataFrame:
 
 
 def _refuse_marked(resolved: ResolvedClassify) -> None:
-    """Columns that a contract marks as personal are no features, and those known only afterwards say so.
+    """Check that no feature is personal, and that columns known only after the decision are declared so.
 
     Raises:
-        ConfigurationError: naming every column that is otherwise.
+        ConfigurationError: naming all columns that violate this.
     """
     known_after = {column.name: column.is_known_after for column in resolved.columns}
     faults = []

@@ -44,7 +44,7 @@ class Inputs:
 
     @cached_property
     def marks(self) -> dict[str, dict[str, list[str]]]:
-        """Table → its columns by mark, as the contracts under which it came in say: personal, after_decision."""
+        """Table → its columns by mark of its contracts: personal, after_decision."""
         return {table: self.lake.marked_columns(table) for table in sorted(self.versions)}
 
     def marked(self, mark: str) -> dict[str, list[str]]:
@@ -53,7 +53,7 @@ class Inputs:
 
     @cached_property
     def _rows(self) -> dict[str, DataFrame]:
-        """Found once: which version is read is asked of each table's history."""
+        """Cached, as finding the versions reads the history of each table."""
         contents = {entry.batch: entry.content_hash for entry in FileLedger(self.lake).entries}
         found = {name: rows_at(self.lake, table, self.versions[table]) for name, table in self.tables.items()}
         return {name: with_row_id(rows, contents) for name, rows in found.items()}
@@ -71,14 +71,14 @@ class Inputs:
 
 
 def pinned_inputs(job: Job, task: BaseTask, step: str) -> Inputs:
-    """The inputs at the versions to read: for a moment that was asked about before, those of the answer given then.
+    """The inputs at the versions to read; if the moment already has results, at the versions of these.
 
-    Files that came later may hold facts that were known at the moment (late ones), or have replaced rows that were.
+    Files that arrived later may contain facts about that moment, or have replaced rows that were known then.
 
     Args:
-        job: what it works with.
-        task: whose inputs they are.
-        step: the step whose answer counts, as ops.runs names it.
+        job: the job.
+        task: the task.
+        step: the step in ops.runs whose results count.
 
     Raises:
         MissingResultError: if an input has not been ingested, or no run has written it.
@@ -92,14 +92,14 @@ def pinned_inputs(job: Job, task: BaseTask, step: str) -> Inputs:
 
 
 def recorded_moment(job: Job, task: BaseTask, inputs: Inputs, decisive: object, find: Callable[[], Latest]) -> datetime:
-    """The moment that a task looks from if nobody names one: found once for the same rows, later read from ops.runs.
+    """The default as-of moment of a task; computed once for the same rows, later read from ops.runs.
 
     Args:
-        job: what it works with.
+        job: the job.
         task: the task.
         inputs: its inputs.
-        decisive: what the rows depend on beside inputs and code.
-        find: looks through the rows.
+        decisive: what the rows depend on, apart from inputs and code.
+        find: computes it from the rows.
     """
     run = replace(start_of(job, "moment", task.name, hash_of([decisive, inputs.marks])), inputs=inputs.identities)
     found = find_run(job.lake, run.run_id, run.job, run.inputs)

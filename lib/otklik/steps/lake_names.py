@@ -1,7 +1,7 @@
-"""What tasks read, tried against the tables of a lake on this machine without Spark: tables and names of columns.
+"""Check the tables and column names that tasks read against the tables of a local lake, without Spark.
 
-Only names are tried, and what stands in SQL only where its meaning is plain; where the package sqlglot is installed, it
-also reads the SQL itself. Types, and everything else that an expression says, Spark judges when it runs.
+Only names are checked, in SQL only where they are unambiguous; if the package sqlglot is installed, it also parses the
+SQL. Types and everything else are checked by Spark at run time.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ def known_inputs(task: BaseTask, lake: LocalLake) -> Known:
 
 
 def check_names(file: TaskFile, folders: Sequence[Path], known: Known) -> None:
-    """See whether the columns that a task names are in its inputs.
+    """Check that the columns that a task names are in its inputs.
 
     Args:
         file: the task.
-        folders: where its .sql files may lie.
+        folders: folders of its .sql files.
         known: its inputs.
 
     Raises:
-        ConfigurationError: naming every column that is not, and where it stands.
+        ConfigurationError: naming every unknown column, and where it is used.
     """
     # Every input reaches SQL with known_at and row_id.
     columns = {frame: [*table.schema.names, "known_at", "row_id"] for frame, table in known.tables.items()}
@@ -140,9 +140,9 @@ def _lacking(place: str, names: Sequence[str], columns: Sequence[str]) -> Iterat
 
 
 def names_in(expression: str) -> list[str]:
-    """The columns that an expression names: not functions, words of SQL, or fields of a structure.
+    """The columns that an expression names, without functions, keywords and struct fields.
 
-    An expression with variables of its own (`x -> …`) is left alone.
+    Expressions with lambda variables (`x -> …`) are skipped.
     """
     if "->" in expression:
         return []
@@ -158,7 +158,7 @@ def names_in(expression: str) -> list[str]:
 
 
 def _syntax_fault(sql: str) -> str | None:
-    """What sqlglot says is wrong with a statement; None where nothing is, or where it is not installed."""
+    """The syntax error that sqlglot finds in a statement; None if there is none, or sqlglot is not installed."""
     if importlib.util.find_spec("sqlglot") is None:
         return None
     import sqlglot  # noqa: PLC0415  (it need not be installed)

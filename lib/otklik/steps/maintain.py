@@ -78,7 +78,7 @@ def maintain_lake(job: Job) -> int:
 
 
 def _writer(job: Job) -> lease.Holder | None:
-    """Who writes to the lake while it is only looked at; None where nobody does, or no lease says so."""
+    """The current writer of the lake; None if there is none or no lease."""
     if job.is_alone or job.lease_folder is None:
         return None
     holder = lease.read(job.lease_folder)
@@ -86,15 +86,15 @@ def _writer(job: Job) -> lease.Holder | None:
 
 
 def _may_repair(job: Job) -> bool:
-    """What looks like a killed run's may be the work of one that is alive, where no lease tells them apart."""
+    """Whether repairs are safe: without a lease, what looks like a killed run's may belong to a live one."""
     return job.is_alone or bool(job.options["force"])
 
 
 def _roll_back(job: Job, ledger: FileLedger, tables: list[str], stuck: list[DamagedError]) -> int:
-    """Undo the commits of batches that never came to their end; returns how many tables were brought back.
+    """Roll back commits of incomplete batches; returns the number of tables.
 
-    A batch is in several tables: where one of them is not to be touched, none is, and `_leftovers` names it. What could
-    not be brought back is added to `stuck`.
+    A batch writes several tables: if one of them must not be touched, none is, and `_leftovers` names it. Tables that
+    could not be rolled back are added to `stuck`.
     """
     refused: list[DamagedError] = []
     left = _unfinished(job, ledger, tables, refused, takes_all=bool(job.options["roll_back_all"]))
@@ -155,7 +155,7 @@ def _orphans(job: Job, tables: list[str]) -> list[tuple[str, str]]:
 
 
 def _pointer_flaws(lake: Lake) -> list[DamagedError]:
-    """What is wrong with the table that says which models there are."""
+    """Flaws of gold.model_runs."""
     found = maintenance.definition_flaws(lake, Expected(MODEL_RUNS)) if lake.exists(MODEL_RUNS.name) else []
     return found + maintenance.run_flaws(lake, lake.version, only=MODEL_RUNS.name)
 
@@ -206,7 +206,7 @@ def _flaws(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError
 
 
 def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
-    """What a table should look like; None where no definition says so."""
+    """The definition of a table; None if there is none."""
     layer, _, name = table.partition(".")
     fixed = next((known for known in all_tables() if known.name == table), None)
     if fixed is not None:
@@ -236,7 +236,7 @@ def _expected_of_task(lake: Lake, table: str) -> Expected | None:
 
 
 def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:
-    """The contract under which a source came in last; None where conf/sources has another one of this name, or none."""
+    """The contract of the last ingest of a source; None if conf/sources has another one or none."""
     file, loaded = job.project.path / "conf" / "sources" / f"{source}.toml", ledger.loaded(source)
     if not loaded or not file.is_file():
         return None

@@ -28,11 +28,11 @@ from otklik.steps.table_options import MASK, check_table_name
 
 
 def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
-    """The rows of a table with personal columns masked; the condition is tried on the masked rows.
+    """The rows of a table with personal columns masked; the condition applies to the masked rows.
 
     Raises:
         MissingResultError: if there is no such table.
-        ConfigurationError: if the name is not a table's, or the condition is not SQL over its columns.
+        ConfigurationError: if the table name is invalid, or the condition is not SQL over its columns.
     """
     check_table_name(table)
     if not lake.exists(table):
@@ -62,7 +62,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
 
 @contextlib.contextmanager
 def clear_conditions() -> Iterator[None]:
-    """Use it where masked rows are fetched: what Spark says of a condition that fails on a row quotes its values.
+    """Context manager for fetching masked rows: hides Spark's errors, which quote values of the failing row.
 
     Raises:
         ConfigurationError: if the condition fails on some row.
@@ -78,7 +78,7 @@ def clear_conditions() -> Iterator[None]:
 
 
 def _without_personal_records(lake: Lake, rejected: DataFrame) -> DataFrame:
-    """A rejected record holds personal data where its source does; where no table says so any more, it may."""
+    """Mask rejected records of sources with personal columns, and of sources whose tables no longer exist."""
     sources = [row.source for row in rejected.select("source").distinct().collect()]
     bronze = {source: BRONZE.of(source).name for source in sources}
     personal = [source for source, table in bronze.items() if lake.personal_columns(table) or not lake.exists(table)]

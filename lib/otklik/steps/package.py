@@ -1,7 +1,7 @@
-"""What a cluster of one's own needs to run the jobs, in one folder, and the spark-submit line that uses it. No Spark.
+"""Package the jobs for a cluster into one folder, and print the spark-submit line that uses it. Imports no Spark.
 
-The folder is a project of its own: jobs/ and conf/ lie beside the zip from which the driver imports the package, and so
-`find_project` finds them. Where the driver runs on the cluster, they come in the packed environment.
+The folder has the layout of a project: jobs/ and conf/ are next to the zip from which the driver imports the package,
+so that `find_project` finds them. In cluster deploy mode they come with the packed environment.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NO_PRODUCTS = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.pyc")
 
 @dataclass(frozen=True)
 class _Wheel:
-    """The built wheel: where it lies, what it needs, and a hash that knows all its files."""
+    """The built wheel: its path, its requirements, and a hash of all its files."""
 
     file: Path
     about: Message
@@ -50,11 +50,11 @@ class _Wheel:
 
 
 def build_package(project: ProjectFiles, folder: Path, progress: Progress) -> None:
-    """Build zip, wheel, jars, environment, jobs/ and conf/ into a folder; an environment that is still right is kept.
+    """Build zip, wheel, jars, environment, jobs/ and conf/ into a folder; an up-to-date environment is kept.
 
     Raises:
-        ConfigurationError: if the project is not a clone, or the folder holds other things.
-        PlatformError: if a package or jar that is needed is not there.
+        ConfigurationError: if the project is not a clone, or the folder contains other files.
+        PlatformError: if a required package or jar is missing.
     """
     if not (project.path / "setup.py").is_file():
         raise ConfigurationError(
@@ -107,7 +107,7 @@ def submit_line(
         folder: the package.
         project: the files of the project on this machine.
         properties_file: the environment's Spark properties.
-        properties: what stands in it.
+        properties: its content.
         command: the job's name and its arguments.
     """
     job, *arguments = command
@@ -185,9 +185,9 @@ def _exchange(folder: Path, wheel: _Wheel, project: ProjectFiles, jars: Iterable
 
 
 def _needed(about: Message) -> list[Distribution]:
-    """The installed packages that the wheel needs, and what they need in turn.
+    """The installed packages that the wheel needs, with their dependencies.
 
-    The tools of the tests stay at home. So does Spark: Python's side of it must be as old as the cluster's own.
+    Test tools are left out. So is PySpark, whose version must match the cluster's.
     """
     found: dict[str, Distribution] = {}
     waiting: list[str] = about.get_all("Requires-Dist", [])

@@ -31,7 +31,7 @@ INDEX = "index"
 
 
 def page_name(task: str, language: Language) -> str:
-    """The file of a task's page; those of both languages lie side by side."""
+    """The file name of a task's page in a language."""
     return f"{task}.html" if language == "en" else f"{task}.{language}.html"
 
 
@@ -41,11 +41,11 @@ def named_file(job: Job, path: Path) -> str:
 
 
 def said_of(task: BaseTask, *names: str) -> str:
-    """A hash of what a task says for people, which decides its page and no answer.
+    """A hash of a task's texts, which affect its page but no results.
 
     Args:
         task: the task.
-        names: its keys beside title and question.
+        names: its keys, in addition to title and question.
     """
     return hash_of(task.model_dump(mode="json", include={"title", "question", *names}))[:16]
 
@@ -56,7 +56,7 @@ def mark_of(page: str, content: bytes) -> str:
 
 
 def is_written(job: Job, run: Run, page: str) -> bool:
-    """Whether a page lies there as an earlier start with the same inputs wrote it; then this start reuses it."""
+    """Whether an earlier run with the same inputs wrote the page, so that it can be reused."""
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
     folder, index = Folder(job.lake.folder("report")), page_name(INDEX, job.options.language)
     if earlier is None or not {page, index} <= {*folder.files()} or earlier.message != mark_of(page, folder.read(page)):
@@ -146,9 +146,9 @@ def write_index(job: Job) -> None:
 
 
 def _card(lake: Lake, row: Mapping[str, Any], page: str, language: Language) -> Card:
-    """What the index says of one task.
+    """The card of a task in the index.
 
-    A kind of a package that is not installed here is worded by what every kind has.
+    If the package of its kind is not installed, the card has the texts common to all kinds.
     """
     is_known = row["kind"] in kind_places()
     kind = find_kind(row["kind"], row["task"]) if is_known else None

@@ -108,7 +108,7 @@ def _about(resolved: ResolvedClassify, training: Training, final_models: FinalMo
 
 
 def library_version(name: str) -> str:
-    """The version of a library, also where a cluster brings Spark and Delta and no package says so."""
+    """The version of a library, also if a cluster provides Spark and Delta without a Python package."""
     try:
         return installed_version(name)
     except PackageNotFoundError:

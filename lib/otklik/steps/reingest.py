@@ -38,15 +38,15 @@ _PERSONAL = "otklik.personal"
 
 
 def reingest_source(job: Job) -> int:
-    """Judge all loaded records of a source again, and put silver and its rejected records in place; returns 0.
+    """Check all loaded records of a source again, and rebuild its silver table and rejected records; returns 0.
 
-    What came of each file is what its first ingest would have made of it under this contract, in the order in which the
-    files came. The ledger names the new tables last: until then the old ones stand.
+    The result is the same as ingesting all files under this contract in the order of their arrival. The ledger is
+    updated last: until then the old tables count.
 
     Raises:
         MissingResultError: if no file of the source is loaded.
-        ConfigurationError: if the contract would cut files into other records than those which bronze holds.
-        InputError: if a file is refused under this contract; nothing is changed then.
+        ConfigurationError: if the contract would split files into other records than those in bronze.
+        InputError: if a file is refused under this contract; then nothing is changed.
     """
     contract = load(Contract, job.project.source(job.options["source"]), dict(job.options.overrides))
     key = job.pseudonym_key() if contract.personal_columns else b""
@@ -68,7 +68,7 @@ def reingest_source(job: Job) -> int:
 
 
 def _stands(lake: Lake, ledger: FileLedger, contract: Contract, key: bytes) -> bool:
-    """Whether all rows were made under this contract, and the tables are as it and the ledger say."""
+    """Whether all rows were written under this contract, and the tables agree with it and the ledger."""
     contract_hash, silver = hash_of_contract(contract), SILVER.of(contract.name).name
     if any(not each.is_balanced or each.contract_hash != contract_hash for each in ledger.loaded(contract.name)):
         return False
@@ -150,7 +150,7 @@ def _put_in_place(
 
 
 def _mark_bronze(lake: Lake, contract: Contract, *, only_more: bool = False) -> None:
-    """Say of bronze that its records hold personal data, or say so no more."""
+    """Set or unset the mark of personal data in bronze."""
     bronze = batch.bronze_table(contract)
     marked, wanted = lake.personal_columns(bronze.name), bronze.properties.get(_PERSONAL)
     if (wanted or not only_more) and (wanted is None) != (not marked):
@@ -190,10 +190,10 @@ def _from_bronze(lake: Lake, ledger: FileLedger, contract: Contract, loaded: Seq
 
 
 def _kept(entry: FileEntry, contract: Contract) -> list[str]:
-    """The names in the header of a loaded file.
+    """The column names in the header of a loaded file.
 
     Raises:
-        ConfigurationError: if its records would be others under the contract as it is now, or its header is not known.
+        ConfigurationError: if its records would differ under the current contract, or its header is unknown.
     """
     format_ = contract.format
     if not entry.read_as:

@@ -82,7 +82,7 @@ def _tasks(job: Job) -> list[str]:
 
 
 def _file_of(job: Job, task: str) -> str:
-    """How a task's file is named that may lie anywhere: as when its last page was written, else by the task."""
+    """The path or name of a task's file, from its last page; otherwise the name of the task."""
     last = find_answer(job.lake, task, None, "report")
     return task if last is None else last.inputs.get("file", task)
 
@@ -125,25 +125,25 @@ def _write(job: Job, resolved: ResolvedClassify) -> None:
 
 
 def _training_behind(job: Job, resolved: ResolvedClassify, scored: Run) -> Run:
-    """The training of the model that gave the scores: often an older one, whose model no later one has beaten.
+    """The training of the model that computed the scores, which may be an older one.
 
     Raises:
-        MissingResultError: if the ledger does not know it.
+        MissingResultError: if it is not in the ledger.
     """
     model_run = _model_run(scored)
     return find_run(job.lake, model_run, "train", None) or _needed(job, resolved, "train")
 
 
 def _model_run(scored: Run) -> str:
-    """The run whose model gave the scores: `otklik score` names it with its place in gold.model_runs."""
+    """The run whose model computed the scores; `otklik score` records it with its version of gold.model_runs."""
     return scored.inputs["model"].partition(" ")[0]
 
 
 def _needed(job: Job, resolved: ResolvedClassify, step: str) -> Run:
-    """The latest good start of a step of this question.
+    """The latest successful run of a step for this task.
 
     Raises:
-        MissingResultError: if the step was not run.
+        MissingResultError: if the step has not been run.
     """
     found = find_run(job.lake, resolved.run_ids[step], step, None)
     if found is None:

@@ -1,4 +1,4 @@
-"""A task as it is asked now: its file, its kind, its inputs pinned to versions, the moment, the names of its runs."""
+"""Resolve a task: its file, its kind, its inputs pinned to versions, the as-of moment, and its run ids."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _FRAMES_MODULE = "otklik.features.frames"
 
 @dataclass(frozen=True)
 class ResolvedTask:
-    """A task with all that decides its answer.
+    """A task with all that determines its results.
 
     Attributes:
         file: the task.
         task: its settings.
-        inputs: pinned.
-        selects: frame → the SELECT that gives its rows, where the task names one.
-        asked_for: the moment that was asked about or is known already; None = the latest one known.
+        inputs: the pinned inputs.
+        selects: frame → its SELECT, if the task names one.
+        asked_for: the as-of moment that was given or is already known; None = the latest one known.
     """
 
     file: TaskFile
@@ -63,7 +63,7 @@ class ResolvedTask:
 
     @cached_property
     def as_of(self) -> datetime:
-        """The moment it looks from: asked for, else the latest known one, else the latest of the frames' own."""
+        """The as-of moment: the given one, the latest known one, or the latest one in the frames."""
         if self.asked_for is not None:
             return self.asked_for
         latest = self.inputs.latest_moment()
@@ -89,12 +89,12 @@ class ResolvedTask:
         return read_frame(self.inputs.lake.spark, frame, settings, rows, self.selects.get(frame.name), as_of)
 
     def run_of(self, job: Job, stage: Stage, earlier: Mapping[str, Run]) -> Run:
-        """A row for ops.runs: this stage starts now.
+        """A row for ops.runs about a stage that starts now.
 
         Args:
-            job: what it works with.
+            job: the job.
             stage: the stage.
-            earlier: name → run of the stages before it.
+            earlier: name → run of the previous stages.
         """
         uses = {*stage.uses} | _FOR_FRAMES if stage.uses else {*type(self.task).model_fields} - _FOR_PEOPLE
         settings = {
@@ -152,7 +152,7 @@ def voice_of(kind: Kind, language: Language) -> Voice:
 
 
 def earlier_runs(job: Job, resolved: ResolvedTask) -> list[Run]:
-    """The run of each stage that answers the task as it is asked now.
+    """The run of each stage with the current results of the task.
 
     Raises:
         MissingResultError: if a stage has not been run.

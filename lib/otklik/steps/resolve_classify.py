@@ -1,4 +1,4 @@
-"""A task as it is asked now: its settings and SQL, the inputs pinned to versions, the moment, and its run_id."""
+"""Resolve a classify task: its settings and SQL, its inputs pinned to versions, the as-of moment, and its run ids."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class ResolvedClassify:
 
     @cached_property
     def settings(self) -> Mapping[str, Mapping[str, Any]]:
-        """Step → the settings that it uses: another one does not make it anew.
+        """Step → the settings that it uses; changing others does not rerun it.
 
-        Columns are marked in SQL headers and tables, and marking one asks for another answer.
+        They include the marks of columns in SQL headers and tables.
         """
         decisive = self.task.model_dump(mode="json", exclude=_FOR_PEOPLE)
         sql = [select.decisive for select in (self.rows_select, *(select for select, _ in self.feature_selects))]
@@ -89,11 +89,11 @@ class ResolvedClassify:
 
     @property
     def rows_hash(self) -> str:
-        """Of the SELECT that gives the rows."""
+        """Hash of the SELECT that returns the rows."""
         return hash_of(self.rows_select.text)
 
     def start(self, job: Job, step: str, inputs: dict[str, str]) -> Run:
-        """A row for ops.runs: this step starts now."""
+        """A row for ops.runs about a step that starts now."""
         return Run(
             run_id=self.run_ids[step],
             job=step,
@@ -108,12 +108,12 @@ class ResolvedClassify:
 
 
 def resolve_classify(job: Job) -> ResolvedClassify:
-    """Read the task that the job names, pin its inputs, and find the moment it looks from.
+    """Read the task that the job names, pin its inputs, and find its as-of moment.
 
     Raises:
         ConfigurationError: if the task or its SQL is wrong.
         MissingResultError: if an input has not been ingested.
-        PlatformError: if the lake has no room for models and reports.
+        PlatformError: if the lake has no place for models and reports.
     """
     # They are no tables: better found out now than after hours of fitting.
     Folder(job.lake.folder("models"))
@@ -152,10 +152,10 @@ def resolve_recorded(job: Job, step: str) -> ResolvedClassify:
 
 
 def answered_before(job: Job, run: Run) -> Run | None:
-    """If an earlier start gave this result, note that this one reuses it; else say how long the work may take.
+    """If an earlier run has this result, record that it is reused; otherwise say how long the work may take.
 
-    Tables that hold one run at a time are brought back to it where another run has come in between: who shows or
-    exports them gets what was asked for last.
+    Tables that hold one run at a time are restored to it if another run came in between, so that `show` and `export`
+    return the results of the latest command.
     """
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
     if earlier is None:
@@ -175,10 +175,10 @@ def answered_before(job: Job, run: Run) -> Run | None:
 
 
 def features_run(job: Job, resolved: ResolvedClassify) -> Run:
-    """The run of `otklik features` that this question stands on.
+    """The run of `otklik features` on which this task depends.
 
     Raises:
-        MissingResultError: if the features of this question were not built yet.
+        MissingResultError: if the features have not been built yet.
     """
     found = find_run(job.lake, resolved.run_ids["features"], "features", resolved.inputs.identities)
     if found is None:
@@ -191,7 +191,7 @@ def features_run(job: Job, resolved: ResolvedClassify) -> Run:
 
 
 def _latest_moment(inputs: Inputs, task: Task, rows_select: Select) -> Latest:
-    """The latest known moment in the inputs; for history without times of its own, the latest decision moment."""
+    """The latest known moment in the inputs; for untimed history, the latest decision moment."""
     latest = inputs.latest_moment()
     if latest is None:
         with clear_sql(f"{rows_select.name}.sql"):

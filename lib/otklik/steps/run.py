@@ -1,4 +1,4 @@
-"""Step: a task all the way to its page, after the tasks that it reads from; or all tasks."""
+"""Step: run a task up to its page, after the tasks that it reads from; or all tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from otklik.steps.train import train_models
 
 
 def run_task(job: Job) -> int:
-    """Run the named task behind all that it reads from, or every task; returns the exit code."""
+    """Run a task after those that it reads from, or all tasks; returns the exit code."""
     name, is_all = job.options.names.get("task"), bool(job.options.names.get("all"))
     check_run(job.options.names)
     if is_all:
@@ -48,10 +48,10 @@ def _run(job: Job, graph: TaskGraph, task: str) -> int:
 
 
 def _run_all(job: Job) -> int:
-    """Run every task of conf/tasks whose sources have been ingested, and go on past those that fail.
+    """Run every task of conf/tasks whose sources have been ingested; continue after failures.
 
     Returns:
-        The exit code of the first task that failed; where none did, that of a warning or 0.
+        The exit code of the first task that failed; otherwise that of a warning or 0.
     """
     graph = read_graph(job.project)
     for fault in graph.faults:

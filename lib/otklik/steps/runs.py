@@ -1,4 +1,4 @@
-"""Every start of a step that comes to its work leaves a row in ops.runs, also one that fails."""
+"""Record every run of a step in ops.runs, including failed ones."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LONG, _IN_SECONDS = 5, 100
 
 
 def start_of(job: Job, step: str, about: str, settings_hash: str) -> Run:
-    """A row for ops.runs: a step that answers no task's question starts now.
+    """A row for ops.runs about a step without a task that starts now.
 
     Args:
-        job: what it works with.
+        job: the job.
         step: its name.
         about: the source or task.
-        settings_hash: of what decides its result.
+        settings_hash: hash of what determines its result.
     """
     return Run(
         run_id=hash_of([step, about, settings_hash, code_version()])[:16],
@@ -39,7 +39,7 @@ def start_of(job: Job, step: str, about: str, settings_hash: str) -> Run:
 
 
 def say_how_long(job: Job, run: Run) -> None:
-    """Say how long a step that has work to do took the last time, where that is worth waiting for elsewhere."""
+    """Say how long the step took the last time, if it was long."""
     last = find_answer(job.lake, run.task, None, run.job)
     if last is None or last.ended_at is None:
         return
@@ -51,12 +51,12 @@ def say_how_long(job: Job, run: Run) -> None:
 
 @contextlib.contextmanager
 def record_failure(job: Job, run: Run, users_sql: str | None = None) -> Iterator[None]:
-    """Leave a row in ops.runs also for a start that fails; the fault goes on.
+    """Context manager that records a failure in ops.runs and raises it again.
 
     Args:
-        job: what it works with.
-        run: the start.
-        users_sql: where the SQL stands that a user has written and that the step computes for every row.
+        job: the job.
+        run: the run.
+        users_sql: location of the user's SQL that the step evaluates for every row.
     """
     try:
         yield
@@ -76,7 +76,7 @@ _SQL_OF_USERS = {"features": "the SQL of {task}", "score": "score.where of {task
 
 
 def _clear(fault: Exception, run: Run, users_sql: str) -> OtklikError | None:
-    """The clear line for what Spark says of versions that are gone, or of SQL that fails on a row; None otherwise."""
+    """A one-line error if a table version is gone or the user's SQL fails on a row; otherwise None."""
     if isinstance(fault, OtklikError):
         return None
     if says_vacuumed(fault):
@@ -102,7 +102,7 @@ def clear_sql(where: str) -> Iterator[None]:
 
 
 def _failing_sql(where: str) -> ConfigurationError:
-    """What Spark says itself quotes the values of the row."""
+    """An error without Spark's message, which quotes values of the row."""
     return ConfigurationError(
         "raises an error on some row instead of returning a value",
         where=where,
@@ -111,7 +111,7 @@ def _failing_sql(where: str) -> ConfigurationError:
 
 
 def _vacuumed(run: Run) -> MissingResultError:
-    """Whoever asks for a moment long ago may come after the files of its versions went."""
+    """An error about table versions that have been vacuumed, as may happen for old as-of moments."""
     # Inputs of other kinds, a language or a model, stand there as text.
     versions = [f"{name} at version {text}" for name, text in sorted(run.inputs.items()) if text.isdecimal()]
     return MissingResultError(

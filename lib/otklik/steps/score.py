@@ -72,7 +72,7 @@ def score_rows(job: Job, resolved: ResolvedClassify | None = None) -> int:
 
 
 def _champion(job: Job, resolved: ResolvedClassify) -> Champion:
-    """The last that serves of those trained by the moment: a later one may have learnt the answers asked for."""
+    """The latest champion trained by the as-of moment, as a later one may have been fitted to the labels."""
     name = resolved.task.name
     newest = load_champion(job.lake, name)
     if resolved.as_of >= newest.row["trained_at"].tz_localize(UTC):
@@ -90,7 +90,7 @@ def _champion(job: Job, resolved: ResolvedClassify) -> Champion:
 
 
 def _warned(job: Job, resolved: ResolvedClassify, champion: Champion) -> int:
-    """Say what to be careful about, whether the scores are new or were given before; returns the exit code."""
+    """Print warnings about new or reused scores; returns the exit code."""
     split = "time" if resolved.task.rows.time_ordered else "random"
     runs = {"rate_moved": champion.run_id, "drift": resolved.run_ids["score"]}
     found = job.lake.small(
@@ -110,10 +110,10 @@ def _warned(job: Job, resolved: ResolvedClassify, champion: Champion) -> int:
 
 
 def _chosen_rows(features: DataFrame, resolved: ResolvedClassify, serving: ServingModel) -> DataFrame:
-    """The rows to score, with the fold that each was in when the champion was trained, whatever the task says now.
+    """The rows to score, with the folds of the champion's training, whatever the task's current settings.
 
     Raises:
-        MissingResultError: if the champion does not fit the features as they are built now.
+        MissingResultError: if the champion does not fit the current features.
         ConfigurationError: if score.where is not a condition on them.
     """
     misfit = serving.misfit(features.columns, resolved.known_after, resolved.rows_hash)

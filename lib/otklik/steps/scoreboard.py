@@ -1,4 +1,4 @@
-"""The scoreboard for a terminal: what counts first, the base line beside it."""
+"""The scoreboard as text: the decisive rows first, compared with the baseline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEAKS = {"without": "known before the decision", "with": "WITH LEAKS, not usabl
 
 
 def scoreboard_text(board: pd.DataFrame, rate_moved: float) -> str:
-    """The rows of one run, calibrated, time before random, without leaks before with; majority last in each block.
+    """The calibrated rows of a run: time before random, without leaks before with, the majority class last.
 
     Args:
         board: rows of gold.scoreboard of one run.

@@ -1,4 +1,4 @@
-"""Step: print rows of a table; stdout holds only the result."""
+"""Step: print rows of a table; stdout contains only the result."""
 
 from __future__ import annotations
 

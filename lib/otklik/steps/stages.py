@@ -1,7 +1,7 @@
-"""The runner: what every stage of every kind needs, done once, so that no method can forget it.
+"""The runner: what every stage of every kind needs, in one place, so that no method can forget it.
 
-It resolves the task, pins versions, names the run, reuses an answer that exists, hides what must not be seen, writes
-the tables, records the run, and reports the findings. A method gets frames and settings, and gives frames and claims.
+It resolves the task, pins versions, names the run, reuses existing results, hides what must not be seen, writes the
+tables, records the run, and reports findings. A method receives frames and settings and returns frames and measures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `show` and `export` are asked for: what is wrong with it is said before Spark starts. Knows no Spark."""
+"""Check the options of `show` and `export` before Spark starts. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def check_table_name(table: str) -> None:
 
 
 def wanted_columns(columns: Sequence[str], names: str | None) -> list[str]:
-    """The columns that were named, in their order; all where none were.
+    """The named columns, in their order; all if none are named.
 
     Args:
         columns: of the table.
-        names: parted by commas.
+        names: comma-separated names.
 
     Raises:
         ConfigurationError: if there is no such column.
@@ -74,14 +74,14 @@ def reading_order(columns: Collection[str]) -> list[tuple[str, bool]]:
 
 
 def form_of(target: str, reader: str | None) -> str:
-    """Whether a file is to be written as csv or as parquet.
+    """The format of a file to write: csv or parquet.
 
     Args:
         target: the file.
-        reader: who is to open it: excel, or None.
+        reader: excel, if it will open the file; or None.
 
     Raises:
-        ConfigurationError: if its ending says neither, or the reader does not take such files.
+        ConfigurationError: if its extension is neither, or the reader does not support it.
         PlatformError: if there is no such folder.
     """
     ending = target.rpartition(".")[2].lower()

@@ -1,4 +1,4 @@
-"""A task as its file says it: its kind, its settings, and whether its frames can be. Knows no Spark."""
+"""Read task files: kind, settings, and checks of their frames. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TaskFile:
 
     @property
     def outputs(self) -> list[str]:
-        """The gold tables that it alone writes; a list only where it says what a contact costs and brings."""
+        """The gold tables that it writes; a list of actions only with cost and value."""
         has_no_list = isinstance(self.task, Task) and self.task.decision is None
         tables = [table for stage in self.kind.stages for table in stage.tables]
         return [table.of(self.task.name).name for table in tables if not (has_no_list and table is ACTIONS)]
@@ -51,14 +51,14 @@ def read_task(project: ProjectFiles, name: str, overrides: Mapping[str, Any]) ->
 
 
 def check_frames(file: TaskFile, folders: Sequence[Path]) -> dict[str, Select]:
-    """See whether what a task says of frames can be; returns frame → SELECT, where it names one.
+    """Check the frames of a task; returns frame → SELECT for those that have one.
 
     Args:
-        file: the task, of a kind that has frames.
-        folders: where its .sql files may lie.
+        file: the task, of a kind with frames.
+        folders: folders of its .sql files.
 
     Raises:
-        ConfigurationError: if a frame is unknown or missing, names no input of the task, or its SQL file is wrong.
+        ConfigurationError: if a frame is unknown or missing, names no input of the task, or its SQL file is invalid.
     """
     task, declared = file.task, file.kind.frames
     assert isinstance(task, KindTask), f"{file.kind.name} has no frames"
@@ -92,14 +92,14 @@ def check_frames(file: TaskFile, folders: Sequence[Path]) -> dict[str, Select]:
 
 
 def check_task(file: TaskFile, folders: Sequence[Path]) -> str:
-    """See whether a task's SQL files are there and name what they must; returns in words what the task is.
+    """Check a task's SQL files; returns a description of the task.
 
     Args:
         file: the task.
-        folders: where its .sql files may lie.
+        folders: folders of its .sql files.
 
     Raises:
-        ConfigurationError: if not.
+        ConfigurationError: if a SQL file is missing or invalid.
     """
     said = f"a task of kind {file.kind.name}"
     if isinstance(file.task, Task):

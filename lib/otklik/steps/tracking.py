@@ -1,7 +1,7 @@
-"""Tell MLflow of a task's runs, where there is one: settings, metrics, model and report; and which model serves.
+"""Log runs of tasks to MLflow, if configured: settings, metrics, model and report; and which model serves.
 
-The lake stays the truth: everything here is read from it, and what MLflow knows already is left alone. So a run that
-could not be told is told by the next command. Nothing else in the project knows MLflow.
+The lake remains the source of truth: everything is read from it, and what MLflow already has is left alone. A run that
+could not be logged is logged by the next command. No other module uses MLflow.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def publish(job: Job, *, others_follow: bool = False) -> None:
     """Log the newest run and the champion of the job's task, or of every task that has one.
 
     Args:
-        job: what is running.
-        others_follow: whether a scheduler has steps to come that need this one's success: then a warning says that
-            MLflow could not be updated; the next command does it.
+        job: the job.
+        others_follow: whether later steps of a scheduler depend on this one: then only a warning says that MLflow could
+            not be updated; the next command does it.
 
     Raises:
-        PlatformError: if MLflow cannot be reached, and nothing follows.
+        PlatformError: if MLflow cannot be reached, and no step follows.
     """
     if job.tracking is None:
         return
@@ -161,7 +161,7 @@ def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, 
 
 
 def _manifest(job: Job, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checked folder says of its model."""
+    """The manifest of a verified model folder."""
     manifest: dict[str, Any] = json.loads(Folder(job.lake.folder(row["folder"])).read(MANIFEST))
     return manifest
 
@@ -230,7 +230,7 @@ def _log_report(job: Job, client: MlflowClient, run: Run, task: str) -> None:
 
 
 def _registered_name(job: Job, task: str) -> str | None:
-    """The model's name. Unity Catalog wants all three parts of it, and of a lake in a folder there is none."""
+    """The model's name; three parts for Unity Catalog."""
     import mlflow  # noqa: PLC0415
 
     if not mlflow.get_registry_uri().startswith("databricks-uc"):
@@ -239,7 +239,7 @@ def _registered_name(job: Job, task: str) -> str | None:
 
 
 def _let_serve(client: MlflowClient, name: str, run: Run) -> None:
-    """Register the run's model, unless it is, and give it the alias."""
+    """Register the run's model, unless it is registered, and set the alias."""
     import mlflow  # noqa: PLC0415
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Step: train, judge and register a task's models."""
+"""Step: train, evaluate and register a task's models."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
 
 
 def _say_result(job: Job, resolved: ResolvedClassify, board: pd.DataFrame, verdict: str) -> None:
-    """The verdict, and the models whose probabilities are off, whether they are new or were trained before."""
+    """Print the verdict and the miscalibrated models of a new or reused training."""
     job.progress.line(f"  {verdict}")
     of_split = decisive(board, time_ordered=resolved.task.rows.time_ordered)
     for finding in miscalibrated(of_split, resolved.task.checks.rate_moved):
@@ -180,13 +180,13 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
 
 
 def later_drift(rows: DataFrame, features: Sequence[Feature], plan: Plan, limit: float) -> list[FeatureFinding]:
-    """The features that are spread otherwise in the rows that models are judged on than in those they learn from.
+    """The features whose distribution differs between the training and test part of the time split.
 
     Args:
         rows: the labelled rows.
         features: the columns.
-        plan: of the time split.
-        limit: of the population stability index.
+        plan: the time split.
+        limit: maximum population stability index.
     """
     outer, told = plan.folds[0].outer, [feature for feature in features if not feature.is_known_after]
     earlier = rows.where(outer.learns_from)
@@ -207,11 +207,11 @@ def _shown_in(step: Step) -> Callable[[int, int], None]:
 
 
 def require_enough(task: Task, labelled: Labelled) -> None:
-    """See whether there are rows to learn from.
+    """Check that there are enough rows to train on.
 
     Raises:
-        RefusedError: if there are fewer rows or positives than declared, or all have the same answer; if the champion
-            is to be chosen by pairs within a moment, and there are none.
+        RefusedError: if there are fewer rows or positives than required, or all have the same label; if the champion
+            is chosen by pairs within a moment, and there are none.
     """
     rows, positives = len(labelled.label), int(labelled.label.sum())
     if positives in (0, rows) and rows:
@@ -268,13 +268,13 @@ def _rules(task: Task) -> Rules:
 
 
 def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, rows: int) -> tuple[FeatureFinding, ...]:
-    """Try each feature alone against the label.
+    """Compute the AUC of each feature alone.
 
     Args:
-        task: says what is too good, and whether that stops the training.
-        labelled: key, as_of, label and the features of the labelled rows.
+        task: its limit, and whether to stop.
+        labelled: key, as_of, label and features of the labelled rows.
         preparation: fitted on them.
-        rows: how many there are, so that a sample can be drawn.
+        rows: their number, for sampling.
 
     Raises:
         RefusedError: if a feature is suspected and the task says to stop.
@@ -363,15 +363,15 @@ def decisive(board: pd.DataFrame, *, time_ordered: bool) -> pd.DataFrame:
 
 
 def verdict_on(task: Task, board: pd.DataFrame, chosen: str) -> str:
-    """What the scoreboard comes to, in one sentence: of the model that was chosen, not of the one that was luckiest.
+    """The verdict in one sentence, about the chosen model and not the one that was best on the test part.
 
     Args:
-        task: its candidates, and what it does where there is nothing to gain.
+        task: its candidates, and what to do if there is nothing to gain.
         board: the scoreboard.
-        chosen: the candidate that was chosen inside the training part.
+        chosen: the candidate chosen inside the training part.
 
     Raises:
-        RefusedError: if the chosen model is no better than the base line and the task says to stop.
+        RefusedError: if the chosen model is no better than the baseline and the task says to stop.
     """
     rows = decisive(board, time_ordered=task.rows.time_ordered)
     rows = rows[rows["model"].isin(task.champion.candidates)].sort_values("auc", ascending=False)

@@ -51,16 +51,16 @@ def is_answered(
     progress: Progress,
     print_result: Callable[[str], None],
 ) -> bool:
-    """Answer a command, if that can be done here; returns whether it was.
+    """Run a command without Spark if possible; returns whether it was.
 
     Args:
         command: its name.
         options: as they were given, by name.
-        lake: where the tables are.
+        lake: the lake.
         project: the files of the project.
-        overrides: of --set.
-        progress: is told of the work.
-        print_result: takes what goes to stdout.
+        overrides: values of --set.
+        progress: shows the work.
+        print_result: prints to stdout.
 
     Raises:
         OtklikError: as the command itself.
@@ -81,14 +81,14 @@ def is_answered(
 
 
 def show(lake: LocalLake, options: Mapping[str, Any]) -> str:
-    """Rows of a table as they are printed.
+    """Rows of a table as text.
 
     Args:
         lake: the lake.
         options: the options of the command.
 
     Raises:
-        LeftToSparkError: if Spark has to answer.
+        LeftToSparkError: if only Spark can do it.
         ConfigurationError: if the options are wrong.
         MissingResultError: if there is no such table.
     """
@@ -155,12 +155,12 @@ def _models(lake: LocalLake) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _Masked:
-    """A table as people may see it.
+    """A table with personal columns masked.
 
     Attributes:
         table: its rows.
-        hide: what masks them.
-        condition: which of them are wanted; None = all.
+        hide: masks them.
+        condition: selects rows; None = all.
     """
 
     table: LocalTable
@@ -176,7 +176,7 @@ class _Masked:
         return self.hide(no_rows(self.table.schema))
 
     def pieces(self, wanted: int | None = None) -> Iterator[pa.Table]:
-        """The rows that are wanted, piece by piece; at least as many as wanted, where there are."""
+        """The selected rows, piece by piece; stops when there are enough."""
         left = math.inf if wanted is None else wanted
         pieces = self.table.rows() if wanted is None else self.table.rows(batch=max(wanted, 1024))
         while left > 0:

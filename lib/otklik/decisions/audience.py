@@ -35,14 +35,14 @@ def audience(
         scores: key, as_of, probability, expected_profit, run_id; one row per key and as_of.
         cost: of a contact, the currency of value and budget.
         value: of a response.
-        budget: what the contacts of the whole list may cost; None for no limit.
+        budget: maximum cost of all contacts on the list; None for no limit.
         control_share: share of the list held out as a control group, drawn by key: a key is control in all its
             rows or in none.
-        campaign: name of the campaign; another campaign holds back others.
-        salt: what sets this draw apart from every other.
+        campaign: name of the campaign; another campaign has another control group.
+        salt: salt of the control group.
 
     Returns:
-        The columns of gold.<task>_actions: rank counts the whole list from 1, control included, so that the list does
+        The columns of gold.<task>_actions: rank numbers the whole list from 1, control included, so that the list does
         not depend on the draw; ties of probability are ranked by a hash of the key, then by key and as_of.
     """
     # The same comparison as models.evaluate.is_worthwhile, so that the list is what the scoreboard's profit is of.
@@ -60,15 +60,15 @@ def is_control(control_share: float, campaign: str, salt: str) -> Column:
 
 
 def affordable(budget: float, cost: float) -> int:
-    """How many contacts a budget pays for, reckoned in the decimals as written: 0.3 pays for three at 0.1."""
+    """Number of contacts that a budget pays for, in decimal arithmetic: 0.3 pays for three at 0.1."""
     return int(Decimal(str(budget)) // Decimal(str(cost)))
 
 
 def with_rank(scores: DataFrame, salt: str) -> DataFrame:
-    """Adds `rank`, 1 for the greatest probability; ties by a hash of the key and the salt, then by key and as_of.
+    """Add `rank`, 1 for the highest probability; ties by a hash of the key and the salt, then by key and as_of.
 
-    A rank needs a global order, and row_number over all rows would bring them into one task. So rows are numbered
-    within buckets of probability, and each bucket starts after the rows of the better ones.
+    A global row_number would bring all rows into one task. Instead rows are numbered within buckets of probability, and
+    each bucket starts after the rows of the buckets above.
     """
     bucket = F.floor(F.col("probability") * _BUCKETS).alias("_bucket")
     bucketed = scores.select("*", bucket)
@@ -95,12 +95,12 @@ def action_values(
     replicates: int,
     salt: str,
 ) -> list[dict[str, str | int | float | None]]:
-    """What the list is worth beside contacting all, none, or just those who say yes.
+    """Profit of the list compared with contacting all, none, or only those who say yes.
 
     Args:
         probability: (rows,) calibrated probability of yes of every scored row, out of fold where it has a label.
-        label: (rows,) 1, 0, or NaN where the answer is not known.
-        unit: (rows,) what the bootstrap draws.
+        label: (rows,) 1, 0, or NaN if it is unknown.
+        unit: (rows,) resampling unit of the bootstrap.
         listed: (rows,) whether the row is on the list, control included.
         control: (rows,) whether the row is held back.
         cost: of a contact.
@@ -109,9 +109,9 @@ def action_values(
         salt: of the bootstrap.
 
     Returns:
-        Rows of gold.action_value without task and run_id, for list, all, none and oracle. Values stand before control
-        is held back; `all` and `oracle` know no budget. Where a row has no label, out_of_fold_profit, low and high are
-        None, and so is all of the oracle.
+        Rows of gold.action_value without task and run_id, for list, all, none and oracle. Values include the control
+        group; `all` and `oracle` ignore the budget. If a row has no label, out_of_fold_profit, low and high are None,
+        and so is all of the oracle.
     """
     nobody, everybody = np.zeros(len(label), dtype=np.bool_), np.ones(len(label), dtype=np.bool_)
     is_labelled = len(label) > 0 and not np.isnan(label).any()
@@ -140,6 +140,6 @@ def action_values(
 
 
 def expected_profit(probability: Floats, contacted: Bools, cost: float, value: float) -> float:
-    """Σ (probability × value − cost) over the rows contacted, summed in an order of its own."""
+    """Σ (probability × value − cost) over the contacted rows, summed in a fixed order."""
     chosen = np.sort(probability[contacted])
     return float((chosen * value - cost).sum())

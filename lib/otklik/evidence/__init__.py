@@ -1,1 +1,1 @@
-"""Did it work? Experiments, uplift, attribution: what was caused, and where the data cannot tell."""
+"""Causal evidence: experiments, uplift, attribution, and when the data do not suffice."""

@@ -18,16 +18,16 @@ _NAMED = 5
 def check_columns(
     units: DataFrame, wanted: Mapping[str, Collection[str]], *, only_numbers: bool = True, frame: str = "units"
 ) -> None:
-    """See whether the frame has every column that the task names.
+    """Check that the frame has every column that the task names.
 
     Args:
         units: the frame.
-        wanted: place in the task → names of columns.
-        only_numbers: whether they must hold numbers.
+        wanted: key in the task → names of columns.
+        only_numbers: whether they must be numeric.
         frame: its name.
 
     Raises:
-        ConfigurationError: with all that are missing or hold texts, each with its place.
+        ConfigurationError: naming all columns that are missing or not numeric, with their keys.
     """
     fit = {name for name, kind in units.dtypes if not only_numbers or kind == "double"}
     faults = [f"{place} names {name!r}" for place, names in wanted.items() for name in names if name not in fit]
@@ -40,13 +40,13 @@ def check_columns(
 
 
 def check_units(units: DataFrame) -> None:
-    """See whether each unit stands in one row.
+    """Check that each unit has one row.
 
     Args:
         units: unit, arm.
 
     Raises:
-        RefusedError: if a unit stands in several arms, or several times in one.
+        RefusedError: if a unit is in several arms, or several times in one.
     """
     is_mixed = F.min("arm") < F.max("arm")
     per_unit = units.groupBy("unit").agg(F.count("*").alias("rows"), is_mixed.alias("is_mixed"))
@@ -82,7 +82,7 @@ def check_arms(found: Collection[str], declared: Collection[str]) -> None:
 
 
 def sample_ratio_p(counts: Sequence[int], planned: Sequence[float]) -> float:
-    """p-value of the chi-squared test that units were split as planned; NaN where there are none.
+    """p-value of the chi-squared test that units were split as planned; NaN without units.
 
     Source: Fabijan et al. 2019, "Diagnosing sample ratio mismatch in online controlled experiments".
 

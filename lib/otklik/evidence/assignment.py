@@ -1,8 +1,8 @@
-"""Arms drawn by hashes: who is drawn once keeps the arm, whoever comes later, on any layout of the rows.
+"""Assign arms by hashes: people keep their arm, whoever is added later, in any partitioning of the rows.
 
-Without strata an arm depends on the person and the salt alone. With strata people who are new take the next places of
-their stratum in the order of their hashes, and place p falls into the arm that holds the fractional part of
-start + p × golden ratio: of any number of places in a row an arm then gets its share to within a person or two, where
+Without strata an arm depends on the person and the salt only. With strata, new people take the next places of their
+stratum in the order of their hashes, and place p belongs to the arm whose interval contains the fractional part of
+start + p × golden ratio: of any number of consecutive places each arm gets its share to within a person or two, while
 independent draws miss it by the square root of the number. Source of the sequence: Kuipers & Niederreiter 1974,
 "Uniform distribution of sequences".
 """
@@ -36,14 +36,14 @@ def drawn(
     salt: str,
     strata: Sequence[str],
 ) -> DataFrame:
-    """The people who are new, each with an arm.
+    """Assign arms to new people.
 
     Args:
         people: unit, and the columns of the strata; one row per person.
-        earlier: unit, stratum: who was drawn before; they are not drawn again.
-        others: unit: who takes part in another experiment that excludes this one.
-        arms: every arm → its size, relative to the others.
-        salt: what sets this draw apart from every other.
+        earlier: unit, stratum: people who already have an arm.
+        others: unit: people in another experiment that excludes this one.
+        arms: arm → its relative size.
+        salt: salt of the assignment.
         strata: names of columns.
 
     Returns:
@@ -80,7 +80,7 @@ def _part(key: Column, salt: str) -> Column:
 
 
 def _arm(part: Column, arms: Mapping[str, float]) -> Column:
-    """The arm in whose stretch of [0, 1) a number lies; arms in the order of their names."""
+    """The arm whose interval in [0, 1) contains a number; arms are ordered by name."""
     names, total, end = sorted(arms), sum(arms.values()), 0.0
     chosen = F.lit(names[-1])
     ends = []

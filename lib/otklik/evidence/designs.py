@@ -16,15 +16,15 @@ _RARE_SHARE, _MOST_LEVELS, _CORRELATION = 0.005, 50, 0.98
 
 
 def features_of_units(units: DataFrame, frame: Frame, log_scale: Sequence[str]) -> tuple[Feature, ...]:
-    """The columns that the kind does not declare: what was known of a unit before.
+    """The columns that the kind does not declare: features of a unit before treatment.
 
     Args:
         units: the frame's rows.
-        frame: what the kind declares.
-        log_scale: features of which the task wants the logarithm.
+        frame: the frame that the kind declares.
+        log_scale: features to take the logarithm of.
 
     Raises:
-        ConfigurationError: if there is none, or log_scale names one that there is not.
+        ConfigurationError: if there are none, or log_scale names an unknown one.
     """
     declared = {column.name for column in frame.columns}
     features = features_of(units, {name: False for name in units.columns if name not in declared})

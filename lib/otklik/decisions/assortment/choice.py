@@ -1,4 +1,4 @@
-"""Which products together retain most: greedy maximisation of a submodular function. Knows no Spark.
+"""Choose products that together retain most value: greedy maximisation of a submodular function. Imports no Spark.
 
 A need is what a customer buys in a category within a period. A kept product retains all its value. Of a dropped one
 the share `transfer` is retained if the need has another product that is kept, otherwise nothing:
@@ -7,9 +7,9 @@ the share `transfer` is retained if the need has another product that is kept, o
 
 The first part is a sum over products, the second a weighted coverage, so kept is monotone and submodular: the greedy
 choice retains at least 1 - 1/e of what the best set of its size retains (Nemhauser, Wolsey, Fisher 1978). This holds
-for each pool of products that compete for the same places, because a category lies in one pool. With transfer = 0 it
-is the list of best sellers; with transfer = 1 and one value for all needs it is TURF (Miaoulis, Free, Parsons 1990):
-the largest reach.
+for each pool of products that compete for the same places, because each category belongs to one pool. With transfer =
+0 the result is the list of best sellers; with transfer = 1 and equal values of all needs it is TURF (Miaoulis, Free,
+Parsons 1990): the largest reach.
 """
 
 from __future__ import annotations
@@ -132,10 +132,10 @@ def lost_without(needs: Needs, transfer: float, kept: Flags) -> Floats:
 
 
 def substitutes(needs: Needs, kept: Flags) -> tuple[Whole, Floats]:
-    """The kept product that each one's buyers buy most, by value, in the same needs.
+    """The kept product that the buyers of each product buy most, by value, for the same needs.
 
     Returns:
-        (products,) its index, −1 where there is none, and the share of the product's value in needs that have both.
+        (products,) its index, −1 if there is none, and the share of the product's value in needs with both.
     """
     count = len(needs.own)
     chosen = np.flatnonzero(kept)

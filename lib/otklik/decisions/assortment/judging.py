@@ -1,7 +1,7 @@
-"""What sets of every size keep, from one pass over all purchases.
+"""Value retained by sets of every size, from one pass over all purchases.
 
-Each rule gives products a turn, so its sets are nested: a need is met from the earliest turn of its products on, and
-sums by turn hold the whole curve. Turns are counted in tenths of the places, so that pools of any size fit on one axis.
+Each rule ranks products, so its sets are nested: a need is met from the best rank of its products on, and sums by rank
+give the whole curve. Ranks are in tenths of the places, so that pools of any size share one axis.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ class Pools:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Sums of all customers, and of all but each group of them in turn: (1 + groups) rows, a column per step.
+    """Sums over all customers, and leaving out each group of customers: (1 + groups) rows, a column per step.
 
     Attributes:
         own: (split, method) → value of the products kept up to each step.
-        needs: the same of the needs that are met.
-        customers: the same, number of customers who find a product.
+        needs: likewise, value of the needs that are met.
+        customers: likewise, number of customers who find a product.
     """
 
     own: Mapping[tuple[str, str], Floats]
@@ -100,7 +100,7 @@ class Judged:
         return Estimate.by_jackknife(kept[0] - kept[1])
 
     def break_even(self) -> Estimate:
-        """The transfer from which on it keeps more: 0 = whatever it is; NaN where there is none below 1."""
+        """The transfer from which it keeps more: 0 = for any transfer; NaN if there is none below 1."""
         own, met = (of("later", "chosen") - of("later", "best_sellers") for of in (self.kept_itself, self.met))
         if own[0] > 0 and met[0] > 0:
             return Estimate(0.0, 0.0, 0.0)

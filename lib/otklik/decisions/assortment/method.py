@@ -1,9 +1,9 @@
 """The kind `assortment`: choose products on earlier purchases, evaluate the set on later ones.
 
 `choice` defines what a set retains. The set is chosen on purchases before the last `test_days` and evaluated on these
-days, on all customers, beside the products with most value (best sellers) and a random set. Intervals are conditional
-on the sets, by a jackknife over hashed groups of customers. If the transfer is measured, the set must be better at the
-lower bound of its interval too.
+days, on all customers, and compared with the products of the highest value (best sellers) and a random set. Intervals
+are conditional on the sets, by a jackknife over hashed groups of customers. If the transfer is estimated, the set must
+also be better at the lower bound of its interval.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _transfer_rows(declared: Estimate, found: Transfer | None) -> pd.DataFrame:
 
 
 def _described(products: pd.DataFrame, needs: Needs, transfer: float, turn: Whole, step: Whole) -> pd.DataFrame:
-    """The rows of `products` by the rule that gives these turns and steps."""
+    """The rows of table `products` for the rule with these ranks and steps."""
     kept = step <= STEPS
     nearest, share = substitutes(needs, kept)
     names = np.array([*products["product"], None], dtype=object)

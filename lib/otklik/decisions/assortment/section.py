@@ -190,7 +190,7 @@ TEXTS = texts(
 
 
 def section(read: Reader, task: AssortmentTask, voice: Voice) -> Page:
-    """The page: what the set keeps, which products it holds, what it rests on."""
+    """The page: the value that the set keeps, its products, and the assumptions."""
     words = voice.words
     products = read.table("products").toPandas()
     sections = []

@@ -1,8 +1,8 @@
-"""Transfer: the share of a product's value that goes to others of its category, estimated from stock-outs.
+"""Transfer: the share of a product's value that moves to others of its category, estimated from stock-outs.
 
 Each day without a product is compared with the same weekday one and two weeks before and after, if the product was in
-stock. Lost value counts as far as it comes from customers who also buy another product of the category; gained value is
-the increase of those others. Sales of all other categories on the same days correct both for busy and quiet days
+stock. Only lost value of customers who also buy another product of the category counts; gained value is the increase
+of those other products. Sales of all other categories on the same days correct both for busy and quiet days
 (difference in differences). Gruen, Corsten and Bharadwaj (2002) asked shoppers for this share; here it is estimated
 from sales. Intervals by a jackknife over weeks, because products share the shocks of a day.
 """

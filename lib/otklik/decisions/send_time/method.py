@@ -1,8 +1,8 @@
-"""Send times: rates by hour, each customer's own preference by empirical Bayes, judged on later contacts.
+"""Send times: rates by hour, each customer's preference by empirical Bayes, evaluated on later contacts.
 
-A customer answers a contact in band b at the rate m(b)·r·t(b): m is the group's rate, r ~ Gamma(c, c) how ready the
-customer is to answer at all, t(b) ~ Gamma(k, k) the customer's own liking of the band. Two contacts of a customer in
-different bands share only r, two in the same band also t, so pairs of answers give both spreads without any fit:
+A customer responds to a contact in band b at the rate m(b)·r·t(b): m is the group's rate, r ~ Gamma(c, c) the
+customer's overall responsiveness, t(b) ~ Gamma(k, k) the customer's preference for the band. Two contacts of a customer
+in different bands share only r, two in the same band also t, so pairs of responses give both variances without a fit:
 E[y y'] / (m m') is 1 + 1/c between bands and (1 + 1/c)(1 + 1/k) within one. (Gamma-Poisson shrinkage: Robbins 1956,
 Fader and Hardie 2002; moments of pairs: Efron and Morris 1975.)
 
@@ -38,7 +38,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def run(frames: Mapping[str, DataFrame], task: SendTimeTask, context: StageContext) -> StageResult:
-    """Rates by band, a band for each customer, and what choosing is worth on later contacts.
+    """Rates by band, a band for each customer, and the gain from choosing on later contacts.
 
     Collects sums by group and band, and by 100 groups of customers.
 
@@ -48,11 +48,11 @@ def run(frames: Mapping[str, DataFrame], task: SendTimeTask, context: StageConte
         context: nothing is drawn.
 
     Returns:
-        Tables `bands` and `times`; measures `rate` on later contacts as sent, in the best band for all and in each
-        customer's own, `gain` of the two, `preference` (1/k) and `chance_match`.
+        Tables `bands` and `times`; measures `rate` on later contacts as sent, in the best band for all, and in each
+        customer's own band; `gain` of the latter two; `preference` (1/k) and `chance_match`.
 
     Raises:
-        RefusedError: if there are no contacts, one moment only, or too many groups.
+        RefusedError: if there are no contacts, only one moment, or too many groups.
     """
     contacts = _laid_out(frames["contacts"], task)
     counts = context.keep(
@@ -154,7 +154,7 @@ def _bands_table(bands: pd.DataFrame, context: StageContext) -> DataFrame:
 
 
 def _with_rates(counts: DataFrame, bands: pd.DataFrame, context: StageContext) -> DataFrame:
-    """Counts of customers beside the group's rate of the band, and the bucket of the customer."""
+    """Counts of customers with the group's rate of the band and the customer's bucket."""
     rates = context.spark.createDataFrame(bands[["group", "band", "smoothed", "later_n_share"]])
     bucket = F.pmod(F.xxhash64("customer", F.lit("jackknife")), F.lit(_BUCKETS)).cast("int")
     return counts.join(F.broadcast(rates), ["group", "band"]).withColumn("bucket", bucket)
@@ -197,7 +197,7 @@ def _by_bucket(rows: DataFrame, sums: Mapping[str, Column]) -> pd.DataFrame:
 
 
 def jackknife(sums: pd.DataFrame, of: Callable[[Mapping[str, float]], float]) -> Estimate:
-    """A function of sums over groups of customers, with its interval by leaving each group out in turn.
+    """A function of sums over groups of customers, with its jackknife interval.
 
     Args:
         sums: a row per group, a column per sum.
@@ -218,7 +218,7 @@ def _ratio(above: float, below: float, otherwise: float) -> float:
 
 
 def _shape_of(spread: float) -> float:
-    """The shape of the gamma distribution whose variance is this spread; without a spread, one that shrinks fully."""
+    """Shape of the gamma distribution with this variance; without variance, one that shrinks completely."""
     return 1 / spread if spread > 1 / _NO_SPREAD else _NO_SPREAD
 
 
@@ -293,10 +293,10 @@ def _times(
 
 
 def _judged(counts: DataFrame, chosen: DataFrame, bands: pd.DataFrame, context: StageContext) -> dict[str, Estimate]:
-    """What later contacts say of the three policies, by name.
+    """Estimates of the three policies on later contacts, by name.
 
-    Rates as sent (`sent`), in the best band (`best`) and in one's own (`own`), the gains, and how often contacts of
-    customers with a band of their own lay in it, against chance (`match`).
+    Rates as sent (`sent`), in the best band (`best`) and in each customer's own (`own`), the gains, and how often
+    contacts of customers with their own band were in it, compared with chance (`match`).
     """
     chosen_bands = bands.loc[bands["is_best"], ["group", "band"]]
     best = context.spark.createDataFrame(chosen_bands.rename(columns={"band": "best"}))

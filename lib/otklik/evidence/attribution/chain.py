@@ -14,10 +14,10 @@ START, CONVERSION, NONE = "(start)", "(conversion)", "(none)"
 
 
 def removal_effects(transitions: Mapping[tuple[str, str], int]) -> dict[str, float]:
-    """Channel → share of the conversions that are gone when those who would come to it go to none instead.
+    """Channel → share of conversions lost if every transition to it led to NONE instead.
 
     Args:
-        transitions: (origin, destination) → how often; every journey begins at START and ends at CONVERSION or NONE.
+        transitions: (origin, destination) → count; every journey begins at START and ends at CONVERSION or NONE.
     """
     channels = sorted({origin for origin, _ in transitions} - {START})
     whole = _conversion_chance(transitions, channels)

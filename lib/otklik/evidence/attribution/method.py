@@ -116,15 +116,15 @@ def _journeys(touches: DataFrame, conversions: DataFrame, window_days: float) ->
 
 
 def with_credit(journeys: DataFrame, half_life_days: float) -> DataFrame:
-    """Add the share of its conversion that each rule gives to a touch, and the touch that follows.
+    """Add the credit that each rule gives to a touch, and the channel of the next touch.
 
     Args:
         journeys: from `_journeys`.
         half_life_days: of time decay.
 
     Returns:
-        The same with is_first, next_channel (null at the end), and for each rule but Markov a column of its name, 0
-        where the journey has no conversion.
+        `journeys` with is_first, next_channel (null at the end), and a column for each rule but Markov, 0
+        if the journey has no conversion.
     """
     journey = Window.partitionBy("path", "number")
     in_order = journey.orderBy("moment", "channel")
@@ -160,7 +160,7 @@ def _totals(conversions: DataFrame) -> tuple[int, float]:
 
 
 def _given(steps: DataFrame) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
-    """Rule → channel → conversions, and value, that it is given."""
+    """Rule → channel → its conversions, and its value."""
     value = F.coalesce("value", F.lit(0.0))
     found = steps.groupBy("channel").agg(
         *(F.sum(name).alias(name) for name in _DIRECT),
@@ -214,7 +214,7 @@ def _measures(given: Mapping[str, Mapping[str, float]], total: int) -> Iterator[
 
 
 def _verdict(given: Mapping[str, Mapping[str, float]], found: int, task: AttributionTask) -> Verdict:
-    """A description; where an experiment says otherwise, which channels that concerns."""
+    """The verdict `descriptive`, with the channels that experiments contradict."""
     reasons = [Finding("descriptive", "", {"n": found}, float(found))]
     for channel, proof in sorted(task.experiments.items()):
         said = [given[method].get(channel, 0.0) for method in METHODS]

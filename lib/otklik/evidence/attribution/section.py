@@ -1,4 +1,4 @@
-"""The page of an attribution task: what each rule gives to each channel, and where an experiment says otherwise."""
+"""The page of an attribution task: the credit of each channel by each rule, and contradicting experiments."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def _proofs(channels: pd.DataFrame, voice: Voice) -> Section:
 
 
 def _beside(value: float, low: float, high: float, voice: Voice) -> Cell:
-    """What a rule gives, marked where the experiment rules it out."""
+    """The credit by a rule, marked if the experiment contradicts it."""
     if not is_number(value):
         return number(NOTHING)
     return number(voice.formats.decimal(value, 1), mark="" if low <= value <= high else "✗")

@@ -1,1 +1,1 @@
-"""The kind `effect`: what a contact has changed where nobody was drawn at random."""
+"""The kind `effect`: the effect of a contact without random assignment."""

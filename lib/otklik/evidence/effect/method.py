@@ -36,10 +36,10 @@ class Effects:
     """The effect on one outcome.
 
     Attributes:
-        naive: plain difference of the arms.
+        naive: unadjusted difference between the arms.
         on_all: average effect on all units.
-        on_contacted: on those who were contacted.
-        share_without: expected share of the outcome, had nobody been contacted.
+        on_contacted: average effect on contacted units.
+        share_without: expected share of the outcome if nobody had been contacted.
     """
 
     naive: Estimate
@@ -51,16 +51,16 @@ class Effects:
 def run(frames: Mapping[str, DataFrame], task: EffectTask, context: StageContext) -> StageResult:
     """Estimate the effect of a contact.
 
-    What reaches the driver: coefficients of models, and sums per number of the model.
+    The driver collects coefficients of models, and sums per feature of the model.
 
     Args:
-        frames: `units`; see `kind.UNITS`. Columns that neither the kind nor the task names are what was known before.
+        frames: `units`; see `kind.UNITS`. Columns that neither the kind nor the task names are features.
         task: the settings.
         context: session and seed.
 
     Raises:
-        ConfigurationError: if there is nothing that was known before, or a placebo is not there.
-        RefusedError: if a unit stands twice, an arm is not declared, or an outcome is neither 1 nor 0.
+        ConfigurationError: if there are no features, or a placebo is missing.
+        RefusedError: if a unit occurs twice, an arm is not declared, or an outcome is neither 1 nor 0.
     """
     units = context.keep(frames["units"])
     check_columns(units, {"placebos": task.placebos})
@@ -188,7 +188,7 @@ def _rows(outcome: str, effects: Effects) -> Iterator[_Row]:
 
 
 def _verdict(found: Mapping[str, Effects], balance: Sequence[_Row], task: EffectTask) -> Verdict:
-    """Invalid where a placebo is changed or the arms still differ; else what the effect on all says."""
+    """Invalid if a placebo has an effect or the arms are unbalanced; otherwise by the effect on all units."""
     effects = found[_OUTCOME]
     one = effects.on_all
     key = next(_measures(effects))

@@ -1,4 +1,4 @@
-"""The page of an effect task: what the contact has changed, and what speaks against believing it."""
+"""The page of an effect task: the effect of the contact, and doubts about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sums per arm come to: effects, what each says, the plan for the next experiment, the verdict. Knows no Spark."""
+"""Conclusions from sums per arm: effects, their interpretation, the next plan, the verdict. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def plain_effect(name: str, metric: Metric, sides: Sides) -> Effect:
 
 
 def evaluate(arms: Arms, columns: Columns, task: ExperimentTask) -> list[Line]:
-    """Every metric of every arm by every estimate, with q-values over goals and arms and with what it says."""
+    """Effects on every metric in every arm by every estimator, with q-values over goals and arms, and conclusions."""
     lines = list(_lines(arms, columns, task))
     deciding = [line for line in lines if line.estimate == task.decide_by and task.metrics[line.metric].is_goal]
     adjusted = q_values([math.nan if line.is_thin else line.effect.p_value for line in deciding]).tolist()
@@ -78,12 +78,12 @@ def evaluate(arms: Arms, columns: Columns, task: ExperimentTask) -> list[Line]:
 
 
 def plan(lines: Sequence[Line], counts: Mapping[str, int], days: int, task: ExperimentTask) -> list[PlanRow]:
-    """How many units each goal needs in each arm, from the spread that was seen.
+    """Number of units that each goal needs in each arm, from the observed variance.
 
     Args:
         lines: from `evaluate`.
         counts: units of each arm.
-        days: on how many days the units came; 0 = not known.
+        days: number of days on which units were assigned; 0 = unknown.
         task: the settings.
     """
     rows = []
@@ -119,7 +119,7 @@ def subject(metric: str, arm: str) -> str:
 
 
 def find_verdict(lines: Sequence[Line], rows: Sequence[PlanRow], task: ExperimentTask) -> Verdict:
-    """What the first goal comes to, unless a guardrail forbids it.
+    """The verdict by the first goal, unless a guardrail is violated.
 
     Args:
         lines: from `evaluate`.
@@ -149,7 +149,7 @@ def find_verdict(lines: Sequence[Line], rows: Sequence[PlanRow], task: Experimen
 def _undecided(
     goal: str, deciding: Sequence[Line], rows: Sequence[PlanRow], task: ExperimentTask, key: Measure | None
 ) -> Verdict:
-    """Where no effect is shown: too little data if one worth having may still be there, else no gain."""
+    """Without a significant effect: too little data if a worthwhile one is still possible, otherwise no gain."""
     metric = task.metrics[goal]
     of_goal = [row for row in rows if row.metric == goal]
     if metric.worth is None:

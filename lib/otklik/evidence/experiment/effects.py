@@ -56,7 +56,7 @@ class Effect:
         return self._around(float(stats.t.ppf(1 - alpha / 2, self.degrees)))
 
     def always(self, alpha: float, planned_units: int) -> tuple[float, float]:
-        """Interval of confidence 1 − alpha that holds at all looks at once, however often one looks.
+        """Confidence interval of level 1 − alpha that is valid at all looks simultaneously.
 
         Two-sided asymptotic confidence sequence of Waudby-Smith et al., theorem 2.2, with their rho for the narrowest
         interval at `planned_units`.
@@ -127,25 +127,25 @@ def differs_p(effects: Sequence[Effect]) -> float:
 
 
 def units_needed(variance: float, effect: float, alpha: float, power: float, control_share: float) -> int:
-    """Units of both arms together that show an effect with a given power, in a two-sided z-test.
+    """Units of both arms together that a two-sided z-test needs for a given power.
 
     Args:
-        variance: of one unit's value.
-        effect: the difference to show.
-        alpha: of the test.
-        power: chance to show it.
+        variance: variance of one unit's value.
+        effect: the difference to detect.
+        alpha: significance level.
+        power: probability of detecting it.
         control_share: share of the control among the units of both arms.
     """
     return math.ceil((_reach(alpha, power) / effect) ** 2 * variance * _imbalance(control_share))
 
 
 def detectable(variance: float, units: int, alpha: float, power: float, control_share: float) -> float:
-    """Smallest difference that so many units show; see `units_needed`."""
+    """Smallest difference that a number of units can detect; see `units_needed`."""
     return _reach(alpha, power) * math.sqrt(variance * _imbalance(control_share) / units)
 
 
 def unit_variance(effect: Effect, control_share: float) -> float:
-    """The variance of one unit's value that an effect's error stands for, were it the same in both arms."""
+    """Variance of one unit's value implied by an effect's error, if equal in both arms."""
     return effect.error**2 * effect.units / _imbalance(control_share)
 
 
@@ -158,7 +158,7 @@ def _reach(alpha: float, power: float) -> float:
 
 
 def _effect(sides: Sides, columns: Sequence[str], covariates: Sequence[str]) -> Effect:
-    """An effect whose value in each arm is a mean or a ratio of means, less theta × the covariates' difference."""
+    """An effect on a mean or a ratio of means, minus theta × the difference in covariates."""
     count = len(columns)
     linear = [_linear(side, columns, covariates) for side in sides]
     within, onto = np.zeros((len(covariates), len(covariates))), np.zeros(len(covariates))

@@ -107,7 +107,7 @@ class ExperimentTask(KindTask):
     assignment: Assignment | None = Field(None, description="how `otklik assign` assigns people to arms")
 
     def impossible(self) -> list[str]:
-        """A control that is no arm, no goal, and columns that stand for two things."""
+        """A control that is not an arm, no goal, and columns used twice."""
         faults = {
             "control is not one of [arms]": self.control not in self.arms,
             "metrics: at least one must be a goal": all(metric.role == "guardrail" for metric in self.metrics.values()),

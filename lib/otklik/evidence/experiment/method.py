@@ -1,4 +1,4 @@
-"""How an experiment is judged: the split first, then every metric of every arm, then what they come to."""
+"""Analyse an experiment: first the split, then every metric in every arm, then the conclusions."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _Row = tuple[Any, ...]
 
 
 def run(frames: Mapping[str, DataFrame], task: ExperimentTask, context: StageContext) -> StageResult:
-    """Judge an experiment.
+    """Analyse an experiment.
 
-    What reaches the driver is one row per arm, pattern of missing values, subgroup level and day.
+    The driver collects one row per arm, pattern of missing values, subgroup level and day.
 
     Args:
         frames: `units`; see `kind.UNITS`.
@@ -54,8 +54,8 @@ def run(frames: Mapping[str, DataFrame], task: ExperimentTask, context: StageCon
         context: session and seed.
 
     Raises:
-        ConfigurationError: if a column that the task names is missing or holds texts.
-        RefusedError: if a unit stands twice, or an arm, a share or a subgroup column is not what the task says.
+        ConfigurationError: if a column that the task names is missing or not numeric.
+        RefusedError: if a unit occurs twice, or an arm, a share or a subgroup column does not match the task.
     """
     units, columns = _checked(frames["units"], task)
     context.keep(units)
@@ -98,7 +98,7 @@ def _revenues(task: ExperimentTask) -> list[str]:
 
 
 def _checked(units: DataFrame, task: ExperimentTask) -> tuple[DataFrame, Columns]:
-    """The columns that are used, and which of them are summed."""
+    """The columns in use, and which of them are summed."""
     numbers = _numbers(task)
     values = [name for name in numbers if name not in task.covariates]
     check_columns(units, {"metrics": values, "covariates": task.covariates})
@@ -151,7 +151,7 @@ def _refusal(counts: Mapping[str, int], ratio: Measure, task: ExperimentTask) ->
 def _cells(
     values: DataFrame, columns: Columns, centre: Floats, task: ExperimentTask
 ) -> tuple[list[_Row], list[_Row], int]:
-    """Rows of subgroups, rows of looks, and how many days the units came on (0 = not known)."""
+    """Rows of subgroups, rows of looks, and the number of days with new units (0 = unknown)."""
     levels = {name: F.col(f"`level {name}`") for name in task.subgroups}
     days = {_DAY: F.col(f"`{_DAY}`")} if _DAY in values.columns else {}
     if not levels and not days:
@@ -201,7 +201,7 @@ def _subgroup_rows(
 
 
 def _look_rows(by_day: Mapping[str, Arms], columns: Columns, task: ExperimentTask) -> Iterator[_Row]:
-    """What stood at the end of each day; from the first day on which both arms have enough units."""
+    """Results at the end of each day, from the first day on which both arms have enough units."""
     goal = task.goals[0]
     metric = task.metrics[goal]
     so_far: dict[str, Moments] = {}

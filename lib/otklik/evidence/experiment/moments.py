@@ -20,8 +20,8 @@ class Columns:
 
     Attributes:
         values: metrics, denominators and winsorised metrics; may be missing.
-        covariates: never missing once they are filled.
-        pairs: of values whose product is needed: numerators and denominators.
+        covariates: never missing after filling.
+        pairs: values whose product is needed: numerators and denominators.
     """
 
     values: tuple[str, ...]
@@ -41,14 +41,14 @@ class Columns:
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums of the columns of an arm's units around a common centre; those of two parts add up.
+    """Sums over an arm's units around a common centre, which can be added.
 
     Attributes:
-        names: of the columns.
-        centre: (columns,) what was subtracted from each value before it was summed.
-        units: how many there are.
+        names: names of the columns.
+        centre: (columns,) subtracted from each value before summing.
+        units: their number.
         totals: (columns,) sums.
-        products: (columns, columns) sums of products; NaN for pairs that nobody needs.
+        products: (columns, columns) sums of products; NaN for pairs that are not needed.
     """
 
     names: tuple[str, ...]
@@ -75,7 +75,7 @@ class Moments:
 
 
 def present(parts: Mapping[int, Moments], columns: Columns, wanted: Sequence[str]) -> Moments | None:
-    """The sums over the units that have a value of every wanted column; None where there are none."""
+    """Sums over the units with values in all required columns; None if there are none."""
     mask = sum(1 << columns.values.index(name) for name in wanted)
     kept = [moments for missing, moments in sorted(parts.items()) if not missing & mask]
     return sum(kept[1:], kept[0]) if kept else None

@@ -233,7 +233,7 @@ class _Page:
         return rows.sort_values(by, key=lambda column: column.map(places[str(column.name)]), ignore_index=True)
 
     def title(self, metric: str) -> str:
-        """What the page calls a metric, or the name of a column that is none."""
+        """The title of a metric, or the name of a column."""
         settings = self.task.metrics.get(metric)
         return metric if settings is None or settings.title is None else settings.title[self.voice.language]
 
@@ -334,7 +334,7 @@ class _Page:
         return self.effects[(self.effects["metric"] == metric) & (self.effects["estimate"] == estimate)]
 
     def sections(self) -> list[Section]:
-        """What stands below the answer; only the split where nothing else was concluded."""
+        """The sections below the answer; only the split if there are no other conclusions."""
         found = (
             []
             if self.effects.empty

@@ -18,13 +18,13 @@ from otklik.evidence.experiment.moments import CAPPED, Columns, Floats, Moments
 
 @dataclass(frozen=True)
 class Overview:
-    """What one look at all units tells.
+    """Facts from one pass over all units.
 
     Attributes:
-        units: of each arm.
+        units: number per arm.
         missing: number column → arm → units without a value.
-        centre: number column → mean over all arms; what is missing from a covariate is filled with it.
-        caps: revenue column → what larger values are cut to.
+        centre: number column → mean over all arms, which also fills missing covariates.
+        caps: revenue column → maximum to which larger values are cut.
     """
 
     units: Mapping[str, int]

@@ -1,1 +1,1 @@
-"""The kind `follow_up`: what lists promised beside what came of them, and what the next campaign should change."""
+"""The kind `follow_up`: predictions of lists compared with outcomes, and advice for the next campaign."""

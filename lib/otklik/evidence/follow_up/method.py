@@ -1,4 +1,4 @@
-"""What lists promised beside what came: counts per campaign, the ledger of all, and advice from the last one."""
+"""Predictions of lists compared with outcomes: counts per campaign, a table of all, and advice from the last one."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _Row = tuple[Any, ...]
 
 
 def run(frames: Mapping[str, DataFrame], task: FollowUpTask, context: StageContext) -> StageResult:
-    """Hold campaigns against their lists.
+    """Compare campaigns with the predictions of their lists.
 
-    What reaches the driver: counts per campaign, and per campaign and tenth of its list.
+    The driver collects counts per campaign, and per campaign and tenth of its list.
 
     Args:
         frames: `listed`, `contacts` and `outcomes`; see `kind`.
         task: the settings.
-        context: the moment; a campaign whose outcomes have not had their time by then is open.
+        context: the as-of moment; a campaign is open until its outcome window has passed.
 
     Raises:
-        RefusedError: if a unit stands twice on a list, an arm is unknown, or there are too many campaigns.
+        RefusedError: if a unit is twice on a list, an arm is unknown, or there are too many campaigns.
     """
     listed = context.keep(_checked(frames["listed"]))
     rows = context.keep(_with_what_came(listed, frames["contacts"], frames["outcomes"], task))
@@ -220,7 +220,7 @@ def _drift(one: Campaign, before: Campaign | None) -> float:
 
 
 def _band_rows(one: Campaign, task: FollowUpTask) -> Iterator[_Row]:
-    """Of a promised probability the share that came; of a promised effect the effect."""
+    """Observed share for a predicted probability; observed effect for a predicted effect."""
     if not one.is_over:
         return
     is_rate = math.isfinite(one.least)
@@ -263,7 +263,7 @@ def _drift_findings(done: Sequence[Campaign], task: FollowUpTask) -> Iterator[Fi
 
 
 def _measures(done: Sequence[Campaign], task: FollowUpTask) -> Iterator[Measure]:
-    """The baseline of an effect or a profit is what the list promised, that of a ratio 1; `split` names whose list."""
+    """Measures; the baseline of effects and profits is the prediction, of ratios 1; `split` names the list's task."""
     for one in done:
         effect, profit, ratio = _effect(one, task), _profit(one, task), one.ratio(task.alpha)
         promised = one.promised_effect if math.isfinite(one.promised_effect) else _share(one.promised, one.contacted)
@@ -277,7 +277,7 @@ def _measures(done: Sequence[Campaign], task: FollowUpTask) -> Iterator[Measure]
 
 
 def _verdict(campaigns: Sequence[Campaign], task: FollowUpTask) -> Verdict:
-    """What the last campaign whose time is over came to; a broken one says nothing, whatever came before it."""
+    """The verdict by the last closed campaign; if it is invalid, so is the verdict."""
     over = [one for one in campaigns if one.is_over]
     if not over:
         return Verdict("too_little_data", [Finding("open", campaigns[-1].name, {"days": task.outcome_days})])

@@ -1,4 +1,4 @@
-"""Counts of a campaign, what they come to, and what the next one should change. Pure numbers; knows no Spark."""
+"""Results of a campaign from its counts, and advice for the next one. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Campaign:
         return self.control / max(self.control + self.to_contact, 1)
 
     def state(self, minimum_units: int, contacted_share: float, control_contacted: float) -> State:
-        """Whether it tells anything, else why not."""
+        """Whether the campaign can be evaluated, otherwise why not."""
         if not self.is_over:
             return "open"
         if not self.control:
@@ -103,7 +103,7 @@ class Campaign:
         return difference(self.yes, self.to_contact, self.control_yes, self.control, alpha)
 
     def profit(self, value: float | None, cost: float | None, alpha: float) -> Estimate:
-        """What the contacts brought beyond what would have come anyhow, less what they cost."""
+        """Incremental value of the contacts minus their cost."""
         if value is None or cost is None:
             return Estimate()
         return self.effect(alpha).by(self.to_contact * value, -cost * self.contacted)
@@ -117,9 +117,9 @@ class Campaign:
         return Estimate.around(self.contacted_yes / self.promised, error, alpha)
 
     def misfit_p(self) -> float:
-        """p that the bands differ from one multiple of what was promised by chance alone; NaN with fewer than three.
+        """p-value of the test that all bands share one ratio of observed to predicted; NaN with fewer than three bands.
 
-        Source: Hosmer & Lemeshow 1980, with the sum of outcomes as it came, so that a wrong level is not counted here.
+        Source: Hosmer & Lemeshow 1980, scaled to the observed total, so that a wrong overall level does not count.
         """
         ratio = self.ratio(0.05).value
         parts = []
@@ -149,7 +149,7 @@ def _wilson(share: float, count: int, alpha: float) -> tuple[float, float]:
 
 
 def drift_p(now: Campaign, before: Campaign) -> float:
-    """p of the test that what came ÷ what was promised is the same in two campaigns; on the log scale."""
+    """p-value of the test that observed ÷ predicted is the same in two campaigns, on the log scale."""
     if min(now.contacted_yes, before.contacted_yes) < 1:
         return math.nan
     ratios = [one.contacted_yes / one.promised for one in (now, before)]
@@ -173,7 +173,7 @@ class Advice:
 
     @property
     def is_change(self) -> bool:
-        """Whether it says anything but to leave all as it is."""
+        """Whether it advises any change."""
         return self.reason not in ("as_it_is", "not_known")
 
 
@@ -197,13 +197,13 @@ def advised_threshold(last: Campaign, value: float, cost: float, alpha: float) -
 
 
 def advised_control(last: Campaign, worth: float, alpha: float, *, is_open: bool = False) -> Advice:
-    """The least share of the list that shows an effect of the size that pays, with the same rates and length.
+    """The smallest control share that detects a profitable effect, with the same rates and list length.
 
     Args:
         last: the campaign.
-        worth: the effect that pays: cost ÷ value, or the one that was seen.
-        alpha: of the test that has to find it, with a chance of 80 %.
-        is_open: whether this campaign could not tell whether it paid; no fewer are then held back.
+        worth: the effect to detect: cost ÷ value, or the observed one.
+        alpha: significance level of the test; its power is 80 %.
+        is_open: whether it remained open if this campaign paid; the control group is then not reduced.
     """
     listed = last.to_contact + last.control
     spread, other = (p * (1 - p) for p in (last.yes / last.to_contact, last.control_yes / last.control))
@@ -220,7 +220,7 @@ def advised_control(last: Campaign, worth: float, alpha: float, *, is_open: bool
 
 
 def advised_retraining(last: Campaign, tolerance: float, alpha: float) -> Advice:
-    """Whether the model has to be trained anew: promised too much or too little, or in the wrong order."""
+    """Whether the model must be retrained: predictions too high, too low, or in the wrong order."""
     ratio, misfit = last.ratio(alpha), last.misfit_p()
     if not math.isfinite(ratio.value):
         return Advice("retrain", 0.0, 0.0, "not_known")

@@ -1,4 +1,4 @@
-"""The page of a follow-up: what the last campaign brought, beside its promise, and what the next one should change."""
+"""The page of a follow-up: results of the last campaign, its prediction, and advice for the next one."""
 
 from __future__ import annotations
 

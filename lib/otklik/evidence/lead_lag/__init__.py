@@ -1,1 +1,1 @@
-"""The kind `lead_lag`: whether signals, such as mentions, say something of later sales that sales alone do not."""
+"""The kind `lead_lag`: whether signals, such as mentions, predict later sales beyond what past sales predict."""

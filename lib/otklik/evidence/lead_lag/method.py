@@ -27,7 +27,7 @@ _Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class _Signal:
-    """What a signal says; see the table."""
+    """Results of a signal; see the table."""
 
     name: str
     effects: Sequence[Estimate]
@@ -38,11 +38,11 @@ class _Signal:
 
     @property
     def lag(self) -> int:
-        """The lag whose effect is surest."""
+        """The lag with the most significant effect."""
         return 1 + int(np.argmin([one.p for one in self.effects]))
 
     def status(self, q: float, alpha: float) -> str:
-        """leads only where its lags say something, forecasts with it are better, and the placebo is nothing."""
+        """leads only if its lags are significant, forecasts with it are better, and the placebo is not significant."""
         if q >= alpha or self.gain.p >= alpha or not self.gain.value > 0:
             return "nothing"
         return "both_ways" if self.lead_p < alpha else "leads"

@@ -1,12 +1,12 @@
-"""Distributed lags of a signal beside the outcome's own past and seasons. Pure numbers; knows no Spark.
+"""Distributed lags of a signal, controlling for the outcome's own past and seasons. Imports no Spark.
 
 y(t) = season(t) + Σ own(i) · y(t − i) + Σ effect(k) · s(t − k) + noise
 
-Sources: Granger 1969, "Investigating causal relations by econometric models and cross-spectral methods", for asking
+Sources: Granger 1969, "Investigating causal relations by econometric models and cross-spectral methods", for testing
 what a signal adds to the outcome's own past; Sims 1972, "Money, income, and causality", for its later values as the
 placebo; Toda & Yamamoto 1995, "Statistical inference in vector autoregressions with possibly integrated processes", for
-one more lag of both, which is not tested: without it two random walks explain one another. Errors hold for any spread
-of the noise (White 1980, HC1).
+one more, untested lag of both: without it two random walks explain each other. Standard errors are robust to
+heteroscedasticity (White 1980, HC1).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Series:
-    """An outcome, a signal, both with a number per period, and what explains the outcome beside them.
+    """An outcome and a signal per period, and seasonal regressors.
 
     Attributes:
         outcome: (periods,).
         signal: (periods,), of mean 0 and standard deviation 1.
         season: (periods, columns).
-        own_lags: of the outcome.
-        lags: of the signal.
+        own_lags: number of lags of the outcome.
+        lags: number of lags of the signal.
     """
 
     outcome: Floats
@@ -53,7 +53,7 @@ class Series:
         return np.column_stack([self.season[self.first : last], *own])
 
     def lagged(self, last: int, lags: Sequence[int]) -> Floats:
-        """The signal so many periods before; a negative lag is a later period."""
+        """The signal `lag` periods earlier; a negative lag is a later period."""
         return np.column_stack([self.signal[self.first - lag : last - lag] for lag in lags])
 
 
@@ -66,7 +66,7 @@ def effects(series: Series, alpha: float) -> tuple[list[Estimate], float]:
 
 
 def placebo(series: Series, alpha: float) -> tuple[list[Estimate], float]:
-    """The same of the signal 1 … lags periods after the outcome, beside all that came before."""
+    """The same test for the signal 1 … lags periods after the outcome, controlling for all earlier values."""
     last = len(series.outcome) - series.lags
     tested = series.lagged(last, [-lead for lead in range(1, series.lags + 1)])
     rest = np.column_stack([series.base(last), series.lagged(last, range(series.lags + 2))])
@@ -74,11 +74,11 @@ def placebo(series: Series, alpha: float) -> tuple[list[Estimate], float]:
 
 
 def gain(series: Series, holdout: int, block: int, seed: int) -> Estimate:
-    """Share of the squared error of one-period forecasts that the signal takes away, on periods that were not fitted.
+    """Reduction of the squared error of one-period forecasts by the signal, out of sample.
 
-    Each forecast is fitted to all periods before it. The interval is from blocks of periods drawn anew; p is one-sided,
-    of the test that the signal takes away nothing (Clark & West 2007, "Approximately normal tests for equal predictive
-    accuracy in nested models"): a model with needless columns is worse by chance, and that is taken out.
+    Each forecast is fitted to all earlier periods. The interval is from a block bootstrap; p is one-sided, of the test
+    that the signal reduces nothing (Clark & West 2007, "Approximately normal tests for equal predictive accuracy in
+    nested models"), which corrects for the noise of superfluous regressors.
     """
     last = len(series.outcome)
     y, base = series.outcome[series.first :], series.base(last)

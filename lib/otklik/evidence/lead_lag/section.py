@@ -1,4 +1,4 @@
-"""The page of leading signals: which come before sales, how long before, and what speaks against it."""
+"""The page of leading signals: which precede sales, by how long, and doubts about it."""
 
 from __future__ import annotations
 

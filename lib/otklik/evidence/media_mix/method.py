@@ -1,4 +1,4 @@
-"""What spending brings: the response fitted to all weeks, judged on the last ones, and the budget split by it."""
+"""The response to spend, fitted to all weeks and evaluated on the last ones, and a budget split by it."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ class _Data:
 
 
 def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageContext) -> StageResult:
-    """Fit what revenue owes to spend.
+    """Fit the response of revenue to spend.
 
-    What reaches the driver: at most 1,040 weeks of at most 20 channels, or 40,000 weeks of all regions together.
+    The driver collects at most 1,040 weeks of at most 20 channels, or 40,000 weeks of all regions together.
 
     Args:
-        frames: `weeks` and `spends`; see `kind`. Numbers of `weeks` beside revenue are controls.
+        frames: `weeks` and `spends`; see `kind`. Other numbers of `weeks` than revenue are controls.
         task: the settings.
         context: session and seed.
 
     Raises:
-        RefusedError: if a week stands twice or is missing, a region has no revenue, spend names another region, or
-            there are more weeks or channels than can be fitted.
+        RefusedError: if a week occurs twice or is missing, a region has no revenue, spend names another region, or
+            there are too many weeks or channels.
     """
     data = _read(frames, task)
     context.step.rows(len(data.days), "weeks")
@@ -198,10 +198,10 @@ def _sizes(rows: pd.DataFrame, regions: Sequence[str]) -> Floats:
 
 
 def _form(data: _Data, task: MediaMixTask) -> Form:
-    """What the task says of the response.
+    """The form of the response from the task's settings.
 
     Raises:
-        ConfigurationError: if it names a channel that there is not, or bounds where there are regions.
+        ConfigurationError: if it names an unknown channel, or bounds although there are regions.
     """
     if task.bounds and data.regions:
         raise ConfigurationError(
@@ -223,7 +223,7 @@ def _form(data: _Data, task: MediaMixTask) -> Form:
 
 
 def _disagreements(data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[Finding]:
-    """Channels of which an experiment says something else than the model, which has taken it into account."""
+    """Channels whose experiment contradicts the model, although the model uses it."""
     spend = data.weeks.total(data.weeks.spend)
     low, high = interval_of([_brought(data, one) for one in (found, *drawn)])
     for name, one in task.experiments.items():
@@ -274,10 +274,10 @@ def _naive(data: _Data) -> Floats:
 
 
 def interval_of(values: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Ends of the 95 % interval of what is never negative: its fitted value stands first, then those of the draws.
+    """95 % interval of a non-negative number from its fitted value, which comes first, and bootstrap values.
 
-    The wider one of percentiles and of value ± 1.96 standard deviations: a channel that brings nothing is fitted above
-    0 by chance, draws around it stay there, and percentiles would call it proven (Andrews 2000, "Inconsistency of the
+    The union of percentiles and of value ± 1.96 standard deviations: a channel without effect is fitted above 0 by
+    chance, bootstrap values stay around it, and percentiles would show an effect (Andrews 2000, "Inconsistency of the
     bootstrap when a parameter is on the boundary of the parameter space").
     """
     value, drawn = values[0], np.array(values[1:])
@@ -319,7 +319,7 @@ def _region_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Ite
 
 
 def _curve_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
-    """Of each channel in all regions together, spend split between them as it was, and in each region."""
+    """Curves of each channel in all regions together, at the observed split of spend, and in each region."""
     cells, size = data.cells, data.weeks.size
     steps = np.linspace(0, 1, _CURVE_POINTS + 1)[:, np.newaxis]
     split = cells.sum(axis=0) / np.maximum(np.tile(data.by_channel(cells.sum(axis=0)), size.size), 1e-12)
@@ -337,7 +337,7 @@ def _curve_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iter
 
 
 def _curves(data: _Data, region: str | None, spends: Floats, brought: Sequence[Floats]) -> Iterator[_Row]:
-    """Rows of all channels: the curve, which stands first, and the interval of the others."""
+    """Rows of all channels: the fitted curve, which comes first, and the interval of the others."""
     curves = [data.by_channel(one) for one in brought]
     curve, (low, high) = curves[0], interval_of(curves)
     for c, channel in enumerate(data.channels):
@@ -357,7 +357,7 @@ def _week_rows(data: _Data, found: Response) -> Iterator[_Row]:
 
 
 def _measures(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[Measure]:
-    """ROI, whose baseline is that of a plain regression, and carry-over of each channel."""
+    """ROI, with a plain regression as its baseline, and carry-over of each channel."""
     spend = data.weeks.total(data.weeks.spend)
     low, high = interval_of([_brought(data, one) for one in (found, *drawn)])
     carry_low, carry_high = interval_of([one.carry_over for one in (found, *drawn)])
@@ -375,7 +375,7 @@ def _measures(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterat
 def _budget(
     data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask
 ) -> tuple[list[_Row], list[Measure], list[Finding]]:
-    """Rows of the plan, what it gains, and whether the budget lies outside of what was observed."""
+    """Rows of the plan, its gain, and whether the budget is outside the observed range."""
     spend, size = data.cells, data.weeks.size
     now = spend[-_NOW_WEEKS:].mean(axis=0)
     rolling = pd.DataFrame(spend).rolling(_RANGE_WEEKS).mean().dropna().to_numpy()

@@ -1,20 +1,20 @@
-"""How revenue answers to spend: carry-over and saturation, fitted to weeks. Pure numbers; knows no Spark.
+"""The response of revenue to spend: carry-over and saturation, fitted to weeks. Imports no Spark.
 
 revenue(t) = base(t) + Σ effect · a(t)^shape / (a(t)^shape + half^shape) + noise
 a(t) = Σ carry_over^(k^decay) · spend(t − k), k = 0, 1, …
 
 With decay = 1 it is geometric: a(t) = spend(t) + carry_over · a(t − 1). Any other decay is the survival function of a
-Weibull distribution: below 1 a long tail, above 1 a short one; carry_over is what is left after a week in both.
+Weibull distribution: below 1 a long tail, above 1 a short one; carry_over is the share left after one week in both.
 
 Source of the form: Jin, Wang, Sun, Chan & Koehler 2017, "Bayesian methods for media mix modeling with carryover and
 shape effects". Base and effects (never negative) are solved for exactly at each carry-over, half and shape (variable
-projection, Golub & Pereyra 1973), which least squares then moves, held by weak priors. Intervals come from residuals
-drawn anew in blocks of weeks (Künsch 1989, "The jackknife and the bootstrap for general stationary observations").
+projection, Golub & Pereyra 1973), which are fitted by least squares with weak priors. Intervals come from a bootstrap
+of residuals in blocks of weeks (Künsch 1989, "The jackknife and the bootstrap for general stationary observations").
 With weeks of several regions, revenue and spend are per unit of size (head, share of revenue): the response is the same
-in all regions, the base has coefficients of each region's own (Sun, Wang, Jin, Chan & Koehler 2017, "Geo-level Bayesian
+in all regions, the base has separate coefficients per region (Sun, Wang, Jin, Chan & Koehler 2017, "Geo-level Bayesian
 hierarchical media mix modeling"; without a hierarchy), and a block of weeks is drawn for all regions together.
-What experiments have measured counts as one more observation of a channel's revenue per unit spent (Zhang et al. 2024,
-"Media mix model calibration with Bayesian priors").
+Experiments count as one more observation of a channel's revenue per unit spent (Zhang et al. 2024, "Media mix model
+calibration with Bayesian priors").
 """
 
 from __future__ import annotations
@@ -57,17 +57,16 @@ def _no_columns() -> Floats:
 
 @dataclass(frozen=True)
 class Weeks:
-    """What is fitted to: the weeks of a country, or of each of its regions per unit of its size.
+    """The data of a fit: weeks of a country, or of each of its regions per unit of its size.
 
     Attributes:
         revenue: (weeks,), or (regions, weeks).
         spend: (weeks, channels), or (regions, weeks, channels).
-        base: (…, weeks, columns) what explains revenue without media, in the same way in all regions: of a country
-            constant, trend, season, controls.
-        own: (weeks, columns) what explains it in each region in its own way: a constant at least; of a country none.
-        size: (regions,) by which revenue and spend were divided; of a country 1.
-        is_apart: whether each week has an effect of its own on all regions alike, which is not told from noise: then
-            only differences between regions count.
+        base: (…, weeks, columns) regressors of revenue without media, with the same coefficients in all regions; for a
+            country constant, trend, season, controls.
+        own: (weeks, columns) regressors with separate coefficients per region: at least a constant; none for a country.
+        size: (regions,) the divisor of revenue and spend; 1 for a country.
+        is_apart: whether each week has a common effect on all regions: then only differences between regions count.
     """
 
     revenue: Floats
@@ -147,11 +146,11 @@ class Weeks:
 
 @dataclass(frozen=True)
 class Form:
-    """How a response may look, and what is known of it.
+    """The form of a response, and experiments about it.
 
     Attributes:
-        is_weibull: whether decay is fitted, too; else it is geometric.
-        roi: (channels,) revenue per unit spent by an experiment; NaN where there was none.
+        is_weibull: whether decay is fitted, too; otherwise it is geometric.
+        roi: (channels,) revenue per unit spent by an experiment; NaN without one.
         roi_error: (channels,) its standard error.
     """
 
@@ -278,13 +277,13 @@ def scaled(controls: Floats) -> Floats:
 
 
 def fit(weeks: Weeks, start: Response | None = None, form: Form = _GEOMETRIC, tolerance: float = 1e-8) -> Response:
-    """The response that explains the weeks best.
+    """Fit a response to weeks.
 
     Args:
-        weeks: what to fit to.
-        start: from where to move; else from several places.
-        form: how it may look.
-        tolerance: relative change of the squared error below which it is best.
+        weeks: the data.
+        start: the starting point; by default several.
+        form: the form of the response.
+        tolerance: relative change of the squared error at which to stop.
     """
     noise = None
     if form.roi is not None and np.isfinite(form.roi).any():
@@ -316,7 +315,7 @@ def base_alone(weeks: Weeks) -> Floats:
 def redrawn(
     weeks: Weeks, response: Response, replicates: int, block: int, seed: int, form: Form = _GEOMETRIC
 ) -> Iterator[Response]:
-    """Responses fitted to the expected revenue with residuals drawn anew, whole blocks of weeks at a time."""
+    """Bootstrap responses: fitted to the expected revenue plus residuals resampled in blocks of weeks."""
     draws = np.random.default_rng(seed)
     expected = response.fitted(weeks)
     residuals = weeks.left(expected)
@@ -336,11 +335,11 @@ def redrawn(
 
 
 def best_split(response: Response, total: float, low: Floats, high: Floats) -> Floats:
-    """Weekly spend of each channel, adding up to `total`, that brings most: equal marginal returns.
+    """The optimal weekly spend of each channel with a given total: equal marginal returns.
 
-    Which side of a threshold each channel is on is told by a price of money: at the right one the channels, each by
-    itself, want as much as there is (Everett 1963, "Generalized Lagrange multiplier method"). A few are then moved
-    to exactly equal returns.
+    A Lagrange multiplier, the price of money, tells on which side of its threshold each channel is: at the right price
+    the channels' separate optima add up to the total (Everett 1963, "Generalized Lagrange multiplier method"). The best
+    few candidates are then refined to exactly equal returns.
     """
     grid = low + (high - low) * np.linspace(0, 1, _STEPS)[:, np.newaxis]
     brought = response.steady(grid)
@@ -427,7 +426,7 @@ class _Problem:
         return saturated(carried(self.weeks.spend, carry_over, decay), half, shape)
 
     def _experiments(self, shares: Floats) -> tuple[Floats, Floats]:
-        """Rows of (experiments, channels) whose product with the effects should be the targets."""
+        """Rows (experiments, channels) of the regression on effects, and their targets."""
         rows, targets = np.zeros((len(self._measured), self.channels)), np.zeros(len(self._measured))
         brought = self.weeks.total(shares) if self._measured else np.empty(0)
         for place, (c, roi, weight) in enumerate(self._measured):

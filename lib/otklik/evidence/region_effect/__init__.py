@@ -1,1 +1,1 @@
-"""The kind `region_effect`: what a change in some regions has done, beside regions without it."""
+"""The kind `region_effect`: the effect of a change in some regions, compared with others."""

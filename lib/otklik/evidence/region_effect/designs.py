@@ -1,13 +1,13 @@
-"""Difference in differences, synthetic control and pairs of regions. Pure numbers; knows no Spark.
+"""Difference in differences, synthetic control and pairs of regions. Imports no Spark.
 
-Every design reads an array of (regions, periods), each region divided by its own mean before the change, so that a
-large region counts as much as a small one and an effect is a share of what a period brought.
+Every design takes an array (regions, periods), each region divided by its mean before the change, so that large and
+small regions have the same weight and effects are relative.
 
 Sources: Bertrand, Duflo & Mullainathan 2004, "How much should we trust differences-in-differences estimates?", for
-taking each region's periods before and after together, which leaves no serial correlation to mistake for knowledge;
-Abadie, Diamond & Hainmueller 2010, "Synthetic control methods for comparative case studies", for the weights and for
-letting each other region stand in for the one with the change; Vaver & Koehler 2011, "Measuring ad effectiveness using
-geo experiments"; Fisher 1935 for the permutation of signs within pairs.
+aggregating each region's periods before and after, which removes serial correlation; Abadie, Diamond & Hainmueller
+2010, "Synthetic control methods for comparative case studies", for the weights and the placebo tests on other regions;
+Vaver & Koehler 2011, "Measuring ad effectiveness using geo experiments"; Fisher 1935 for the permutation of signs
+within pairs.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _EXACT_PAIRS, _PATTERNS = 12, 4096
 
 @dataclass(frozen=True)
 class Found:
-    """What a design finds.
+    """Results of a design.
 
     Attributes:
-        effect: mean difference from what was expected since the change.
+        effect: mean difference from the expectation since the change.
         gaps: (periods,) the difference in each period, with the ends of its interval.
-        weights: (regions,) in what was expected; 0 for those with the change.
-        fit: how far off the expected was before the change, as a multiple of what is usual; NaN where not asked.
+        weights: (regions,) weights in the expectation; 0 for regions with the change.
+        fit: error of the expectation before the change, relative to that of other regions; NaN if not computed.
     """
 
     effect: Estimate
@@ -80,16 +80,16 @@ def slopes_apart(values: Floats, treated: Bools, start: int, alpha: float) -> Es
 
 
 def synthetic_control(values: Floats, treated: Bools, start: int, alpha: float) -> Found:
-    """The regions with the change beside the mix of the others that was most like them before.
+    """Synthetic control: compare the treated regions with the weighted mean of the others closest to them before.
 
-    Each other region stands in for those with the change, once, and what is found there is chance: p is the rank of the
-    effect ÷ error before among theirs, and the interval holds what would not be called an effect by it.
+    Each other region serves once as a placebo: p is the rank of effect ÷ pre-period error among theirs, and the
+    interval contains the effects that this test does not reject.
 
     Args:
         values: (regions, periods).
-        treated: (regions,) taken together where there are several.
+        treated: (regions,) averaged if there are several.
         start: place of the first period of the change.
-        alpha: 1 − confidence; with fewer than 1 ÷ alpha − 1 other regions the interval has no ends.
+        alpha: 1 − confidence; with fewer than 1 ÷ alpha − 1 other regions the interval is unbounded.
     """
     others = values[~treated]
     weights, gap = _mixed(values[treated].mean(axis=0), others, start)

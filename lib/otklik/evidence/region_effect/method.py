@@ -1,4 +1,4 @@
-"""What a change in some regions has done: outcomes by region and period, a design, and what speaks against it."""
+"""The effect of a change in some regions: outcomes by region and period, a design, and checks."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class _Panel:
 
 
 def run(frames: Mapping[str, DataFrame], task: RegionEffectTask, context: StageContext) -> StageResult:
-    """Estimate what a change in some regions has done.
+    """Estimate the effect of a change in some regions.
 
-    What reaches the driver: a number per region and period, at most 500 × 1,040.
+    The driver collects a number per region and period, at most 500 × 1,040.
 
     Args:
         frames: `results`; see `kind.RESULTS`.
@@ -56,8 +56,8 @@ def run(frames: Mapping[str, DataFrame], task: RegionEffectTask, context: StageC
         context: session and seed.
 
     Raises:
-        ConfigurationError: if neither the task nor a column says which regions have the change.
-        RefusedError: if a region of the task is not there, one has periods without rows, or there are too many.
+        ConfigurationError: if neither the task nor a column names the regions with the change.
+        RefusedError: if a region of the task is missing, one has periods without rows, or there are too many.
     """
     panel = _read(frames["results"], task)
     context.step.rows(len(panel.regions) * len(panel.periods), "regions × periods")
@@ -132,7 +132,7 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
 
 
 def _treated_by_rows(results: DataFrame) -> list[str]:
-    """The regions whose rows say that they have the change."""
+    """The regions with the change according to their rows."""
     if "is_treated" not in results.columns:
         raise ConfigurationError(
             "no region is declared as treated",
@@ -143,7 +143,7 @@ def _treated_by_rows(results: DataFrame) -> list[str]:
 
 
 def _first_of(day: date, grain: str) -> date:
-    """The first day of the period that a day lies in."""
+    """The first day of the period of a day."""
     if grain == "month":
         return day.replace(day=1)
     return day - timedelta(days=day.weekday()) if grain == "week" else day
@@ -191,7 +191,7 @@ def _found(
 
 
 def _measure(name: str, one: Estimate, panel: _Panel) -> Measure:
-    """The baseline is no change at all."""
+    """A measure with no change as its baseline."""
     rows = len(panel.regions) * len(panel.periods)
     return Measure(name, one.value, low=known(one.low), high=known(one.high), baseline=0.0, rows=rows)
 
@@ -226,7 +226,7 @@ def _region_rows(panel: _Panel, found: Found, pairs: Sequence[tuple[int, int]]) 
 
 
 def _verdict(found: Found, placebo: Estimate, trend: Estimate | None, key: Measure, task: RegionEffectTask) -> Verdict:
-    """Invalid where regions moved apart before, or no mix was like the region; else what the effect says."""
+    """Invalid if trends differed before, or no mix fits the region; otherwise by the effect."""
     one = found.effect
     reasons = []
     if trend is not None and trend.p < task.trend_alpha:

@@ -1,4 +1,4 @@
-"""The page of an effect by region: what the change has done, and what speaks against believing it."""
+"""The page of an effect by region: the effect of the change, and doubts about it."""
 
 from __future__ import annotations
 

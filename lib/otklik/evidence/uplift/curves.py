@@ -42,7 +42,7 @@ class Counts:
 
     @property
     def totals(self) -> Counts:
-        """All bins together, as (…, 1)."""
+        """Sums over all bins, as (…, 1)."""
         return Counts(*(part.sum(axis=-1, keepdims=True) for part in _parts(self)))
 
     def drawn(self, weights: Floats) -> Counts:

@@ -83,7 +83,7 @@ class UpliftTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """A control that is no arm, a deciding learner that is not fitted, costs of other arms."""
+        """A control that is not an arm, a deciding learner that is not fitted, costs of unknown arms."""
         unknown = sorted(set(self.payoff.costs) - set(self.others)) if self.payoff else []
         faults = {
             "control is not one of [arms]": self.control not in self.arms,

@@ -1,8 +1,8 @@
-"""Effects by unit, each from models that did not see the unit, fitted by MLlib.
+"""Effects per unit, from MLlib models that did not see the unit.
 
-Units are dealt into folds by a hash of their key. What is said of a unit in fold k comes from the units of the other
-folds alone. The second models of the X- and the DR-learner learn from pseudo-outcomes; those of a unit in fold j, for
-a model that will judge fold k, come from models that saw neither j nor k.
+Units are divided into folds by a hash of their key. Predictions for a unit in fold k come from the other folds only.
+The second-stage models of the X- and the DR-learner are fitted to pseudo-outcomes; the pseudo-outcome of a unit in fold
+j, for a model that predicts fold k, comes from models that saw neither j nor k.
 
 Sources: Künzel, Sekhon, Bickel & Yu 2019, "Metalearners for estimating heterogeneous treatment effects using machine
 learning" (T, S, X); Kennedy 2023, "Towards optimal doubly robust estimation of heterogeneous causal effects" (DR);
@@ -70,7 +70,7 @@ class _Fit:
 
 
 def score_name(learner: str, arm: int) -> str:
-    """The column with what a learner, or the response model, says of an arm."""
+    """The column with the predictions of a learner, or of the response model, for an arm."""
     return f"{learner} {arm}"
 
 
@@ -108,7 +108,7 @@ def expected(arm: int, plan: Plan) -> Column:
 
 
 def with_effects(rows: DataFrame, plan: Plan, keep: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Replace what is expected of a unit by what each learner says of it.
+    """Add the effects that each learner predicts.
 
     Args:
         rows: from `with_expectations`.
@@ -128,7 +128,7 @@ def with_effects(rows: DataFrame, plan: Plan, keep: Callable[[DataFrame], DataFr
 
 
 def _second_fits(rows: DataFrame, plan: Plan, a: int, k: int) -> Iterator[_Fit]:
-    """The models of the learners that judge fold k for an arm against the control."""
+    """The second-stage models that predict fold k for an arm against the control."""
     pair = rows.where((F.col("fold") != k) & F.col("place").isin(0, a))
     is_arm, y = F.col("place") == a, F.col("y")
     arm_chance, control_chance = F.col("chances")[a], F.col("chances")[0]
@@ -217,7 +217,7 @@ class _Nuisance:
 
 @dataclass(frozen=True)
 class _Effects:
-    """What each learner says of a unit."""
+    """Predictions of each learner for a unit."""
 
     models: Mapping[str, Floats]
     plan: Plan

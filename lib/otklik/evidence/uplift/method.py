@@ -39,7 +39,7 @@ _Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Policy:
-    """A rule that says whom to contact; see the table."""
+    """A contact policy; see the table."""
 
     name: str
     contacted: float
@@ -49,9 +49,9 @@ class Policy:
 
 
 def run(frames: Mapping[str, DataFrame], task: UpliftTask, context: StageContext) -> StageResult:
-    """Find whom a contact changes.
+    """Estimate who is changed by a contact.
 
-    What reaches the driver: coefficients of models, counts of bins, and sums per rule; see `scores`.
+    The driver collects coefficients of models, counts of bins, and sums per policy; see `scores`.
 
     Args:
         frames: `units`; see `kind.UNITS`. Columns that the kind does not declare are features.
@@ -59,8 +59,8 @@ def run(frames: Mapping[str, DataFrame], task: UpliftTask, context: StageContext
         context: session and seed.
 
     Raises:
-        ConfigurationError: if there is no feature.
-        RefusedError: if a unit stands twice, an arm is not declared, or an outcome is neither 1 nor 0.
+        ConfigurationError: if there are no features.
+        RefusedError: if a unit occurs twice, an arm is not declared, or an outcome is neither 1 nor 0.
     """
     units = context.keep(frames["units"])
     features = features_of_units(units, UNITS, task.log_scale)
@@ -133,14 +133,14 @@ def _scores(task: UpliftTask, place: int) -> list[str]:
 
 
 def _pair(scored: DataFrame, place: int, shares: Sequence[float] | None) -> DataFrame:
-    """An arm and the control; of an observed assignment weighted so that both stand for all units."""
+    """Units of an arm and the control; weighted to represent all units if the assignment was observed."""
     weight = F.lit(1.0) if shares is not None else 1 / F.element_at("chances", F.col("place") + 1)
     pair = scored.where(F.col("place").isin(0, place))
     return pair.withColumns({"is_arm": F.col("place") == place, "weight": weight})
 
 
 def _measures(found: Mapping[str, Mapping[str, Sorted]], arms: Sequence[str], task: UpliftTask) -> Iterator[Measure]:
-    """Effect of each arm; Qini and AUUC of each learner, whose baseline is the response model's."""
+    """Effect of each arm; Qini and AUUC of each learner, with the response model as baseline."""
     for place, arm in enumerate(arms):
         if not place:
             continue
@@ -180,7 +180,7 @@ def _negative(
 
 
 def _policies(scored: DataFrame, arms: Sequence[str], task: UpliftTask) -> list[Policy]:
-    """What contacting by the list, by the response model and everybody would bring, beside nobody."""
+    """Value of the policies list, response model and everybody, compared with contacting nobody."""
     value, costs = _payoff(arms, task)
     chosen = {
         _LIST: _best_arm([F.col(f"`{score_name(task.decide_by, a)}`") * value - costs[a] for a in range(1, len(arms))]),
@@ -232,9 +232,9 @@ def _best_arm(gains: Sequence[Column]) -> Column:
 
 
 def _brought(arm: Column, arms: Sequence[str], value: float, costs: Sequence[float], robust: bool) -> Column:
-    """What a rule brings with a unit beside leaving it alone: an unbiased score of it.
+    """An unbiased score of a policy's value for a unit, compared with no contact.
 
-    Doubly robust: Dudík, Langford & Li 2011, "Doubly robust policy evaluation and learning"; else by inverse
+    Doubly robust: Dudík, Langford & Li 2011, "Doubly robust policy evaluation and learning"; otherwise by inverse
     propensity.
     """
 
@@ -256,7 +256,7 @@ def _verdict(
     arms: Sequence[str],
     task: UpliftTask,
 ) -> tuple[Verdict, int | None]:
-    """What it comes to, and what to do with every unit alike; None: what the model says of each."""
+    """The verdict, and the arm for all units; None: the arm that the model predicts for each."""
     ginis = [m for m in measures if m.measure == "qini" and m.subject.endswith(f": {task.decide_by}")]
     best = max(ginis, key=lambda measure: measure.value or 0.0)
     qini_parameters = {"qini": best.value or 0.0, "low": best.low or 0.0, "high": best.high or 0.0}
@@ -284,7 +284,7 @@ def _verdict(
 
 
 def _listed(scored: DataFrame, arms: Sequence[str], action: int | None, task: UpliftTask) -> DataFrame:
-    """What to do with each unit: what the verdict says, with the control group held back."""
+    """The arm of each unit by the verdict, with a control group."""
     value, costs = _payoff(arms, task)
     effects = [F.col(f"`{score_name(task.decide_by, a)}`") for a in range(1, len(arms))]
     gains = [effect * value - cost for effect, cost in zip(effects, costs[1:], strict=True)]

@@ -1,7 +1,6 @@
-"""How well scores sort units: counts by bin and group, computed where the rows are, and what they come to.
+"""Evaluate the ranking of units by scores, from counts by bin and group that Spark computes.
 
-What reaches the driver is bounded: at most 250 bins × 50 groups × two arms per score, and a sample of 50,000 scores,
-from which the bins are cut.
+The driver collects at most 250 bins × 50 groups × two arms per score, and a sample of 50,000 scores for the bin edges.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ def qini_beyond(found: Sorted, other: Sorted, seed: int) -> Estimate:
 
 
 def overall(found: Sorted) -> Estimate:
-    """The effect of the arm on all units together."""
+    """The average effect of the arm on all units."""
     return _difference(found.counts.together().totals)
 
 
@@ -101,7 +100,7 @@ def curve_points(found: Sorted, points: int = 50) -> tuple[Floats, Floats]:
 
 
 def deciles(found: Sorted) -> Iterator[Decile]:
-    """Tenths of the units by the score; a bin that lies on a border goes to the tenth that holds its middle."""
+    """Deciles of units by score; a bin on a border belongs to the decile of its midpoint."""
     counts = found.counts.together()
     size = counts.units + counts.control
     middle = np.cumsum(size) - size / 2
@@ -164,7 +163,7 @@ class _Binned:
 
 
 def _sorted(rows: pd.DataFrame, bins: int) -> Sorted:
-    """Counts as (groups, bins), the bin of the greatest score first."""
+    """Counts as (groups, bins), highest score first."""
     made = {}
     for is_arm in (0, 1):
         of_arm = rows[rows["is_arm"] == is_arm]

@@ -258,7 +258,7 @@ class _Page:
         return self.words(key, arm=arm, value=self.points(measure.value), low=low, high=high, **more)
 
     def sections(self) -> list[Section]:
-        """What stands below the answer; nothing where nothing was concluded."""
+        """The sections below the answer; empty without conclusions."""
         if self.policies.empty:
             return []
         return [self._sorting(), self._policies(), self._alone()]

@@ -1,1 +1,1 @@
-"""What will customers do next? Lifetime value, churn, demand, seasons and trends, each beside the naive rule."""
+"""Forecasts: lifetime value, churn, demand, seasons and trends, each compared with a naive rule."""

@@ -7,7 +7,7 @@ from otklik.page.words import Voice
 
 
 def estimate(measure: Measure | None, voice: Voice, digits: int = 0) -> str:
-    """A measure with its interval in brackets; a dash where there is none."""
+    """A measure with its interval in brackets; a dash if there is none."""
     return voice.estimate(None, None, None) if measure is None else voice.estimate(
         measure.value, measure.low, measure.high, digits
     )  # fmt: skip

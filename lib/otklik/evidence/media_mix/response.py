@@ -338,8 +338,8 @@ def best_split(response: Response, total: float, low: Floats, high: Floats) -> F
     """The optimal weekly spend of each channel with a given total: equal marginal returns.
 
     A Lagrange multiplier, the price of money, tells on which side of its threshold each channel is: at the right price
-    the channels' separate optima add up to the total (Everett 1963, "Generalized Lagrange multiplier method"). The best
-    few candidates are then refined to exactly equal returns.
+    the channels' separate optima add up to the total (Everett 1963, "Generalized Lagrange multiplier method"). With few
+    channels the result is then refined to exactly equal returns.
     """
     grid = low + (high - low) * np.linspace(0, 1, _STEPS)[:, np.newaxis]
     brought = response.steady(grid)
@@ -434,7 +434,7 @@ class _Problem:
         return rows, targets
 
     def _effects(self, shares: Floats, columns: Floats) -> Floats:
-        """Never negative; a trace of ridge keeps channels apart that move together.
+        """Non-negative effects; a small ridge penalty separates collinear channels.
 
         Args:
             shares: (…, weeks, channels) of each channel's effect that are reached.

@@ -63,7 +63,7 @@ def difference_in_differences(values: Floats, treated: Bools, start: int, alpha:
     Args:
         values: (regions, periods).
         treated: (regions,) whether a region had the change; at least two have it and two do not.
-        start: place of the first period of the change.
+        start: index of the first period of the change.
         alpha: 1 − confidence.
     """
     centred = values - values[:, :start].mean(axis=1, keepdims=True)
@@ -88,7 +88,7 @@ def synthetic_control(values: Floats, treated: Bools, start: int, alpha: float) 
     Args:
         values: (regions, periods).
         treated: (regions,) averaged if there are several.
-        start: place of the first period of the change.
+        start: index of the first period of the change.
         alpha: 1 − confidence; with fewer than 1 ÷ alpha − 1 other regions the interval is unbounded.
     """
     others = values[~treated]
@@ -130,7 +130,7 @@ def paired(values: Floats, pairs: Sequence[tuple[int, int]], start: int, alpha: 
     Args:
         values: (regions, periods).
         pairs: places of the region with the change and of its partner.
-        start: place of the first period of the change.
+        start: index of the first period of the change.
         alpha: 1 − confidence.
         seed: of the patterns that are drawn where there are too many pairs for all.
     """

@@ -1,1 +1,1 @@
-"""How much of each product will be sold in the next days, weeks or months, with quantiles, beside naive forecasts."""
+"""The kind `demand`: sales per product and period with quantiles, compared with naive forecasts."""

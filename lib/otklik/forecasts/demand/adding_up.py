@@ -1,8 +1,8 @@
-"""Forecasts of groups and of everything beside those of the series, made to add up.
+"""Reconcile forecasts of series, groups and the total, so that they add up.
 
 Weighted least squares with the variances of earlier errors (Hyndman, Lee & Wang 2016; Wickramasuriya, Athanasopoulos &
-Hyndman 2019, "WLS"). In a tree with two levels above the series the solution can be written down: sums go up, each
-averaged with the forecast of its own by their precision, and what that changes goes down by the shares of variance.
+Hyndman 2019, "WLS"). With two levels above the series there is a closed form: sums are averaged upwards with each
+level's own forecast by precision, and the adjustments are distributed downwards by the shares of variance.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def totals_of(rows: DataFrame, groups: DataFrame, last: int) -> DataFrame:
 
 
 def variances_of(steps: DataFrame, earlier: DataFrame, part: str) -> DataFrame:
-    """Add variance: mean squared earlier error of the series; where there is none, its squared mean change."""
+    """Add variance: mean squared earlier error of the series or, without one, its squared mean change."""
     squares = earlier.where(F.col("part") == part).groupBy("series").agg(F.avg(F.col("error") ** 2).alias("square"))
     least = (F.lit(0.01) * F.col("scale")) ** 2
     variance = F.greatest(F.coalesce("square", F.col("scale") ** 2), least)
@@ -82,7 +82,7 @@ def name_of_group() -> Column:
 
 
 def _average(value: str, variance: str) -> tuple[Column, Column]:
-    """Of a sum and the forecast of its own, by precision: mean and variance."""
+    """Mean and variance of a sum and its own forecast, weighted by precision."""
     total = F.col(variance) + F.col("own_variance")
     mean = (F.col(value) * F.col("own_variance") + F.col("own") * F.col(variance)) / total
     return mean.alias("mean"), (F.col(variance) * F.col("own_variance") / total).alias("variance")

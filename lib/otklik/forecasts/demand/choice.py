@@ -1,9 +1,8 @@
-"""Which method forecasts a series: the best for all at earlier origins, or another that was better for this one.
+"""Choose the method of a series: the best one for all series at earlier origins, or a better one for this series.
 
-What is judged later plays no part: to forecast the hold-out only origins before it count. Origins of all series are
-taken together, because the best of a few on one series is mostly the luckiest. They are compared by the geometric mean
-of scaled errors, in which a few series cannot outweigh the others (Armstrong & Collopy 1992, "Error measures for
-generalizing about forecasting methods").
+Only origins before the hold-out count. The default is chosen over all series, because the best method on one series is
+mostly a matter of luck. Methods are compared by the geometric mean of scaled errors, in which a few series cannot
+outweigh the others (Armstrong & Collopy 1992, "Error measures for generalizing about forecasting methods").
 """
 
 from __future__ import annotations
@@ -57,17 +56,17 @@ def scale_of(values: Floats) -> float:
 
 
 def known_to(part: str, origins: int) -> Column:
-    """Whether an origin, `back` × the periods ahead before the end, may decide for a part."""
+    """Whether the origin `back` × the horizon before the end may be used for a part."""
     return F.col("back").between(2, origins + 1) if part == "holdout" else F.col("back").between(1, origins)
 
 
 def defaults_of(tried: DataFrame, models: Sequence[str], origins: int) -> Defaults:
-    """The best method for all series together; where there was no earlier origin the first of the list.
+    """The best method for all series together; without earlier origins, the first of the list.
 
     Args:
         tried: series, model, back, error (mean absolute error over the mean change before).
-        models: names of methods, by which ties are decided.
-        origins: how many earlier origins count.
+        models: names of methods; the order decides ties.
+        origins: number of earlier origins.
     """
     size = F.avg(F.log(F.greatest("error", F.lit(_NEAREST))))
     errors: dict[str, dict[str, float]] = {}
@@ -81,8 +80,8 @@ def defaults_of(tried: DataFrame, models: Sequence[str], origins: int) -> Defaul
 def chosen(tried: DataFrame, defaults: Defaults, models: Sequence[str], origins: int) -> DataFrame:
     """The method of each series: series, part, model, is_default.
 
-    The default goes where another method had a lower mean error in a paired t-test over the origins, at 5 % for all
-    methods together (Bonferroni). With two origins or fewer nothing can be told, and it stays.
+    The default is replaced if another method has a lower mean error in a paired t-test over the origins, at 5 % for all
+    methods together (Bonferroni). With two origins or fewer it is kept.
     """
     series = tried.select("series").distinct()
     others = max(len(models) - 1, 1)

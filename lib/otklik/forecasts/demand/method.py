@@ -1,4 +1,4 @@
-"""The kind `demand`: series from sales, a method for each, quantiles from earlier errors, judged on later periods."""
+"""The kind `demand`: series from sales, a method for each, quantiles from earlier errors, evaluated later."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _COVERAGE = (0.72, 0.88)
 
 
 def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext) -> StageResult:
-    """Forecast each series in a worker, and judge all together.
+    """Forecast each series in a Python worker, and evaluate all together.
 
     Collects sums over series only.
 
     Raises:
         ConfigurationError: if a method is of a package that is not installed.
-        RefusedError: if no whole period has passed, or there are fewer than the hold-out needs.
+        RefusedError: if there are fewer complete periods than the hold-out needs.
     """
     # Here and not in a worker: what is not installed is one clear line.
     forecasts(task.models)
@@ -148,7 +148,7 @@ def _quantities(sales: DataFrame, task: DemandTask, first: int, last: int) -> Da
 
 
 def _holidays(task: DemandTask, first: int, last: int) -> list[int]:
-    """How many holidays there are in each period, from the first to the last one ahead."""
+    """Number of holidays in each period, from the first to the last one of the horizon."""
     counts = [0] * (last - first + 1 + task.ahead)
     for day in task.holidays:
         months = (day.year - 1900) * 12 + day.month - 1
@@ -161,7 +161,7 @@ def _holidays(task: DemandTask, first: int, last: int) -> list[int]:
 def _with_plan(
     quantities: DataFrame, plan: DataFrame | None, task: DemandTask, first: int, last: int
 ) -> tuple[DataFrame, bool]:
-    """Add price and promotion of the periods, those ahead too; and whether none is planned ahead though others were."""
+    """Add price and promotion, also of future periods; and whether none is planned although there were some."""
     missing = F.lit(None).cast("double")
     if plan is None:
         return quantities.select("*", missing.alias("price"), missing.alias("promotion")), False
@@ -182,7 +182,7 @@ def _with_plan(
 
 
 def _largest(quantities: DataFrame, most: int, before: int) -> DataFrame:
-    """The series with the largest quantity before the hold-out: what comes in it does not choose what is judged."""
+    """The series with the largest quantities before the hold-out, so that the hold-out does not select them."""
     totals = quantities.where(F.col("place") < before).groupBy("series").agg(F.sum("quantity").alias("total"))
     largest = totals.orderBy(F.desc("total"), "series").limit(most).select("series")
     return quantities.join(F.broadcast(largest), "series", "left_semi")
@@ -197,7 +197,7 @@ class _Sums:
 
 
 def _picked(tried: DataFrame, task: DemandTask, context: StageContext) -> tuple[Defaults, DataFrame]:
-    """The method that all series start from; and what the method of each said at every origin, by part."""
+    """The default method, and the forecasts of each series' method at every origin, by part."""
     defaults = defaults_of(tried, task.models, task.origins)
     found = chosen(tried, defaults, task.models, task.origins).join(tried, ["series", "model"])
     return defaults, context.keep(found)
@@ -211,7 +211,7 @@ def _sums(
     task: DemandTask,
     context: StageContext,
 ) -> _Sums:
-    """Forecasts of groups and of everything, each as a series of its own; of series without a group there is one."""
+    """Forecasts of groups and of the total as separate series; series without a group form one."""
     groups = context.keep(sales.groupBy("series").agg(F.coalesce(F.min("group"), F.lit("")).alias("group")))
     missing = F.lit(None).cast("double")
     totals = totals_of(rows, groups, history.last).withColumns({"price": missing, "promotion": missing})
@@ -231,7 +231,7 @@ def _adding_up(picked: DataFrame, part: str, sums: _Sums | None, task: DemandTas
 
 
 def _totals(coming: DataFrame, sums: _Sums | None) -> DataFrame:
-    """Of the coming periods: what the series of each group, and all, come to."""
+    """Totals of the future periods, by group and overall."""
     if sums is None:
         of_nothing = F.lit(None).cast("double").alias("own")
         return coming.select(F.col("series").alias("name"), "period", "step", "quantity", of_nothing).where("false")
@@ -243,9 +243,9 @@ def _totals(coming: DataFrame, sums: _Sums | None) -> DataFrame:
 
 
 def _measures_of_sums(holdout: DataFrame, sums: _Sums) -> list[Measure]:
-    """What adding up changes: MASE of the series; error of groups and of everything, as a share of what was sold.
+    """Effect of reconciliation: MASE of the series; errors of groups and of the total relative to sales.
 
-    Beside each, what the series by themselves would have reached.
+    The baseline is the sum of the unreconciled series.
     """
     per_period = F.abs(F.col("actual") - F.col("quantity")) / F.col("scale")
     alone = F.abs(F.col("actual") - F.col("alone")) / F.col("scale")
@@ -263,7 +263,7 @@ def _measures_of_sums(holdout: DataFrame, sums: _Sums) -> list[Measure]:
 
 
 def _learnt(quantities: DataFrame, history: History, context: StageContext) -> Floats:
-    """The coefficients of the pooled model by origin; collects one small array for each of so many hash groups."""
+    """Coefficients of the pooled model by origin; collects one small array per hash group."""
     context.step.under_way("fitting the pooled model")
     bucket = F.pmod(F.xxhash64("series"), F.lit(_GROUPS)).cast("int")
     sums = (
@@ -373,7 +373,7 @@ def _models(tried: DataFrame, picked: DataFrame) -> DataFrame:
 
 
 def _earlier_errors(defaults: Defaults) -> list[Measure]:
-    """How the methods did before the hold-out, by which the default was chosen: the naive rule beside each."""
+    """Errors of the methods before the hold-out, by which the default was chosen, with the naive rule as baseline."""
     errors = defaults.errors["holdout"]
     return [
         Measure("earlier_error", error, name, "earlier", baseline=errors["naive"]) for name, error in errors.items()
@@ -472,7 +472,7 @@ def _stock(stocks: DataFrame, stock: Stock | None) -> DataFrame:
 
 
 def _stock_measures(stocks: DataFrame, stock: Stock) -> list[Measure]:
-    """What the stock would have cost in the hold-out, beside stock for the last value and for the bare forecast."""
+    """Costs of stock in the hold-out, compared with stock by the last value and by the forecast alone."""
 
     def cost(of: str) -> Column:
         gap = F.col("actual") - F.col(of)
@@ -504,7 +504,7 @@ def _stock_measures(stocks: DataFrame, stock: Stock) -> list[Measure]:
 
 
 def _verdict(measures: Sequence[Measure]) -> Verdict:
-    """A gain where the mean error is below that of the naive rule, beyond chance."""
+    """A gain if the mean error is significantly lower than that of the naive rule."""
     by_name = {measure.measure: measure for measure in measures}
     mase, gain = by_name["mase"], by_name["mase_gain"]
     assert mase.value is not None and mase.baseline is not None and gain.low is not None

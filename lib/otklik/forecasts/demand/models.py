@@ -33,7 +33,7 @@ def naive(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001 - 
 
 
 def seasonal_naive(values: Floats, ahead: int, season: int) -> Floats:
-    """The last season comes again; the last value goes on where there is no whole season yet."""
+    """Repeat the last season; repeat the last value if there is no whole season yet."""
     if len(values) < season:
         return naive(values, ahead, season)
     return np.resize(values[-season:], ahead).astype(np.float64)
@@ -50,7 +50,7 @@ def ses(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
 
 
 def ses_fitted(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
-    """The same with the alpha of the least squared error one step ahead."""
+    """`ses` with the alpha of the lowest one-step squared error."""
     return np.full(ahead, levels(values, _best_alpha(values))[-1])
 
 
@@ -71,7 +71,7 @@ def sba(values: Floats, ahead: int, season: int) -> Floats:
 def theta(values: Floats, ahead: int, season: int) -> Floats:
     """Exponential smoothing with half the slope of the trend as drift, on values without their season, if any.
 
-    Without two whole seasons there is none to be told.
+    Without two whole seasons, values are taken as not seasonal.
     """
     indices = season_of(values, season)
     count = len(values)
@@ -90,10 +90,10 @@ def combined(values: Floats, ahead: int, season: int) -> Floats:
 
 
 def season_of(values: Floats, season: int) -> Floats | None:
-    """Seasonal indices with mean 1, by place in the season, from a classical multiplicative decomposition.
+    """Seasonal indices with mean 1, by position in the season, from a classical multiplicative decomposition.
 
-    None where there are fewer than two seasons, values at or below 0, or no autocorrelation at the season's lag beyond
-    its 90 % limit.
+    None with fewer than two seasons, with values at or below 0, or if the autocorrelation at the season's lag is not
+    significant at 90 %.
     """
     count = len(values)
     if season < 2 or count < 2 * season + 1 or values.min() <= 0:
@@ -123,13 +123,13 @@ def levels(values: Floats, alpha: float) -> Floats:
 
 
 def _best_alpha(values: Floats) -> float:
-    """Of 25 alphas the one with the least squared error one step ahead."""
+    """The one of 25 alphas with the lowest one-step squared error."""
     return _best_alpha_of(np.asarray(values, np.float64).tobytes())
 
 
 @lru_cache(maxsize=4)
 def _best_alpha_of(series: bytes) -> float:
-    """Remembered for a moment, because up to five methods in turn ask about the same values: half of all the work."""
+    """Cached, because up to five methods need it for the same values: half of all the work."""
     values = np.frombuffer(series)
     if len(values) < 3:
         return _ALPHA

@@ -1,8 +1,8 @@
-"""One model for all series: how far from its level a series is in so many periods, by ridge regression on its past.
+"""One model for all series: the deviation of a future value from the level, by ridge regression on the past.
 
-Direct forecasts, a regression for each number of periods ahead, learnt across series as in Montero-Manso & Hyndman
-2021, "Principles and algorithms for forecasting groups of time series". What is added up over series are products of a
-few numbers, so that a worker hands over one small array however many series it has seen; the solution is exact.
+Direct forecasts with a regression per step ahead, fitted across series as in Montero-Manso & Hyndman 2021, "Principles
+and algorithms for forecasting groups of time series". The solution is exact: cross products of the features are summed
+over series, so that each worker returns one small array, whatever the number of series.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _RIDGE = 20.0
 
 
 def products_of(series: Iterable[tuple[Floats, Floats]], ahead: int, season: int, backs: int) -> Floats:
-    """What is learnt from some series, to be added up with that of others.
+    """Cross products of some series, to be summed over all series.
 
     Args:
-        series: values up to the same last period; and (values + ahead, KNOWN) what was known before of each period.
-        ahead: periods ahead.
+        series: values up to the same last period; and (values + ahead, KNOWN) what is known in advance of each period.
+        ahead: number of periods ahead.
         season: periods of a season.
-        backs: origins to learn for, 0 … backs − 1.
+        backs: origins to fit for, 0 … backs − 1.
 
     Returns:
-        (backs, ahead, SIZE, SIZE + 1): products of the numbers with one another and with the answer, over all that was
+        (backs, ahead, SIZE, SIZE + 1): products of the features with each other and with the target, over all that was
         known `back` × `ahead` periods before the end.
     """
     found = np.zeros((backs, ahead, SIZE, SIZE + 1))
@@ -66,7 +66,7 @@ def products_of(series: Iterable[tuple[Floats, Floats]], ahead: int, season: int
 
 
 def coefficients_of(products: Floats) -> Floats:
-    """(backs, ahead, SIZE) from the sum of `products_of` all series."""
+    """Coefficients (backs, ahead, SIZE) from the sum of `products_of` over all series."""
     ridge = _RIDGE * np.eye(SIZE)
     return np.asarray(np.linalg.solve(products[..., :SIZE] + ridge, products[..., SIZE:])[..., 0], np.float64)
 
@@ -81,7 +81,7 @@ def pooled(values: Floats, known: Floats, ahead: int, season: int, coefficients:
 def _numbers_at(
     values: Floats, known: Floats, ends: npt.NDArray[np.intp], ahead: int, season: int
 ) -> tuple[Floats, Floats, Floats]:
-    """What is known of a series after its first values, as many as `ends` say.
+    """Features of a series after its first `ends` values.
 
     Returns:
         (ends, ahead, SIZE) numbers: 1; how far the last value and the means of the last 4, 13 and `season` periods lie

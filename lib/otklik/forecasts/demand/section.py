@@ -1,4 +1,4 @@
-"""The page of a demand task: all series together, which method, how good, the largest series."""
+"""The page of a demand task: totals, methods, accuracy, and the largest series."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _judged(read: Reader, name: str) -> Measure:
 
 
 def _sums(read: Reader) -> tuple[float, float]:
-    """All series together: the next periods, and as many last ones."""
+    """Totals of the next periods and of the last ones."""
     coming = read.table("forecasts").agg(F.sum("quantity")).collect()[0][0]
     last = read.table("holdout").agg(F.sum("actual")).collect()[0][0]
     return float(coming), float(last)

@@ -1,10 +1,10 @@
-"""One series at a time, in a worker: its history → what each method said of its last periods, and says of the next.
+"""One series at a time, in a Python worker: its history → forecasts by each method for its last and next periods.
 
-Each series gives a few rows of one form, told apart by `row`:
+Each series returns a few rows of the same schema, distinguished by `row`:
 
-- status: whether it can be forecast; `actual` holds all its values;
-- tried: what one method said at one origin, `back` × `ahead` periods before the end: 0 of the next periods, 1 of the
-  hold-out, more of those before it.
+- status: whether it can be forecast; `actual` has all its values;
+- tried: forecasts of one method at one origin, `back` × `ahead` periods before the end: 0 for the next periods, 1 for
+  the hold-out, more for earlier ones.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _EMPTY = dict.fromkeys(_COLUMNS)
 
 @dataclass(frozen=True)
 class History:
-    """How rows become series, and how these are forecast.
+    """How rows become series, and how they are forecast.
 
     Attributes:
         models: names of methods.
-        ahead: periods to forecast, and periods held out.
+        ahead: number of periods to forecast, and to hold out.
         season: periods of a season.
-        origins: how many earlier origins are tried.
+        origins: number of earlier origins.
         minimum: periods that a series needs before the hold-out.
-        last: place of the last whole period.
-        fill: what a period without a row has: zero | interpolate.
-        from_start: whether a series begins in the first period of all and not with its first row.
-        holidays: how many there are in each period, from the first of all to the last one ahead.
+        last: index of the last complete period.
+        fill: values of periods without rows: zero | interpolate.
+        from_start: whether series begin in the first period of all, not with their first row.
+        holidays: number of holidays per period, from the first of all to the last one ahead.
     """
 
     models: Sequence[str]
@@ -57,9 +57,9 @@ class History:
     holidays: Sequence[int]
 
     def values(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Quantities of all periods of one series; and what is known before of each of them and of those ahead.
+        """Quantities of all periods of one series; and what is known in advance of past and future periods.
 
-        A price holds until another comes; without a row there is no promotion.
+        A price is valid until the next one; a period without a row has no promotion.
         """
         sold = rows[rows["quantity"].notna()]
         begin = 0 if self.from_start else int(sold["place"].min())

@@ -1,4 +1,4 @@
-"""What the page of a demand task says, in both languages."""
+"""Texts of the page of a demand task, in both languages."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def customers_until(purchases: DataFrame, boundary: date, end: date) -> DataFram
 
 
 def histories_before(customers: DataFrame, boundary: date) -> DataFrame:
-    """Histories at the boundary of those who had bought by then, and what came after.
+    """Purchase histories up to the boundary, and the purchases after it.
 
     Returns:
         customer, frequency, recency_days, age_days, spent, mean_amount (per repeat purchase day), later_purchases,
@@ -101,16 +101,16 @@ class Cells:
     """Distinct histories on the driver.
 
     Attributes:
-        rows: frequency, recency_days, age_days (of the middle of each step), any columns asked for beside them, and
+        rows: frequency, recency_days, age_days (of the middle of each step), any additional columns, and
             customers; sorted.
-        step_days: how many days share a place; 1 = exact.
+        step_days: number of days per step; 1 = exact.
     """
 
     rows: pd.DataFrame
     step_days: int
 
     def histories(self, unit_days: float) -> Histories:
-        """As the models read them, each distinct history once, times in units of so many days."""
+        """The input of the models: each distinct history once, times in units of `unit` days."""
         by_history = self.by_history()
         columns = [by_history[name].to_numpy(float) for name in (*HISTORY, "customers")]
         return Histories(columns[0], columns[1] / unit_days, columns[2] / unit_days, columns[3])
@@ -127,15 +127,15 @@ class Cells:
 def cells(histories: DataFrame, maximum: int, beside: Sequence[str] = ()) -> Cells:
     """The distinct histories, collected: at most `maximum` rows.
 
-    Where there are more, days are taken together in steps of 2, 4, 7, 14, 28 …, until they fit.
+    If there are more, days are grouped in steps of 2, 4, 7, 14, 28 …, until they fit.
 
     Args:
         histories: customer, frequency, recency_days, age_days.
-        maximum: how many rows may come to the driver.
-        beside: further whole-number columns to tell apart.
+        maximum: maximum number of rows on the driver.
+        beside: additional integer columns to group by.
 
     Raises:
-        ConfigurationError: if they do not fit with all days in one place.
+        ConfigurationError: if they do not fit even in one step.
     """
     step, coarser = 1, list(_STEPS)
     while True:
@@ -155,9 +155,9 @@ def cells(histories: DataFrame, maximum: int, beside: Sequence[str] = ()) -> Cel
 
 
 def _not_clearly_too_fine(histories: DataFrame, maximum: int, beside: Sequence[str]) -> list[int]:
-    """The steps that may be coarse enough, from one look at all customers: to group them takes a shuffle each time.
+    """The steps that may be coarse enough, from one pass over all customers, as grouping them takes a shuffle each.
 
-    Counts are approximate: what lies within five of their standard errors of the maximum is tried.
+    Counts are approximate: steps within five standard errors of the maximum are tried.
     """
     of_step = [_middles(step) for step in _STEPS]
     keys = [F.xxhash64("frequency", part["recency_days"], part["age_days"], *beside) for part in of_step]
@@ -168,7 +168,7 @@ def _not_clearly_too_fine(histories: DataFrame, maximum: int, beside: Sequence[s
 
 
 def with_step(histories: DataFrame, step: int) -> DataFrame:
-    """Days taken together: each becomes the middle of its step, DOUBLE; the day of the first purchase stays 0."""
+    """Group days: each becomes the middle of its step, DOUBLE; the day of the first purchase stays 0."""
     return histories.withColumns(_middles(step))
 
 
@@ -183,11 +183,11 @@ def _middles(step: int) -> dict[str, Column]:
 
 
 def means(histories: DataFrame, maximum: int) -> tuple[Means, int, float | None]:
-    """Mean amounts of those who came back, in groups of nearly equal ones: at most `maximum` rows are collected.
+    """Mean amounts of repeat customers, in groups of nearly equal values: collects at most `maximum` rows.
 
     Returns:
-        The groups; how many customers were left out since their mean is not above 0; the correlation of frequency and
-        mean amount, which the Gamma-Gamma model takes to be near 0.
+        The groups; the number of customers left out because their mean is not above 0; the correlation of frequency and
+        mean amount, which the Gamma-Gamma model assumes to be near 0.
     """
     repeaters = histories.where("frequency > 0")
     positive = repeaters.where("mean_amount > 0").withColumn("log_mean", F.ln("mean_amount"))

@@ -1,4 +1,4 @@
-"""What was expected of the hold-out against what came: in total, per customer and by tenths of customers."""
+"""Predicted against actual purchases in the hold-out: in total, per customer and by deciles."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Expectation:
     """The hold-out by distinct history and later purchases, (cells,) each.
 
     Attributes:
-        customers: how many.
-        expected: purchases that the model expects of a customer.
-        naive: purchases at the customer's own rate so far.
-        actual: purchases that came.
+        customers: number of customers.
+        expected: purchases per customer that the model predicts.
+        naive: purchases at the customer's rate so far.
+        actual: actual purchases.
         replicates: (replicates, cells) customers of each bootstrap replicate.
-        expected_by_replicate: (replicates, cells) what the model of each replicate expects.
+        expected_by_replicate: (replicates, cells) predictions of each replicate's model.
     """
 
     customers: Floats
@@ -39,7 +39,7 @@ class Expectation:
         return _estimate(expected, by_replicate), actual, float(self.customers @ self.naive)
 
     def ratio(self) -> Estimate:
-        """Expected over actual purchases; customers are drawn anew and the model follows."""
+        """Predicted over actual purchases; the bootstrap resamples customers and refits the model."""
         by_replicate = (self.replicates * self.expected_by_replicate).sum(axis=1) / (self.replicates @ self.actual)
         return _estimate(float(self.customers @ self.expected) / float(self.customers @ self.actual), by_replicate)
 
@@ -80,7 +80,7 @@ class Expectation:
 
 
 def draws(customers: Floats, replicates: int, seed: int) -> Floats:
-    """Multinomial bootstrap weights of sorted cells, (replicates, cells): as many customers, drawn anew."""
+    """Multinomial bootstrap weights of sorted cells, (replicates, cells)."""
     total = int(customers.sum())
     generator = np.random.default_rng(seed)
     return generator.multinomial(total, customers / customers.sum(), size=replicates).astype(float)
@@ -95,7 +95,7 @@ def _estimate(value: float, by_replicate: Floats) -> Estimate:
 
 
 def _ranks(values: Floats, weights: Floats) -> Floats:
-    """Mean rank of each value, where each stands for so many customers."""
+    """Mean rank of each value, weighted by customers."""
     _, place = np.unique(values, return_inverse=True)
     count = np.bincount(place, weights=weights)
     return (count.cumsum() - (count - 1) / 2)[place]

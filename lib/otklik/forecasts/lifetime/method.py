@@ -1,4 +1,4 @@
-"""The kind `lifetime`: fit before the hold-out, judge on it, fit again on everything, forecast each customer."""
+"""The kind `lifetime`: fit before the hold-out, evaluate on it, refit on everything, forecast each customer."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Fitted:
 
     Attributes:
         part: calibration | all.
-        cells: what they were fitted to.
-        models: all that were fitted; the first one is used.
-        by_replicate: the one used, in each bootstrap replicate.
-        customers: (replicates, cells) how many of each cell are drawn.
-        spend: what a purchase is worth; None without amounts, or where it is not known.
-        mean_amount: the mean amount of a repeat purchase, where `spend` is None.
-        findings: the findings on the way.
+        cells: the data of the fit.
+        models: all fitted models; the first one is used.
+        by_replicate: the used model in each bootstrap replicate.
+        customers: (replicates, cells) customers drawn from each cell.
+        spend: the model of amounts; None without amounts, or if it cannot be fitted.
+        mean_amount: mean amount of a repeat purchase, if `spend` is None.
+        findings: findings of the fit.
     """
 
     part: str
@@ -79,12 +79,12 @@ class Fitted:
 
 
 def run(frames: Mapping[str, DataFrame], task: LifetimeTask, context: StageContext) -> StageResult:
-    """Forecast purchases and value of each customer, and judge the way of doing so on the last days.
+    """Forecast purchases and value of each customer, and evaluate the method on the last days.
 
     Collects at most `maximum_groups` distinct histories, never customers; see `history.cells`.
 
     Raises:
-        RefusedError: if nobody has bought anything up to the moment.
+        RefusedError: if there are no purchases up to the as-of moment.
     """
     end = context.as_of.date() - timedelta(days=task.lag_days)
     boundary = end - timedelta(days=task.holdout_days)
@@ -132,7 +132,7 @@ def run(frames: Mapping[str, DataFrame], task: LifetimeTask, context: StageConte
 
 
 def _only_finite(purchases: DataFrame) -> tuple[DataFrame, list[Finding]]:
-    """Without rows whose amount is no finite number."""
+    """Leave out rows whose amount is not finite."""
     if "amount" not in purchases.columns:
         return purchases, []
     # What is larger cannot be summed to six digits after the point.
@@ -384,7 +384,7 @@ def _forecast_measures(per_customer: DataFrame, fitted: Fitted, task: LifetimeTa
 
 
 def _model_measures(*fits: Fitted) -> list[Measure]:
-    """Log-likelihoods, beside that of a model without drop-out."""
+    """Log-likelihoods, with a model without drop-out as baseline."""
     found = []
     for fitted in fits:
         nbd = next(model for model in fitted.models if model.family is purchasing.NBD)

@@ -54,7 +54,7 @@ class Histories:
     customers: Floats
 
     def weighted(self, customers: Floats) -> Histories:
-        """The same histories with other numbers of customers; those of nobody are left out."""
+        """The same histories with other numbers of customers; those without customers are left out."""
         some = customers > 0
         return Histories(self.frequency[some], self.recency[some], self.age[some], customers[some])
 

@@ -1,9 +1,9 @@
-"""How well a score ranks customers by what they spend later: normalised Gini, with an interval, beside a naive score.
+"""How well a score ranks customers by later spend: normalised Gini with its interval, compared with a naive score.
 
 The Gini coefficient is the area between the Lorenz curve of later spend, customers sorted by a score, and the
 diagonal, over the same area for customers sorted by the later spend itself: 1 = a perfect order, 0 = a random one. Its
-interval is the jackknife over groups of customers (Efron & Tibshirani 1993, chapter 11), in which model and naive rule
-share each group, so that their difference has an interval of its own.
+interval is the jackknife over groups of customers (Efron & Tibshirani 1993, chapter 11), with the same groups for model
+and naive rule, so that their difference has its own interval.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _PLACES = 500
 
 @dataclass(frozen=True)
 class Ranking:
-    """A score beside the naive one.
+    """A score compared with the naive one.
 
     Attributes:
-        gini: of the score.
-        naive_gini: of the naive score.
+        gini: Gini of the score.
+        naive_gini: Gini of the naive score.
         gain: the difference.
-        top_tenth: share of later spend held by the tenth of customers with the highest scores.
-        naive_top_tenth: the same by the naive score.
+        top_tenth: share of later spend of the top decile by score.
+        naive_top_tenth: likewise by the naive score.
     """
 
     gini: Estimate
@@ -43,13 +43,13 @@ class Ranking:
 
 
 def ranked(customers: DataFrame, seed: int) -> Ranking:
-    """Judge a score.
+    """Evaluate a score.
 
     Args:
         customers: customer, score, naive and actual; less than 0 counts as 0.
-        seed: of the groups.
+        seed: seed of the groups.
 
-    Collects a row per group and place of a score: at most 32 × 500 per factor e between the least and the greatest.
+    Collects a row per group and bin of the score: at most 32 × 500 per factor e between the lowest and the highest.
     """
     grouped = customers.withColumn("group", F.pmod(F.xxhash64("customer", F.lit(seed)), F.lit(_GROUPS)))
     score, naive, actual = (_curves(grouped, name) for name in ("score", "naive", "actual"))

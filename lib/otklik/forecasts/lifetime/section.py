@@ -1,4 +1,4 @@
-"""The page of a lifetime task: what is expected, how the hold-out went, which model says so."""
+"""The page of a lifetime task: the forecast, its accuracy in the hold-out, and the model."""
 
 from __future__ import annotations
 

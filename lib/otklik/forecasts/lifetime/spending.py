@@ -51,15 +51,15 @@ class SpendModel:
         return self.p * self.v / (self.q - 1) if self.q > 1 else float("inf")
 
     def expected(self, frequency: Floats, mean: Floats) -> Floats:
-        """The mean amount of a customer with so many purchases of such a mean: equation 5 of the note."""
+        """Expected mean amount of a customer, given frequency and observed mean: equation 5 of the note."""
         return self.p * (self.v + frequency * mean) / (self.p * frequency + self.q - 1)
 
 
 def fit(means: Means) -> SpendModel:
     """Maximum likelihood by L-BFGS-B on the logarithms of p, q and v.
 
-    The mean of each group stands for those in it: with logarithms at most .001 apart that moves the log-likelihood by
-    less than 1e-7 a customer.
+    Each group is represented by its mean: with logarithms at most .001 apart this changes the log-likelihood by less
+    than 1e-7 per customer.
     """
     total = float(means.customers.sum())
     share = means.customers / total

@@ -1,1 +1,1 @@
-"""Recommendations: what each customer is likely to buy next, beside popularity and buying the same again."""
+"""Recommendations: what each customer is likely to buy next, compared with popular items and repeat purchases."""

@@ -24,19 +24,19 @@ Whole = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class ItemTables:
-    """What is known of items, of which there may be some hundred thousand: small types, for it travels with the plan.
+    """Tables of up to some hundred thousand items, in small types, as they are sent with the query plan.
 
     Attributes:
-        buyers: (items,) how many customers have bought each.
-        may_be_shown: (items,) whether it may stand in a list.
-        category: (items,) None where it has none; None: there are no categories.
-        popular: numbers of the most popular items that may be shown, best first.
+        buyers: (items,) number of customers who have bought each.
+        may_be_shown: (items,) whether it may be recommended.
+        category: (items,) None if it has none; None: there are no categories.
+        popular: indices of the most popular items that may be shown, best first.
         starts: (items + 1,) the neighbours of item i are those from starts[i] to starts[i + 1].
-        neighbours: their numbers.
+        neighbours: their indices.
         similarity: of each neighbour, see `scoring.neighbours_of_items`.
-        rated: numbers of the items that have factors.
+        rated: indices of the items with factors.
         factors: (rated, rank).
-        of_segments: segment → numbers of the items bought by most of its customers, and how many those are.
+        of_segments: segment → indices of the items bought by most of its customers, and the number of those.
     """
 
     buyers: Whole
@@ -53,12 +53,12 @@ class ItemTables:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many items count.
+    """Maximum numbers of items.
 
     Attributes:
-        candidates: of each customer from each method.
-        liked: of a customer's items for similarity, those bought most often.
-        warm: distinct items from which on a customer counts as warm.
+        candidates: candidates per customer and method.
+        liked: a customer's most purchased items that are used for similarity.
+        warm: minimum number of distinct items of a warm customer.
     """
 
     candidates: int
@@ -67,7 +67,7 @@ class Limits:
 
 
 def blocks(customers: pd.DataFrame, tables: ItemTables, limits: Limits) -> Iterator[pd.DataFrame]:
-    """Customers, so many at a time that their ratings of all items and neighbours of what they like fit into memory."""
+    """Blocks of customers whose ratings of all items and neighbours of their items fit into memory."""
     neighbours = int(np.diff(tables.starts).max(initial=0)) * limits.liked
     size = max(1, _NUMBERS // max(1, len(tables.rated), len(tables.popular), neighbours))
     for start in range(0, len(customers), size):
@@ -133,9 +133,9 @@ def _of_greatest(score: Floats, place: Whole, places: int) -> Floats:
 
 
 def _similar(bought: list[Whole], tables: ItemTables, limits: Limits) -> tuple[Whole, Floats, Whole]:
-    """Keys of the items most similar to all that a customer likes; the sum of similarities; the nearest liked item.
+    """Keys of the items most similar to a customer's items; the sum of similarities; the nearest item.
 
-    Sums are rounded, and taken in one order, for sums of floating-point numbers depend on it.
+    Sums are taken in a fixed order and rounded, as floating-point sums depend on the order.
     """
     liked = [items[: limits.liked] for items in bought]
     place, item = np.repeat(np.arange(len(liked)), [len(items) for items in liked]), _together(liked)
@@ -158,7 +158,7 @@ def _similar(bought: list[Whole], tables: ItemTables, limits: Limits) -> tuple[W
 
 
 def rank_within(group: Whole) -> Whole:
-    """0, 1, 2 … for the rows of each group; rows of a group lie together."""
+    """0, 1, 2 … for the rows of each group; rows of a group are adjacent."""
     is_first = np.ones(len(group), dtype=bool)
     is_first[1:] = group[1:] != group[:-1]
     return _places_within(np.diff(np.append(np.flatnonzero(is_first), len(group))))
@@ -170,10 +170,9 @@ def _places_within(sizes: Whole) -> Whole:
 
 
 def _rated(block: pd.DataFrame, tables: ItemTables, count: int) -> tuple[Whole, Floats]:
-    """Keys of the items that the factorisation rates highest for each customer with factors, and the ratings above 0.
+    """Keys of the items with the highest ratings by factorisation for each customer with factors, and ratings above 0.
 
-    Rounded, for the last bits of a product depend on which customers are rated together; of equal ones the lower
-    number.
+    Ratings are rounded, as the last bits of a product depend on the block of customers; ties go to the lower index.
     """
     places = np.flatnonzero(block["factors"].notna().to_numpy()) if len(tables.rated) else np.empty(0, np.intp)
     if not len(places):

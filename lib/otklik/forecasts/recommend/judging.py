@@ -103,12 +103,12 @@ def judged_group(rows: pd.DataFrame, lists: Lists) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How lists did, summed by group of customers.
+    """Results of lists, summed by group of customers.
 
     Attributes:
         sums: target, method, is_warm, chunk, customers, METRICS: at most 2 × _GROUPS rows per list.
-        shown: target, method, items: how many different items warm customers were shown.
-        replicates: behind each interval.
+        shown: target, method, items: number of different items shown to warm customers.
+        replicates: bootstrap replicates of each interval.
     """
 
     sums: pd.DataFrame
@@ -117,17 +117,17 @@ class Evaluation:
 
     @classmethod
     def of_nobody(cls) -> Evaluation:
-        """Where nobody has bought anything that could have been recommended."""
+        """The result without purchases that could have been recommended."""
         return cls(pd.DataFrame(columns=["target", "method", "is_warm", "chunk", "customers", *METRICS]), {}, 0)
 
     def and_of(self, others: Evaluation) -> Evaluation:
-        """Together with how other lists did for the same customers."""
+        """Combine with results of other lists for the same customers."""
         return Evaluation(
             pd.concat([self.sums, others.sums], ignore_index=True), {**self.shown, **others.shown}, self.replicates
         )
 
     def customers(self, target: str, is_warm: bool = True) -> int:
-        """How many were judged."""
+        """Number of evaluated customers."""
         by_method = self._of(target, is_warm).groupby("method")["customers"].sum()
         return int(by_method.max()) if len(by_method) else 0
 
@@ -152,7 +152,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class MetricEstimate:
-    """A number with the ends of its 95 % interval; None where too few customers were judged for one."""
+    """A number with its 95 % interval; None with too few customers."""
 
     value: float
     low: float | None
@@ -160,7 +160,7 @@ class MetricEstimate:
 
 
 def _with_relevant(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.DataFrame:
-    """Candidates of some customers as `judged_group` takes them."""
+    """Candidates of some customers as input of `judged_group`."""
     rows = candidates(block, tables, limits)
     place, item = rows["place"].to_numpy(), rows["item"].to_numpy()
     counts = block["relevant"].map(len).to_numpy()
@@ -175,13 +175,13 @@ def _with_relevant(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> p
 
 
 def evaluate(learned: Learned, later: DataFrame, lists: Lists, task: RecommendTask) -> Evaluation:
-    """Judge lists of some customers.
+    """Evaluate lists of some customers.
 
     Collects sums by group of customers and a count per list; see `Evaluation`.
 
     Args:
-        learned: of what was bought before.
-        later: customer, item, is_new: what was bought later of the items known before; only of the customers learned.
+        learned: fitted to earlier purchases.
+        later: customer, item, is_new: later purchases of known items by known customers.
         lists: target → method → weights.
         task: see `RecommendTask`.
     """

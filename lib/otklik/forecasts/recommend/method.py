@@ -1,4 +1,4 @@
-"""The kind `recommend`: choose the weights of a blend, judge it on later purchases, make everybody's list."""
+"""The kind `recommend`: choose the weights of a blend, evaluate it on later purchases, make everybody's list."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Judged:
 
 
 def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageContext) -> StageResult:
-    """Judge recommendations by a global split in time, and make everybody's list from all purchases.
+    """Evaluate recommendations by a global split in time, and make everybody's list from all purchases.
 
-    What comes to the driver are sums by group of customers (see `judging`) and what is known of items, never customers.
+    The driver collects sums by group of customers (see `judging`) and tables of items, never of customers.
 
     Returns:
         Table `recommendations`. Measures by method and target (new: items the customer has not bought yet; again: any):
@@ -118,7 +118,7 @@ def _items(frames: Mapping[str, DataFrame], task: RecommendTask) -> DataFrame | 
 
 @dataclass(frozen=True, eq=False)
 class _Beside:
-    """What else is known: customer, segment; item, category (whole numbers for both); None where nothing is."""
+    """Additional data: customer, segment; item, category (both as integers); None if there are none."""
 
     segments: DataFrame | None
     categories: DataFrame | None
@@ -146,7 +146,7 @@ def _as_numbers(counted: DataFrame, names: Mapping[str, DataFrame]) -> DataFrame
 def _judged(
     pairs: DataFrame, task: RecommendTask, context: StageContext, beside: _Beside
 ) -> tuple[Judged | None, Finding | None]:
-    """Both periods; or None and why not: too few customers in one of them."""
+    """Results of both periods; or None and a finding, if one has too few customers."""
     target = "again" if task.buy_again else "new"
     context.step.under_way("choosing the weights")
     alone = {name: weights for name, weights in ALONE.items() if name != "segment" or beside.segments is not None}
@@ -172,7 +172,7 @@ def _judged(
 
 
 def _cold(choice: Evaluation, naive: Mapping[str, str], beside: _Beside) -> dict[str, str]:
-    """What is popular in the segment, where that was better than the naive rule for cold customers beyond chance."""
+    """Popularity in the segment, if it was significantly better than the naive rule for cold customers."""
     found = dict(naive)
     for target, rule in naive.items():
         if beside.segments is not None and choice.customers(target, is_warm=False):
@@ -231,9 +231,9 @@ def _chosen(choice: Evaluation, target: str, tried: Mapping[str, Weights], naive
 
 @dataclass(frozen=True, eq=False)
 class _Period:
-    """What was known before a period, and what was bought in it of the items known before: customer, item, is_new.
+    """What was learned before a period, and purchases of known items in it: customer, item, is_new.
 
-    Nothing was learned where nobody has bought any of them.
+    `learned` is None without such purchases.
     """
 
     learned: Learned | None
@@ -244,7 +244,7 @@ class _Period:
 
 
 def _of_period(pairs: DataFrame, period: str, task: RecommendTask, context: StageContext, beside: _Beside) -> _Period:
-    """What lists can be judged on."""
+    """The data of a period on which lists are evaluated."""
     times = F.col(f"times_{period}").alias("times")
     before = pairs.where(times > 0).select("customer", "item", times)
     known = before.select("item").distinct()
@@ -266,7 +266,7 @@ def _of_period(pairs: DataFrame, period: str, task: RecommendTask, context: Stag
 
 
 def _measures(judged: Judged, pairs: DataFrame, *, has_categories: bool) -> list[Measure]:
-    """Metrics of every list beside the naive rule; the gain of the blend; its weights; coverage."""
+    """Metrics of every list with the naive rule as baseline; the gain of the blend; its weights; coverage."""
     test = judged.test
     before = pairs.where(F.col(f"times_{_TEST}") > 0)
     known_items, known_customers = before.agg(F.countDistinct("item"), F.countDistinct("customer")).collect()[0]

@@ -1,6 +1,6 @@
-"""What is learned from purchases: how many bought each item, which items are similar, factors of items and customers.
+"""Fit to purchases: popularity of items, similarity between items, factors of items and customers.
 
-What comes to the driver is of items, never of customers. Customers and items are whole numbers here.
+The driver collects tables of items, never of customers. Customers and items are integers here.
 """
 
 from __future__ import annotations
@@ -59,19 +59,19 @@ def learned_from(
     segments: DataFrame | None = None,
     most_popular: int | None = None,
 ) -> Learned:
-    """What the methods know of all items and of some customers, from what everybody has bought.
+    """Fit the methods to all purchases, for all items and some customers.
 
     Args:
         history: customer, item, times.
-        wanted: customer: who gets a list.
+        wanted: customer: those who get a list.
         task: see `RecommendTask`.
-        seed: of the factorisation's first factors.
+        seed: seed of the initial factors.
         keep: persists a frame.
-        methods: that are needed; the others know nothing.
-        allowed: item: the only items that may be recommended; None: all.
+        methods: methods to fit.
+        allowed: item: items that may be recommended; None: all.
         categories: item, category; None: there are none.
         segments: customer, segment; None: customers have none.
-        most_popular: how many popular items are candidates of everybody; None: `candidates`, too.
+        most_popular: number of popular items that are candidates for everybody; None: `candidates`.
     """
     of_items = keep(history.groupBy("item").agg(F.count("*").alias("buyers")))
     sold = of_items.toPandas()
@@ -126,7 +126,7 @@ def learned_from(
 
 
 def limits_of(task: RecommendTask) -> Limits:
-    """How many items count, as the task says."""
+    """The task's maximum numbers of items."""
     return Limits(task.candidates, task.largest_history, task.minimum_items)
 
 
@@ -198,7 +198,7 @@ def iterations(spark: SparkSession, task: RecommendTask) -> int:
 def _factorised(history: DataFrame, task: RecommendTask, seed: int) -> ALSModel:
     """Implicit ALS (Hu, Koren, Volinsky 2008).
 
-    Rows lie in an order of their own, for the factors depend on it.
+    Rows are put into a fixed order, as the factors depend on it.
     """
     als = ALS(
         rank=task.als_rank, maxIter=iterations(history.sparkSession, task), checkpointInterval=4,

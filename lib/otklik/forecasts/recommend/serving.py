@@ -27,7 +27,7 @@ _LISTED_COLUMNS = [column.partition(" ")[0] for column in _LISTED.split(", ")]
 
 @dataclass(frozen=True)
 class Served:
-    """The lists: customer, rank, item, score, reason, because; and what is said of them."""
+    """The lists: customer, rank, item, score, reason, because; and findings about them."""
 
     rows: DataFrame
     measures: Sequence[Measure]
@@ -49,12 +49,12 @@ def lists_of_all(
     Args:
         pairs: customer, item (whole numbers), times.
         names: customer → customer, customer_number; item → item, item_number.
-        items: item (its name) and perhaps in_stock, category, margin; None: all may be recommended.
+        items: item (its name) and optionally in_stock, category, margin; None: all may be recommended.
         task: see `RecommendTask`.
-        context: of the stage.
-        weights: for warm customers.
-        cold: for cold ones.
-        segments: customer (whole numbers), segment; None: there are none.
+        context: context of the stage.
+        weights: weights for warm customers.
+        cold: weights for cold customers.
+        segments: customer (an integer), segment; None: there are none.
     """
     allowed = None if items is None else context.keep(_allowed(items, names["item"], task))
     used = {method for place, method in enumerate(METHODS) if weights[place] or cold[place]}
@@ -83,7 +83,7 @@ def lists_of_all(
 def lists_of_block(
     block: pd.DataFrame, tables: ItemTables, task: RecommendTask, weights: Weights, cold: Weights
 ) -> pd.DataFrame:
-    """The lists of some customers: the columns of `candidates`, rank, score and reason; because where that says so."""
+    """The lists of some customers: the columns of `candidates`, rank, score and reason; `because` for some reasons."""
     rows = candidates(block, tables, limits_of(task))
     if not task.buy_again:
         rows = rows[~rows["is_own"]]

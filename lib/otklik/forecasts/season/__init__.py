@@ -1,1 +1,1 @@
-"""When customers buy: indices by hour, weekday, month and holiday, told apart from trend, price and promotion."""
+"""The kind `season`: indices by hour, weekday, month and holiday, controlling for trend, price and promotion."""

@@ -1,4 +1,4 @@
-"""The kind `season`: quantities by day and hour, indices of each group, judged on the last days."""
+"""The kind `season`: quantities by day and hour, indices of each group, evaluated on the last days."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def run(frames: Mapping[str, DataFrame], task: SeasonTask, context: StageContext
 
 
 def _sums(sales: DataFrame, task: SeasonTask, last: date) -> pd.DataFrame:
-    """group, day, hour, quantity, and where the task gives them price and is_promotion (means of the day)."""
+    """group, day, hour, quantity and, if the task has them, price and is_promotion (means of the day)."""
     quantity = F.col("quantity") if "quantity" in sales.columns else F.lit(1)
     extras = [
         F.avg(F.col(name).cast("double")).alias(name) for name in ("price", "is_promotion") if name in sales.columns
@@ -203,7 +203,7 @@ def _judged(holdout: pd.DataFrame) -> list[Measure]:
 
 
 def _verdict(judged: list[Measure], tests: list[Measure]) -> Verdict:
-    """No gain where no part differs beyond chance, or where the last week, or the level alone, forecasts as well."""
+    """No gain if no part is significant, or if the last week or the level alone forecasts as well."""
     of_all = [one for one in tests if ":" not in one.subject and one.subject in ("weekday", "month", "holiday")]
     if not any((one.value or 0.0) < _LEVEL_OF_TESTS / max(len(of_all), 1) for one in of_all):
         return Verdict("no_gain", [Finding("no_season")])

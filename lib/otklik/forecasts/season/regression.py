@@ -33,8 +33,8 @@ class Fit:
 
     Attributes:
         coefficients: natural logarithms.
-        covariance: sandwich by weeks: days of one week go up and down together (Liang & Zeger 1986).
-        weeks: how many there are; with few of them the sandwich itself is uncertain.
+        covariance: sandwich estimator clustered by week (Liang & Zeger 1986).
+        weeks: number of weeks; with few of them the sandwich itself is uncertain.
     """
 
     coefficients: Floats

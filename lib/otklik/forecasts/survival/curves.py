@@ -1,7 +1,7 @@
 """Survival curves from counts: Kaplan-Meier with intervals, and the log-rank test of several groups.
 
-Everything is computed from how many customers left and how many were still there (censored) at each duration, so the
-driver holds a row per group and duration, whatever the number of customers.
+Everything is computed from the numbers of customers who left and who were censored at each duration, so the driver
+holds a row per group and duration, whatever the number of customers.
 """
 
 from __future__ import annotations

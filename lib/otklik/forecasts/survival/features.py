@@ -34,11 +34,11 @@ class Slot:
 
 
 def slots_of(customers: DataFrame, names: Sequence[str], maximum_levels: int) -> list[Slot]:
-    """The numbers of all attributes: levels of texts as 0 and 1, numbers in standard deviations from their mean.
+    """Numeric features of all attributes: dummies of strings, standardised numbers.
 
-    The commonest level of a text is its reference; levels beyond `maximum_levels` are `(other)`. A missing number is at
-    the mean and leaves a mark. Attributes that are the same for all give no slot. Collects a row per attribute, and at
-    most `maximum_levels` + 1 levels of each text.
+    The most common level of a string is the reference; levels beyond `maximum_levels` are `(other)`. A missing number
+    becomes the mean, with an indicator. Constant attributes have no slot. Collects a row per attribute, and at most
+    `maximum_levels` + 1 levels per string.
     """
     texts = [name for name, kind in customers.dtypes if name in names and kind == "string"]
     numbers = [name for name in names if name not in texts]
@@ -49,10 +49,10 @@ def slots_of(customers: DataFrame, names: Sequence[str], maximum_levels: int) ->
 
 
 def without_copies(customers: DataFrame, slots: Sequence[Slot]) -> tuple[list[Slot], list[tuple[Slot, Slot]]]:
-    """Slots without those that have the same values as an earlier one, and each such copy with its original.
+    """Slots without duplicates of earlier ones, and each duplicate with its original.
 
-    Such as `no internet service` of several services: the model could not tell them apart. Copies are told by the sum
-    of their values, each times a number drawn from the customer.
+    For example `no internet service` of several services, which a model cannot separate. Duplicates are found by the
+    sum of their values, each multiplied by a hash of the customer.
     """
     if not slots:
         return [], []

@@ -1,8 +1,8 @@
-"""The chance of leaving in each period, given that a customer is still there: logistic regression on person-periods.
+"""The hazard of leaving in each period: logistic regression on person-periods.
 
 Allison 1982, "Discrete-time methods for the analysis of event histories"; Singer & Willett 1993. The baseline hazard
-is a step function of duration. Periods of a customer inside one step are equal but for the answer, so they are one row
-with their number as its weight: the same likelihood as with a row for each period.
+is a step function of duration. Periods of a customer inside one step differ in the label only, so they are one row
+weighted by their number: the likelihood is the same as with a row for each period.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Steps:
     """The steps of the baseline hazard.
 
     Attributes:
-        ends: the last period of each step, rising; customers who stay longer have the hazard of the last one.
+        ends: the last period of each step, ascending; customers who stay longer have the hazard of the last step.
         begin: the first period in which anybody left.
     """
 
@@ -96,9 +96,9 @@ class Hazard:
     """A fitted model.
 
     Attributes:
-        steps: of the baseline.
-        baseline: log-odds of leaving in a period of each step, for a customer whose numbers are all 0.
-        coefficients: of the numbers.
+        steps: steps of the baseline.
+        baseline: log-odds of leaving in a period of each step if all features are 0.
+        coefficients: coefficients of the features.
     """
 
     steps: Steps
@@ -167,7 +167,7 @@ def fit(rows: DataFrame, steps: Steps, penalty: float) -> Hazard:
 
 
 def _same_for_all(rows: DataFrame) -> Floats:
-    """Log-odds of leaving in a period where neither duration nor anything else tells customers apart."""
+    """Log-odds of leaving in a period with neither duration nor features."""
     left, all_periods = rows.agg(F.sum(F.col("label") * F.col("weight")), F.sum("weight")).collect()[0]
     return np.array([np.log(left / (all_periods - left))])
 
@@ -187,7 +187,7 @@ def log_losses(rows: DataFrame, models: Mapping[int, Hazard]) -> pd.DataFrame:
 
 
 def standard_errors(rows: DataFrame, hazard: Hazard) -> Floats:
-    """Of the coefficients, from the information matrix; each partition gives one matrix of (features + 1)²."""
+    """Standard errors from the information matrix; each partition returns one matrix of (features + 1)²."""
     marks = len(hazard.steps.ends) - 1
     weights = np.concatenate([[hazard.baseline[0]], hazard.baseline[1:] - hazard.baseline[0], hazard.coefficients])
 

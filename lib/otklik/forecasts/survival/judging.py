@@ -1,8 +1,7 @@
-"""How well survival is predicted for customers that the model has not seen, beside the curve of their group.
+"""Evaluate predicted survival of unseen customers, compared with the curve of their group.
 
-Brier score and AUC at several durations, weighted by the inverse chance of still being in sight, so that customers who
-are censored count for those like them: Graf, Schmoor, Sauerbrei, Schumacher 1999, Statistics in Medicine 18; Uno, Cai,
-Tian, Wei 2007, JASA 102.
+Brier score and AUC at several durations, with inverse probability of censoring weights: Graf, Schmoor, Sauerbrei,
+Schumacher 1999, Statistics in Medicine 18; Uno, Cai, Tian, Wei 2007, JASA 102.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ class Evaluation:
     """Scores of the model and of the curve.
 
     Attributes:
-        durations: those judged.
-        brier: (durations, 2) of the model and of the curve.
-        auc: the same.
+        durations: evaluated durations.
+        brier: (durations, 2) Brier scores of the model and of the curve.
+        auc: (durations, 2) AUC of the model and of the curve.
         integrated: integrated Brier score of the model; lower is better.
-        integrated_curve: of the curve.
-        gain: how much lower the model's is.
-        mean_auc: mean over durations of the model's AUC.
-        mean_auc_curve: of the curve's.
+        integrated_curve: integrated Brier score of the curve.
+        gain: difference of the two.
+        mean_auc: AUC of the model, averaged over durations.
+        mean_auc_curve: AUC of the curve, averaged over durations.
     """
 
     durations: Floats
@@ -49,7 +48,7 @@ class Evaluation:
 
 
 def judged_durations(counts: Counts, most: int = 10) -> Floats:
-    """Durations at equal steps, as long as one customer in twenty stays in sight beyond them."""
+    """Durations at equal steps, up to which one customer in twenty is not censored."""
     beyond = counts.at_risk - counts.left - counts.censored
     some = counts.duration[beyond >= 0.05 * counts.at_risk[0]]
     last = some[-1] if len(some) else counts.duration[0]
@@ -57,13 +56,13 @@ def judged_durations(counts: Counts, most: int = 10) -> Floats:
 
 
 def evaluate(customers: DataFrame, counts: Counts, durations: Floats, seed: int) -> Evaluation:
-    """Judge predictions.
+    """Evaluate predictions.
 
     Args:
         customers: customer, duration, has_left, predicted and curve (arrays of survival at the durations).
-        counts: of all customers, for the chance of being in sight.
-        durations: those judged.
-        seed: of the jackknife's groups.
+        counts: counts of all customers, for the censoring distribution.
+        durations: evaluated durations.
+        seed: seed of the jackknife's groups.
 
     Collects a row per group, duration and place: at most 20 × 10 × 251 for each of the two.
     """
@@ -82,7 +81,7 @@ def evaluate(customers: DataFrame, counts: Counts, durations: Floats, seed: int)
 
 
 def _with_weights(customers: DataFrame, counts: Counts, durations: Floats, seed: int) -> DataFrame:
-    """A row per customer and judged duration: group, place_of_time, has_left_by, is_there, weight, predicted, curve."""
+    """A row per customer and duration: group, place_of_time, has_left_by, is_there, weight, predicted, curve."""
     censoring = kaplan_meier(counts.reversed())
     # Who leaves at t was in sight just before t; censored ones of the same t go out of sight after it.
     before = np.concatenate([[1.0], censoring.survival[:-1]])
@@ -139,7 +138,7 @@ def _scores(rows: DataFrame, name: str, times: int) -> tuple[Floats, Floats]:
 
 
 def _auc(part: pd.DataFrame) -> float:
-    """Chance that one who left lies below one who is there; ties count half."""
+    """Probability that a customer who left ranks below one who stayed; ties count half."""
     places = part.groupby("place")[["left", "there"]].sum().sort_index()
     left, there = places["left"].to_numpy(float), places["there"].to_numpy(float)
     pairs = left.sum() * there.sum()

@@ -1,4 +1,4 @@
-"""The kind `survival`: curves, a hazard model judged on customers it has not seen, value at risk, and a list."""
+"""The kind `survival`: curves, a hazard model evaluated on unseen customers, value at risk, and a list."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _prepared(rows: DataFrame, task: SurvivalTask, context: StageContext) -> tup
 
 
 def _timed(rows: DataFrame, task: SurvivalTask, context: StageContext) -> DataFrame:
-    """Durations from moments; who leaves after the moment asked about has not left yet."""
+    """Durations from moments; customers who leave after the as-of moment have not left yet."""
     as_of = F.lit(context.as_of)
     ended = F.col("ended") if "ended" in rows.columns else F.lit(None).cast("timestamp")
     has_left = F.coalesce(ended <= as_of, F.lit(False))
@@ -158,9 +158,9 @@ def _elapsed(until: Column, task: SurvivalTask) -> Column:
 def _episodes(
     customers: DataFrame, changes: DataFrame | None, changing: Sequence[str], task: SurvivalTask
 ) -> DataFrame:
-    """What held of each customer from one period to another: a row per customer and period in which something changed.
+    """Episodes of each customer: a row per customer and period in which something changed.
 
-    A change counts from the first period that begins when it is known. What no change has told yet is empty.
+    A change counts from the first period that begins after it is known. Values are null before the first change.
 
     Returns:
         Columns of `customers`, of which duration and has_left are those of the episode; the changing ones; _since;
@@ -207,14 +207,14 @@ def _episodes(
 
 
 def _gain_of_changes(told: DataFrame, rows: DataFrame, steps: hazard.Steps, others: int, task: SurvivalTask) -> Measure:
-    """By how much the log loss per period is lower where the model knows what has changed, out of fold.
+    """Reduction of the out-of-fold log loss per period if the model uses changing attributes.
 
     Args:
-        told: episodes with numbers, of which the first `others` do not change.
+        told: episodes with features, of which the first `others` do not change.
         rows: their person-periods.
-        steps: of the baseline.
-        others: how many numbers a model has that does not know of changes.
-        task: says into how many folds customers are cut; the interval is that of their differences (Student's t).
+        steps: steps of the baseline.
+        others: number of features of a model without changes.
+        task: its number of folds; the interval is that of their differences (Student's t).
     """
     plain = hazard.person_periods(told.withColumn("numbers", F.slice("numbers", 1, others)), steps)
     folds = range(task.folds)
@@ -288,7 +288,7 @@ def _curve_rows(counts: Mapping[str, Counts], curves: Mapping[str, Curve]) -> li
 
 
 def _curve_measures(counts: Mapping[str, Counts], curves: Mapping[str, Curve], task: SurvivalTask) -> list[Measure]:
-    """Survival at the durations asked for, and median lifetimes; the baseline is everybody's."""
+    """Survival at the task's durations, and median lifetimes, with all customers as baseline."""
     found = []
     for name, curve in curves.items():
         subject = "" if name == ALL else name
@@ -331,7 +331,7 @@ def _out_of_fold(
 
 
 def _curves_of_others(keyed: DataFrame, durations: Floats, task: SurvivalTask) -> DataFrame:
-    """group, fold, curve: the group's Kaplan-Meier curve without the fold; everybody's where nobody is left of it."""
+    """group, fold, curve: the group's Kaplan-Meier curve without the fold; that of all customers if none is left."""
     rows = _counted(keyed, [F.col("group"), F.col("fold"), F.col("duration")], task)
     found = []
     for group in sorted(rows["group"].unique()):
@@ -358,7 +358,7 @@ def _present(ready: DataFrame, model: Hazard, slots: Sequence[Slot], task: Survi
 
 
 def _reasons(slots: Sequence[Slot], coefficients: Floats, most: int) -> Column:
-    """The attributes that raise the log-odds most above those of the average customer; those that lower it are none."""
+    """The attributes that raise the log-odds most above the average customer's."""
     by_feature: dict[str, list[tuple[Slot, int, float]]] = {}
     for place, (slot, weight) in enumerate(zip(slots, coefficients, strict=True)):
         by_feature.setdefault(slot.feature, []).append((slot, place + 1, float(weight)))
@@ -466,7 +466,7 @@ def _effect_rows(slots: Sequence[Slot], coefficients: Floats, errors: Floats) ->
 
 
 def _verdict(evaluation: Evaluation, rows: int) -> Verdict:
-    """A gain where survival is predicted better than by the curve of the group, beyond chance."""
+    """A gain if predictions are significantly better than the curve of the group."""
     gain, integrated, auc = evaluation.gain, evaluation.integrated, evaluation.mean_auc
     numbers = {"brier": integrated.value, "curve": evaluation.integrated_curve.value}
     is_gain = gain.low > 0

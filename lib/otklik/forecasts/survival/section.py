@@ -85,7 +85,7 @@ def _answer(read: Reader, task: SurvivalTask, voice: Voice, is_judged: bool) -> 
 
 
 def _told_duration(read: Reader, task: SurvivalTask) -> tuple[int, Measure] | None:
-    """The first of the durations asked for that the data reach."""
+    """The first of the task's durations that the data reach."""
     for duration in task.curve_at:
         found = read.measure(f"survival_{duration}")
         if found is not None:

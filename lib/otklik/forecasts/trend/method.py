@@ -1,4 +1,4 @@
-"""The kind `trend`: counts per item and period, slopes and bursts of each, and which are beyond chance."""
+"""The kind `trend`: counts per item and period, their slopes and bursts, and which are significant."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _bursts(peaks: pd.DataFrame, tests: int, task: TrendTask, first: int) -> pd.
 
 
 def _judged(items: pd.DataFrame, task: TrendTask) -> tuple[list[Measure], Verdict]:
-    """Did what was rising before the hold-out rise on? Beside: how many of all items did."""
+    """Share of items rising before the hold-out that kept rising, with the share of all items as baseline."""
     q = q_values(items["before_p"].to_numpy(float))
     was_rising = (q <= task.false_discovery_rate) & (items["before_slope"].to_numpy(float) > 0)
     rose = items["after"].to_numpy(float) > items["before"].to_numpy(float)

@@ -1,4 +1,4 @@
-"""Slopes and bursts of counts, one item at a time, and which of many are beyond chance."""
+"""Slopes and bursts of counts, one item at a time, and which of many are significant."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What there is in the data: segments, classes, rules that link items, properties that go together, factors."""
+"""Insights: segments, classes, association rules, dependencies between properties, factors."""

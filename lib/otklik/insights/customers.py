@@ -9,10 +9,10 @@ from otklik.errors import RefusedError
 
 
 def refuse_copies(customers: DataFrame, frame: str) -> None:
-    """Whether each customer stands on one row.
+    """Check that each customer has one row.
 
     Raises:
-        RefusedError: with the number of rows too many.
+        RefusedError: with the number of surplus rows.
     """
     row = customers.agg(F.count("*").alias("rows"), F.countDistinct("customer").alias("customers")).collect()[0]
     if row["rows"] > row["customers"]:

@@ -1,7 +1,7 @@
-"""Tests on two-by-two tables of counts, many at once: how often two things occur, and how often together.
+"""Vectorised tests of two-by-two tables of counts: how often two things occur, and how often together.
 
-Each table is given by four whole numbers: `both` (rows with both), `first` and `second` (rows with each), `rows` (all).
-Arrays of tables are tested in one call; the cost does not depend on how many rows were counted.
+Each table is given by four integers: `both` (rows with both), `first` and `second` (rows with each), `rows` (all).
+Arrays of tables are tested in one call; the cost does not depend on the number of counted rows.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _EQUALLY_LIKELY = 1e-7
 
 
 def lift(both: Counts | Floats, first: Counts | Floats, second: Counts | Floats, rows: float) -> Floats:
-    """How many times as often as by independence both occur together; NaN where one of them never occurs."""
+    """Lift: the joint share relative to independence; NaN if one of them never occurs."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(both * float(rows) / (first.astype(np.float64) * second))
 
 
 def lift_interval(both: Counts, first: Counts, second: Counts, rows: int) -> tuple[Floats, Floats]:
-    """The 95 % interval of the lift: delta method on its logarithm, rows drawn from a multinomial distribution.
+    """95 % interval of the lift: delta method on its logarithm, with multinomial counts.
 
-    NaN where both never occur together.
+    NaN if both never occur together.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         share, one, other = both / rows, first / rows, second / rows
@@ -55,7 +55,7 @@ def chi_square_test(both: Counts, first: Counts, second: Counts, rows: int) -> F
 
 
 def fisher_test(both: Counts, first: Counts, second: Counts, rows: int) -> Floats:
-    """p-values of Fisher's exact test, two-sided: all tables with the same margins that are no likelier are summed."""
+    """Two-sided p-values of Fisher's exact test: the sum over tables with the same margins that are no more likely."""
     low, high = np.maximum(0, first + second - rows), np.minimum(first, second)
     mode = np.clip((first + 1) * (second + 1) // (rows + 2), low, high)
 
@@ -72,9 +72,9 @@ def fisher_test(both: Counts, first: Counts, second: Counts, rows: int) -> Float
 
 
 def _last_where(holds: Callable[[Counts], npt.NDArray[np.bool_]], below: Counts, last: Counts) -> Counts:
-    """By bisection: the greatest count up to `last` for which a condition holds that first holds and then does not.
+    """The largest count up to `last` for which a condition holds, by bisection; the condition must hold up to a limit.
 
-    `below` where it holds for none.
+    `below` if it holds for none.
     """
     known, open_end = below.copy(), last.copy()
     while (known < open_end).any():

@@ -110,7 +110,7 @@ class Cells:
     step_days: int
 
     def histories(self, unit_days: float) -> Histories:
-        """The input of the models: each distinct history once, times in units of `unit` days."""
+        """The input of the models: each distinct history once, times in units of `unit_days` days."""
         by_history = self.by_history()
         columns = [by_history[name].to_numpy(float) for name in (*HISTORY, "customers")]
         return Histories(columns[0], columns[1] / unit_days, columns[2] / unit_days, columns[3])

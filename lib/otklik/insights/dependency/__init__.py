@@ -1,1 +1,1 @@
-"""Dependencies: which properties of customers go with which outcomes, also given what confounds them."""
+"""Dependencies: which properties of customers are associated with which outcomes, also given confounders."""

@@ -1,4 +1,4 @@
-"""What tables of counts say of two columns: strength, interval, test; also within strata. Knows no Spark."""
+"""Association of two columns from tables of counts: strength, interval, test; also within strata. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def midranks(counts: Counts | Floats) -> Floats:
 
 
 def spearman(tables: Counts | Floats) -> Floats:
-    """Rank correlation of rows and columns of tables (…, rows, columns); NaN where one of them does not vary."""
+    """Rank correlation of rows and columns of tables (…, rows, columns); NaN if one of them is constant."""
     first, second = midranks(tables.sum(axis=-1)) - 0.5, midranks(tables.sum(axis=-2)) - 0.5
     together = np.einsum("...ij,...i,...j->...", tables, first, second)
     spread = np.einsum("...ij,...i->...", tables, first**2) * np.einsum("...ij,...j->...", tables, second**2)
@@ -101,16 +101,16 @@ class Association:
 def association(
     fine: Counts, parts: tuple[Codes, Codes], *, is_ordered: bool, draw: np.random.Generator
 ) -> Association:
-    """How two columns go together.
+    """Association of two columns.
 
-    Intervals are percentiles of resampled tables: rows drawn with replacement give multinomial counts. Resampling adds
-    as much to the chi-square statistic as chance does; that is taken off again.
+    Intervals are percentiles of bootstrap tables: rows drawn with replacement have multinomial counts. Resampling adds
+    as much to the chi-square statistic as chance does; this bias is subtracted.
 
     Args:
-        fine: counts by grade of the first and of the second column.
-        parts: the coarse part of each grade of both.
-        is_ordered: whether both have an order.
-        draw: of the resamples.
+        fine: counts by fine bins of the first and of the second column.
+        parts: the coarse bin of each fine bin of both.
+        is_ordered: whether both are ordered.
+        draw: generator of the bootstrap.
     """
     rows = int(fine.sum())
     table = without_empty(coarse(fine, parts))
@@ -155,9 +155,9 @@ class Conditional:
     """Two columns given others: within strata.
 
     Attributes:
-        spearman: rank correlation within strata, pooled; where both columns have an order.
-        cramers_v: V within strata, pooled; its interval is not known.
-        p_value: of the Cochran-Mantel-Haenszel test of general association (Landis, Heyman, Koch 1978).
+        spearman: pooled rank correlation within strata, if both columns are ordered.
+        cramers_v: pooled V within strata, without an interval.
+        p_value: p-value of the Cochran-Mantel-Haenszel test of general association (Landis, Heyman, Koch 1978).
     """
 
     spearman: AssociationEstimate | None
@@ -166,10 +166,10 @@ class Conditional:
 
 
 def conditional(strata: Counts, *, is_ordered: bool) -> Conditional:
-    """How two columns go together among customers who have the same confounders.
+    """Association of two columns given the confounders.
 
     Args:
-        strata: (strata, rows, columns) counts by part.
+        strata: (strata, rows, columns) counts.
         is_ordered: whether both have an order.
     """
     whole = strata.sum(axis=0)
@@ -222,7 +222,7 @@ def _diagonals(values: Floats) -> Floats:
 
 
 def permuted(table: Counts, draw: np.random.Generator) -> Counts:
-    """The table that comes of one of the columns permuted at random: the same margins, nothing else."""
+    """A table with the same margins and one column permuted at random."""
     filled = without_empty(table)
     shuffled = stats.random_table(filled.sum(axis=1), filled.sum(axis=0)).rvs(1, method="patefield", random_state=draw)
     return np.asarray(shuffled[0]).astype(np.int64)

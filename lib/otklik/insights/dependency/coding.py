@@ -24,7 +24,7 @@ class Coding:
     """Codes of a column.
 
     Attributes:
-        name: of the column.
+        name: name of the column.
         cuts: of a number: the greatest value of each grade but the last.
         levels: of a text: level → grade; others have the last grade.
         parts: (grades,) the coarse part of each grade.
@@ -57,7 +57,7 @@ def number_coding(name: str, values: Floats, bins: int) -> Coding:
     """Grades and parts of equal count of a number.
 
     Args:
-        name: of the column.
+        name: name of the column.
         values: some of its values, none missing.
         bins: how many parts there are at most.
     """
@@ -86,13 +86,13 @@ def _range(values: Floats) -> str:
 
 
 def level_coding(name: str, counts: Mapping[str, int], rows: int, rare_share: float) -> Coding:
-    """Levels of a text; rare ones together, unless there is only one of them.
+    """Levels of a string; rare ones are merged, unless there is only one of them.
 
     Args:
-        name: of the column.
-        counts: its commonest levels → rows.
-        rows: how many rows have any.
-        rare_share: levels with a smaller share of them are rare.
+        name: name of the column.
+        counts: its most common levels → rows.
+        rows: number of non-null rows.
+        rare_share: levels with a smaller share are rare.
     """
     common = [level for level, count in counts.items() if count >= max(FEWEST_ROWS, rare_share * rows)]
     common = sorted(sorted(common, key=lambda level: -counts[level])[:MOST_LEVELS])

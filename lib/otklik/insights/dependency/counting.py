@@ -1,6 +1,6 @@
-"""The one pass over customers: tables of counts of every property with every outcome.
+"""Count every property with every outcome in one pass over customers.
 
-What comes to the driver: a sample of numbers, the commonest levels of texts, and a table of counts per pair, each of
+The driver collects a sample of numbers, the most common levels of strings, and a table of counts per pair, each of
 bounded size whatever the number of customers.
 """
 

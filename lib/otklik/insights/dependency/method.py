@@ -1,8 +1,8 @@
 """Dependencies between properties and outcomes, from tables of counts.
 
-Every pair is tested by Pearson's chi-square test on parts of equal count and levels, which also sees a dependency that
-rises and falls; Spearman's rank correlation says its direction, Cramér's V and mutual information its strength. Given
-confounders it is tested within their strata (Cochran-Mantel-Haenszel). What goes together need not cause one another.
+Every pair is tested by Pearson's chi-square test on quantile bins and levels, which also detects non-monotonic
+dependencies; Spearman's rank correlation gives the direction, Cramér's V and mutual information the strength. Given
+confounders, pairs are tested within strata (Cochran-Mantel-Haenszel). An association need not be causal.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ def run(frames: Mapping[str, DataFrame], task: DependencyTask, context: StageCon
     Args:
         frames: `customers`: customer, outcomes, confounders and properties.
         task: see `DependencyTask`.
-        context: seed of the resampled tables and of the permuted copy.
+        context: seed of the bootstrap and of the permuted copy.
 
     Returns:
-        Tables `dependencies`, `profiles`; measures `significant` (pairs, beside those of a permuted copy),
-        `significant_given`, and per pair `cramers_v`, `spearman`, `mutual_information`, beside what independent
-        columns have.
+        Tables `dependencies`, `profiles`; measures `significant` (number of pairs, with that of a permuted copy as
+        baseline), `significant_given`, and per pair `cramers_v`, `spearman`, `mutual_information`, with values of
+        independent columns as baseline.
 
     Raises:
-        RefusedError: if there is no customer, a customer has several rows, no outcome or property varies.
+        RefusedError: if there are no customers, a customer has several rows, or no outcome or property varies.
         ConfigurationError: if a setting names no column, or confounders have too many combinations.
     """
     customers = frames["customers"]
@@ -117,7 +117,7 @@ def significant_in_permuted_copy(tables: Mapping[tuple[str, str], Counts], rate:
 
 
 def _typed(name: str, texts: set[str], task: DependencyTask) -> Column:
-    """A text, or a number; a number that names a level as it is written: 3, not 3.0."""
+    """A string or a number; numbers used as levels are written as integers if possible: 3, not 3.0."""
     value = F.col(f"`{name}`")
     if name not in texts:
         return value.cast("double").alias(name)

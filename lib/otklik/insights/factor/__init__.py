@@ -1,1 +1,1 @@
-"""Factors: the few numbers behind many correlated properties of customers."""
+"""Factors behind many correlated properties of customers."""

@@ -1,4 +1,4 @@
-"""What sums of products say of factors: how many carry, their loadings, how stable they are; no Spark."""
+"""Factor analysis of sums of products: number of factors, loadings, stability. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Analysis:
         return np.arange(len(self.eigenvalues)) < self.carrying
 
     def names(self, named_from: float) -> list[str]:
-        """Each factor by its properties with the largest loadings, of those from a size on; else by the largest."""
+        """Name each factor by its properties with large loadings, or by the largest one."""
         names = []
         for loadings in self.rotated.loadings.T:
             order = np.argsort(-np.abs(loadings), kind="stable")[:_NAMING]

@@ -1,8 +1,8 @@
 """Factors: principal components of the correlation matrix, rotated by varimax.
 
-Spark sums products of properties; everything else happens on the small matrix that comes of it. How many factors carry
-is decided by Horn's parallel analysis (1965), and how stable they are by Tucker's congruence between random halves of
-the customers (Lorenzo-Seva, ten Berge 2006: from .85 on it is fair, from .95 on the factors are as good as equal).
+Spark sums products of properties; everything else is computed from the resulting small matrix. The number of factors is
+chosen by Horn's parallel analysis (1965); their stability is Tucker's congruence between random halves of the customers
+(Lorenzo-Seva, ten Berge 2006: .85 and above is fair, .95 and above practically equal).
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ def run(frames: Mapping[str, DataFrame], task: FactorTask, context: StageContext
     Args:
         frames: `customers`: customer and numbers.
         task: see `FactorTask`.
-        context: seed of the halves, of resampling and of the noise.
+        context: seed of the halves, of the bootstrap and of the noise.
 
     Returns:
-        Tables `eigenvalues`, `factors`, `loadings`, `factor_scores`; measures `carrying_factors`, `share` (of the
-        variance that the factors shown hold) and `congruence` (per factor), beside what unrelated properties give.
+        Tables `eigenvalues`, `factors`, `loadings`, `factor_scores`; measures `carrying_factors`, `share` (of variance
+        explained by the reported factors) and `congruence` (per factor), with unrelated properties as baseline.
 
     Raises:
         RefusedError: if fewer than two properties vary, there are too many, or a customer has several rows.
-        ConfigurationError: if a setting names no property, or more factors are asked for than properties vary.
+        ConfigurationError: if a setting names an unknown property, or there are fewer varying properties than factors.
     """
     customers = frames["customers"]
     names = [name for name in customers.columns if name != "customer"]
@@ -152,7 +152,7 @@ def _scale(
 def products_per_group(complete: DataFrame, scale: Scale) -> Floats:
     """Sums of products of a constant 1 and the standardised properties, by random group of customers.
 
-    Each worker sums the rows it has; what comes to the driver is one number per group and pair of properties.
+    Summed on the executors; the driver collects one number per group and pair of properties.
 
     Returns:
         (GROUPS, 1 + properties, 1 + properties).
@@ -184,7 +184,7 @@ def products_per_group(complete: DataFrame, scale: Scale) -> Floats:
 
 
 def scores(complete: DataFrame, scale: Scale, weights: Floats, labels: Sequence[str]) -> DataFrame:
-    """Where each customer stands on each factor: customer, factor, name, score."""
+    """Scores of each customer on each factor: customer, factor, name, score."""
     values = scale.standardised()
     of_factors = []
     for factor, label in enumerate(labels):

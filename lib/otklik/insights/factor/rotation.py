@@ -134,7 +134,7 @@ def resampled(products: Floats, target: Floats, seed: int) -> tuple[Floats, Floa
 
 
 def noise_products(rows: int, properties: int, draw: np.random.Generator) -> Floats:
-    """Sums of products of so many rows of a constant and of unrelated normal numbers (Bartlett's decomposition)."""
+    """Sums of products of a constant and unrelated normal numbers over `rows` rows (Bartlett's decomposition)."""
     lower = np.tril(draw.normal(size=(properties, properties)), -1)
     lower[np.diag_indices(properties)] = np.sqrt(draw.chisquare(rows - 1 - np.arange(properties)))
     products = np.zeros((properties + 1, properties + 1))
@@ -150,7 +150,7 @@ def noise_eigenvalues(rows: int, properties: int, seed: int) -> Floats:
 
 
 def noise_congruence(rows: int, properties: int, factors: int, seed: int) -> float:
-    """Median congruence between halves where properties are unrelated: what matching factors alone gives."""
+    """Median congruence between halves of unrelated properties, caused by matching factors alone."""
     draw = np.random.default_rng(seed)
     found = []
     for _ in range(_NOISE_REPLICATES // 4):

@@ -106,7 +106,7 @@ TEXTS = texts(
 
 
 def section(read: Reader, task: FactorTask, voice: Voice) -> Page:
-    """The page: what the factors stand for, how many carry, how stable they are."""
+    """The page: the factors, their number, and their stability."""
     words = voice.words
     factors = read.table("factors").orderBy("factor").toPandas()
     loadings = read.table("loadings").orderBy("factor", "property").toPandas()

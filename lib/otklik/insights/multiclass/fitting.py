@@ -1,4 +1,4 @@
-"""Fits of the models on parts of the customers, and what each says of the part that it has not seen."""
+"""Fit the models to parts of the customers, and predict the unseen parts."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def with_probabilities(rows: DataFrame, train: DataFrame, model: str, task: Mult
 
 
 def _with_nearest_centroid(rows: DataFrame, train: DataFrame, slots: int, classes: int) -> DataFrame:
-    """Add nearest_centroid INT: the class whose mean is nearest, on numbers standardised by the training part."""
+    """Add nearest_centroid INT: the class with the nearest mean, on features standardised by the training part."""
     numbers = vector_to_array(F.col("features"))
     sums = train.groupBy("label").agg(
         F.count("*").alias("rows"),
@@ -207,7 +207,7 @@ def top_of(numbers: Column) -> Column:
 
 
 def exponents_of(predicted: DataFrame, model: str, parts: Sequence[int]) -> dict[int, float]:
-    """For each part that is judged the exponent of its probabilities, fitted on the other parts; NEW: on all."""
+    """The exponent of the probabilities of each part, fitted on the other parts; for NEW, on all."""
     sample = (
         predicted.select("customer", "part", "label", model)
         .orderBy(F.xxhash64("customer", F.lit("calibration")), "customer")

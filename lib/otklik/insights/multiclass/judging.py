@@ -1,6 +1,6 @@
-"""How good predicted classes are, from counts of (class, prediction) alone, and how sure that is.
+"""Metrics of predicted classes and their intervals, from counts of (class, prediction).
 
-Customers stand on one row each, so a resample of them is a multinomial draw of the counts: no row is needed twice.
+As customers have one row each, a bootstrap sample is a multinomial draw of the counts.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Figures:
-    """What a confusion matrix says; arrays have one value per resample.
+    """Metrics of a confusion matrix; arrays have one value per bootstrap sample.
 
     Attributes:
         accuracy: share that is right.
-        macro_f1: mean over classes of F1; of a class that neither occurs nor is predicted F1 is 0.
+        macro_f1: F1 averaged over classes; 0 for a class that neither occurs nor is predicted.
         f1: (…, classes) F1 of each class.
     """
 
@@ -40,12 +40,12 @@ def figures_of(confusion: npt.NDArray[np.number]) -> Figures:
 
 @dataclass(frozen=True)
 class Compared:
-    """A model beside two naive rules on the same customers.
+    """A model compared with two naive rules on the same customers.
 
     Attributes:
-        confusion: who → (classes, predictions), of model, nearest_centroid and majority.
-        figures: who → on the counts as they are.
-        draws: who → on resamples.
+        confusion: model, nearest_centroid or majority → (classes, predictions).
+        figures: likewise, metrics.
+        draws: likewise, metrics of bootstrap samples.
     """
 
     confusion: dict[str, Counts]

@@ -1,7 +1,7 @@
-"""Which of several given classes a customer belongs to, judged on customers that the models have not seen.
+"""Classify customers into given classes, evaluated on unseen customers.
 
-Every fit predicts one part of the customers. The exponents that calibrate the probabilities of a part come from the
-other parts, which other fits have predicted.
+Every fit predicts one part of the customers. The exponents that calibrate the probabilities of a part come from
+predictions of the other parts.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _RULES = ("nearest_centroid", "majority")
 
 
 def run(frames: Mapping[str, DataFrame], task: MulticlassTask, context: StageContext) -> StageResult:
-    """Learn the classes, judge the models, and assign customers without a class.
+    """Fit and evaluate the models, and classify customers without a class.
 
-    What is collected: counts of classes and predictions (at most 30³ per model), a hundred bins of probabilities, the
+    The driver collects counts of classes and predictions (at most 30³ per model), a hundred bins of probabilities, the
     centroids, and 20,000 out-of-fold predictions for calibration.
 
     Raises:
-        RefusedError: if there are too few or too many classes, a class is too small, or there is nothing to learn from.
-        ConfigurationError: if a split by time has no moments, or the frame has no property.
+        RefusedError: if there are too few or too many classes, a class is too small, or there are no usable features.
+        ConfigurationError: if a split by time has no moments, or the frame has no properties.
     """
     customers = frames["customers"]
     refuse_copies(customers, "customers")
@@ -129,7 +129,7 @@ def _counts(judged: DataFrame, model: str, classes: int) -> Counts:
 
 
 def _probability_figures(judged: DataFrame, model: str) -> dict[str, float]:
-    """Log loss and Brier score, calibrated and raw, and what knowing only the shares of the classes gives."""
+    """Log loss and Brier score, calibrated and raw, and those of the shares of the classes."""
     figures = {}
     for name, column in (("", model), ("_raw", f"{model}_raw")):
         own = F.element_at(F.col(column), F.col("label") + 1)
@@ -238,7 +238,7 @@ def _measures(
 
 
 def _verdict(own: Compared, best: str) -> Verdict:
-    """Whether the best model is better than the better naive rule beyond chance."""
+    """Whether the best model is significantly better than the better naive rule."""
     low, high = interval(own.draws["model"].macro_f1)
     macro_f1, rule = float(own.figures["model"].macro_f1), float(own.figures[own.better_rule].macro_f1)
     key = Measure("macro_f1", macro_f1, best, "test", low, high, rule, int(own.confusion["model"].sum()))

@@ -1,4 +1,4 @@
-"""What the page of a multiclass task says, in both languages."""
+"""Texts of the page of a multiclass task, in both languages."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Association rules: what is bought together, what is hardly ever, and whether that holds later."""
+"""Association rules: what is bought together or rarely together, and whether that holds later."""

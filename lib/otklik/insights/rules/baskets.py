@@ -1,7 +1,7 @@
-"""Baskets as Spark counts them: cut into two periods, with short codes for items.
+"""Count baskets in Spark: split into two periods, with short codes for items.
 
-What comes to the driver are counts: per day, per item with the minimum support, per set of items, per pair of common
-items; each is bounded by the settings, and none grows with the number of baskets.
+The driver collects counts: per day, per item with the minimum support, per itemset, per pair of common items; each is
+bounded by the settings and does not grow with the number of baskets.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ class Baskets:
 
     @property
     def later(self) -> int:
-        """How many they are judged on."""
+        """Number of baskets for evaluation."""
         return int(self.sizes[1].sum())
 
 
 def lines_of_baskets(purchases: DataFrame) -> DataFrame:
-    """Each item of a basket once: basket, item, times, moment (the first; null where the frame has none).
+    """Each item of a basket once: basket, item, times, moment (the first; null if the frame has none).
 
-    Lines of a basket lie together, so that nothing that is asked per basket moves them again.
+    Lines are partitioned by basket, so that later aggregations per basket need no shuffle.
     """
     moment = F.col("moment") if "moment" in purchases.columns else F.lit(None).cast("timestamp")
     return (
@@ -133,9 +133,9 @@ def with_codes(
         lines: see `lines_of_baskets`.
         sizes: see `size_per_basket`.
         per_day: see `counts_per_day`, of baskets that are not huge.
-        start: of the later period; None: there is none.
-        support: the least share of baskets, of an item that gets a code. So there are at most as many codes as items
-            of a basket on average, divided by it.
+        start: start of the later period; None: there is none.
+        support: minimum share of baskets of an item with a code. The number of codes is at most the average number of
+            items per basket, divided by it.
         keep: persists a frame.
     """
     is_later = F.lit(False) if start is None else F.col("day") >= F.lit(start)
@@ -174,7 +174,7 @@ def least_count(support: float, baskets: int) -> int:
 
 
 def frequent_itemsets(baskets: Baskets, least: int) -> dict[Itemset, int]:
-    """Sets of items that at least so many earlier baskets hold, with how many do (MLlib's FP-growth, Li et al. 2008).
+    """Itemsets with a minimum number of earlier baskets, and their counts (MLlib's FP-growth, Li et al. 2008).
 
     Raises:
         RefusedError: if there are more than MOST_ITEMSETS.
@@ -226,9 +226,9 @@ def count_sets(baskets: Baskets, sets: Sequence[Itemset]) -> Counts:
 
 
 def count_pairs(baskets: Baskets, items: int) -> Counts:
-    """How many baskets hold two of the commonest items, by period and group: (2, GROUPS, items, items), symmetric.
+    """Number of baskets with two of the most common items, by period and group: (2, GROUPS, items, items), symmetric.
 
-    The diagonal holds how many baskets hold each item.
+    The diagonal has the number of baskets with each item.
     """
     found = (
         baskets.rows.select("is_later", "group", F.filter("items", lambda code: code < items).alias("items"))

@@ -1,4 +1,4 @@
-"""Do rules hold on baskets that they were not found in? The share that does, its interval, and what chance gives."""
+"""Share of rules that hold on later baskets, with its interval, and the share expected by chance."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Holding:
-    """How rules do on later baskets.
+    """Results of rules on later baskets.
 
     Attributes:
-        index: of the rules in their frame.
-        baskets: how many later baskets there are.
-        both: (rules,) of them with all items.
-        lift: (rules,) there; NaN where one side never occurs.
+        index: index of the rules in their frame.
+        baskets: number of later baskets.
+        both: (rules,) number with all items.
+        lift: (rules,) lift on them; NaN if one side never occurs.
         holds: (rules,) whether it lies on the rule's side of 1.
-        by_replicate: (rules, replicates) the same in resampled baskets.
-        chance: (rules,) probability that it does if items are unrelated.
+        by_replicate: (rules, replicates) likewise in bootstrap samples of baskets.
+        chance: (rules,) probability of `holds` if items are unrelated.
     """
 
     index: pd.Index
@@ -49,9 +49,9 @@ class Holding:
         return replace(self, index=self.index[which], **parts)
 
     def measure(self, name: str) -> Measure:
-        """The share that holds, beside the share that would if items were unrelated.
+        """The share that holds, with the share expected for unrelated items as baseline.
 
-        Its interval is at each end the wider of Wilson's, which counts rules, and one from the bootstrap of baskets.
+        The interval is the union of Wilson's, over rules, and a bootstrap interval over baskets.
         """
         rules = len(self.index)
         if not rules:
@@ -71,7 +71,7 @@ class Holding:
 
 
 def beside(rules: pd.DataFrame, held: Holding | None) -> pd.DataFrame:
-    """The rules with later_baskets, later_both, later_lift, holds_later; missing where they were not judged."""
+    """The rules with later_baskets, later_both, later_lift, holds_later; null if they were not evaluated."""
     names = ["later_baskets", "later_both", "later_lift", "holds_later"]
     values = [] if held is None else [[held.baskets] * len(held.index), held.both, held.lift, held.holds]
     index = rules.index[:0] if held is None else held.index
@@ -82,15 +82,15 @@ def beside(rules: pd.DataFrame, held: Holding | None) -> pd.DataFrame:
 def held_later(
     index: pd.Index, is_above: Flags, counts: Sequence[Counts], confidence: Floats, sizes: Counts
 ) -> Holding:
-    """Judge rules by counts of later baskets.
+    """Evaluate rules by counts of later baskets.
 
     Args:
-        index: of the rules.
-        is_above: (rules,) whether the lift of each was above 1 where it was found.
+        index: index of the rules.
+        is_above: (rules,) whether the earlier lift was above 1.
         counts: both, first, second, each (rules, groups): baskets with all items, with either side.
         confidence: (rules,) share of the baskets with the first side that would hold the second if items were
             unrelated.
-        sizes: (groups,) how many baskets there are.
+        sizes: (groups,) number of baskets.
     """
     once = np.ones(len(sizes))
     resampled = Resampling.of(np.arange(len(sizes)), _REPLICATES, "later").weights(0, _REPLICATES)

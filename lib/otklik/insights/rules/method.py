@@ -1,4 +1,4 @@
-"""Association rules (Agrawal, Imieliński, Swami 1993) that are tested, pruned, and judged on later baskets."""
+"""Association rules (Agrawal, Imieliński, Swami 1993), tested, pruned, and evaluated on later baskets."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _MEASURED = 50
 
 
 def run(frames: Mapping[str, DataFrame], task: RulesTask, context: StageContext) -> StageResult:
-    """Find rules and pairs, and judge them on the later period.
+    """Find rules and pairs, and evaluate them on the later period.
 
     Args:
-        frames: `baskets`: basket, item and perhaps moment.
+        frames: `baskets`: basket, item and optionally moment.
         task: see `RulesTask`.
         context: nothing is drawn.
 
     Returns:
-        Tables `rules` and `pairs`; measures `rules`, `pairs_apart`, `pairs_together` (how many are significant),
-        `rules_held`, `apart_held` (share that holds later), each beside what chance gives, and the lift of the
-        first kept rules and of the first pairs below 1.
+        Tables `rules` and `pairs`; measures `rules`, `pairs_apart`, `pairs_together` (number of significant ones),
+        `rules_held`, `apart_held` (share that holds later), each with its expectation by chance as baseline, and the
+        lift of the first kept rules and of the first pairs below 1.
 
     Raises:
-        RefusedError: if there are no baskets, or more itemsets than a driver holds.
-        PlatformError: where Spark has no FP-growth.
+        RefusedError: if there are no baskets, or too many itemsets for the driver.
+        PlatformError: if Spark has no FP-growth.
     """
     purchases = frames["baskets"]
     lines = context.keep(counting.lines_of_baskets(purchases))
@@ -105,13 +105,13 @@ def _pairs_held(chosen: pd.DataFrame, together: Counts, baskets: Baskets) -> Hol
 
 
 def _count(name: str, found: pd.DataFrame, baskets: Baskets, task: RulesTask) -> Measure:
-    """How many were found; beside it, how many of them chance may have brought at this false-discovery rate."""
+    """Number of discoveries, with the number of false ones expected at this false discovery rate as baseline."""
     by_chance = task.false_discovery_rate * len(found)
     return Measure(name, float(len(found)), split="earlier", baseline=by_chance, rows=baskets.earlier)
 
 
 def _lifts(kept: pd.DataFrame, apart: pd.DataFrame, baskets: Baskets) -> list[Measure]:
-    """The lift of the first rules and pairs with its interval, beside what full baskets alone would give."""
+    """Lift of the first rules and pairs with its interval, and the lift due to basket sizes as baseline."""
     first_rules, first_pairs = kept.head(_MEASURED), apart.head(_MEASURED)
     names = [
         f"{_joined(antecedent, baskets)} → {baskets.names[consequent]}"

@@ -1,10 +1,10 @@
-"""Rules and pairs from counts, tested and pruned; no Spark.
+"""Rules and pairs from counts, tested and pruned. Imports no Spark.
 
 Rules have one item as their consequent. Their p-values come from the two-by-two table of antecedent and consequent and
-are adjusted over all rules with the minimum support, before the minimum confidence is asked for. A rule is redundant
-where a more general one, down to none at all ("always offer the consequent"), has no less confidence (Bayardo, Agrawal,
-Gunopulos 2000, "Constraint-based rule mining in large, dense databases"). What is kept must also go beyond what full
-baskets alone would give (`sizes`).
+are adjusted over all rules with the minimum support, before filtering by confidence. A rule is redundant if a more
+general one, including the empty one ("always offer the consequent"), has at least its confidence (Bayardo, Agrawal,
+Gunopulos 2000, "Constraint-based rule mining in large, dense databases"). Kept rules must also exceed the lift that
+basket sizes alone explain (`sizes`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _TESTS = {"fisher": fourfold.fisher_test, "chi_square": fourfold.chi_square_test
 def found_rules(
     itemsets: Mapping[Itemset, int], baskets: int, unrelated: UnrelatedItems, task: RulesTask
 ) -> pd.DataFrame:
-    """Every rule with one item as its consequent, tested; those with the minimum confidence.
+    """Test every rule with one item as its consequent; returns those with the minimum confidence.
 
     Args:
-        itemsets: frequent itemset → baskets that hold it; all its subsets are there, too.
+        itemsets: frequent itemset → number of baskets; includes all subsets.
         baskets: how many baskets were counted.
         unrelated: the same baskets, if items knew nothing of each other.
         task: its confidence, test and false-discovery rate.
@@ -83,11 +83,11 @@ def _without(items: Itemset, item: int) -> Itemset:
 
 
 def beyond_sizes(rules: pd.DataFrame, baskets: int, unrelated: UnrelatedItems) -> pd.DataFrame:
-    """Rules with what full baskets alone would give them.
+    """Add the lift that basket sizes alone explain.
 
     Returns:
-        the rules with lift_by_size (their lift if items were unrelated) and q_by_size (of a one-sided binomial test:
-        of the baskets with the antecedent, no more hold the consequent than then).
+        The rules with lift_by_size (their lift if items were unrelated) and q_by_size (of a one-sided binomial test
+        that baskets with the antecedent contain the consequent no more often than that).
     """
     antecedents, consequents = rules["antecedent"].tolist(), rules["consequent"].tolist()
     confidence = expected_confidence(unrelated, antecedents, consequents)
@@ -112,7 +112,7 @@ def found_pairs(together: Counts, baskets: int, unrelated: UnrelatedItems, task:
     """Every pair of items, tested.
 
     Args:
-        together: (items, items) baskets that hold both; on the diagonal those that hold the item.
+        together: (items, items) number of baskets with both; on the diagonal with the item.
         baskets: how many baskets were counted.
         unrelated: the same baskets, if items knew nothing of each other.
         task: its test and false-discovery rate.

@@ -159,7 +159,7 @@ TEXTS = texts(
 
 
 def section(read: Reader, task: RulesTask, voice: Voice) -> Page:
-    """The page: what goes together, what does not, whether it holds later."""
+    """The page: items bought together, items rarely bought together, and whether that holds later."""
     kept = read.table("rules").where("is_kept").orderBy("place").limit(_IN_TABLE).toPandas()
     pairs = read.table("pairs").where("is_significant AND lift < 1")
     apart = pairs.orderBy("p_value", "first", "second").limit(_IN_TABLE).toPandas()

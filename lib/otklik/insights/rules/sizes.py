@@ -1,11 +1,10 @@
-"""How often sets of items would meet if items knew nothing of each other and baskets were as full as they are.
+"""Expected counts of itemsets if items were independent given the sizes of the baskets.
 
-Full baskets hold more of everything, so that even unrelated items have lifts above 1. This is what shuffled items would
-give: of all ways to fill the baskets in which each keeps its number of items and each item its number of baskets (swap
-randomisation: Gionis, Mannila, Mielikäinen, Tsaparas 2007), the mean, without the shuffling. The share of baskets of a
-size that hold an item has log-odds that are a sum of one number per item and one per size (Rasch's model, which is the
-maximum-entropy one: De Bie 2011); joint shares given the size are approximated as in conditional Poisson sampling
-(Hájek 1964).
+Large baskets contain more of everything, so even unrelated items have lifts above 1. This is the mean over all ways to
+fill the baskets in which each basket keeps its number of items and each item its number of baskets (swap randomisation:
+Gionis, Mannila, Mielikäinen, Tsaparas 2007), without sampling. The log-odds that a basket of a size contains an item
+are a sum of one number per item and one per size (the Rasch model, which has maximum entropy: De Bie 2011); joint
+shares given the size are approximated as in conditional Poisson sampling (Hájek 1964).
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ class UnrelatedItems:
     """Baskets of given sizes with unrelated items of given frequencies.
 
     Attributes:
-        shares: (sizes, kinds of items) share of the baskets of a size that hold an item; items of the same frequency
-            are of one kind.
+        shares: (sizes, kinds of items) share of the baskets of a size that contain an item; items of the same frequency
+            are one kind.
         kind_of_item: (items,) index into the kinds.
-        baskets: (sizes,) how many baskets there are.
-        spread: (sizes,) variance of the number of items, were a basket filled item by item.
+        baskets: (sizes,) number of baskets.
+        spread: (sizes,) variance of the number of items if they were independent.
     """
 
     shares: Floats

@@ -27,7 +27,7 @@ def segment_by_clusters(frames: Mapping[str, DataFrame], task: SegmentTask, cont
     """Cluster customers, and assign those of the other frames.
 
     Raises:
-        RefusedError: if no customer has all features, one stands on several rows, or too few differ.
+        RefusedError: if no customer has all features, one has several rows, or too few differ.
         ConfigurationError: if a frame lacks a feature.
     """
     settings, evaluation, given = task.clusters, task.evaluation, frames["customers"]
@@ -106,7 +106,7 @@ def _complete(
 
 
 def _sample(customers: DataFrame, size: int) -> DataFrame:
-    """At most so many customers, the same ones on every layout, in the order of a hash."""
+    """A sample of customers by hash, the same in any partitioning."""
     return customers.orderBy(F.xxhash64("customer"), "customer").limit(size)
 
 
@@ -124,7 +124,7 @@ def _name(names: list[str]) -> Column:
 def _assigned(
     frames: Mapping[str, DataFrame], frame: str, scaling: Scaling, model: Model, names: list[str], context: StageContext
 ) -> tuple[DataFrame | None, list[Finding]]:
-    """customer and segment of a frame that did not shape the segments; None where the task does not give it."""
+    """customer and segment of a frame that was not used to fit the segments; None if the task does not have it."""
     if frame not in frames:
         return None, []
     refuse_copies(frames[frame], frame)

@@ -1,7 +1,7 @@
-"""Clusters of customers: how many, how stable, whether there are any, and the fit by MLlib on all customers.
+"""Clusters of customers: their number, stability and existence, and the fit by MLlib to all customers.
 
-How many is decided on a bounded sample with scikit-learn, where hundreds of fits are affordable; the model that assigns
-customers is then fitted by MLlib on all of them.
+The number is chosen on a bounded sample with scikit-learn, where hundreds of fits are affordable; the model that
+assigns customers is then fitted by MLlib to all of them.
 
 Stability: Hennig 2007, "Cluster-wise assessment of cluster stability". Silhouette: Rousseeuw 1987, "Silhouettes". Data
 without clusters to compare with: Tibshirani, Walther & Hastie 2001, "Estimating the number of clusters in a data set
@@ -42,13 +42,13 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A number of segments, judged on the sample.
+    """A number of segments, evaluated on the sample.
 
     Attributes:
-        k: how many.
-        silhouettes: (customers,) of the sample.
-        redrawn: for each resample (customers,) labels by the fit on it.
-        agreements: (resamples,) adjusted Rand index of these labels against the fit on the sample.
+        k: the number.
+        silhouettes: (customers,) silhouettes in the sample.
+        redrawn: for each bootstrap sample (customers,) labels by the fit to it.
+        agreements: (resamples,) adjusted Rand index of these labels with the fit to the sample.
     """
 
     k: int
@@ -70,16 +70,16 @@ class Candidate:
 def judged(
     points: Floats, keys: npt.NDArray[Any], method: str, numbers: Sequence[int], starts: int, resamples: int, seed: int
 ) -> list[Candidate]:
-    """Every number of segments, judged on a sample.
+    """Evaluate every number of segments on a sample.
 
     Args:
         points: (customers, features), standardised.
-        keys: (customers,) whose rows these are; resamples are drawn by them.
+        keys: (customers,) keys of the rows, by which bootstrap samples are drawn.
         method: kmeans, bisecting_kmeans or gaussian_mixture.
-        numbers: of segments.
-        starts: per fit.
+        numbers: numbers of segments.
+        starts: starts per fit.
         resamples: Poisson bootstrap samples of customers.
-        seed: of the fits.
+        seed: seed of the fits.
 
     Raises:
         RefusedError: if there are fewer different customers than segments.
@@ -122,9 +122,9 @@ def agreements(labels: Labels, redrawn: Sequence[Labels]) -> Floats:
 
 
 def silhouettes_without_structure(points: Floats, method: str, k: int, starts: int, seed: int) -> Floats:
-    """Mean silhouettes that the method reaches where there are no clusters.
+    """Mean silhouettes of the method on data without clusters.
 
-    The data are as many points, uniform in the box of the principal components of the real ones.
+    The data are as many points, uniform in the bounding box of the principal components.
 
     Returns:
         (19,)
@@ -144,15 +144,15 @@ def silhouettes_without_structure(points: Floats, method: str, k: int, starts: i
 def fit(customers: DataFrame, method: str, k: int, starts: int, partitions: int, seed: int) -> Model:
     """The best of several fits by MLlib.
 
-    Rows are laid out by key first: the same customers give the same model however the input is divided.
+    Rows are partitioned by key first, so that the model does not depend on the partitioning of the input.
 
     Args:
         customers: customer, scaled ARRAY<DOUBLE>.
         method: kmeans, bisecting_kmeans or gaussian_mixture.
         k: number of segments.
         starts: fits from different seeds.
-        partitions: of the data.
-        seed: of the first fit.
+        partitions: number of partitions.
+        seed: seed of the first fit.
     """
     rows = customers.select("customer", _shifted().alias(_VECTOR))
     laid_out = rows.repartition(partitions, "customer").sortWithinPartitions("customer").persist()

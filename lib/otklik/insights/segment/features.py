@@ -57,7 +57,7 @@ def chosen_features(customers: DataFrame, features: Sequence[str], log1p: Sequen
     """The columns to cluster by.
 
     Raises:
-        ConfigurationError: if there are none, or the task names one that the frame has not.
+        ConfigurationError: if there are none, or the task names an unknown one.
     """
     properties = properties_of(customers)
     unknown = sorted({*features, *log1p} - set(properties))

@@ -26,7 +26,7 @@ class NamedSegment(Strict):
     monetary: Levels = Field([1, 9], description="lowest and highest monetary score")
 
     def impossible(self) -> list[str]:
-        """A range whose ends are the wrong way round."""
+        """Ranges whose ends are reversed."""
         ranges = {"recency": self.recency, "frequency": self.frequency, "monetary": self.monetary}
         return [f"{name}: the lowest score stands first" for name, (low, high) in ranges.items() if low > high]
 
@@ -110,7 +110,7 @@ class Clusters(Strict):
     partitions: int = Field(2, ge=1, le=10_000, description="partitions during the fit; affects its last digits")
 
     def impossible(self) -> list[str]:
-        """A number of segments twice, and a logarithm of what is no feature."""
+        """Duplicate numbers of segments, and logarithms of columns that are not features."""
         faults = [] if len(set(self.k)) == len(self.k) else ["k: a number stands twice"]
         unknown = sorted(set(self.log1p) - set(self.features)) if self.features else []
         return faults + [f"log1p: {name!r} is not among features" for name in unknown]

@@ -22,17 +22,17 @@ _TABLES = {table.name.rpartition(">_")[2]: table for table in KIND.stages[0].tab
 def run(frames: Mapping[str, DataFrame], task: SegmentTask, context: StageContext) -> StageResult:
     """Segment customers.
 
-    What is collected grows with the number of segments (at most 51), properties and resamples, and with
-    `evaluation.sample`, never with the number of customers.
+    Collected data grow with the number of segments (at most 51), properties and bootstrap samples, and with
+    `evaluation.sample`, not with the number of customers.
 
     Args:
-        frames: purchases for rfm; else customers and perhaps customers_before and new_customers.
+        frames: purchases for rfm; otherwise customers and optionally customers_before and new_customers.
         task: the settings.
         context: of the stage.
 
     Raises:
-        RefusedError: if there is no customer, or too few different ones for the segments asked for.
-        ConfigurationError: if the task names a feature that is not there.
+        RefusedError: if there are no customers, or too few different ones for the number of segments.
+        ConfigurationError: if the task names an unknown feature.
     """
     found = (segment_by_rfm if task.method == "rfm" else segment_by_clusters)(frames, task, context)
     sizes = {row["segment"]: row["count"] for row in found.customers.groupBy("segment").count().collect()}
@@ -66,7 +66,7 @@ def _values_by_segment(valued: DataFrame) -> dict[str, Values]:
 
 
 def _segments(sizes: Mapping[str, int], values: Mapping[str, Values]) -> list[tuple[Any, ...]]:
-    """The rows of gold.<task>_segments; a segment that nobody is in now may have been one at the earlier moment."""
+    """The rows of gold.<task>_segments, including segments that had customers at the earlier moment only."""
     customers, total = sum(sizes.values()), sum(one.customers * one.mean for one in values.values())
     rows = []
     for segment in sorted({*sizes, *values}, key=lambda name: (-sizes.get(name, 0), name)):
@@ -107,7 +107,7 @@ def _transitions(found: Segmentation) -> DataFrame:
 
 
 def _profiles(found: Segmentation) -> list[tuple[Any, ...]]:
-    """Means of every property by segment, beside those of all customers."""
+    """Means of every property by segment, and those of all customers."""
     properties = [name for name in properties_of(found.customers) if name != "segment"]
     means = [
         figure

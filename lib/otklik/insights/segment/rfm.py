@@ -38,16 +38,16 @@ def with_amount(purchases: DataFrame) -> DataFrame:
 
 
 def rfm_per_customer(purchases: DataFrame, now: datetime, before: datetime) -> DataFrame:
-    """What customers had bought by two moments.
+    """Recency, frequency and monetary value of customers at two moments.
 
     Args:
-        purchases: customer, moment, amount DECIMAL without null, and order where it is known.
+        purchases: customer, moment, amount DECIMAL without null, and optionally order.
         now: the moment; no purchase is later.
         before: an earlier moment.
 
     Returns:
-        customer, recency BIGINT (calendar days, UTC), frequency BIGINT (distinct orders), monetary DOUBLE; the same
-        with _before behind the name, null for who had not bought by then; value DOUBLE, the amounts after `before`.
+        customer, recency BIGINT (calendar days, UTC), frequency BIGINT (distinct orders), monetary DOUBLE; likewise
+        with the suffix _before, null without earlier purchases; value DOUBLE, the amounts after `before`.
     """
     by_then = F.col("moment") <= F.lit(before)
     rows = purchases if "order" in purchases.columns else purchases.withColumn("order", F.lit(None).cast("string"))
@@ -90,7 +90,7 @@ def with_placed(customers: DataFrame, settings: Rfm) -> DataFrame:
 
 
 def _with_rank(customers: DataFrame, name: str) -> DataFrame:
-    """Rank from 1, the smallest first, equal ones by customer; each bucket of values starts after those below."""
+    """Rank from 1, smallest first, ties by customer; each bucket of values starts after those below."""
     shares = F.array(*(F.lit(place / _BUCKETS) for place in range(1, _BUCKETS)))
     borders = customers.agg(F.percentile_approx(name, shares, F.lit(10_000)).alias("_borders"))
     bucketed = (
@@ -111,9 +111,9 @@ def _with_rank(customers: DataFrame, name: str) -> DataFrame:
 
 
 def cuts_of(placed: DataFrame, levels: int) -> Cuts:
-    """The quantiles 1/levels, 2/levels … of what is placed, by linear interpolation; exact.
+    """The exact quantiles 1/levels, 2/levels … of placed values, by linear interpolation.
 
-    Spark counts distinct values on the way, so an executor holds as many as there are; only the cuts are collected.
+    Spark counts distinct values, so an executor holds all of them; only the cuts are collected.
     """
     shares = F.array(*(F.lit(place / levels) for place in range(1, levels)))
     row = placed.agg(*(F.percentile(f"{name}_placed", shares).alias(name) for name in NUMBERS)).collect()[0]
@@ -159,16 +159,16 @@ def _named(segments: Mapping[str, NamedSegment]) -> Column:
 
 
 def agreements(segmented: DataFrame, sample: pd.DataFrame, settings: Rfm, resamples: int) -> Floats:
-    """Adjusted Rand index between the segments and those that the cuts of each resample make.
+    """Adjusted Rand index between the segments and those by the cuts of each bootstrap sample.
 
-    The cuts of a resample come from Poisson(1) weights of the sample's customers; then all customers are segmented
-    anew, and (resample, segment, segment) are counted in Spark: at most resamples · 51² rows are collected.
+    The cuts of a bootstrap sample come from Poisson(1) weights of the sample's customers; then all customers are
+    segmented again, and (resample, segment, segment) are counted in Spark: at most resamples · 51² rows are collected.
 
     Args:
         segmented: customer, `<number>_placed`, segment.
         sample: customer and `<number>_placed` of a bounded number of customers.
         settings: levels and named segments.
-        resamples: how many.
+        resamples: number of bootstrap samples.
 
     Returns:
         (resamples,)
@@ -195,10 +195,10 @@ def _cuts_of_resamples(sample: pd.DataFrame, levels: int, resamples: int) -> Ite
 
 
 def segment_by_rfm(frames: Mapping[str, DataFrame], task: SegmentTask, context: StageContext) -> Segmentation:
-    """Segments now and, where the task asks for it, at an earlier moment, with the amounts of the days between.
+    """Segments now and, if configured, at an earlier moment, with the amounts of the days in between.
 
     Raises:
-        RefusedError: if there is no purchase.
+        RefusedError: if there are no purchases.
     """
     settings, purchases = task.rfm, with_amount(frames["purchases"])
     earlier = context.as_of - timedelta(days=settings.compare_days_before or 0)
@@ -246,7 +246,7 @@ def _earlier(both: DataFrame, settings: Rfm, context: StageContext) -> DataFrame
 
 
 def _unusual_amounts(purchases: DataFrame) -> list[Finding]:
-    """Amounts that are no finite numbers, and negative ones."""
+    """Amounts that are negative or not finite."""
     counts = purchases.agg(
         F.count_if(F.col("amount").isNull()).alias("unusable"), F.count_if(F.col("amount") < 0).alias("negative")
     ).collect()[0]

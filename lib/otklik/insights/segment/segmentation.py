@@ -1,4 +1,4 @@
-"""What either way of segmenting gives to the rest of the stage."""
+"""The result of both ways of segmenting."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Segmentation:
     Attributes:
         customers: customer, segment, their properties.
         features: the properties by which segments were made.
-        log1p: the properties that are compared by their logarithm.
-        stability: how far the segments stay when customers are drawn anew.
+        log1p: the properties that are log-transformed.
+        stability: agreement of the segments between bootstrap samples.
         model: rows of gold.<task>_model: part, segment, property, place, value.
         before: customer and segment at the earlier moment, if there is one.
-        new: customer and segment of those who did not shape the segments, if any.
-        valued: segment and value DOUBLE, by which the segments are judged, if there is anything.
-        scores: rows of gold.<task>_scores, of rfm only.
-        has_structure: whether customers fall into groups more than points without clusters would; None = not asked.
-        measures: further ones.
+        new: customer and segment of customers not used in the fit, if any.
+        valued: segment and value DOUBLE for the evaluation, if there are values.
+        scores: rows of gold.<task>_scores; rfm only.
+        has_structure: whether customers are more clustered than random points; None = not tested.
+        measures: additional measures.
         findings: the findings.
     """
 
@@ -47,6 +47,6 @@ class Segmentation:
 
 
 def stability(agreements: Floats, rows: int, subject: str = "") -> Measure:
-    """The mean adjusted Rand index over resamples, and where 95 % of them lie; random groups reach 0."""
+    """Mean adjusted Rand index over bootstrap samples, and its 95 % range; random groups have 0."""
     low, high = interval(agreements)
     return Measure("stability", float(agreements.mean()), subject, "resamples", low, high, 0.0, rows)

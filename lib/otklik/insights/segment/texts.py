@@ -1,4 +1,4 @@
-"""What the page of a segment task says, in both languages."""
+"""Texts of the page of a segment task, in both languages."""
 
 from __future__ import annotations
 

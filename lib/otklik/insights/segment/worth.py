@@ -1,4 +1,4 @@
-"""Whether segments tell customers of different value apart, better than random groups of the same sizes would.
+"""Whether segments separate customers of different value better than random groups of the same sizes.
 
 Everything follows from the number of customers, the mean and the variance of each segment: of random groups drawn
 without replacement from all customers the means have known variances and covariances, and are close to normal.
@@ -30,14 +30,14 @@ class Values:
 
 @dataclass(frozen=True)
 class Worth:
-    """How far segments tell values apart.
+    """How well segments separate values.
 
     Attributes:
         lifts: one measure `value_lift` per segment: its mean value, as a multiple of the mean of all; baseline 1.
-        chance: segment → the range in which 95 % of random groups of its size lie.
-        spread: measure `value_spread`: the mean over customers of |lift of their segment − 1|; its baseline is what
-            random groups of the same sizes reach on average.
-        p: chance that random groups reach that spread.
+        chance: segment → the range of 95 % of random groups of its size.
+        spread: measure `value_spread`: the mean over customers of |lift of their segment − 1|; its baseline is the mean
+            of random groups of the same sizes.
+        p: probability that random groups reach that spread.
     """
 
     lifts: tuple[Measure, ...]
@@ -55,14 +55,14 @@ class Worth:
 
 
 def worth(segments: Mapping[str, Values], seed: int) -> Worth | None:
-    """The lift of each segment and the spread of all; None where the mean value is not positive, or all are equal.
+    """The lift of each segment and the spread; None if the mean value is not positive, or all values are equal.
 
-    The interval of a lift is by the delta method, which counts that the mean of all holds the segment's own. The
-    interval of the spread and the random groups are drawn from normal distributions of segment means.
+    The interval of a lift is by the delta method, as the overall mean includes the segment. The interval of the spread
+    and the random groups are drawn from normal distributions of segment means.
 
     Args:
-        segments: at least one, none of them empty.
-        seed: of the draws.
+        segments: at least one, none empty.
+        seed: seed of the draws.
     """
     names = sorted(segments)
     count = np.array([segments[name].customers for name in names], dtype=np.float64)

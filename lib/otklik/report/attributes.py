@@ -1,4 +1,4 @@
-"""Section "who responds": distribution and response rate of every attribute, and what stands out."""
+"""Section "who responds": distribution and response rate of every attribute, and notable levels."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _ordered(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _marked(rates: pd.DataFrame, overall: float, rows_to_speak: int) -> pd.DataFrame:
-    """With is_above and is_below: levels of which it may be said that they differ reliably from the average."""
+    """Add is_above and is_below: levels that differ reliably from the average."""
     speaks = (rates["rows"] >= rows_to_speak) & (rates["kind"] != "other")
     return rates.assign(
         is_above=speaks & (rates["rate_low"] > overall), is_below=speaks & (rates["rate_high"] < overall)
@@ -133,7 +133,7 @@ def _figure(facts: ReportFacts, voice: ReportVoice, name: str, overall: float) -
 
 
 def _takeaway(voice: ReportVoice, rates: pd.DataFrame, labels: list[str], overall: float) -> str:
-    """One sentence: a coarse band, else the levels that differ reliably from the average, else that none does."""
+    """One sentence: about a coarse band, or levels that differ reliably from the average, or that none does."""
     words, percent = voice.words, voice.formats.percent
     coarse = _coarse(rates)
     if coarse is not None:
@@ -156,7 +156,7 @@ def _takeaway(voice: ReportVoice, rates: pd.DataFrame, labels: list[str], overal
 
 
 def _quoted(level: pd.Series, words: ReportWords) -> str:
-    """A level in quotation marks; a band as it is."""
+    """A level in quotation marks; a band without."""
     return words("who.quoted", level=level["label"]) if level["kind"] == "level" else str(level["label"])
 
 

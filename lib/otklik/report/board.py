@@ -1,4 +1,4 @@
-"""Reading the scoreboard: which rows decide, who is champion, what is beside it."""
+"""Access to the scoreboard: the decisive rows, the champion, and the models compared with it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Board:
 
     Attributes:
         rows: gold.scoreboard, in the order of MODELS.
-        split: the split that decides: time where the task has an order in time, else random.
-        champion: the model whose result is told, the best of this run where none serves; None where nothing was scored.
-        rate_moved: relative gap between predicted and observed from which a row counts as not calibrated.
+        split: the decisive split: time if rows are ordered in time, otherwise random.
+        champion: the model to report, the best of this run if none serves; None without scores.
+        rate_moved: relative gap between predicted and observed from which a row counts as miscalibrated.
     """
 
     rows: pd.DataFrame
@@ -37,7 +37,7 @@ class Board:
     rate_moved: float
 
     def row(self, model: str, leaks: str, split: str, calibration: str = "calibrated") -> Row | None:
-        """A row of the scoreboard; of the other calibration where the wanted one is not there."""
+        """A row of the scoreboard; with the other calibration if the requested one is missing."""
         frame = self.rows
         found = frame[(frame["model"] == model) & (frame["leaks"] == leaks) & (frame["split"] == split)]
         if found.empty:
@@ -55,11 +55,11 @@ class Board:
         return [row for model in MODELS if (row := self.row(model, leaks, split)) is not None]
 
     def has(self, leaks: str, split: str) -> bool:
-        """Whether anything was judged this way."""
+        """Whether there are such rows."""
         return bool(self.models(leaks, split))
 
     def is_miscalibrated(self, row: Row) -> bool:
-        """Whether the probabilities are off on the whole: predicted against observed, beyond the declared limit."""
+        """Whether predicted and observed rates differ by more than the configured limit."""
         predicted, observed = row["mean_probability"], observed_rate(row)
         if row["model"] == MAJORITY or not (is_number(predicted) and observed):
             return False
@@ -88,23 +88,23 @@ def read(facts: ReportFacts) -> Board:
 
 
 def observed_rate(row: Row) -> float:
-    """The response rate of the rows that a scoreboard row was judged on."""
+    """The response rate of the rows of a scoreboard row."""
     return float(row["positives"]) / float(row["rows"]) if row["rows"] else 0.0
 
 
 def has_interval(row: Row, measure: str = "auc") -> bool:
-    """Whether the bootstrap could say how sure an AUC is; only that of a perfect order has no width."""
+    """Whether an AUC has an interval; only that of a perfect ranking may have zero width."""
     low, high = row[f"{measure}_low"], row[f"{measure}_high"]
     return is_number(low) and is_number(high) and bool(low < high or low == 1.0)
 
 
 def beats_guessing(row: Row, measure: str = "auc") -> bool:
-    """Whether the interval of an AUC lies above the one half that the base line gives."""
+    """Whether the interval of an AUC is above 0.5."""
     return has_interval(row, measure) and bool(row[f"{measure}_low"] > 0.5)
 
 
 def is_below_majority(row: Row) -> bool:
-    """Whether a model is right less often than the commoner answer given to everybody."""
+    """Whether a model is less accurate than the majority class."""
     accuracy = row["accuracy"]
     return row["model"] != MAJORITY and is_number(accuracy) and bool(accuracy < row["majority_accuracy"])
 

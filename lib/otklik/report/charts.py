@@ -35,7 +35,7 @@ from otklik.page.drawing import (
 class LevelRow:
     """One level of an attribute: its label, its share of the rows, its response rate with interval.
 
-    `stands_out`: something may be said of it, so it is drawn in colour and bold.
+    `stands_out`: whether it is notable, so that it is drawn in colour and bold.
     """
 
     label: str

@@ -26,7 +26,7 @@ _ALIKE = 3
 
 
 def section(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[Block]:
-    """What stands behind the scores, as pictures; every odds ratio as a table."""
+    """Explanations of the scores as figures; all odds ratios as a table."""
     frame = facts.explanations
     if frame.empty:
         return [Paragraph(voice.words("why.none"), "note")]
@@ -52,7 +52,7 @@ def section(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[Block]
 
 
 def _of_model(frame: pd.DataFrame, kind: str, champion: str | None) -> pd.DataFrame:
-    """Rows of a kind, of the champion where it has them, else of the first model that does."""
+    """Rows of a kind of explanation, of the champion or else of the first model that has them."""
     rows = frame[frame["kind"] == kind]
     if rows.empty:
         return rows
@@ -241,7 +241,7 @@ def _dependence(
 
 
 def _ends(record: Any) -> tuple[float, float, float]:
-    """Value and interval; NaN where there is none."""
+    """Value and interval; NaN if there is none."""
     value, low, high = (float(end) if is_number(end) else math.nan for end in (record.value, record.low, record.high))
     return value, low, high
 
@@ -271,7 +271,7 @@ def _parsed(level: Any) -> float | None:
 
 
 def _point(level: str, voice: ReportVoice) -> str:
-    """A grid point in a sentence: a number as it is, a level in quotation marks."""
+    """A grid point in a sentence: a number, or a level in quotation marks."""
     value = _parsed(level)
     return voice.words("who.quoted", level=level) if value is None else voice.formats.short(value)
 

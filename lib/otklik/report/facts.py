@@ -1,8 +1,8 @@
-"""What the page is made of: plain values and small pandas frames, read and reduced before they come here.
+"""The data of the page: plain values and small pandas frames.
 
-Nothing in this room reads a table. What is heavy in the lake (features, predictions, scores, actions: up to millions of
-rows) enters as counts that `reductions` makes in Spark; their size depends on attributes, periods and models, not on
-rows. What is small (scoreboard, explanations, findings, action values, the ledger of files) enters as it stands.
+This package reads no tables. Large tables (features, predictions, scores, actions: up to millions of rows) enter as
+counts that `reductions` computes in Spark; their size depends on attributes, periods and models, not on rows. Small
+tables (scoreboard, explanations, findings, action values, the ledger of files) enter unchanged.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def records(frame: pd.DataFrame) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """All that one report says, of one run of one task.
+    """All data of a report about one run of one task.
 
     Attributes:
         task: the task as read from its TOML.
-        as_of: the moment the run looks from, UTC.
+        as_of: the as-of moment of the run, UTC.
         run_id: the run.
-        training_run_id: the run whose models it shows, as one of them gave the scores: its own, or an older one.
+        training_run_id: the run whose models it shows, because one of them computed the scores.
         code_version: version and content hash of the package.
         table_versions: table → Delta version that the run read or wrote.
         features: the documentation of the task's features, as in the headers of their .sql files.
@@ -44,22 +44,22 @@ class ReportFacts:
         scoreboard: the training's rows of gold.scoreboard.
         measures: the training's rows of gold.measures.
         score_counts: `reductions.score_counts` of gold.<task>_predictions: model, leaks, split, calibration, bin,
-            is_chosen, rows, positives; a bin is a log-odds, see `reductions.BINS_PER_UNIT`. None where that training's
-            predictions are not kept any more.
+            is_chosen, rows, positives; a bin is a log-odds, see `reductions.BINS_PER_UNIT`. None if that training's
+            predictions have been deleted.
         explanations: the training's rows of gold.explanations.
         findings: this run's and the training's rows of gold.findings.
         scored_counts: `reductions.scored_counts` of gold.<task>_scores: bin, rows, labelled, positives.
         top_actions: `reductions.top_of_list`: rank, key, arm, probability, expected_profit, reasons.
         action_arms: `reductions.rows_per_arm`: arm, rows.
         action_value: this run's rows of gold.action_value.
-        champion: the row of gold.model_runs of the model that gave the scores, or None where it is not there any more.
-        challenger: the row of this run's own model where another one gave the scores, or None.
-        effect: what a follow-up measured against the control group of this task's last campaign: campaign, value, low,
-            high, predicted; None where there is none.
+        champion: the row of gold.model_runs of the model that computed the scores; None if it has been deleted.
+        challenger: the row of this run's own model if another one computed the scores, or None.
+        effect: the effect of this task's last campaign in a follow-up: campaign, value, low,
+            high, predicted; None if there is none.
         reason_weights: `reductions.reason_weights` of gold.<task>_scores: feature, weight.
-        list_moments: the first and the last decision moment of the list; None where it is empty or there is none.
-        written_at: when the page is written, UTC.
-        balances: the rows of ops.files of the task's sources, as they were for the versions that the run read.
+        list_moments: the first and the last decision moment of the list; None if it is empty or there is none.
+        written_at: when the page was written, UTC.
+        balances: the rows of ops.files about the task's sources at the versions that the run read.
     """
 
     task: Task
@@ -92,11 +92,11 @@ class ReportFacts:
 
     @property
     def has_time(self) -> bool:
-        """Whether the rows have an order in time to speak of."""
+        """Whether the rows are ordered in time."""
         return self.task.rows.time_ordered and len(self.rates_over_time) > 1
 
     def meaning(self, feature: str, language: Language) -> str:
-        """What a feature means, or its name where nobody wrote it down."""
+        """The meaning of a feature, or its name if it is not documented."""
         for doc in self.features:
             if doc.name == feature:
                 return doc.meaning[language]

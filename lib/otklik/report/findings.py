@@ -1,4 +1,4 @@
-"""What gold.findings holds of classify, in words: a kind with parameters, which each language words for itself."""
+"""Texts of the findings of classify in gold.findings: a kind with parameters, in each language."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def in_words(kind: str, parameters: Mapping[str, object], voice: ReportVoice) ->
 
 
 def detail_in_words(kind: str, detail: str, voice: ReportVoice) -> str:
-    """The same from the column `detail`; what an earlier version wrote there as a sentence stays as it is."""
+    """The text from the column `detail`; sentences written by earlier versions are returned unchanged."""
     return in_words(kind, json.loads(detail), voice) if detail.startswith("{") else detail
 
 

@@ -1,4 +1,4 @@
-"""What can be said of a response rate: its interval, its spread over an attribute, its course over time."""
+"""Response rates: intervals, differences between levels of an attribute, changes over time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def strength(counts: pd.DataFrame) -> float:
 
 @dataclass(frozen=True)
 class CoarseBand:
-    """A wide band whose rate hides two different ones: `inner` and everything beyond it, `outer`.
+    """A wide band whose rate hides two different ones: `inner`, and `outer` beyond it.
 
     Each is (low, high, rows, positives); the wide band is both together.
     """
@@ -54,7 +54,7 @@ class CoarseBand:
 
 
 def coarse_band(counts: pd.DataFrame) -> CoarseBand | None:
-    """The two outermost bands of a number, where together they look above average but only the outer one is.
+    """The two outermost bands of a number if together they seem above average but only the outer one is.
 
     Args:
         counts: the bands of one attribute: low, high, rows, positives, in order; without missing.

@@ -1,6 +1,6 @@
-"""From a task's large Spark frames to the small pandas frames of `facts`: counts per level, period and score.
+"""Reduce a task's large Spark frames to the small pandas frames of `facts`: counts per level, period and score.
 
-Everything here gives the same answer on any layout of the rows: sums of whole numbers, and a sample drawn by key.
+Results do not depend on the partitioning: sums of integers, and a sample by key.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ def rows_per_label_state(features: DataFrame) -> pd.DataFrame:
 def attribute_rates(
     features: DataFrame, attributes: Sequence[str], bands: Mapping[str, Sequence[float]]
 ) -> pd.DataFrame:
-    """How many labelled rows each level or band of each attribute has, and how many of them said yes.
+    """Number of labelled rows and of positives per level or band of each attribute.
 
     Args:
-        features: gold.<task>_features; rows without a label do not count.
-        attributes: columns to count, in the order of the report. Texts, booleans and numbers; others are left out.
-        bands: cut points per number, low ≤ x < high. Where none are given the bands hold about a fifth of the rows
-            each, or one value each where there are only a few; a common smallest value has its own band.
+        features: gold.<task>_features; rows without a label are ignored.
+        attributes: columns to count, in the order of the report: strings, booleans and numbers; others are left out.
+        bands: cut points per number, low ≤ x < high. By default each band has about a fifth of the rows, or one value
+            if there are only a few; a common smallest value has its own band.
 
     Returns:
         attribute, kind, level, low, high, whole, position, rows, positives; see `facts.ReportFacts`.
@@ -104,7 +104,7 @@ def attribute_rates(
 
 
 def rates_over_time(features: DataFrame) -> pd.DataFrame:
-    """Labelled rows → period (start, UTC), rows, positives; by hour where all lies within ten days, else by day."""
+    """Labelled rows → period (start, UTC), rows, positives; by hour within ten days, otherwise by day."""
     labelled = features.where(F.col("label").isNotNull())
     span = labelled.agg(F.min("as_of").alias("first"), F.max("as_of").alias("last")).first()
     if span is None or span["first"] is None:
@@ -117,8 +117,8 @@ def rates_over_time(features: DataFrame) -> pd.DataFrame:
 def remark_counts(features: DataFrame, remarks: Sequence[Text]) -> pd.DataFrame:
     """The counts behind `{rate: …}`, `{share: …}` and `{rows: …}` in a task's remarks.
 
-    What stands after the colon is a SQL predicate over the columns of the feature table, so that a remark quotes its
-    numbers from the data: "60 and over {rate: age >= 60} respond".
+    After the colon is a SQL predicate over the columns of the feature table, so that a remark takes its numbers from
+    the data: "60 and over {rate: age >= 60} respond".
 
     Returns:
         predicate, rows, positives of the labelled rows; the predicate "true" is always there.
@@ -204,7 +204,7 @@ def score_counts(predictions: DataFrame, threshold: float | None) -> pd.DataFram
 
 
 def scored_counts(scores: DataFrame, features: DataFrame) -> pd.DataFrame:
-    """gold.<task>_scores beside the labels → bin, rows, labelled, positives: what the profit curve is drawn from."""
+    """gold.<task>_scores with labels → bin, rows, labelled, positives: the data of the profit curve."""
     labels = features.select("key", "as_of", "label")
     return _collected(
         scores.select("key", "as_of", _bin(_log_odds(F.col("probability"))).alias("bin"))
@@ -234,7 +234,7 @@ def moments_of_list(actions: DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | N
 
 
 def reason_weights(scores: DataFrame) -> pd.DataFrame:
-    """How much each feature moves the scores, as their reasons say: feature, weight (shares of all contributions)."""
+    """Weight of each feature in the reasons of the scores: feature, weight (share of all contributions)."""
     reasons = scores.select(F.explode("reasons").alias("of")).groupBy(F.col("of.feature").alias("feature"))
     found = _collected(reasons.agg(F.sum(F.abs("of.contribution")).alias("weight")), "feature")
     return found.assign(weight=found["weight"] / max(float(found["weight"].sum()), 1e-300))
@@ -246,7 +246,7 @@ def rows_per_arm(actions: DataFrame) -> pd.DataFrame:
 
 
 def probability_of_bin(bins: pd.Series) -> npt.NDArray[np.float64]:
-    """The probability that a bin of the log-odds grid stands for."""
+    """The probability of a bin of the log-odds grid."""
     return np.asarray(1 / (1 + np.exp(-bins.to_numpy(dtype=float) / BINS_PER_UNIT)), dtype=float)
 
 
@@ -264,7 +264,7 @@ def _is_number(type_: str) -> bool:
 
 
 def _log_odds(probability: Column) -> Column:
-    """Log-odds, held inside the grid: isotonic calibration gives probabilities of exactly 0 and 1."""
+    """Log-odds, clipped to the grid, as isotonic calibration may return probabilities of exactly 0 and 1."""
     least = 1 / (1 + math.exp(LOG_ODDS_LIMIT))
     held = F.least(F.greatest(probability, F.lit(least)), F.lit(1 - least))
     return F.log(held / (1 - held))
@@ -319,9 +319,9 @@ def _two_digits(value: float) -> float:
 
 
 def _edges(cuts: Sequence[float], least: float | None, most: float | None, whole: bool) -> list[float]:
-    """The ends of the bands: open on both sides, but closed where the outer band holds one whole number only.
+    """The ends of the bands: open on both sides, but closed if the outer band has one whole number only.
 
-    What is not cut, such as a constant, is one band from its least to its greatest value.
+    Numbers without cut points, such as constants, are one band from minimum to maximum.
     """
     first, last = math.nan, math.nan
     if least is None or most is None:
@@ -346,7 +346,7 @@ def _bands(name: str, found: pd.DataFrame, edges: Sequence[float], whole: bool) 
 
 
 def _levels(name: str, found: pd.DataFrame, rows: int, positives: int) -> pd.DataFrame:
-    """The commonest levels by count, then all others together, then the missing."""
+    """The most common levels by count, then all others together, then missing values."""
     missing = found[found["level"].isna()]
     named = found[found["level"].notna()].sort_values(["rows", "level"], ascending=[False, True])
     shown = named.head(LEVELS_SHOWN)

@@ -69,7 +69,7 @@ def section(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[Block]
 
 
 def _choice_table(facts: ReportFacts, board: Board, voice: ReportVoice) -> TableBlock | None:
-    """What each candidate reached inside the training part, window by window, beside what came later."""
+    """Values of each candidate inside the training part, by window, and on the test part."""
     words, formats, measures = voice.words, voice.formats, facts.measures
     inside = measures[measures["measure"] == "inside"].sort_values("value", ascending=False)
     regret = measures[measures["measure"] == "regret"]
@@ -99,7 +99,7 @@ def _choice_table(facts: ReportFacts, board: Board, voice: ReportVoice) -> Table
 
 
 def day_and_customer(facts: ReportFacts, board: Board, voice: ReportVoice) -> Figure | None:
-    """The AUC of every model over all pairs and within one decision moment; None where moments say nothing."""
+    """The AUC of every model over all pairs and within decision moments; None if the latter is undefined."""
     words, formats, told = voice.words, voice.formats, board.told
     rows = [row for row in board.models("without", board.split) if row["model"] != MAJORITY and is_number(row["auc"])]
     if told is None or not is_number(told["auc_within"]) or not rows:
@@ -396,7 +396,7 @@ def _tenths(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _confusion(facts: ReportFacts, counts: pd.DataFrame, board: Board, voice: ReportVoice) -> TableBlock:
-    """Who was chosen and who said yes, at the decision threshold."""
+    """The confusion matrix at the decision threshold."""
     words, formats = voice.words, voice.formats
     mine = counts[(counts["model"] == board.champion) & (counts["calibration"] == "calibrated")]
     chosen = mine[mine["is_chosen"].astype(bool)]

@@ -32,7 +32,7 @@ _QUOTED = re.compile(r"\{(rate|share|rows): ([^{}]+)\}")
 
 
 def answer(facts: ReportFacts, board: Board, voice: ReportVoice) -> Answer:
-    """The verdict and what stands beside it; every number comes from the facts."""
+    """The verdict, its sentences and key figures; every number comes from the facts."""
     told = board.told
     policies = deciding_policies(facts)
     verdict = _verdict(told, policies, facts.task.decision)
@@ -90,24 +90,24 @@ def later_policies(facts: ReportFacts) -> dict[str, Row]:
 
 
 def deciding_policies(facts: ReportFacts) -> dict[str, Row]:
-    """By which the verdict is found: the later rows where there are such, else past answers out of fold."""
+    """The policies that decide the verdict: on later rows, or else out of fold."""
     return later_policies(facts) or policies_of(facts)
 
 
 def profit_of(policy: Row) -> float | None:
-    """A policy's profit on past answers, or what is expected of it where there are none."""
+    """The profit of a policy on labelled rows, or its expected profit without them."""
     realised = policy["out_of_fold_profit"]
     return float(realised) if is_number(realised) else _number(policy["expected_profit"])
 
 
 def moment_in_brackets(facts: ReportFacts, voice: ReportVoice) -> str:
-    """What a decision moment is, in brackets; empty where the task does not say."""
+    """What a decision moment is, in brackets; empty if the task does not say."""
     moment = facts.task.rows.moment_is
     return "" if moment is None else f" ({moment[voice.language]})"
 
 
 def share_tested(board: Board) -> float | None:
-    """The share of the labelled rows that were the test part in time; None where nothing was judged on time."""
+    """The share of labelled rows in the time test part; None without a time split."""
     later, all_rows = board.models("without", "time"), board.models("without", "random")
     return float(later[0]["rows"]) / float(all_rows[0]["rows"]) if later and all_rows else None
 
@@ -170,7 +170,7 @@ def _remarks(facts: ReportFacts) -> list[Any]:
 
 
 def _is_below(row: Row, other: Row, measure: str) -> bool:
-    """Whether a measure's interval lies wholly below that of another row."""
+    """Whether the interval of a metric is entirely below that of another row."""
     high, low = row[f"{measure}_high"], other[f"{measure}_low"]
     return is_number(high) and is_number(low) and bool(high < low)
 
@@ -290,7 +290,7 @@ def _sentence_on_list(
 
 
 def _effect_values(facts: ReportFacts, voice: ReportVoice) -> dict[str, str] | None:
-    """What the control group of the last campaign that was followed up says of the contacts; None without one."""
+    """The effect of the contacts by the control group of the last followed-up campaign; None without one."""
     last = facts.effect
     if last is None:
         return None
@@ -304,7 +304,7 @@ def _effect_values(facts: ReportFacts, voice: ReportVoice) -> dict[str, str] | N
 
 
 def _rows_told(facts: ReportFacts, board: Board, voice: ReportVoice) -> str:
-    """On which rows amounts are told."""
+    """The rows on which amounts are reported."""
     if not later_policies(facts):
         return voice.words("answer.on_past")
     return voice.words("answer.on_later", share=voice.formats.percent(share_tested(board), 0))

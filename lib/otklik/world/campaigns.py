@@ -107,7 +107,7 @@ def contacts(customers: DataFrame) -> DataFrame:
 
 
 def truth(contacts: DataFrame) -> DataFrame:
-    """What nobody knows outside a made world: contact_id, customer_id, moment, probability of a yes."""
+    """The truth behind the data: contact_id, customer_id, moment, probability of a yes."""
     return contacts.where("contact_id IS NOT NULL").selectExpr(
         "contact_id", "customer_id", "timestamp_micros(us) AS moment", "probability"
     )

@@ -1,7 +1,7 @@
-"""The world as text records, the way three systems of a company would deliver it, planted defects included.
+"""The world as text records, as three systems of a company would deliver it, with planted defects.
 
-Every good record is always there; a defect is a record more, beside the customer whose number has the defect's
-remainder. So the number of each defect follows from the number of customers alone.
+A defect is an additional record, next to the good records of the customers whose number has the defect's remainder. So
+the number of each defect follows from the number of customers.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def late_copies_of(customers: int) -> int:
 
 
 def customer_records(customers: DataFrame, draws: Draws, part: int) -> DataFrame:
-    """Both deliveries of customers: all of them, and later the new versions of those who changed.
+    """Both deliveries of customers: all of them, and later new versions of those who changed.
 
     Args:
         customers: rows of `people.with_person` with `is_change` (whether the row belongs to the second delivery), in
@@ -124,15 +124,15 @@ def customer_records(customers: DataFrame, draws: Draws, part: int) -> DataFrame
 
 
 def contact_records(contacts: DataFrame, part: int) -> DataFrame:
-    """The contacts of all campaigns, as the call centre's system had them when the files were delivered.
+    """The contacts of all campaigns, as in the call centre's system at the time of delivery.
 
     Args:
         contacts: rows of `campaigns.contacts`, in the customers' order.
         part: customers per file; each file opens with the header.
 
     Returns:
-        One column, `value`: comma-separated, quoted where needed, local times. An answer is there if it had come; the
-        answer of a contact whose window was still open is empty.
+        One column, `value`: comma-separated, quoted if necessary, local times. The answer of a contact whose window was
+        still open is empty.
     """
     fields = _contact_fields()
     record = f"if(contact_id IS NULL, NULL, {_joined(fields, ',')})"
@@ -275,7 +275,7 @@ def _object(fields: Mapping[str, str]) -> str:
 
 
 def _broken(remainders: Mapping[str, int], records: Mapping[str, str]) -> str:
-    """SQL of the broken record that stands beside this customer, or null."""
+    """SQL of the broken record next to this customer, or null."""
     cases = " ".join(f"WHEN {remainder} THEN {records[kind]}" for kind, remainder in remainders.items())
     return f"CASE number % {DEFECT_EVERY} {cases} END"
 

@@ -41,11 +41,11 @@ MEAN_REACTIONS, REACTIONS_SPREAD = 120.0, 0.4
 
 
 def consents(customers: DataFrame, draws: Draws) -> DataFrame:
-    """One row each time that somebody is asked or takes a consent back.
+    """One row each time that a customer is asked for consent or withdraws it.
 
     Returns:
-        number, n (from 0), consent_id, customer_id, channel, state (granted, refused, withdrawn), us, is_allowed (what
-        holds for this customer and channel in the end).
+        number, n (from 0), consent_id, customer_id, channel, state (granted, refused, withdrawn), us, is_allowed (the
+        final state of this customer and channel).
     """
     start = microseconds_of_local_day(FIRST_DAY)
     shares = by_value("channel", {name: f"{share / 100}D" for name, share in AGREE.items()})

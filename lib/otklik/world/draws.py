@@ -1,7 +1,7 @@
-"""Random draws as Spark SQL text: each a function of the row's number, the seed and a salt, and of nothing else.
+"""Random draws as Spark SQL expressions, which depend only on the row's number, the seed and a salt.
 
 So the same seed gives the same world on any number of cores and partitions. Every expression expects a column
-`number` (the customer's, from 0) in scope; `also` names further columns or lambda variables the draw depends on.
+`number` (the customer's, from 0) in scope; `also` names other columns or lambda variables that the draw depends on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Advertisements that people see, and what some of them order afterwards.
 
-Search and video bring orders, social brings none. Retargeting is shown mostly to those who are about to order anyway,
-and brings none either: whoever looks at the last touch before an order takes it for the best channel.
+Search and video cause orders, social causes none. Retargeting is shown mostly to those who are about to order anyway,
+and causes none either: by the last touch before an order it looks like the best channel.
 """
 
 from __future__ import annotations

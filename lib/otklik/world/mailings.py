@@ -1,8 +1,8 @@
-"""Three mailings to customers of the shop: one with arms drawn at random, two whose receivers were chosen.
+"""Three mailings to customers of the shop: one randomised, two with selected recipients.
 
-In the first the discount helps those who are about to be lost, disturbs those who have just bought, and does nothing
-for the others; the story does nothing at all. The other two go mostly to customers who would have bought anyway: in the
-second the discount does nothing, in the third it helps everybody alike.
+In the first, the discount has a positive effect on customers at risk, a negative one on recent buyers, and none on the
+others; the story has no effect. The other two go mostly to customers who would have bought anyway: in the second the
+discount has no effect, in the third the same effect on everybody.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def records(rows: DataFrame) -> DataFrame:
 
 
 def truth(rows: DataFrame) -> DataFrame:
-    """What nobody knows outside a made world: mail_id, customer_id, mailing, arm, probability_without, uplift."""
+    """The truth behind the data: mail_id, customer_id, mailing, arm, probability_without, uplift."""
     return rows.selectExpr(
         _MAIL_ID,
         "customer_id", "mailing", "arm", "days_since_last", "probability_without", "uplift",

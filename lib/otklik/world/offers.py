@@ -1,7 +1,7 @@
-"""An offer by phone: a pilot, and further campaigns whose lists the user makes and the world answers.
+"""An offer by phone: a pilot, and further campaigns in which the world responds to the user's lists.
 
-Three quarters of those who order after the offer would have ordered anyway. A list by response takes all of them for
-its own work, contacts too many, and loses money; who follows it up learns from which probability on a contact pays.
+Three quarters of those who order after the offer would have ordered anyway. A list by response attributes all of these
+orders to itself, contacts too many people, and loses money; a follow-up tells from which probability a contact pays.
 """
 
 from __future__ import annotations
@@ -53,8 +53,7 @@ def pilot(everybody: DataFrame, draws: Draws) -> DataFrame:
 def played(planned: DataFrame, draws: Draws) -> DataFrame:
     """Add contacted_us (null: no contact), ordered_us (null: no order) and amount.
 
-    Whether somebody orders is settled before: by one draw for each customer and campaign, held against the chance with
-    a contact or without.
+    One draw per customer and campaign is compared with the probability with or without a contact.
     """
     reached = draws.uniform("reached", "campaign")
     delay = (

@@ -1,4 +1,4 @@
-"""What a world can be asked for: its size, its parts, the effects that can be switched off. Knows no Spark."""
+"""Options of a world: its size, its parts, the effects that can be switched off. Imports no Spark."""
 
 from __future__ import annotations
 

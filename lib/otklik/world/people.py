@@ -55,7 +55,7 @@ def numbers(blank: DataFrame, customers: int) -> DataFrame:
 
 
 def with_person(customers: DataFrame, draws: Draws) -> DataFrame:
-    """Add who each customer is, and the hidden traits behind his or her engagement.
+    """Add the attributes of each customer, and the hidden traits behind his or her engagement.
 
     Args:
         customers: one row per customer, with `number`.

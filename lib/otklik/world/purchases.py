@@ -1,11 +1,10 @@
-"""Who buys when, how much and what: the receipts of the shop.
+"""The receipts of the shop: who buys when, how much and what.
 
-- When: BG/NBD (Fader, Hardie, Lee 2005) in a time that runs faster on busy days: purchases at a rate of the customer's
-  own, Gamma distributed; after each repeat purchase the customer stays away for good with a probability of his or her
-  own, Beta distributed.
-- How much: Gamma-Gamma (Fader, Hardie 2005): receipts of a customer are Gamma distributed around a mean of his or her
-  own, whose rate is Gamma distributed; independent of how often the customer buys.
-- What: drawn by segment, taste and the prices of the week; then substitutes leave and complements come.
+- When: BG/NBD (Fader, Hardie, Lee 2005) in a time that runs faster on busy days: each customer has a Gamma distributed
+  purchase rate, and after each repeat purchase drops out with a Beta distributed probability.
+- How much: Gamma-Gamma (Fader, Hardie 2005): receipts of a customer are Gamma distributed around the customer's mean,
+  whose rate is Gamma distributed; independent of the purchase rate.
+- What: drawn by segment, taste and the prices of the week; then substitutes are removed and complements added.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def busyness(without: Collection[str]) -> list[float]:
 
 
 def with_purchases(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataFrame:
-    """Add when each customer buys, and the hidden traits behind it.
+    """Add the times at which each customer buys, and the hidden traits behind them.
 
     Args:
         customers: one row per customer, with `number`.

@@ -1,4 +1,4 @@
-"""The shop of the world: products, stores, weekly prices, and how much each product is wanted in a week.
+"""The shop of the world: products, stores, weekly prices, and the weekly demand for each product.
 
 Expenditure on a product follows (price / usual price)^(1 − elasticity), so that the quantity follows
 (price / usual price)^(−elasticity); an advertised discount adds its own factor.
@@ -50,8 +50,8 @@ class Pair:
 
     Attributes:
         first, second: names in ASSORTMENT.
-        probability: that a receipt with the first takes the second, too (complements), or, holding both, loses the
-            second (substitutes).
+        probability: that a receipt with the first also gets the second (complements) or, with both, loses the second
+            (substitutes).
     """
 
     first: str
@@ -120,9 +120,9 @@ class Product:
 
 @cache
 def products() -> tuple[Product, ...]:
-    """All products in the order of their numbers; those of pairs have no elasticity, as their prices never change.
+    """All products in the order of their numbers; products of pairs have no elasticity, as their prices never change.
 
-    Numbers are drawn: one that followed the assortment would tell category, popularity, taste and elasticity.
+    Numbers are drawn at random; in the order of the assortment they would reveal category, popularity and taste.
     """
     assortment = [
         (name, category, place, price)
@@ -146,7 +146,7 @@ def number_of(name: str) -> int:
 
 
 def liking(product: Product, segment: str, taste: int, without: Collection[str]) -> float:
-    """How much more a customer of a segment and taste wants a product than its popularity says."""
+    """How much more than its popularity a customer of a segment and taste wants a product."""
     if product.category not in SEGMENTS[segment][1]:
         return 1.0
     of_segment = 1.0 if "segments" in without else HOME_FACTOR

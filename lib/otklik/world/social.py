@@ -1,14 +1,14 @@
-"""People on social networks: their accounts, whom they follow, what they react to, and what they say of the shop.
+"""People on social networks: their accounts, whom they follow, their reactions, and their posts about the shop.
 
-- Accounts: a person has one to four, on networks of his or her own; no column says whose an account is.
-- Ties: who follows whom. Half of the people's ties or more stay within a community (homophily); how someone's community
-  is called stands nowhere.
-- Two topics spread in two ways: one among those whose community likes it, with no word passed on (homophily), one from
-  those followed to those who follow, whatever their community (influence).
-- Another topic rises from week to week. Bots react in bursts. For some days everybody complains of one thing.
+- Accounts: a person has one to four, on different networks; no column links accounts to people.
+- Ties: who follows whom. At least half of the people's ties stay within a community (homophily); communities are not in
+  the data.
+- Two topics spread in two ways: one in communities that like it, without contagion (homophily), one from those followed
+  to their followers, whatever their community (influence).
+- Another topic rises from week to week. Bots react in bursts. For some days everybody complains about one thing.
 
-A person's community follows from the place of his or her number in a secret order, p = a·n + b modulo the number of
-customers, which can be turned round: so a follower draws whom to follow without a join.
+A person's community follows from the position of his or her number in a secret order, p = a·n + b modulo the number of
+customers. As this can be inverted, whom to follow is drawn without a join.
 """
 
 from __future__ import annotations
@@ -287,5 +287,5 @@ def _networks(draws: Draws) -> str:
 
 
 def _account_id(draws: Draws, network: str, kind: str) -> str:
-    """SQL: the name of an account, from which nobody can tell whose it is."""
+    """SQL: the name of an account, which does not reveal its owner."""
     return f"lower(hex({draws.bits('account id', network, kind)}))"

@@ -111,5 +111,5 @@ def call_records(subscriptions: DataFrame, draws: Draws) -> DataFrame:
 
 
 def truth(subscriptions: DataFrame) -> DataFrame:
-    """What nobody knows outside a made world: subscription_id, hazard (see `with_subscriptions`)."""
+    """The truth behind the data: subscription_id, hazard (see `with_subscriptions`)."""
     return subscriptions.selectExpr("subscription_id", "hazard")

@@ -1,7 +1,7 @@
-"""Writing what a world holds beside the bank: the shop, its campaigns, its people on networks, each with its truth.
+"""Write the parts of a world other than the bank: the shop, its campaigns, social networks, each with its truth.
 
-Beside the bank's files (`writing`), which stay as they are. Each part is a function of the number of customers, the
-seed and the effects that are switched off, and of no other part: parts can be written one by one.
+The bank's files (`writing`) do not change. Each part depends on the number of customers, the seed and the disabled
+effects, and on no other part: parts can be written one by one.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def write_part(
 ) -> dict[str, SourceFacts]:
     """Write one part: OUT/SOURCE/ for its sources, OUT/truth/NAME.parquet, OUT/facts/PART.json.
 
-    Equal arguments give equal content on any number of cores and partitions. A part that stands there already, of the
-    same size, seed and effects, is left as it is.
+    Equal arguments give equal content on any number of cores and partitions. An existing part of the same size, seed
+    and effects is left as it is.
 
     Args:
         spark: the session; its time zone must be UTC.
@@ -85,14 +85,14 @@ def write_part(
         customers: 1,000 to 1,000,000.
         seed: the world's seed.
         out: a folder, or a URI of a Hadoop scheme.
-        without: effects to switch off; those of other parts change nothing here.
+        without: effects to disable; those of other parts are ignored.
 
     Returns:
-        Source → what an exact ingest finds in it.
+        Source → the counts that an exact ingest finds.
 
     Raises:
         ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
-        RefusedError: if something else stands there.
+        RefusedError: if the folder contains something else.
     """
     check_size(customers, seed)
     off = sorted(set(without) & set(PARTS[part]))
@@ -123,24 +123,24 @@ def write_part(
 def play_campaign(
     spark: SparkSession, customers: int, seed: int, out: str, listed: str, without: Collection[str] = ()
 ) -> tuple[str, dict[str, int]]:
-    """Answer a list of the offer: who of it is contacted, and who of everybody orders.
+    """Simulate a campaign of the offer: contacts of the list, and orders of everybody.
 
-    Writes OUT/CAMPAIGN/offer_contacts/ and OUT/CAMPAIGN/offer_orders/. The same list is answered in the same way.
+    Writes OUT/CAMPAIGN/offer_contacts/ and OUT/CAMPAIGN/offer_orders/. The same list gives the same result.
 
     Args:
         spark: the session; its time zone must be UTC.
-        customers: as of the world that stands at OUT.
-        seed: the same.
+        customers: number of customers of the world at OUT.
+        seed: its seed.
         out: its folder.
         listed: a .csv file with the columns campaign, unit, arm and moment of gold.lists.
-        without: effects that are switched off in that world.
+        without: effects that are disabled in that world.
 
     Returns:
         The campaign, and source → records.
 
     Raises:
-        ConfigurationError: if the file is no list of one campaign for customers of this world.
-        RefusedError: if that world does not stand at OUT, or the campaign was played there before.
+        ConfigurationError: if the file is not a list of one campaign for customers of this world.
+        RefusedError: if that world is not at OUT, or the campaign is already there.
     """
     off = sorted(set(without) & set(PARTS["offers"]))
     standing = _read_facts(spark, "offers", out)
@@ -185,7 +185,7 @@ def _listed(spark: SparkSession, path: str) -> DataFrame:
     """The rows of a list: campaign, unit, arm, made_us.
 
     Raises:
-        ConfigurationError: if there is no such file, or it has other columns.
+        ConfigurationError: if the file is missing or has other columns.
     """
     try:
         return analysed(
@@ -604,7 +604,7 @@ def _numbers(spark: SparkSession, customers: int) -> DataFrame:
 
 
 def _receipt_records(lines: DataFrame) -> DataFrame:
-    """The lines as the tills export them, in local time, with planted defects beside good records."""
+    """The lines as exported by the tills, in local time, with planted defects."""
     good = {
         "receipt_id": "concat('R', lpad(number * 1000 + receipt, 10, '0'))",
         "line": "CAST(line AS STRING)",
@@ -646,7 +646,7 @@ def _no_purchase_id(kind: str) -> str:
 
 
 def _no_purchase_truth(lines: DataFrame) -> DataFrame:
-    """Lines that are no purchases: receipt_id, line, kind, of_receipt (taken back, or the one they look like)."""
+    """Lines that are not purchases: receipt_id, line, kind, of_receipt (the receipt cancelled or resembled)."""
     found = ", ".join(
         f"if(number % {every} = {remainder}, struct({_no_purchase_id(kind)} AS receipt_id, line, {text(kind)} AS kind, "
         "concat('R', lpad(number * 1000 + receipt, 10, '0')) AS of_receipt), NULL)"
@@ -664,16 +664,16 @@ def _records(
     further: Sequence[str] = (),
     is_there: str = "true",
 ) -> DataFrame:
-    """Good records, and defects and copies beside the first one of some customers.
+    """Good records, with defects and copies after the first record of some customers.
 
     Args:
         source: for its DEFECTS and COPIES.
         rows: with the customer's `number`.
         good: column → SQL of its text.
-        broken: the same of each defect, a record of its own that names nothing else.
-        is_first: SQL: whether a row is the customer's first one; everybody has one.
-        further: SQL of good records beside the first one, or null.
-        is_there: SQL: whether a row has a good record, or stands for a customer who has none.
+        broken: likewise for each defect, a separate record.
+        is_first: SQL: whether a row is the customer's first one, which everybody has.
+        further: SQL of additional good records, or null.
+        is_there: SQL: whether a row has a good record; false for customers without one.
     """
     beside = "\n".join(
         f"WHEN number % {deliveries.DEFECT_EVERY} = {remainder} THEN {_struct(broken[kind])}"
@@ -764,7 +764,7 @@ def _source_facts(rows: int, duplicates: int, defects: Mapping[str, int]) -> Sou
 def _read_facts(
     spark: SparkSession, part: str, out: str
 ) -> tuple[tuple[int, int, list[str]], dict[str, SourceFacts]] | None:
-    """The arguments and facts of the part that stands at OUT; None where none of this version was finished."""
+    """The arguments and facts of the part at OUT; None if there is no complete one of this version."""
     try:
         rows = spark.read.schema(_FACTS_SCHEMA).json(f"{out}/facts/{part}.json/*.json").collect()
     except AnalysisException:

@@ -1,7 +1,7 @@
-"""Smaller records, each with one thing planted.
+"""Small data sets with one planted effect each.
 
-Stock that runs out, an experiment with regions, the hour at which customers read, cards that a household shares,
-leads whose nature changes, and daily signals that come before orders or after them.
+Stock-outs, an experiment with regions, hours at which customers read, cards shared by a household, leads whose mix
+changes, and daily signals that precede or follow orders.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ SIGNAL_SPREAD, ORDER_SPREAD = 0.5, 0.12
 
 
 def stock_days(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFrame:
-    """One row per store, product and day: store, product (id), day, opening, sold, wanted (nobody sees it)."""
+    """One row per store, product and day: store, product (id), day, opening, sold, wanted (hidden)."""
     by_name = {product.name: product.id for product in shop.products()}
     products = ", ".join(
         f"struct('{by_name[name]}' AS product, {wanted} AS mean)" for name, wanted in zip(COUNTED, WANTED, strict=True)
@@ -138,7 +138,7 @@ def sends(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataF
 def card_uses(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataFrame:
     """One row per use of a card: number, n, use_id, card_id, us, store, user (0: the holder, 1: the other one).
 
-    Whoever shares a card has a store and hours of his or her own.
+    Those who share a card have different stores and hours.
     """
     shared = f"{draws.uniform('shared')} < {0.0 if 'shared_cards' in without else SHARED_SHARE}D"
     start = microseconds_of_local_day(FIRST_DAY)

@@ -1,7 +1,7 @@
-"""An app's visits before an offer: what was done counts for something, and in which order counts for more.
+"""Visits of an app before an offer, in which the order of events matters more than their number.
 
-Everybody looks at the product, compares it and asks a question exactly once before the offer. Only who did so in this
-order is likely to take it: the same events in another order mean nothing, and no count tells them apart.
+Everybody looks at the product, compares it and asks a question exactly once before the offer. Only customers who did so
+in this order are likely to accept; counts of events cannot distinguish them.
 """
 
 from __future__ import annotations

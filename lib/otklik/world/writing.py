@@ -66,8 +66,8 @@ class WorldFacts:
 def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> WorldFacts:
     """Write OUT/customers/, OUT/contacts/, OUT/engagements/, OUT/truth.parquet and OUT/defects.json.
 
-    Equal arguments give equal content on any number of cores and partitions. A world that stands there already, of the
-    same size and seed, is left as it is.
+    Equal arguments give equal content on any number of cores and partitions. An existing world of the same size and
+    seed is left as it is.
 
     Args:
         spark: the session; its time zone must be UTC.
@@ -77,7 +77,7 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
 
     Raises:
         ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
-        RefusedError: if something else stands at OUT.
+        RefusedError: if OUT contains something else.
     """
     check_size(customers, seed)
     standing = read_facts(spark, out)
@@ -114,7 +114,7 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
 
 
 def read_facts(spark: SparkSession, out: str) -> WorldFacts | None:
-    """The facts of the world that stands at OUT, or None where there is no finished world of this version."""
+    """The facts of the world at OUT; None if there is no complete one of this version."""
     try:
         rows = spark.read.schema(_FACTS_SCHEMA).json(f"{out}/{_FACTS}/*.json").collect()
     except AnalysisException:
@@ -136,7 +136,7 @@ def _people(spark: SparkSession, customers: int, per_file: int, draws: Draws) ->
 
 
 def _people_twice(spark: SparkSession, customers: int, per_file: int, draws: Draws) -> DataFrame:
-    """As `_people`, and in one more partition, the last, those who changed; `is_change` tells which is which."""
+    """As `_people`, with an additional last partition of those who changed, marked by `is_change`."""
     files = -(-customers // per_file)
     end = files * per_file
     every, remainder = deliveries.CHANGED_EVERY, deliveries.CHANGED_REMAINDER
@@ -152,7 +152,7 @@ def _write(rows: DataFrame, path: str) -> None:
 
 
 def _expected(customers: DataFrame, draws: Draws) -> dict[str, SourceFacts]:
-    """Count what is planted: by arithmetic where the number of customers decides, else from the draws."""
+    """Count planted defects: by arithmetic if they depend on the number of customers only, otherwise from the draws."""
     copied = f"number % {deliveries.DEFECT_EVERY} = {deliveries.CONTACT_COPY}"
     totals = (
         campaigns.with_chosen(customers, draws)
@@ -211,7 +211,7 @@ def is_there(spark: SparkSession, path: str) -> bool:
 
 
 def occupied(out: str) -> RefusedError:
-    """The refusal to write where something else stands."""
+    """Error if the folder contains something else."""
     return RefusedError(
         "the folder is not empty: another world, an unfinished one, or other files",
         where=out,

@@ -1,4 +1,4 @@
-"""Some rows of the driver as Arrow has them. Knows no Spark."""
+"""Some rows of the driver as Arrow has them. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Rows: TypeAlias = "Sequence[Sequence[Any]] | pd.DataFrame"
 
 
 def arrow_rows(rows: Rows, schema: pa.Schema) -> pa.Table:
-    """Some rows of the driver as Arrow has them.
+    """Local rows as an Arrow table.
 
     Args:
-        rows: their values in the order of the columns, where a moment without a zone is UTC; or a frame of pandas with
-            columns of these names, in which NaN stands for nothing.
+        rows: values in the order of the columns, timestamps without a zone in UTC; or a pandas frame with these
+            columns, in which NaN is null.
         schema: names and types.
     """
     if not isinstance(rows, Sequence):

@@ -90,9 +90,9 @@ def _progress(given: argparse.Namespace) -> Progress:
 
 
 def run_job(name: str) -> None:
-    """Run a job with the process's arguments: what spark-submit and Databricks call.
+    """Run a job with the arguments of the process; called by spark-submit and Databricks.
 
-    The file says its own name: Databricks runs its text without telling it a __file__.
+    The job passes its name, because Databricks runs its code without a __file__.
     """
     code = main([name, *sys.argv[1:]])
     # On Databricks even sys.exit(0) fails a task.
@@ -248,7 +248,7 @@ def _run_job(given: argparse.Namespace, progress: Progress, *, writes: bool) -> 
 def _is_done_before_spark(
     given: argparse.Namespace, project: ProjectFiles, overrides: Mapping[str, Any], progress: Progress
 ) -> bool:
-    """See what is named, before Spark starts; whether the command only read a lake on this machine, and is done."""
+    """Check the arguments before Spark starts; returns whether the command was completed without Spark."""
     from otklik.environment import Environment, read_properties  # noqa: PLC0415
     from otklik.lake.local import LocalLake  # noqa: PLC0415
     from otklik.settings import load  # noqa: PLC0415

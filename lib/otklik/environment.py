@@ -1,4 +1,4 @@
-"""The settings of an environment (conf/env/*.toml): where it runs. Knows no Spark."""
+"""The settings of an environment (conf/env/*.toml): where it runs. Imports no Spark."""
 
 from __future__ import annotations
 

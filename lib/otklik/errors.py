@@ -45,7 +45,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def unexpected(fault: BaseException, where: str) -> OtklikError:
-    """What is said of a failure that nobody foresaw: its type only, for messages of Spark quote data."""
+    """Message about an unexpected failure: its type only, because Spark's messages quote data."""
     return OtklikError(
         f"unexpected error ({type(fault).__name__})", where=where, hint="run again with --debug to see it"
     )

@@ -1,4 +1,4 @@
-"""What several rooms need of statistics: a number with its interval, shares, q-values of many tests. Knows no Spark."""
+"""What several rooms need of statistics: a number with its interval, shares, q-values of many tests. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NORMAL_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval and, where there is a test, the two-sided p that it is 0; NaN where there is none."""
+    """A number with its interval and the two-sided p-value that it is 0; NaN if there is none."""
 
     value: float = math.nan
     low: float = math.nan
@@ -36,7 +36,7 @@ class Estimate:
 
     @classmethod
     def by_jackknife(cls, values: Floats) -> Estimate:
-        """From the number for all rows, and behind it those without each group of rows in turn (Tukey 1958)."""
+        """From the number for all rows, followed by those leaving out each group of rows (Tukey 1958)."""
         whole, left_out = float(values[0]), values[1:]
         count = len(left_out)
         if count < 2:
@@ -55,7 +55,7 @@ class Estimate:
 
 
 def known(value: float) -> float | None:
-    """A number as a table has it: null where there is none."""
+    """A number for a table; None for NaN."""
     return float(value) if math.isfinite(value) else None
 
 
@@ -70,11 +70,11 @@ def wilson(positives: npt.ArrayLike, rows: npt.ArrayLike) -> tuple[Floats, Float
 
 
 def q_values(p_values: npt.ArrayLike, tests: int | None = None) -> Floats:
-    """The share of false alarms if everything up to each p-value is called a discovery (Benjamini & Hochberg 1995).
+    """False discovery rate if everything up to each p-value counts as a discovery (Benjamini & Hochberg 1995).
 
     Args:
-        p_values: NaN stays NaN and counts as no test; those that are not here are larger than all of them.
-        tests: how many tests there were; default: as many as p-values.
+        p_values: NaN stays NaN and does not count as a test; p-values that are left out are larger than all of these.
+        tests: number of tests; default: the number of p-values.
     """
     p = np.asarray(p_values, dtype=float)
     found = np.full(len(p), np.nan)

@@ -1,8 +1,8 @@
-"""What a kind of question is: its settings, the frames it reads, its stages, its tables and its page. Knows no Spark.
+"""A kind of question: its settings, the frames it reads, its stages, its tables and its page. Imports no Spark.
 
-A kind lives in a folder of its own, `lib/otklik/<room>/<kind>/`, and is listed in `kinds.py`. It says here what it
-reads and writes; the runner (`steps/stages.py`) does everything else: it resolves the task, pins versions, names the
-run, reuses an answer that exists, hides what must not be seen, writes the tables, records the run.
+A kind has its own folder, `lib/otklik/<subpackage>/<kind>/`, and is listed in `kinds.py`. It declares what it reads and
+writes; the runner (`steps/stages.py`) does everything else: it resolves the task, pins versions, names the run, reuses
+existing results, hides what must not be seen, writes the tables, records the run.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class FrameColumn:
     """A column of a frame.
 
     Attributes:
-        name: what the method calls it. A TIMESTAMP called `moment` is when a row happened: the runner leaves out rows
-            from after the moment that is asked about.
-        type: Spark SQL type; values are cast to it by try_cast, and what cannot be cast is null.
-        meaning: what it holds, with its unit.
-        is_required: rows without a value are left out, and their number is a finding.
-        is_optional: whether a task may do without it; the method then finds no such column.
-        is_key: whether it names a person or thing. Only such a column may be a personal one (its pseudonym).
+        name: its name in the method. A TIMESTAMP named `moment` is the time of the row: the runner leaves out rows
+            after the as-of moment.
+        type: Spark SQL type; values are cast by try_cast, and values that cannot be cast are null.
+        meaning: its meaning, with its unit.
+        is_required: whether rows without a value are left out; their number is a finding.
+        is_optional: whether a task may omit it; the method then has no such column.
+        is_key: whether it identifies a person or thing. Only keys may be personal columns (as pseudonyms).
         like: parts of column names by which `otklik draft --task` finds it in a contract.
     """
 
@@ -54,16 +54,16 @@ class FrameColumn:
 
 @dataclass(frozen=True)
 class Frame:
-    """Rows that a stage reads, by the name under which the task's [frames] describes them.
+    """Rows that a stage reads, described in the task's [frames].
 
     Attributes:
-        name: of the frame, in the plural of what a row is: purchases, customers.
+        name: the plural of what a row is: purchases, customers.
         meaning: what one row is.
-        columns: those with a name and a type of their own.
-        others: what further columns a task may give: none, numbers (all cast to double), or any (numbers and texts;
+        columns: declared columns.
+        others: additional columns that a task may have: none, numbers (all cast to double), or any (numbers and strings;
             booleans become numbers).
-        is_optional: whether a task may do without it; the method then gets no such frame.
-        table: a gold table with columns of the same names that a first task reads it from.
+        is_optional: whether a task may omit it; the method then has no such frame.
+        table: a gold table with columns of the same names, from which a drafted task reads it.
     """
 
     name: str
@@ -79,14 +79,14 @@ class Stage:
     """A unit of work with recorded inputs and outputs; most kinds have one.
 
     Attributes:
-        name: of the stage; the row of ops.runs says it as its job.
+        name: its name, also in ops.runs.
         run: "module:function", imported when it runs; see `Run`.
-        frames: what it reads from the task's inputs.
-        tables: what it writes: families `gold.<task>_what`, whose columns are all declared. Each has a column
+        frames: frames that it reads from the task's inputs.
+        tables: tables that it writes: families `gold.<task>_what`, with all columns declared. Each has a column
             `run_id STRING`, which the runner fills.
-        uses: top-level keys of the task that decide its answer, without inputs and frames, which always do; empty = all
-            but title, question and report. A key that only a later stage uses then does not make this one run again.
-        reads: tables of earlier stages of the same task, by their `what`; they are handed over as frames of that name.
+        uses: top-level keys of the task that affect its results, in addition to inputs and frames; empty = all but
+            title, question and report. Changing a key that only a later stage uses does not rerun this one.
+        reads: tables of earlier stages of the same task, by their `what`; they are passed as frames of that name.
     """
 
     name: str
@@ -99,20 +99,20 @@ class Stage:
 
 @dataclass(frozen=True)
 class Kind:
-    """A way of answering.
+    """A way of answering a question.
 
     Attributes:
-        name: as tasks say it in `kind`.
-        title: what a person calls it.
-        summary: what it answers, in one sentence.
-        task: its settings.
+        name: the value of `kind` in tasks.
+        title: its name for people.
+        summary: the question that it answers.
+        task: the class of its settings.
         stages: in their order.
-        section: "module:function", the page; see `SectionFunction`. The module also has `TEXTS`, the kind's own words,
-            among them `finding.<code>` for every finding.
-        example: body of a first task file below [frames], for `otklik draft --task`; commented TOML.
-        runner: "module:function", (Job, Path of the task) → exit code; the common one unless a kind has its own.
-        reporter: the same for writing the page of an answer that exists.
-        commands: stages that a command of the same name runs, and `otklik run` does not.
+        section: "module:function", the page; see `SectionFunction`. The module also has `TEXTS`, the texts of the kind,
+            including `finding.<code>` for every finding.
+        example: body of a drafted task below [frames], for `otklik draft --task`; commented TOML.
+        runner: "module:function", (Job, Path of the task) → exit code; by default the common runner.
+        reporter: likewise, writes the page of existing results.
+        commands: stages that are run by a command of the same name, and not by `otklik run`.
     """
 
     name: str
@@ -134,17 +134,17 @@ class Kind:
 
 @dataclass(frozen=True)
 class Measure:
-    """A claim with its interval and with what a naive rule would have reached on the same rows; NaN or None = none.
+    """A metric with its interval and the value of a naive rule on the same rows; NaN or None = none.
 
     Attributes:
         measure: its name: silhouette, auc, mase …
         value: the number.
-        subject: what it is about: a segment, a rule, an arm, a series; empty = the whole answer.
+        subject: what it is about: a segment, a rule, an arm, a series; empty = the whole result.
         split: on which rows: all, train, test, holdout …
         low: lower bound of the 95 % interval.
-        high: upper end.
-        baseline: what the naive rule reaches; the kind says which rule that is on its page.
-        rows: how many rows it rests on.
+        high: upper bound.
+        baseline: value of the naive rule, which the kind explains on its page.
+        rows: number of rows that it is based on.
     """
 
     measure: str
@@ -159,14 +159,14 @@ class Measure:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something noticed: a code with parameters, which the kind's `TEXTS` word in each language.
+    """A finding: a code with parameters, with a text in the kind's `TEXTS` for each language.
 
     Attributes:
         code: `finding.<code>` is its text; parameters fill the placeholders.
         subject: a column, a segment, a series; `{subject}` in the text.
-        parameters: numbers and names; never a value of a person's.
-        value: the number behind it.
-        is_warning: whether it is also said on stderr while the command runs; the exit code is then 10.
+        parameters: numbers and names; never a personal value.
+        value: its number.
+        is_warning: whether it is also printed as a warning; the exit code is then 10.
     """
 
     code: str
@@ -178,12 +178,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the answer comes to.
+    """The conclusion of a task.
 
     Attributes:
         verdict: see `VerdictCode`.
         reasons: codes, `reason.<code>` in the kind's `TEXTS`, with their parameters.
-        key: the measure that stands on the card of the index page.
+        key: the measure on the card of the index page.
     """
 
     verdict: VerdictCode
@@ -193,15 +193,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage found.
+    """The result of a stage.
 
     Attributes:
         tables: `what` → rows, for each table of the stage, without run_id.
-        measures: all claims.
-        verdict: of the task; the last stage says it.
+        measures: all measures.
+        verdict: the verdict of the task, by the last stage.
         findings: the findings.
-        campaign: name of the campaign that a list is for.
-        listed: the list: unit, arm (contact | control), and what is promised of probability, effect, expected_profit.
+        campaign: name of the list's campaign.
+        listed: the list: unit, arm (contact | control), and predicted probability, effect, expected_profit.
     """
 
     tables: Mapping[str, DataFrame] = field(default_factory=dict)
@@ -214,13 +214,13 @@ class StageResult:
 
 @dataclass(frozen=True)
 class StageContext:
-    """What a stage has beside its frames and its task.
+    """Context of a stage.
 
     Attributes:
         spark: the session.
-        as_of: the moment it looks from, UTC.
-        seed: of everything that is drawn.
-        step: the step under way, which a method tells what it is at (`under_way`, `rows`, `say`).
+        as_of: the as-of moment, UTC.
+        seed: random seed.
+        step: the current step, for progress messages (`under_way`, `rows`, `say`).
         temporary_folder: a folder that is removed when the command ends.
         keep: persists a frame until the stage is written, and returns it.
     """

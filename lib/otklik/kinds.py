@@ -1,6 +1,6 @@
-"""All kinds of question: one line each. Other packages add theirs by the entry-point group `otklik.kinds`.
+"""All kinds of question, one line each. Other packages add theirs by the entry-point group `otklik.kinds`.
 
-A kind is imported when a task asks for it, so that a command pays only for what it uses. Knows no Spark.
+A kind is imported when a task needs it, so that commands start fast. Imports no Spark.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ _ENTRY_POINTS = "otklik.kinds"
 
 @functools.cache
 def kind_places() -> dict[str, str]:
-    """Name of each kind → where it is defined; those of other packages behind our own, which they cannot replace."""
+    """Name of each kind → where it is defined; other packages cannot replace built-in kinds."""
     others = {point.name: point.value for point in metadata.entry_points(group=_ENTRY_POINTS)}
     return {**others, **KINDS}
 
 
 def find_kind(name: object, where: str) -> Kind:
-    """The kind of this name.
+    """Find a kind by name.
 
     Args:
-        name: as a task says it in `kind`.
+        name: the value of `kind` in the task.
         where: the task's file, for the message.
 
     Raises:
-        ConfigurationError: if there is none.
+        ConfigurationError: if there is no such kind.
     """
     place = kind_places().get(str(name))
     if place is None:

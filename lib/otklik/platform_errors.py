@@ -1,4 +1,4 @@
-"""Disk, memory, rights and network: what the system, Java or Hadoop says of them, as one clear line. Knows no Spark."""
+"""One-line errors for failures of disk, memory, permissions and network in Python, Java or Hadoop. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ SAYINGS = {
 
 
 def platform_error(fault: BaseException, where: str) -> PlatformError | None:
-    """The clear line for a failure whose cause is the machine and not the data; None where it is something else.
+    """A one-line error for a failure caused by the machine and not by the data; otherwise None.
 
     Args:
-        fault: what was caught.
-        where: the file or command, where the failure itself names none.
+        fault: the exception.
+        where: the file or command, if the exception names none.
     """
     text = f"{fault}"
     if type(fault).__name__ in _JAVA_IS_GONE or _JAVA_NEVER_SPOKE in text:

@@ -51,7 +51,7 @@ class Progress:
     """Prints steps to a stream, in words.
 
     Args:
-        stream: where to (stderr).
+        stream: the output (stderr).
         seconds: a clock that only goes forward.
         is_live: whether the stream is a terminal that can redraw its line.
     """
@@ -60,7 +60,7 @@ class Progress:
         self._stream, self._seconds, self._is_live = stream, seconds, is_live
 
     def line(self, text: str) -> None:
-        """One line of its own."""
+        """Print a separate line."""
         self._write_out(f"{_CLEARED if self._is_live else ''}{text}\n")
 
     def warn(self, text: str) -> None:
@@ -73,7 +73,7 @@ class Progress:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Time a step and print it; a step that fails prints nothing of its own."""
+        """Time a step and print it; a failed step prints nothing."""
         step = Step(name)
         start = self._seconds()
         done = threading.Event()
@@ -100,7 +100,7 @@ class Progress:
             self._write_out(f"{_CLEARED}{now[: shutil.get_terminal_size().columns - 1]}")
 
     def _write_out(self, text: str) -> None:
-        """Where nobody reads any more, the work goes on without a word."""
+        """Write to the stream; a closed stream is ignored, and the work goes on."""
         try:
             self._stream.write(text)
             self._stream.flush()
@@ -115,10 +115,10 @@ class JsonProgress(Progress):
     everything else message.
 
     Args:
-        stream: where to (stderr).
+        stream: the output (stderr).
         seconds: a clock that only goes forward.
-        clock: the moment of a line.
-        command: whose lines they are.
+        clock: returns the time of a line.
+        command: the command.
     """
 
     def __init__(

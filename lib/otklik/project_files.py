@@ -1,4 +1,4 @@
-"""Where the project's own files lie: jobs/ and conf/, and how names become paths. Knows no Spark."""
+"""The files of the project: jobs/ and conf/, and how names become paths. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from otklik.settings import NAME_PATTERN
 
 @dataclass(frozen=True)
 class ProjectFiles:
-    """The folder that holds jobs/ and conf/."""
+    """The folder with jobs/ and conf/."""
 
     path: Path
 
@@ -51,7 +51,7 @@ class ProjectFiles:
         return self.path / "jobs" / f"{name}.py"
 
     def sql_folders(self, task: Path) -> list[Path]:
-        """Where a task's own SELECTs may lie, before the package's: beside it, and in sql/ beside it."""
+        """Folders of a task's own SELECTs, before the package's: its folder, and sql/ in it."""
         return [task.parent / "sql", task.parent]
 
     def _toml(self, name: str, kind: str) -> Path:
@@ -69,9 +69,9 @@ class ProjectFiles:
 
 
 def find_project(chosen: str | None) -> ProjectFiles:
-    """The project that was chosen, else the checkout this package runs from, else what was installed with it.
+    """The chosen project, else the checkout this package runs from, else the files installed with it.
 
-    What was installed lies in share/otklik of some folder above the package: of the environment or, where pip put the
+    Installed files are in share/otklik of a folder above the package: of the environment or, if pip installed the
     package elsewhere (--target, the libraries of a Databricks cluster), of that place.
     """
     if chosen:

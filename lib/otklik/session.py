@@ -158,7 +158,7 @@ def _with_class_archive(properties: Mapping[str, str]) -> dict[str, str]:
 
 
 def _silence_counts() -> None:
-    """Where Java is killed a thread of Spark's would print a stack trace, beside the one clear line."""
+    """Prevent a thread of Spark from printing a stack trace when Java is killed, next to the one-line error."""
     # Their names are those of Spark 4.1; the client of Databricks serverless is older, and starts none of them.
     for name in ("AccumulatorTCPServer", "AccumulatorUnixServer"):
         if server := getattr(accumulators, name, None):
@@ -166,15 +166,15 @@ def _silence_counts() -> None:
 
 
 def _nothing_more(*_: object) -> None:
-    """What Spark's thread for counts from workers says when Java is gone."""
+    """Replacement for `handle_error` of Spark's accumulator server."""
 
 
 def jvm_processes(*, submitted: bool = False) -> list[int]:
-    """The JVM of the running session: the one that this process started, or the spark-submit that started it.
+    """The JVM of the running session: a child of this process, or the spark-submit that started it.
 
     Args:
-        submitted: whether spark-submit launched this process. If not, a Java above it is somebody else's, a build
-            server's, and lives on.
+        submitted: whether spark-submit launched this process. If not, a Java process above it is not ours, e.g. a build
+            server's.
     """
     mine = psutil.Process()
     found = []
@@ -188,10 +188,10 @@ def jvm_processes(*, submitted: bool = False) -> list[int]:
 
 @contextlib.contextmanager
 def without_stage_code(spark: SparkSession) -> Iterator[None]:
-    """While it lasts, queries run without code generated per stage: for many small queries over rows in memory.
+    """Context manager that turns off whole-stage code generation, for many small queries over rows in memory.
 
-    Each fit of a model reads a few columns of rows that are laid out already; to generate, compile and optimise code
-    for that takes longer than reading them.
+    Each fit of a model reads a few columns of prepared rows; generating, compiling and optimising code takes longer
+    than reading them.
     """
     with with_property(spark, "spark.sql.codegen.wholeStage", "false"):
         yield
@@ -199,7 +199,7 @@ def without_stage_code(spark: SparkSession) -> Iterator[None]:
 
 @contextlib.contextmanager
 def with_property(spark: SparkSession, name: str, value: str) -> Iterator[None]:
-    """While it lasts a property has this value, where the session lets us set it."""
+    """Context manager that sets a property, if the session allows it."""
     is_ours, before = _may_be_read(spark, name)
     if not is_ours or not _set_if_ours(spark, name, value):
         yield
@@ -215,9 +215,9 @@ def with_property(spark: SparkSession, name: str, value: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def threads(spark: SparkSession, count: int) -> Iterator[ThreadPoolExecutor]:
-    """So many threads that work in this session: on Spark Connect each thread has an active session of its own.
+    """A pool of threads that use this session; on Spark Connect each thread has its own active session.
 
-    Who stops the command does not wait for what they compute, which may take minutes: it ends with the session.
+    Stopping the command does not wait for their work, which may take minutes: it ends with the session.
     """
     executor = ThreadPoolExecutor(count, initializer=inheritable_thread_target(spark)(_nothing))
     is_stopped = False
@@ -231,12 +231,12 @@ def threads(spark: SparkSession, count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _nothing() -> None:
-    """What a thread does at first, in the session that it was given."""
+    """Initialiser of a thread."""
 
 
 @contextlib.contextmanager
 def cached(rows: DataFrame) -> Iterator[DataFrame]:
-    """While it lasts the rows are kept once they are computed; where that has no place they are computed again."""
+    """Context manager that caches rows; on platforms without caching they are recomputed."""
     try:
         rows = rows.persist()
     except PySparkException as fault:
@@ -251,10 +251,10 @@ def cached(rows: DataFrame) -> Iterator[DataFrame]:
 
 
 def analysed(rows: DataFrame) -> DataFrame:
-    """The same rows, once Spark has looked at how they are asked for; Spark Connect would look only when they come.
+    """The same rows after analysis, which Spark Connect would otherwise delay until execution.
 
     Raises:
-        AnalysisException: if they cannot be asked for like this.
+        AnalysisException: if the query is invalid.
     """
     _ = rows.schema
     return rows
@@ -277,7 +277,7 @@ def frame_of(spark: SparkSession, rows: Rows, columns: str) -> DataFrame:
 
 
 def checkpointed(rows: DataFrame) -> DataFrame:
-    """The rows themselves, computed and kept, without how they came about; where that has no place, rows as given."""
+    """Rows computed and stored without their lineage; on platforms without checkpoints, rows as given."""
     try:
         return rows.localCheckpoint()
     except PySparkException as fault:
@@ -287,7 +287,7 @@ def checkpointed(rows: DataFrame) -> DataFrame:
 
 
 def has_checkpoint_folder(spark: SparkSession) -> bool:
-    """Whether MLlib can write down what an iteration found, so that the next ones need not carry how it came about."""
+    """Whether MLlib can checkpoint iterations, to cut their lineage."""
     return bool(_may_be_read(spark, "spark.checkpoint.dir")[1])
 
 
@@ -322,9 +322,9 @@ def _set_runtime_properties(spark: SparkSession) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _output_to(log: Path | None) -> Iterator[None]:
-    """While it lasts, processes started from here inherit the log as their stdout and stderr.
+    """Context manager in which child processes inherit the log as their stdout and stderr.
 
-    Delta prints what a VACUUM deleted, Java its warnings: neither is part of a command's result.
+    Delta prints what a VACUUM deleted, and Java its warnings: neither belongs to a command's output.
     """
     if log is None:
         yield

@@ -1,4 +1,4 @@
-"""What Spark says where SQL fails on the values of a row, instead of giving a value. Knows no Spark."""
+"""Recognise Spark errors of SQL that fails on the values of a row. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _DATA_EXCEPTION = re.compile(r"SQLSTATE: (?:22(?!KD)|21)\w{3}|INCONSISTENT_BEHAV
 
 
 def fails_on_a_row(fault: BaseException) -> bool:
-    """Whether a failure is that of an expression on some row: a cast, a division, a date, a pattern …
+    """Whether an expression failed on a row: a cast, a division, a date, a pattern …
 
-    Such messages quote the row's values: tell users of the expression, and pass nothing of them on.
+    Such messages quote values of the row: report the expression only.
     """
     return bool(_DATA_EXCEPTION.search(f"{fault}"))

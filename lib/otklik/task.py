@@ -18,10 +18,10 @@ TableName = Annotated[str, Field(pattern=r"^(silver|gold)\.[a-z][a-z0-9_]*$")]
 
 
 def _for_templates(value: Any) -> Any:
-    """A value that a template can take; of a union of types each would complain by itself.
+    """Validate a template value with one error, where a union would report one per type.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if the type is not supported.
     """
     inner = value if isinstance(value, list) else [*value.values()] if isinstance(value, dict) else []
     kinds = {type(one) for one in inner}
@@ -95,7 +95,7 @@ class FeatureGroup(Strict):
 
 
 class Decision(Strict):
-    """What a contact costs and a response is worth; without them there is no threshold and no list."""
+    """Cost of a contact and value of a response; without them there is no threshold and no list."""
 
     cost: float = Field(gt=0, description="cost of one contact")
     value: float = Field(gt=0, description="value of one response, in the same currency")
@@ -172,11 +172,11 @@ class PreparationSettings(Strict):
     )
 
     def partitions_of(self, rows: int) -> int:
-        """How many partitions so many rows are laid out in; several fits run at once, so fewer are faster."""
+        """Number of partitions for a number of rows; several fits run at once, so fewer are faster."""
         return self.partitions or math.ceil(rows / _ROWS_PER_PARTITION)
 
     def impossible(self) -> list[str]:
-        """Bands whose cut points do not rise."""
+        """Bands whose cut points are not ascending."""
         return [
             f"bands.{name}: needs at least one cut point, in ascending order"
             for name, cuts in self.bands.items()
@@ -189,7 +189,7 @@ _PER_SPLIT = r"^(auto|all|onethird|sqrt|log2|[1-9][0-9]*|0\.[0-9]*[1-9][0-9]*|1\
 
 
 class ModelSettings(Strict):
-    """Values to try; every combination is one setting, judged out of fold inside the training part."""
+    """Values to try; every combination is one setting, evaluated out of fold inside the training part."""
 
     reg_param: list[Annotated[float, Field(ge=0)]] = Field([0.001], min_length=1, description="strength of the penalty")
     elastic_net: list[Annotated[float, Field(ge=0, le=1)]] = Field(
@@ -232,7 +232,7 @@ class PerceptronSettings(Strict):
 
 
 class SequenceSettings(Strict):
-    """Values to try with a recurrent network over the order of events, beside a line over the other features."""
+    """Values to try with a recurrent network over the order of events, plus a linear part over the other features."""
 
     events: Name = Field(description="feature column of type ARRAY<STRING> with the row's events, the newest last")
     last: int = Field(50, ge=1, le=50, description="number of events that the network reads at most: the newest")
@@ -333,7 +333,7 @@ class Score(Strict):
 
 
 class Report(Strict):
-    """What the report shows beside what it always shows."""
+    """Additional contents of the report."""
 
     attributes: list[Name] = Field(default_factory=list, description="attributes to show, in this order; default: all")
     attribute_bands: dict[Name, list[float]] = Field(
@@ -348,7 +348,7 @@ class Report(Strict):
 
 
 class BaseTask(Strict):
-    """What every task has, whatever its kind."""
+    """Settings of every task, whatever its kind."""
 
     name: Name = Field(description="name of the task, its tables and its page")
     kind: str = Field(description="method that answers it; `otklik kinds` lists them")
@@ -378,13 +378,13 @@ class FrameSettings(Strict):
     settings: dict[Name, TemplateValue] = Field(default_factory=dict, description="values for the .sql file's template")
 
     def impossible(self) -> list[str]:
-        """A SELECT beside what it replaces."""
+        """A SELECT together with keys that it replaces."""
         is_both = self.sql is not None and (self.input is not None or self.where is not None or self.columns)
         return ["sql: replaces input, where and columns; use one or the other"] if is_both else []
 
 
 class KindTask(BaseTask):
-    """What a task has whose kind reads frames: all kinds but `classify`."""
+    """Settings of tasks whose kind reads frames: all kinds but `classify`."""
 
     frames: dict[Name, FrameSettings] = Field(
         default_factory=dict, description="the rows that the kind reads; `otklik kinds NAME` lists frames and columns"

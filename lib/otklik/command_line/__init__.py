@@ -1,1 +1,1 @@
-"""What `otklik.cli` is made of: the arguments, what surrounds a command, signals, and the lease that it holds."""
+"""Parts of `otklik.cli`: arguments, environment, signals, lease."""

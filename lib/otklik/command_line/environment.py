@@ -49,13 +49,13 @@ def is_remote(settings: Mapping[str, str]) -> bool:
 
 
 def is_here(root: str, settings: Mapping[str, str], catalog: str | None) -> bool:
-    """Whether a lake's tables lie in a folder of this machine, for Spark as for us."""
+    """Whether a lake's tables are in a local folder, also for Spark."""
     is_lent = "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
     return root.startswith("/") and not is_lent and catalog is None and not is_remote(settings)
 
 
 def tracking() -> Tracking | None:
-    """Where MLflow is told, by MLflow's own variables. It must not tell its makers in turn, unless somebody says so."""
+    """The MLflow server, from MLflow's environment variables. MLflow's telemetry is off by default."""
     from otklik.steps.context import Tracking  # noqa: PLC0415
 
     uri = os.environ.get("MLFLOW_TRACKING_URI")
@@ -103,7 +103,7 @@ def spark_properties(
 
 
 def _has_few_rows(given: argparse.Namespace) -> bool:
-    """Whether a command takes in few rows, and compares them with few, as far as this machine's disks tell."""
+    """Whether a command ingests few rows into small tables, as far as local files tell."""
     table = {"ingest": "silver", "reingest": "bronze"}.get(given.command)
     if table is None:
         return False
@@ -120,10 +120,10 @@ def _has_few_rows(given: argparse.Namespace) -> bool:
 
 
 def parse_moment(text: str) -> datetime:
-    """An ISO-8601 moment in UTC: without a zone it is UTC, a bare date means its end.
+    """Parse an ISO-8601 date or time; without a zone it is UTC, and a date means its end.
 
     Raises:
-        ConfigurationError: if it is no such moment.
+        ConfigurationError: if it is neither.
     """
     with contextlib.suppress(ValueError):
         return datetime.combine(date.fromisoformat(text), time_of_day.max, tzinfo=UTC)
@@ -163,10 +163,10 @@ def in_spark(path: str) -> str:
 
 
 def require_java() -> None:
-    """See that there is Java 17 or 21: in JAVA_HOME, else where set-up wrote down, else on the PATH, as Spark looks.
+    """Check that there is Java 17 or 21: in JAVA_HOME, in the path that scripts/setup recorded, or on the PATH.
 
     Raises:
-        PlatformError: if there is none, or another version.
+        PlatformError: if there is no Java, or another version.
     """
     by_setup = Path(sys.prefix) / "java-home"
     if "JAVA_HOME" not in os.environ and by_setup.is_file():

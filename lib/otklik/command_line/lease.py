@@ -15,10 +15,10 @@ _MAKE_A_LAKE = ("ingest", "demo")
 
 
 def folder_of(lake_root: str, *, on_databricks: bool) -> Path | None:
-    """Where the lease of a lake lies; None where nothing keeps two writers apart.
+    """Folder of a lake's lease; None if a lease is not possible.
 
-    A volume of Databricks looks like a folder and is an object store: it knows no locks, and a holder on a cluster that
-    is gone would never end.
+    A Databricks volume looks like a folder but is an object store: it has no locks, and the lease of a terminated
+    cluster would never be released.
     """
     return Path(lake_root) if lake_root.startswith("/") and not on_databricks else None
 
@@ -27,7 +27,7 @@ def folder_of(lake_root: str, *, on_databricks: bool) -> Path | None:
 def held_while_writing(
     command: str, folder: Path | None, *, writes: bool, wait: float, say: Callable[[str], None]
 ) -> Iterator[lease.Lease | None]:
-    """Hold the lease while a command writes; None where it does not, or there is no lake yet and it makes none."""
+    """Hold the lease while a command writes; None if it does not write, or there is no lake and it creates none."""
     if not writes or folder is None or not (folder.is_dir() or command in _MAKE_A_LAKE):
         yield None
         return

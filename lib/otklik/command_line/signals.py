@@ -1,4 +1,4 @@
-"""How a command ends when it is told to: what is open is closed, and the lease given back."""
+"""Stop a command on a signal: close resources and release the lease."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 
 class StoppedError(KeyboardInterrupt):
-    """A signal that ends the command: what is open is closed, and the lease given back."""
+    """A signal that stops the command, so that resources are closed and the lease is released."""
 
     def __init__(self, by: str, exit_code: int) -> None:
         super().__init__(by)
@@ -31,7 +31,7 @@ def stop_behind(fault: BaseException) -> StoppedError | None:
 
 @contextlib.contextmanager
 def stopped_by(number: signal.Signals, fault: KeyboardInterrupt) -> Iterator[None]:
-    """While it lasts the signal raises this where the program stands, and the program closes what is open."""
+    """Context manager in which a signal raises StoppedError, so that resources are closed."""
 
     def stop(*_: object) -> None:
         raise fault

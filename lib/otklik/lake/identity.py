@@ -1,4 +1,4 @@
-"""Who a run is: a hash of everything that decides its result. Knows no Spark."""
+"""Who a run is: a hash of everything that decides its result. Imports no Spark."""
 
 from __future__ import annotations
 

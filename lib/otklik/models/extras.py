@@ -1,4 +1,4 @@
-"""The packages that only some models need. Knows no Spark."""
+"""The packages that only some models need. Imports no Spark."""
 
 from __future__ import annotations
 

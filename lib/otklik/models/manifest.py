@@ -1,4 +1,4 @@
-"""The manifest of a model's folder: what is trusted, and why. Knows no Spark."""
+"""The manifest of a model's folder: what is trusted, and why. Imports no Spark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The secret key of pseudonyms. Knows no Spark."""
+"""The secret key of pseudonyms. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SHORTEST_KEY = 16
 
 
 def read_key(text: str | None, file: str | None) -> bytes:
-    """The secret key: a text (from the environment), or the content of a file; outer blanks do not count.
+    """The secret key: a string (from the environment), or the content of a file, stripped of whitespace.
 
     Raises:
-        ConfigurationError: if there is none, both are given, it cannot be read, or it is shorter than 16 bytes.
+        ConfigurationError: if neither or both are given, it cannot be read, or it is shorter than 16 bytes.
     """
     hint = (
         "run `export OTKLIK_PSEUDONYM_KEY=$(openssl rand -hex 32)` and keep the key, or set OTKLIK_PSEUDONYM_KEY_FILE "

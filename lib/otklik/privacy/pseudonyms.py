@@ -1,7 +1,7 @@
-"""Pseudonyms: HMAC-SHA256 (RFC 2104) of a value under a secret key, so that equals stay equal and nobody is named.
+"""Pseudonyms: HMAC-SHA256 (RFC 2104) of a value under a secret key, so that equal values have equal pseudonyms.
 
-The key never stands in a plan: it comes as a one-row frame that is joined to every row, because a literal would be
-printed by explain, in errors and in Spark's event log.
+The key never appears in a query plan: it is joined as a one-row frame, because a literal would be printed by explain,
+in errors and in Spark's event log.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _INNER, _OUTER = 0x36, 0x5C
 
 
 def fingerprint(key: bytes) -> str:
-    """16 hexadecimal digits that tell one key from another, and nothing else of it.
+    """16 hexadecimal digits that identify a key without revealing it.
 
     Args:
-        key: from `otklik.privacy.key`.
+        key: the key; see `otklik.privacy.key`.
     """
     return hmac.new(key, _FINGERPRINTED, hashlib.sha256).hexdigest()[:_FINGERPRINT_DIGITS]
 
@@ -38,7 +38,7 @@ def with_pseudonyms(rows: DataFrame, columns: Sequence[str], key: bytes) -> Data
     Args:
         rows: any rows.
         columns: names of text columns of `rows`.
-        key: from `otklik.privacy.key`.
+        key: the key; see `otklik.privacy.key`.
     """
     if not columns:
         return rows

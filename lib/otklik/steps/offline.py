@@ -72,7 +72,7 @@ def _check(path: Path, project: ProjectFiles, overrides: dict[str, Any], lake: L
 
 
 def _checked_task(path: Path, project: ProjectFiles, overrides: dict[str, Any], lake: LocalLake | None) -> str:
-    """That a task is fine: its settings, its SQL, its inputs, and where it stands among the other tasks."""
+    """Check a task: its settings, its SQL, its inputs, and its dependencies on other tasks."""
     graph = read_graph(project, [str(path)], overrides)
     file = next(iter(graph.files.values()))
     said = check_task(file, project.sql_folders(path))
@@ -88,7 +88,7 @@ def _checked_task(path: Path, project: ProjectFiles, overrides: dict[str, Any], 
 
 
 def kinds(name: str | None) -> str:
-    """The kinds of question, one sentence each; or one kind with all that a task may say."""
+    """The kinds of question, one sentence each; or one kind with all its settings."""
     if name is not None:
         return described(find_kind(name, name)) + "\n"
     found = [find_kind(each, each) for each in sorted(kind_places())]
@@ -110,7 +110,7 @@ def graph(project: ProjectFiles, task: str | None, form: str, overrides: dict[st
 
 
 def draft(files: Sequence[str], kind: str | None, project: ProjectFiles) -> str:
-    """A first contract for an unknown file or, where a kind is given, a first task over sources."""
+    """Draft a contract for an unknown file or, if a kind is given, a task over sources."""
     if kind is not None:
         return draft_task(find_kind(kind, "--task"), files, project)
     if len(files) > 1:
@@ -121,7 +121,7 @@ def draft(files: Sequence[str], kind: str | None, project: ProjectFiles) -> str:
 
 
 def tables() -> str:
-    """Every table of the house with its columns."""
+    """All tables of Otklik with their columns."""
     blocks = []
     with_keys = replace(FEATURES, columns=FEATURE_KEYS + FEATURES.columns)
     for table in (with_keys if known is FEATURES else known for known in all_tables()):

@@ -1,4 +1,4 @@
-"""How rows are printed, and written for a spreadsheet: as a table, JSON or CSV. Knows no Spark."""
+"""How rows are printed, and written for a spreadsheet: as a table, JSON or CSV. Imports no Spark."""
 
 from __future__ import annotations
 

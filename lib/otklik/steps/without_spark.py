@@ -1,4 +1,4 @@
-"""What only reads a lake on this machine, answered without a JVM: show, small exports, champion. Knows no Spark.
+"""What only reads a lake on this machine, answered without a JVM: show, small exports, champion. Imports no Spark.
 
 The same rows, masked in the same way and written in the same form as by Spark; what the Rust reader of Delta cannot
 read, or what is more than a moment's work, is left to Spark.

@@ -1,4 +1,4 @@
-"""The Markov chain of channels and what removing one does to it. Pure numbers; knows no Spark.
+"""The Markov chain of channels and what removing one does to it. Imports no Spark.
 
 Source: Anderl, Becker, von Wangenheim & Schumann 2016, "Mapping the customer journey: lessons learned from graph-based
 online attribution modeling", for a chain of first order.

@@ -1,4 +1,4 @@
-"""Settings of the kind `attribution`, the rows it reads and the tables it writes. Knows no Spark."""
+"""Settings of the kind `attribution`, the rows it reads and the tables it writes. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ METHODS = ("last", "first", "linear", "time_decay", "markov", "shapley")
 
 
 class Proof(Strict):
-    """What an experiment says that a channel has caused, in the same period and for the same people."""
+    """The causal effect of a channel by an experiment, in the same period and for the same people."""
 
     conversions: float = Field(description="conversions caused by the channel")
     low: float = Field(description="lower bound of the 95 % interval")
@@ -27,7 +27,7 @@ class Proof(Strict):
 
 
 class AttributionTask(KindTask):
-    """Which touches came before conversions, and how they are shared out."""
+    """Which touches preceded conversions, and how credit is assigned."""
 
     kind: Literal["attribution"]
     window_days: float = Field(30.0, gt=0, description="how long before a conversion a touch still counts")

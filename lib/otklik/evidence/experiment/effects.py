@@ -1,4 +1,4 @@
-"""Effects from sums per arm: estimates, standard errors, tests, intervals. Pure numbers; knows no Spark.
+"""Effects from sums per arm: estimates, standard errors, tests, intervals. Imports no Spark.
 
 Sources: Welch 1947 for means; the pooled two-proportion z-test for shares; Deng, Knoblich & Lu 2018, "Applying the
 delta method in metric analytics", for ratios and lifts; Deng, Xu, Kohavi & Walker 2013 for CUPED; Waudby-Smith, Arbour,

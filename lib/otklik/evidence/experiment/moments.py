@@ -1,4 +1,4 @@
-"""Sums of an arm's units, which are all that the tests need. Knows no Spark."""
+"""Sums of an arm's units, which are all that the tests need. Imports no Spark."""
 
 from __future__ import annotations
 

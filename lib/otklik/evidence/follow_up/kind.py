@@ -1,4 +1,4 @@
-"""Settings of the kind `follow_up`, the rows it reads and the tables it writes. Knows no Spark."""
+"""Settings of the kind `follow_up`, the rows it reads and the tables it writes. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otklik.task import KindTask
 
 
 class FollowUpTask(KindTask):
-    """Campaigns whose lists were made here: who was contacted, what came, and what that says of the next one."""
+    """Campaigns whose lists were made here: who was contacted, what happened, and advice for the next one."""
 
     kind: Literal["follow_up"]
     value: float | None = Field(None, gt=0, description="value of one unit with the outcome")

@@ -1,4 +1,4 @@
-"""Settings of the kind `media_mix`, the rows it reads and the tables it writes. Knows no Spark."""
+"""Settings of the kind `media_mix`, the rows it reads and the tables it writes. Imports no Spark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of the kind `region_effect`, the rows it reads and the tables it writes. Knows no Spark."""
+"""Settings of the kind `region_effect`, the rows it reads and the tables it writes. Imports no Spark."""
 
 from __future__ import annotations
 

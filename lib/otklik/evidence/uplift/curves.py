@@ -1,4 +1,4 @@
-"""Qini and uplift curves of binned scores, their areas and intervals. Pure numbers; knows no Spark.
+"""Qini and uplift curves of binned scores, their areas and intervals. Imports no Spark.
 
 Units are sorted by the score, greatest first. With n1, n0 units of the arm and the control so far, and y1, y0 outcomes
 among them, the curves are

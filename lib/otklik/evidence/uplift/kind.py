@@ -1,4 +1,4 @@
-"""Settings of the kind `uplift`, the rows it reads and the tables it writes. Knows no Spark."""
+"""Settings of the kind `uplift`, the rows it reads and the tables it writes. Imports no Spark."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from otklik.task import KindTask
 
 
 class RecommendTask(KindTask):
-    """Which items are shown to each customer, and how the lists are judged."""
+    """Which items are shown to each customer, and how the lists are evaluated."""
 
     kind: Literal["recommend"]
     test_days: int = Field(

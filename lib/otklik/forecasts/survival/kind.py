@@ -13,7 +13,7 @@ from otklik.task import KindTask
 
 
 class Rescue(Strict):
-    """What trying to keep a customer costs and how often it works; without it there is no list."""
+    """Cost and success rate of trying to retain a customer; without them there is no list."""
 
     cost: float = Field(ge=0, description="cost of one offer, in the unit of `value`")
     save_rate: float = Field(gt=0, le=1, description="share of leaving customers that an offer retains")

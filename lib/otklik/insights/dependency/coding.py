@@ -1,4 +1,4 @@
-"""How columns become small whole numbers: fine grades for ranks, coarse parts for tables. Knows no Spark."""
+"""How columns become small whole numbers: fine grades for ranks, coarse parts for tables. Imports no Spark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outcome at each level of a property, with intervals. Knows no Spark."""
+"""The outcome at each level of a property, with intervals. Imports no Spark."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from otklik.task import KindTask, Name
 
 
 class FactorTask(KindTask):
-    """Which properties are taken together, and how many factors are shown."""
+    """Which properties are analysed, and how many factors are reported."""
 
     kind: Literal["factor"]
     factors: int | None = Field(

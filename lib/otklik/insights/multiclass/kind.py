@@ -16,7 +16,7 @@ MOST_CLASSES = 30
 
 
 class Split(Strict):
-    """On which customers the models are judged."""
+    """On which customers the models are evaluated."""
 
     way: Literal["folds", "time"] = Field(
         "folds",

@@ -13,7 +13,7 @@ from otklik.task import KindTask
 
 
 class RulesTask(KindTask):
-    """Which rules are looked for, and how they are judged."""
+    """Which rules are searched, and how they are evaluated."""
 
     kind: Literal["rules"]
     minimum_support: float = Field(

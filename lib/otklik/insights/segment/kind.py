@@ -18,7 +18,7 @@ OTHER = "other"
 
 
 class NamedSegment(Strict):
-    """A named part of the RFM grid: the customers whose three scores lie in these ranges, ends included."""
+    """A named part of the RFM grid: the customers whose three scores are in these ranges, inclusive."""
 
     title: Text = Field(description="title on the page")
     recency: Levels = Field([1, 9], description="lowest and highest recency score; the highest is the most recent")
@@ -117,7 +117,7 @@ class Clusters(Strict):
 
 
 class EvaluationSettings(Strict):
-    """What the verdict asks for."""
+    """Conditions of the verdict."""
 
     minimum_customers: int = Field(
         100, ge=20, description="minimum customers; with fewer the verdict is too_little_data"

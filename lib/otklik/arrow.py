@@ -1,4 +1,4 @@
-"""Some rows of the driver as Arrow has them. Imports no Spark."""
+"""Local rows as Arrow tables. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Some rows of the driver: see `arrow_rows`.
+#: Local rows: see `arrow_rows`.
 Rows: TypeAlias = "Sequence[Sequence[Any]] | pd.DataFrame"
 
 

@@ -1,4 +1,4 @@
-"""What several rooms need of statistics: a number with its interval, shares, q-values of many tests. Imports no Spark."""
+"""Shared statistics: estimates with intervals, shares, q-values of many tests. Imports no Spark."""
 
 from __future__ import annotations
 

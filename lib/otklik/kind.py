@@ -60,7 +60,7 @@ class Frame:
         name: the plural of what a row is: purchases, customers.
         meaning: what one row is.
         columns: declared columns.
-        others: additional columns that a task may have: none, numbers (all cast to double), or any (numbers and strings;
+        others: additional columns that a task may have: none, numbers (all cast to double), or any (numbers, strings;
             booleans become numbers).
         is_optional: whether a task may omit it; the method then has no such frame.
         table: a gold table with columns of the same names, from which a drafted task reads it.

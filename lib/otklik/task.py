@@ -410,10 +410,10 @@ class Task(BaseTask):
     report: Report = Report()
 
     def check_feature_names(self, given: Collection[str]) -> None:
-        """See whether every feature that the task names is given by one of its SELECTs.
+        """Check that every feature that the task names is returned by one of its SELECTs.
 
         Raises:
-            ConfigurationError: with all that are not, each with its place.
+            ConfigurationError: naming all unknown features, with their keys.
         """
         places: dict[str, Collection[str]] = {
             **{f"features.{group}.leave_out": settings.leave_out for group, settings in self.features.items()},

@@ -22,10 +22,20 @@ _FOREIGN = "[^\u0000-\u007f\u0400-\u04ff]"
 _ESCAPED = r"(?i:\\u00[c-f][0-9a-f](?:\\u00[89ab][0-9a-f])+){2}"
 
 
-def has_rare_characters(text: Column) -> Column:
-    """Whether a text holds a rare blank, an invisible character, or a mark behind its letter."""
-    is_foreign = (F.octet_length(text) != F.char_length(text)) & F.rlike(text, F.lit(_FOREIGN))
-    return is_foreign & F.rlike(text, F.lit(_RARE))
+def is_ascii(text: Column) -> Column:
+    """Whether each character is one byte; what asks more of a text asks this first, once for all that is asked."""
+    return F.octet_length(text) == F.char_length(text)
+
+
+def has_rare_characters(text: Column, may_be: Column | None = None) -> Column:
+    """Whether a text holds a rare blank, an invisible character, or a mark behind its letter.
+
+    Args:
+        text: the text.
+        may_be: false where it is known to hold none.
+    """
+    may_hold = ~is_ascii(text) if may_be is None else may_be
+    return may_hold & F.rlike(text, F.lit(_FOREIGN)) & F.rlike(text, F.lit(_RARE))
 
 
 def without_invisible(text: Column) -> Column:
@@ -40,26 +50,26 @@ def tidied(text: Column) -> Column:
     return F.when(has_rare_characters(text), whole).otherwise(text)
 
 
-def is_misread(text: Column) -> Column:
-    """Whether a text seems to be UTF-8 that somebody has read as a code page: each letter became two."""
-    return (F.octet_length(text) != F.char_length(text)) & F.rlike(text, F.lit(MISREAD))
+def is_misread(text: Column, is_plain: Column) -> Column:
+    """Whether a text, if it is not plain ASCII, seems to be UTF-8 read as a code page: each letter became two."""
+    return ~is_plain & F.rlike(text, F.lit(MISREAD))
 
 
-def has_lost_letters(text: Column) -> Column:
-    """Whether letters of a text were lost before it came here."""
+def has_lost_letters(text: Column, is_plain: Column) -> Column:
+    """Whether letters of a text, if it is not plain ASCII, were lost before it came here."""
     # Most texts have neither of these, and looking for them takes less than a pattern.
     may_be = F.contains(text, F.lit("?")) | F.contains(text, F.lit("\ufffd"))
-    return (F.octet_length(text) != F.char_length(text)) & may_be & F.rlike(text, F.lit(LOST_LETTER))
+    return ~is_plain & may_be & F.rlike(text, F.lit(LOST_LETTER))
 
 
-def is_misread_json(record: Column) -> Column:
-    """The same of a record of JSON, in which the letters may be escaped."""
-    return (F.contains(record, F.lit("\\u00")) & F.rlike(record, F.lit(_ESCAPED))) | is_misread(record)
+def is_misread_json(record: Column, is_plain: Column) -> Column:
+    """`is_misread` of a record of JSON, in which the letters may be escaped."""
+    return (F.contains(record, F.lit("\\u00")) & F.rlike(record, F.lit(_ESCAPED))) | is_misread(record, is_plain)
 
 
 def read_as_utf8(text: Column) -> Column:
     """A text whose characters are bytes of UTF-8 as what these bytes say; any other text as it is."""
-    is_of_bytes = (F.octet_length(text) != F.char_length(text)) & ~F.rlike(text, F.lit("[^\u0000-\u00ff]"))
+    is_of_bytes = ~is_ascii(text) & ~F.rlike(text, F.lit("[^\u0000-\u00ff]"))
     read = F.encode(F.when(is_of_bytes, text), "ISO-8859-1").cast("string")
     return F.when(F.is_valid_utf8(read), read).otherwise(text)
 

@@ -472,7 +472,7 @@ def _faults_of_column(name: str, contract: Contract) -> list[Fault]:
 
 def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[str, Column]:
     """What may be odd in a row of this contract without being wrong; see ODDITIES."""
-    record, format_ = F.col("_record"), contract.format
+    record, is_plain, format_ = F.col("_record"), F.col("_is_ascii"), contract.format
     by_type = {
         type_: [name for name, column in contract.columns.items() if column.type == type_]
         for type_ in ("string", "date", "timestamp")
@@ -497,12 +497,14 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
             for name in times
             if format_.two_digit_years_from is None and any(map(has_two_digit_years, patterns_of[name]))
         ]
-    found["lost_letters"] = [has_lost_letters(record)]
+    found["lost_letters"] = [has_lost_letters(record, is_plain)]
     if not format_.utf8_as_latin1:
-        found["misread_texts"] = [is_misread_json(record) if format_.is_nested else is_misread(record)]
+        looks_misread = is_misread_json if format_.is_nested else is_misread
+        found["misread_texts"] = [looks_misread(record, is_plain)]
     texts = [F.col(name) for name in by_type["string"]]
     others = [F.col(name) for name in by_type["string"] if name not in contract.identifiers]
-    has_power = F.contains(record, F.lit("E+")) | F.contains(record, F.lit("e+"))
+    # The rarest of the characters first, of which most records have none.
+    has_power = F.contains(record, F.lit("+")) & F.rlike(record, F.lit(r"[eE]\+"))
     found["rounded_numbers"] = [has_power & F.rlike(text, F.lit(_ROUNDED)) for text in others]
     found["totals"] = [F.rlike(text, F.lit(_TOTAL)) for text in texts[:1]]
     found["unnamed_values"] = [F.col("_has_unnamed")]
@@ -582,9 +584,9 @@ def _with_repeated(
     `shared` is a name, that column says which rows have a hash that comes in several files.
     """
     hashed = rows.withColumn("_hash", F.xxhash64(*(F.col(column) for column in key)))
-    per_hash = hashed.where(~is_out).groupBy("_hash")
-    per_hash = per_hash.agg(F.count("*").alias("count"), F.min("_file_no").alias("from"), F.max("_file_no").alias("to"))
-    repeated = per_hash.where("count > 1").select("_hash", F.expr("`from` < `to`").alias("_is_shared_hash"))
+    is_in_several = (F.min("_file_no") < F.max("_file_no")).alias("_is_shared_hash")
+    per_hash = hashed.where(~is_out).groupBy("_hash").agg(F.count("*").alias("count"), is_in_several)
+    repeated = per_hash.where("count > 1").select("_hash", "_is_shared_hash")
     # Not toPandas: where a row rule fails it repeats Spark's message, which quotes the row, as a warning on stderr.
     found = repeated.limit(_MOST_HASHES + 1).collect()
 

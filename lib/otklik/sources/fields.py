@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from otklik.sources.characters import has_rare_characters, read_as_utf8, tidied, without_invisible
+from otklik.sources.characters import has_rare_characters, is_ascii, read_as_utf8, tidied, without_invisible
 from otklik.sources.conditions import all_of, any_of
 from otklik.sources.contract import BLANKS, Contract, ContractColumn, Format, fold_name
 from otklik.sources.header import Header
@@ -28,12 +28,12 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
     """Cut each record into fields and type them.
 
     Returns:
-        _record STRING, _record_no BIGINT, _file_no INT, _has_invalid_bytes BOOLEAN, _is_malformed BOOLEAN (the number
-        of fields is wrong, or the JSON is broken), _is_header BOOLEAN (it is the header once more), _has_two_names
-        BOOLEAN (a value stands under several names of one column), _has_unnamed BOOLEAN (a value stands in a column
-        without a name), _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the contract in
-        its order; null for null tokens and for columns the file lacks), and one typed column per column of the
-        contract, null where the text does not parse, is a placeholder or a code for a missing number.
+        _record STRING, _record_no BIGINT, _file_no INT, _has_invalid_bytes BOOLEAN, _is_ascii BOOLEAN, _is_malformed
+        BOOLEAN (the number of fields is wrong, or the JSON is broken), _is_header BOOLEAN (it is the header once more),
+        _has_two_names BOOLEAN (a value stands under several names of one column), _has_unnamed BOOLEAN (a value stands
+        in a column without a name), _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the
+        contract in its order; null for null tokens and for columns the file lacks), and one typed column per column of
+        the contract, null where the text does not parse, is a placeholder or a code for a missing number.
     """
     record = F.expr(as_delimited(contract.format, "record"))
     raw = records.frame.select(
@@ -43,6 +43,7 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         (F.col("file_no") if "file_no" in records.frame.columns else F.lit(0)).alias("_file_no"),
         # Where characters are bytes of letters, none of them is without meaning.
         (record if contract.format.utf8_as_latin1 else tidied(record)).alias("_line"),
+        is_ascii(F.col("record")).alias("_is_ascii"),
     )
     format_, header = contract.format, records.header
     if format_.is_delimited:
@@ -58,6 +59,7 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         "_record_no",
         "_file_no",
         "_has_invalid_bytes",
+        "_is_ascii",
         "_is_malformed",
         _is_header(header, contract).alias("_is_header"),
         _has_two_names(header).alias("_has_two_names"),
@@ -106,8 +108,7 @@ def _may_have_odd_signs(line: Column, format_: Format) -> Column:
     """
     behind = ["- ", f"-{format_.field_delimiter}", *([f"-{format_.quote}"] if format_.quote else [])]
     is_behind = F.endswith(line, F.lit("-")) | (F.contains(line, F.lit("-")) & _holds_any(line, behind))
-    is_not_ascii = F.octet_length(line) != F.char_length(line)
-    return _holds_any(line, ["(", "+ "]) | is_behind | (is_not_ascii & _holds_any(line, [*RARE_SIGNS]))
+    return _holds_any(line, ["(", "+ "]) | is_behind | (~F.col("_is_ascii") & _holds_any(line, [*RARE_SIGNS]))
 
 
 def _is_number(type_: str) -> bool:
@@ -205,7 +206,7 @@ def _may_have_blanks(format_: Format) -> Column:
     beside_quotes = ["\t", "\r", "\n", f"{format_.quote} ", f" {format_.quote}"] if format_.quote else []
     of_spreadsheets = ['="', f"{format_.field_delimiter}'"]
     odd = [text for text in [*beside_quotes, *of_spreadsheets] if text != format_.field_delimiter]
-    return has_rare_characters(line) | _holds_any(line, odd) | F.startswith(line, F.lit("'"))
+    return has_rare_characters(line, ~F.col("_is_ascii")) | _holds_any(line, odd) | F.startswith(line, F.lit("'"))
 
 
 def _are_not_bare(texts: Column) -> Column:
@@ -213,7 +214,9 @@ def _are_not_bare(texts: Column) -> Column:
     joined = F.concat(F.lit(_BETWEEN), F.array_join(texts, _BETWEEN), F.lit(_BETWEEN))
     ends = [f"{_BETWEEN} ", f" {_BETWEEN}", f'{_BETWEEN}="', f"{_BETWEEN}'", f"{_BETWEEN}{_BETWEEN}"]
     other_blanks = [blank for blank in BLANKS if blank.isascii() and blank != " "]
-    return has_rare_characters(joined) | _holds_any(joined, [*ends, *other_blanks])
+    # A record of ASCII alone may have escaped other letters.
+    may_be = ~F.col("_is_ascii") | F.contains("_line", F.lit("\\"))
+    return has_rare_characters(joined, may_be) | _holds_any(joined, [*ends, *other_blanks])
 
 
 def _holds_any(record: Column, texts: list[str]) -> Column:

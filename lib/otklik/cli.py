@@ -136,7 +136,7 @@ def _package_for(given: argparse.Namespace, project: ProjectFiles, progress: Pro
     from otklik.steps import package  # noqa: PLC0415
 
     command = given.submit or ["features", "campaign_response", "--env", given.env]
-    # What is wrong with the command is said here, and not by the cluster.
+    # Errors in the command are reported here, not by the cluster.
     submitted = parser().parse_args(command)
     if not project.job(submitted.command).is_file():
         raise ConfigurationError("is not a job", where=submitted.command, hint="use the name of a file in jobs/")

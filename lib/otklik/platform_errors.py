@@ -7,7 +7,7 @@ from otklik.errors import PlatformError
 #: How Python says that the Java process it talks to is gone, and that the one it waited for has never spoken.
 _JAVA_IS_GONE = ("ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError", "Py4JNetworkError")
 _JAVA_NEVER_SPOKE = "JAVA_GATEWAY_EXITED"
-#: What a failure's text holds → what is wrong, and what to do. It often stands deep inside another's text.
+#: Part of an exception's message → what is wrong, and what to do. It is often nested in another message.
 SAYINGS = {
     ("No space left on device", "Disk quota exceeded"): (
         "the disk is full",

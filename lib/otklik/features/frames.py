@@ -129,7 +129,7 @@ def _source(
         return run_select(spark, select, {name: one.rows.drop(*one.personal) for name, one in inputs.items()}, as_of)
     name = settings.input or next(iter(inputs))
     source = inputs[name]
-    # A key may be a personal column, as it stands: its pseudonym.
+    # A key may be a personal column by itself: its pseudonym is used.
     keys = {settings.columns.get(column.name, column.name) for column in frame.columns if column.is_key}
     rows = source.rows.drop(*(column for column in source.personal if column not in keys))
     if settings.where is None:

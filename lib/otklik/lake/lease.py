@@ -204,7 +204,7 @@ def read(folder: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        # Leases are put in place whole, so this is none of ours.
+        # Leases are written atomically, so this is not a lease.
         return None
 
 

@@ -161,7 +161,7 @@ def record_run(lake: Lake, run: Run) -> None:
 
 #: A ledger of earlier versions lacks this column.
 _NEWEST_COLUMN = "read_as"
-#: How the label of a commit begins that belongs to a table built anew; its source and the table's version follow.
+#: Prefix of labels of commits to rebuilt tables; the source and the table's version follow.
 _REBUILT = "reingest"
 
 

@@ -39,7 +39,7 @@ _SQL_NAMES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "
 #: Features of Delta's protocol that change nothing for a reader of the newest rows.
 _HARMLESS = {"timestampNtz", "vacuumProtocolCheck"}
 _BATCH = 65_536
-#: After so many versions the log is summed up, for those who read it from its beginning.
+#: Versions between checkpoints of the log.
 _VERSIONS_PER_CHECKPOINT = 100
 #: Tables of more bytes are left to Spark, which uses all cores and does not hold them in memory.
 SMALL = 32 << 20
@@ -81,7 +81,7 @@ class LocalTable:
         needed = {file.name for file in self.files}
         return any(
             file.name not in needed and file.stat().st_mtime < before
-            # What begins so is not part of the table: its log, and checksums beside its files.
+            # Names with this prefix are not part of the table: its log, and checksums of its files.
             for file in self.folder.iterdir()
             if not file.name.startswith(("_", "."))
         )

@@ -25,11 +25,11 @@ from otklik.models.one_task import learn_in_one_task
 
 Floats = npt.NDArray[np.float64]
 
-#: Of more rows so many are learnt from, drawn by their hash: numbers of one task, four bytes each.
+#: Maximum number of rows, sampled by their hash: one task holds them with four bytes per number.
 MOST_ROWS = 1_000_000
-#: One unit in so many is not learnt from: it says when to stop.
+#: One unit in this many is held out for early stopping.
 _HELD_OUT = 10
-#: Rounds without a smaller log loss of the units held out, after which no more follow.
+#: Rounds without a lower log loss on the held-out units, after which fitting stops.
 _PATIENCE = 30
 
 

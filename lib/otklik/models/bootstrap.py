@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 _POISSON_1 = np.ceil(np.cumsum([math.exp(-1.0) / math.factorial(k) for k in range(18)]) * 2.0**53).astype(np.uint64)
 #: Weights made at once: memory stays bounded, and 2 MB of doubles stay in a processor's cache.
 _WEIGHTS_AT_ONCE = 250_000
-#: Whole numbers on the way to a weight: several arrays of so many stay in the cache.
+#: Block size of intermediate integers, so that several arrays fit into the CPU cache.
 _GRAINS_AT_ONCE = 2**16
 
 

@@ -26,7 +26,7 @@ SCORE = "raw_score"
 _DECILES = [tenth / 10 for tenth in range(1, 10)]
 #: Half a row is added to every bin on both sides, so that an empty bin is rare and not impossible (Jeffreys).
 _SMOOTHING = 0.5
-#: How often drift may be seen where there is none.
+#: Probability of finding drift where there is none.
 _BY_CHANCE = 0.01
 #: Exact deciles hold every different value in memory, so they are taken from about this many rows, chosen by key.
 _ROWS_FOR_DECILES = 100_000

@@ -160,7 +160,7 @@ class TreeModel:
             while (asking := np.flatnonzero(self.slot[node] != LEAF)).size:
                 parent = node[asking]
                 child = self._next(features, asking, parent)
-                # A row stands once in `asking`, so that no addition is lost.
+                # A row occurs once in `asking`, so that no addition is lost.
                 added[asking, column_of_slot[self.slot[parent]]] += self.yes_share[child] - self.yes_share[parent]
                 node[asking] = child
         return float(self.yes_share[self.roots].mean()), added / len(self.roots)
@@ -556,7 +556,7 @@ def _is_sound(model: PortableModel) -> bool:
         and len(model.roots) > 0
         and bool(((model.roots >= 0) & (model.roots < nodes)).all())
         and bool(((model.slot >= LEAF) & (model.slot < slots)).all())
-        # A child stands behind its parent, so that every way down ends.
+        # A child comes after its parent, so that every path ends.
         and bool(np.where(is_leaf, children == itself, (children > itself) & (children < nodes)).all())
         and bool(np.isfinite(model.threshold).all())
         and bool(((model.yes_share >= 0) & (model.yes_share <= 1)).all())

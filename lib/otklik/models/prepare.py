@@ -32,7 +32,7 @@ SAMPLE_ROWS = 50_000
 #: Rare levels that a finding names.
 _RARE_NAMED = 5
 _SLOT = "slot "
-#: Events that are told apart.
+#: Number of events with numbers of their own.
 MOST_EVENTS = 200
 #: The type of a feature that holds events in their order.
 ARRAY_OF_EVENTS = "array<string>"

@@ -34,12 +34,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Weights = Mapping[str, Floats]
 
-#: Of more rows so many are learnt from, drawn by their hash: 50 events and 60 numbers of each take 0.5 GB.
+#: Maximum number of rows, sampled by their hash: with 50 events and 60 numbers each they take 0.5 GB.
 MOST_ROWS = 500_000
 _NONE, _UNKNOWN = 0, 1
-#: Of the rows in the order of time the last one in so many is not learnt from: it says when to stop.
+#: One in this many rows, the latest ones, is held out for early stopping.
 _HELD_OUT = 10
-#: Passes without a smaller log loss of the rows held out, after which no more follow.
+#: Epochs without a lower log loss on the held-out rows, after which fitting stops.
 _PATIENCE = 4
 _BATCH = 256
 #: Rows that are worked out at once.

@@ -21,7 +21,7 @@ from otklik.report.texts import ReportVoice
 ODDS_DRAWN = 16
 IMPORTANCES_DRAWN = 12
 DEPENDENCES_DRAWN = 6
-#: The feature that reasons name most is among so many of those that cost most when shuffled, or it is said why not.
+#: If the main feature of the reasons is not among this many of the most important ones, the page explains why.
 _ALIKE = 3
 
 

@@ -49,7 +49,7 @@ def answer(facts: ReportFacts, board: Board, voice: ReportVoice) -> Answer:
     )
 
 
-#: What a yes-or-no answer comes to → what that is in the words of all kinds.
+#: Verdict of classify → the common verdict of all kinds.
 _OF_ALL_KINDS: dict[str, VerdictCode] = {"gain": "gain", "too_few": "too_little_data", "no_model": "too_little_data"}
 
 

@@ -259,7 +259,7 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
         else:
             lines.append(f'{column.name} = "{guess}"{note}')
     if frame.others != "none":
-        # Beside an outcome stands what was known before it.
+        # Next to an outcome are columns known before it.
         has_outcome = any(column.name == "outcome" for column in frame.columns)
         for name, settings in contracts[best].columns.items():
             value = _as_number(contracts[best], name)

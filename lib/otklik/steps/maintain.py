@@ -243,7 +243,7 @@ def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:
     try:
         contract = load(Contract, file, {})
     except ConfigurationError:
-        # Whoever ingests is told. It came in under another one, which was a contract then.
+        # `ingest` reports the fault. The source was ingested under another, valid contract.
         return None
     return contract if hash_of_contract(contract) == loaded[-1].contract_hash else None
 

@@ -39,7 +39,7 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
     (Decimal, lambda value: int(value) if value == value.to_integral_value() else float(value)),
     (datetime, lambda value: value.astimezone(UTC).isoformat().replace("+00:00", "Z")),
     (date, lambda value: value.isoformat()),
-    # A map has no order of its own: each reader hands its keys out in another.
+    # Maps are unordered, and readers return keys in different orders.
     (dict, lambda value: dict(sorted((str(key), plain(inner)) for key, inner in value.items()))),
     ((list, tuple), lambda value: [plain(inner) for inner in value]),
     ((bytes, bytearray), lambda value: value.hex()),

@@ -47,7 +47,7 @@ def bring_profits_up_to_date(job: Job, task: Task, trained: Run) -> None:
     If its predictions have been vacuumed, the old profits stay.
     """
     run, name = _run(job, task, trained), task.name
-    # The newest training and that of the champion may be two, each with profits of its own.
+    # The newest training and the champion's may differ, each with its own profits.
     last = None if trained.as_of is None else find_answer(job.lake, name, trained.as_of, _STEP, run.inputs)
     if last is not None and last.run_id == run.run_id:
         return

@@ -54,7 +54,7 @@ def write_report(job: Job, resolved: ResolvedClassify | None = None) -> int:
             _write_page(job.about(task=str(file.path)), file)
             written += 1
         except (ConfigurationError, MissingResultError) as fault:
-            # One whose file has moved, or that was run with options of its own, has a report when it is named.
+            # A task whose file has moved, or that was run with other options, has a report only when it is named.
             job.progress.line(f"  left out: {fault.line()}")
     if not written:
         raise MissingResultError("no task has a report to write", where="report", hint="name one: `otklik report TASK`")
@@ -77,7 +77,7 @@ def _tasks(job: Job) -> list[str]:
     names = {*registry.tasks(job.lake), *(row["task"] for row in latest_verdicts(job.lake))}
     if not names:
         raise MissingResultError("no task has an answer yet", where="report", hint="run `otklik run TASK` first")
-    # A draft has no file of its own; its page was written when it was made.
+    # A draft has no file; its page was written with it.
     return sorted(name for name in names if name.removesuffix(DRAFT) == name or name.removesuffix(DRAFT) not in names)
 
 

@@ -102,7 +102,7 @@ class ResolvedTask:
             "sql": {name: select.decisive for name, select in self.selects.items()},
             "marks": self.inputs.marks,
         }
-        # A stage stands on all stages before it, whether or not it reads their tables.
+        # A stage depends on all previous stages, whether or not it reads their tables.
         inputs = {**self.inputs.identities, **{f"stage {name}": run.run_id for name, run in earlier.items()}}
         modules = tuple(place.partition(":")[0] for place in (stage.run, kind_module(self.kind)))
         code = code_version_of((*modules, _FRAMES_MODULE))

@@ -160,14 +160,14 @@ def answered_before(job: Job, run: Run) -> Run | None:
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
     if earlier is None:
         say_how_long(job, run)
-        # It starts before the step does whose time is told.
+        # Starts before the step that reports its time.
         _ = job.lake.spark
         return None
     of_one_run = {table: v for table, v in earlier.outputs.items() if table.startswith(f"gold.{run.task}_")}
     try:
         back = {table: bring_back(job.lake, table, version) for table, version in of_one_run.items()}
     except MissingResultError:
-        # Its files were vacuumed: it is made anew.
+        # Its files were vacuumed, so it is computed again.
         return None
     earlier = replace(earlier, outputs={**earlier.outputs, **back})
     record_run(job.lake, run.reused(job.clock(), earlier))

@@ -12,7 +12,7 @@ from otklik.lake.store import says_vacuumed
 from otklik.sql_errors import fails_on_a_row
 from otklik.steps.context import Job
 
-#: Seconds from which on a step is announced with its time, and up to which that is said in seconds.
+#: Seconds from which the expected time of a step is announced, and up to which it is in seconds.
 _LONG, _IN_SECONDS = 5, 100
 
 
@@ -63,7 +63,7 @@ def record_failure(job: Job, run: Run, users_sql: str | None = None) -> Iterator
     except Exception as fault:
         told = _clear(fault, run, users_sql or _SQL_OF_USERS.get(run.job, "").format(task=run.task)) or fault
         message = told.line() if isinstance(told, OtklikError) else type(told).__name__
-        # Where not even the ledger can be written, the fault itself is what must be told.
+        # If the ledger cannot be written either, the original fault must be reported.
         with contextlib.suppress(Exception):
             record_run(job.lake, run.failed(job.clock(), message))
         if told is fault:
@@ -71,7 +71,7 @@ def record_failure(job: Job, run: Run, users_sql: str | None = None) -> Iterator
         raise told from fault
 
 
-#: What a step computes for every row that a user has written → where it stands.
+#: User's SQL that a step evaluates for every row → where it is.
 _SQL_OF_USERS = {"features": "the SQL of {task}", "score": "score.where of {task}"}
 
 

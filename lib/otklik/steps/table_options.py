@@ -11,7 +11,7 @@ from typing import BinaryIO
 from otklik.errors import ConfigurationError, PlatformError
 from otklik.settings import NAME_PATTERN
 
-#: What stands instead of a personal value.
+#: Replacement for personal values.
 MASK = "***"
 #: Without it Excel takes UTF-8 for the code page of the machine.
 _EXCELS_MARK = b"\xef\xbb\xbf"

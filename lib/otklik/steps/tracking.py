@@ -44,7 +44,7 @@ IS_WHOLE, HAS_MODEL = "otklik.is_whole", "otklik.has_model"
 CHAMPION = "champion"
 #: What of the manifest are parameters; `setting` and `inputs` are tables of their own.
 _PARAMETERS = ("task", "as_of", "model", "seed", "rows", "positives", "code_version")
-#: MLflow takes so many metrics at once.
+#: MLflow's maximum number of metrics per request.
 _METRICS_AT_ONCE = 1_000
 _WHICH_ROW = ("task", "run_id", "model", "leaks", "split", "calibration")
 
@@ -129,7 +129,7 @@ def _client(tracking: Tracking, task: str) -> tuple[MlflowClient, str]:
     if found is None:
         return client, client.create_experiment(name)
     if found.lifecycle_stage == "deleted":
-        # Its name stays taken, and nothing can be told to it.
+        # Its name stays taken, and it accepts no runs.
         client.restore_experiment(found.experiment_id)
     return client, found.experiment_id
 

@@ -77,7 +77,7 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
         before = features_run(job, resolved)
     table = f"gold.{resolved.task.name}_features"
     run = resolved.start(job, "train", {table: str(before.outputs[table])})
-    # A model that was damaged since is trained anew, as the message about it advises.
+    # A model damaged since is trained again, as its message advises.
     is_sound = has_sound_model(job.lake, resolved.task.name, resolved.run_ids["train"])
     earlier = answered_before(job, run) if is_sound else None
     if earlier is not None:

@@ -269,7 +269,7 @@ def _cells(column: pa.ChunkedArray) -> list[str]:
         if fits(kind):
             values = column.cast(pa.int64()).to_pylist() if pa.types.is_timestamp(kind) else _values(column)
             return ["" if value is None else written(value) for value in values]
-    # What has no text of its own in both, such as bytes.
+    # Types without the same text in both, such as bytes.
     raise LeftToSparkError
 
 

@@ -20,7 +20,7 @@ from otklik.world.timeline import (
     microseconds,
 )
 
-#: A defect stands beside every customer whose number leaves the defect's remainder when divided by this.
+#: A defect is next to every customer whose number has the defect's remainder modulo this.
 DEFECT_EVERY = 500
 #: Rejected records per source: what is wrong with them → remainder.
 CUSTOMER_DEFECTS = {
@@ -50,9 +50,9 @@ ENGAGEMENT_DEFECTS = {
 #: Exact copies of a good record, right behind it. For contacts: only where the customer has one.
 CUSTOMER_COPY, CONTACT_COPY, ENGAGEMENT_COPY = 401, 409, 419
 
-#: Every so many customers one has moved: the last customers file is a later delivery with the new versions.
+#: One customer in this many has moved: the last customers file is a later delivery with the new versions.
 CHANGED_EVERY, CHANGED_REMAINDER = 250, 3
-#: Beside every so many of these the old version is delivered once more, after the new one: a copy that must lose.
+#: For one in this many of these the old version is delivered again after the new one; it must be ignored.
 LATE_COPY_EVERY = 4
 
 _IS_CHANGED = f"number % {CHANGED_EVERY} = {CHANGED_REMAINDER}"
@@ -158,7 +158,7 @@ def contact_records(contacts: DataFrame, part: int) -> DataFrame:
             {**good, "responded": "'yes'", "responded_at": "'2025-03-02 10:00:00'"}, ","
         ),
     }  # fmt: skip
-    # A customer's first row carries what stands once per customer.
+    # A customer's first row has the records that exist once per customer.
     records = contacts.selectExpr(
         "number",
         "coalesce(nth, 0) = 0 AS is_first",

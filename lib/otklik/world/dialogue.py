@@ -83,7 +83,7 @@ def support_messages(customers: DataFrame, draws: Draws, without: Collection[str
         true_topic.
     """
     count = f"CAST(floor(-{MEAN_MESSAGES}D * ln(1D - {draws.uniform('messages')})) AS INT)"
-    # Switched off: what is said has nothing to do with the topic.
+    # Switched off: texts do not depend on the topic.
     said_of = draws.one_of(list(ASKED), "said of", "i") if "support_topics" in without else "true_topic"
     asked = by_value(said_of, {topic: draws.one_of(phrases, "phrase", "i") for topic, phrases in ASKED.items()})
     opening, ending = draws.one_of(_OPENINGS, "opening", "i"), draws.one_of(_ENDINGS, "ending", "i")

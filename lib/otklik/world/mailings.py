@@ -27,7 +27,7 @@ ARMS = ("control", "discount", "story")
 UPLIFTS = ((0, 10, -0.04), (10, 30, 0.0), (30, 120, 0.10), (120, 10_000, 0.0))
 #: Probability of a purchase without mail: BASE + RECENT · exp(−days since the last receipt / RECENT_DAYS).
 BASE, RECENT, RECENT_DAYS = 0.06, 0.12, 60
-#: The other two go to so many of those who bought within CHOSEN_DAYS, and of the others.
+#: Shares of recipients of the other two among those who bought within CHOSEN_DAYS, and among the others.
 CHOSEN_DAYS, CHOSEN_SHARES = 45, (0.8, 0.2)
 #: What the third one's discount adds to the probability.
 CHOSEN_UPLIFT = 0.06

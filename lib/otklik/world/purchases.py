@@ -23,7 +23,7 @@ from otklik.world.timeline import MICROSECONDS_PER_DAY, microseconds_of_local_da
 
 #: BG/NBD, in weeks: rate of purchases ~ Gamma(shape 1, rate RATE_ALPHA), drop-out ~ Beta(1, DROPOUT_B).
 RATE_ALPHA, DROPOUT_B = 9.0, 4
-#: First purchases lie in so many weeks from the beginning.
+#: Weeks from the beginning with first purchases.
 FIRST_WEEKS = 52
 #: Gamma-Gamma: receipts ~ Gamma(SPEND_P, rate), rate ~ Gamma(SPEND_Q, SPEND_GAMMA), tenge.
 SPEND_P, SPEND_Q, SPEND_GAMMA = 4, 4, 3000.0

@@ -71,14 +71,14 @@ SUBSTITUTES = (
     Pair("яблоки", "груши", 0.9),
     Pair("кофе", "чай", 0.9),
 )
-#: Their sales follow each other, so their prices stay: an elasticity could not be told from the pair.
+#: Their sales follow each other, so their prices are constant: an elasticity could not be separated from the pair.
 _PAIRED = {name for pair in (*COMPLEMENTS, *SUBSTITUTES) for name in (pair.first, pair.second)}
 
 #: What an advertised discount multiplies demand by, beyond what its price does.
 PROMOTION_LIFT = 1.5
 _PROMOTED_SHARE = 0.12
 _DISCOUNTS = (0.1, 0.2, 0.3)
-#: Usual prices change once in so many weeks, by one of these factors.
+#: Weeks between changes of usual prices, and their factors.
 _WEEKS_OF_A_PRICE = 13
 _LEVELS = (0.85, 0.95, 1.0, 1.05, 1.2)
 

@@ -33,15 +33,15 @@ DAYS = (DELIVERED_AT - FIRST_MOMENT).days
 #: How many accounts people have, in per cent, and how an account's name is written.
 ACCOUNT_COUNTS = {"1": 45, "2": 30, "3": 17, "4": 8}
 NAMES = {"as_it_is": 50, "transliterated": 22, "misspelt": 14, "missing": 14}
-#: Share of the accounts of which the same person has a second one; one customer in so many stands for a bot as well.
+#: Share of accounts whose owner has a second one; one customer in this many also defines a bot.
 DUPLICATE_SHARE, BOT_EVERY, BOT_REMAINDER = 0.04, 25, 7
 
 COMMUNITIES = 8
 #: Share of the ties that stay within a community, and how many people someone follows.
 HOMOPHILY, FEWEST_FOLLOWED, MORE_FOLLOWED = 0.7, 3, 6
-#: Taken up by so many of the communities that like it, and of the others.
+#: A topic, and the shares of adopters in communities that like it and in the others.
 LIKED_TOPIC, LIKED_BY, LIKED_SHARE, OTHER_SHARE = "веганские сыры", 2, 0.3, 0.02
-#: Taken up by so many on their own, in the first days, and by a follower of one of them with this probability.
+#: A topic, its share of spontaneous adopters in the first days, and the probability that a follower adopts it.
 SPREAD_TOPIC, OWN_SHARE, OWN_DAYS, PASSED_ON = "доставка за час", 0.06, 120, 0.2
 #: Days until a follower takes it up, on average beyond the first one.
 DELAY_DAYS = 3.0
@@ -57,7 +57,7 @@ MEAN_REACTIONS, EAGER_SHARE, MEAN_OF_EAGER, MOST_REACTIONS = 4.0, 0.03, 60.0, 80
 BOT_REACTIONS, BURST_HOURS = (25, 55), 2
 #: Mentions of a person on average; share of the tones.
 MEAN_MENTIONS, TONES = 0.8, {"positive": 35, "neutral": 40, "negative": 25}
-#: In the days from CRISIS_DAY on so many complain.
+#: Share of people who complain on CRISIS_DAYS days from CRISIS_DAY.
 CRISIS_DAY, CRISIS_DAYS, CRISIS_SHARE = 103, 5, 0.1
 
 _SAID: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -110,7 +110,7 @@ def with_social(customers: DataFrame, count: int, draws: Draws, without: Collect
     drawn = f"CAST(if({stays}, {start} + {at_random} * ({end} - {start}), {at_random} * {count}L) AS BIGINT)"
     others = f"""array_remove(array_distinct(transform(sequence(1, {FEWEST_FOLLOWED} + CAST(
         {draws.below(MORE_FOLLOWED, "followed")} AS INT)), j -> pmod({back}L * ({drawn} - {b}L), {count}L))), number)"""
-    # A variable of this name stands for the other person: the same draws as in his or her own row.
+    # A variable of this name is the other person's number: the same draws as in his or her row.
     common = f"try_element_at(array_intersect(networks, {_networks(draws)}), 1)"
     own_day = f"if({draws.uniform('takes up')} < {OWN_SHARE}D, {draws.uniform('takes up day')} * {OWN_DAYS}D, NULL)"
     delay = f"1D - {DELAY_DAYS}D * ln(1D - {draws.uniform('passed on delay', 'source')})"

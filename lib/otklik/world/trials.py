@@ -22,10 +22,10 @@ DAYS = (DELIVERED_AT - FIRST_MOMENT).days
 
 #: Products that are counted each day in each store; what is wanted a day on average, by place.
 COUNTED, WANTED = ("молоко", "хлеб белый", "курица", "бананы", "кофе", "подгузники"), (40, 60, 18, 25, 12, 8)
-#: A delivery covers so many days of what is wanted on average, and comes when so many are left; it may come late.
+#: Days of average demand that a delivery covers, and at which stock it is ordered; it may come late.
 COVERED_DAYS, LATE_SHARE = 3, 0.25
 
-#: Regions, of which so many are treated from week TREATED_FROM of REGION_WEEKS on; what that multiplies revenue by.
+#: Regions, treated ones from week TREATED_FROM of REGION_WEEKS on, and the factor on revenue.
 REGIONS, TREATED, REGION_WEEKS, TREATED_FROM, GEO_LIFT = 40, 14, 52, 40, 1.08
 REGION_WEEK_NOISE = 0.03
 
@@ -44,7 +44,7 @@ LEAD_BASE, LEAD_WEB = -1.0, 0.6
 
 #: Daily signals. Mentions come before orders, reviews behind them; searches have nothing to do with them.
 SIGNALS = ("mentions", "reviews", "searches")
-#: Days with signals and orders; mentions come so many days before orders, reviews so many days after them.
+#: Days with signals and orders; days by which mentions precede orders, and reviews follow them.
 SIGNAL_DAYS, LEAD_DAYS, FOLLOWING_DAYS = 540, 3, 2
 #: Change of the logarithm of orders when mentions are higher by a standard deviation; of reviews, when orders are.
 LEAD_EFFECT, FOLLOWING_EFFECT = 0.15, 0.2

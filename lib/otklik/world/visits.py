@@ -23,7 +23,7 @@ OTHERS = {"open": 40, "search": 25, "balance": 20, "transfer": 15}
 FEWEST, MOST, WINDOW_DAYS = 5, 25, 30
 #: Log-odds of a yes: at SEARCHES searches and any other order, for the order, and for each search more.
 BASE, ORDER_EFFECT, SEARCHES, SEARCH_EFFECT = -1.6, 1.8, 4, 0.15
-#: Offers are made every so many days from this one on, at ten o'clock.
+#: Days between offers, which are made at ten o'clock, and the first such day.
 EVERY_DAYS, FIRST_OFFER = 3, 33
 _OFFER_DAYS = len(range(FIRST_OFFER, DAYS - EVERY_DAYS, EVERY_DAYS))
 

@@ -91,7 +91,7 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> Wor
     in_files = _people(spark, customers, CUSTOMERS_PER_FILE, draws)
     in_small_files = _people(spark, customers, CUSTOMERS_PER_ENGAGEMENT_FILE, draws)
     facts = WorldFacts(customers, seed, _expected(in_files, draws))
-    # Kept, because the truth is told about the very same contacts; what memory cannot hold goes to disk.
+    # Cached, because the truth is about the very same contacts; what memory cannot hold goes to disk.
     with cached(
         campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws))
     ) as contacts:

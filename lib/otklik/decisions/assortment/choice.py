@@ -24,9 +24,9 @@ import scipy.sparse as sp
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-#: Shares of all value that agree in so many digits are equal, whatever the order in which they were summed.
+#: Digits to which shares of value are compared, so that the order of summation does not matter.
 _DIGITS = 9
-#: Products whose substitutes are looked for at once, so that products × kept products never stand in memory.
+#: Block size of the search for substitutes, so that products × kept products need not fit into memory.
 _AT_ONCE = 500
 
 
@@ -147,7 +147,7 @@ def substitutes(needs: Needs, kept: Flags) -> tuple[Whole, Floats]:
         some = np.arange(start, min(start + _AT_ONCE, count))
         value = np.asarray(columns[:, some].sum(axis=0)).reshape(-1)
         shared = np.asarray((columns[:, some].T @ beside).todense())
-        # Nothing stands in for itself.
+        # A product is not its own substitute.
         at = np.searchsorted(chosen, some).clip(max=len(chosen) - 1)
         is_itself = chosen[at] == some
         shared[np.flatnonzero(is_itself), at[is_itself]] = 0

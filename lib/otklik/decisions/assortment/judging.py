@@ -20,7 +20,7 @@ from otklik.inference import Estimate
 
 METHODS = ("chosen", "best_sellers", "random")
 SPLITS = ("earlier", "later")
-#: The curve has so many points up to the places of the task, and as many beyond.
+#: Number of points of the curve up to the places of the task, and again beyond.
 STEPS = 10
 _BEYOND = 2 * STEPS + 1
 #: Groups of customers of the jackknife.

@@ -112,7 +112,7 @@ KIND = Kind(
 # how long before a conversion a touch still counts
 window_days = 30.0
 
-# where an experiment has measured a channel, its result stands beside the rules:
+# results of experiments on channels, shown next to the rules:
 # [experiments.email]
 # conversions = 120.0
 # low = 80.0

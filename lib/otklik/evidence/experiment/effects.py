@@ -21,7 +21,7 @@ from otklik.evidence.experiment.moments import Floats, Moments
 #: Sums of the control and of an arm.
 Sides = tuple[Moments, Moments]
 
-#: An arm needs so many units with yes and so many with no, so that a share's interval is normal.
+#: Minimum number of units with yes and with no in an arm, for a normal interval of a share.
 LEAST_YES_AND_NO = 10
 
 

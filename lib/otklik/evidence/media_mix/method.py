@@ -25,7 +25,7 @@ from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 _MOST_WEEKS, _MOST_CHANNELS = 1_040, 20
 #: Of all regions together.
 _MOST_REGION_WEEKS = 40_000
-#: So many weeks say what is spent now, and over so many a channel's usual range is taken.
+#: Last weeks that define the current spend, and weeks per average for a channel's usual range.
 _NOW_WEEKS, _RANGE_WEEKS = 13, 4
 _CURVE_POINTS = 30
 _NAMED = 5

@@ -16,7 +16,7 @@ from otklik.page.formats import is_number
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
-#: So many regions stand in the picture, and so many changes of the plan in the table.
+#: Maximum number of regions in the figure, and of changes in the table of the plan.
 _MOST_REGIONS, _MOST_MOVES = 20, 12
 
 TEXTS = texts(

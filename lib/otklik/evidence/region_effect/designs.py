@@ -26,9 +26,9 @@ from otklik.inference import Estimate
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-#: Weight of the condition that weights add up to 1, beside values near 1.
+#: Weight of the condition that weights add up to 1, compared with values near 1.
 _SUM = 1e4
-#: Up to so many pairs every pattern of signs is tried, 2 ** 12; of more, as many drawn ones.
+#: Number of pairs up to which all 2 ** 12 patterns of signs are tried; with more, as many random ones.
 _EXACT_PAIRS, _PATTERNS = 12, 4096
 
 

@@ -117,7 +117,7 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
     periods: list[date] = [*table.columns]
     start = sum(period < task.start for period in periods)
     raw = table.to_numpy(dtype=np.float64)
-    # Of the first part too, which stands for the time before in the placebo.
+    # Also of the first part, which is the time before in the placebo.
     first = raw[:, : _pretended(start, len(periods))]
     empty = sorted(table[(first <= 0).all(axis=1)].index) if start else []
     if empty:

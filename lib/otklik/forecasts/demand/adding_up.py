@@ -10,7 +10,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-#: The name of everything together, and what stands before the name of a group.
+#: The name of the total, and the prefix of group names.
 ALL, GROUP = "all", "group "
 
 

@@ -32,7 +32,7 @@ _LOW, _HIGH = 0.1, 0.9
 _ENOUGH_ERRORS = 100
 #: Hash groups of series whose products for the pooled model are added up together.
 _GROUPS = 64
-#: Where an 80 % interval may cover before that is said.
+#: Range of coverage of an 80 % interval outside which there is a finding.
 _COVERAGE = (0.72, 0.88)
 
 

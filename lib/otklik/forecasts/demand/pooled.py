@@ -18,7 +18,7 @@ from otklik.forecasts.demand.models import Floats, levels
 KNOWN = 3
 #: Numbers of a regression.
 SIZE = 8 + KNOWN
-#: A series is learnt from after so many periods.
+#: Minimum number of periods before a row for fitting.
 _BEGIN = 8
 #: Distances are cut off here, in mean changes from period to period: one odd order is no pattern.
 _FARTHEST = 8.0

@@ -23,7 +23,7 @@ _MONEY = "decimal(28,6)"
 _STEPS = (2, 4, 7, *(14 * 2**n for n in range(11)))
 #: Relative standard error of an approximate count: 1.04 / √4096, and a little more.
 _COUNT_ERROR = 0.02
-#: Logarithms of mean amounts in one group differ by no more than one part of so many, and the coarser ones after it.
+#: Groups of mean amounts per unit of the logarithm: the finest, and coarser ones.
 _GRAINS = (1000, 100, 10)
 
 

@@ -19,7 +19,7 @@ from otklik.inference import Estimate
 
 #: Groups of customers that the jackknife leaves out one by one.
 _GROUPS = 32
-#: Scores count as equal where their logarithms share a place of so many to one: closer than .2 %.
+#: Bins per unit of the logarithm of scores: scores within .2 % count as equal.
 _PLACES = 500
 
 

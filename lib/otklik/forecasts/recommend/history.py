@@ -8,7 +8,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-#: Customers and items are numbered within so many hash groups, so that no single task sorts all of them.
+#: Hash groups in which customers and items are numbered, so that no single task sorts all of them.
 _NUMBERING_GROUPS = 64
 
 

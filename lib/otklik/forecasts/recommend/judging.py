@@ -22,7 +22,7 @@ LENGTH = 10
 #: What a list is asked for: items that are new to the customer, or any.
 TARGETS = ("new", "again")
 METRICS = ("ndcg", "recall", "map", "novelty", "variety")
-#: Customers are summed in so many hash groups; intervals come from resampling the groups.
+#: Hash groups of customers; intervals come from resampling the groups.
 _GROUPS = 200
 _SUMS = (
     "target STRING, method STRING, is_warm BOOLEAN, ndcg DOUBLE, recall DOUBLE, map DOUBLE, novelty DOUBLE, "

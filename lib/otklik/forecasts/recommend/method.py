@@ -72,7 +72,7 @@ def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageCont
         "customer": context.keep(history.numbered(buyers, "customer")),
         "item": context.keep(history.numbered(counted, "item")),
     }
-    # Everything is made from these rows, several times: planning it anew each time takes longer than computing it.
+    # These rows are used several times: planning them again each time takes longer than computing them.
     pairs = checkpointed(_as_numbers(counted, names))
     target = "again" if task.buy_again else "new"
     beside = _Beside(

@@ -121,7 +121,7 @@ def _named(listed: DataFrame, names: Mapping[str, DataFrame]) -> DataFrame:
     customers = names["customer"].select(F.col("customer").alias("name"), F.col("customer_number").alias("customer"))
     items = names["item"].select(F.col("item").alias("item_name"), F.col("item_number").alias("item"))
     others = names["item"].select(F.col("item").alias("because_name"), F.col("item_number").alias("because"))
-    # Items are few beside the places of all lists.
+    # There are few items compared with the places of all lists.
     joined = listed.join(customers, "customer").join(F.broadcast(items), "item")
     joined = joined.join(F.broadcast(others), "because", "left")
     return joined.select(

@@ -162,5 +162,5 @@ _TEXTS = texts(
     ),
 )  # fmt: skip
 
-#: What is said as the reason of a verdict is a finding where it concerns the other target.
+#: Reasons of a verdict are findings if they concern the other target.
 TEXTS = _TEXTS | {key.replace("reason", "finding"): text for key, text in _TEXTS.items() if "_not_beaten_" in key}

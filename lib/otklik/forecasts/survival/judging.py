@@ -18,7 +18,7 @@ from otklik.inference import Estimate
 
 #: Groups of customers that the jackknife leaves out one by one.
 _GROUPS = 20
-#: Predicted survival is cut into so many places for the AUC; customers in one place count as tied.
+#: Bins of predicted survival for the AUC; customers in the same bin count as tied.
 _PLACES = 250
 
 

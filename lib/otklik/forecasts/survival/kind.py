@@ -186,7 +186,7 @@ EXAMPLE = """\
 # Durations are in this unit.
 period = "month"
 curve_at = [12, 24, 36]
-# Who may leave within so many periods, and how many periods of value are lost then.
+# Periods within which customers may leave, and periods of value lost then.
 horizon_periods = 3
 value_periods = 12
 

@@ -78,7 +78,7 @@ EVENTS = Frame(
 
 EXAMPLE = """\
 period = "week"
-# A slope is taken over so many periods; the last ones after it are held out.
+# Number of periods of a slope; the last ones after it are held out.
 window = 12
 ahead = 2
 """

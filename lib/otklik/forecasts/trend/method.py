@@ -21,7 +21,7 @@ ALL = "(all)"
 _SECONDS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 #: A Monday; periods are counted from here.
 _EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
-#: Bursts with larger p-values cannot be discoveries among so many tests, and stay in the worker.
+#: Bursts with larger p-values cannot be discoveries among this many tests, and are not returned by the worker.
 _LARGEST_P = 0.001
 _ROWS = (
     "item string, place int, events double, usual double, p double, tests int, is_peak boolean, total double, "

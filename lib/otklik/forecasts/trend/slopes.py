@@ -51,7 +51,7 @@ def shrunken(values: Floats, errors: Floats) -> tuple[Floats, Floats]:
     The variance between items is that of the slopes less the mean of their squared errors (DerSimonian & Laird 1986).
     """
     between = max(float(values.var(ddof=1)) - float((errors**2).mean()), 0.0) if len(values) > 1 else 0.0
-    # With equal error everywhere the mean is the plain one; an error of 0 is a series that stands still.
+    # With equal error everywhere the mean is the plain one; an error of 0 is a constant series.
     weights = 1 / (between + np.maximum(errors, 1e-6) ** 2)
     middle = float(np.average(values, weights=weights))
     share = between / (between + np.maximum(errors, 1e-6) ** 2)

@@ -12,9 +12,9 @@ import pandas as pd
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-#: A number with more different values is cut into so many grades of equal count: ranks are as good as exact.
+#: Maximum number of quantile bins of a number, with which ranks are practically exact.
 GRADES = 100
-#: So many levels of a text are kept, and those with so many rows at least.
+#: Maximum number of levels of a string, and the minimum number of rows of each.
 MOST_LEVELS, FEWEST_ROWS = 30, 20
 OTHER = "(other)"
 

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from otklik.insights.dependency.association import Counts
 from otklik.insights.dependency.coding import MOST_LEVELS, Coding, stratum_codes
 
-#: Numbers are cut by the values of about so many customers, drawn by a hash of their keys.
+#: Approximate sample size for the cut points of numbers, drawn by a hash of the keys.
 _SAMPLE = 100_000
 
 

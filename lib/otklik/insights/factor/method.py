@@ -23,9 +23,9 @@ from otklik.insights.factor.rotation import Floats
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.session import frame_of
 
-#: Customers are summed in so many groups by a hash of their key: halves and resamples are made of groups.
+#: Hash groups of customers: halves and bootstrap samples consist of groups.
 GROUPS = 20
-#: Properties beyond this make a matrix that nobody reads.
+#: Maximum number of properties whose matrix can still be read.
 MOST_PROPERTIES = 60
 #: From this congruence on a factor counts as found again in the other half.
 FAIR = 0.85

@@ -11,7 +11,7 @@ from otklik.lake.tables import Column, answer_table
 from otklik.settings import Strict, Text
 from otklik.task import KindTask, PreparationSettings
 
-#: More classes than this are refused: a confusion matrix of so many can still be read and resampled.
+#: Maximum number of classes whose confusion matrix can still be read and resampled.
 MOST_CLASSES = 30
 
 

@@ -24,11 +24,11 @@ from otklik.errors import PlatformError, RefusedError
 from otklik.insights.rules.sizes import UnrelatedItems
 from otklik.session import frame_of
 
-#: Baskets are counted in so many groups by a hash of their number: what intervals of later figures are drawn from.
+#: Hash groups of baskets, which are resampled for the intervals of later figures.
 GROUPS = 20
-#: So many itemsets are the most that a person's question can mean; they are held on the driver.
+#: Maximum number of itemsets, which are held on the driver.
 MOST_ITEMSETS = 100_000
-#: The commonest so many items take part in pairs: 44,850 of them.
+#: Number of the most common items that are paired: 44,850 pairs.
 MOST_PAIRED_ITEMS = 300
 
 Itemset = tuple[int, ...]

@@ -163,7 +163,7 @@ def _table(table: Table, rows: pd.DataFrame, baskets: Baskets, context: StageCon
 
 def _verdict(measures: Mapping[str, Measure], baskets: Baskets, task: RulesTask) -> Verdict:
     """Rules must be there, and hold in a larger share than if items were unrelated."""
-    # On a card a count stands alone: what chance may have brought of it is no result of doing without.
+    # On a card the count has no baseline: the number expected by chance is not the result of a naive rule.
     rules, held = replace(measures["rules"], baseline=None), measures.get("rules_held")
     of_rules = {"rules": int(rules.value or 0), "baskets": baskets.earlier, "minimum": task.minimum_baskets}
     if baskets.earlier < task.minimum_baskets:

@@ -199,7 +199,7 @@ def _loss(model: Any) -> float:
 def _fitted(points: Floats, method: str, k: int, starts: int, seed: int) -> Any:
     """The same method by scikit-learn."""
     with warnings.catch_warnings():
-        # Few iterations more would not change the labels; what matters is said by the stability.
+        # A few more iterations would not change the labels; stability shows what matters.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if method == "kmeans":
             return cluster.KMeans(k, n_init=starts, random_state=seed).fit(points)

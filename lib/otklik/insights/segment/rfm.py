@@ -22,11 +22,11 @@ from otklik.kind import Finding, StageContext
 from otklik.models.bootstrap import Floats, poisson_weights
 
 NUMBERS = ("recency", "frequency", "monetary")
-#: Values are cut into about so many buckets, so that ranking the customers of a bucket is one task's work.
+#: Approximate number of buckets of values, so that one task can rank the customers of a bucket.
 _BUCKETS = 100
 #: Orders and amounts are skewed.
 _COMPARED_BY_LOGARITHM = frozenset({"frequency", "monetary"})
-#: A level that holds so many times its part is worth a word.
+#: A level with this many times its share is a finding.
 _CROWDED = 1.5
 
 Cuts = Mapping[str, Sequence[float]]

@@ -19,7 +19,7 @@ from otklik.page.words import Voice
 
 #: Smaller differences, in standard deviations of all customers, are not worth a word; larger ones are "much".
 _WORTH_A_WORD, _MUCH = 0.25, 1.0
-#: So many features are named, and so many of the other properties.
+#: Maximum number of features to name, and of other properties.
 _FEATURES, _OTHERS = 4, 3
 
 

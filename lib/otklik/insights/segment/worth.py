@@ -14,7 +14,7 @@ import numpy as np
 from otklik.kind import Measure
 from otklik.models.bootstrap import Floats, interval
 
-#: Draws of random groups; the smallest p is one in so many and one.
+#: Draws of random groups; the smallest p-value is 1 / (draws + 1).
 _DRAWS = 9_999
 _NORMAL_95 = 1.959964
 

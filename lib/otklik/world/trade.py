@@ -51,8 +51,8 @@ DEFECTS: Mapping[str, Mapping[str, int]] = {
 }
 #: Source → remainder of the customers whose first record comes once more.
 COPIES: Mapping[str, int] = {"receipts": 421, "accounts": 431, "sends": 433, "leads": 439, "consents": 443}
-#: Kind of receipt line that is not a purchase → the customers after whose first purchase it comes: one in this many, and
-#: the remainder. A return takes back the first line of that purchase; a cancelled receipt was never paid.
+#: Kind of receipt line that is not a purchase → after whose first purchase it comes: one customer in this many, and the
+#: remainder. A return takes back the first line of that purchase; a cancelled receipt was never paid.
 NO_PURCHASES: Mapping[str, tuple[int, int]] = {"return": (20, 3), "cancelled": (40, 17)}
 
 _FIRST_LINE = "receipt = 0 AND line = 1"

@@ -103,8 +103,8 @@ class Section:
     blocks: Sequence[Block]
 
     @property
-    def kinds(self) -> list[tuple[str, Block]]:
-        """The blocks with the names of their kinds, for the template."""
+    def typed_blocks(self) -> list[tuple[str, Block]]:
+        """The blocks with the names of their classes, for the template."""
         return [(type(block).__name__, block) for block in self.blocks]
 
 

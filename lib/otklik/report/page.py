@@ -216,7 +216,7 @@ def _profit_curve(facts: ReportFacts, read: Board, policies: Mapping[str, board.
     series = [Series("", np.array(across), np.zeros(2), role="baseline")]
     series.append(Series(words("list.expected"), customers, expected))
     if realised is not None:
-        series.append(Series(words("list.realised"), customers, realised, role="main"))
+        series.append(Series(story.rows_told(facts, read, voice), customers, realised, role="main"))
     picture = lines(
         "list-profit",
         series,

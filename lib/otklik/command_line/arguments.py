@@ -115,13 +115,16 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="FILE", required=True, help="a .csv or .parquet file")
     parser.add_argument("--where", metavar="SQL", help="only rows that satisfy this condition")
     parser.add_argument(
-        "--columns", metavar="NAMES", help="only these columns, in this order, e.g. key,rank,probability"
+        "--columns", metavar="NAMES", help="only these columns, in this order, e.g. key,rank,probability,reasons"
     )
     parser.add_argument(
         "--for",
         dest="reader",
         choices=("excel",),
-        help="excel: a .csv with a byte-order mark, which Excel reads correctly",
+        help="excel: a .csv with a byte-order mark, which Excel reads correctly, and with --titles",
+    )
+    parser.add_argument(
+        "--titles", action="store_true", help="readable column headers instead of column names (.csv only)"
     )
 
 

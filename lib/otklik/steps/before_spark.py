@@ -66,7 +66,7 @@ def check_command(
         check_table_name(asked["table"])
         check_limit(asked.get("limit", 0))
         if command == "export":
-            form_of(asked["to"], asked["reader"])
+            form_of(asked["to"], asked["reader"], has_titles=asked["titles"])
     if names == "task" and asked["task"] is not None:
         _check_task(command, asked, home, overrides, lake)
 

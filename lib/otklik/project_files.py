@@ -22,6 +22,10 @@ class ProjectFiles:
         """The contract of a source: a name in conf/sources, or a path to a .toml file."""
         return self._toml(name, "sources")
 
+    def sources(self) -> list[str]:
+        """The names in conf/sources."""
+        return sorted(path.stem for path in (self.path / "conf" / "sources").glob("*.toml"))
+
     def task(self, name: str) -> Path:
         """The file of a task: a name in conf/tasks, or a path to a .toml file."""
         return self._toml(name, "tasks")

@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 
 from otklik.cli import main
+from otklik.errors import ConfigurationError
 from otklik.lake.local import LocalLake
 from otklik.lake.tables import FILES, MODEL_RUNS
 from otklik.project_files import find_project
 from otklik.steps.before_spark import check_command
-from otklik.steps.lake_names import names_in
+from otklik.steps.lake_names import Known, check_names, names_in
+from otklik.steps.task_files import read_task
 
 deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[spark]'")
 
@@ -191,9 +193,48 @@ def test_names_of_columns_in_an_expression(expression: str, names: list[str]) ->
     assert names_in(expression) == names
 
 
-def test_sql_is_read_where_sqlglot_is_installed(lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("sqlglot", reason="sqlglot is not installed")
-    (tmp_path / "bad.toml").write_text(TASK + GOOD.replace("paid * 1.5", "(paid * 1.5"), encoding="utf-8")
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("(paid * 1.5", "is not valid SQL: Expecting )"),
+        ("concat(paid, 'a)", "is not valid SQL: a quotation mark is not"),
+    ],
+)
+def test_sql_is_read_whether_or_not_the_table_is_there(
+    sql: str, says: str, lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sqlglot", reason="sqlglot is not installed: ./scripts/setup")
+    (tmp_path / "bad.toml").write_text(TASK + GOOD.replace("paid * 1.5", sql), encoding="utf-8")
+    (tmp_path / "visits.toml").write_text('name = "visits"\n[columns]\n', encoding="utf-8")
 
-    assert main(["check", str(tmp_path / "bad.toml"), "--lake", lake]) == 2
-    assert "frames.purchases.columns.amount: is not valid SQL" in capsys.readouterr().err
+    for place in (lake, str(tmp_path / "none")):
+        assert main(["check", str(tmp_path / "bad.toml"), "--lake", place]) == 2
+        assert f"frames.purchases.columns.amount: {says}" in capsys.readouterr().err
+
+
+def test_an_input_that_is_no_source_is_said_with_the_one_that_is_meant(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, of_nobody = tmp_path / "task.toml", "no contract and no table for silver."
+    slips = [("visit", "visit; did you mean visits"), ("recepts", "recepts; did you mean receipts")]
+    for table, says in slips:
+        file.write_text(TASK.replace("silver.visits", f"silver.{table}") + GOOD, encoding="utf-8")
+        for command in ("check", "run"):
+            assert main([command, str(file), "--lake", lake]) == 2
+            assert of_nobody + says in capsys.readouterr().err
+
+    (tmp_path / "recepts.toml").write_text('name = "recepts"\n[columns]\n', encoding="utf-8")
+    assert main(["check", str(file), "--lake", lake]) == 0
+    assert "reads silver.recepts (not there yet)" in capsys.readouterr().out
+
+
+def test_a_column_is_named_once_among_those_that_are_there(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pa.table({"id": ["1"], "day": [""], "page": [""], "paid": [1.0], "known_at": [""]})
+    deltalake.write_deltalake(f"{lake}/silver/visits", rows, mode="overwrite", schema_mode="overwrite")
+    (tmp_path / "bad.toml").write_text(TASK + BAD, encoding="utf-8")
+
+    known = Known({"visits": LocalLake(Path(lake)).table("silver.visits")}, ())
+    with pytest.raises(ConfigurationError, match=r"columns of visits: id, day, page, paid, known_at, row_id$"):
+        check_names(read_task(find_project(None), str(tmp_path / "bad.toml"), {}), [], known)

@@ -16,7 +16,7 @@ from otklik.sources.contract import Contract
 from otklik.sources.paths import local_files
 from otklik.steps.drafts import check_draft
 from otklik.steps.graph import read_graph
-from otklik.steps.lake_names import check_names, known_inputs
+from otklik.steps.lake_names import check_names, check_sources, known_inputs
 from otklik.steps.table_options import check_limit, check_table_name, form_of
 from otklik.steps.task_files import TaskFile, check_task, read_task
 from otklik.task import Task
@@ -155,6 +155,7 @@ def _check_inputs(
     for each in files:
         known = known_inputs(each.task, lake)
         if known.missing:
+            check_sources(each, home, lake, known.missing)
             raise not_ingested(known.missing)
         check_names(each, home.sql_folders(each.path), known)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 import types
 import typing
@@ -21,6 +22,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 from otklik.errors import ConfigurationError
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+#: Of a table that a task reads.
+TABLE_PATTERN = r"^(silver|gold)\.[a-z][a-z0-9_]*$"
 #: Schemes of URIs, for lakes and for input files; anything else before :// is refused.
 URI_SCHEMES = ("file", "hdfs", "viewfs", "s3", "s3a", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "oss", "cosn")
 
@@ -127,7 +130,7 @@ def validate(
     try:
         return kind.model_validate(values)
     except ValidationError as fault:
-        errors = fault.errors(include_url=False)
+        errors = _without_unions(fault.errors(include_url=False))
         count = sum(map(_fault_count, errors))
         lines = list(islice((line for error in errors for line in _fault_lines(kind, error)), _MOST_FAULTS))
         if count > len(lines):
@@ -244,29 +247,103 @@ def _shortened(line: str) -> str:
     return line if len(line) <= _LONGEST_FAULT else f"{line[: _LONGEST_FAULT - 1]}…"
 
 
+def _without_unions(errors: Sequence[Any]) -> list[Any]:
+    """Faults at the places of a file: one for a key that takes this or that, where pydantic has one for each."""
+    found: dict[tuple[object, ...], Any] = {}
+    for number, error in enumerate(errors):
+        place = tuple(part for part in error["loc"] if not _OF_UNION.match(str(part)))
+        is_of_union = len(place) < len(error["loc"])
+        known = found.get(place) if is_of_union else None
+        if known is not None:
+            known["others"].append(error)
+        else:
+            found[place if is_of_union else (number,)] = {**error, "loc": place, "others": []}
+    return list(found.values())
+
+
 def _fault_lines(kind: type[Strict], error: Any) -> list[str]:
-    path = [str(part) for part in error["loc"]]
-    dotted = ".".join(path) or "(top level)"
+    path = list(error["loc"])
+    if path and path[-1] == "[key]":
+        return [f"{_dotted(path[:-2])}: the name {path[-2]!r}: {_message(kind, path, error)}"]
+    before = f"{_dotted(path)}: " if path else ""
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1][:_LONGEST_FAULT], _known_keys(kind, path[:-1]), n=1, cutoff=0.5)
+        known = [name for each in _kinds_at(kind, path[:-1]) for name in each.model_fields]
+        near = difflib.get_close_matches(str(path[-1])[:_LONGEST_FAULT], known, n=1, cutoff=0.5)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        return [f"{dotted}: unknown key{hint}"]
-    if error["type"] == "missing":
-        return [f"{dotted}: missing"]
+        return [f"{before}unknown key{hint}"]
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, _ImpossibleError):
-        return [f"{dotted}: {fault}" for fault in raised.faults]
+        return [f"{before}{fault}" for fault in raised.faults]
+    messages = [_message(kind, path, each) for each in (error, *error["others"])]
+    # Where the type is right, what is wrong with the value says more than which other types there are.
+    of_value = [message for message in messages if not message.startswith("must be ")]
+    messages = of_value or messages
+    either = dict.fromkeys([messages[0], *(message.removeprefix("must be ") for message in messages[1:])])
+    return [f"{before}{' or '.join(either)}"]
+
+
+def _dotted(path: Sequence[object]) -> str:
+    """A place in a file: `columns.age`, `rules[1].holds` for the first of its rules."""
+    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+def _message(kind: type[Strict], path: Sequence[object], error: Any) -> str:
+    """What is wrong with a value, in the words of TOML."""
+    name, values = error["type"], error.get("ctx", {})
+    if name == "model_type":
+        required = [
+            each.alias or key
+            for settings in _kinds_at(kind, path)[:1]
+            for key, each in settings.model_fields.items()
+            if each.is_required()
+        ]
+        return f"must be a table{' { ' + ', '.join(f'{key} = …' for key in required) + ' }' if required else ''}"
+    if name in ("too_short", "string_too_short"):
+        least = values["min_length"]
+        return "must not be empty" if least == 1 else f"needs at least {least}"
+    if name == "string_pattern_mismatch":
+        return _PATTERNS.get(values["pattern"], f"must match the pattern {values['pattern']}")
+    if name in _MESSAGES:
+        return _MESSAGES[name].format(**values)
     message = str(error["msg"]).removeprefix("Value error, ")
-    return [f"{dotted}: {message[0].lower()}{message[1:]}"]
+    return f"{message[0].lower()}{message[1:]}"
 
 
-def _known_keys(kind: type[Strict], path: list[str]) -> list[str]:
-    """The keys a settings class knows at a path; list positions and free names are stepped through."""
+#: What pydantic puts into the place of a fault for each type that a key takes.
+_OF_UNION = re.compile(r"(literal|list|dict|tuple|constrained-|function-)[^ ]*\[")
+_MESSAGES = {
+    "missing": "missing",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be a text in quotes",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "date_type": "must be a date without quotes, e.g. 2026-01-31",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "too_long": "takes at most {max_length}",
+    "string_too_long": "takes at most {max_length} characters",
+}
+_PATTERNS = {
+    NAME_PATTERN: "use a-z, 0-9 and _, starting with a letter",
+    TABLE_PATTERN: "must be silver.NAME or gold.NAME, with a-z, 0-9 and _ in NAME",
+}
+
+
+def _kinds_at(kind: type[Strict], path: Sequence[object]) -> list[type[Strict]]:
+    """The settings classes at a place; list positions and free names are stepped through."""
     kinds: list[type[Strict]] = [kind]
     for part in path:
-        found = [inner for k in kinds for inner in _inner_kinds(k, part)]
+        found = [inner for k in kinds for inner in _inner_kinds(k, str(part))]
         kinds = found or kinds
-    return [name for k in kinds for name in k.model_fields]
+    return kinds
 
 
 def _inner_kinds(kind: type[Strict], part: str) -> list[type[Strict]]:

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from otklik.errors import ConfigurationError
-from otklik.settings import NAME_PATTERN, SharedText, Strict, Text
+from otklik.settings import NAME_PATTERN, TABLE_PATTERN, SharedText, Strict, Text
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
-TableName = Annotated[str, Field(pattern=r"^(silver|gold)\.[a-z][a-z0-9_]*$")]
+TableName = Annotated[str, Field(pattern=TABLE_PATTERN)]
 
 
 def _for_templates(value: Any) -> Any:

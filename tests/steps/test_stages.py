@@ -231,7 +231,7 @@ def test_a_second_task_that_writes_the_same_table_is_refused(ask: Callable[..., 
         ({"frames.notes": {}}, "notes: unknown frame"),
         ({"frames.letters.input": "calls2"}, "'calls2' is not one of"),
         ({"frames.letters.where": "id >"}, "frames.letters.where: invalid SQL"),
-        ({"least": "many"}, "least: input should be a valid integer"),
+        ({"least": "many"}, "least: must be a whole number"),
         ({"kind": "tyo"}, r"unknown kind 'tyo'; known: .*classify"),
     ],
 )

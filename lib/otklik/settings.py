@@ -11,13 +11,13 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from otklik.errors import ConfigurationError
 
@@ -48,6 +48,11 @@ class Strict(BaseModel):
         """All that does not go together in it, asked once each value by itself is right; each fault names its keys."""
         return []
 
+    @classmethod
+    def keys_within(cls, table: str) -> Collection[str] | None:  # noqa: ARG003  (asked of those with such tables)
+        """The keys that mean something in one of its tables, where others have the same class; None = all."""
+        return None
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
         faults = self.impossible()
@@ -66,8 +71,8 @@ def whole_uri(path: str) -> str:
 class Text(Strict):
     """A text for people in the report's two languages."""
 
-    en: str
-    ru: str
+    en: str = Field(description="in English")
+    ru: str = Field(description="in Russian")
 
     def __getitem__(self, language: str) -> str:
         return self.ru if language == "ru" else self.en
@@ -177,31 +182,58 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 @dataclass(frozen=True)
 class Key:
-    """A key for people: its dotted path, what it takes, its default (None = required), its meaning."""
+    """A key for people.
+
+    Attributes:
+        path: with dots.
+        takes: what it takes.
+        default: its value where it is left out; None: it is required.
+        meaning: of it.
+        within: the optional table in which alone it is required; empty where it always is.
+    """
 
     path: str
     takes: str
     default: str | None
     meaning: str
+    within: str = ""
+
+    @property
+    def otherwise(self) -> str:
+        """What holds where it is left out."""
+        if self.default is not None:
+            return f"default {self.default}"
+        return f"required if {self.within} is given" if self.within else "required"
 
 
-def keys_of(settings: type[Strict], prefix: str = "") -> list[Key]:
+def keys_of(
+    settings: type[Strict], prefix: str = "", within: str = "", only: Collection[str] | None = None
+) -> list[Key]:
     """Every key of a settings class and of the tables inside it; `NAME` stands where a name is free.
 
     Args:
         settings: the class.
         prefix: of the paths, with its dot.
+        within: the optional table that it is of, if any.
+        only: these keys; None = all.
     """
     found = []
     for name, field in settings.model_fields.items():
-        path, inner = f"{prefix}{field.alias or name}", _settings_classes(field.annotation)
+        if only is not None and name not in only:
+            continue
+        path, inner, used = f"{prefix}{field.alias or name}", _settings_classes(field.annotation), None
         free = _free_names(field.annotation)
         if inner:
+            used = settings.keys_within(name)
             for each in inner:
-                found += keys_of(each, f"{path}{free}.")
-            continue
-        default = None if field.is_required() else _as_toml(field.get_default(call_default_factory=True))
-        found.append(Key(f"{path}{free}", _in_words(field.annotation), default, field.description or ""))
+                of_it = keys_of(each, f"{path}{free}.", within if field.is_required() else f"[{path}]", used)
+                if each is Text and field.description:
+                    of_it = [replace(key, meaning=f"{key.meaning}: {field.description}") for key in of_it]
+                found += of_it
+        if not inner or (used is not None and not used):
+            default = None if field.is_required() else _as_toml(field.get_default(call_default_factory=True))
+            takes, default = ("empty table", "{}") if inner else (_in_words(field.annotation), default)
+            found.append(Key(f"{path}{free}", takes, default, field.description or "", within))
     return list({key.path: key for key in found}.values())
 
 

@@ -30,6 +30,10 @@ class ProjectFiles:
         """The file of a task: a name in conf/tasks, or a path to a .toml file."""
         return self._toml(name, "tasks")
 
+    def has_task(self, name: str) -> bool:
+        """Whether a task is named by its path, or lies in conf/tasks."""
+        return name.endswith(".toml") or name in {path.stem for path in (self.path / "conf" / "tasks").glob("*.toml")}
+
     def name_of_task(self, file: Path) -> str:
         """How a command names a task's file: by its name in conf/tasks, or its path."""
         return file.stem if file.resolve().parent == (self.path / "conf" / "tasks").resolve() else str(file)

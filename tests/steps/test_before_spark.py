@@ -11,7 +11,7 @@ import pytest
 from otklik.cli import main
 from otklik.errors import ConfigurationError
 from otklik.lake.local import LocalLake
-from otklik.lake.tables import FILES, MODEL_RUNS
+from otklik.lake.tables import FILES, MODEL_RUNS, RUNS
 from otklik.project_files import find_project
 from otklik.steps.before_spark import check_command
 from otklik.steps.lake_names import Known, check_names, names_in
@@ -123,6 +123,24 @@ def test_a_command_over_a_source_without_files_is_let_through(tmp_path: Path) ->
     asked = {"source": "bank_full"}
 
     check_command("reingest", "source", asked, find_project(None), {}, LocalLake(tmp_path), lambda: b"")
+
+
+def test_a_report_is_found_by_the_file_that_its_task_was_run_from(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs: dict[str, pa.Array] = {column.name: pa.nulls(3, pa.string()) for column in RUNS.columns}
+    runs |= {name: pa.array([value] * 3) for name, value in (("task", "visits"), ("job", "report"), ("status", "done"))}
+    files = ("old.toml", str(tmp_path / "good.toml"), "older.toml")
+    runs["inputs"] = pa.array([[("file", file)] for file in files], pa.map_(pa.string(), pa.string()))
+    runs["ended_at"] = pa.array([2, 3, 1], pa.timestamp("us", "UTC"))
+    deltalake.write_deltalake(f"{lake}/ops/runs", pa.table(runs))
+    asked, here = {"task": "visits", "as_of": None, "lang": "en"}, LocalLake(Path(lake))
+    (tmp_path / "good.toml").write_text(TASK + GOOD, encoding="utf-8")
+
+    check_command("report", "task", asked, find_project(None), {}, here, lambda: b"")
+    (tmp_path / "good.toml").unlink()
+    assert main(["report", "visits", "--lake", lake]) == 2
+    assert "good.toml: no such file" in capsys.readouterr().err
 
 
 def test_check_tries_names_against_the_tables_and_goes_through_all_files(

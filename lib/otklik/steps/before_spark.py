@@ -8,7 +8,7 @@ from typing import Any
 from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.local import LeftToSparkError, LocalLake
 from otklik.lake.missing import not_ingested
-from otklik.lake.tables import MODEL_RUNS
+from otklik.lake.tables import MODEL_RUNS, RUNS
 from otklik.models import extras
 from otklik.project_files import ProjectFiles
 from otklik.settings import load
@@ -81,7 +81,16 @@ def _check_task(
     if command == "champion" and lake is not None:
         _check_champion(asked, home, overrides, lake)
         return
-    file = read_task(home, asked["task"], overrides)
+    name = asked["task"]
+    if command == "report" and not home.has_task(name):
+        # One that was run from a path elsewhere is known to the lake.
+        if lake is None:
+            return
+        try:
+            name = file_of_report(lake, name) or name
+        except LeftToSparkError:
+            return
+    file = read_task(home, name, overrides)
     check_task(file, home.sql_folders(file.path))
     if command == "run":
         check_stage(file, asked["stage"])
@@ -91,6 +100,29 @@ def _check_task(
         extras.require_all(file.task.models)
     if lake is not None and asked["as_of"] is None and command in ("features", "run"):
         _check_inputs(command, file, home, overrides, lake)
+
+
+def file_of_report(lake: LocalLake, task: str) -> str | None:
+    """How a task's file was named when its last page was written; None where none was.
+
+    Args:
+        lake: the lake.
+        task: its name.
+
+    Raises:
+        LeftToSparkError: if Spark has to answer.
+    """
+    if not lake.exists(RUNS.name):
+        return None
+    rows = lake.table(RUNS.name).all_rows(["task", "job", "status", "inputs", "ended_at"])
+    rows = rows.set_column(4, "ended_at", rows["ended_at"].cast("int64"))
+    done = [
+        row
+        for row in rows.to_pylist(maps_as_pydicts="strict")
+        if (row["task"], row["job"]) == (task, "report") and row["status"] in ("done", "reused")
+    ]
+    last = max(done, key=lambda row: row["ended_at"] or 0, default=None)
+    return None if last is None else (last["inputs"] or {}).get("file")
 
 
 def _check_files(contract: Contract, paths: Sequence[str], pseudonym_key: Callable[[], bytes]) -> None:

@@ -67,7 +67,19 @@ SLIPS = [
     ("run bank_full", 5, "silver.bank_full: nothing has been ingested into it yet"),
     ("run retail_first_week", 5, "silver.online_retail: nothing has been ingested into it yet"),
     ("run", 2, "run: name a task, or give --all"),
-    ("run bank_full --stage trian", 2, "--stage: 'trian' is not a stage of classify → its stages: features, train"),
+    ("run bank_full --stage trian", 2, "--stage: 'trian' is not a stage of classify; did you mean train? → its stages"),
+    ("draft --task clasify bank_full", 2, "--task: unknown kind 'clasify'; did you mean classify?"),
+    ("kinds nothing_like_it", 2, "unknown kind 'nothing_like_it'; known: assortment, attribution"),
+    ("export silver.visits --to x.csv --columns id,payd", 2, "--columns: no column payd; did you mean paid?"),
+    (
+        "train shop_segments",
+        2,
+        "is of kind segment; `otklik train` is for tasks of kind classify → use `otklik run shop_",
+    ),
+    ("features hillstrom_experiment", 2, "is of kind experiment; `otklik features` is for tasks of kind classify"),
+    ("score shop_segments", 2, "is of kind segment; `otklik score` is for tasks of kind classify"),
+    ("assign shop_segments", 2, "does not define how arms are assigned"),
+    ("assign hillstrom_experiment", 2, "does not define how arms are assigned"),
     ("train bank_full --set splits.fold=5", 2, "splits.fold: unknown key"),
     ("score bank_full --set decision.cost", 2, "--set: expected key=value"),
     ("champion bank_full --run 1234", 5, "bank_full: no model of run 1234"),
@@ -91,6 +103,14 @@ def test_a_slip_is_said_without_spark(
 
     assert main([*command.split(), "--lake", lake]) == code
     assert says in capsys.readouterr().err
+
+
+def test_a_command_that_is_misspelt_is_said_with_the_one_that_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, meant in ((["rnu"], "run"), (["graph", "--format", "jsn"], "json")):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.strip().endswith(f"did you mean {meant}?")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from otklik.errors import ConfigurationError, MissingResultError
+from otklik.errors import ConfigurationError, MissingResultError, did_you_mean
+from otklik.evidence.experiment.kind import ExperimentTask
 from otklik.lake.local import LeftToSparkError, LocalLake
 from otklik.lake.missing import not_ingested
 from otklik.lake.tables import MODEL_RUNS, RUNS
@@ -22,6 +23,8 @@ from otklik.steps.task_files import TaskFile, check_task, read_task
 from otklik.task import Task
 from otklik.world.options import check_size, named_effects, named_parts
 
+#: Steps that only a yes-or-no task has.
+_OF_CLASSIFY = ("features", "train", "score")
 #: Days for which Delta promises that nobody still reads or writes files of an old version.
 _SAFE_DAYS = 7
 
@@ -91,6 +94,7 @@ def _check_task(
         except LeftToSparkError:
             return
     file = read_task(home, name, overrides)
+    check_kind(command, file, name)
     check_task(file, home.sql_folders(file.path))
     if command == "run":
         check_stage(file, asked["stage"])
@@ -100,6 +104,43 @@ def _check_task(
         extras.require_all(file.task.models)
     if lake is not None and asked["as_of"] is None and command in ("features", "run"):
         _check_inputs(command, file, home, overrides, lake)
+
+
+def check_kind(command: str, file: TaskFile, name: str) -> None:
+    """See whether a command is one for tasks of this kind.
+
+    Args:
+        command: its name.
+        file: the task.
+        name: as it was given.
+
+    Raises:
+        ConfigurationError: if not.
+    """
+    if command in _OF_CLASSIFY and not isinstance(file.task, Task):
+        raise ConfigurationError(
+            f"is of kind {file.kind.name}; `otklik {command}` is for tasks of kind classify",
+            where=str(file.path),
+            hint=f"use `otklik run {name}`",
+        )
+    if command == "assign":
+        task_to_assign(file)
+
+
+def task_to_assign(file: TaskFile) -> ExperimentTask:
+    """The task, if it says how arms are drawn.
+
+    Raises:
+        ConfigurationError: if not.
+    """
+    task = file.task
+    if not isinstance(task, ExperimentTask) or task.assignment is None:
+        raise ConfigurationError(
+            "does not define how arms are assigned",
+            where=str(file.path),
+            hint="add [assignment] and [frames.people] to a task of kind experiment",
+        )
+    return task
 
 
 def file_of_report(lake: LocalLake, task: str) -> str | None:
@@ -152,8 +193,11 @@ def check_stage(file: TaskFile, stage: str | None) -> None:
     """
     names = [each.name for each in file.kind.stages]
     if stage is not None and stage not in names:
+        meant = did_you_mean(stage, names)
         raise ConfigurationError(
-            f"{stage!r} is not a stage of {file.kind.name}", where="--stage", hint=f"its stages: {', '.join(names)}"
+            f"{stage!r} is not a stage of {file.kind.name}{meant and '; '}{meant}",
+            where="--stage",
+            hint=f"its stages: {', '.join(names)}",
         )
 
 

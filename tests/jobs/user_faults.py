@@ -460,7 +460,7 @@ CONFIGURATION = (
     one_fault(
         "a column name with a line break",
         f'{CONTRACT}"a\\nb" = {{ type = "string" }}\n',
-        f"columns.a\\nb.[key]: {_PATTERN}",
+        f"columns: the name 'a\\nb': {_PATTERN}",
     ),
     one_fault(
         "a SQL file outside its folders",

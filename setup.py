@@ -42,8 +42,9 @@ setup(
     extras_require={
         # Not asked for by the wheel itself: Databricks brings its own Spark and Delta, and pip would lay these over it.
         # These two must match: Delta 4.4.0 has a build for Spark 4.1. The Rust reader of Delta answers in a moment what
-        # Spark takes seconds for (docs/decisions/023).
-        "spark": ["pyspark==4.1.4", "delta-spark==4.4.0", "deltalake>=1,<2", "pyarrow>=20,<27"],
+        # Spark takes seconds for (docs/decisions/023); sqlglot, under the MIT licence, reads the SQL of tasks for
+        # `otklik check`.
+        "spark": ["pyspark==4.1.4", "delta-spark==4.4.0", "deltalake>=1,<2", "pyarrow>=20,<27", "sqlglot>=30,<31"],
         # The client of Spark Connect: `--env connect`.
         "connect": ["pyspark[connect]==4.1.4"],
         # MLflow's client, with what a store in a file of SQLite needs: where MLFLOW_TRACKING_URI is set.

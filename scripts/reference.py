@@ -50,7 +50,7 @@ def page(settings: type[Strict], name: str, about: str) -> str:
     ]
     lines += ["| Key | Takes | Default | Meaning |", "|---|---|---|---|"]
     for key in keys_of(settings):
-        default = "required" if key.default is None else f"`{key.default}`"
+        default = key.otherwise if key.default is None else f"`{key.default}`"
         cells = (f"`{key.path}`", key.takes, default, key.meaning)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

@@ -59,6 +59,36 @@ def assert_opens_clean(browser: Any, file: Path, language: str, width: int, sche
         context.close()
 
 
+#: What is wider than its place: texts of pictures, and numbers and headings of the page; one pixel is rounding.
+_STICKING_OUT = """() => {
+  const texts = [...document.querySelectorAll('figure svg text')].filter(text => {
+    const [inner, outer] = [text, text.closest('svg')].map(one => one.getBoundingClientRect());
+    return inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1);
+  });
+  const blocks = [...document.querySelectorAll('dd, dt, h1, h2, h3, h4, .verdict')].filter(
+    block => block.scrollWidth > block.clientWidth + 1);
+  return [...texts, ...blocks].map(one => one.textContent);
+}"""
+#: Key figures whose number takes more than one line.
+_BROKEN = """() => [...document.querySelectorAll('.figures dd')].filter(dd => {
+  const range = document.createRange();
+  range.selectNodeContents(dd.firstChild);
+  return range.getClientRects().length > 1;
+}).map(dd => dd.firstChild.textContent)"""
+
+
+def assert_nothing_sticks_out(browser: Any, file: Path, width: int) -> None:
+    """No text is wider than its column or its picture, and no key figure is broken."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    try:
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(_STICKING_OUT) == []
+        assert page.evaluate(_BROKEN) == []
+    finally:
+        page.close()
+
+
 def brightness(color: str) -> float:
     """Of a colour as the browser writes it, 0 to 255."""
     numbers = [float(part) for part in color[color.index("(") + 1 : -1].split(",")[:3]]

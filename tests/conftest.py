@@ -31,8 +31,8 @@ PARTS = {
     "faults": ("faults",),
     "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
     "models": (
-        "jobs/test_one_pass.py", "jobs/test_past_run.py", "models", "steps/test_challengers.py",
-        "steps/test_resolve_classify.py", "steps/test_train.py",
+        "jobs/test_one_pass.py", "jobs/test_past_run.py", "jobs/test_rising_rate.py", "models",
+        "steps/test_challengers.py", "steps/test_resolve_classify.py", "steps/test_train.py",
     ),
     "world": (
         "jobs/test_large_world.py", "jobs/test_whole_world.py", "jobs/test_world_campaigns.py",

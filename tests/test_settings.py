@@ -48,9 +48,9 @@ def replaced(values: Any, path: tuple[Any, ...], value: Any) -> Any:
 def names_a_key(fault: ConfigurationError, kind: type[Strict], values: dict[str, Any]) -> bool:
     """Whether a refusal of values begins with the path of a key that there is or should be."""
     count, _, faults = fault.what.partition(": ")
-    keys = ["(top level)", *kind.model_fields, *values]
+    keys = [*kind.model_fields, *values]
     return bool(re.fullmatch(r"[\d,]+ errors?", count)) and faults.startswith(
-        tuple(f"{key}{sign}" for key in keys for sign in (".", ": "))
+        tuple(f"{key}{sign}" for key in keys for sign in (".", "[", ": "))
     )
 
 
@@ -91,8 +91,8 @@ def test_all_faults_are_listed_each_with_its_place() -> None:
 
     assert line.startswith("some.toml: 4 errors: ")
     assert "splits.fold: unknown key, did you mean 'folds'?" in line
-    assert "splits.time_windows: input should be a valid integer" in line
-    assert "decision.cost: input should be greater than 0" in line
+    assert "splits.time_windows: must be a whole number" in line
+    assert "decision.cost: must be greater than 0" in line
     assert "question: missing" in line
 
 
@@ -109,18 +109,18 @@ def test_all_that_does_not_go_together_is_listed() -> None:
 @pytest.mark.parametrize(
     ("place", "value", "fault"),
     [
-        (["models", "decision_tree", "max_depth"], [31], "models.decision_tree.max_depth.0: input should be less than"),
-        (["models", "random_forest", "trees"], [0], "models.random_forest.trees.0: input should be greater than"),
-        (["models", "random_forest", "features_per_split"], ["some"], "features_per_split.0: string should match"),
-        (["models", "logistic_regression", "reg_param"], [], "reg_param: list should have at least 1 item"),
-        (["models", "logistic_regression", "elastic_net"], [2.0], "elastic_net.0: input should be less than"),
-        (["champion", "candidates"], [], "champion.candidates: list should have at least 1 item"),
-        (["rows", "label_window_hours"], 99_999_999_999, "rows.label_window_hours: input should be less than"),
+        (["models", "decision_tree", "max_depth"], [31], "models.decision_tree.max_depth[1]: must be at most 30"),
+        (["models", "random_forest", "trees"], [0], "models.random_forest.trees[1]: must be"),
+        (["models", "random_forest", "features_per_split"], ["some"], "features_per_split[1]: must match the pattern"),
+        (["models", "logistic_regression", "reg_param"], [], "reg_param: must not be empty"),
+        (["models", "logistic_regression", "elastic_net"], [2.0], "elastic_net[1]: must be at most 1"),
+        (["champion", "candidates"], [], "champion.candidates: must not be empty"),
+        (["rows", "label_window_hours"], 99_999_999_999, "rows.label_window_hours: must be"),
         (["preparation", "bands"], {"age": [60.0, 30.0]}, "preparation: bands.age: needs at least one cut point"),
         (
             ["preparation", "bands"],
             {"age": [30.0, math.inf]},
-            "preparation.bands.age.1: input should be a finite number",
+            "preparation.bands.age[2]: must be a finite number",
         ),
         (["rows", "settings"], {"share": math.inf}, "1 error: rows.settings.share: must be a string, a number"),
         (["rows", "settings"], {"label_window_hours": 7}, "rows: settings.label_window_hours: set it in [rows]"),
@@ -133,6 +133,33 @@ def test_all_that_does_not_go_together_is_listed() -> None:
 )
 def test_what_training_could_not_do_is_said_before_it_begins(place: list[str], value: Any, fault: str) -> None:
     assert fault in fault_of(with_override(TASK, place, value, ""))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "fault"),
+    [
+        (
+            ["columns"],
+            {"b c": {"type": "string"}},
+            "columns: the name 'b c': use a-z, 0-9 and _, starting with a letter",
+        ),
+        (["columns", "city"], "string", "columns.city: must be a table { type = … }"),
+        (["columns", "city", "allowed"], "Oral", "columns.city.allowed: must be a list"),
+        (["rules"], [{"name": "adult", "holds": "TRUE"}, {"name": "old"}], "rules[2].holds: missing"),
+        (["key", "columns"], "id", "1 error: key.columns: must be a list or 'all'"),
+        (["key", "columns"], [], "1 error: key.columns: must not be empty"),
+        (["name"], "rejected", "1 error: name: rejected is reserved"),
+        (["format", "kind"], "xls", "format.kind: must be 'csv', 'tsv', "),
+    ],
+)
+def test_a_fault_is_said_in_the_words_of_the_file(place: list[str], value: Any, fault: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        validate(Contract, with_override(CONTRACT, place, value, ""), "some.toml")
+    assert fault in caught.value.line()
+
+
+def test_a_text_in_two_languages_is_asked_for_as_a_table() -> None:
+    assert "title: must be a table { en = …, ru = … }" in fault_of(with_override(TASK, ["title"], "Calls", ""))
 
 
 def test_of_very_many_faults_the_first_are_said(monkeypatch: pytest.MonkeyPatch) -> None:

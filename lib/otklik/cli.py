@@ -111,8 +111,8 @@ def _run_offline(given: argparse.Namespace, progress: Progress) -> int:
     from otklik.steps import offline  # noqa: PLC0415
 
     if given.command == "check":
-        project, root = find_project(os.environ.get("OTKLIK_HOME")), Path(absolute(given.lake))
-        lake = LocalLake(root) if given.catalog is None and root.is_dir() else None
+        project, root = find_project(os.environ.get("OTKLIK_HOME")), absolute(given.lake)
+        lake = LocalLake(Path(root)) if given.catalog is None and "://" not in root else None
         offline.check(given.files, project, overrides_of(given), lake, _print_result)
     elif given.command == "draft":
         project = find_project(os.environ.get("OTKLIK_HOME"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field
 
@@ -15,7 +14,7 @@ from otklik.settings import NAME_PATTERN, Strict
 class Environment(Strict):
     """One environment. A secret is never a setting: see privacy.pseudonyms."""
 
-    spark: Annotated[str, Field(pattern=NAME_PATTERN)] = "local"
+    spark: str = Field("local", pattern=NAME_PATTERN, description="name of its Spark properties file in conf/spark")
 
 
 def read_properties(path: Path) -> dict[str, str]:

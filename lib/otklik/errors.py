@@ -40,7 +40,10 @@ class OtklikError(Exception):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The question whether one of the most similar known names was meant; empty where none is similar."""
-    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=_NEAR)
+    there = sorted(known)
+    near = difflib.get_close_matches(name, there, n=3, cutoff=_NEAR)
+    # Of a short name two swapped letters are a large part.
+    near = near or [each for each in there if sorted(each) == sorted(name)]
     return f"did you mean {' or '.join(near)}?" if near else ""
 
 

@@ -10,7 +10,7 @@ import importlib
 from importlib import metadata
 from typing import Any
 
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, did_you_mean
 from otklik.kind import Kind
 
 #: name → "module:attribute".
@@ -60,8 +60,9 @@ def find_kind(name: object, where: str) -> Kind:
     """
     place = kind_places().get(str(name))
     if place is None:
+        known = sorted(kind_places())
         raise ConfigurationError(
-            f"unknown kind {name!r}; known: {', '.join(sorted(kind_places()))}",
+            f"unknown kind {name!r}; {did_you_mean(str(name), known) or 'known: ' + ', '.join(known)}",
             where=where,
             hint="`otklik kinds` says what each one answers",
         )

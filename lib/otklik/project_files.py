@@ -22,9 +22,17 @@ class ProjectFiles:
         """The contract of a source: a name in conf/sources, or a path to a .toml file."""
         return self._toml(name, "sources")
 
+    def sources(self) -> list[str]:
+        """The names in conf/sources."""
+        return sorted(path.stem for path in (self.path / "conf" / "sources").glob("*.toml"))
+
     def task(self, name: str) -> Path:
         """The file of a task: a name in conf/tasks, or a path to a .toml file."""
         return self._toml(name, "tasks")
+
+    def has_task(self, name: str) -> bool:
+        """Whether a task is named by its path, or lies in conf/tasks."""
+        return name.endswith(".toml") or name in {path.stem for path in (self.path / "conf" / "tasks").glob("*.toml")}
 
     def name_of_task(self, file: Path) -> str:
         """How a command names a task's file: by its name in conf/tasks, or its path."""

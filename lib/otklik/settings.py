@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from otklik.errors import ConfigurationError
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+#: Of a table that a task reads.
+TABLE_PATTERN = r"^(silver|gold)\.[a-z][a-z0-9_]*$"
 #: Schemes of URIs, for lakes and for input files; anything else before :// is refused.
 URI_SCHEMES = ("file", "hdfs", "viewfs", "s3", "s3a", "gs", "abfs", "abfss", "wasb", "wasbs", "dbfs", "oss", "cosn")
 
@@ -45,6 +48,11 @@ class Strict(BaseModel):
         """Return cross-field errors; called after each field has been validated."""
         return []
 
+    @classmethod
+    def keys_within(cls, table: str) -> Collection[str] | None:  # noqa: ARG003  (asked of those with such tables)
+        """The keys that mean something in one of its tables, where others have the same class; None = all."""
+        return None
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
         faults = self.impossible()
@@ -63,8 +71,8 @@ def whole_uri(path: str) -> str:
 class Text(Strict):
     """A text for people in the report's two languages."""
 
-    en: str
-    ru: str
+    en: str = Field(description="in English")
+    ru: str = Field(description="in Russian")
 
     def __getitem__(self, language: str) -> str:
         return self.ru if language == "ru" else self.en
@@ -127,7 +135,7 @@ def validate(
     try:
         return settings_class.model_validate(values)
     except ValidationError as fault:
-        errors = fault.errors(include_url=False)
+        errors = _without_unions(fault.errors(include_url=False))
         count = sum(map(_fault_count, errors))
         lines = list(islice((line for error in errors for line in _fault_lines(settings_class, error)), _MOST_FAULTS))
         if count > len(lines):
@@ -174,31 +182,58 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 @dataclass(frozen=True)
 class Key:
-    """A key for people: its dotted path, what it takes, its default (None = required), its meaning."""
+    """A key for people.
+
+    Attributes:
+        path: with dots.
+        takes: what it takes.
+        default: its value where it is left out; None: it is required.
+        meaning: of it.
+        within: the optional table in which alone it is required; empty where it always is.
+    """
 
     path: str
     takes: str
     default: str | None
     meaning: str
+    within: str = ""
+
+    @property
+    def otherwise(self) -> str:
+        """What holds where it is left out."""
+        if self.default is not None:
+            return f"default {self.default}"
+        return f"required if {self.within} is given" if self.within else "required"
 
 
-def keys_of(settings: type[Strict], prefix: str = "") -> list[Key]:
+def keys_of(
+    settings: type[Strict], prefix: str = "", within: str = "", only: Collection[str] | None = None
+) -> list[Key]:
     """Every key of a settings class and of the tables inside it; `NAME` stands where a name is free.
 
     Args:
         settings: the class.
         prefix: of the paths, with its dot.
+        within: the optional table that it is of, if any.
+        only: these keys; None = all.
     """
     found = []
     for name, field in settings.model_fields.items():
-        path, inner = f"{prefix}{field.alias or name}", _settings_classes(field.annotation)
+        if only is not None and name not in only:
+            continue
+        path, inner, used = f"{prefix}{field.alias or name}", _settings_classes(field.annotation), None
         free = _free_names(field.annotation)
         if inner:
+            used = settings.keys_within(name)
             for each in inner:
-                found += keys_of(each, f"{path}{free}.")
-            continue
-        default = None if field.is_required() else _as_toml(field.get_default(call_default_factory=True))
-        found.append(Key(f"{path}{free}", _in_words(field.annotation), default, field.description or ""))
+                of_it = keys_of(each, f"{path}{free}.", within if field.is_required() else f"[{path}]", used)
+                if each is Text and field.description:
+                    of_it = [replace(key, meaning=f"{key.meaning}: {field.description}") for key in of_it]
+                found += of_it
+        if not inner or (used is not None and not used):
+            default = None if field.is_required() else _as_toml(field.get_default(call_default_factory=True))
+            takes, default = ("empty table", "{}") if inner else (_in_words(field.annotation), default)
+            found.append(Key(f"{path}{free}", takes, default, field.description or "", within))
     return list({key.path: key for key in found}.values())
 
 
@@ -244,30 +279,103 @@ def _shortened(line: str) -> str:
     return line if len(line) <= _LONGEST_FAULT else f"{line[: _LONGEST_FAULT - 1]}…"
 
 
+def _without_unions(errors: Sequence[Any]) -> list[Any]:
+    """Faults at the places of a file: one for a key that takes this or that, where pydantic has one for each."""
+    found: dict[tuple[object, ...], Any] = {}
+    for number, error in enumerate(errors):
+        place = tuple(part for part in error["loc"] if not _OF_UNION.match(str(part)))
+        is_of_union = len(place) < len(error["loc"])
+        known = found.get(place) if is_of_union else None
+        if known is not None:
+            known["others"].append(error)
+        else:
+            found[place if is_of_union else (number,)] = {**error, "loc": place, "others": []}
+    return list(found.values())
+
+
 def _fault_lines(settings_class: type[Strict], error: Any) -> list[str]:
-    path = [str(part) for part in error["loc"]]
-    dotted = ".".join(path) or "(top level)"
+    path = list(error["loc"])
+    if path and path[-1] == "[key]":
+        return [f"{_dotted(path[:-2])}: the name {path[-2]!r}: {_message(settings_class, path, error)}"]
+    before = f"{_dotted(path)}: " if path else ""
     if error["type"] == "extra_forbidden":
-        known = _known_keys(settings_class, path[:-1])
-        near = difflib.get_close_matches(path[-1][:_LONGEST_FAULT], known, n=1, cutoff=0.5)
+        known = [name for each in _classes_at(settings_class, path[:-1]) for name in each.model_fields]
+        near = difflib.get_close_matches(str(path[-1])[:_LONGEST_FAULT], known, n=1, cutoff=0.5)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        return [f"{dotted}: unknown key{hint}"]
-    if error["type"] == "missing":
-        return [f"{dotted}: missing"]
+        return [f"{before}unknown key{hint}"]
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, _ImpossibleError):
-        return [f"{dotted}: {fault}" for fault in raised.faults]
+        return [f"{before}{fault}" for fault in raised.faults]
+    messages = [_message(settings_class, path, each) for each in (error, *error["others"])]
+    # Where the type is right, what is wrong with the value says more than which other types there are.
+    of_value = [message for message in messages if not message.startswith("must be ")]
+    messages = of_value or messages
+    either = dict.fromkeys([messages[0], *(message.removeprefix("must be ") for message in messages[1:])])
+    return [f"{before}{' or '.join(either)}"]
+
+
+def _dotted(path: Sequence[object]) -> str:
+    """A place in a file: `columns.age`, `rules[1].holds` for the first of its rules."""
+    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+def _message(settings_class: type[Strict], path: Sequence[object], error: Any) -> str:
+    """What is wrong with a value, in the words of TOML."""
+    name, values = error["type"], error.get("ctx", {})
+    if name == "model_type":
+        required = [
+            each.alias or key
+            for settings in _classes_at(settings_class, path)[:1]
+            for key, each in settings.model_fields.items()
+            if each.is_required()
+        ]
+        return f"must be a table{' { ' + ', '.join(f'{key} = …' for key in required) + ' }' if required else ''}"
+    if name in ("too_short", "string_too_short"):
+        least = values["min_length"]
+        return "must not be empty" if least == 1 else f"needs at least {least}"
+    if name == "string_pattern_mismatch":
+        return _PATTERNS.get(values["pattern"], f"must match the pattern {values['pattern']}")
+    if name in _MESSAGES:
+        return _MESSAGES[name].format(**values)
     message = str(error["msg"]).removeprefix("Value error, ")
-    return [f"{dotted}: {message[0].lower()}{message[1:]}"]
+    return f"{message[0].lower()}{message[1:]}"
 
 
-def _known_keys(settings_class: type[Strict], path: list[str]) -> list[str]:
-    """The keys a settings class knows at a path; list positions and free names are stepped through."""
+#: What pydantic puts into the place of a fault for each type that a key takes.
+_OF_UNION = re.compile(r"(literal|list|dict|tuple|constrained-|function-)[^ ]*\[")
+_MESSAGES = {
+    "missing": "missing",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "string_type": "must be a text in quotes",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "date_type": "must be a date without quotes, e.g. 2026-01-31",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "too_long": "takes at most {max_length}",
+    "string_too_long": "takes at most {max_length} characters",
+}
+_PATTERNS = {
+    NAME_PATTERN: "use a-z, 0-9 and _, starting with a letter",
+    TABLE_PATTERN: "must be silver.NAME or gold.NAME, with a-z, 0-9 and _ in NAME",
+}
+
+
+def _classes_at(settings_class: type[Strict], path: Sequence[object]) -> list[type[Strict]]:
+    """The settings classes at a place; list positions and free names are stepped through."""
     classes: list[type[Strict]] = [settings_class]
     for part in path:
-        found = [inner for one in classes for inner in _inner_classes(one, part)]
+        found = [inner for one in classes for inner in _inner_classes(one, str(part))]
         classes = found or classes
-    return [name for one in classes for name in one.model_fields]
+    return classes
 
 
 def _inner_classes(settings_class: type[Strict], part: str) -> list[type[Strict]]:

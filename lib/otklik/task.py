@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
 from otklik.errors import ConfigurationError
-from otklik.settings import NAME_PATTERN, SharedText, Strict, Text
+from otklik.settings import NAME_PATTERN, TABLE_PATTERN, SharedText, Strict, Text
 
+#: Key of [models.sequence]: a column, not a setting to try.
+EVENTS = "events"
+#: What a task says of its kind.
+KIND_MEANING = "method that answers it; `otklik kinds` lists them"
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=64)]
-TableName = Annotated[str, Field(pattern=r"^(silver|gold)\.[a-z][a-z0-9_]*$")]
+TableName = Annotated[str, Field(pattern=TABLE_PATTERN)]
 
 
 def _for_templates(value: Any) -> Any:
@@ -247,6 +251,30 @@ class SequenceSettings(Strict):
     )
 
 
+#: The settings of which each model is tried with every value.
+TRIED_WITH: Mapping[str, tuple[str, ...]] = {
+    "logistic_regression": ("reg_param", "elastic_net"),
+    "decision_tree": ("max_depth", "min_leaf"),
+    "random_forest": ("max_depth", "min_leaf", "trees", "features_per_split"),
+    "naive_bayes": (),
+    "linear_svc": ("reg_param",),
+    "xgboost": ("trees", "max_depth", "learning_rate"),
+    "perceptron": ("hidden",),
+    "sequence": ("hidden", "learning_rate"),
+}
+#: What each model has one value of.
+FIXED_WITH: Mapping[str, tuple[str, ...]] = {
+    "logistic_regression": ("max_iter",),
+    "decision_tree": ("max_bins",),
+    "random_forest": ("max_bins",),
+    "naive_bayes": (),
+    "linear_svc": ("max_iter",),
+    "xgboost": (),
+    "perceptron": ("max_iter",),
+    "sequence": (EVENTS, "epochs", "last"),
+}
+
+
 class Models(Strict):
     """The models of a task and the values to try with each.
 
@@ -258,7 +286,7 @@ class Models(Strict):
     logistic_regression: ModelSettings | None = ModelSettings()
     decision_tree: ModelSettings | None = ModelSettings()
     random_forest: ModelSettings | None = ModelSettings(max_depth=[8])
-    naive_bayes: ModelSettings | None = ModelSettings()
+    naive_bayes: ModelSettings | None = Field(ModelSettings(), description="Gaussian naive Bayes: has no settings")
     linear_svc: ModelSettings | None = ModelSettings(reg_param=[0.1])
     xgboost: BoostSettings | None = Field(None, description="gradient boosting; needs the extra `boost`")
     perceptron: PerceptronSettings | None = Field(None, description="MLlib's multilayer perceptron")
@@ -267,6 +295,11 @@ class Models(Strict):
     )
     seed: int = Field(7, description="random seed of forests")
     parallelism: int = Field(3, ge=1, le=64, description="number of fits that run at once")
+
+    @classmethod
+    def keys_within(cls, table: str) -> Collection[str] | None:
+        """The settings that mean something to a model."""
+        return [*TRIED_WITH[table], *FIXED_WITH[table]] if table in TRIED_WITH else None
 
 
 class ChampionSettings(Strict):
@@ -351,7 +384,7 @@ class BaseTask(Strict):
     """Settings of every task, whatever its kind."""
 
     name: Name = Field(description="name of the task, its tables and its page")
-    kind: str = Field(description="method that answers it; `otklik kinds` lists them")
+    kind: str = Field(description=KIND_MEANING)
     title: Text = Field(description="title of its page")
     question: Text = Field(description="the question, shown below the title")
     inputs: dict[Name, TableName] = Field(min_length=1, description="frame name → silver or gold table")
@@ -396,7 +429,7 @@ class KindTask(BaseTask):
 class Task(BaseTask):
     """All of one yes-or-no task; see the classes of its tables."""
 
-    kind: Literal["classify"]
+    kind: Literal["classify"] = Field(description=KIND_MEANING)
     rows: Rows
     features: dict[Name, FeatureGroup] = Field(min_length=1)
     decision: Decision | None = None

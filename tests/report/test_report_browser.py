@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser import assert_opens_clean, brightness
+from tests.browser import assert_nothing_sticks_out, assert_opens_clean, brightness
 
 from otklik.page.formats import LANGUAGES, Language
 
@@ -23,6 +23,16 @@ def test_the_page_opens_clean(
     # A drafted task is called by the name of its source, which has no blanks.
     file.write_text(pages[language].replace("<h1>", "<h1>telco_customer_churn_classify_draft "), encoding="utf-8")
     assert_opens_clean(browser, file, language, width, scheme)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("width", [390, 1200])
+def test_nothing_is_wider_than_its_column(
+    browser: Any, pages: dict[Language, str], tmp_path: Path, language: Language, width: int
+) -> None:
+    file = tmp_path / "index.html"
+    file.write_text(pages[language], encoding="utf-8")
+    assert_nothing_sticks_out(browser, file, width)
 
 
 def test_the_page_prints(browser: Any, pages: dict[Language, str], tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otklik.kind import Finding
 from otklik.page.formats import LANGUAGES, Formats, Language
+from otklik.page.words import Voice, texts
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,25 @@ def test_russian_plurals(count: int, form: str) -> None:
 )
 def test_a_tick_names_as_much_of_a_moment_as_its_grain_needs(language: Language, grain: str, tick: str) -> None:
     assert Formats(language).period(pd.Timestamp("2012-05-11 06:00"), grain) == tick
+
+
+@pytest.mark.parametrize(
+    ("language", "p", "cell", "sentence"),
+    [
+        ("en", 3e-05, "<\u00a00.0001", "p\u00a0<\u00a00.0001"),
+        ("ru", 3e-05, "<\u00a00,0001", "p\u00a0<\u00a00,0001"),
+        ("ru", 0.0004, "0,0004", "p\u00a0=\u00a00,0004"),
+        ("en", 0.0123, "0.012", "p\u00a0=\u00a00.012"),
+        ("en", None, "—", "p\u00a0=\u00a0—"),
+    ],
+)
+def test_a_small_p_value_is_written_as_people_read(
+    language: Language, p: float | None, cell: str, sentence: str
+) -> None:
+    assert (Formats(language).p_value(p), Formats(language).p_equation(p)) == (cell, sentence)
+
+
+def test_the_p_value_of_a_finding_reads_the_same_whether_stored_as_text_or_number() -> None:
+    voice = Voice("ru", texts(finding__broken_split=("({p})", "({p})")))
+    stored = (Finding("broken_split", parameters={"p": p}) for p in ("3.0e-05", 3e-05))
+    assert {voice.told(finding) for finding in stored} == {"(p\u00a0<\u00a00,0001)"}

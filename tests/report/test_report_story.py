@@ -204,6 +204,8 @@ def test_the_headline_is_what_later_rows_say(make_facts: MakeFacts) -> None:
     assert "on the last 20% of rows in time" in said.sentences[2]
     assert [figure.value for figure in said.figures][-1].startswith("55,300")
     page = render(facts, "en")
+    curve = page[page.index("<h4>Profit</h4>") :]
+    assert ">on the last 20% of rows in time</text>" in curve[: curve.index("</svg>")]
     assert page.index("Profit by selection rule on the last") < page.index("Profit by selection rule<")
 
 

@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 
 from otklik.cli import main
+from otklik.errors import ConfigurationError
 from otklik.lake.local import LocalLake
-from otklik.lake.tables import FILES, MODEL_RUNS
+from otklik.lake.tables import FILES, MODEL_RUNS, RUNS
 from otklik.project_files import find_project
 from otklik.steps.before_spark import check_command
-from otklik.steps.lake_names import names_in
+from otklik.steps.lake_names import Known, check_names, names_in
+from otklik.steps.task_files import read_task
 
 deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'otklik[spark]'")
 
@@ -65,7 +67,19 @@ SLIPS = [
     ("run bank_full", 5, "silver.bank_full: nothing has been ingested into it yet"),
     ("run retail_first_week", 5, "silver.online_retail: nothing has been ingested into it yet"),
     ("run", 2, "run: name a task, or give --all"),
-    ("run bank_full --stage trian", 2, "--stage: 'trian' is not a stage of classify → its stages: features, train"),
+    ("run bank_full --stage trian", 2, "--stage: 'trian' is not a stage of classify; did you mean train? → its stages"),
+    ("draft --task clasify bank_full", 2, "--task: unknown kind 'clasify'; did you mean classify?"),
+    ("kinds nothing_like_it", 2, "unknown kind 'nothing_like_it'; known: assortment, attribution"),
+    ("export silver.visits --to x.csv --columns id,payd", 2, "--columns: no column payd; did you mean paid?"),
+    (
+        "train shop_segments",
+        2,
+        "is of kind segment; `otklik train` is for tasks of kind classify → use `otklik run shop_",
+    ),
+    ("features hillstrom_experiment", 2, "is of kind experiment; `otklik features` is for tasks of kind classify"),
+    ("score shop_segments", 2, "is of kind segment; `otklik score` is for tasks of kind classify"),
+    ("assign shop_segments", 2, "does not define how arms are assigned"),
+    ("assign hillstrom_experiment", 2, "does not define how arms are assigned"),
     ("train bank_full --set splits.fold=5", 2, "splits.fold: unknown key"),
     ("score bank_full --set decision.cost", 2, "--set: expected key=value"),
     ("champion bank_full --run 1234", 5, "bank_full: no model of run 1234"),
@@ -89,6 +103,14 @@ def test_a_slip_is_said_without_spark(
 
     assert main([*command.split(), "--lake", lake]) == code
     assert says in capsys.readouterr().err
+
+
+def test_a_command_that_is_misspelt_is_said_with_the_one_that_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, meant in ((["rnu"], "run"), (["graph", "--format", "jsn"], "json")):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.strip().endswith(f"did you mean {meant}?")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +143,24 @@ def test_a_command_over_a_source_without_files_is_let_through(tmp_path: Path) ->
     asked = {"source": "bank_full"}
 
     check_command("reingest", "source", asked, find_project(None), {}, LocalLake(tmp_path), lambda: b"")
+
+
+def test_a_report_is_found_by_the_file_that_its_task_was_run_from(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs: dict[str, pa.Array] = {column.name: pa.nulls(3, pa.string()) for column in RUNS.columns}
+    runs |= {name: pa.array([value] * 3) for name, value in (("task", "visits"), ("job", "report"), ("status", "done"))}
+    files = ("old.toml", str(tmp_path / "good.toml"), "older.toml")
+    runs["inputs"] = pa.array([[("file", file)] for file in files], pa.map_(pa.string(), pa.string()))
+    runs["ended_at"] = pa.array([2, 3, 1], pa.timestamp("us", "UTC"))
+    deltalake.write_deltalake(f"{lake}/ops/runs", pa.table(runs))
+    asked, here = {"task": "visits", "as_of": None, "lang": "en"}, LocalLake(Path(lake))
+    (tmp_path / "good.toml").write_text(TASK + GOOD, encoding="utf-8")
+
+    check_command("report", "task", asked, find_project(None), {}, here, lambda: b"")
+    (tmp_path / "good.toml").unlink()
+    assert main(["report", "visits", "--lake", lake]) == 2
+    assert "good.toml: no such file" in capsys.readouterr().err
 
 
 def test_check_tries_names_against_the_tables_and_goes_through_all_files(
@@ -191,9 +231,48 @@ def test_names_of_columns_in_an_expression(expression: str, names: list[str]) ->
     assert names_in(expression) == names
 
 
-def test_sql_is_read_where_sqlglot_is_installed(lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("sqlglot", reason="sqlglot is not installed")
-    (tmp_path / "bad.toml").write_text(TASK + GOOD.replace("paid * 1.5", "(paid * 1.5"), encoding="utf-8")
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("(paid * 1.5", "is not valid SQL: Expecting )"),
+        ("concat(paid, 'a)", "is not valid SQL: a quotation mark is not"),
+    ],
+)
+def test_sql_is_read_whether_or_not_the_table_is_there(
+    sql: str, says: str, lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sqlglot", reason="sqlglot is not installed: ./scripts/setup")
+    (tmp_path / "bad.toml").write_text(TASK + GOOD.replace("paid * 1.5", sql), encoding="utf-8")
+    (tmp_path / "visits.toml").write_text('name = "visits"\n[columns]\n', encoding="utf-8")
 
-    assert main(["check", str(tmp_path / "bad.toml"), "--lake", lake]) == 2
-    assert "frames.purchases.columns.amount: is not valid SQL" in capsys.readouterr().err
+    for place in (lake, str(tmp_path / "none")):
+        assert main(["check", str(tmp_path / "bad.toml"), "--lake", place]) == 2
+        assert f"frames.purchases.columns.amount: {says}" in capsys.readouterr().err
+
+
+def test_an_input_that_is_no_source_is_said_with_the_one_that_is_meant(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, of_nobody = tmp_path / "task.toml", "no contract and no table for silver."
+    slips = [("visit", "visit; did you mean visits"), ("recepts", "recepts; did you mean receipts")]
+    for table, says in slips:
+        file.write_text(TASK.replace("silver.visits", f"silver.{table}") + GOOD, encoding="utf-8")
+        for command in ("check", "run"):
+            assert main([command, str(file), "--lake", lake]) == 2
+            assert of_nobody + says in capsys.readouterr().err
+
+    (tmp_path / "recepts.toml").write_text('name = "recepts"\n[columns]\n', encoding="utf-8")
+    assert main(["check", str(file), "--lake", lake]) == 0
+    assert "reads silver.recepts (not there yet)" in capsys.readouterr().out
+
+
+def test_a_column_is_named_once_among_those_that_are_there(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pa.table({"id": ["1"], "day": [""], "page": [""], "paid": [1.0], "known_at": [""]})
+    deltalake.write_deltalake(f"{lake}/silver/visits", rows, mode="overwrite", schema_mode="overwrite")
+    (tmp_path / "bad.toml").write_text(TASK + BAD, encoding="utf-8")
+
+    known = Known({"visits": LocalLake(Path(lake)).table("silver.visits")}, ())
+    with pytest.raises(ConfigurationError, match=r"columns of visits: id, day, page, paid, known_at, row_id$"):
+        check_names(read_task(find_project(None), str(tmp_path / "bad.toml"), {}), [], known)

@@ -11,10 +11,10 @@ import pytest
 from tests.bench import TakeIn, job_on, register_model
 from tests.steps.test_resolve_classify import TASK
 
-from otklik.errors import MissingResultError
+from otklik.errors import ConfigurationError, MissingResultError
 from otklik.kind import Finding, Measure, Verdict
 from otklik.lake.folder import Folder
-from otklik.lake.ledger import Run
+from otklik.lake.ledger import Run, record_run
 from otklik.lake.store import Lake
 from otklik.lake.tables import FINDINGS
 from otklik.progress import Progress
@@ -37,6 +37,18 @@ def test_without_a_task_that_can_be_reported_nothing_is_written(lake: Lake, tmp_
 
     assert [line.split(":")[0].strip() for line in said.getvalue().splitlines()] == ["left out", "left out"]
     assert not (Path(lake.root) / "report").exists()
+
+
+def test_a_task_that_was_run_from_elsewhere_is_reported_by_its_name(lake: Lake, tmp_path: Path) -> None:
+    file, now = tmp_path / "calls_task.toml", datetime(2026, 1, 1, tzinfo=UTC)
+    file.write_text(TASK, encoding="utf-8")
+    name = read_task(find_project(None), str(file), {}).task.name
+    with pytest.raises(ConfigurationError, match="unknown; known here"):
+        write_report(job_on(lake, tmp_path, task=name))
+    record_run(lake, Run("1", "report", name, now, "done", {"file": str(file)}, "", "", now, now))
+
+    with pytest.raises(MissingResultError, match="nothing has been ingested"):
+        write_report(job_on(lake, tmp_path, task=name))
 
 
 def test_a_card_says_a_verdict_once_and_names_its_figure(lake: Lake, tmp_path: Path) -> None:

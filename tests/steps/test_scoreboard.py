@@ -23,3 +23,8 @@ def test_majority_raw_rows_and_leaks_do_not_count() -> None:
     far = {**ROW, "mean_probability": 0.9}
     others = [{**far, "model": "majority"}, {**far, "calibration": "raw"}, {**far, "leaks": "with"}]
     assert "not calibrated" not in scoreboard_text(pd.DataFrame([ROW, *others]), rate_moved=0.2)
+
+
+def test_the_auc_over_pairs_of_a_moment_stands_under_its_name() -> None:
+    _, head, line = scoreboard_text(pd.DataFrame([{**ROW, "auc_within": 0.625}]), rate_moved=9.0).splitlines()[:3]
+    assert head.index("grouped") + len("grouped") == line.index("0.625") + len("0.625")

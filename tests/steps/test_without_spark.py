@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.local import LeftToSparkError, LocalLake
 from otklik.lake.maintenance import table_names
 from otklik.lake.store import Lake
-from otklik.lake.tables import Column, Table
+from otklik.lake.tables import ACTIONS, SCORES, Column, Table
 from otklik.progress import Progress
 from otklik.steps.champion import show_champion
 from otklik.steps.conditions import plain_condition
@@ -72,7 +75,17 @@ def local(lake: Lake) -> LocalLake:
 
 
 def asked(table: str, **options: Any) -> dict[str, Any]:
-    return {"table": table, "where": None, "limit": 50, "format": "json", "columns": None, "reader": None, **options}
+    return {
+        "table": table,
+        "where": None,
+        "limit": 50,
+        "format": "json",
+        "columns": None,
+        "reader": None,
+        "titles": False,
+        "lang": "en",
+        **options,
+    }
 
 
 def in_any_order(text: str, form: str) -> list[str]:
@@ -102,6 +115,54 @@ def test_every_table_of_a_lake_is_shown_and_exported_as_by_spark(full_lake: Lake
     found, expected = (pq.read_table(tmp_path / name) for name in ("b.parquet", "a.parquet"))
     assert found.schema.remove_metadata() == expected.schema.remove_metadata()
     assert repr(found.to_pylist()) == repr(expected.to_pylist())
+
+
+def test_a_list_is_exported_with_its_reasons_and_for_people_with_titles(spark: SparkSession, tmp_path: Path) -> None:
+    lake = Lake(spark, str(tmp_path / "lake"))
+    actions, scores = (replace(each, name=each.name.replace("<task>", "calls")) for each in (ACTIONS, SCORES))
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    why = [("income", "600518", 0.9), ("bonus", "0.25", -0.1), ("is_known", "True", 0.0), ("city", None, 0.1)]
+    listed = [("b", moment, 2, "control", 0.4, 1.0, "r"), ("a", moment, 1, "contact", 0.5, 2.0, "r")]
+    scored = [(key, moment, 0.4, 0.0, 0.0, why if key == "a" else None, 0.0, 1, 1.0, False, "r") for key in "abc"]
+    lake.replace(actions, spark.createDataFrame(listed, actions.ddl), "list")
+    lake.replace(scores, spark.createDataFrame(scored, scores.ddl), "scores")
+    quiet = Progress(io.StringIO(), lambda: 0.0, is_live=False)
+
+    def exported(**options: Any) -> list[list[str]]:
+        by_spark, by_rust = tmp_path / "spark.csv", tmp_path / "rust.csv"
+        temporary_folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        export_table(job_on(lake, temporary_folder, **asked(actions.name, to=str(by_spark), **options)))
+        export(local(lake), asked(actions.name, to=str(by_rust), **options), quiet)
+        assert by_rust.read_bytes() == by_spark.read_bytes()
+        return [*csv.reader(by_rust.read_text(encoding="utf-8-sig").splitlines())]
+
+    told = "income = 600,518\u00a0↑; bonus = 0.25\u00a0↓; is_known = yes\u00a0↑; city = —\u00a0↑"
+    assert exported(columns="rank,reasons") == [["rank", "reasons"], ["1", told], ["2", ""]]
+    assert exported()[0] == [*(column.name for column in ACTIONS.columns), "reasons"]
+    assert exported(reader="excel", columns="key,expected_profit,reasons")[0] == ["Key", "Expected profit", "Why"]
+    assert exported(titles=True, columns="rank,arm")[0] == ["Rank", "Arm"]
+    with pytest.raises(ConfigurationError, match=r"no column reason; did you mean reasons\?"):
+        exported(columns="key,reason")
+
+
+def test_other_tables_are_called_by_what_their_columns_mean(full_lake: Lake, tmp_path: Path, make_job) -> None:
+    by_spark, by_rust = tmp_path / "spark.csv", tmp_path / "rust.csv"
+    options = {"columns": "model,sequence", "titles": True}
+    export_table(make_job(**asked("gold.model_runs", to=str(by_spark), **options))[0])
+    export(
+        local(full_lake),
+        asked("gold.model_runs", to=str(by_rust), **options),
+        Progress(io.StringIO(), lambda: 0.0, is_live=False),
+    )
+
+    heads = {file.read_text(encoding="utf-8").splitlines()[0] for file in (by_spark, by_rust)}
+    assert heads == {"the model,order of the rows of a task"}
+    with pytest.raises(ConfigurationError, match=r"--titles: applies to \.csv files only"):
+        export(
+            local(full_lake),
+            asked("gold.model_runs", to="a.parquet", titles=True),
+            Progress(io.StringIO(), lambda: 0.0, is_live=False),
+        )
 
 
 def test_maps_within_rows_are_shown_without_spark_and_exported_by_it(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 from otklik import __version__
+from otklik.errors import did_you_mean
 
 #: Names of what every command takes, and of the command itself.
 COMMON_OPTIONS = {"command", "lake", "catalog", "env", "as_of", "set", "newest", "wait", "lang", "log_format", "debug"}
@@ -120,13 +122,16 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="FILE", required=True, help="a .csv or .parquet file")
     parser.add_argument("--where", metavar="SQL", help="only rows that satisfy this condition")
     parser.add_argument(
-        "--columns", metavar="NAMES", help="only these columns, in this order, e.g. key,rank,probability"
+        "--columns", metavar="NAMES", help="only these columns, in this order, e.g. key,rank,probability,reasons"
     )
     parser.add_argument(
         "--for",
         dest="reader",
         choices=("excel",),
-        help="excel: a .csv with a byte-order mark, which Excel reads correctly",
+        help="excel: a .csv with a byte-order mark, which Excel reads correctly, and with --titles",
+    )
+    parser.add_argument(
+        "--titles", action="store_true", help="readable column headers instead of column names (.csv only)"
     )
 
 
@@ -311,9 +316,19 @@ COMMANDS = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that asks whether one of its choices was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, and exit with 2."""
+        slip = re.search(r"invalid choice: '?(?P<given>[\w-]+)'? \(choose from (?P<known>.*)\)", message)
+        meant = did_you_mean(slip["given"], re.findall(r"[\w-]+", slip["known"])) if slip else ""
+        super().error(f"{message}{meant and '; '}{meant}")
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="otklik",
         description="From raw files to scores, a list to act on and an honest report.",
         epilog="example: otklik ingest bank_full bank-full.csv.gz && otklik run bank_full",

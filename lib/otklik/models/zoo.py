@@ -21,7 +21,15 @@ from pyspark.sql import functions as F
 
 from otklik.models.boosting import Boosting
 from otklik.models.sequence import SequenceNetwork
-from otklik.task import BoostSettings, ModelSettings, PerceptronSettings, SequenceSettings
+from otklik.task import (
+    EVENTS,
+    FIXED_WITH,
+    TRIED_WITH,
+    BoostSettings,
+    ModelSettings,
+    PerceptronSettings,
+    SequenceSettings,
+)
 
 Setting = Mapping[str, Any]
 
@@ -32,32 +40,13 @@ SEQUENCE = "sequence"
 #: The models that are the project's own; all they say is log-odds.
 NOT_OF_MLLIB = (XGBOOST, SEQUENCE)
 
-#: The settings that mean something to each model.
-_KNOBS = {
-    "logistic_regression": ("reg_param", "elastic_net"),
-    "decision_tree": ("max_depth", "min_leaf"),
-    "random_forest": ("max_depth", "min_leaf", "trees", "features_per_split"),
-    "naive_bayes": (),
-    "linear_svc": ("reg_param",),
-    XGBOOST: ("trees", "max_depth", "learning_rate"),
-    "perceptron": ("hidden",),
-    SEQUENCE: ("hidden", "learning_rate"),
-}
-#: What each model has one value of, where it is not max_iter.
-_FIXED: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(TREES, ("max_bins",)),
-    "naive_bayes": (),
-    XGBOOST: (),
-    SEQUENCE: ("epochs", "last"),
-}
-
 
 def settings_to_try(
     model: str, values: ModelSettings | BoostSettings | PerceptronSettings | SequenceSettings
 ) -> tuple[Setting, ...]:
     """Every combination of a model's values, as plain data."""
-    knobs = _KNOBS[model]
-    fixed = {name: getattr(values, name) for name in _FIXED.get(model, ("max_iter",))}
+    knobs = TRIED_WITH[model]
+    fixed = {name: getattr(values, name) for name in FIXED_WITH[model] if name != EVENTS}
     return tuple(
         {**dict(zip(knobs, chosen, strict=True)), **fixed}
         for chosen in itertools.product(*(getattr(values, knob) for knob in knobs))

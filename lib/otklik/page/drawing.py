@@ -12,12 +12,15 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import NullLocator
 
 #: Placeholder colour → the CSS variable that replaces it.
@@ -36,8 +39,6 @@ INK, MUTED, LINE, ACCENT, WARM, SOFT, PAPER, FAINT = _VARIABLES
 WIDE, NARROW = 720, 352
 SIZE = 11.0
 SMALL = 10.0
-#: Average width of a letter at SIZE, generous: system fonts are narrower than the DejaVu that matplotlib measures.
-LETTER = 6.2
 
 _SETTINGS: Any = {
     "svg.fonttype": "none",
@@ -87,10 +88,19 @@ class Picture:
     narrow: str | None = None
 
 
-def clipped(text: str, pixels: float) -> str:
-    """A label cut to about so many pixels."""
-    letters = max(4, int(pixels / LETTER))
-    return text if len(text) <= letters else text[: letters - 1].rstrip(" :,(") + "…"
+@lru_cache(maxsize=4096)
+def width_of(text: str, size: float = SIZE, weight: str = "normal") -> float:
+    """Pixels that a text takes at most: system fonts are narrower than the DejaVu that matplotlib measures."""
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
+
+
+def clipped(text: str, pixels: float, size: float = SIZE, weight: str = "normal") -> str:
+    """A label cut to so many pixels, but never to less than four letters."""
+    if width_of(text, size, weight) <= pixels:
+        return text
+    cuts = (text[:letters].rstrip(" :,(") + "…" for letters in range(len(text) - 1, 3, -1))
+    return next((cut for cut in cuts if width_of(cut, size, weight) <= pixels), text[:3] + "…")
 
 
 def drawn(name: str, width: float, height: float, alt: str, draw: Draw) -> str:
@@ -131,12 +141,17 @@ def _inline(svg: str, name: str, width: float, height: float, alt: str) -> str:
     return head + re.sub(r"\n\s*", "\n", body).strip()
 
 
+def rectangle(
+    left: float, top: float, width: float, height: float, page: tuple[float, float]
+) -> tuple[float, float, float, float]:
+    """A place given in pixels from the upper left corner, as matplotlib takes it."""
+    across, down = page
+    return left / across, 1 - (top + height) / down, width / across, height / down
+
+
 def axes_at(figure: Figure, left: float, top: float, width: float, height: float, page: tuple[float, float]) -> Axes:
     """Axes at a place given in pixels from the upper left corner."""
-    whole_width, whole_height = page
-    return figure.add_axes(
-        (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
-    )
+    return figure.add_axes(rectangle(left, top, width, height, page))
 
 
 def without_frame(axes: Axes) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from otklik.page.drawing import (
     ACCENT,
     FAINT,
     INK,
-    LETTER,
     MUTED,
     NARROW,
     PAPER,
@@ -32,6 +33,8 @@ from otklik.page.drawing import (
     axes_at,
     clipped,
     drawn,
+    rectangle,
+    width_of,
     without_frame,
 )
 
@@ -89,30 +92,36 @@ def dots(
     place_of = np.log if is_ratio else np.asarray
     low, high = place_of((min(ends), max(ends)) if ends else (0.0, 1.0)).tolist()
     margin = 0.04 * (high - low) or 0.5
-    has_key = bool(words[0] or words[1] or reference)
+    marks: list[_Mark] = [("dot", words[0]), ("hollow", words[1])]
+    marks += [("dashes", reference[1])] if reference is not None else []
+    has_key = any(text for _, text in marks)
     has_text = any(row.text for row in rows)
-    top = 30.0 if has_key else 6.0
+
+    def top_of(width: float) -> float:
+        across = width - (8.0 if width < WIDE else label_width)
+        return 6 + 24.0 * (len(_key_lines(marks, across)) if has_key else 0)
 
     def draw(figure: Figure, width: float, height: float) -> None:
-        is_stacked = width < WIDE
+        is_stacked, top = width < WIDE, top_of(width)
+        size = SMALL if is_stacked else SIZE
         left = 8.0 if is_stacked else label_width
-        right = (96.0 if is_stacked else 150.0) if has_text else 16.0
+        texts = max((width_of(row.text, size, _weight(row)) for row in rows), default=0.0)
+        right = max(96.0 if is_stacked else 150.0, texts + 12) if has_text else 16.0
+        reach = (low - margin, high + margin)
+        ticks = _ratio_ticks(write, reach[1]) if is_ratio else _ticks(reach, write, 4 if is_stacked else 6)
+        ticks, left, right = _fitted(ticks, reach, None if is_ratio else write, (left, right), width)
         step = (height - top - 28) / max(len(rows), 1)
         plot = axes_at(figure, left, top, width - left - right, step * len(rows), (width, height))
-        plot.set_xlim(low - margin, high + margin)
+        plot.set_xlim(*reach)
         plot.set_ylim(len(rows) - 0.5, -0.5)
         plot.spines["left"].set_visible(False)
         plot.yaxis.set_major_locator(NullLocator())
-        if is_ratio:
-            _ratio_axis(plot, write, high + margin)
-        else:
-            _number_axis(plot.xaxis, write, 4 if is_stacked else 6)
+        _set_ticks(plot.xaxis, ticks)
         plot.grid(axis="x")
         if reference is not None:
             plot.axvline(float(place_of(reference[0])), color=INK, linewidth=1, dashes=(3, 3))
         for place, row in enumerate(rows):
-            color = ACCENT if row.is_emphasised else MUTED
-            weight = "bold" if row.is_emphasised else "normal"
+            color, weight = ACCENT if row.is_emphasised else MUTED, _weight(row)
             at = place + 0.2 if is_stacked else float(place)
             apart = 0.0 if row.beside is None else 0.13
             for span, offset in (((row.low, row.high), apart), (row.beside or (), -apart)):
@@ -125,25 +134,23 @@ def dots(
             from_top = top + step * (place + 0.5)
             if is_stacked:
                 plot.annotate(
-                    clipped(row.label, width - right), (low - margin, place - 0.3), (0, 0), textcoords="offset points",
-                    fontsize=SMALL, fontweight=weight, va="center_baseline",
+                    clipped(row.label, width - right, SMALL, weight), (reach[0], place - 0.3), (0, 0),
+                    textcoords="offset points", fontsize=SMALL, fontweight=weight, va="center_baseline",
                     bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
                 )  # fmt: skip
             else:
                 figure.text(
-                    (left - 12) / width, 1 - from_top / height, clipped(row.label, left - 12), ha="right",
-                    va="center_baseline", fontweight=weight,
+                    (left - 12) / width, 1 - from_top / height, clipped(row.label, left - 12, SIZE, weight),
+                    ha="right", va="center_baseline", fontweight=weight,
                 )  # fmt: skip
-            size = SMALL if is_stacked else SIZE
             figure.text(
                 1, 1 - from_top / height, row.text, ha="right", va="center_baseline", fontsize=size, fontweight=weight
             )
         if has_key:
-            marks: list[_Mark] = [("dot", words[0]), ("hollow", words[1])]
-            marks += [("dashes", reference[1])] if reference is not None else []
-            _key(figure, left, width, height, marks)
+            _key(figure, 8 if is_stacked else label_width, width, height, marks)
 
-    return _picture(name, alt, draw, top + 28 + _STEP * len(rows), top + 28 + (_STEP + 10) * len(rows))
+    heights = (top_of(width) + 28 + step * len(rows) for width, step in ((WIDE, _STEP), (NARROW, _STEP + 10)))
+    return _picture(name, alt, draw, *heights)
 
 
 @dataclass(frozen=True)
@@ -177,20 +184,25 @@ def bars(name: str, rows: Sequence[Bar], alt: str, *, most: float = 0.0, is_smal
         room = 1.35 if width < WIDE else 1.2
         plot = axes_at(figure, left, 4, width - left, height - 8, (width, height))
         without_frame(plot)
-        plot.set_xlim(low * room, low + reach * room)
+        start, across = low * room, width - left
+        # A text stands behind its bar: the scale ends where the widest of them still has room.
+        needed = (
+            start + (_end(row) - start) * across / max(across - width_of(row.text, SMALL, _weight(row)) - 8, 1)
+            for row in rows
+        )
+        plot.set_xlim(start, max(low + reach * room, *needed))
         plot.set_ylim(len(rows) - 0.5, -0.5)
         for place, row in enumerate(rows):
-            weight = "bold" if row.is_emphasised else "normal"
+            weight = _weight(row)
             plot.barh([place], [row.value], height=0.62, color=ACCENT if row.is_emphasised else SOFT)
             plot.plot([row.low, row.high], [place, place], color=INK, linewidth=1.4)
-            end = max(end for end in (row.value, row.high, 0.0) if math.isfinite(end))
             plot.annotate(
-                row.text, (end, place), (5, 0), textcoords="offset points", va="center_baseline",
+                row.text, (_end(row), place), (5, 0), textcoords="offset points", va="center_baseline",
                 fontsize=SMALL, color=INK, fontweight=weight,
             )  # fmt: skip
             figure.text(
                 (left - 10) / width, 1 - (4 + (height - 8) * (place + 0.5) / len(rows)) / height,
-                clipped(row.label, left - 12), ha="right", va="center_baseline", fontweight=weight,
+                clipped(row.label, left - 12, SIZE, weight), ha="right", va="center_baseline", fontweight=weight,
             )  # fmt: skip
 
     return _picture(name, alt, draw, 8 + 25.0 * len(rows), is_small=is_small)
@@ -234,8 +246,13 @@ def lines(
     has_key = not is_small and (sum(bool(one.label) for one in series) > 1 or mark is not None)
 
     def draw(figure: Figure, width: float, height: float) -> None:
-        left, top, bottom = 52.0, 46.0 if has_key else 24.0, 40.0
-        plot = axes_at(figure, left, top, width - left - 14, height - top - bottom, (width, height))
+        marks: list[_Mark] = [(one.role, one.label) for one in series if one.label]
+        of_line: list[_Mark] = [("dots", mark[1])] if mark is not None else []
+        is_mark_in_key = len(_key_lines(marks + of_line, width)) == 1
+        shown = marks + of_line if is_mark_in_key else marks
+        top, bottom = 22 + 24.0 * (len(_key_lines(shown, width)) if has_key else 0), 40.0
+        page = (width, height)
+        plot = axes_at(figure, 0, top, width, height - top - bottom, page)
         plot.grid(axis="y")
         plot.spines["left"].set_visible(False)
         plot.tick_params(length=0)
@@ -258,27 +275,28 @@ def lines(
             plot.set_xlim(*limits[0])
         if limits[1] is not None:
             plot.set_ylim(*limits[1])
-        _number_axis(plot.yaxis, write[1], 5)
+        upright = _ticks(plot.get_ylim(), write[1], 5)
+        _set_ticks(plot.yaxis, upright)
+        left = max([44.0, *(width_of(label, SMALL) for _, label in upright)]) + 8
+        reach, right = plot.get_xlim(), 14.0
         if ticks is None:
-            _number_axis(plot.xaxis, write[0], 4 if width < WIDE else 8)
+            level = _ticks(reach, write[0], 4 if width < WIDE else 8)
         else:
-            letters = max((len(label) for _, label in ticks), default=1)
-            every = max(1, math.ceil(len(ticks) * (letters * LETTER + 12) / (width - left)))
-            plot.xaxis.set_major_locator(FixedLocator([place for place, _ in ticks[::every]]))
-            plot.set_xticklabels([label for _, label in ticks[::every]])
+            widest = max((width_of(label, SMALL) for _, label in ticks), default=0.0)
+            level = list(ticks[:: max(1, math.ceil(len(ticks) * (widest + 12) / (width - left)))])
+        level, left, right = _fitted(level, reach, write[0] if ticks is None else None, (left, right), width)
+        _set_ticks(plot.xaxis, level)
+        plot.set_position(rectangle(left, top, width - left - right, height - top - bottom, page))
         figure.text(0, 1 - (top - 13) / height, words[1], fontsize=SMALL, color=MUTED, va="center_baseline")
         figure.text(1, 8 / height, words[0], fontsize=SMALL, color=MUTED, ha="right", va="center_baseline")
+        if mark is not None and has_key and not is_mark_in_key:
+            is_left = mark[0] < sum(plot.get_xlim()) / 2
+            plot.annotate(
+                mark[1], (mark[0], 0.03), (6 if is_left else -6, 0), xycoords=("data", "axes fraction"),
+                textcoords="offset points", fontsize=SMALL, color=MUTED, ha="left" if is_left else "right",
+            )  # fmt: skip
         if has_key:
-            marks: list[_Mark] = [(one.role, one.label) for one in series if one.label]
-            of_line: list[_Mark] = [("dots", mark[1])] if mark is not None else []
-            if mark is not None and sum(24 + 16 + len(text) * LETTER for _, text in marks + of_line) > width:
-                of_line = []
-                is_left = mark[0] < sum(plot.get_xlim()) / 2
-                plot.annotate(
-                    mark[1], (mark[0], 0.03), (6 if is_left else -6, 0), xycoords=("data", "axes fraction"),
-                    textcoords="offset points", fontsize=SMALL, color=MUTED, ha="left" if is_left else "right",
-                )  # fmt: skip
-            _key(figure, 0, width, height, marks + of_line)
+            _key(figure, 0, width, height, shown)
 
     return _picture(name, alt, draw, (268 if any(words) else 180) if is_small else 320, 300, is_small=is_small)
 
@@ -326,17 +344,17 @@ def heat_map(
             color = ACCENT if value >= 0 else MUTED
             plot.fill_between([j - 0.47, j + 0.47], i - 0.46, i + 0.46, color=color, alpha=0.06 + 0.55 * strength, lw=0)
             text = write(value)
-            if len(text) * LETTER < cell:
+            if width_of(text, SMALL) < cell:
                 plot.text(j, i, text, ha="center", va="center_baseline", fontsize=SMALL)
         for i, label in enumerate(labels[0]):
             figure.text(
-                (left - 8) / width, 1 - (top + (height - top) * (i + 0.5) / count) / height, clipped(label, left - 10),
-                ha="right", va="center_baseline", fontsize=SMALL,
+                (left - 8) / width, 1 - (top + (height - top) * (i + 0.5) / count) / height,
+                clipped(label, left - 10, SMALL), ha="right", va="center_baseline", fontsize=SMALL,
             )  # fmt: skip
         for j, label in enumerate(labels[1]):
             figure.text(
-                (left + cell * (j + 0.5)) / width, 1 - 42 / height, clipped(label, max(cell - 4, 30)), ha="center",
-                va="center_baseline", fontsize=SMALL,
+                (left + cell * (j + 0.5)) / width, 1 - 42 / height, clipped(label, max(cell - 4, 30), SMALL),
+                ha="center", va="center_baseline", fontsize=SMALL,
             )  # fmt: skip
         figure.text(0, 1 - 42 / height, words[0], fontsize=SMALL, color=MUTED, va="center_baseline")
         figure.text(1, 1 - 12 / height, words[1], fontsize=SMALL, color=MUTED, ha="right", va="center_baseline")
@@ -358,38 +376,109 @@ def _picture(
 _Mark = tuple[str, str]
 
 
-def _number_axis(axis: object, write: Write, most: int) -> None:
-    axis.set_major_locator(MaxNLocator(most))  # type: ignore[attr-defined]
-    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))  # type: ignore[attr-defined]
+def _weight(row: Dot | Bar) -> str:
+    return "bold" if row.is_emphasised else "normal"
 
 
-def _ratio_axis(plot: Axes, write: Write, reach: float) -> None:
+def _end(row: Bar) -> float:
+    """Where a bar with its interval ends on the right."""
+    return max(end for end in (row.value, row.high, 0.0) if math.isfinite(end))
+
+
+#: Where a tick stands, and its label.
+_Tick = tuple[float, str]
+
+
+def _ticks(reach: tuple[float, float], write: Write, most: int) -> list[_Tick]:
+    """At most so many steps between round numbers."""
+    places = MaxNLocator(most).tick_values(*reach)
+    return [(float(place), write(float(place))) for place in places if reach[0] <= place <= reach[1]]
+
+
+def _fitted(
+    ticks: list[_Tick], reach: tuple[float, float], write: Write | None, sides: tuple[float, float], width: float
+) -> tuple[list[_Tick], float, float]:
+    """Fewer ticks where their labels would run into each other, and wider sides where they would stick out.
+
+    Args:
+        ticks: of a horizontal axis.
+        reach: its ends.
+        write: its numbers; None: the ticks are given and stay.
+        sides: pixels on the left and on the right of the axis, at least.
+        width: of the picture.
+    """
+    room, steps = width - sum(sides), len(ticks)
+    unit = room / ((reach[1] - reach[0]) or 1.0)
+    while write is not None and steps > 1 and _is_crowded(ticks, unit):
+        steps -= 1
+        ticks = _ticks(reach, write, steps)
+    halves = [(place, width_of(label, SMALL) / 2) for place, label in ticks]
+    left = max([sides[0], *(half - (place - reach[0]) * unit for place, half in halves)])
+    return ticks, left, max([sides[1], *(half - (reach[1] - place) * unit for place, half in halves)])
+
+
+def _is_crowded(ticks: Sequence[_Tick], unit: float) -> bool:
+    """Whether labels run into each other where one step of the axis is so many pixels."""
+    return any(
+        (width_of(one, SMALL) + width_of(other, SMALL)) / 2 + 8 > (end - start) * unit
+        for (start, one), (end, other) in pairwise(ticks)
+    )
+
+
+def _set_ticks(axis: Axis, ticks: Sequence[_Tick]) -> None:
+    axis.set_major_locator(FixedLocator([place for place, _ in ticks]))
+    axis.set_ticklabels([label for _, label in ticks])
+
+
+def _ratio_ticks(write: Write, reach: float) -> list[_Tick]:
     """Ticks at round ratios, at most seven, 1 among them; the axis itself holds logarithms up to `reach`."""
     steps = [ratio for ratio in _RATIOS if abs(math.log(ratio)) <= reach]
     while len(steps) > 7:
         steps = [ratio for n, ratio in enumerate(steps) if (n - steps.index(1)) % 2 == 0]
-    plot.xaxis.set_major_locator(FixedLocator([math.log(ratio) for ratio in steps]))
-    plot.set_xticklabels([write(ratio) for ratio in steps])
+    return [(math.log(ratio), write(ratio)) for ratio in steps]
+
+
+def _key_lines(marks: Sequence[_Mark], width: float) -> list[list[_Mark]]:
+    """The key in as many lines as it needs."""
+    lines_of_key: list[list[_Mark]] = [[]]
+    place = 0.0
+    for shape, text in marks:
+        if not text:
+            continue
+        across = _before(shape) + width_of(text, SMALL)
+        if lines_of_key[-1] and place + across > width - 6:
+            lines_of_key.append([])
+            place = 0.0
+        lines_of_key[-1].append((shape, text))
+        place += across + 16
+    return lines_of_key
+
+
+def _before(shape: str) -> float:
+    """Pixels of a mark before its text."""
+    return 10.0 if shape in ("dot", "hollow") else 24.0
 
 
 def _key(figure: Figure, left: float, width: float, height: float, marks: Sequence[_Mark]) -> None:
     """What each mark means, in lines above the figure."""
-    key: Axes = axes_at(figure, left, 0, width - left, 24, (width, height))
-    without_frame(key)
-    key.set_xlim(0, width - left)
-    key.set_ylim(0, 24)
-    place = 6.0
-    for shape, text in marks:
-        if not text:
-            continue
-        if shape in ("dot", "hollow"):
-            face = INK if shape == "dot" else PAPER
-            key.plot([place], [12], "o", color=INK, markerfacecolor=face, markersize=6.5, markeredgewidth=1.4)
-            place += 10
-        else:
-            color = {"main": ACCENT, "other": MUTED}.get(shape, INK)
-            dashes = {"baseline": (3, 3), "dashes": (3, 3), "dots": (1, 2)}.get(shape, (None, None))
-            key.plot([place, place + 18], [12, 12], color=color, linewidth=2 if shape == "main" else 1.3, dashes=dashes)
-            place += 24
-        key.text(place, 12, text, fontsize=SMALL, color=MUTED, va="center_baseline")
-        place += 16 + len(text) * LETTER
+    for number, line in enumerate(_key_lines(marks, width - left)):
+        key: Axes = axes_at(figure, left, 24.0 * number, width - left, 24, (width, height))
+        without_frame(key)
+        key.set_xlim(0, width - left)
+        key.set_ylim(0, 24)
+        place = 6.0
+        for shape, text in line:
+            if shape in ("dot", "hollow"):
+                face = INK if shape == "dot" else PAPER
+                key.plot([place], [12], "o", color=INK, markerfacecolor=face, markersize=6.5, markeredgewidth=1.4)
+            else:
+                color = {"main": ACCENT, "other": MUTED}.get(shape, INK)
+                dashes = {"baseline": (3, 3), "dashes": (3, 3), "dots": (1, 2)}.get(shape, (None, None))
+                thick = 2 if shape == "main" else 1.3
+                key.plot([place, place + 18], [12, 12], color=color, linewidth=thick, dashes=dashes)
+            place += _before(shape)
+            key.text(
+                place, 12, clipped(text, width - left - place, SMALL), fontsize=SMALL, color=MUTED,
+                va="center_baseline",
+            )  # fmt: skip
+            place += 16 + width_of(text, SMALL)

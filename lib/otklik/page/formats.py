@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    # It takes half a second to load, and only names types here.
+    import pandas as pd
 
 Language = Literal["ru", "en"]
 LANGUAGES: tuple[Language, ...] = ("ru", "en")
@@ -86,9 +89,16 @@ class Formats:
         size = abs(value)
         return self.decimal(value, 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 3)
 
-    def p_value(self, p: float) -> str:
-        """A p-value with three decimals, four where it is small, and below that its order of magnitude."""
-        return f"{p:.0e}" if p < 0.0001 else self.decimal(p, 3 if p >= 0.001 else 4)
+    def p_value(self, p: float | None) -> str:
+        """A p-value in a cell: three decimals, four where it is small, and below that `< 0.0001`."""
+        if p is None or not is_number(p):
+            return NOTHING
+        return f"<{_HARD}{self.decimal(0.0001, 4)}" if p < 0.0001 else self.decimal(p, 3 if p >= 0.001 else 4)
+
+    def p_equation(self, p: float | None) -> str:
+        """A p-value in a sentence: `p = 0.012`, `p < 0.0001`."""
+        text = self.p_value(p)
+        return f"p{_HARD}{text}" if text.startswith("<") else f"p{_HARD}={_HARD}{text}"
 
     def interval(self, low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
         """`low–high`, with an ellipsis where a minus sign would run into the dash; empty where there is no interval."""

@@ -133,11 +133,13 @@ class Voice:
 
     def told(self, finding: Finding, prefix: str = "finding") -> str:
         """A finding or a reason in words; numbers among its parameters as the language writes them."""
-        values = {name: self._value(value) for name, value in finding.parameters.items()}
+        values = {name: self._value(name, value) for name, value in finding.parameters.items()}
         key = f"{prefix}.{finding.code}"
         return self.words(key, subject=finding.subject, **values) if self.words.has(key) else finding.code
 
-    def _value(self, value: float | int | str) -> str:
+    def _value(self, name: str, value: float | int | str) -> str:
+        if name == "p":
+            return self.formats.p_equation(float(value))
         if isinstance(value, str):
             return value
         return self.formats.integer(value) if isinstance(value, int) else self.formats.decimal(value, 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,12 +33,12 @@ from otklik.report import attributes, board, charts, explanations, findings, res
 from otklik.report.board import Board
 from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import fifths, is_apart, per_period
+from otklik.report.reasons import told_reasons
 from otklik.report.reductions import probability_of_bin
 from otklik.report.texts import TEXTS, ReportVoice
 
 __all__ = ["TEXTS", "render"]
 
-_FRACTION = re.compile(r"-?\d+\.\d+")
 _TERMS = ("auc", "within", "accuracy", "pr", "lift", "brier", "interval", "profit", "psi", "leak")
 
 
@@ -218,7 +217,7 @@ def _profit_curve(
     series = [Series("", np.array(across), np.zeros(2), role="baseline")]
     series.append(Series(words("list.expected"), customers, expected))
     if realised is not None:
-        series.append(Series(words("list.realised"), customers, realised, role="main"))
+        series.append(Series(story.rows_told(facts, read, voice), customers, realised, role="main"))
     picture = lines(
         "list-profit",
         series,
@@ -303,24 +302,10 @@ def _top_table(facts: ReportFacts, money: Any, voice: ReportVoice) -> TableBlock
 
 
 def _reasons(facts: ReportFacts, reasons: Any, voice: ReportVoice) -> str:
-    """`meaning = value ↑` for each reason; the arrow says whether it raised or lowered the score."""
+    """Those of a row of the list; it has none where no score stands beside it."""
     if reasons is None or isinstance(reasons, float):
         return NOTHING
-    return "; ".join(
-        f"{facts.meaning(str(reason['feature']), voice.language)} = {_value(reason['value'], voice)}\u00a0"
-        f"{'↑' if reason['contribution'] >= 0 else '↓'}"
-        for reason in reasons
-    )
-
-
-def _value(value: Any, voice: ReportVoice) -> str:
-    """A value as it stands in the scores; a fraction in few digits, yes or no in words, all else as it is."""
-    if value is None:
-        return NOTHING
-    text = str(value)
-    if text in ("True", "False"):
-        return voice.words.level(text.lower())
-    return voice.formats.short(float(text)) if _FRACTION.fullmatch(text) else text
+    return told_reasons([*reasons], voice, lambda feature: facts.meaning(feature, voice.language))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -274,7 +274,7 @@ def _sentence_on_list(
         "all": money(of_all),
         "interval": formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money),
         "miscalibrated": words("answer.miscalibrated") if told is not None and board.is_miscalibrated(told) else "",
-        "on": _rows_told(facts, board, voice),
+        "on": rows_told(facts, board, voice),
         "random": "",
         "effect": words("answer.effect_unknown"),
     }
@@ -303,7 +303,7 @@ def _effect_values(facts: ReportFacts, voice: ReportVoice) -> dict[str, str] | N
     }
 
 
-def _rows_told(facts: ReportFacts, board: Board, voice: ReportVoice) -> str:
+def rows_told(facts: ReportFacts, board: Board, voice: ReportVoice) -> str:
     """The rows on which amounts are reported."""
     if not later_policies(facts):
         return voice.words("answer.on_past")
@@ -335,7 +335,7 @@ def _key_figures(
         note = words("figure.profit_expected")
         if is_number(listed["out_of_fold_profit"]):
             amounts = formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money)
-            note = words("figure.profit_note", interval=amounts or NOTHING, on=_rows_told(facts, board, voice))
+            note = words("figure.profit_note", interval=amounts or NOTHING, on=rows_told(facts, board, voice))
         figures.append(KeyFigure(words("figure.profit"), formats.money(profit_of(listed), currency), note))
     return tuple(figures)
 

@@ -358,7 +358,6 @@ _OWN = texts(
     ),
     list__axis_customers=("customers contacted, best first", "число обращений, лучшие первыми"),
     list__axis_profit=("profit{currency}", "прибыль{currency}"),
-    list__realised=("on past answers", "на прошлых ответах"),
     list__expected=("expected by the model", "ожидание модели"),
     list__mark=("list: {n}", "список: {n}"),
     list__policy_caption=("Profit by selection rule", "Прибыль при каждом способе отбора"),

@@ -225,28 +225,34 @@ class Format(Strict):
     widths: list[Annotated[int, Field(ge=1)]] | None = Field(
         None, min_length=1, description="fixed: characters of each field; blanks at the end of a line may be left out"
     )
-    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="csv, list: character between two fields; default: a comma"
+    )
     quote: str | None = Field(
         '"', max_length=1, validate_default=True, description="empty: no quoting; fields of fixed width have none"
     )
     escape: str | None = Field(None, max_length=1, description="default: the quote doubled")
-    header: bool = True
+    header: bool = Field(True, description="whether the file begins with the names of its columns")
     header_lines: int = Field(
         1, ge=1, le=MOST_HEADER_LINES, description="lines of the header: names of several are put together with a blank"
     )
     skip_lines: int = Field(0, ge=0, le=1000, description="lines above the header, blank ones not counted")
     footer: int = Field(0, ge=0, le=1000, description="lines at the end that are no records, blank ones not counted")
     multiline: bool = Field(False, description="quoted fields may hold line breaks")
-    encoding: str = "utf-8"
-    null_tokens: list[str] = Field(default_factory=lambda: [""])
-    decimal_comma: bool = False
-    thousands_separator: str | None = Field(None, max_length=1)
+    encoding: str = Field("utf-8", description="encoding of its text, e.g. utf-8, cp1251, utf-16")
+    null_tokens: list[str] = Field(default_factory=lambda: [""], description="strings that mean missing")
+    decimal_comma: bool = Field(False, description="whether a comma, not a point, stands before the fraction")
+    thousands_separator: str | None = Field(
+        None, max_length=1, description="character between thousands; default: none"
+    )
     date_formats: list[str] = Field(
         default_factory=lambda: ["yyyy-MM-dd"],
         description="Spark's patterns, the first that fits; also epoch_seconds, epoch_millis, epoch_micros for numbers "
         "since 1970, and spreadsheet_days for dates that a spreadsheet has left as numbers like 45292",
     )
-    timestamp_formats: list[str] = Field(default_factory=lambda: ["yyyy-MM-dd HH:mm:ss"])
+    timestamp_formats: list[str] = Field(
+        default_factory=lambda: ["yyyy-MM-dd HH:mm:ss"], description="the same for days with a time"
+    )
     time_zone: str = Field("UTC", description="zone of times that name none")
     two_digit_years_from: int | None = Field(
         None,
@@ -391,9 +397,9 @@ class ContractColumn(Strict):
     aliases: list[str] = Field(
         default_factory=list, description="other names of the column in files, e.g. after a rename"
     )
-    type: str
-    required: bool = False
-    allowed: list[str] | None = None
+    type: str = Field(description="string, integer, double, decimal(p,s), boolean, date or timestamp")
+    required: bool = Field(False, description="reject records without a value")
+    allowed: list[str] | None = Field(None, description="reject records with another value (type string)")
     null_tokens: list[str] | None = Field(
         None, description="strings that mean missing in this column; default: format.null_tokens"
     )
@@ -422,16 +428,18 @@ class ContractColumn(Strict):
         description="for a string that may be a list of strings and objects (as in Telegram exports): the key of the "
         "text in these objects; all parts are joined",
     )
-    minimum: float | None = Field(None, allow_inf_nan=False)
-    maximum: float | None = Field(None, allow_inf_nan=False)
-    personal: bool = False
+    minimum: float | None = Field(None, allow_inf_nan=False, description="reject records with a smaller value")
+    maximum: float | None = Field(None, allow_inf_nan=False, description="reject records with a greater value")
+    personal: bool = Field(False, description="identifies a person: stored as a pseudonym, and masked")
     missing: Literal["fail", "null", "clear"] = Field(
         "fail",
         description="if a file lacks the column: refuse the file (fail), or load its new rows with null; existing rows "
         "keep their value (null) or lose it (clear)",
     )
-    known: Literal["with_row", "after_decision"] = "with_row"
-    meaning: str = ""
+    known: Literal["with_row", "after_decision"] = Field(
+        "with_row", description="after_decision: unknown when a task decides, so no model that scores may use it"
+    )
+    meaning: str = Field("", description="what the column means, as silver's table says it")
 
     @field_validator("type")
     @classmethod
@@ -477,15 +485,19 @@ class ContractColumn(Strict):
 class Key(Strict):
     """What makes two rows the same thing, and which of two versions wins."""
 
-    columns: Annotated[list[Name], Field(min_length=1)] | Literal["all"]
+    columns: Annotated[list[Name], Field(min_length=1)] | Literal["all"] = Field(
+        description="columns that identify a row; all: a row is what all its columns say"
+    )
     position_within: list[Name] | None = Field(
         None,
         min_length=1,
         description="columns within which equal keys are numbered from 1 in file order, e.g. because equal lines of "
         "one receipt are separate purchases; the number becomes part of the key, as position_within in silver",
     )
-    keep: Literal["first", "last", "newest"] = "last"
-    newest_by: Name | None = None
+    keep: Literal["first", "last", "newest"] = Field(
+        "last", description="which of several rows with the same key stays, in the order of arrival or by newest_by"
+    )
+    newest_by: Name | None = Field(None, description="with keep = 'newest': the column whose greatest value wins")
 
     def impossible(self) -> list[str]:
         """A newest row without what says so, or the other way round."""
@@ -503,10 +515,16 @@ class Time(Strict):
     taken in, `untimed` = history whose dates only the task's SQL can tell.
     """
 
-    order: Literal["event", "position"]
-    event: Name | None = None
-    known: Literal["event", "arrival", "untimed"] = "arrival"
-    delay: str = "0s"
+    order: Literal["event", "position"] = Field(
+        description="what orders rows in time: the event column, or their position in the file"
+    )
+    event: Name | None = Field(None, description="date or timestamp column that says when the event happened")
+    known: Literal["event", "arrival", "untimed"] = Field(
+        "arrival",
+        description="when a row became known: at its event plus delay, when its file was loaded, or untimed: no column "
+        "tells, the task's SQL must",
+    )
+    delay: str = Field("0s", description="with known = 'event': time until the event was known, e.g. 36h or 2d")
 
     @field_validator("delay")
     @classmethod
@@ -528,24 +546,26 @@ class Time(Strict):
 class Rule(Strict):
     """A row rule: a SQL predicate over our column names that a good row fulfils."""
 
-    name: Name
+    name: Name = Field(description="name of the rule, in the reasons of rejected records")
     holds: str = Field(min_length=1, description="SQL predicate that a valid row satisfies; null counts as true")
-    severity: Literal["warn", "reject", "fail"] = "reject"
+    severity: Literal["warn", "reject", "fail"] = Field(
+        "reject", description="of a row that breaks it: count it (warn), reject it, or refuse the file (fail)"
+    )
 
 
 class Thresholds(Strict):
     """Past these a file is refused as a whole and no table changes."""
 
-    rejected_share: float = Field(0.1, ge=0, le=1)
-    rejected_rows: int | None = Field(None, ge=0)
-    duplicate_share: float = Field(1.0, ge=0, le=1)
+    rejected_share: float = Field(0.1, ge=0, le=1, description="maximum share of rejected records")
+    rejected_rows: int | None = Field(None, ge=0, description="maximum number of rejected records; default: any")
+    duplicate_share: float = Field(1.0, ge=0, le=1, description="maximum share of records that repeat a key")
 
 
 class Contract(Strict):
     """All of one source contract; see the classes of its tables."""
 
-    name: Name
-    meaning: str = ""
+    name: Name = Field(description="name of the source and of its tables bronze.NAME and silver.NAME")
+    meaning: str = Field("", description="what one row is")
     format: Format
     columns: dict[Name, ContractColumn] = Field(min_length=1)
     key: Key
@@ -555,7 +575,9 @@ class Contract(Strict):
         None, description="rows that are equal in all columns except these are counted and reported as a warning"
     )
     thresholds: Thresholds = Thresholds()
-    new_columns: Literal["ignore", "fail"] = "fail"
+    new_columns: Literal["ignore", "fail"] = Field(
+        "fail", description="a file with a column that the contract does not name: refuse it, or ignore the column"
+    )
     same_name_other_content: Literal["fail", "replace", "add"] = Field(
         "fail",
         description="a file whose name was loaded before with other content: refuse it, replace the old one, or add to "

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, RefusedError
+from otklik.errors import WARNING_EXIT_CODE, RefusedError
 from otklik.evidence.arms import sample_ratio_p
 from otklik.evidence.assignment import design_of, drawn
 from otklik.evidence.experiment.kind import ExperimentTask
@@ -17,6 +17,7 @@ from otklik.lake.ledger import record_run
 from otklik.lake.store import Lake
 from otklik.lake.tables import ASSIGNMENTS
 from otklik.session import cached
+from otklik.steps.before_spark import task_to_assign
 from otklik.steps.context import Job
 from otklik.steps.inputs import pinned_inputs
 from otklik.steps.printing import as_table
@@ -76,13 +77,7 @@ def _resolved(job: Job) -> ResolvedTask:
         ConfigurationError: if the task does not define how arms are assigned.
     """
     file = read_task(job.project, job.options["task"], job.options.overrides)
-    task = file.task
-    if not isinstance(task, ExperimentTask) or task.assignment is None:
-        raise ConfigurationError(
-            "does not define how arms are assigned",
-            where=str(file.path),
-            hint="add [assignment] and [frames.people] to a task of kind experiment",
-        )
+    task = task_to_assign(file)
     selects = check_frames(file, job.project.sql_folders(file.path))
     people = task.frames["people"]
     # A SELECT may read all inputs but what is drawn here; the outcomes need not be there yet.

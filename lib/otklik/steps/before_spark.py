@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from otklik.errors import ConfigurationError, MissingResultError
+from otklik.errors import ConfigurationError, MissingResultError, did_you_mean
+from otklik.evidence.experiment.kind import ExperimentTask
 from otklik.lake.local import LeftToSparkError, LocalLake
 from otklik.lake.missing import not_ingested
-from otklik.lake.tables import MODEL_RUNS
+from otklik.lake.tables import MODEL_RUNS, RUNS
 from otklik.models import extras
 from otklik.project_files import ProjectFiles
 from otklik.settings import load
@@ -16,12 +17,14 @@ from otklik.sources.contract import Contract
 from otklik.sources.paths import local_files
 from otklik.steps.drafts import check_draft
 from otklik.steps.graph import read_graph
-from otklik.steps.lake_names import check_names, known_inputs
+from otklik.steps.lake_names import check_names, check_sources, known_inputs
 from otklik.steps.table_options import check_limit, check_table_name, form_of
 from otklik.steps.task_files import TaskFile, check_task, read_task
 from otklik.task import Task
 from otklik.world.options import check_size, named_effects, named_parts
 
+#: Steps that only a yes-or-no task has.
+_OF_CLASSIFY = ("features", "train", "score")
 #: Days for which Delta promises that nobody still reads or writes files of an old version.
 _SAFE_DAYS = 7
 
@@ -66,7 +69,7 @@ def check_command(
         check_table_name(options["table"])
         check_limit(options.get("limit", 0))
         if command == "export":
-            form_of(options["to"], options["reader"])
+            form_of(options["to"], options["reader"], has_titles=options["titles"])
     if names == "task" and options["task"] is not None:
         _check_task(command, options, project, overrides, lake)
 
@@ -81,7 +84,17 @@ def _check_task(
     if command == "champion" and lake is not None:
         _check_champion(options, project, overrides, lake)
         return
-    file = read_task(project, options["task"], overrides)
+    name = options["task"]
+    if command == "report" and not project.has_task(name):
+        # One that was run from a path elsewhere is known to the lake.
+        if lake is None:
+            return
+        try:
+            name = file_of_report(lake, name) or name
+        except LeftToSparkError:
+            return
+    file = read_task(project, name, overrides)
+    check_kind(command, file, name)
     check_task(file, project.sql_folders(file.path))
     if command == "run":
         check_stage(file, options["stage"])
@@ -93,6 +106,66 @@ def _check_task(
         extras.require_all(file.task.models)
     if lake is not None and options["as_of"] is None and command in ("features", "run"):
         _check_inputs(command, file, project, overrides, lake)
+
+
+def check_kind(command: str, file: TaskFile, name: str) -> None:
+    """See whether a command is one for tasks of this kind.
+
+    Args:
+        command: its name.
+        file: the task.
+        name: as it was given.
+
+    Raises:
+        ConfigurationError: if not.
+    """
+    if command in _OF_CLASSIFY and not isinstance(file.task, Task):
+        raise ConfigurationError(
+            f"is of kind {file.kind.name}; `otklik {command}` is for tasks of kind classify",
+            where=str(file.path),
+            hint=f"use `otklik run {name}`",
+        )
+    if command == "assign":
+        task_to_assign(file)
+
+
+def task_to_assign(file: TaskFile) -> ExperimentTask:
+    """The task, if it says how arms are drawn.
+
+    Raises:
+        ConfigurationError: if not.
+    """
+    task = file.task
+    if not isinstance(task, ExperimentTask) or task.assignment is None:
+        raise ConfigurationError(
+            "does not define how arms are assigned",
+            where=str(file.path),
+            hint="add [assignment] and [frames.people] to a task of kind experiment",
+        )
+    return task
+
+
+def file_of_report(lake: LocalLake, task: str) -> str | None:
+    """How a task's file was named when its last page was written; None where none was.
+
+    Args:
+        lake: the lake.
+        task: its name.
+
+    Raises:
+        LeftToSparkError: if Spark has to answer.
+    """
+    if not lake.exists(RUNS.name):
+        return None
+    rows = lake.table(RUNS.name).all_rows(["task", "job", "status", "inputs", "ended_at"])
+    rows = rows.set_column(4, "ended_at", rows["ended_at"].cast("int64"))
+    done = [
+        row
+        for row in rows.to_pylist(maps_as_pydicts="strict")
+        if (row["task"], row["job"]) == (task, "report") and row["status"] in ("done", "reused")
+    ]
+    last = max(done, key=lambda row: row["ended_at"] or 0, default=None)
+    return None if last is None else (last["inputs"] or {}).get("file")
 
 
 def _check_files(contract: Contract, paths: Sequence[str], pseudonym_key: Callable[[], bytes]) -> None:
@@ -122,8 +195,11 @@ def check_stage(file: TaskFile, stage: str | None) -> None:
     """
     names = [each.name for each in file.kind.stages]
     if stage is not None and stage not in names:
+        meant = did_you_mean(stage, names)
         raise ConfigurationError(
-            f"{stage!r} is not a stage of {file.kind.name}", where="--stage", hint=f"its stages: {', '.join(names)}"
+            f"{stage!r} is not a stage of {file.kind.name}{meant and '; '}{meant}",
+            where="--stage",
+            hint=f"its stages: {', '.join(names)}",
         )
 
 
@@ -157,6 +233,7 @@ def _check_inputs(
     for each in files:
         known = known_inputs(each.task, lake)
         if known.missing:
+            check_sources(each, project, lake, known.missing)
             raise not_ingested(known.missing)
         check_names(each, project.sql_folders(each.path), known)
 

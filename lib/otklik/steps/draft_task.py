@@ -327,8 +327,7 @@ def described(kind: Kind) -> str:
     lines += ["", "settings:"]
     for key in keys_of(kind.task):
         if key.path.partition(".")[0] not in _OF_ALL:
-            default = "required" if key.default is None else f"default {key.default}"
-            lines.append(f"  {key.path:<32} {key.takes}, {default}{f'; {key.meaning}' if key.meaning else ''}")
+            lines.append(f"  {key.path:<32} {key.takes}, {key.otherwise}; {key.meaning}")
     for stage in kind.stages:
         for table in stage.tables:
             lines += ["", f"{table.name}: {table.meaning}"]

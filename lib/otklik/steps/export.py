@@ -2,33 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.lake.store import TIME_PATTERN
+from otklik.page.formats import Language
+from otklik.report.reasons import told_reasons
+from otklik.report.texts import ReportVoice
 from otklik.steps.context import Job
 from otklik.steps.masking import clear_conditions, masked_rows
 from otklik.steps.printing import FORMULA_STARTS
-from otklik.steps.table_options import form_of, put_in_place, reading_order, wanted_columns
+from otklik.steps.table_options import (
+    LIST_KEY,
+    REASONS,
+    form_of,
+    has_reasons,
+    put_in_place,
+    reading_order,
+    scores_of,
+    titles_of,
+    wanted_columns,
+)
 
 
 def export_table(job: Job) -> int:
     """Write a .csv or .parquet file; returns the exit code."""
     target, reader = str(job.options["to"]), job.options.names.get("reader")
-    form = form_of(target, reader)
-    rows = masked_rows(job.lake, job.options["table"], job.options["where"])
+    table, has_titles = job.options["table"], bool(job.options.names.get("titles"))
+    form = form_of(target, reader, has_titles=has_titles)
+    rows = masked_rows(job.lake, table, job.options["where"])
+    is_list = has_reasons(table, rows.columns) and job.lake.exists(scores_of(table))
+    columns = wanted_columns(rows.columns, job.options.names.get("columns"), form, has_reasons=is_list)
+    if is_list and REASONS in columns:
+        rows = _with_reasons(rows, job.lake.read(scores_of(table)), job.options.language)
     order = [F.desc(name) if is_down else F.asc(name) for name, is_down in reading_order(rows.columns)]
     if order:
         rows = rows.coalesce(1).sortWithinPartitions(*order)
-    rows = rows.select(*(F.col(f"`{name}`") for name in wanted_columns(rows.columns, job.options.names.get("columns"))))
-    with job.progress.step(f"export {job.options['table']}") as step, clear_conditions():
-        with _written(rows, form, job.temporary_folder).open("rb") as part:
+    rows = rows.select(*(F.col(f"`{name}`") for name in columns))
+    titles = columns
+    if has_titles or reader == "excel":
+        meanings = {field.name: field.metadata.get("comment", "") for field in job.lake.read(table).schema}
+        titles = titles_of(table, columns, meanings, job.options.language)
+    with job.progress.step(f"export {table}") as step, clear_conditions():
+        with _written(rows, titles, form, job.temporary_folder).open("rb") as part:
             put_in_place(part, Path(target), reader)
         step.rows(rows.count())
         step.say(target)
     return 0
+
+
+def _with_reasons(rows: DataFrame, scores: DataFrame, language: Language) -> DataFrame:
+    """Rows of a list with the reasons of their scores as text."""
+    voice = ReportVoice(language)
+    told = F.udf(lambda reasons: None if reasons is None else told_reasons(reasons, voice), "STRING")
+    reasons = scores.select(*LIST_KEY, REASONS)
+    return rows.join(reasons, [*LIST_KEY], "left").withColumn(REASONS, told(REASONS))
 
 
 def neutralised(rows: DataFrame) -> DataFrame:
@@ -46,13 +77,13 @@ def _cell(name: str, kind: str) -> Column:
     return F.when(is_formula, F.concat(F.lit("'"), column)).otherwise(column).alias(name)
 
 
-def _written(rows: DataFrame, form: str, temporary_folder: Path) -> Path:
-    """One part in a temporary folder."""
+def _written(rows: DataFrame, titles: Sequence[str], form: str, temporary_folder: Path) -> Path:
+    """One part in a temporary_folder folder; a csv with titles."""
     folder = temporary_folder / "export"
     one = rows.coalesce(1)
     if form == "csv":
         # Left alone, the writer trims texts: " =1+1" would become a formula after all.
-        neutralised(one).write.csv(
+        neutralised(one).toDF(*titles).write.csv(
             folder.as_uri(),
             header=True,
             escape='"',

@@ -53,6 +53,17 @@ class TaskGraph:
             )
         return sorted({producers[table] for table in gold})
 
+    def needed_by(self, names: Sequence[str]) -> set[str]:
+        """Tasks, and all whose tables they read, as far as there are tasks that write these."""
+        producers, waiting = self.producers, list(names)
+        found: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += [producers[table] for table in self.files[name].task.inputs.values() if table in producers]
+        return found
+
     def order(self, names: Sequence[str] | None = None) -> list[str]:
         """Tasks, each behind those that it reads from.
 
@@ -127,7 +138,7 @@ def read_graph(
         overrides: of --set, for the named ones.
 
     Raises:
-        ConfigurationError: if a named task is wrong, or two tasks write one table.
+        ConfigurationError: if a named task is wrong, or another writes a table of one that is named or read from.
     """
     files = [read_task(project, name, overrides or {}) for name in named]
     paths = {file.path.resolve() for file in files}
@@ -142,17 +153,21 @@ def read_graph(
                 faults.append(fault)
     writers: dict[str, TaskFile] = {}
     by_name: dict[str, TaskFile] = {}
+    doubled: dict[str, ConfigurationError] = {}
     for file in files:
-        for table in file.outputs:
-            other = writers.setdefault(table, file)
-            if other is not file:
-                raise ConfigurationError(
-                    f"{table} is also written by {other.path}",
-                    where=str(file.path),
-                    hint="give one of them another name",
-                )
-        by_name[file.task.name] = file
-    return TaskGraph(by_name, faults)
+        table, other = next(((t, writers[t]) for t in file.outputs if t in writers), ("", None))
+        if other is None:
+            writers |= dict.fromkeys(file.outputs, file)
+            by_name[file.task.name] = file
+        else:
+            doubled[other.task.name] = ConfigurationError(
+                f"{table} is also written by {other.path}", where=str(file.path), hint="give one of them another name"
+            )
+    graph = TaskGraph(by_name, [*faults, *doubled.values()])
+    for name in graph.needed_by([file.task.name for file in files[: len(named)]]):
+        if name in doubled:
+            raise doubled[name]
+    return graph
 
 
 def _is_task(path: Path) -> bool:

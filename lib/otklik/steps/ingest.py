@@ -13,7 +13,7 @@ from otklik.lake.identity import hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.maintenance import whole_ledger
 from otklik.lake.recovery import Base, roll_back_incomplete
-from otklik.lake.store import Lake, says_vacuumed
+from otklik.lake.store import Lake
 from otklik.lake.tables import REJECTED, SILVER, Column, Table
 from otklik.privacy.pseudonyms import fingerprint
 from otklik.settings import load
@@ -307,16 +307,7 @@ class _Intake:
             BusyError: where no lease keeps others away and somebody else wrote.
         """
         arrivals = [*judged.arrivals.values()]
-        now = files.describe_all(self.job.lake.spark, [arrival.path for arrival in arrivals])
-        for arrival, facts in zip(arrivals, now, strict=True):
-            if isinstance(facts, InputError):
-                raise facts
-            if (facts.size, facts.content_hash) != (arrival.size, arrival.content_hash):
-                raise InputError(
-                    "was changed while it was being ingested",
-                    where=arrival.name,
-                    hint="wait until nothing writes to it, then ingest it again; none of its rows count",
-                )
+        _refuse_changed(self.job, arrivals)
         if self.job.is_alone:
             return
         self._versions_before_batch(judged)
@@ -345,18 +336,34 @@ def versions_before_batch(job: Job, ledger: FileLedger, tables: Sequence[str], l
 
 @contextlib.contextmanager
 def _files_still_there(job: Job, judged: Judged) -> Iterator[None]:
-    """Where Spark says that a file is gone, it may be one that is taken in, which is read more than once.
+    """Where Spark fails it may be because a file, which is read more than once, is gone or has changed.
 
     Raises:
-        InputError: if it is.
+        InputError: if it is so.
     """
     try:
         yield
-    except Exception as fault:
-        if says_vacuumed(fault):
-            for arrival in judged.arrivals.values():
-                files.describe(job.lake.spark, arrival.path)
+    except Exception:
+        _refuse_changed(job, [*judged.arrivals.values()])
         raise
+
+
+def _refuse_changed(job: Job, arrivals: Sequence[Arrival]) -> None:
+    """See that files are those that were described.
+
+    Raises:
+        InputError: if one of them is gone or has other content.
+    """
+    now = files.describe_all(job.lake.spark, [arrival.path for arrival in arrivals])
+    for arrival, facts in zip(arrivals, now, strict=True):
+        if isinstance(facts, InputError):
+            raise facts
+        if (facts.size, facts.content_hash) != (arrival.size, arrival.content_hash):
+            raise InputError(
+                "was changed while it was being ingested",
+                where=arrival.name,
+                hint="wait until nothing writes to it, then ingest it again; none of its rows count",
+            )
 
 
 def check_tables(lake: Lake, contract: Contract, key: bytes) -> None:

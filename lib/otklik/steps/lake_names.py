@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from otklik.errors import ConfigurationError
+from otklik.errors import ConfigurationError, did_you_mean
 from otklik.features.catalogue import Select, read_select
 from otklik.lake.local import LeftToSparkError, LocalLake, LocalTable
+from otklik.project_files import ProjectFiles
+from otklik.settings import read_toml
 from otklik.steps.task_files import TaskFile, check_frames
 from otklik.task import BaseTask, FrameSettings, KindTask, Task
 
@@ -66,6 +68,42 @@ def known_inputs(task: BaseTask, lake: LocalLake) -> Known:
     return Known(found, missing)
 
 
+def check_sources(file: TaskFile, project: ProjectFiles, lake: LocalLake, missing: Sequence[str]) -> None:
+    """See whether what nothing has been ingested into is a source at all.
+
+    Args:
+        file: the task.
+        project: where contracts lie; others may lie beside the task.
+        lake: whose silver tables may be meant.
+        missing: tables of silver.
+
+    Raises:
+        ConfigurationError: if there is no contract for one of them.
+    """
+    sources = {*project.sources()}
+    if not {table.partition(".")[2] for table in missing} <= sources:
+        sources |= {name for path in file.path.parent.glob("*.toml") if (name := _contract_name(path)) is not None}
+    unknown = [table for table in missing if table.partition(".")[2] not in sources]
+    if unknown:
+        name = unknown[0].partition(".")[2]
+        there = {table.partition(".")[2] for table in lake.table_names() if table.startswith("silver.")}
+        meant = did_you_mean(name, there | sources)
+        raise ConfigurationError(
+            f"no contract and no table for {', '.join(unknown)}{meant and '; '}{meant}",
+            where=f"{file.path}: inputs",
+            hint=f"correct the name, or write a contract: `otklik draft FILE > {name}.toml`",
+        )
+
+
+def _contract_name(path: Path) -> str | None:
+    """The source that a file describes; None where it is no contract."""
+    try:
+        values = read_toml(path)
+    except ConfigurationError:
+        return None
+    return str(values["name"]) if "name" in values and {"columns", "format"} & {*values} else None
+
+
 def check_names(file: TaskFile, folders: Sequence[Path], known: Known) -> None:
     """Check that the columns that a task names are in its inputs.
 
@@ -78,7 +116,9 @@ def check_names(file: TaskFile, folders: Sequence[Path], known: Known) -> None:
         ConfigurationError: naming every unknown column, and where it is used.
     """
     # Every input reaches SQL with known_at and row_id.
-    columns = {frame: [*table.schema.names, "known_at", "row_id"] for frame, table in known.tables.items()}
+    columns = {
+        frame: [*dict.fromkeys((*table.schema.names, "known_at", "row_id"))] for frame, table in known.tables.items()
+    }
     faults = [*_faults(file, folders, columns)]
     if faults:
         seen = "; ".join(f"{frame}: {', '.join(names)}" for frame, names in columns.items())
@@ -108,8 +148,6 @@ def _of_frame(
     place: str, settings: FrameSettings, task: BaseTask, columns: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
     source = columns.get(settings.input or next(iter(task.inputs)))
-    if source is None:
-        return
     expressions = {f"{place}.columns.{name}": text for name, text in settings.columns.items()}
     if settings.where is not None:
         expressions[f"{place}.where"] = settings.where
@@ -117,7 +155,8 @@ def _of_frame(
         fault = _syntax_fault(f"SELECT {text}")
         if fault is not None:
             yield f"{where}: is not valid SQL: {fault}"
-        yield from _lacking(where, names_in(text), source)
+        elif source is not None:
+            yield from _lacking(where, names_in(text), source)
 
 
 def _of_select(place: str, select: Select, columns: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -168,4 +207,6 @@ def _syntax_fault(sql: str) -> str | None:
     except sqlglot.errors.ParseError as fault:
         found = fault.errors[0] if fault.errors else {}
         return f"{found.get('description', 'it cannot be read')} (line {found.get('line', 1)})"
+    except sqlglot.errors.TokenError:
+        return "a quotation mark is not closed"
     return None

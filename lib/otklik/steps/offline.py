@@ -18,7 +18,7 @@ from otklik.sources.contract import Contract
 from otklik.steps.all_tables import all_tables
 from otklik.steps.draft_task import described, draft_task
 from otklik.steps.graph import TaskGraph, read_graph
-from otklik.steps.lake_names import check_names, known_inputs
+from otklik.steps.lake_names import Known, check_names, check_sources, known_inputs
 from otklik.steps.task_files import check_task
 
 
@@ -78,9 +78,11 @@ def _checked_task(path: Path, project: ProjectFiles, overrides: dict[str, Any], 
     said = check_task(file, project.sql_folders(path))
     graph.order([file.task.name])
     counts: dict[str, str] = {}
+    known = Known({}, ()) if lake is None else known_inputs(file.task, lake)
     if lake is not None:
-        known = known_inputs(file.task, lake)
-        check_names(file, project.sql_folders(path), known)
+        check_sources(file, project, lake, known.missing)
+    check_names(file, project.sql_folders(path), known)
+    if lake is not None:
         counts = dict.fromkeys(file.task.inputs.values(), " (not there yet)")
         counts |= {file.task.inputs[frame]: f" ({table.count:,} rows)" for frame, table in known.tables.items()}
     reads = ", ".join(f"{table}{counts.get(table, '')}" for table in sorted({*file.task.inputs.values()}))

@@ -46,7 +46,10 @@ def write_report(job: Job, resolved: ResolvedClassify | None = None) -> int:
         return 0
     name = job.options.names.get("task")
     if name:
-        return _write_page(job, read_task(job.project, name, job.options.overrides))
+        file = read_task(
+            job.project, name if job.project.has_task(name) else _file_of(job, name), job.options.overrides
+        )
+        return _write_page(job.about(task=str(file.path)), file)
     written = 0
     for task in _tasks(job):
         try:

@@ -34,7 +34,7 @@ def _block(title: str, rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     lines = [
         f"{title}: {first['rows']:,} rows, {first['positives']:,} yes",
-        f"  {'model':<20} {'AUC':>6} {'95 % interval':>15} {'within':>7} "
+        f"  {'model':<20} {'AUC':>6} {'95 % interval':>15} {'grouped':>7} "
         f"{'accuracy':>8} {'Brier':>6} {'lift 10':>7} {'profit':>9}",
     ]
     for row in rows.sort_values("auc", ascending=False, kind="stable").to_dict("records"):

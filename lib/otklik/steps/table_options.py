@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from otklik.errors import ConfigurationError, PlatformError
+from otklik.errors import ConfigurationError, PlatformError, did_you_mean
+from otklik.page.formats import Language
+from otklik.report.texts import ReportWords
 from otklik.settings import NAME_PATTERN
+from otklik.steps.printing import FORMULA_STARTS
 
 #: Replacement for personal values.
 MASK = "***"
 #: Without it Excel takes UTF-8 for the code page of the machine.
 _EXCELS_MARK = b"\xef\xbb\xbf"
+_LIST = "_actions"
+#: What names a row of a list and of the scores behind it.
+LIST_KEY = ("key", "as_of")
+#: The column of an exported list that says why.
+REASONS = "reasons"
+#: Column of a list → the text that names it on its page.
+_TITLES = {
+    "key": "list.key",
+    "as_of": "origin.as_of",
+    "rank": "list.rank",
+    "arm": "list.arm",
+    "probability": "list.probability",
+    "expected_profit": "list.value",
+    "run_id": "origin.run",
+    REASONS: "list.reasons",
+}
 
 
 def check_limit(limit: int) -> None:
@@ -38,27 +57,64 @@ def check_table_name(table: str) -> None:
         raise ConfigurationError("not a valid table name", where=table, hint="write layer.name, e.g. gold.scoreboard")
 
 
-def wanted_columns(columns: Sequence[str], names: str | None) -> list[str]:
-    """The named columns, in their order; all if none are named.
+def has_reasons(table: str, columns: Collection[str]) -> bool:
+    """Whether the rows of a table are a list to act on, which may be exported with the reasons of its scores.
+
+    Args:
+        table: its name.
+        columns: its own.
+    """
+    return table.endswith(_LIST) and {*LIST_KEY} <= {*columns} and REASONS not in columns
+
+
+def scores_of(table: str) -> str:
+    """The table with the scores of a list."""
+    return table.removesuffix(_LIST) + "_scores"
+
+
+def wanted_columns(columns: Sequence[str], names: str | None, form: str, *, has_reasons: bool = False) -> list[str]:
+    """The columns that were named, in their order; all where none were, of a list in a csv with its reasons.
 
     Args:
         columns: of the table.
-        names: comma-separated names.
+        names: parted by commas.
+        form: csv or parquet.
+        has_reasons: whether the table is a list whose reasons stand elsewhere.
 
     Raises:
         ConfigurationError: if there is no such column.
     """
     if names is None:
-        return list(columns)
+        return [*columns, *([REASONS] if has_reasons and form == "csv" else [])]
+    known = [*columns, *([REASONS] if has_reasons else [])]
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in columns]
+    unknown = [name for name in wanted if name not in known]
     if unknown or not wanted:
+        meant = did_you_mean(unknown[0], known) if unknown else ""
+        said = f"no column {', '.join(unknown)}" + (f"; {meant}" if meant else "")
         raise ConfigurationError(
-            f"no column {', '.join(unknown)}" if unknown else "lists no column",
-            where="--columns",
-            hint=f"columns: {', '.join(columns)}",
+            said if unknown else "lists no column", where="--columns", hint=f"columns: {', '.join(known)}"
         )
     return wanted
+
+
+def titles_of(table: str, columns: Sequence[str], meanings: Mapping[str, str], language: Language) -> list[str]:
+    """What columns are called for people: of a list as on its page, of other tables by what they mean.
+
+    Args:
+        table: its name.
+        columns: those that are wanted.
+        meanings: column → what it means, as the table says.
+        language: of a list's columns.
+    """
+    words = ReportWords(language)
+    titles: list[str] = []
+    for column in columns:
+        is_told = table.endswith(_LIST) and column in _TITLES
+        title = words(_TITLES[column]) if is_told else meanings.get(column) or column
+        title = f"{title} ({column})" if title in titles else title
+        titles.append(f"'{title}" if title[0] in FORMULA_STARTS else title)
+    return titles
 
 
 def reading_order(columns: Collection[str]) -> list[tuple[str, bool]]:
@@ -73,12 +129,13 @@ def reading_order(columns: Collection[str]) -> list[tuple[str, bool]]:
     return [best_first, *((name, False) for name in ("key", "customer") if name in columns)]
 
 
-def form_of(target: str, reader: str | None) -> str:
-    """The format of a file to write: csv or parquet.
+def form_of(target: str, reader: str | None, *, has_titles: bool = False) -> str:
+    """Whether a file is to be written as csv or as parquet.
 
     Args:
         target: the file.
-        reader: excel, if it will open the file; or None.
+        reader: who is to open it: excel, or None.
+        has_titles: whether its columns are to be called for people.
 
     Raises:
         ConfigurationError: if its extension is neither, or the reader does not support it.
@@ -89,8 +146,9 @@ def form_of(target: str, reader: str | None) -> str:
         raise ConfigurationError(
             "the file name must end in .csv or .parquet", where=target, hint="use such a name in --to, e.g. list.csv"
         )
-    if reader == "excel" and ending != "csv":
-        raise ConfigurationError("applies to .csv files only", where="--for excel", hint="name a .csv file in --to")
+    asked = "--for excel" if reader == "excel" else "--titles" if has_titles else ""
+    if asked and ending != "csv":
+        raise ConfigurationError("applies to .csv files only", where=asked, hint="name a .csv file in --to")
     folder = Path(target).absolute().parent
     if not folder.is_dir():
         raise PlatformError("no such folder", where=str(Path(target).parent), hint="create it first")

@@ -26,18 +26,26 @@ from otklik.lake.local import SMALL, LeftToSparkError, LocalLake, LocalTable, no
 from otklik.lake.missing import no_such_table
 from otklik.lake.tables import BRONZE, MODEL_RUNS, REJECTED
 from otklik.models.manifest import checked_model
+from otklik.page.formats import Language
 from otklik.progress import Progress
 from otklik.project_files import ProjectFiles
+from otklik.report.reasons import told_reasons
+from otklik.report.texts import ReportVoice
 from otklik.steps.before_spark import name_of_models
 from otklik.steps.conditions import Condition, plain_condition
 from otklik.steps.printing import FORMULA_STARTS, list_of_models, moment_of, plain, printed
 from otklik.steps.table_options import (
+    LIST_KEY,
     MASK,
+    REASONS,
     check_limit,
     check_table_name,
     form_of,
+    has_reasons,
     put_in_place,
     reading_order,
+    scores_of,
+    titles_of,
     wanted_columns,
 )
 
@@ -100,13 +108,17 @@ def show(lake: LocalLake, options: Mapping[str, Any]) -> str:
 
 def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> None:
     """Write a table to one file; errors as `show`, and PlatformError if it cannot be written there."""
-    target, reader = options["to"], options["reader"]
-    form = form_of(target, reader)
-    masked = _masked(lake, options["table"], options["where"])
-    columns = wanted_columns(masked.columns, options["columns"])
+    table, target, reader = options["table"], options["to"], options["reader"]
+    form = form_of(target, reader, has_titles=options["titles"])
+    masked = _masked(lake, table, options["where"])
+    is_list = has_reasons(table, masked.columns) and lake.exists(scores_of(table))
+    columns = wanted_columns(masked.columns, options["columns"], form, has_reasons=is_list)
     if masked.table.bytes > SMALL:
         raise LeftToSparkError
-    with progress.step(f"export {options['table']}") as step:
+    titles = columns
+    if options["titles"] or reader == "excel":
+        titles = titles_of(table, columns, masked.meanings, options["lang"])
+    with progress.step(f"export {table}") as step:
         rows = pa.concat_tables([masked.empty(), *masked.pieces()])
         order = reading_order(masked.columns)
         if order:
@@ -114,10 +126,12 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
             if any(rows[name].null_count for name, _ in order):
                 raise LeftToSparkError
             rows = rows.sort_by([(name, "descending" if is_down else "ascending") for name, is_down in order])
+        if is_list and REASONS in columns:
+            rows = rows.append_column(REASONS, _told(rows, lake.table(scores_of(table)), options["lang"]))
         rows = rows.select(columns)
         written = io.BytesIO()
         if form == "csv":
-            written.write(_as_csv(rows).encode())
+            written.write(_as_csv(rows.rename_columns(titles)).encode())
         else:
             # As Spark writes moments.
             pq.write_table(rows, written, use_deprecated_int96_timestamps=True)
@@ -125,6 +139,25 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
         put_in_place(written, Path(target), reader)
         step.rows(rows.num_rows)
         step.say(target)
+
+
+def _told(rows: pa.Table, scores: LocalTable, language: Language) -> pa.Array:
+    """The reasons of the scores of a list's rows, as text."""
+    if scores.bytes > SMALL:
+        raise LeftToSparkError
+    voice, keys = ReportVoice(language), rows["key"].combine_chunks()
+    told: dict[tuple[Any, ...], str] = {}
+    for piece in scores.rows([*LIST_KEY, REASONS]):
+        chosen = piece.filter(pc.and_(pc.is_in(piece["key"], keys), pc.is_valid(piece[REASONS])))
+        reasons = (told_reasons(each, voice) for each in chosen[REASONS].to_pylist())
+        told.update(zip(_names_of(chosen), reasons, strict=True))
+    return pa.array([told.get(name) for name in _names_of(rows)], pa.string())
+
+
+def _names_of(rows: pa.Table) -> list[tuple[Any, ...]]:
+    """What names each row of a list, moments as numbers."""
+    key, as_of = (rows[name] for name in LIST_KEY)
+    return [*zip(key.to_pylist(), as_of.cast(pa.int64()).to_pylist(), strict=True)]
 
 
 def champion(lake: LocalLake, task: str) -> str:
@@ -170,6 +203,11 @@ class _Masked:
     @property
     def columns(self) -> list[str]:
         return list(self.table.schema.names)
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """Column → what it means."""
+        return {field.name: (field.metadata or {}).get(b"comment", b"").decode() for field in self.table.schema}
 
     def empty(self) -> pa.Table:
         """None of its rows."""

@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class AssortmentTask(KindTask):
     """Which products to keep on limited shelf space, and whether that beats keeping the best sellers."""
 
-    kind: Literal["assortment"]
+    kind: Literal["assortment"] = Field(description=KIND_MEANING)
     places: int = Field(ge=1, description="number of products to keep, per group if there are groups")
     category_places: dict[str, int] = Field(
         default_factory=dict,

@@ -10,13 +10,13 @@ from pydantic import Field, field_validator
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class SendTimeTask(KindTask):
     """At which hour customers are best contacted, and whether they differ in that."""
 
-    kind: Literal["send_time"]
+    kind: Literal["send_time"] = Field(description=KIND_MEANING)
     timezone: str = Field("UTC", description="IANA name of the time zone in which hours are counted")
     band_starts: list[int] = Field(
         [0, 6, 9, 12, 15, 18, 21],

@@ -9,7 +9,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Strict, Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 METHODS = ("last", "first", "linear", "time_decay", "markov", "shapley")
 
@@ -29,7 +29,7 @@ class Proof(Strict):
 class AttributionTask(KindTask):
     """Which touches preceded conversions, and how credit is assigned."""
 
-    kind: Literal["attribution"]
+    kind: Literal["attribution"] = Field(description=KIND_MEANING)
     window_days: float = Field(30.0, gt=0, description="how long before a conversion a touch still counts")
     half_life_days: float = Field(7.0, gt=0, description="half-life of the time-decay rule")
     minimum_conversions: int = Field(

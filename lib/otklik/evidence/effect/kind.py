@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask, Name
+from otklik.task import KIND_MEANING, KindTask, Name
 
 
 class EffectTask(KindTask):
     """The effect of a contact on those who got it and on all, from observed data."""
 
-    kind: Literal["effect"]
+    kind: Literal["effect"] = Field(description=KIND_MEANING)
     control: str = Field(min_length=1, description="name of the arm without the contact")
     contacted: str = Field(min_length=1, description="name of the arm with the contact")
     better: Literal["up", "down"] = Field("up", description="whether a higher or a lower outcome is better")

@@ -9,7 +9,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table, columns
 from otklik.settings import Strict, Text
-from otklik.task import KindTask, Name
+from otklik.task import KIND_MEANING, KindTask, Name
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -67,7 +67,7 @@ class Assignment(Strict):
 class ExperimentTask(KindTask):
     """A randomised experiment: which arms there are, and which metrics decide."""
 
-    kind: Literal["experiment"]
+    kind: Literal["experiment"] = Field(description=KIND_MEANING)
     control: str = Field(min_length=1, description="name of the control arm")
     arms: dict[str, Positive] = Field(
         min_length=2, description="arm, including the control → its planned size, relative to the others"

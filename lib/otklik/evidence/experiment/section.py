@@ -62,9 +62,9 @@ TEXTS = texts(
         "В наименьшей группе единиц: {units}, а нужно не меньше {needed}.",
     ),
     reason__broken_split=(
-        "Sample ratio mismatch: the arm sizes differ from the plan (p = {p}). Something removes or adds units in one "
+        "Sample ratio mismatch: the arm sizes differ from the plan ({p}). Something removes or adds units in one "
         "of the arms, so the arms cannot be compared. Find the cause, then run the experiment again.",
-        "Единицы распределены не так, как запланировано (p = {p}). Что-то убирает или добавляет единицы в одной из "
+        "Единицы распределены не так, как запланировано ({p}). Что-то убирает или добавляет единицы в одной из "
         "групп, поэтому сравнивать группы нельзя. Найдите причину и повторите эксперимент.",
     ),
     finding__missing=(
@@ -94,8 +94,8 @@ TEXTS = texts(
     ),
     answer__also=("It also improves: {metrics}.", "Также улучшаются: {metrics}."),
     split__even=(
-        "{units} units; the arm sizes are as planned (sample ratio test: p = {p}).",
-        "Единиц: {units}; они распределены, как запланировано (проверка соотношения групп: p = {p}).",
+        "{units} units; the arm sizes are as planned (sample ratio test: {p}).",
+        "Единиц: {units}; они распределены, как запланировано (проверка соотношения групп: {p}).",
     ),
     key__effect=("{metric}, {arm}", "{metric}, {arm}"),
     key__interval=("95% interval {interval}", "интервал 95 %: {interval}"),
@@ -179,7 +179,7 @@ TEXTS = texts(
         "вопрос для следующего эксперимента, а не результат этого. p: эффект на всех уровнях одинаков.",
     ),
     subgroups__title=("{dimension}, {arm}", "{dimension}, {arm}"),
-    subgroups__takeaway=("Effect on “{metric}” by level; p = {p}.", "Эффект на «{metric}» по уровням; p = {p}."),
+    subgroups__takeaway=("Effect on “{metric}” by level; {p}.", "Эффект на «{metric}» по уровням; {p}."),
     subgroups__whole=("all units", "все единицы"),
     section__plan=("For the next experiment", "Для следующего эксперимента"),
     plan__note=(
@@ -261,19 +261,13 @@ class _Page:
         """Both ends in brackets, without a unit."""
         return f"[{self.end(metric, low)} … {self.end(metric, high)}]" if is_number(low) and is_number(high) else ""
 
-    def chance(self, p: float | None) -> str:
-        """A p-value."""
-        if not is_number(p) or p is None:
-            return NOTHING
-        return f"<\u00a0{self.formats.decimal(0.0001, 4)}" if p < 0.0001 else self.formats.decimal(p, 4)
-
     def said(self, prefix: str, finding: Finding) -> str:
         """A finding or a reason in words."""
         metric = finding.subject
         values: dict[str, object] = {}
         for name, value in finding.parameters.items():
             if name == "p":
-                values[name] = self.chance(finding.value)
+                values[name] = self.formats.p_equation(finding.value)
             elif isinstance(value, str):
                 values[name] = value
             elif isinstance(value, int):
@@ -307,8 +301,8 @@ class _Page:
         if ratio is not None and ratio.value is not None:
             if verdict.verdict != "invalid":
                 sentences += self._also()
-                sentences.append(words("split.even", units=units, p=self.chance(ratio.value)))
-            figures.append(KeyFigure(words("key.split"), f"p = {self.chance(ratio.value)}", words("key.split_p")))
+                sentences.append(words("split.even", units=units, p=formats.p_equation(ratio.value)))
+            figures.append(KeyFigure(words("key.split"), formats.p_equation(ratio.value), words("key.split_p")))
         warnings = [self.said("finding", finding) for finding in self.read.findings if finding.is_warning]
         return Answer(verdict.verdict, title, sentences, [*self._key_figures(), *figures], warnings)
 
@@ -359,7 +353,7 @@ class _Page:
                     number(self.value(metric, row["arm_value"])),
                     number(self.difference(metric, row["effect"]), self.interval(metric, row["low"], row["high"])),
                     number(_signed(formats.percent(row["lift"]), row["lift"]), lift),
-                    number(self.chance(row["q_value"])), number(always), status,
+                    number(formats.p_value(row["q_value"])), number(always), status,
                 ]
             )  # fmt: skip
         names = ("metric", "arm", "control", "value", "effect", "lift", "q", "always", "status")
@@ -402,7 +396,8 @@ class _Page:
             [
                 head(self.title(row["metric"])), Cell(row["arm"]), Cell(words(f"estimate.{row['estimate']}")),
                 number(self.difference(row["metric"], row["effect"])),
-                number(self.interval(row["metric"], row["low"], row["high"])), number(self.chance(row["p_value"])),
+                number(self.interval(row["metric"], row["low"], row["high"])),
+                number(self.formats.p_value(row["p_value"])),
                 number(self.formats.percent(row["variance_reduction"])),
             ]
             for row in shown.to_dict("records")
@@ -449,7 +444,7 @@ class _Page:
                 for row in rows.to_dict("records")
             ]  # fmt: skip
             title = self.words("subgroups.title", dimension=dimension, arm=arm)
-            p = self.chance(rows["differs_p"].iloc[0])
+            p = self.formats.p_equation(rows["differs_p"].iloc[0])
             takeaway = self.words("subgroups.takeaway", metric=self.title(goal), p=p)
             whole = (float(self.line(goal, str(arm), "plain")["effect"]), self.words("subgroups.whole"))
             picture = dots(

@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class FollowUpTask(KindTask):
     """Campaigns whose lists were made here: who was contacted, what happened, and advice for the next one."""
 
-    kind: Literal["follow_up"]
+    kind: Literal["follow_up"] = Field(description=KIND_MEANING)
     value: float | None = Field(None, gt=0, description="value of one unit with the outcome")
     cost: float | None = Field(None, gt=0, description="cost of one contact, in the same currency")
     contact_days: int = Field(7, ge=1, le=365, description="days after the list from which a contact counts as late")

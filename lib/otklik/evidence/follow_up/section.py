@@ -114,9 +114,9 @@ TEXTS = texts(
     ),
     finding__drift=(
         "Observed ÷ predicted outcomes of {subject}: {now}, against {before} in the previous campaign: more than "
-        "chance explains (p = {p}).",
-        "Исходы кампании {subject}, факт ÷ прогноз: {now}, в предыдущей — {before}: случайностью не объяснить (p = "
-        "{p}).",
+        "chance explains ({p}).",
+        "Исходы кампании {subject}, факт ÷ прогноз: {now}, в предыдущей — {before}: случайностью не объяснить "
+        "({p}).",
     ),
     measure__effect=("effect of the contacts", "эффект контактов"),
     measure__profit=("profit of the contacts", "прибыль от контактов"),
@@ -191,8 +191,10 @@ def _said(finding: Finding, voice: Voice, prefix: str) -> str:
     formats = voice.formats
     values: dict[str, object] = {}
     for name, value in finding.parameters.items():
-        if isinstance(value, str) or name == "p":
-            values[name] = value if isinstance(value, str) else formats.decimal(value, 4)
+        if name == "p":
+            values[name] = formats.p_equation(float(value))
+        elif isinstance(value, str):
+            values[name] = value
         elif isinstance(value, int):
             values[name] = formats.integer(value)
         elif finding.code.startswith("profit"):

@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class LeadLagTask(KindTask):
     """An outcome by period, and signals by period."""
 
-    kind: Literal["lead_lag"]
+    kind: Literal["lead_lag"] = Field(description=KIND_MEANING)
     grain: Literal["day", "week"] = Field("day", description="length of a period")
     lags: int = Field(7, ge=1, le=60, description="maximum lag of a signal, in periods")
     own_lags: int = Field(7, ge=1, le=60, description="number of the outcome's own lags to control for")

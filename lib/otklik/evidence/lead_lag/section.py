@@ -24,9 +24,9 @@ TEXTS = texts(
         "периодов до.",
     ),
     reason__both_ways=(
-        "“{subject}” predicts later sales, but sales also predict it (placebo: p = {p}): customers may be talking "
+        "“{subject}” predicts later sales, but sales also predict it (placebo: {p}): customers may be talking "
         "about what they bought, or something else moves both.",
-        "«{subject}» говорит о будущих продажах, но и продажи — о нём (плацебо: p = {p}): покупатели могут говорить об "
+        "«{subject}» говорит о будущих продажах, но и продажи — о нём (плацебо: {p}): покупатели могут говорить об "
         "уже купленном, или на то и другое влияет общая причина.",
     ),
     reason__nothing=(
@@ -90,7 +90,7 @@ def _said(finding: Finding, voice: Voice) -> str:
         if isinstance(value, int):
             values[name] = formats.integer(value)
         else:
-            values[name] = (formats.p_value if name == "p" else formats.percent)(float(value))
+            values[name] = (formats.p_equation if name == "p" else formats.percent)(float(value))
     return voice.words(f"reason.{finding.code}", subject=finding.subject, **values)
 
 
@@ -130,8 +130,8 @@ def _signals(signals: pd.DataFrame, voice: Voice) -> Section:
         [
             head(row["signal"], words(f"status.{row['status']}")),
             number(formats.percent(row["gain"]), formats.interval(row["gain_low"], row["gain_high"], formats.percent)),
-            number(formats.integer(row["lag"])), number(formats.decimal(row["q_value"], 4)),
-            number(formats.decimal(row["lead_p"], 4)),
+            number(formats.integer(row["lag"])), number(formats.p_value(row["q_value"])),
+            number(formats.p_value(row["lead_p"])),
         ]
         for row in signals.to_dict("records")
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Strict, Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class Measured(Strict):
@@ -43,7 +43,7 @@ class Bounds(Strict):
 class MediaMixTask(KindTask):
     """Weekly revenue and spend on channels: what each brings, and how to split a budget."""
 
-    kind: Literal["media_mix"]
+    kind: Literal["media_mix"] = Field(description=KIND_MEANING)
     trend_and_season: Literal["shared", "by_region", "each_week"] = Field(
         "shared",
         description="with regions: shared: all have the same trend and season; by_region: each its own; each_week: "

@@ -10,13 +10,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class RegionEffectTask(KindTask):
     """A change in some regions from a day on, and regions without it."""
 
-    kind: Literal["region_effect"]
+    kind: Literal["region_effect"] = Field(description=KIND_MEANING)
     design: Literal["did", "synthetic_control", "geo"] = Field(
         description="did: difference in differences, several regions with the change and several without; "
         "synthetic_control: one region, or a few combined, against the best-fitting mix of the others; geo: matched "

@@ -19,30 +19,30 @@ TEXTS = texts(
     answer__invalid=("The regions cannot be compared", "Регионы несопоставимы"),
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
     reason__better=(
-        "Since the change the treated regions have been {value} [{low} … {high}] above expectation (p = {p}).",
-        "После изменения эти регионы дают на {value} [{low} … {high}] больше ожидаемого (p = {p}).",
+        "Since the change the treated regions have been {value} [{low} … {high}] above expectation ({p}).",
+        "После изменения эти регионы дают на {value} [{low} … {high}] больше ожидаемого ({p}).",
     ),
     reason__worse=(
         "Since the change the treated regions have differed from expectation by {value} [{low} … {high}], for the "
-        "worse (p = {p}).",
-        "После изменения эти регионы отличаются от ожидаемого на {value} [{low} … {high}], к худшему (p = {p}).",
+        "worse ({p}).",
+        "После изменения эти регионы отличаются от ожидаемого на {value} [{low} … {high}], к худшему ({p}).",
     ),
     reason__nothing_shown=(
         "Since the change the treated regions have differed from expectation by {value} [{low} … {high}], which may be "
-        "chance (p = {p}).",
+        "chance ({p}).",
         "После изменения эти регионы отличаются от ожидаемого на {value} [{low} … {high}], что может быть "
-        "случайностью (p = {p}).",
+        "случайностью ({p}).",
     ),
     reason__trends_differ=(
         "The treated regions were already diverging from the others before the change, by {value} [{low} … {high}] a "
-        "period (p = {p}): what followed may be the same trend.",
-        "Ещё до изменения эти регионы расходились с остальными на {value} [{low} … {high}] за период (p = {p}): "
+        "period ({p}): what followed may be the same trend.",
+        "Ещё до изменения эти регионы расходились с остальными на {value} [{low} … {high}] за период ({p}): "
         "после него могло продолжиться то же движение.",
     ),
     reason__placebo_moved=(
-        "A placebo change before the real one “has an effect” of {value} [{low} … {high}] (p = {p}): the regions "
+        "A placebo change before the real one “has an effect” of {value} [{low} … {high}] ({p}): the regions "
         "differ for other reasons.",
-        "Мнимое изменение до настоящего «даёт эффект» {value} [{low} … {high}] (p = {p}): регионы расходятся по другим "
+        "Мнимое изменение до настоящего «даёт эффект» {value} [{low} … {high}] ({p}): регионы расходятся по другим "
         "причинам.",
     ),
     reason__poor_fit=(
@@ -124,7 +124,7 @@ def _said(finding: Finding, voice: Voice) -> str:
         if isinstance(value, int):
             values[name] = formats.integer(value)
         elif name == "p":
-            values[name] = formats.p_value(float(value))
+            values[name] = formats.p_equation(float(value))
         elif name == "times":
             values[name] = formats.decimal(float(value), 1)
         else:

@@ -9,7 +9,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import SharedText, Strict, Text
-from otklik.task import KindTask, Name
+from otklik.task import KIND_MEANING, KindTask, Name
 
 Learner = Literal["t", "s", "x", "dr", "class"]
 Positive = Annotated[float, Field(gt=0)]
@@ -35,7 +35,7 @@ class Payoff(Strict):
 class UpliftTask(KindTask):
     """Whom to contact, learnt from units that were assigned to arms."""
 
-    kind: Literal["uplift"]
+    kind: Literal["uplift"] = Field(description=KIND_MEANING)
     control: str = Field(min_length=1, description="name of the arm without a contact")
     arms: dict[str, Positive] = Field(
         min_length=2, description="arm, including the control → its planned size, relative to the others"

@@ -71,17 +71,16 @@ TEXTS = texts(
         "{subject}: исход есть у {yes} из {units} единиц; нужно не меньше {needed} с исходом и без него.",
     ),
     reason__broken_split=(
-        "Sample ratio mismatch: the arm sizes differ from the plan (p = {p}). Something removes or adds units in one "
+        "Sample ratio mismatch: the arm sizes differ from the plan ({p}). Something removes or adds units in one "
         "of the arms.",
-        "Единицы распределены не так, как запланировано (p = {p}). Что-то убирает или добавляет единицы в одной из "
-        "групп.",
+        "Единицы распределены не так, как запланировано ({p}). Что-то убирает или добавляет единицы в одной из групп.",
     ),
     reason__no_overlap=(
         "{share} of the units have a propensity below {least} for one of the arms: there is nothing to compare them "
         "with.",
         "У доли {share} единиц вероятность одной из групп была ниже {least}: сравнить их не с кем.",
     ),
-    finding__broken_split=("Sample ratio mismatch (p = {p}).", "Единицы распределены не по плану (p = {p})."),
+    finding__broken_split=("Sample ratio mismatch ({p}).", "Единицы распределены не по плану ({p})."),
     finding__not_random=(
         "Arms were not randomised. Unobserved differences may explain the effects; a randomised group would show it.",
         "Группы сформированы не случайно. Эффекты может объяснять то, что не наблюдалось; это выявит случайная группа.",
@@ -203,7 +202,9 @@ class _Page:
         values: dict[str, object] = {}
         is_money = "gain" in finding.parameters
         for name, value in finding.parameters.items():
-            if isinstance(value, str):
+            if name == "p":
+                values[name] = self.formats.p_equation(float(value))
+            elif isinstance(value, str):
                 values[name] = value
             elif isinstance(value, int):
                 values[name] = self.formats.integer(value)

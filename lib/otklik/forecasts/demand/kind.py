@@ -11,7 +11,7 @@ from otklik.forecasts.demand.names import ModelName
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Strict, Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 _SEASONS = {"day": 7, "week": 52, "month": 12}
 
@@ -32,7 +32,7 @@ class Stock(Strict):
 class DemandTask(KindTask):
     """How much of each thing will be sold in the next periods."""
 
-    kind: Literal["demand"]
+    kind: Literal["demand"] = Field(description=KIND_MEANING)
     period: Literal["day", "week", "month"] = Field(
         "week", description="period over which quantities are summed; weeks start on Monday"
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import SharedText, Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 _DAYS_OF_UNIT = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
 
@@ -17,7 +17,7 @@ _DAYS_OF_UNIT = {"day": 1.0, "week": 7.0, "month": 365.25 / 12}
 class LifetimeTask(KindTask):
     """How often customers without a contract will buy again, and what that is worth."""
 
-    kind: Literal["lifetime"]
+    kind: Literal["lifetime"] = Field(description=KIND_MEANING)
     holdout_days: int = Field(
         182,
         ge=7,

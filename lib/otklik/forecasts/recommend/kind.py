@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class RecommendTask(KindTask):
     """Which items are shown to each customer, and how the lists are evaluated."""
 
-    kind: Literal["recommend"]
+    kind: Literal["recommend"] = Field(description=KIND_MEANING)
     test_days: int = Field(
         70,
         ge=1,

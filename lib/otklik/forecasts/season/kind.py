@@ -10,7 +10,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 Part = Literal["hour", "weekday", "month"]
 
@@ -18,7 +18,7 @@ Part = Literal["hour", "weekday", "month"]
 class SeasonTask(KindTask):
     """At which hours, weekdays and months more is bought than at others."""
 
-    kind: Literal["season"]
+    kind: Literal["season"] = Field(description=KIND_MEANING)
     parts: list[Part] = Field(["weekday", "month"], min_length=1, description="which indices to estimate")
     holidays: list[date] = Field(default_factory=list, description="days with their own index")
     holdout_days: int = Field(28, ge=14, le=366, description="number of last days held out for evaluation")

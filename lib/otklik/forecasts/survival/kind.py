@@ -9,7 +9,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import Column, answer_table
 from otklik.settings import SharedText, Strict, Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class Rescue(Strict):
@@ -24,7 +24,7 @@ class Rescue(Strict):
 class SurvivalTask(KindTask):
     """When customers with a contract leave, and whom it pays to try to keep."""
 
-    kind: Literal["survival"]
+    kind: Literal["survival"] = Field(description=KIND_MEANING)
     period: Literal["day", "week", "month", "quarter", "year"] = Field(
         "month", description="time unit of durations, also of those computed from `started` and `ended`"
     )

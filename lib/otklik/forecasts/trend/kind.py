@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class TrendTask(KindTask):
     """What is rising, and what has burst."""
 
-    kind: Literal["trend"]
+    kind: Literal["trend"] = Field(description=KIND_MEANING)
     period: Literal["hour", "day", "week"] = Field(
         "week", description="period over which events are counted; weeks start on Monday"
     )

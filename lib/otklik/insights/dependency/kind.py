@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask, Name
+from otklik.task import KIND_MEANING, KindTask, Name
 
 
 class DependencyTask(KindTask):
     """Which columns are outcomes, which are confounders, and how columns are cut; all others are properties."""
 
-    kind: Literal["dependency"]
+    kind: Literal["dependency"] = Field(description=KIND_MEANING)
     outcomes: list[Name] = Field(min_length=1, max_length=5, description="columns of the frame that are outcomes")
     confounders: list[Name] = Field(
         default_factory=list, max_length=4, description="columns to condition on in the second test of each pair"

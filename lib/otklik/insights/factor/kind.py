@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
-from otklik.task import KindTask, Name
+from otklik.task import KIND_MEANING, KindTask, Name
 
 
 class FactorTask(KindTask):
     """Which properties are analysed, and how many factors are reported."""
 
-    kind: Literal["factor"]
+    kind: Literal["factor"] = Field(description=KIND_MEANING)
     factors: int | None = Field(
         None, ge=1, le=20, description="number of factors to rotate; default: by parallel analysis"
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import Column, answer_table
 from otklik.settings import Strict, Text
-from otklik.task import KindTask, PreparationSettings
+from otklik.task import KIND_MEANING, KindTask, PreparationSettings
 
 #: Maximum number of classes whose confusion matrix can still be read and resampled.
 MOST_CLASSES = 30
@@ -52,7 +52,7 @@ class RandomForest(Strict):
 class MulticlassTask(KindTask):
     """All of one multiclass task."""
 
-    kind: Literal["multiclass"]
+    kind: Literal["multiclass"] = Field(description=KIND_MEANING)
     split: Split = Split()
     preparation: PreparationSettings = PreparationSettings()
     models: list[Literal["logistic_regression", "random_forest"]] = Field(

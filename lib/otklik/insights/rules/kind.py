@@ -9,13 +9,13 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table, columns
 from otklik.settings import Text
-from otklik.task import KindTask
+from otklik.task import KIND_MEANING, KindTask
 
 
 class RulesTask(KindTask):
     """Which rules are searched, and how they are evaluated."""
 
-    kind: Literal["rules"]
+    kind: Literal["rules"] = Field(description=KIND_MEANING)
     minimum_support: float = Field(
         0.01, gt=0, lt=1, description="minimum support: share of baskets with all items of a rule"
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import Column, answer_table
 from otklik.settings import Strict, Text
-from otklik.task import KindTask, Name
+from otklik.task import KIND_MEANING, KindTask, Name
 
 Levels = Annotated[list[Annotated[int, Field(ge=1, le=9)]], Field(min_length=2, max_length=2)]
 
@@ -143,7 +143,7 @@ class EvaluationSettings(Strict):
 class SegmentTask(KindTask):
     """All of one segment task: the frame purchases is scored by rfm, or the frame customers is clustered."""
 
-    kind: Literal["segment"]
+    kind: Literal["segment"] = Field(description=KIND_MEANING)
     rfm: Rfm = Field(Rfm(), description="for the frame purchases")
     clusters: Clusters = Field(Clusters(), description="for the frame customers")
     evaluation: EvaluationSettings = EvaluationSettings()

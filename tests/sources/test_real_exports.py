@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from otklik.errors import ConfigurationError, InputError
+from otklik.session import cached
 from otklik.sources import checks
 from otklik.sources.fields import with_fields
 from otklik.sources.files import check_whole, describe, expand
@@ -155,8 +156,10 @@ def test_what_is_odd_without_being_wrong_is_counted(spark, tmp_path, make_contra
     (tmp_path / "a.csv").write_text(content, encoding="utf-8")
 
     records = read_records(spark, f"file://{tmp_path}/a.csv", contract)
-    checked = checks.with_reasons(with_fields(records, contract), contract, datetime(2026, 1, 1, tzinfo=UTC))
-    counts = checks.balance(checks.with_duplicates(checked, contract), contract)
+    with cached(
+        checks.with_reasons(with_fields(records, contract), contract, datetime(2026, 1, 1, tzinfo=UTC))
+    ) as checked:
+        counts = checks.balance(checks.with_duplicates(checked, contract), contract)
 
     assert counts.warnings == {"totals": 1, "rounded_numbers": 1, "two_digit_years": 1, "misread_texts": 2}
 

@@ -11,7 +11,7 @@ from otklik.steps.tracking import publish
 def main(job: Job) -> int:
     """Returns the exit code."""
     code = show_champion(job)
-    # Who only looks holds no lease: beside a training it would tell MLflow of the same run at the same time.
+    # A command that only reads holds no lease: during a training both would log the same run to MLflow.
     if job.options["run"] is not None:
         publish(job)
     return code

@@ -1,4 +1,4 @@
-"""Train, judge and register a task's models. The same as `otklik train`."""
+"""Train, evaluate and register a task's models. The same as `otklik train`."""
 
 from __future__ import annotations
 

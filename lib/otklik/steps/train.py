@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC
 
@@ -148,7 +148,8 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
             step.say(f"{len(made)} candidates, {len(plan.folds) + len(plan.inner_fits)} fits each")
         return made
 
-    for plan in _plans(task, labelled):
+    *before, decisive_plan = _plans(task, labelled)
+    for plan in (decisive_plan, *before) if resolved.is_draft else (*before, decisive_plan):
         with job.progress.step(f"prepare: {plan.split} split") as step:
             preparation = preparation_of(plan, labelled_rows, features, _rules(task))
             preparations[plan.split] = preparation
@@ -156,24 +157,28 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
             if plan.split == "random":
                 leaks = look_for_leaks(task, labelled_rows, preparation, len(labelled.label))
             step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
-        judged["without"] += judged_on(plan, _candidates(task, with_leaks=False), f"{plan.split} split")
+        candidates = _candidates(task, with_leaks=False)
+        if resolved.is_draft and plan is not decisive_plan:
+            # Half of a draft's fits: on the split that does not decide only the model that was chosen on the other.
+            candidates = _only_chosen(candidates, values_of(task, labelled, judged["without"]))
+        judged["without"] += judged_on(plan, candidates, f"{plan.split} split")
         if has_leaks and task.evaluation.with_leaks is True:
             judged["with"] += judged_on(plan, _candidates(task, with_leaks=True), f"{plan.split} split, with leaks")
+    judged["without"].sort(key=lambda result: result.plan is decisive_plan)
     values = values_of(task, labelled, judged["without"])
     if not has_leaks:
         # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
         judged["with"] = judged["without"]
     elif task.evaluation.with_leaks == "champion":
-        chosen = choose(values)
-        leaking = [each for each in _candidates(task, with_leaks=True) if each.model == chosen]
-        judged["with"] = judged_on(plan, leaking, f"{plan.split} split, with leaks")
+        leaking = _only_chosen(_candidates(task, with_leaks=True), values)
+        judged["with"] = judged_on(decisive_plan, leaking, f"{decisive_plan.split} split, with leaks")
     findings = [*leaks, *unread, *findings_of(preparations)]
     if sequence is not None and len(labelled.label) > MOST_ROWS:
         sampled: dict[str, str | int] = {"model": SEQUENCE, "most": MOST_ROWS, "rows": len(labelled.label)}
         findings.append(FeatureFinding("sampled", "", sampled, MOST_ROWS / len(labelled.label), "warned"))
-    if plan.split == "time" and not resolved.is_draft:
+    if decisive_plan.split == "time" and not resolved.is_draft:
         with job.progress.step("compare later rows with earlier ones") as step:
-            drifted = later_drift(labelled_rows, features, plan, task.checks.psi_warning)
+            drifted = later_drift(labelled_rows, features, decisive_plan, task.checks.psi_warning)
             step.say(f"{len(drifted)} features drifted")
         findings += drifted
     return Training(labelled, labelled_rows, features, preparations, prepared, judged, tuple(findings), values)
@@ -249,6 +254,12 @@ def _candidates(task: Task, *, with_leaks: bool) -> list[Candidate]:
         for name, values in chosen
         if name not in ("seed", "parallelism") and values is not None
     ]
+
+
+def _only_chosen(candidates: Sequence[Candidate], values: Mapping[str, Sequence[float]]) -> list[Candidate]:
+    """Of some candidates the one that values inside the training part choose."""
+    chosen = choose(values)
+    return [each for each in candidates if each.model == chosen]
 
 
 def _rules(task: Task) -> Rules:

@@ -110,6 +110,17 @@ def test_the_quote_as_its_own_escape_is_the_doubled_quote(judge, make_contract) 
     assert accepted(judged, contract) == [(1, 'Lamp "Nova"'), (2, None)]
 
 
+def test_doubled_quotes_beside_escaped_ones_are_quotes(judge, make_contract) -> None:
+    contract = make_contract(format_={"escape": "\\"})
+    rows = [r'1,"a \"b\", c"', '2,"""a ""b"", c"""', '3, "d""" ', r'4,"\\""e"', '5,""', '6,f ""g"" h', '7,"i "j"" k"']
+
+    judged = judge("\n".join(["id,note", *rows]), contract)
+
+    texts = {1: 'a "b", c', 2: '"a "b", c"', 3: 'd"', 4: '\\"e', 5: None, 6: 'f ""g"" h'}
+    assert dict(accepted(judged, contract)) == texts
+    assert reasons(judged) == {7: ["unescaped_quote"]}
+
+
 def test_a_text_that_stands_for_nothing_does_so_in_its_own_column(judge, make_contract) -> None:
     columns = {"country": {"type": "string"}, "age": {"type": "integer", "null_tokens": ["", "NA"]}}
     contract = make_contract(columns)

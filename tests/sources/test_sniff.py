@@ -34,6 +34,8 @@ FILES: list[tuple[str, dict[str, Any], list[str], str]] = [
     ("id;x;\n1;2\n2;3\n", {"header": True}, ["id", "x"], ""),
     ("'id','note'\n'1','a,b'\n'2','c'\n", {"quote": "'"}, ["id", "note"], ""),
     ('"id","note"\n"1","a \\"b\\", c"\n"2","d"\n', {"escape": "\\"}, ["id", "note"], ""),
+    ('id,note\n1,"a ""b"""\n2,"5\\" x"\n3,"C:\\"\n', {"escape": None}, ["id", "note"], ""),
+    ('id,note\n1,"a \\"b\\" c"\n2,"d"\n', {"escape": "\\"}, ["id", "note"], ""),
     ('id,note\n1,"open\n2,b\n3,c\n4,d\n', {"multiline": False}, ["id", "note"], "1 rows have a quote that is not"),
     ('day,visits\n2024-03-01,"1,234"\n2024-03-02,987\n', {"thousands_separator": ","}, ["day", "visits"],
      "or decimal_comma = true? every comma precedes three digits"),

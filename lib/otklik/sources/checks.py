@@ -400,7 +400,8 @@ def _falls_apart(format_: Format) -> str:
         return by_count
     unclosed = _reason("unclosed_quote", rule="format_string('opened in record %d', _record_no)")
     unescaped = _reason("unescaped_quote", rule=_literal("a quote inside quotes is doubled or escaped"))
-    return f"CASE WHEN _is_unclosed THEN {unclosed} WHEN _is_unescaped THEN {unescaped} ELSE {by_count} END"
+    is_unescaped = f"_is_unescaped OR {fields} = _expected_fields"
+    return f"CASE WHEN _is_unclosed THEN {unclosed} WHEN {is_unescaped} THEN {unescaped} ELSE {by_count} END"
 
 
 def _record_faults(format_: Format) -> list[Fault]:

@@ -15,7 +15,7 @@ from otklik.sources.contract import Column as ContractColumn
 from otklik.sources.header import Header
 from otklik.sources.nested import joined_pieces
 from otklik.sources.numbers import RARE_SIGNS
-from otklik.sources.reader import Records, as_delimited, field_count
+from otklik.sources.reader import Records, as_delimited, field_count, with_escaped_quotes
 from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, value_of, with_sign_in_front
 
 _BAD = "_bad"
@@ -243,7 +243,7 @@ def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> D
     }
 
     def fields_of(line: Column) -> Column:
-        return F.from_csv(line, F.lit(schema.simpleString()), options)
+        return F.from_csv(with_escaped_quotes(line, format_), F.lit(schema.simpleString()), options)
 
     first = raw.withColumn("_first", fields_of(F.when(~is_endless, F.col("_line")))).withColumn(
         "_is_endless", is_endless

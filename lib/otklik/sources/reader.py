@@ -722,6 +722,26 @@ def values_of_list(format_: Format) -> Column:
     return F.filter(bare, lambda value: F.trim(value) != "")
 
 
+def with_escaped_quotes(line: Column, format_: Format) -> Column:
+    """A delimited line whose doubled quotes are escaped ones; many programs that escape quotes also double some.
+
+    from_csv knows one way of them.
+    """
+    quote, escape = format_.quote, format_.escape
+    if not quote or not escape:
+        return line
+    edge, quotes, escapes = map(re.escape, (format_.field_delimiter, quote, escape))
+    fields = F.regexp_extract_all(
+        line, F.lit(rf"(?s)(?:^|{edge}) *+(?:{quoted_text(format_)} *+|[^{edge}]*+)"), F.lit(0)
+    )
+    # The first match begins with the opening quote, each other one where the last has ended.
+    begin = rf"(?:^(?:{edge})? *+{quotes}|(?!^)\G)"
+    doubled = f"(?s)({begin}(?:[^{quotes}{escapes}]++|{escapes}.)*+){quotes}{quotes}"
+    rewritten = F.transform(fields, lambda field: F.regexp_replace(field, doubled, rf"$1\{escape}\{quote}"))
+    has_some = F.contains(line, F.lit(quote * 2)) & F.rlike(line, F.lit(well_formed(format_)))
+    return F.when(has_some, F.array_join(rewritten, "")).otherwise(line)
+
+
 def as_delimited(format_: Format, line: str) -> str:
     """A line of fields as a delimited one, as SQL over the SQL `line`.
 

@@ -359,7 +359,9 @@ def _quoting(text: str, delimiter: str) -> tuple[str, str, list[list[str]]]:
     eats_lines = text.count('"') % 2 == 1 and 0 < 2 * len(quoted) < len(plain)
     if '"' in text and _evenness(quoted) >= _evenness(plain) and not eats_lines:
         escaped = _split(text, delimiter, escape="\\") if '\\"' in text else []
-        if _evenness(escaped) >= _evenness(quoted) and escaped:
+        # A backslash at the end of a field, as paths of Windows have it, escapes nothing.
+        gain = _evenness(escaped) - _evenness(quoted)
+        if gain > 0 or (gain == 0 and escaped and _whole_lines(text, delimiter, "\\") > _whole_lines(text, delimiter)):
             return '"', "\\", escaped
         return '"', "", quoted
     edge = re.escape(delimiter)
@@ -368,6 +370,15 @@ def _quoting(text: str, delimiter: str) -> tuple[str, str, list[list[str]]]:
         if _evenness(single) >= _evenness(plain):
             return "'", "", single
     return "", "", plain
+
+
+def _whole_lines(text: str, delimiter: str, escape: str = "") -> int:
+    """How many lines are whole fields: behind each closing quote a field ends."""
+    plain, escaped = ('[^"\\\\]', r"|\\.") if escape else ('[^"]', "")
+    edge = re.escape(delimiter)
+    field = rf' *+(?:"(?:{plain}++|""{escaped})*+" *+|(?!")[^{edge}\r\n]*+)'
+    whole = re.compile(rf"^{field}(?:{edge}{field})*+$")
+    return sum(bool(whole.match(line)) for line in _lines_of(text))
 
 
 def _is_open(row: list[str], quote: str) -> bool:

@@ -43,7 +43,13 @@ _POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$", re.ASCII
 _DIGIT = re.compile(r"\d", re.ASCII)
 #: A whole number as pandas writes it where others in the column are missing.
 _WHOLE_AS_FLOAT = re.compile(r"^[1-9]\d*\.0$", re.ASCII)
-_IDENTIFIER_NAME = re.compile(r"(?i:(?:^|[ _])(?:id|code|no|number|код|номер|ид))$|[a-z]I[Dd]$")
+_IDENTIFIER_NAME = re.compile(r"(?i:(?:^|[ _])(?:id|code|no|number|код|номер|ид|инн|бин|inn))$|[a-z]I[Dd]$")
+#: What holds a point without being a number: versions, numbers of goods, identifiers put together of two.
+_POINTED_NAME = re.compile(
+    r"(?i:(?:^|[ _.])(?:id|code|sku|version|ver|код|ид|артикул|версия)$)|[a-z](?:I[Dd]|Version|Code)$"
+)
+_AMOUNT_NAME = re.compile(r"price|cost|sum|amount|total|rate|value|цен|стоим|сумм|итог|курс|баға|құн", re.IGNORECASE)
+_FRACTION = re.compile(r"^\d+\.\d+$", re.ASCII)
 #: So many digits a double keeps.
 _DIGITS_OF_DOUBLE, _DIGITS_OF_DECIMAL = 15, 38
 #: Between which numbers days of a spreadsheet lie: the years 1954 and 2119.
@@ -60,7 +66,8 @@ _LEAST_VALUES = 4
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _PHONE = re.compile(r"^(?:\+|8|00|7[\s(-]|\()[\d\s()-]{9,20}$")
 _MOMENT_NAME = re.compile(
-    r"time|date|stamp|(?:^|_)(?:ts|at|day|month|period)(?:$|_)|врем|дат|(?:^|[ _])день|месяц|период|күн|мерзім",
+    r"time|date|stamp|unix|epoch|(?:^|[ _.])(?:ts|at|day|month|period|created|sent|published)(?:$|[ _.])"
+    r"|(?-i:[a-z]At\b)|врем|дат|(?:^|[ _])день|месяц|период|күн|мерзім",
     re.IGNORECASE,
 )
 _DAY_NAME = re.compile(r"(?i:(?:^|[ _])(?:date|datetime|day|дата|день|күн[іи]?)(?:[ _]|$))|[a-z]Date(?:$|[A-Z])")
@@ -225,16 +232,22 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
     faults = tuple(sorted(text for text in found if text in _SPREADSHEET_FAULTS or _TOO_NARROW.match(text)))
     nulls = (*sorted(filter(is_no_value, found)), *faults)
     solid = found - set(nulls)
-    is_sorted = all(one <= two for one, two in pairwise(filled))
     numbers = _numbers_in(solid, comma_is_free=comma_is_free)
     dates = _Dates((), solid) if numbers.marks else _dates_in(solid)
-    type_, patterns = _type_of(name, solid, numbers, dates, is_sorted)
-    if is_of_spreadsheet:
-        # Whoever wrote it so wants a text.
+    type_, patterns = _type_of(name, solid, numbers, dates)
+    is_named_person = _PERSON_NAME.search(name.strip()) is not None
+    may_be_time = "" if is_named_person or _MOMENT_NAME.search(name) else _epoch_of_sorted(name, filled, type_)
+    # Whoever writes a formula that is a text wants a text. Rounded identifiers are no numbers; nor is a person's one,
+    # also where a program has written it as a fraction.
+    if (
+        is_of_spreadsheet
+        or (type_ not in ("boolean", "date") and is_named_person)
+        or (any(map(_ROUNDED.match, filled)) and (_POINTED_NAME.search(name) or _length_of_identifiers(filled)))
+    ):
         type_, patterns = "string", ()
     if type_ == "string":
         nulls = faults
-    is_personal = type_ in ("string", "integer") and _is_personal(name, solid)
+    is_personal = type_ in ("string", "integer") and _is_personal(solid, is_named_person=is_named_person)
     placeholders = _placeholders(solid, patterns)
     rows_with_value = sum(text not in nulls for text in filled)
     is_number = type_ in ("integer", "double") or type_.startswith("decimal")
@@ -252,6 +265,8 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
         remarks=(
             *_remarks(filled),
             *(("days as a spreadsheet keeps them",) if SPREADSHEET_DAYS in patterns else ()),
+            *((f"in ascending order, and may be times: {may_be_time}",) if may_be_time else ()),
+            *(("as numbers, some of these texts would be equal",) if _are_equal_numbers(name, solid) else ()),
             *_infinite(filled, nulls),
             *(_codes(filled, nulls) if is_number else ()),
             *(_what_most_are(filled, numbers, dates) if type_ == "string" and not is_personal else ()),
@@ -301,17 +316,23 @@ def _placeholders(values: Iterable[str], patterns: Sequence[str]) -> tuple[str, 
 def _remarks(texts: Sequence[str]) -> tuple[str, ...]:
     """What a spreadsheet may have done to long numbers."""
     rounded = sum(bool(_ROUNDED.match(text)) for text in texts)
-    lengths = Counter(len(text) for text in texts if text.isascii() and text.isdigit())
-    usual = max(lengths, key=lambda length: lengths[length], default=0)
-    short = sum(count for length, count in lengths.items() if usual - 3 <= length < usual)
-    is_identifier = usual >= _DIGITS_OF_IDENTIFIER and usual == max(lengths) and lengths[usual] > 0.8 * len(texts)
+    usual = _length_of_identifiers(texts)
+    short = sum(usual - 3 <= len(text) < usual for text in texts if text.isascii() and text.isdigit())
     whole = sum(bool(_WHOLE_AS_FLOAT.match(text)) for text in texts)
     remarks = {
         f"{rounded:,} values like 7.7E+10: a spreadsheet has rounded them": rounded > 0,
         "whole numbers with .0, as pandas writes them in columns with missing values": whole > _MOST * len(texts) > 0,
-        f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": is_identifier and short,
+        f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": short > 0,
     }
     return tuple(remark for remark, holds in remarks.items() if holds)
+
+
+def _length_of_identifiers(texts: Sequence[str]) -> int:
+    """How many digits nearly all texts have, where these are too many for a count; else 0."""
+    lengths = Counter(len(text) for text in texts if text.isascii() and text.isdigit())
+    usual = max(lengths, key=lambda length: lengths[length], default=0)
+    is_identifier = usual >= _DIGITS_OF_IDENTIFIER and usual == max(lengths) and lengths[usual] > _MOST * len(texts)
+    return usual if is_identifier else 0
 
 
 def _codes(texts: Sequence[str], nulls: Collection[str]) -> tuple[str, ...]:
@@ -401,22 +422,21 @@ def ambiguous_with(pattern: str, values: Iterable[str]) -> str | None:
     return swapped if all(_reads(swapped, text) for text in values) else None
 
 
-def _type_of(
-    name: str, values: frozenset[str], numbers: _Numbers, dates: _Dates, is_sorted: bool
-) -> tuple[str, tuple[str, ...]]:
+def _type_of(name: str, values: frozenset[str], numbers: _Numbers, dates: _Dates) -> tuple[str, tuple[str, ...]]:
     """The narrowest type that reads all values, and the date patterns where it is a date or timestamp."""
     if not values:
         return "string", ()
     if numbers.marks and len(numbers.units) < 2:
         plain = numbers.plain
-        times = () if numbers.units else (*_epoch(name, plain, is_sorted), *_days(name, plain))
+        times = () if numbers.units else (*_epoch(name, plain), *_days(name, plain))
         if times:
             is_moment = times[0].startswith("epoch") or any("." in text for text in plain if times[0] != "MM.yyyy")
             return "timestamp" if is_moment else "date", times
         is_whole = map(_WHOLE_AS_FLOAT.match if _IDENTIFIER_NAME.search(name) else _INTEGER.match, plain)
         if all(map(_INTEGER.match, plain)) or all(is_whole):
             return "integer", ()
-        if not _are_codes(plain):
+        is_pointed = _POINTED_NAME.search(name) and any(map(_FRACTION.match, values))
+        if not is_pointed and not _are_equal_numbers(name, values) and not _are_codes(plain):
             return _fraction_type(plain), ()
     patterns = dates.sure_patterns or (_dates_in(values).sure_patterns if numbers.marks else ())
     if patterns:
@@ -461,10 +481,32 @@ def _are_codes(values: Iterable[str]) -> bool:
     return is_month or any(re.match(r"^0\d+$|^[+-]?\d{19,}$", text) for text in texts)
 
 
-def _epoch(name: str, values: Iterable[str], is_sorted: bool) -> tuple[str, ...]:
-    """Seconds, milliseconds or microseconds since 1970, if the name says time or the rows stand in their order, and all
-    values lie between 2000 and 2050."""
-    if not (_MOMENT_NAME.search(name) or is_sorted) or not all(map(_INTEGER.match, values)):
+def _are_equal_numbers(name: str, values: Collection[str]) -> bool:
+    """Whether texts with a point differ by zeros at their end, as versions 1.1 and 1.10 do; amounts may do so too."""
+    if _AMOUNT_NAME.search(name) or not all(map(_FRACTION.match, values)):
+        return False
+    some = [text for text in values if not text.rstrip("0").endswith(".")]
+    return len({text.rstrip("0") for text in some}) < len(some)
+
+
+def _epoch(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Seconds, milliseconds or microseconds since 1970, if the name says time."""
+    if not _MOMENT_NAME.search(name) or _IDENTIFIER_NAME.search(name):
+        return ()
+    return _epoch_units(values)
+
+
+def _epoch_of_sorted(name: str, texts: Sequence[str], type_: str) -> str:
+    """The unit that whole numbers in ascending order would have as times; of identifiers none."""
+    is_sorted = len(set(texts)) > 1 and all(one <= two for one, two in pairwise(texts))
+    if type_ != "integer" or _IDENTIFIER_NAME.search(name) or not is_sorted:
+        return ""
+    return ", ".join(_epoch_units(texts))
+
+
+def _epoch_units(values: Sequence[str]) -> tuple[str, ...]:
+    """The units in which all numbers are times between 2000 and 2050; none if they are not."""
+    if not all(map(_INTEGER.match, values)):
         return ()
     numbers = [int(text) for text in values]
     first, last = 946_684_800, 2_524_608_000
@@ -473,14 +515,10 @@ def _epoch(name: str, values: Iterable[str], is_sorted: bool) -> tuple[str, ...]
     return tuple(unit for unit, count in read.items() if count) if sum(read.values()) == len(numbers) else ()
 
 
-def _is_personal(name: str, values: frozenset[str]) -> bool:
-    if not values:
-        return False
+def _is_personal(values: frozenset[str], *, is_named_person: bool) -> bool:
     some = sorted(values)[:500]
-    for shape in (_EMAIL, _PHONE):
-        if sum(bool(shape.match(text)) for text in some) > 0.8 * len(some):
-            return True
-    return bool(_PERSON_NAME.search(name.strip()))
+    is_shaped = any(sum(bool(shape.match(text)) for text in some) > 0.8 * len(some) for shape in (_EMAIL, _PHONE))
+    return bool(values) and (is_shaped or is_named_person)
 
 
 def _regex_of(pattern: str) -> re.Pattern[str]:

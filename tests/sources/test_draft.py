@@ -138,6 +138,8 @@ def test_a_parquet_file_is_drafted_from_its_schema_and_read_by_it(spark, tmp_pat
             "written": ["31.12.2023"] * count,
             "parts": [["a", "b"]] * count,
             "note": [None, *["1,5"] * (count - 1)],
+            "city": [*["Тараз".encode()] * (count - 1), b""],
+            "hash": [b"a", *[b"\xff\x00"] * (count - 1)],
         }
     )
     pq.write_table(rows, tmp_path / "orders.parquet")
@@ -156,12 +158,17 @@ def test_a_parquet_file_is_drafted_from_its_schema_and_read_by_it(spark, tmp_pat
         "written": "date",
         "parts": "string",
         "note": "string",
+        "city": "string",
+        "hash": "string",
     }
     assert contract.personal_columns == ["e_mail"]
-    assert [name for name, column in contract.columns.items() if not column.required] == ["weight", "note"]
+    assert "bytes that are no text are read in base64: hash" in draft(str(tmp_path / "orders.parquet"))
+    assert [name for name, column in contract.columns.items() if not column.required] == ["weight", "note", "city"]
     records = read_records(spark, f"file://{tmp_path}/orders.parquet", contract)
     judged = checks.with_duplicates(checks.with_reasons(with_fields(records, contract), contract), contract)
     assert checks.balance(judged, contract).accepted == count
+    first, *_, last = judged.select("city", "hash").orderBy("_record_no").collect()
+    assert (tuple(first), tuple(last)) == (("Тараз", "a"), (None, "/wA="))
 
 
 def test_a_parquet_file_that_is_cut_is_refused(tmp_path) -> None:

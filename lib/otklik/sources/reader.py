@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType, StringType, StructField, StructType
+from pyspark.sql.types import BinaryType, DecimalType, StringType, StructField, StructType
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.lake.store import MOMENTS_AS_TEXT, sql_text
@@ -40,7 +40,7 @@ from otklik.sources.contract import (
 from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
 from otklik.sources.layout import token_pattern
 from otklik.sources.nested import nested_names, rows_of
-from otklik.sources.parquet_facts import ParquetFacts, facts_of, names_differ_in_case
+from otklik.sources.parquet_facts import NO_TEXT, ParquetFacts, facts_of, names_differ_in_case
 from otklik.sources.record_numbers import (
     BLOCK_FILE,
     BLOCK_LENGTH,
@@ -447,12 +447,16 @@ def _written_plainly(field: StructField, facts: ParquetFacts) -> Column:
     """A column of Parquet as JSON is to have it.
 
     Small fractions without an exponent, from which no decimal is read; nanoseconds, which Spark hands out as numbers,
-    as a time of microseconds.
+    as a time of microseconds; bytes that are text as text, as some programs write texts, and others in base64.
     """
     name = "`{}`".format(field.name.replace("`", "``"))
     column = F.col(name)
     if isinstance(field.dataType, DecimalType) and field.dataType.scale > _PLAIN_SCALE:
         return column.cast("string").alias(field.name)
+    if isinstance(field.dataType, BinaryType):
+        text = column.cast("string")
+        is_text = F.is_valid_utf8(text) & ~F.rlike(text, F.lit(NO_TEXT))
+        return F.when(is_text, text).otherwise(F.base64(column)).alias(field.name)
     if field.name in facts.nanoseconds:
         moment = F.expr(f"timestamp_micros(({name} - pmod({name}, 1000L)) div 1000)")
         is_local = not facts.nanoseconds[field.name]

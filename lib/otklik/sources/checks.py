@@ -49,7 +49,6 @@ ODDITIES = {
 _FIRST_YEAR, _LAST_YEAR = 1902, 2089
 #: How a spreadsheet shows a long number in a narrow column, and saves it.
 _ROUNDED = r"^[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}$"
-_TOTAL = r"(?iu)^(?:итого|всего|(?:grand |sub)?total|барлығы|жиыны)(?!\p{L})"
 
 #: A text that is not there, as SQL.
 _NO_TEXT = "CAST(NULL AS STRING)"
@@ -505,7 +504,7 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
     others = [F.col(name) for name in by_type["string"] if name not in contract.identifiers]
     has_power = F.contains(record, F.lit("E+")) | F.contains(record, F.lit("e+"))
     found["rounded_numbers"] = [has_power & F.rlike(text, F.lit(_ROUNDED)) for text in others]
-    found["totals"] = [F.rlike(text, F.lit(_TOTAL)) for text in texts[:1]]
+    found["totals"] = [F.rlike(text, F.lit(contracts.TOTAL)) for text in texts[:1]]
     found["unnamed_values"] = [F.col("_has_unnamed")]
     return {name: F.coalesce(any_of(those), F.lit(False)) for name, those in found.items() if those}
 

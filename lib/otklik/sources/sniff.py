@@ -10,14 +10,15 @@ import json
 import re
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from charset_normalizer import from_bytes
 
 from otklik.errors import InputError
-from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, MOST_HEADER_LINES, SCRIPT, TRANSLATED, Format
+from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, MOST_HEADER_LINES, SCRIPT, TOTAL, TRANSLATED, Format
 from otklik.sources.guess import is_no_value
 from otklik.sources.header import joined_header
 from otklik.sources.layout import delimited_text
@@ -36,11 +37,15 @@ _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _TELLS_DELIMITER = re.compile(r'^"?sep=(.)"?[;,\t ]*(?:\r\n|\r|\n)', re.IGNORECASE)
 #: XML begins so, also without saying what it is; `other_kind` knows pages.
 _XML = re.compile(rb"\s*<(?:\?xml|[^\s<>,;!?]+(?:\s+[^\s<>=]+=[^<>]*)?>\s*<)", re.IGNORECASE)
-_TOTAL = re.compile(r"^(?:итого|всего|(?:grand |sub)?total|барлығы|жиыны)(?!\w)", re.IGNORECASE)
+#: A line of dashes, and the count of rows below them, as consoles of databases write.
+_DASHES = re.compile(r"[-=+_|]{3,}")
+_COUNT_OF_ROWS = re.compile(r"\(\d+(?:rows?(?:affected)?|строк[аи]?)\)|\(затронутострок:\d+\)", re.IGNORECASE)
 #: At most so many lines are taken for a title above the header, or for sums and remarks below the last row.
 _MOST_AROUND = 20
 #: So many lines are needed to see that their fields stand in columns.
 _FEWEST_LINES = 6
+#: So many other rows are needed to see that one is not like them.
+_FEWEST_OTHERS = 2
 #: So many lines must differ in length before they are taken for lists, and not for a table with slips.
 _FEWEST_LISTS = 10
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -266,7 +271,8 @@ def _lines_of(text: str) -> list[str]:
 
 def _in_columns(text: str, is_whole: bool) -> Format | None:
     """The format of lines whose fields stand in columns, or with several blanks between them; None of all others."""
-    lines = _lines_of(text) if is_whole else _lines_of(text)[:-1]
+    lines = [line for line in _lines_of(text) if not _is_between([line])]
+    lines = lines if is_whole else lines[:-1]
     # Behind commas of prose stand blanks.
     plain = text.replace(", ", " ")
     if len(lines) < _FEWEST_LINES or any(_evenness(_split(plain, mark, most=2000)) > 0.5 for mark in _DELIMITERS):
@@ -299,7 +305,8 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
     title, rows = rows[:above], rows[above:]
     header_lines = _header_lines(rows)
     head = joined_header(rows[:header_lines])
-    has_header = len(rows) > header_lines and _is_header(head, rows[header_lines:], width)
+    below = [row for row in rows[header_lines:] if not _is_between(row)]
+    has_header = bool(below) and _is_header(head, below, width)
     if not has_header:
         title, rows, above = [], [*title, *rows], 0
     names = head if has_header else [f"column_{n}" for n in range(1, width + 1)]
@@ -309,10 +316,15 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         body = body[:-1] or body
     footer = _lines_below(body, width) if is_whole else 0
     body = body[: len(body) - footer]
+    between = sum(map(_is_between, body))
+    body = [row for row in body if not _is_between(row)]
+    numbering = [f"{place}" for place in range(1, width + 1)]
+    has_numbering = has_header and body[:1] == [numbering] and _is_out_of_place(numbering, body[1:])
+    body = body[has_numbering:]
     again = [row for row in body if has_header and row == names]
     body = [row for row in body if not has_header or row != names]
     open_quotes = 0 if has_quotes else sum(_is_open(row, '"') for row in body)
-    totals = sum(bool(_TOTAL.match(row[0].strip())) for row in body if width > 1)
+    totals = sum(bool(re.search(TOTAL, row[0].strip())) for row in body if width > 1)
     with_nul = sum(any("\0" in field for field in row) for row in body)
     ragged = [row for row in body if len(row) < len(names) or any(field.strip() for field in row[len(names) :])]
     padded = [[*row, *[None] * (len(names) - len(row))][: len(names)] for row in body]
@@ -322,6 +334,11 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         f"{len(title):,} lines above the header are left out: a title?": bool(title),
         f"{footer:,} lines below the rows are left out: sums or remarks?": footer > 0,
         f"{totals:,} rows begin with a word for a total": totals > 0,
+        "the first row has nothing in columns of text: a sum?": _is_without_texts(body[:1], body[1:]),
+        "the last row has nothing in columns of text: a sum?": is_whole and _is_without_texts(body[-1:], body[:-1]),
+        "the first column is empty in most rows: does a label hold for the rows below it?": _has_blocks(body),
+        f"{between:,} lines of dashes stand among the rows, and are rejected where a column takes no text": between > 0,
+        "the line below the header numbers the columns, and is rejected where a column takes no number": has_numbering,
         f"the header stands again in {len(again):,} rows, which are rejected": bool(again),
         f"{len(ragged):,} rows have another number of fields than the header, and are rejected": bool(ragged),
         f"{open_quotes:,} rows have a quote that is not closed, and are rejected": open_quotes > 0,
@@ -342,8 +359,8 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         is_whole,
         skip_lines=above,
         footer=footer,
-        records=len(body) + len(again),
-        rejected=len(again) + len(ragged) + open_quotes + with_nul,
+        records=len(body) + len(again) + between + has_numbering,
+        rejected=len(again) + len(ragged) + open_quotes + with_nul + between + has_numbering,
         remarks=tuple(remark for remark, holds in remarks.items() if holds),
         quote=quote or '"',
         escape=escape,
@@ -446,10 +463,51 @@ def _lines_below(body: list[list[str]], width: int) -> int:
         row = body[-1 - count]
         first = next(field.strip() for field in row if field.strip())
         is_remark = len(row) == 1 and width > 2
-        if not (is_remark or (width > 1 and (_TOTAL.match(first) or _is_text_below(row, body[: -1 - count])))):
+        if not (
+            is_remark
+            or _is_between(row)
+            or (width > 1 and (re.search(TOTAL, first) or _is_text_below(row, body[: -1 - count])))
+        ):
             break
         count += 1
     return count
+
+
+def _is_between(row: Sequence[str]) -> bool:
+    """Whether a row is a line of dashes, or a count of rows, also where it was cut into columns."""
+    fields = [field.strip() for field in row if field.strip()]
+    is_line = any(map(_DASHES.match, fields)) and all(re.fullmatch(r"[-=+_| ]+", field) for field in fields)
+    return is_line or _COUNT_OF_ROWS.fullmatch("".join(fields).replace(" ", "")) is not None
+
+
+def _is_out_of_place(row: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether some number of a row stands in a column in which no other row has a whole number."""
+    columns = ([other[place].strip() for other in others[:500] if place < len(other)] for place in range(len(row)))
+    return any(any(texts) and not any(text.isdecimal() for text in texts) for texts in columns)
+
+
+def _is_without_texts(rows: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> bool:
+    """Whether a single row has nothing in all columns in which each of the others has a text."""
+    some = [other for other in others if any(map(str.strip, other))][:500]
+    if len(some) < _FEWEST_OTHERS or not rows:
+        return False
+    columns = list(zip_longest(*some, fillvalue=""))
+    texts = [
+        place
+        for place, column in enumerate(columns)
+        if all(field.strip() and not _NUMBER_OR_DATE.match(field.strip()) for field in column)
+    ]
+    # A note may be missing in any row.
+    is_note = len(texts) == 1 and rows[0][0].strip() != ""
+    return bool(texts) and not is_note and not any(rows[0][place].strip() for place in texts if place < len(rows[0]))
+
+
+def _has_blocks(body: Sequence[Sequence[str]]) -> bool:
+    """Whether the first column has a label of its own in a few rows, the first among them, and nothing in most."""
+    labels = [row[0].strip() for row in body if not re.search(TOTAL, row[0].strip())]
+    filled = [label for label in labels if label]
+    is_sparse = 2 * len(filled) <= len(labels) and labels[0] != "" if labels else False
+    return is_sparse and len(body[0]) > 1 and 1 < len(filled) == len(set(filled))
 
 
 def _is_text_below(row: list[str], above: list[list[str]]) -> bool:

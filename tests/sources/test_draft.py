@@ -464,6 +464,36 @@ NESTED: dict[str, Any] = {
 }  # fmt: skip
 
 
+PARTS = [{"type": "bold", "text": "a"}] * 3
+
+
+@pytest.mark.parametrize(
+    ("document", "rows", "remark"),
+    [
+        ({"messages": [{"id": 1, "date": "d", "text_entities": PARTS}]}, "messages", "messages[].text_entities"),
+        (
+            {"orders": [{"id": 1, "created_at": "d", "line_items": [{"id": n} for n in range(4)]}]},
+            "orders",
+            "holds rows",
+        ),
+        (
+            {"chats": [{"id": 1, "messages": [{"id": n} for n in range(4)]}]},
+            "chats[].messages",
+            'inside those of "chats"',
+        ),
+        ([{"timestamp": 1, "label_values": [{"label": "URL", "value": "x"}] * 3}], None, "pairs of name and value"),
+        ({"items": [{"id": 1}], "profiles": PARTS, "groups": PARTS}, "items", 'other rows: rows = "profiles" (3)'),
+        ({"meta": PARTS, "data": [{"id": 1}]}, "data", 'other rows: rows = "meta" (3)'),
+        ({"a": [{"x": 1}], "users": [{"x": n} for n in range(2)], "b": [{"x": n} for n in range(3)]}, "b", "users"),
+    ],
+)
+def test_the_rows_of_a_document_are_things_of_their_own(tmp_path, document, rows, remark) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(document))
+
+    assert drafted(tmp_path / "a.json").format.rows == rows
+    assert remark in draft(str(tmp_path / "a.json"))
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -65,7 +65,7 @@ _CODE = re.compile(r"^(?:-[19]|-?99+|-?88+|-?77+)$")
 _LEAST_VALUES = 4
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _PHONE = re.compile(r"^(?:\+|8|00|7[\s(-]|\()[\d\s()-]{9,20}$")
-_MOMENT_NAME = re.compile(
+MOMENT_NAME = re.compile(
     r"time|date|stamp|unix|epoch|(?:^|[ _.])(?:ts|at|day|month|period|created|sent|published)(?:$|[ _.])"
     r"|(?-i:[a-z]At\b)|врем|дат|(?:^|[ _])день|месяц|период|күн|мерзім",
     re.IGNORECASE,
@@ -236,7 +236,7 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
     dates = _Dates((), solid) if numbers.marks else _dates_in(solid)
     type_, patterns = _type_of(name, solid, numbers, dates)
     is_named_person = _PERSON_NAME.search(name.strip()) is not None
-    may_be_time = "" if is_named_person or _MOMENT_NAME.search(name) else _epoch_of_sorted(name, filled, type_)
+    may_be_time = "" if is_named_person or MOMENT_NAME.search(name) else _epoch_of_sorted(name, filled, type_)
     # Whoever writes a formula that is a text wants a text. Rounded identifiers are no numbers; nor is a person's one,
     # also where a program has written it as a fraction.
     if (
@@ -461,7 +461,7 @@ def _fraction_type(plain: Sequence[str]) -> str:
 
 def _days(name: str, values: Sequence[str]) -> tuple[str, ...]:
     """How numbers are days, if the name says so: written in one (20240105), or as a spreadsheet keeps them (45292)."""
-    if not _MOMENT_NAME.search(name):
+    if not MOMENT_NAME.search(name):
         return ()
     if all(map(_COMPACT_DAY.match, values)):
         return ("yyyyMMdd",)
@@ -491,7 +491,7 @@ def _are_equal_numbers(name: str, values: Collection[str]) -> bool:
 
 def _epoch(name: str, values: Sequence[str]) -> tuple[str, ...]:
     """Seconds, milliseconds or microseconds since 1970, if the name says time."""
-    if not _MOMENT_NAME.search(name) or _IDENTIFIER_NAME.search(name):
+    if not MOMENT_NAME.search(name) or _IDENTIFIER_NAME.search(name):
         return ()
     return _epoch_units(values)
 

@@ -35,6 +35,8 @@ _CODE_PAGES = ["cp1251", "koi8_r", "cp866", "mac_cyrillic", "iso8859_5", "cp1252
 _LINES_THAT_TELL, _VOTES = 15, 20
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _TELLS_DELIMITER = re.compile(r'^"?sep=(.)"?[;,\t ]*(?:\r\n|\r|\n)', re.IGNORECASE)
+#: Lines above the header that begin with a number sign, as exports of Google Analytics and PowerShell have them.
+_COMMENTS = re.compile(r"(?:\s*#[^\r\n]*(?:\r\n|\r|\n))+")
 #: XML begins so, also without saying what it is; `other_kind` knows pages.
 _XML = re.compile(rb"\s*<(?:\?xml|[^\s<>,;!?]+(?:\s+[^\s<>=]+=[^<>]*)?>\s*<)", re.IGNORECASE)
 #: A line of dashes, and the count of rows below them, as consoles of databases write.
@@ -42,6 +44,8 @@ _DASHES = re.compile(r"[-=+_|]{3,}")
 _COUNT_OF_ROWS = re.compile(r"\(\d+(?:rows?(?:affected)?|строк[аи]?)\)|\(затронутострок:\d+\)", re.IGNORECASE)
 #: At most so many lines are taken for a title above the header, or for sums and remarks below the last row.
 _MOST_AROUND = 20
+#: In a table of more columns, pairs above the header say what the table is of.
+_MOST_OF_PAIR = 3
 #: So many lines are needed to see that their fields stand in columns.
 _FEWEST_LINES = 6
 #: So many other rows are needed to see that one is not like them.
@@ -50,6 +54,9 @@ _FEWEST_OTHERS = 2
 _FEWEST_LISTS = 10
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NUMBER_OR_DATE = re.compile(r"^[+-]?[\d][\d\s.,:/-]*$")
+_WORDS = re.compile(r"[^\W\d_]{2}")
+#: So many lines with a turnover or a balance stand below the rows at most.
+_MOST_BALANCES = 3
 _YEAR = re.compile(r"^(?:19|20)\d\d$")
 _DAY = re.compile(r"^\d{1,4}([./-])\d{1,2}\1\d{2,4}$")
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
@@ -254,6 +261,14 @@ def _is_one_object(text: str) -> bool:
 
 
 def _delimited_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
+    if comments := _COMMENTS.match(text):
+        below = text[comments.end() :]
+        sample = _delimited_sample(below, encoding, is_whole, where) if below.strip() else None
+        lines = _lines_of(comments[0])
+        # The last of them may be the header.
+        if sample and (not sample.delimiter or lines[-1].count(sample.delimiter) < len(sample.names) - 1):
+            remark = f"{len(lines):,} lines that begin with # are left out"
+            return replace(sample, skip_lines=sample.skip_lines + len(lines), remarks=(*sample.remarks, remark))
     told = _TELLS_DELIMITER.match(text)
     if told is None and (lists := _list_sample(text, encoding, is_whole)):
         return lists
@@ -301,15 +316,25 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
     if not rows:
         raise InputError("contains no rows", where=where, hint="fetch the file again")
     width = Counter(map(len, rows)).most_common(1)[0][0]
+    if len(rows) == 1 and width > 1 and not any(_NUMBER_OR_DATE.match(field.strip()) for field in rows[0]):
+        raise InputError(
+            "contains a single line without numbers or dates: a header without rows?",
+            where=where,
+            hint="draft from a file with rows",
+        )
     above = _lines_above(rows, width)
     title, rows = rows[:above], rows[above:]
     header_lines = _header_lines(rows)
     head = joined_header(rows[:header_lines])
     below = [row for row in rows[header_lines:] if not _is_between(row)]
     has_header = bool(below) and _is_header(head, below, width)
-    if not has_header:
+    # In R's tables the names of the rows have no name themselves.
+    lacks_one = not has_header and _lacks_first_name(title[-1:], rows, width)
+    if not has_header and not lacks_one:
         title, rows, above = [], [*title, *rows], 0
     names = head if has_header else [f"column_{n}" for n in range(1, width + 1)]
+    if lacks_one:
+        names, title = ["row_name", *title[-1]], title[:-1]
     body = rows[header_lines:] if has_header else rows
     if not is_whole:
         # The last row may be cut.
@@ -344,7 +369,10 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         f"{open_quotes:,} rows have a quote that is not closed, and are rejected": open_quotes > 0,
         f"{with_nul:,} rows have a zero byte, and are rejected": with_nul > 0,
         f"columns with values and without a name are left out: {unnamed}": unnamed > 0,
-        "no line was taken for a header; if the first one is: header = true, and its names as source": not has_header,
+        "the header has one name fewer than a row has fields: the columns are told by their places": lacks_one,
+        "no line was taken for a header; if the first one is: header = true, and its names as source": not (
+            has_header or lacks_one
+        ),
         "there is but one column: is the delimiter right?": len(names) == 1,
     }
     return Sample(
@@ -448,12 +476,29 @@ def _list_sample(text: str, encoding: str, is_whole: bool) -> Sample | None:
 
 
 def _lines_above(rows: list[list[str]], width: int) -> int:
-    """How many of the first rows are a title and other prose: of fewer fields than most, or of a single one."""
+    """How many of the first rows are a title and other prose: of fewer fields than most, of a single one, or pairs."""
     for place, row in enumerate(rows[:_MOST_AROUND]):
-        filled = sum(bool(field.strip()) for field in row)
-        if len(row) == width and (filled > 1 or width == 1):
+        filled = [number for number, field in enumerate(row) if field.strip()]
+        is_pair = filled == [0, 1] and width > _MOST_OF_PAIR and _has_names_below(rows[place + 1 : _MOST_AROUND], width)
+        if len(row) == width and (len(filled) > 1 or width == 1) and not is_pair:
             return place if len(rows) - place > 1 else 0
     return 0
+
+
+def _has_names_below(rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the first of some rows that is no pair is full, and nothing in it is a number."""
+    first = next((row for row in rows if any(field.strip() for field in row[2:])), [])
+    return len(first) == width and all(field.strip() and not _NUMBER_OR_DATE.match(field.strip()) for field in first)
+
+
+def _lacks_first_name(header: Sequence[Sequence[str]], rows: list[list[str]], width: int) -> bool:
+    """Whether a header names all columns but the first, in which each row has a name or number of its own."""
+    if not header or len(header[0]) != width - 1 or not all(map(str.strip, header[0])):
+        return False
+    found = [row[0].strip() for row in rows]
+    is_counted = found == [f"{number}" for number in range(1, len(rows) + 1)]
+    are_names = len(set(found)) == len(found) and not any(map(_NUMBER_OR_DATE.match, found))
+    return (is_counted or are_names) and _is_header(["", *header[0]], rows, width)
 
 
 def _lines_below(body: list[list[str]], width: int) -> int:
@@ -513,11 +558,14 @@ def _has_blocks(body: Sequence[Sequence[str]]) -> bool:
 def _is_text_below(row: list[str], above: list[list[str]]) -> bool:
     """Whether a row begins with words below a column of nothing but numbers or dates, as a closing balance does."""
     texts = [other[0].strip() for other in above if other]
+    # Turnovers and the like may stand above the balance.
+    last = next((place for place in range(len(texts)) if not _WORDS.match(texts[-1 - place])), len(texts))
+    numbers = texts[: len(texts) - min(last, _MOST_BALANCES)]
     return (
-        re.match(r"[^\W\d_]{2}", row[0].strip()) is not None
+        _WORDS.match(row[0].strip()) is not None
         and not is_no_value(row[0].strip())
-        and len(texts) > 1
-        and all(_NUMBER_OR_DATE.match(text) for text in texts)
+        and len(numbers) > 1
+        and all(_NUMBER_OR_DATE.match(text) for text in numbers)
     )
 
 

@@ -132,6 +132,17 @@ def test_a_text_that_stands_for_nothing_does_so_in_its_own_column(judge, make_co
     ]
 
 
+def test_any_blank_is_a_blank_in_a_time(judge, make_contract) -> None:
+    contract = make_contract(
+        {"at": {"type": "timestamp"}, "day": {"type": "date"}},
+        {"delimiter": ";", "timestamp_formats": ["M/d/yy, h:mm:ss a"], "date_formats": ["d MMMM yyyy\u00a0'г.'"]},
+    )
+
+    judged = judge("at;day\n3/5/24, 1:15:00\u202fPM;5\u00a0марта 2024\u00a0г.\n", contract)
+
+    assert accepted(judged, contract) == [(datetime(2024, 3, 5, 13, 15), date(2024, 3, 5))]
+
+
 def test_a_code_for_a_missing_number_is_no_number_and_no_fault(judge, make_contract) -> None:
     days = {"type": "double", "required": True, "minimum": 0, "maximum": 100, "missing_codes": [999, -1]}
     rules = [{"name": "not_long_ago", "holds": "days < 50"}]

@@ -100,6 +100,15 @@ def test_a_column_that_writes_numbers_and_dates_in_its_own_way_says_so(tmp_path:
     assert contract.format_of("paid").date_formats == ["d/M/yyyy"]
 
 
+def test_a_header_in_another_encoding_than_the_rows_is_read_by_places(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("Код,Город\n".encode("cp1251") + "1,Тараз\n2,Актау\n".encode())
+
+    contract = validate(Contract, tomllib.loads(draft(str(tmp_path / "a.csv"))), "a.csv")
+
+    assert (contract.format.encoding, contract.format.header, contract.format.skip_lines) == ("utf-8", False, 1)
+    assert {name: column.source for name, column in contract.columns.items()} == {"kod": "Код", "gorod": "Город"}
+
+
 def parquet(table: pa.Table, **options: Any) -> bytes:
     content = io.BytesIO()
     pq.write_table(table, content, **options)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from otklik.sources.contract import BLANKS, SPREADSHEET_DAYS, TEXT_OF_SPREADSHEET, without_quoted
-from otklik.sources.numbers import MARKS, Marks, marks_that_read, unit_of, with_sign_in_front, without_units
+from otklik.sources.numbers import BLANK, MARKS, Marks, marks_that_read, unit_of, with_sign_in_front, without_units
 
 #: Texts, in lower case, that often stand for "nothing"; taken as such only where the rest of the column is numbers or
 #: dates.
@@ -27,6 +27,7 @@ _EMPTY_DATE = re.compile(r"^(?:(?:0{4}-00-00|00[./-]00[./-]0{2,4})[\sT]*[0:.\s]*
 #: What a spreadsheet writes instead of a value that it could not work out: never a value, in any column.
 _SPREADSHEET_FAULTS = (
     "#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
+    "#ERROR!", "#SPILL!", "#CALC!", "#FIELD!", "#GETTING_DATA", "Loading...", "#ПЕРЕНОС!", "#ВЫЧИСЛ!",
     "#Н/Д", "#ПУСТО!", "#ДЕЛ/0!", "#ЗНАЧ!", "#ССЫЛКА!", "#ИМЯ?", "#ЧИСЛО!",
 )  # fmt: skip
 #: What a spreadsheet shows, and saves, where a column is too narrow.
@@ -40,6 +41,8 @@ _ROUNDED = re.compile(r"^[+-]?\d(?:[.,]\d+)?[eE]\+(?:0?[5-9]|[1-9]\d{1,2})$")
 _DIGITS_OF_IDENTIFIER = 8
 _INTEGER = re.compile(r"^[+-]?(?:0|[1-9]\d{0,17})$", re.ASCII)
 _POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$", re.ASCII)
+#: Seconds since 1970 with their fraction, or as many milliseconds.
+_EPOCH_WITH_FRACTION = re.compile(r"^\d{9,13}\.\d{1,9}$", re.ASCII)
 _DIGIT = re.compile(r"\d", re.ASCII)
 #: A whole number as pandas writes it where others in the column are missing.
 _WHOLE_AS_FLOAT = re.compile(r"^[1-9]\d*\.0$", re.ASCII)
@@ -82,6 +85,7 @@ _PERSON_NAME = re.compile(
 _DAYS = (
     "yyyy-MM-dd",
     "dd.MM.yyyy",
+    "dd.MM.yyyy 'г.'",
     "dd-MM-yyyy",
     "dd/MM/yyyy",
     "MM/dd/yyyy",
@@ -138,12 +142,14 @@ _TIMES = (
     " HH:mm:ss 'UTC'",
     " HH:mm:ss.SSSSSSSSS",
     " HH:mm:ss,SSS",
+    " h:mm:ss a O",
     " h:mm a",
     " h:mm:ss a",
     ", HH:mm",
     ", H:mm",
     ", HH:mm:ss",
     ", h:mm a",
+    ", h:mm:ss a",
 )
 _MONTHS = [
     re.compile(f"^(?:{names})$", re.IGNORECASE)
@@ -165,7 +171,7 @@ _PIECES = {
     "HH": r"(?:[01]\d|2[0-3]|24(?=:00(?::00)?(?!\d)))",
     "H": r"(?:1?\d|2[0-3])",
     "h": r"(?:1[0-2]|0?[1-9])",
-    "a": r"(?:[AP]M|[ap]m)",
+    "a": r"(?:[AP]M|[ap]m|[ap]\.\s?m\.)",
     "mm": r"[0-5]\d",
     "ss": r"[0-5]\d",
     "SSSSSSSSS": r"\d{7,9}",
@@ -174,6 +180,7 @@ _PIECES = {
     "XXX": r"(?:Z|[+-]\d\d:\d\d)",
     "XX": r"(?:Z|[+-]\d{4})",
     "X": r"(?:Z|[+-]\d\d)",
+    "O": r"GMT(?:[+-]\d{1,2}(?::\d\d)?)?",
 }
 #: A part of a pattern: letters, or what stands in quotes.
 _PIECE = re.compile("|".join(["'[^']*'", *sorted(map(re.escape, _PIECES), key=len, reverse=True)]))
@@ -408,7 +415,15 @@ def _dates_in(values: Iterable[str]) -> _Dates:
         likely = [pattern for pattern in _READERS if any(_reads(pattern, text) for text in some)]
         if not likely:
             break
-        best = max(likely, key=lambda p: (sum(_reads(p, text) for text in left), _field_order(p) == order))
+        # Who writes AM and PM hardly ever writes the day first.
+        best = max(
+            likely,
+            key=lambda p: (
+                sum(_reads(p, text) for text in left),
+                _field_order(p) == order,
+                "a" in without_quoted(p) and _field_order(p) == "Mdy",
+            ),
+        )
         chosen.append(best)
         left -= {text for text in left if _reads(best, text)}
     return _Dates(tuple(chosen), frozenset(left))
@@ -506,9 +521,9 @@ def _epoch_of_sorted(name: str, texts: Sequence[str], type_: str) -> str:
 
 def _epoch_units(values: Sequence[str]) -> tuple[str, ...]:
     """The units in which all numbers are times between 2000 and 2050; none if they are not."""
-    if not all(map(_INTEGER.match, values)):
+    if not all(_INTEGER.match(text) or _EPOCH_WITH_FRACTION.match(text) for text in values):
         return ()
-    numbers = [int(text) for text in values]
+    numbers = [int(text.partition(".")[0]) for text in values]
     first, last = 946_684_800, 2_524_608_000
     units = {"epoch_seconds": 1, "epoch_millis": 1_000, "epoch_micros": 1_000_000}
     read = {unit: sum(first * per <= number < last * per for number in numbers) for unit, per in units.items()}
@@ -523,7 +538,7 @@ def _is_personal(values: frozenset[str], *, is_named_person: bool) -> bool:
 
 def _regex_of(pattern: str) -> re.Pattern[str]:
     escaped = "".join(
-        _PIECES[part] if part in _PIECES else re.escape(part[1:-1] if part.startswith("'") else part)
+        _PIECES[part] if part in _PIECES else re.escape(part.strip("'")).replace("\\ ", BLANK)
         for part in re.split(f"({_PIECE.pattern})", pattern)
     )
     return re.compile(f"^{escaped}$")

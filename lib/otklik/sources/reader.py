@@ -362,7 +362,7 @@ def _read_xml(spark: SparkSession, path: str, contract: Contract, where: str) ->
     format_ = contract.format
     options = {
         "rowTag": format_.rows or "",
-        "charset": CHARSETS[format_.encoding],
+        "charset": CHARSETS[encoding_of(spark, path, format_, where)],
         "inferSchema": "false",
         "columnNameOfCorruptRecord": _BROKEN,
     }

@@ -75,7 +75,7 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
         InputError: if it cannot be read, is empty, or is not text of rows.
     """
     content, is_whole = _beginning(path, sample_bytes)
-    if _XML.match(content.removeprefix(codecs.BOM_UTF8)):
+    if _is_xml(content):
         return xml_sample(content, is_whole, path.name)
     encoding = guess_encoding(content)
     text = re.sub("^\ufeff+", "", content.decode(encoding, errors="replace"), flags=re.MULTILINE)
@@ -92,12 +92,33 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
     if text.lstrip()[:1] == "{":
         refuse_rows_as_keys(text, path.name)
         return _json_sample(text, encoding, is_whole, path.name)
+    if sample := _sample_below_other_header(content, encoding, is_whole, path.name):
+        return sample
     sample = _delimited_sample(text, encoding, is_whole, path.name)
     strange = _strange_lines(content, encoding)
     if not strange:
         return sample
     remark = f"{strange:,} lines are not {encoding}: they come from a file of another encoding, and are rejected"
     return replace(sample, rejected=sample.rejected + strange, remarks=(*sample.remarks, remark))
+
+
+def _is_xml(content: bytes) -> bool:
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    head = content[:HEAD_BYTES].decode("utf-16", errors="ignore").encode() if is_wide else content
+    return _XML.match(head.removeprefix(codecs.BOM_UTF8)) is not None
+
+
+def _sample_below_other_header(content: bytes, encoding: str, is_whole: bool, where: str) -> Sample | None:
+    """The sample of a file in utf-8 whose header is in a code page; None of all others."""
+    first, _, rest = content.partition(b"\n")
+    if encoding != "utf-8" or _is_utf8(first) or not _is_utf8(rest[: rest.rfind(b"\n")]):
+        return None
+    text = f"{first.decode(_guess_code_page(first), errors='replace')}\n{rest.decode(errors='replace')}"
+    sample = _delimited_sample(text, encoding, is_whole, where)
+    if not sample.has_header or sample.skip_lines or sample.header_lines > 1:
+        return None
+    remark = "the header is in another encoding than the rows: the columns are told by their places"
+    return replace(sample, has_header=False, skip_lines=1, remarks=(*sample.remarks, remark))
 
 
 def _is_text(text: str) -> bool:

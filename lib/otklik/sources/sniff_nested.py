@@ -190,7 +190,9 @@ class _Elements:
         self.encoding = (encoding or "utf-8").lower()
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._open.append((tag, {f"{_ATTRIBUTE}{name}": value for name, value in attributes.items()}, []))
+        # Of an element that says it is nil Spark has nothing.
+        named = {f"{_ATTRIBUTE}{name}": value for name, value in attributes.items() if not name.endswith(":nil")}
+        self._open.append((tag, named, []))
 
     def _text(self, text: str) -> None:
         if self._open:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from otklik.errors import InputError
@@ -32,7 +34,12 @@ def _expand_local(path: Path) -> list[str]:
     found = (file for file in path.iterdir() if file.is_file() and not file.name.startswith(("_", ".")))
     files = sorted(found, key=lambda file: in_natural_order(file.name))
     if not files:
-        raise InputError("contains no files", where=where, hint="check the path")
+        folders = any(file.is_dir() and not file.name.startswith(("_", ".")) for file in path.iterdir())
+        raise InputError(
+            "contains only folders, which are not entered" if folders else "contains no files",
+            where=where,
+            hint="name the folders themselves, e.g. FOLDER/*" if folders else "check the path",
+        )
     home = path.resolve()
     strays = [file.name for file in files if home not in file.resolve().parents]
     if strays:
@@ -40,6 +47,18 @@ def _expand_local(path: Path) -> list[str]:
             f"a link points outside the folder: {', '.join(strays)}", where=where, hint="copy the files into the folder"
         )
     return [_uri(file) for file in files]
+
+
+def names_apart(paths: Sequence[str]) -> list[str]:
+    """The name of each file, behind as many of its folders as tell it from others of that name among the paths."""
+    parts = {path: path.split("/") for path in paths}
+    names = {path: part[-1] for path, part in parts.items()}
+    depth = 1
+    while len(set(names.values())) < len(names):
+        depth += 1
+        times = Counter(names.values())
+        names |= {path: "/".join(parts[path][-depth:]) for path, name in names.items() if times[name] > 1}
+    return [names[path] for path in paths]
 
 
 def in_natural_order(name: str) -> list[tuple[int, str]]:

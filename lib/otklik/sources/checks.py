@@ -45,6 +45,8 @@ ODDITIES = {
     ),
     "unnamed_values": "values in columns without a name, which are not read",
 }
+#: What says where a field ends, by the kind of file.
+_BETWEEN_FIELDS = {"csv": "format.delimiter", "fixed": "format.widths"}
 #: Years between which dates are taken as meant.
 _FIRST_YEAR, _LAST_YEAR = 1902, 2089
 #: How a spreadsheet shows a long number in a narrow column, and saves it.
@@ -297,8 +299,8 @@ def _setting(reason: Row, contract: Contract) -> str:
     by_reason = {
         "invalid_bytes": "format.encoding",
         "type": _type_settings(reason.place, contract) if reason.place in contract.columns else "",
-        "too_few_fields": "format.delimiter, format.quote",
-        "too_many_fields": "format.delimiter, format.quote",
+        "too_few_fields": f"{_BETWEEN_FIELDS.get(contract.format.kind, 'format.kind')}, format.quote",
+        "too_many_fields": f"{_BETWEEN_FIELDS.get(contract.format.kind, 'format.kind')}, format.quote",
         "unclosed_quote": "format.quote, format.escape" if contract.format.multiline else "format.multiline",
         "unescaped_quote": "format.quote, format.escape",
         "field_too_long": "format.maximum_field_length",
@@ -315,10 +317,19 @@ def _type_settings(name: str, contract: Contract) -> str:
     column, format_ = contract.columns[name], contract.format_of(name)
     if column.type in ("date", "timestamp"):
         return f"columns.{name}.formats" if column.formats else f"format.{column.type}_formats"
+    # What a column says of itself holds whatever the format says.
+    own = {
+        setting: f"columns.{name}" if getattr(column, setting) is not None else "format"
+        for setting in ("null_tokens", "decimal_comma", "thousands_separator")
+    }
     settings = {
-        "format.null_tokens": True,
-        "format.decimal_comma": column.type not in ("boolean", "integer") and not format_.decimal_comma,
-        "format.thousands_separator": column.type != "boolean" and format_.thousands_separator is None,
+        f"{own['null_tokens']}.null_tokens": True,
+        f"{own['decimal_comma']}.decimal_comma": (
+            column.type not in ("boolean", "integer") and not format_.decimal_comma
+        ),
+        f"{own['thousands_separator']}.thousands_separator": (
+            column.type != "boolean" and not format_.thousands_separator
+        ),
         f"columns.{name}.units": column.type != "boolean" and column.units is None,
         f"columns.{name}.type": column.type == "boolean",
     }

@@ -330,7 +330,7 @@ def test_a_draft_says_what_it_doubts(tmp_path) -> None:
         "1 of 3 rows are identical to another one and are loaded only once": REAL["equal.csv"][0],
         "NA means missing here, but is a value elsewhere": REAL["namibia.csv"][0],
         "1 values like 7.7E+10: a spreadsheet has rounded them": f"phone,x\n{phones}",
-        "1 values have fewer than the usual 11 digits": f"phone,x\n{phones}7700000000,1\n",
+        "1 values have fewer than the usual 11 digits, like 770#######": f"phone,x\n{phones}7700000000,1\n",
         "2 lines are not utf-8": "id;x\n" + "".join(f"{n};Ёж\n" for n in range(9)),
     }
     for doubt, content in doubts.items():

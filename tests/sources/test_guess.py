@@ -66,7 +66,11 @@ COLUMNS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("күні", ["5 наурыз 2024 ж.", "1 мамыр 2024 ж."], {"type": "date", "patterns": ("d MMMM yyyy 'ж.'",)}),
     ("at", ["5 марта 2024, 9:30"], {"type": "timestamp", "patterns": ("d MMMM yyyy, H:mm",)}),
     ("day", ["03/25/2024", "25/03/2024"], {"type": "string", "remark": "dates with the day first in some rows"}),
-    ("day", [f"{n:02}.03.2024" for n in range(1, 30)] + ["31.02.2024"], {"remark": "but for 1 of 30 values"}),
+    (
+        "day",
+        [f"{n:02}.03.2024" for n in range(1, 30)] + ["31.02.2024"],
+        {"remark": "but for 1 of 30 values such as ##.##.####"},
+    ),
 ]
 
 

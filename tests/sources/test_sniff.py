@@ -36,7 +36,8 @@ FILES: list[tuple[str, dict[str, Any], list[str], str]] = [
     ('"id","note"\n"1","a \\"b\\", c"\n"2","d"\n', {"escape": "\\"}, ["id", "note"], ""),
     ('id,note\n1,"a ""b"""\n2,"5\\" x"\n3,"C:\\"\n', {"escape": None}, ["id", "note"], ""),
     ('id,note\n1,"a \\"b\\" c"\n2,"d"\n', {"escape": "\\"}, ["id", "note"], ""),
-    ('id,note\n1,"open\n2,b\n3,c\n4,d\n', {"multiline": False}, ["id", "note"], "1 rows have a quote that is not"),
+    ('id,note\n1,"open\n2,b\n3,c\n4,d\n', {"multiline": False}, ["id", "note"],
+     "1 rows have a quote that is not closed, and are rejected; the first is record 1"),
     ('day,visits\n2024-03-01,"1,234"\n2024-03-02,987\n', {"thousands_separator": ","}, ["day", "visits"],
      "or decimal_comma = true? every comma precedes three digits"),
     ("id^name\n1^a\n2^b\n", {"delimiter": "^"}, ["id", "name"], ""),
@@ -70,7 +71,8 @@ FILES: list[tuple[str, dict[str, Any], list[str], str]] = [
     ("id,city\n1,РђР»РјР°С‚С‹\n", {}, ["id", "city"], "texts look like UTF-8 that was read in another encoding"),
     ("id,x\n" + "".join(f"{n},{'a' * 20}\n" for n in range(9)) + "9,a\0b\n", {}, ["id", "x"], "1 rows have a zero"),
     ('{"id":1,"v":5}\n{"id":2,"v":{"a":1}}\n', {"kind": "json_lines"}, ["id", "v"], "v is an object in some rows"),
-    ('{"id":1}\n{"id":2,"id":3}\n', {"kind": "json_lines"}, ["id"], "1 lines have a key twice"),
+    ('{"id":1}\n{"id":2,"id":3}\n', {"kind": "json_lines"}, ["id"],
+     "1 lines have a key twice, and are rejected; the first is line 2"),
     ('{"id":1,"Name":"a","name":"b"}\n', {"kind": "json_lines"}, ["id", "Name [1]", "name [2]"], ""),
 ]  # fmt: skip
 

@@ -324,12 +324,13 @@ def _remarks(texts: Sequence[str]) -> tuple[str, ...]:
     """What a spreadsheet may have done to long numbers."""
     rounded = sum(bool(_ROUNDED.match(text)) for text in texts)
     usual = _length_of_identifiers(texts)
-    short = sum(usual - 3 <= len(text) < usual for text in texts if text.isascii() and text.isdigit())
+    short = [text for text in texts if text.isascii() and text.isdigit() and usual - 3 <= len(text) < usual]
+    like = f", like {short[0][:3]}{'#' * (len(short[0]) - 3)}" if short else ""
     whole = sum(bool(_WHOLE_AS_FLOAT.match(text)) for text in texts)
     remarks = {
         f"{rounded:,} values like 7.7E+10: a spreadsheet has rounded them": rounded > 0,
         "whole numbers with .0, as pandas writes them in columns with missing values": whole > _MOST * len(texts) > 0,
-        f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": short > 0,
+        f"{len(short):,} values have fewer than the usual {usual} digits{like}: are leading zeros lost?": bool(short),
     }
     return tuple(remark for remark, holds in remarks.items() if holds)
 
@@ -366,17 +367,27 @@ def _what_most_are(texts: Sequence[str], numbers: _Numbers, dates: _Dates) -> tu
         return (f"numbers with several units: {', '.join(numbers.units)}",)
     if len(orders_of(dates.patterns)) > 1:
         return ("dates with the day first in some rows and the month first in others",)
-    others = {"dates": 0, "numbers": 0}
+    others, shapes = {"dates": 0, "numbers": 0}, dict[str, str]()
     for text, rows in Counter(texts).items():
-        others["dates"] += rows if text in dates.others or not dates.patterns else 0
-        others["numbers"] += 0 if any(marks.reads(text) for marks in MARKS) else rows
+        is_other = {
+            "dates": text in dates.others or not dates.patterns,
+            "numbers": not any(marks.reads(text) for marks in MARKS),
+        }
+        for what in filter(is_other.get, is_other):
+            others[what] += rows
+            shapes.setdefault(what, _shape(text))
     if texts and not others["numbers"] and not numbers.marks:
         return ("numbers with a decimal point in some rows and a decimal comma in others",)
     what = min(others, key=lambda what: others[what])
     if not 0 < others[what] <= (1 - _MOST) * len(texts):
         return ()
     like = f" like {dates.patterns[0]}" if what == "dates" else ""
-    return (f"{what}{like}, but for {others[what]:,} of {len(texts):,} values",)
+    return (f"{what}{like}, but for {others[what]:,} of {len(texts):,} values such as {shapes[what]}",)
+
+
+def _shape(text: str) -> str:
+    """What a text looks like, without saying what it is: # for each digit, x for each letter."""
+    return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "#", text))[:20]
 
 
 def guess_patterns(values: Iterable[str]) -> tuple[str, ...]:

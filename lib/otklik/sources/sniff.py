@@ -223,14 +223,14 @@ def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
 
 def _json_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
     objects = []
-    broken = doubled = 0
+    broken, doubled = list[int](), list[int]()
     for number, line in enumerate(_LINE_ENDS.split(text), start=1):
         if not line.strip():
             continue
         try:
             value = json.loads(line.strip("\ufeff"), parse_float=str, parse_int=str, object_pairs_hook=_keys_once)
         except _DoubledKeyError:
-            doubled += 1
+            doubled.append(number)
             continue
         except (ValueError, RecursionError):
             value = None
@@ -241,18 +241,18 @@ def _json_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample
                 "the first line is not a complete JSON object", where=where, hint="write one object per line"
             )
         else:
-            broken += 1
+            broken.append(number)
     if not objects:
         raise InputError("no line is a JSON object", where=where, hint="write one object per line")
-    remarks = {
-        f"{broken:,} lines are no JSON object, and are rejected": broken > 0,
-        f"{doubled:,} lines have a key twice, and are rejected": doubled > 0,
-    }
+    faults = {"lines are no JSON object, and are rejected": broken, "lines have a key twice, and are rejected": doubled}
+    rejected = len(broken) + len(doubled)
     return sample_of_objects(
         Sample(
             "json_lines", encoding, "", False, False, True, [], [], is_whole,
-            records=len(objects) + broken + doubled, rejected=broken + doubled,
-            remarks=tuple(remark for remark, holds in remarks.items() if holds),
+            records=len(objects) + rejected, rejected=rejected,
+            remarks=tuple(
+                f"{len(lines):,} {fault}; the first is line {lines[0]:,}" for fault, lines in faults.items() if lines
+            ),
         ),
         objects,
     )  # fmt: skip
@@ -362,33 +362,41 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         body = body[:-1] or body
     footer = _lines_below(body, width) if is_whole else 0
     body = body[: len(body) - footer]
-    between = sum(map(_is_between, body))
+    numbers = {id(row): number for number, row in enumerate(body, start=1)}
+    between = [row for row in body if _is_between(row)]
     body = [row for row in body if not _is_between(row)]
     numbering = [f"{place}" for place in range(1, width + 1)]
     has_numbering = has_header and body[:1] == [numbering] and _is_out_of_place(numbering, body[1:])
     body = body[has_numbering:]
     again = [row for row in body if has_header and row == names]
     body = [row for row in body if not has_header or row != names]
-    open_quotes = 0 if has_quotes else sum(_is_open(row, '"') for row in body)
-    totals = sum(bool(re.search(TOTAL, row[0].strip())) for row in body if width > 1)
-    with_nul = sum(any("\0" in field for field in row) for row in body)
+    open_quotes = [] if has_quotes else [row for row in body if _is_open(row, '"')]
+    totals = [row for row in body if width > 1 and re.search(TOTAL, row[0].strip())]
+    with_nul = [row for row in body if any("\0" in field for field in row)]
     ragged = [row for row in body if len(row) < len(names) or any(field.strip() for field in row[len(names) :])]
     padded = [[*row, *[None] * (len(names) - len(row))][: len(names)] for row in body]
     names, padded, unnamed = _without_nameless(names, padded)
     is_multiline = has_quotes and any(re.search(r"[\r\n]", field or "") for row in rows for field in row)
+    on_rows = {
+        "rows begin with a word for a total": totals,
+        "lines of dashes stand among the rows, and are rejected where a column takes no text": between,
+        "rows are the header again, and are rejected": again,
+        "rows have another number of fields than the header, and are rejected": ragged,
+        "rows have a quote that is not closed, and are rejected": open_quotes,
+        "rows have a zero byte, and are rejected": with_nul,
+    }
     remarks = {
         f"{len(title):,} lines above the header are left out: a title?": bool(title),
         f"{footer:,} lines below the rows are left out: sums or remarks?": footer > 0,
-        f"{totals:,} rows begin with a word for a total": totals > 0,
+        **{
+            f"{len(rows):,} {remark}; the first is record {numbers[id(rows[0])]:,}": True
+            for remark, rows in on_rows.items()
+            if rows
+        },
         "the first row has nothing in columns of text: a sum?": _is_without_texts(body[:1], body[1:]),
         "the last row has nothing in columns of text: a sum?": is_whole and _is_without_texts(body[-1:], body[:-1]),
         "the first column is empty in most rows: does a label hold for the rows below it?": _has_blocks(body),
-        f"{between:,} lines of dashes stand among the rows, and are rejected where a column takes no text": between > 0,
         "the line below the header numbers the columns, and is rejected where a column takes no number": has_numbering,
-        f"the header stands again in {len(again):,} rows, which are rejected": bool(again),
-        f"{len(ragged):,} rows have another number of fields than the header, and are rejected": bool(ragged),
-        f"{open_quotes:,} rows have a quote that is not closed, and are rejected": open_quotes > 0,
-        f"{with_nul:,} rows have a zero byte, and are rejected": with_nul > 0,
         f"columns with values and without a name are left out: {unnamed}": unnamed > 0,
         "the header has one name fewer than a row has fields: the columns are told by their places": lacks_one,
         "no line was taken for a header; if the first one is: header = true, and its names as source": not (
@@ -396,6 +404,7 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         ),
         "there is but one column: is the delimiter right?": len(names) == 1,
     }
+    rejected = len(again) + len(ragged) + len(open_quotes) + len(with_nul) + len(between) + has_numbering
     return Sample(
         "tsv" if delimiter == "\t" else "csv",
         encoding,
@@ -408,8 +417,8 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         is_whole,
         skip_lines=above,
         footer=footer,
-        records=len(body) + len(again) + between + has_numbering,
-        rejected=len(again) + len(ragged) + open_quotes + with_nul + between + has_numbering,
+        records=len(body) + len(again) + len(between) + has_numbering,
+        rejected=rejected,
         remarks=tuple(remark for remark, holds in remarks.items() if holds),
         quote=quote or '"',
         escape=escape,

@@ -464,6 +464,20 @@ NESTED: dict[str, Any] = {
 }  # fmt: skip
 
 
+def test_fields_of_objects_inside_the_rows_are_left_out_and_stand_as_comments(tmp_path) -> None:
+    content = '{"id":1,"utm.source":"a","_id":{"$oid":"x1"},"likes":{"count":3}}\n'
+    (tmp_path / "a.jsonl").write_text(content * 2)
+    (tmp_path / "b.jsonl").write_text('{"tweet":{"id":1,"text":"a"}}\n')
+
+    text = draft(str(tmp_path / "a.jsonl"))
+
+    assert [*drafted(tmp_path / "a.jsonl").columns] == ["id", "utm_source", "id_oid"]
+    assert drafted(tmp_path / "a.jsonl").new_columns == "ignore"
+    read = validate(Contract, tomllib.loads(text.replace("# likes_count", "likes_count")), "a.jsonl")
+    assert read.columns["likes_count"].source == "likes.count"
+    assert [*drafted(tmp_path / "b.jsonl").columns] == ["tweet_id", "tweet_text"]
+
+
 PARTS = [{"type": "bold", "text": "a"}] * 3
 
 

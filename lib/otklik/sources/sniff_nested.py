@@ -121,8 +121,15 @@ def sample_of_objects(sample: Sample, objects: Sequence[Mapping[str, Any]]) -> S
     pieces = {name: key for name in names if (key := _key_of_pieces([row.get(name) for row in flat]))}
     rows = [[_as_text(row.get(name), pieces.get(name)) for name in names] for row in flat]
     remarks = [f"{name} is an object in some rows and a plain value in others: read as it is written" for name in mixed]
+    inside = frozenset(names).difference(*objects) if sample.kind != "xml" else frozenset[str]()
     return replace(
-        sample, names=told_apart(names), rows=rows, pieces=pieces, remarks=(*sample.remarks, *sorted(remarks))
+        sample,
+        names=told_apart(names),
+        rows=rows,
+        pieces=pieces,
+        remarks=(*sample.remarks, *sorted(remarks)),
+        # What programs wrap a value in, such as {"$oid": …}, is no object.
+        inside=frozenset(name for name in inside if "$" not in name),
     )
 
 

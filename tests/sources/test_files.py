@@ -53,10 +53,10 @@ def test_a_remote_folder_without_files_is_refused(spark, tmp_path) -> None:
         _expand_uri(spark, f"file://{tmp_path}")
 
 
-@pytest.mark.parametrize("path", ["nowhere/x.csv", "*.csv", "ftp://host/x.csv", "empty", "_hidden.csv"])
+@pytest.mark.parametrize("path", ["nowhere/x.csv", "*.csv", "ftp://host/x.csv", "empty", "a:b.csv"])
 def test_paths_that_stand_for_nothing_are_refused(spark, tmp_path, path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "_hidden.csv").write_text("id\n1\n")
+    (tmp_path / "a:b.csv").write_text("id\n1\n")
     (tmp_path / "a.csv").write_text("id\n1\n")
 
     with pytest.raises(InputError):

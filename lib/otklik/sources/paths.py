@@ -49,6 +49,26 @@ def _expand_local(path: Path) -> list[str]:
     return [_uri(file) for file in files]
 
 
+def readable(paths: Sequence[str], folder: Path) -> list[str]:
+    """The paths; a local file whose name begins with _ or ., which Spark passes over, as a link of another name.
+
+    Args:
+        paths: from `local_files`.
+        folder: where the links may lie as long as the files are read.
+    """
+    found = []
+    for place, path in enumerate(paths):
+        name = path.rsplit("/", 1)[-1]
+        link = folder / f"{place}" / f"file{name}"
+        if path.startswith("file://") and name.startswith(("_", ".")):
+            link.parent.mkdir(parents=True)
+            link.symlink_to(path.removeprefix("file://"))
+            found.append(f"file://{link.absolute()}")
+        else:
+            found.append(path)
+    return found
+
+
 def names_apart(paths: Sequence[str]) -> list[str]:
     """The name of each file, behind as many of its folders as tell it from others of that name among the paths."""
     parts = {path: path.split("/") for path in paths}
@@ -68,10 +88,8 @@ def in_natural_order(name: str) -> list[tuple[int, str]]:
 
 def _uri(path: Path) -> str:
     """A local file as Spark is told of it: absolute, with its scheme, characters as they are."""
-    if path.name.startswith(("_", ".")) or ":" in path.name:
+    if ":" in path.name:
         raise InputError(
-            "Spark does not read files whose name starts with _ or . or contains a colon",
-            where=path.name,
-            hint="rename the file",
+            "Spark does not read files whose name contains a colon", where=path.name, hint="rename the file"
         )
     return f"file://{path.absolute()}"

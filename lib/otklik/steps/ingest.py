@@ -21,7 +21,7 @@ from otklik.sources import files
 from otklik.sources.contract import POSITION, Contract
 from otklik.sources.many_files import read_files
 from otklik.sources.outcomes import Effect
-from otklik.sources.paths import names_apart
+from otklik.sources.paths import names_apart, readable
 from otklik.sources.reader import clear_faults
 from otklik.sources.rules import check_rules
 from otklik.sources.values import spark_type
@@ -72,7 +72,8 @@ def ingest_files(job: Job) -> int:
                 hint="list the hashes in sha256 of the contract",
             )
         intake = _Intake(job, ledger, contract, contract_hash, key, len(paths))
-        for name, described in zip(names, files.describe_all(job.lake.spark, paths), strict=True):
+        described_all = files.describe_all(job.lake.spark, readable(paths, job.scratch / "links"))
+        for name, described in zip(names, described_all, strict=True):
             named = described if isinstance(described, InputError) else replace(described, name=name)
             intake.plan(named, given_hash)
         entries = intake.finish()

@@ -319,6 +319,11 @@ def test_the_latest_moment_is_not_that_of_a_wrong_clock(spark: SparkSession) -> 
         assert found is not None
         assert (found.moment, bool(found.remark)) == (moment, len(rows) == 121 and moment == MOMENT), what
         assert found.beyond == bool(found.remark)
+    columns = "_known_at TIMESTAMP, _arrived_at TIMESTAMP, _file STRING, _record_no BIGINT"
+    with_place = [(*each, "a.csv", n) for n, each in enumerate(cases["after its file's arrival"][0], start=1)]
+    placed = latest_known([spark.createDataFrame(with_place, columns)])
+    assert placed is not None
+    assert f"the moment is {MOMENT:%Y-%m-%d %H:%M}, of record 1 of a.csv: 1 rows lie later" in placed.remark
 
 
 def test_the_greatest_number_of_a_type_is_a_missing_one(spark: SparkSession, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +37,4 @@ def test_every_reported_situation_comes_out_right(tmp_path: Path) -> None:
 
     said = [judge.communicate()[0] for judge in judges]
 
-    failed = {case: text for text in said for case in re.findall(r"FAIL ([\w-]+) \(", text)}
-    # The judge would have the fields of an object inside a row left out of a draft. They are columns here.
-    assert failed.keys() <= {"json-array"}, "\n".join(said)
-    assert "columns ['id', 'city', 'likes.count']" in failed.get("json-array", "columns ['id', 'city', 'likes.count']")
+    assert not any("FAIL " in text for text in said), "\n".join(said)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from pyspark.sql import Row
 
 from otklik.errors import ConfigurationError, InputError
 from otklik.sources import checks
+from otklik.sources.contract import Contract
 from otklik.sources.reader import clear_faults
 
 COLUMNS = {
@@ -186,6 +188,18 @@ def test_a_rule_that_fails_on_a_row_is_a_fault_of_the_contract(judge, make_contr
 
     assert "secret" not in caught.value.line()
     assert not any("secret" in str(warning.message) for warning in recwarn)
+
+
+def test_a_hint_names_no_setting_that_is_so_already_or_that_nothing_asks(make_contract) -> None:
+    columns = {"x": {"type": "double", "decimal_comma": True, "null_tokens": ["-"]}}
+    table, report = make_contract(columns), make_contract(columns, {"kind": "fixed", "widths": [1, 2]})
+
+    def hint(what: str, contract: Contract) -> str:
+        return checks._setting(Row(what=what, place="x", rule=None), contract)
+
+    assert hint("type", table) == "columns.x.null_tokens, format.thousands_separator, columns.x.units"
+    assert hint("too_few_fields", table) == "format.delimiter, format.quote"
+    assert hint("too_few_fields", report) == "format.widths, format.quote"
 
 
 def test_a_passed_threshold_is_named_with_the_commonest_reasons_and_no_value(judge, make_contract) -> None:

@@ -138,6 +138,8 @@ def test_a_parquet_file_is_drafted_from_its_schema_and_read_by_it(spark, tmp_pat
             "written": ["31.12.2023"] * count,
             "parts": [["a", "b"]] * count,
             "note": [None, *["1,5"] * (count - 1)],
+            "city": [*["Тараз".encode()] * (count - 1), b""],
+            "hash": [b"a", *[b"\xff\x00"] * (count - 1)],
         }
     )
     pq.write_table(rows, tmp_path / "orders.parquet")
@@ -156,12 +158,18 @@ def test_a_parquet_file_is_drafted_from_its_schema_and_read_by_it(spark, tmp_pat
         "written": "date",
         "parts": "string",
         "note": "string",
+        "city": "string",
+        "hash": "string",
     }
     assert contract.personal_columns == ["e_mail"]
-    assert [name for name, column in contract.columns.items() if not column.required] == ["weight", "note"]
+    assert "bytes that are no text are read in base64: hash" in draft(str(tmp_path / "orders.parquet"))
+    assert [name for name, column in contract.columns.items() if not column.required] == ["weight", "note", "city"]
     records = read_records(spark, f"file://{tmp_path}/orders.parquet", contract)
     with cached(checks.with_reasons(with_fields(records, contract), contract)) as checked:
-        assert checks.balance(checks.with_duplicates(checked, contract), contract).accepted == count
+        judged = checks.with_duplicates(checked, contract)
+        assert checks.balance(judged, contract).accepted == count
+        first, *_, last = judged.select("city", "hash").orderBy("_record_no").collect()
+    assert (tuple(first), tuple(last)) == (("Тараз", "a"), (None, "/wA="))
 
 
 def test_a_parquet_file_that_is_cut_is_refused(tmp_path) -> None:
@@ -323,7 +331,7 @@ def test_a_draft_says_what_it_doubts(tmp_path) -> None:
         "1 of 3 rows are identical to another one and are loaded only once": REAL["equal.csv"][0],
         "NA means missing here, but is a value elsewhere": REAL["namibia.csv"][0],
         "1 values like 7.7E+10: a spreadsheet has rounded them": f"phone,x\n{phones}",
-        "1 values have fewer than the usual 11 digits": f"phone,x\n{phones}7700000000,1\n",
+        "1 values have fewer than the usual 11 digits, like 770#######": f"phone,x\n{phones}7700000000,1\n",
         "2 lines are not utf-8": "id;x\n" + "".join(f"{n};Ёж\n" for n in range(9)),
     }
     for doubt, content in doubts.items():
@@ -455,6 +463,50 @@ NESTED: dict[str, Any] = {
         {"kind": "blanks", "header": True}, 30, ("city", "Тараз"),
     ),
 }  # fmt: skip
+
+
+def test_fields_of_objects_inside_the_rows_are_left_out_and_stand_as_comments(tmp_path) -> None:
+    content = '{"id":1,"utm.source":"a","_id":{"$oid":"x1"},"likes":{"count":3}}\n'
+    (tmp_path / "a.jsonl").write_text(content * 2)
+    (tmp_path / "b.jsonl").write_text('{"tweet":{"id":1,"text":"a"}}\n')
+
+    text = draft(str(tmp_path / "a.jsonl"))
+
+    assert [*drafted(tmp_path / "a.jsonl").columns] == ["id", "utm_source", "id_oid"]
+    assert drafted(tmp_path / "a.jsonl").new_columns == "ignore"
+    read = validate(Contract, tomllib.loads(text.replace("# likes_count", "likes_count")), "a.jsonl")
+    assert read.columns["likes_count"].source == "likes.count"
+    assert [*drafted(tmp_path / "b.jsonl").columns] == ["tweet_id", "tweet_text"]
+
+
+PARTS = [{"type": "bold", "text": "a"}] * 3
+
+
+@pytest.mark.parametrize(
+    ("document", "rows", "remark"),
+    [
+        ({"messages": [{"id": 1, "date": "d", "text_entities": PARTS}]}, "messages", "messages[].text_entities"),
+        (
+            {"orders": [{"id": 1, "created_at": "d", "line_items": [{"id": n} for n in range(4)]}]},
+            "orders",
+            "holds rows",
+        ),
+        (
+            {"chats": [{"id": 1, "messages": [{"id": n} for n in range(4)]}]},
+            "chats[].messages",
+            'inside those of "chats"',
+        ),
+        ([{"timestamp": 1, "label_values": [{"label": "URL", "value": "x"}] * 3}], None, "pairs of name and value"),
+        ({"items": [{"id": 1}], "profiles": PARTS, "groups": PARTS}, "items", 'other rows: rows = "profiles" (3)'),
+        ({"meta": PARTS, "data": [{"id": 1}]}, "data", 'other rows: rows = "meta" (3)'),
+        ({"a": [{"x": 1}], "users": [{"x": n} for n in range(2)], "b": [{"x": n} for n in range(3)]}, "b", "users"),
+    ],
+)
+def test_the_rows_of_a_document_are_things_of_their_own(tmp_path, document, rows, remark) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(document))
+
+    assert drafted(tmp_path / "a.json").format.rows == rows
+    assert remark in draft(str(tmp_path / "a.json"))
 
 
 @pytest.mark.parametrize(

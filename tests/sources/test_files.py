@@ -8,6 +8,7 @@ import pytest
 
 from otklik.errors import InputError
 from otklik.sources.files import _expand_uri, check_whole, describe, expand
+from otklik.sources.paths import names_apart
 
 PACKED = gzip.compress(b"id,note\n" + b"1,a\n" * 500, mtime=0)
 
@@ -52,14 +53,28 @@ def test_a_remote_folder_without_files_is_refused(spark, tmp_path) -> None:
         _expand_uri(spark, f"file://{tmp_path}")
 
 
-@pytest.mark.parametrize("path", ["nowhere/x.csv", "*.csv", "ftp://host/x.csv", "empty", "_hidden.csv"])
+@pytest.mark.parametrize("path", ["nowhere/x.csv", "*.csv", "ftp://host/x.csv", "empty", "a:b.csv"])
 def test_paths_that_stand_for_nothing_are_refused(spark, tmp_path, path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "_hidden.csv").write_text("id\n1\n")
+    (tmp_path / "a:b.csv").write_text("id\n1\n")
     (tmp_path / "a.csv").write_text("id\n1\n")
 
     with pytest.raises(InputError):
         expand(spark, path if "://" in path else str(tmp_path / path))
+
+
+def test_a_folder_of_folders_says_so(spark, tmp_path) -> None:
+    (tmp_path / "2024-01").mkdir()
+
+    with pytest.raises(InputError, match="contains only folders, which are not entered"):
+        expand(spark, str(tmp_path))
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    paths = ["/x/1/a.csv", "/x/2/a.csv", "/y/2/a.csv", "/x/b.csv"]
+
+    assert names_apart(paths) == ["1/a.csv", "x/2/a.csv", "y/2/a.csv", "b.csv"]
+    assert names_apart(["/x/a.csv", "/x/a.csv"]) == ["a.csv", "a.csv"]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import tomllib
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from otklik.errors import ConfigurationError, InputError
+from otklik.settings import validate
 from otklik.sources import checks, files
+from otklik.sources.contract import Contract
+from otklik.sources.draft import draft
 from otklik.sources.nested import path_steps
 from otklik.sources.reader import read_records
 
@@ -202,6 +206,20 @@ def test_a_file_that_is_no_whole_xml_gives_one_clear_line(spark, tmp_path, make_
         files.check_whole(files.describe(spark, f"file://{tmp_path}/a.xml"), contract)
 
     assert fault in caught.value.line()
+
+
+def test_an_element_that_is_nil_is_empty_also_in_utf_16(spark, tmp_path, judge) -> None:
+    items = "".join(
+        f"<item><id>{n}</id><x{' s:nil=' + repr('true') + '/>' if n % 2 else '>Тараз</x>'}</item>" for n in range(4)
+    )
+    content = f'<?xml version="1.0" encoding="utf-16"?><list xmlns:s="urn:s">{items}</list>'.encode("utf-16")
+    (tmp_path / "a.xml").write_bytes(content)
+    contract = validate(Contract, tomllib.loads(draft(str(tmp_path / "a.xml"))), "a.xml")
+
+    judged = judge(content, contract, "a.xml")
+
+    assert [tuple(row)[1:] for row in rows_of(judged, "id", "x")] == [(0, "Тараз"), (1, None), (2, "Тараз"), (3, None)]
+    files.check_whole(files.describe(spark, f"file://{tmp_path}/a.xml"), contract)
 
 
 def test_xml_without_the_tag_of_a_row_holds_none(spark, tmp_path, make_contract) -> None:

@@ -111,6 +111,17 @@ def test_the_quote_as_its_own_escape_is_the_doubled_quote(judge, make_contract) 
     assert accepted(judged, contract) == [(1, 'Lamp "Nova"'), (2, None)]
 
 
+def test_doubled_quotes_beside_escaped_ones_are_quotes(judge, make_contract) -> None:
+    contract = make_contract(format_={"escape": "\\"})
+    rows = [r'1,"a \"b\", c"', '2,"""a ""b"", c"""', '3, "d""" ', r'4,"\\""e"', '5,""', '6,f ""g"" h', '7,"i "j"" k"']
+
+    judged = judge("\n".join(["id,note", *rows]), contract)
+
+    texts = {1: 'a "b", c', 2: '"a "b", c"', 3: 'd"', 4: '\\"e', 5: None, 6: 'f ""g"" h'}
+    assert dict(accepted(judged, contract)) == texts
+    assert reasons(judged) == {7: ["unescaped_quote"]}
+
+
 def test_a_text_that_stands_for_nothing_does_so_in_its_own_column(judge, make_contract) -> None:
     columns = {"country": {"type": "string"}, "age": {"type": "integer", "null_tokens": ["", "NA"]}}
     contract = make_contract(columns)
@@ -120,6 +131,17 @@ def test_a_text_that_stands_for_nothing_does_so_in_its_own_column(judge, make_co
         ("KG", None),
         (None, 1),
     ]
+
+
+def test_any_blank_is_a_blank_in_a_time(judge, make_contract) -> None:
+    contract = make_contract(
+        {"at": {"type": "timestamp"}, "day": {"type": "date"}},
+        {"delimiter": ";", "timestamp_formats": ["M/d/yy, h:mm:ss a"], "date_formats": ["d MMMM yyyy\u00a0'г.'"]},
+    )
+
+    judged = judge("at;day\n3/5/24, 1:15:00\u202fPM;5\u00a0марта 2024\u00a0г.\n", contract)
+
+    assert accepted(judged, contract) == [(datetime(2024, 3, 5, 13, 15), date(2024, 3, 5))]
 
 
 def test_a_code_for_a_missing_number_is_no_number_and_no_fault(judge, make_contract) -> None:
@@ -152,7 +174,7 @@ def test_days_that_stand_for_no_date_are_none_and_odd_ones_are_counted(judge, ma
 def test_what_is_odd_without_being_wrong_is_counted(spark, tmp_path, make_contract) -> None:
     columns = {"name": {"type": "string"}, "phone": {"type": "string"}, "born": {"type": "date"}}
     contract = make_contract(columns, {"date_formats": ["dd.MM.yy"]})
-    content = "name,phone,born\nИтого,7.7E+10,15.03.58\nРђР»РјР°С‚С‹,1,01.01.20\nÐ\u0090Ð»Ð¼Ð°,2,01.01.20\n"
+    content = "name,phone,born\nАлматы Итог,7.7E+10,15.03.58\nРђР»РјР°С‚С‹,1,01.01.20\nÐ\u0090Ð»Ð¼Ð°,2,01.01.20\n"
     (tmp_path / "a.csv").write_text(content, encoding="utf-8")
 
     records = read_records(spark, f"file://{tmp_path}/a.csv", contract)

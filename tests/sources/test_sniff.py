@@ -34,7 +34,10 @@ FILES: list[tuple[str, dict[str, Any], list[str], str]] = [
     ("id;x;\n1;2\n2;3\n", {"header": True}, ["id", "x"], ""),
     ("'id','note'\n'1','a,b'\n'2','c'\n", {"quote": "'"}, ["id", "note"], ""),
     ('"id","note"\n"1","a \\"b\\", c"\n"2","d"\n', {"escape": "\\"}, ["id", "note"], ""),
-    ('id,note\n1,"open\n2,b\n3,c\n4,d\n', {"multiline": False}, ["id", "note"], "1 rows have a quote that is not"),
+    ('id,note\n1,"a ""b"""\n2,"5\\" x"\n3,"C:\\"\n', {"escape": None}, ["id", "note"], ""),
+    ('id,note\n1,"a \\"b\\" c"\n2,"d"\n', {"escape": "\\"}, ["id", "note"], ""),
+    ('id,note\n1,"open\n2,b\n3,c\n4,d\n', {"multiline": False}, ["id", "note"],
+     "1 rows have a quote that is not closed, and are rejected; the first is record 1"),
     ('day,visits\n2024-03-01,"1,234"\n2024-03-02,987\n', {"thousands_separator": ","}, ["day", "visits"],
      "or decimal_comma = true? every comma precedes three digits"),
     ("id^name\n1^a\n2^b\n", {"delimiter": "^"}, ["id", "name"], ""),
@@ -42,12 +45,34 @@ FILES: list[tuple[str, dict[str, Any], list[str], str]] = [
     ('"id,name"\n"1,Anna"\n"2,Boris"\n', {}, ["id,name"], "there is but one column: is the delimiter right?"),
     ("день;сумма\n05.03.2024;1\n06.03.2024;2\nОстаток;3\n", {"footer": 1}, ["день", "сумма"], "1 lines below the rows"),
     ("источник,визиты\nИтого и средние,3\nпоиск,1\nпрямые,2\n", {}, ["источник", "визиты"], "1 rows begin with a word"),
+    ("город;сумма\nАлматы;1\nАлматы Итог;1\nТараз;2\nОбщий итог;3\n", {"footer": 1}, ["город", "сумма"],
+     "1 rows begin with a word for a total"),
+    ("день;чек;сумма\n01.03.2024;R1;1\n02.03.2024;R2;2\n;;3\n", {"footer": 0}, ["день", "чек", "сумма"],
+     "the last row has nothing in columns of text: a sum?"),
+    ("from,name,kind,n\n1,,,3\n2,Brand,a,1\n3,Video,b,2\n", {}, ["from", "name", "kind", "n"],
+     "the first row has nothing in columns of text"),
+    ("№;имя;день\n1;2;3\n1;А;01.03.2024\n2;Б;02.03.2024\n", {"date_formats": ["dd.MM.yyyy"]}, ["№", "имя", "день"],
+     "the line below the header numbers the columns"),
+    ("город;месяц\nАлматы;1\n;2\nТараз;1\n;2\n", {}, ["город", "месяц"], "does a label hold for the rows below it?"),
+    (" id | city   | sum\n----+--------+-----\n  1 | Тараз  | 1.5\n  2 | Актау  | 2.5\n(2 rows)\n", {"footer": 1},
+     ["id", "city", "sum"], "1 lines of dashes stand among the rows"),
+    ("id    name     n\n----- -------- --\n" + "".join(f"{n:5} item {n}   {n:2}\n" for n in range(9)) + "(9 rows)\n",
+     {"kind": "fixed", "widths": [6, 9, 2], "footer": 1}, ["id", "name", "n"], ""),
+    ("# Report\n#\n# 20240301\n\nchannel,users\nDirect,5\nSearch,4\n", {"skip_lines": 3}, ["channel", "users"],
+     "3 lines that begin with # are left out"),
+    ("# made by x\n#id\tname\n1\ta\n2\tb\n", {"kind": "tsv", "skip_lines": 1}, ["#id", "name"], ""),
+    ("От:;Лавка;;\nЗа:;март;;\n\nдень;номер;приход;расход\n01.03.2024;1;5;\n02.03.2024;2;6;\nОборот;;11;\nОстаток;;9;\n",
+     {"skip_lines": 2, "footer": 2}, ["день", "номер", "приход", "расход"], ""),
+    ('"Sepal";"Petal"\n"1";1.5;2\n"2";2.5;3\n', {"skip_lines": 1, "header": False}, ["row_name", "Sepal", "Petal"],
+     "one name fewer than a row has fields"),
+    ("id,name\n1,Anna,x\n2,Boris,y\n1,Ivan,z\n", {"header": False}, ["column_1", "column_2", "column_3"], ""),
     ('\ufeff\ufeff"id","имя"\n"1","Анна"\n', {}, ["id", "имя"], ""),
     ("id,name\n1,Айг?л\n2,Ерлан\n", {}, ["id", "name"], "1 rows have ? or \ufffd in the place of letters"),
     ("id,city\n1,РђР»РјР°С‚С‹\n", {}, ["id", "city"], "texts look like UTF-8 that was read in another encoding"),
     ("id,x\n" + "".join(f"{n},{'a' * 20}\n" for n in range(9)) + "9,a\0b\n", {}, ["id", "x"], "1 rows have a zero"),
     ('{"id":1,"v":5}\n{"id":2,"v":{"a":1}}\n', {"kind": "json_lines"}, ["id", "v"], "v is an object in some rows"),
-    ('{"id":1}\n{"id":2,"id":3}\n', {"kind": "json_lines"}, ["id"], "1 lines have a key twice"),
+    ('{"id":1}\n{"id":2,"id":3}\n', {"kind": "json_lines"}, ["id"],
+     "1 lines have a key twice, and are rejected; the first is line 2"),
     ('{"id":1,"Name":"a","name":"b"}\n', {"kind": "json_lines"}, ["id", "Name [1]", "name [2]"], ""),
 ]  # fmt: skip
 
@@ -77,6 +102,15 @@ def test_a_column_that_writes_numbers_and_dates_in_its_own_way_says_so(tmp_path:
     assert contract.format_of("paid").date_formats == ["d/M/yyyy"]
 
 
+def test_a_header_in_another_encoding_than_the_rows_is_read_by_places(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("Код,Город\n".encode("cp1251") + "1,Тараз\n2,Актау\n".encode())
+
+    contract = validate(Contract, tomllib.loads(draft(str(tmp_path / "a.csv"))), "a.csv")
+
+    assert (contract.format.encoding, contract.format.header, contract.format.skip_lines) == ("utf-8", False, 1)
+    assert {name: column.source for name, column in contract.columns.items()} == {"kod": "Код", "gorod": "Город"}
+
+
 def parquet(table: pa.Table, **options: Any) -> bytes:
     content = io.BytesIO()
     pq.write_table(table, content, **options)
@@ -96,6 +130,7 @@ def parquet(table: pa.Table, **options: Any) -> bytes:
         ("a.xls", b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?>', "is a workbook of Excel 2003"),
         ("a.orc", b"ORC\x0a\x03\x00\x01", "is an ORC file"),
         ("a.csv", "id\n1\n".encode("utf-32"), "is encoded as utf-32"),
+        ("a.csv", b"id,name\n", "a header without rows"),
         ("a.json", b'[[1,"a"],[2,"b"]]', "contains no JSON array of objects"),
         ("a.jsonl", b'["id","x"]\n[1,"a"]\n', "lines are JSON arrays, not objects"),
         ("a.json", b'{"u1":{"n":1},"u2":{"n":2}}', "is one JSON object whose fields are its rows or columns"),

@@ -137,6 +137,22 @@ def test_units_of_epoch_numbers_are_told_apart_by_their_size_or_refused(spark) -
     assert read_all(spark, texts, "timestamp", timestamp_formats=units[1:2]) == [None, both[1], None, start, None]
 
 
+def test_times_with_a_fraction_of_seconds_since_1970_keep_it(spark) -> None:
+    texts = ["1709629200.25", "1709629200123.5", "1709629200.0001239"]
+
+    found = read_all(spark, texts, "timestamp", timestamp_formats=["epoch_seconds", "epoch_millis"])
+
+    assert [each.microsecond for each in found] == [250_000, 123_500, 123]
+
+
+def test_halves_of_the_day_may_have_points(spark) -> None:
+    texts = ["3/5/24, 1:15:00 PM", "3/5/24, 1:15:00 p.m.", "3/5/24, 1:15:00 P. M."]
+
+    times = read_all(spark, texts, "timestamp", timestamp_formats=["M/d/yy, h:mm:ss a"])
+
+    assert times == [datetime(2024, 3, 5, 13, 15)] * 3
+
+
 def test_months_and_days_of_the_week_are_read_in_three_languages(spark) -> None:
     patterns = [
         "d MMMM yyyy[ 'г.']",

@@ -169,6 +169,23 @@ def test_what_a_file_is_depends_on_those_before_it_in_the_same_command(lake: Lak
 
 
 @pytest.mark.long
+def test_files_of_one_name_in_several_folders_are_several_files(lake: Lake, tmp_path: Path) -> None:
+    """As monthly folders have them; once more each is known by its content. One is of a name that Spark passes over."""
+    contract = CALLS.replace('same_name_other_content = "replace"', "")
+    files = {"1/a.csv": "id,text\n1,a\n", "2/a.csv": "id,text\n2,b\n", "3/_a.csv": "id,text\n3,c\n"}
+    for name in files:
+        (tmp_path / name).parent.mkdir()
+
+    taken_in(lake, tmp_path, files, contract)
+    said = taken_in(lake, tmp_path, {"2/a.csv": files["2/a.csv"]}, contract)
+
+    assert {row.id: row._file for row in lake.read("silver.calls").collect()} == {
+        1: "1/a.csv", 2: "2/a.csv", 3: "_a.csv",
+    }  # fmt: skip
+    assert "this content was already loaded" in said
+
+
+@pytest.mark.long
 def test_a_file_that_spark_cannot_read_is_found_among_the_others(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

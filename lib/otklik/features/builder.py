@@ -101,11 +101,13 @@ class Latest:
         moment: the moment.
         beyond: number of ignored later rows: after the arrival of their file, or long after all others.
         farthest: the latest moment of these.
+        origin: file and record of the row with the moment, if there are ignored rows and it is known.
     """
 
     moment: datetime
     beyond: int = 0
     farthest: datetime | None = None
+    origin: str = ""
 
     @property
     def remark(self) -> str:
@@ -113,7 +115,7 @@ class Latest:
         if self.farthest is None:
             return ""
         return (
-            f"the moment is {self.moment:%Y-%m-%d %H:%M}: {self.beyond:,} rows lie later, up to "
+            f"the moment is {self.moment:%Y-%m-%d %H:%M}{self.origin}: {self.beyond:,} rows lie later, up to "
             f"{self.farthest:%Y-%m-%d}, after their file's arrival or far from all others, and do not set it (--as-of)"
         )
 
@@ -130,7 +132,8 @@ def latest_of(moments: DataFrame) -> Latest | None:
     whole time before it, if they are fewer than one in a hundred of the rows of the last days.
 
     Args:
-        moments: moment TIMESTAMP, arrived_at TIMESTAMP or null.
+        moments: moment TIMESTAMP, arrived_at TIMESTAMP or null, and perhaps file STRING and record BIGINT, where each
+            row stands.
 
     Returns:
         None if no row has a moment.
@@ -144,11 +147,19 @@ def latest_of(moments: DataFrame) -> Latest | None:
     if not newest:
         return None
     possible = [row for row in newest if not row.is_beyond] or newest
-    place = _behind_gap(possible, counted)
-    beyond = [row for row in newest if row["last"] > possible[place]["last"]]
-    moment = _from_micros(possible[place]["last"])
+    last = possible[_behind_gap(possible, counted)]["last"]
+    beyond = [row for row in newest if row["last"] > last]
+    moment = _from_micros(last)
     farthest = _from_micros(beyond[0]["last"]) if beyond else None
-    return Latest(moment, sum(row.rows for row in beyond), farthest)
+    # Asked for only where something is odd: it takes another look through the rows.
+    known = moments.where(F.col("moment") == F.lit(moment)) if beyond and "file" in moments.columns else None
+    origin = (
+        known.where("file IS NOT NULL AND record IS NOT NULL").orderBy("file", "record").first()
+        if known is not None
+        else None
+    )
+    place = f", of record {origin['record']:,} of {origin['file']}" if origin is not None else ""
+    return Latest(moment, sum(row.rows for row in beyond), farthest, place)
 
 
 def _behind_gap(days: Sequence[Row], counted: DataFrame) -> int:
@@ -163,8 +174,12 @@ def _behind_gap(days: Sequence[Row], counted: DataFrame) -> int:
 
 
 def _known_and_arrived(rows: DataFrame) -> DataFrame:
-    arrived = F.col("_arrived_at") if "_arrived_at" in rows.columns else F.lit(None).cast("timestamp")
-    return with_known_at(rows).select(F.col("known_at").alias("moment"), arrived.alias("arrived_at"))
+    told = {"arrived_at": ("_arrived_at", "timestamp"), "file": ("_file", "string"), "record": ("_record_no", "bigint")}
+    beside = (
+        (F.col(theirs) if theirs in rows.columns else F.lit(None)).cast(type_).alias(name)
+        for name, (theirs, type_) in told.items()
+    )
+    return with_known_at(rows).select(F.col("known_at").alias("moment"), *beside)
 
 
 def _from_micros(micros: int) -> datetime:

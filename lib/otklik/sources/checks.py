@@ -45,11 +45,12 @@ ODDITIES = {
     ),
     "unnamed_values": "values in columns without a name, which are not read",
 }
+#: What says where a field ends, by the kind of file.
+_BETWEEN_FIELDS = {"csv": "format.delimiter", "fixed": "format.widths"}
 #: Years between which dates are taken as meant.
 _FIRST_YEAR, _LAST_YEAR = 1902, 2089
 #: How a spreadsheet shows a long number in a narrow column, and saves it.
 _ROUNDED = r"^[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}$"
-_TOTAL = r"(?iu)^(?:итого|всего|(?:grand |sub)?total|барлығы|жиыны)(?!\p{L})"
 
 #: A text that is not there, as SQL.
 _NO_TEXT = "CAST(NULL AS STRING)"
@@ -298,8 +299,8 @@ def _setting(reason: Row, contract: Contract) -> str:
     by_reason = {
         "invalid_bytes": "format.encoding",
         "type": _type_settings(reason.place, contract) if reason.place in contract.columns else "",
-        "too_few_fields": "format.delimiter, format.quote",
-        "too_many_fields": "format.delimiter, format.quote",
+        "too_few_fields": f"{_BETWEEN_FIELDS.get(contract.format.kind, 'format.kind')}, format.quote",
+        "too_many_fields": f"{_BETWEEN_FIELDS.get(contract.format.kind, 'format.kind')}, format.quote",
         "unclosed_quote": "format.quote, format.escape" if contract.format.multiline else "format.multiline",
         "unescaped_quote": "format.quote, format.escape",
         "field_too_long": "format.maximum_field_length",
@@ -316,10 +317,19 @@ def _type_settings(name: str, contract: Contract) -> str:
     column, format_ = contract.columns[name], contract.format_of(name)
     if column.type in ("date", "timestamp"):
         return f"columns.{name}.formats" if column.formats else f"format.{column.type}_formats"
+    # What a column says of itself holds whatever the format says.
+    own = {
+        setting: f"columns.{name}" if getattr(column, setting) is not None else "format"
+        for setting in ("null_tokens", "decimal_comma", "thousands_separator")
+    }
     settings = {
-        "format.null_tokens": True,
-        "format.decimal_comma": column.type not in ("boolean", "integer") and not format_.decimal_comma,
-        "format.thousands_separator": column.type != "boolean" and format_.thousands_separator is None,
+        f"{own['null_tokens']}.null_tokens": True,
+        f"{own['decimal_comma']}.decimal_comma": (
+            column.type not in ("boolean", "integer") and not format_.decimal_comma
+        ),
+        f"{own['thousands_separator']}.thousands_separator": (
+            column.type != "boolean" and not format_.thousands_separator
+        ),
         f"columns.{name}.units": column.type != "boolean" and column.units is None,
         f"columns.{name}.type": column.type == "boolean",
     }
@@ -400,7 +410,8 @@ def _falls_apart(format_: Format) -> str:
         return by_count
     unclosed = _reason("unclosed_quote", rule="format_string('opened in record %d', _record_no)")
     unescaped = _reason("unescaped_quote", rule=_literal("a quote inside quotes is doubled or escaped"))
-    return f"CASE WHEN _is_unclosed THEN {unclosed} WHEN _is_unescaped THEN {unescaped} ELSE {by_count} END"
+    is_unescaped = f"_is_unescaped OR {fields} = _expected_fields"
+    return f"CASE WHEN _is_unclosed THEN {unclosed} WHEN {is_unescaped} THEN {unescaped} ELSE {by_count} END"
 
 
 def _record_faults(format_: Format) -> list[Fault]:
@@ -506,7 +517,7 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
     # The rarest of the characters first, of which most records have none.
     has_power = F.contains(record, F.lit("+")) & F.rlike(record, F.lit(r"[eE]\+"))
     found["rounded_numbers"] = [has_power & F.rlike(text, F.lit(_ROUNDED)) for text in others]
-    found["totals"] = [F.rlike(text, F.lit(_TOTAL)) for text in texts[:1]]
+    found["totals"] = [F.rlike(text, F.lit(contracts.TOTAL)) for text in texts[:1]]
     found["unnamed_values"] = [F.col("_has_unnamed")]
     return {name: F.coalesce(any_of(those), F.lit(False)) for name, those in found.items() if those}
 

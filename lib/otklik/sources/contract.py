@@ -89,6 +89,12 @@ BLANKS = (
     "\u2028\u2029\u202f\u205f\u3000" + INVISIBLE
 )
 
+#: How a row of sums begins, or ends where it is of a group, in texts of spreadsheets and accounting.
+TOTAL = (
+    "(?iu)^(?:итого|всего|общий итог|(?:grand |sub)?total|барлығы|жиыны|жалпы(?: сома| жиыны)?$)(?![a-zа-яёәғқңөұүһі])"
+    r"|\S (?:итого?|total)$"
+)
+
 #: A letter of UTF-8, read as Latin-1 or Windows-1252, and as Windows-1251: two or more such pairs in a row.
 MISREAD = (
     "(?:[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]+){2}"

@@ -42,16 +42,20 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
         InputError: if the file cannot be read as rows.
     """
     file = Path(path)
-    sample = read_parquet_sample(file) if is_parquet(file) else read_sample(file, sample_bytes)
-    names = our_names(sample.names, TAKEN_COLUMN)
+    whole = read_parquet_sample(file) if is_parquet(file) else read_sample(file, sample_bytes)
     # Real numbers of Parquet have a point, and one mark holds for all columns.
-    comma_is_free = sample.kind != "parquet" and (sample.delimiter != "," or sample.has_quotes)
-    guesses = [
-        guess_column(theirs, [row[place] for row in sample.rows], comma_is_free=comma_is_free)
-        for place, theirs in enumerate(sample.names)
+    comma_is_free = whole.kind != "parquet" and (whole.delimiter != "," or whole.has_quotes)
+    guessed = [
+        guess_column(theirs, [row[place] for row in whole.rows], comma_is_free=comma_is_free)
+        for place, theirs in enumerate(whole.names)
     ]
-    if sample.types:
-        guesses = [_as_declared(*column) for column in zip(guesses, sample.types, strict=True)]
+    if whole.types:
+        guessed = [_as_declared(*column) for column in zip(guessed, whole.types, strict=True)]
+    ours = dict(zip(whole.names, our_names(whole.names, TAKEN_COLUMN), strict=True))
+    sample = _without_objects(whole)
+    names = [ours[theirs] for theirs in sample.names]
+    guesses = [guess for theirs, guess in zip(whole.names, guessed, strict=True) if theirs in sample.names]
+    left_out = [column for column in zip(ours.values(), ours, guessed, strict=True) if column[1] not in sample.names]
     stem = re.sub(
         r"\.(?:csv|tsv|txt|dat|prn|jsonl?|js|ndjson|xml|yml|rss|parquet|gz)\b", "", file.name, flags=re.IGNORECASE
     )
@@ -65,6 +69,7 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
         *(f"# {_comment(remark)}" for remark in sample.remarks),
         f"name = {_text(our_names([stem], TAKEN_SOURCE)[0])}",
         'meaning = ""',
+        *(['new_columns = "ignore"  # the objects whose fields are left out'] if left_out else []),
         "",
         *_format_lines(sample, guesses, nulls, habits),
         *_date_lines(guesses, habits, written_in=datetime.fromtimestamp(file.stat().st_mtime, UTC).year),
@@ -76,8 +81,19 @@ def draft(path: str, sample_bytes: int = _SAMPLE_BYTES) -> str:
         "",
         "[columns]",
         *(_column_line(*column, sample, nulls, habits) for column in zip(names, sample.names, guesses, strict=True)),
+        *(f"# {_column_line(*column, sample, nulls, habits)}" for column in left_out),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _without_objects(sample: Sample) -> Sample:
+    """A sample without the fields of objects inside the rows, where these have fields of their own."""
+    kept = [place for place, name in enumerate(sample.names) if name not in sample.inside]
+    if len(kept) == len(sample.names) or all(sample.names[place].startswith("../") for place in kept):
+        return sample
+    names, rows = [sample.names[place] for place in kept], [[row[place] for place in kept] for row in sample.rows]
+    remark = "fields of objects inside the rows are left out; those to be read stand at the end, as comments"
+    return replace(sample, names=names, rows=rows, remarks=(*sample.remarks, remark))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from otklik.sources.conditions import all_of, any_of
 from otklik.sources.contract import BLANKS, Contract, ContractColumn, Format, fold_name
 from otklik.sources.header import Header
 from otklik.sources.nested import joined_pieces
-from otklik.sources.numbers import RARE_SIGNS
-from otklik.sources.reader import Records, as_delimited, field_count
+from otklik.sources.numbers import BLANK, RARE_SIGNS
+from otklik.sources.reader import Records, as_delimited, field_count, with_escaped_quotes
 from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, value_of, with_sign_in_front
 
 _BAD = "_bad"
@@ -75,7 +75,7 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
 
 
 def _cleaned_texts(texts: Column, contract: Contract) -> Column:
-    """Each text cleaned, by the null tokens of its column; numbers with their sign in front."""
+    """Each text cleaned, by the null tokens of its column; numbers with the sign in front, times with plain blanks."""
     format_ = contract.format
     is_number = [_is_number(column.type) for column in contract.columns.values()]
 
@@ -92,6 +92,12 @@ def _cleaned_texts(texts: Column, contract: Contract) -> Column:
         tokens = [format_.null_tokens if mine is None else mine for mine in own]
         of_column = F.array(*(F.lit(mine) for mine in tokens)).cast("array<array<string>>")
         clean = F.transform(texts, lambda text, place: cleaned(in_order(text), format_, F.get(of_column, place)))
+    is_time = [_is_time(column.type) for column in contract.columns.values()]
+    if any(is_time):
+        of_time = F.lit(is_time)
+        clean = F.transform(
+            clean, lambda text, place: F.when(F.get(of_time, place), F.regexp_replace(text, BLANK, " ")).otherwise(text)
+        )
     if not any(is_number):
         return clean
     of_number = F.lit(is_number)
@@ -245,7 +251,7 @@ def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> D
     }
 
     def fields_of(line: Column) -> Column:
-        return F.from_csv(line, F.lit(schema.simpleString()), options)
+        return F.from_csv(with_escaped_quotes(line, format_), F.lit(schema.simpleString()), options)
 
     first = raw.withColumn("_first", fields_of(F.when(~is_endless, F.col("_line")))).withColumn(
         "_is_endless", is_endless

@@ -35,7 +35,7 @@ class FileFacts:
 
     Attributes:
         path: where it is, as the reader takes it.
-        name: its name, without folders.
+        name: its name, without folders but those that tell it from another file of the command.
         size: in bytes, as received.
         content_hash: sha-256 of its bytes as received, hex.
         head: its first bytes, as many as tell what it is.
@@ -110,7 +110,7 @@ def describe_all(spark: SparkSession, paths: Sequence[str]) -> Iterator[FileFact
 
 def has_named_hash(facts: FileFacts, contract: Contract, given: str | None) -> bool:
     """Whether a file's bytes are those whose hash was named: by the contract, or by the sender."""
-    named = [contract.sha256.get(facts.name), given]
+    named = [contract.sha256.get(facts.path.rsplit("/", 1)[-1]), given]
     return all(each is None or each.lower() == facts.content_hash for each in named)
 
 

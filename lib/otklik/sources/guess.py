@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from otklik.sources.contract import BLANKS, SPREADSHEET_DAYS, TEXT_OF_SPREADSHEET, without_quoted
-from otklik.sources.numbers import MARKS, Marks, marks_that_read, unit_of, with_sign_in_front, without_units
+from otklik.sources.numbers import BLANK, MARKS, Marks, marks_that_read, unit_of, with_sign_in_front, without_units
 
 #: Texts, in lower case, that often stand for "nothing"; taken as such only where the rest of the column is numbers or
 #: dates.
@@ -27,6 +27,7 @@ _EMPTY_DATE = re.compile(r"^(?:(?:0{4}-00-00|00[./-]00[./-]0{2,4})[\sT]*[0:.\s]*
 #: What a spreadsheet writes instead of a value that it could not work out: never a value, in any column.
 _SPREADSHEET_FAULTS = (
     "#N/A", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
+    "#ERROR!", "#SPILL!", "#CALC!", "#FIELD!", "#GETTING_DATA", "Loading...", "#ПЕРЕНОС!", "#ВЫЧИСЛ!",
     "#Н/Д", "#ПУСТО!", "#ДЕЛ/0!", "#ЗНАЧ!", "#ССЫЛКА!", "#ИМЯ?", "#ЧИСЛО!",
 )  # fmt: skip
 #: What a spreadsheet shows, and saves, where a column is too narrow.
@@ -40,10 +41,18 @@ _ROUNDED = re.compile(r"^[+-]?\d(?:[.,]\d+)?[eE]\+(?:0?[5-9]|[1-9]\d{1,2})$")
 _DIGITS_OF_IDENTIFIER = 8
 _INTEGER = re.compile(r"^[+-]?(?:0|[1-9]\d{0,17})$", re.ASCII)
 _POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$", re.ASCII)
+#: Seconds since 1970 with their fraction, or as many milliseconds.
+_EPOCH_WITH_FRACTION = re.compile(r"^\d{9,13}\.\d{1,9}$", re.ASCII)
 _DIGIT = re.compile(r"\d", re.ASCII)
 #: A whole number as pandas writes it where others in the column are missing.
 _WHOLE_AS_FLOAT = re.compile(r"^[1-9]\d*\.0$", re.ASCII)
-_IDENTIFIER_NAME = re.compile(r"(?i:(?:^|[ _])(?:id|code|no|number|код|номер|ид))$|[a-z]I[Dd]$")
+_IDENTIFIER_NAME = re.compile(r"(?i:(?:^|[ _])(?:id|code|no|number|код|номер|ид|инн|бин|inn))$|[a-z]I[Dd]$")
+#: What holds a point without being a number: versions, numbers of goods, identifiers put together of two.
+_POINTED_NAME = re.compile(
+    r"(?i:(?:^|[ _.])(?:id|code|sku|version|ver|код|ид|артикул|версия)$)|[a-z](?:I[Dd]|Version|Code)$"
+)
+_AMOUNT_NAME = re.compile(r"price|cost|sum|amount|total|rate|value|цен|стоим|сумм|итог|курс|баға|құн", re.IGNORECASE)
+_FRACTION = re.compile(r"^\d+\.\d+$", re.ASCII)
 #: So many digits a double keeps.
 _DIGITS_OF_DOUBLE, _DIGITS_OF_DECIMAL = 15, 38
 #: Between which numbers days of a spreadsheet lie: the years 1954 and 2119.
@@ -59,8 +68,9 @@ _CODE = re.compile(r"^(?:-[19]|-?99+|-?88+|-?77+)$")
 _LEAST_VALUES = 4
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _PHONE = re.compile(r"^(?:\+|8|00|7[\s(-]|\()[\d\s()-]{9,20}$")
-_MOMENT_NAME = re.compile(
-    r"time|date|stamp|(?:^|_)(?:ts|at|day|month|period)(?:$|_)|врем|дат|(?:^|[ _])день|месяц|период|күн|мерзім",
+MOMENT_NAME = re.compile(
+    r"time|date|stamp|unix|epoch|(?:^|[ _.])(?:ts|at|day|month|period|created|sent|published)(?:$|[ _.])"
+    r"|(?-i:[a-z]At\b)|врем|дат|(?:^|[ _])день|месяц|период|күн|мерзім",
     re.IGNORECASE,
 )
 _DAY_NAME = re.compile(r"(?i:(?:^|[ _])(?:date|datetime|day|дата|день|күн[іи]?)(?:[ _]|$))|[a-z]Date(?:$|[A-Z])")
@@ -75,6 +85,7 @@ _PERSON_NAME = re.compile(
 _DAYS = (
     "yyyy-MM-dd",
     "dd.MM.yyyy",
+    "dd.MM.yyyy 'г.'",
     "dd-MM-yyyy",
     "dd/MM/yyyy",
     "MM/dd/yyyy",
@@ -131,12 +142,14 @@ _TIMES = (
     " HH:mm:ss 'UTC'",
     " HH:mm:ss.SSSSSSSSS",
     " HH:mm:ss,SSS",
+    " h:mm:ss a O",
     " h:mm a",
     " h:mm:ss a",
     ", HH:mm",
     ", H:mm",
     ", HH:mm:ss",
     ", h:mm a",
+    ", h:mm:ss a",
 )
 _MONTHS = [
     re.compile(f"^(?:{names})$", re.IGNORECASE)
@@ -158,7 +171,7 @@ _PIECES = {
     "HH": r"(?:[01]\d|2[0-3]|24(?=:00(?::00)?(?!\d)))",
     "H": r"(?:1?\d|2[0-3])",
     "h": r"(?:1[0-2]|0?[1-9])",
-    "a": r"(?:[AP]M|[ap]m)",
+    "a": r"(?:[AP]M|[ap]m|[ap]\.\s?m\.)",
     "mm": r"[0-5]\d",
     "ss": r"[0-5]\d",
     "SSSSSSSSS": r"\d{7,9}",
@@ -167,6 +180,7 @@ _PIECES = {
     "XXX": r"(?:Z|[+-]\d\d:\d\d)",
     "XX": r"(?:Z|[+-]\d{4})",
     "X": r"(?:Z|[+-]\d\d)",
+    "O": r"GMT(?:[+-]\d{1,2}(?::\d\d)?)?",
 }
 #: A part of a pattern: letters, or what stands in quotes.
 _PIECE = re.compile("|".join(["'[^']*'", *sorted(map(re.escape, _PIECES), key=len, reverse=True)]))
@@ -225,16 +239,22 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
     faults = tuple(sorted(text for text in found if text in _SPREADSHEET_FAULTS or _TOO_NARROW.match(text)))
     nulls = (*sorted(filter(is_no_value, found)), *faults)
     solid = found - set(nulls)
-    is_sorted = all(one <= two for one, two in pairwise(filled))
     numbers = _numbers_in(solid, comma_is_free=comma_is_free)
     dates = _Dates((), solid) if numbers.marks else _dates_in(solid)
-    type_, patterns = _type_of(name, solid, numbers, dates, is_sorted)
-    if is_of_spreadsheet:
-        # Whoever wrote it so wants a text.
+    type_, patterns = _type_of(name, solid, numbers, dates)
+    is_named_person = _PERSON_NAME.search(name.strip()) is not None
+    may_be_time = "" if is_named_person or MOMENT_NAME.search(name) else _epoch_of_sorted(name, filled, type_)
+    # Whoever writes a formula that is a text wants a text. Rounded identifiers are no numbers; nor is a person's one,
+    # also where a program has written it as a fraction.
+    if (
+        is_of_spreadsheet
+        or (type_ not in ("boolean", "date") and is_named_person)
+        or (any(map(_ROUNDED.match, filled)) and (_POINTED_NAME.search(name) or _length_of_identifiers(filled)))
+    ):
         type_, patterns = "string", ()
     if type_ == "string":
         nulls = faults
-    is_personal = type_ in ("string", "integer") and _is_personal(name, solid)
+    is_personal = type_ in ("string", "integer") and _is_personal(solid, is_named_person=is_named_person)
     placeholders = _placeholders(solid, patterns)
     rows_with_value = sum(text not in nulls for text in filled)
     is_number = type_ in ("integer", "double") or type_.startswith("decimal")
@@ -252,6 +272,8 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
         remarks=(
             *_remarks(filled),
             *(("days as a spreadsheet keeps them",) if SPREADSHEET_DAYS in patterns else ()),
+            *((f"in ascending order, and may be times: {may_be_time}",) if may_be_time else ()),
+            *(("as numbers, some of these texts would be equal",) if _are_equal_numbers(name, solid) else ()),
             *_infinite(filled, nulls),
             *(_codes(filled, nulls) if is_number else ()),
             *(_what_most_are(filled, numbers, dates) if type_ == "string" and not is_personal else ()),
@@ -301,17 +323,24 @@ def _placeholders(values: Iterable[str], patterns: Sequence[str]) -> tuple[str, 
 def _remarks(texts: Sequence[str]) -> tuple[str, ...]:
     """What a spreadsheet may have done to long numbers."""
     rounded = sum(bool(_ROUNDED.match(text)) for text in texts)
-    lengths = Counter(len(text) for text in texts if text.isascii() and text.isdigit())
-    usual = max(lengths, key=lambda length: lengths[length], default=0)
-    short = sum(count for length, count in lengths.items() if usual - 3 <= length < usual)
-    is_identifier = usual >= _DIGITS_OF_IDENTIFIER and usual == max(lengths) and lengths[usual] > 0.8 * len(texts)
+    usual = _length_of_identifiers(texts)
+    short = [text for text in texts if text.isascii() and text.isdigit() and usual - 3 <= len(text) < usual]
+    like = f", like {short[0][:3]}{'#' * (len(short[0]) - 3)}" if short else ""
     whole = sum(bool(_WHOLE_AS_FLOAT.match(text)) for text in texts)
     remarks = {
         f"{rounded:,} values like 7.7E+10: a spreadsheet has rounded them": rounded > 0,
         "whole numbers with .0, as pandas writes them in columns with missing values": whole > _MOST * len(texts) > 0,
-        f"{short:,} values have fewer than the usual {usual} digits: are leading zeros lost?": is_identifier and short,
+        f"{len(short):,} values have fewer than the usual {usual} digits{like}: are leading zeros lost?": bool(short),
     }
     return tuple(remark for remark, holds in remarks.items() if holds)
+
+
+def _length_of_identifiers(texts: Sequence[str]) -> int:
+    """How many digits nearly all texts have, where these are too many for a count; else 0."""
+    lengths = Counter(len(text) for text in texts if text.isascii() and text.isdigit())
+    usual = max(lengths, key=lambda length: lengths[length], default=0)
+    is_identifier = usual >= _DIGITS_OF_IDENTIFIER and usual == max(lengths) and lengths[usual] > _MOST * len(texts)
+    return usual if is_identifier else 0
 
 
 def _codes(texts: Sequence[str], nulls: Collection[str]) -> tuple[str, ...]:
@@ -338,17 +367,27 @@ def _what_most_are(texts: Sequence[str], numbers: _Numbers, dates: _Dates) -> tu
         return (f"numbers with several units: {', '.join(numbers.units)}",)
     if len(orders_of(dates.patterns)) > 1:
         return ("dates with the day first in some rows and the month first in others",)
-    others = {"dates": 0, "numbers": 0}
+    others, shapes = {"dates": 0, "numbers": 0}, dict[str, str]()
     for text, rows in Counter(texts).items():
-        others["dates"] += rows if text in dates.others or not dates.patterns else 0
-        others["numbers"] += 0 if any(marks.reads(text) for marks in MARKS) else rows
+        is_other = {
+            "dates": text in dates.others or not dates.patterns,
+            "numbers": not any(marks.reads(text) for marks in MARKS),
+        }
+        for what in filter(is_other.get, is_other):
+            others[what] += rows
+            shapes.setdefault(what, _shape(text))
     if texts and not others["numbers"] and not numbers.marks:
         return ("numbers with a decimal point in some rows and a decimal comma in others",)
     what = min(others, key=lambda what: others[what])
     if not 0 < others[what] <= (1 - _MOST) * len(texts):
         return ()
     like = f" like {dates.patterns[0]}" if what == "dates" else ""
-    return (f"{what}{like}, but for {others[what]:,} of {len(texts):,} values",)
+    return (f"{what}{like}, but for {others[what]:,} of {len(texts):,} values such as {shapes[what]}",)
+
+
+def _shape(text: str) -> str:
+    """What a text looks like, without saying what it is: # for each digit, x for each letter."""
+    return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "#", text))[:20]
 
 
 def guess_patterns(values: Iterable[str]) -> tuple[str, ...]:
@@ -387,7 +426,15 @@ def _dates_in(values: Iterable[str]) -> _Dates:
         likely = [pattern for pattern in _READERS if any(_reads(pattern, text) for text in some)]
         if not likely:
             break
-        best = max(likely, key=lambda p: (sum(_reads(p, text) for text in left), _field_order(p) == order))
+        # Who writes AM and PM hardly ever writes the day first.
+        best = max(
+            likely,
+            key=lambda p: (
+                sum(_reads(p, text) for text in left),
+                _field_order(p) == order,
+                "a" in without_quoted(p) and _field_order(p) == "Mdy",
+            ),
+        )
         chosen.append(best)
         left -= {text for text in left if _reads(best, text)}
     return _Dates(tuple(chosen), frozenset(left))
@@ -401,22 +448,21 @@ def ambiguous_with(pattern: str, values: Iterable[str]) -> str | None:
     return swapped if all(_reads(swapped, text) for text in values) else None
 
 
-def _type_of(
-    name: str, values: frozenset[str], numbers: _Numbers, dates: _Dates, is_sorted: bool
-) -> tuple[str, tuple[str, ...]]:
+def _type_of(name: str, values: frozenset[str], numbers: _Numbers, dates: _Dates) -> tuple[str, tuple[str, ...]]:
     """The narrowest type that reads all values, and the date patterns where it is a date or timestamp."""
     if not values:
         return "string", ()
     if numbers.marks and len(numbers.units) < 2:
         plain = numbers.plain
-        times = () if numbers.units else (*_epoch(name, plain, is_sorted), *_days(name, plain))
+        times = () if numbers.units else (*_epoch(name, plain), *_days(name, plain))
         if times:
             is_moment = times[0].startswith("epoch") or any("." in text for text in plain if times[0] != "MM.yyyy")
             return "timestamp" if is_moment else "date", times
         is_whole = map(_WHOLE_AS_FLOAT.match if _IDENTIFIER_NAME.search(name) else _INTEGER.match, plain)
         if all(map(_INTEGER.match, plain)) or all(is_whole):
             return "integer", ()
-        if not _are_codes(plain):
+        is_pointed = _POINTED_NAME.search(name) and any(map(_FRACTION.match, values))
+        if not is_pointed and not _are_equal_numbers(name, values) and not _are_codes(plain):
             return _fraction_type(plain), ()
     patterns = dates.sure_patterns or (_dates_in(values).sure_patterns if numbers.marks else ())
     if patterns:
@@ -441,7 +487,7 @@ def _fraction_type(plain: Sequence[str]) -> str:
 
 def _days(name: str, values: Sequence[str]) -> tuple[str, ...]:
     """How numbers are days, if the name says so: written in one (20240105), or as a spreadsheet keeps them (45292)."""
-    if not _MOMENT_NAME.search(name):
+    if not MOMENT_NAME.search(name):
         return ()
     if all(map(_COMPACT_DAY.match, values)):
         return ("yyyyMMdd",)
@@ -461,31 +507,49 @@ def _are_codes(values: Iterable[str]) -> bool:
     return is_month or any(re.match(r"^0\d+$|^[+-]?\d{19,}$", text) for text in texts)
 
 
-def _epoch(name: str, values: Iterable[str], is_sorted: bool) -> tuple[str, ...]:
-    """Seconds, milliseconds or microseconds since 1970, if the name says time or the rows stand in their order, and all
-    values lie between 2000 and 2050."""
-    if not (_MOMENT_NAME.search(name) or is_sorted) or not all(map(_INTEGER.match, values)):
+def _are_equal_numbers(name: str, values: Collection[str]) -> bool:
+    """Whether texts with a point differ by zeros at their end, as versions 1.1 and 1.10 do; amounts may do so too."""
+    if _AMOUNT_NAME.search(name) or not all(map(_FRACTION.match, values)):
+        return False
+    some = [text for text in values if not text.rstrip("0").endswith(".")]
+    return len({text.rstrip("0") for text in some}) < len(some)
+
+
+def _epoch(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Seconds, milliseconds or microseconds since 1970, if the name says time."""
+    if not MOMENT_NAME.search(name) or _IDENTIFIER_NAME.search(name):
         return ()
-    numbers = [int(text) for text in values]
+    return _epoch_units(values)
+
+
+def _epoch_of_sorted(name: str, texts: Sequence[str], type_: str) -> str:
+    """The unit that whole numbers in ascending order would have as times; of identifiers none."""
+    is_sorted = len(set(texts)) > 1 and all(one <= two for one, two in pairwise(texts))
+    if type_ != "integer" or _IDENTIFIER_NAME.search(name) or not is_sorted:
+        return ""
+    return ", ".join(_epoch_units(texts))
+
+
+def _epoch_units(values: Sequence[str]) -> tuple[str, ...]:
+    """The units in which all numbers are times between 2000 and 2050; none if they are not."""
+    if not all(_INTEGER.match(text) or _EPOCH_WITH_FRACTION.match(text) for text in values):
+        return ()
+    numbers = [int(text.partition(".")[0]) for text in values]
     first, last = 946_684_800, 2_524_608_000
     units = {"epoch_seconds": 1, "epoch_millis": 1_000, "epoch_micros": 1_000_000}
     read = {unit: sum(first * per <= number < last * per for number in numbers) for unit, per in units.items()}
     return tuple(unit for unit, count in read.items() if count) if sum(read.values()) == len(numbers) else ()
 
 
-def _is_personal(name: str, values: frozenset[str]) -> bool:
-    if not values:
-        return False
+def _is_personal(values: frozenset[str], *, is_named_person: bool) -> bool:
     some = sorted(values)[:500]
-    for shape in (_EMAIL, _PHONE):
-        if sum(bool(shape.match(text)) for text in some) > 0.8 * len(some):
-            return True
-    return bool(_PERSON_NAME.search(name.strip()))
+    is_shaped = any(sum(bool(shape.match(text)) for text in some) > 0.8 * len(some) for shape in (_EMAIL, _PHONE))
+    return bool(values) and (is_shaped or is_named_person)
 
 
 def _regex_of(pattern: str) -> re.Pattern[str]:
     escaped = "".join(
-        _PIECES[part] if part in _PIECES else re.escape(part[1:-1] if part.startswith("'") else part)
+        _PIECES[part] if part in _PIECES else re.escape(part.strip("'")).replace("\\ ", BLANK)
         for part in re.split(f"({_PIECE.pattern})", pattern)
     )
     return re.compile(f"^{escaped}$")

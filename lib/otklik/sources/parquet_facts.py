@@ -20,6 +20,9 @@ _UNREADABLE_TYPES, _MOST_DIGITS = ("FLOAT16", "TIME", "UUID", "INTERVAL"), 38
 _UNREADABLE_WAYS = {"BROTLI", "LZO", "BYTE_STREAM_SPLIT"}
 _SPARK_VERSION, _OLD_CALENDARS = b"org.apache.spark.version", (b"org.apache.spark.legacyDateTime",)
 
+#: A character that bytes hold which are no text.
+NO_TEXT = r"[\x00-\x08\x0e-\x1f\x7f]"
+
 
 @dataclass(frozen=True)
 class ParquetFacts:

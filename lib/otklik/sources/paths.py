@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from otklik.errors import InputError
@@ -32,7 +34,12 @@ def _expand_local(path: Path) -> list[str]:
     found = (file for file in path.iterdir() if file.is_file() and not file.name.startswith(("_", ".")))
     files = sorted(found, key=lambda file: in_natural_order(file.name))
     if not files:
-        raise InputError("contains no files", where=where, hint="check the path")
+        folders = any(file.is_dir() and not file.name.startswith(("_", ".")) for file in path.iterdir())
+        raise InputError(
+            "contains only folders, which are not entered" if folders else "contains no files",
+            where=where,
+            hint="name the folders themselves, e.g. FOLDER/*" if folders else "check the path",
+        )
     home = path.resolve()
     strays = [file.name for file in files if home not in file.resolve().parents]
     if strays:
@@ -42,6 +49,38 @@ def _expand_local(path: Path) -> list[str]:
     return [_uri(file) for file in files]
 
 
+def readable(paths: Sequence[str], folder: Path) -> list[str]:
+    """The paths; a local file whose name begins with _ or ., which Spark passes over, as a link of another name.
+
+    Args:
+        paths: from `local_files`.
+        folder: where the links may lie as long as the files are read.
+    """
+    found = []
+    for place, path in enumerate(paths):
+        name = path.rsplit("/", 1)[-1]
+        link = folder / f"{place}" / f"file{name}"
+        if path.startswith("file://") and name.startswith(("_", ".")):
+            link.parent.mkdir(parents=True)
+            link.symlink_to(path.removeprefix("file://"))
+            found.append(f"file://{link.absolute()}")
+        else:
+            found.append(path)
+    return found
+
+
+def names_apart(paths: Sequence[str]) -> list[str]:
+    """The name of each file, behind as many of its folders as tell it from others of that name among the paths."""
+    parts = {path: path.split("/") for path in paths}
+    names = {path: part[-1] for path, part in parts.items()}
+    depth = 1
+    while len(set(names.values())) < len(names):
+        depth += 1
+        times = Counter(names.values())
+        names |= {path: "/".join(parts[path][-depth:]) for path, name in names.items() if times[name] > 1}
+    return [names[path] for path in paths]
+
+
 def in_natural_order(name: str) -> list[tuple[int, str]]:
     """By which names are sorted: numbers in them by value, the rest as text."""
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
@@ -49,10 +88,8 @@ def in_natural_order(name: str) -> list[tuple[int, str]]:
 
 def _uri(path: Path) -> str:
     """A local file as Spark is told of it: absolute, with its scheme, characters as they are."""
-    if path.name.startswith(("_", ".")) or ":" in path.name:
+    if ":" in path.name:
         raise InputError(
-            "Spark does not read files whose name starts with _ or . or contains a colon",
-            where=path.name,
-            hint="rename the file",
+            "Spark does not read files whose name contains a colon", where=path.name, hint="rename the file"
         )
     return f"file://{path.absolute()}"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType, StringType, StructField, StructType
+from pyspark.sql.types import BinaryType, DecimalType, StringType, StructField, StructType
 
 from otklik.errors import ConfigurationError, InputError, OtklikError
 from otklik.lake.store import MOMENTS_AS_TEXT, sql_text
@@ -40,7 +40,7 @@ from otklik.sources.contract import (
 from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
 from otklik.sources.layout import token_pattern
 from otklik.sources.nested import nested_names, rows_of
-from otklik.sources.parquet_facts import ParquetFacts, facts_of, names_differ_in_case
+from otklik.sources.parquet_facts import NO_TEXT, ParquetFacts, facts_of, names_differ_in_case
 from otklik.sources.record_numbers import (
     BLOCK_FILE,
     BLOCK_LENGTH,
@@ -362,7 +362,7 @@ def _read_xml(spark: SparkSession, path: str, contract: Contract, where: str) ->
     format_ = contract.format
     options = {
         "rowTag": format_.rows or "",
-        "charset": CHARSETS[format_.encoding],
+        "charset": CHARSETS[encoding_of(spark, path, format_, where)],
         "inferSchema": "false",
         "columnNameOfCorruptRecord": _BROKEN,
     }
@@ -447,12 +447,16 @@ def _written_plainly(field: StructField, facts: ParquetFacts) -> Column:
     """A column of Parquet as JSON is to have it.
 
     Small fractions without an exponent, from which no decimal is read; nanoseconds, which Spark hands out as numbers,
-    as a time of microseconds.
+    as a time of microseconds; bytes that are text as text, as some programs write texts, and others in base64.
     """
     name = "`{}`".format(field.name.replace("`", "``"))
     column = F.col(name)
     if isinstance(field.dataType, DecimalType) and field.dataType.scale > _PLAIN_SCALE:
         return column.cast("string").alias(field.name)
+    if isinstance(field.dataType, BinaryType):
+        text = column.cast("string")
+        is_text = F.is_valid_utf8(text) & ~F.rlike(text, F.lit(NO_TEXT))
+        return F.when(is_text, text).otherwise(F.base64(column)).alias(field.name)
     if field.name in facts.nanoseconds:
         moment = F.expr(f"timestamp_micros(({name} - pmod({name}, 1000L)) div 1000)")
         is_local = not facts.nanoseconds[field.name]
@@ -720,6 +724,26 @@ def values_of_list(format_: Format) -> Column:
         ).otherwise(value),
     )
     return F.filter(bare, lambda value: F.trim(value) != "")
+
+
+def with_escaped_quotes(line: Column, format_: Format) -> Column:
+    """A delimited line whose doubled quotes are escaped ones; many programs that escape quotes also double some.
+
+    from_csv knows one way of them.
+    """
+    quote, escape = format_.quote, format_.escape
+    if not quote or not escape:
+        return line
+    edge, quotes, escapes = map(re.escape, (format_.field_delimiter, quote, escape))
+    fields = F.regexp_extract_all(
+        line, F.lit(rf"(?s)(?:^|{edge}) *+(?:{quoted_text(format_)} *+|[^{edge}]*+)"), F.lit(0)
+    )
+    # The first match begins with the opening quote, each other one where the last has ended.
+    begin = rf"(?:^(?:{edge})? *+{quotes}|(?!^)\G)"
+    doubled = f"(?s)({begin}(?:[^{quotes}{escapes}]++|{escapes}.)*+){quotes}{quotes}"
+    rewritten = F.transform(fields, lambda field: F.regexp_replace(field, doubled, rf"$1\{escape}\{quote}"))
+    has_some = F.contains(line, F.lit(quote * 2)) & F.rlike(line, F.lit(well_formed(format_)))
+    return F.when(has_some, F.array_join(rewritten, "")).otherwise(line)
 
 
 def as_delimited(format_: Format, line: str) -> str:

@@ -29,6 +29,7 @@ class Sample:
         rejected: rows that ingest will reject: of another number of fields, or in another encoding.
         remarks: what a person should know of it, none of it personal.
         path: to the rows in a JSON document, or the tag of the rows in XML.
+        inside: columns that are fields of objects inside the rows.
         widths: of the fields, where each has one.
         pieces: columns whose texts are lists of texts and objects → the key of the objects' texts.
     """
@@ -49,6 +50,7 @@ class Sample:
     rejected: int = 0
     remarks: tuple[str, ...] = ()
     path: str = ""
+    inside: frozenset[str] = frozenset()
     widths: tuple[int, ...] = ()
     pieces: Mapping[str, str] = field(default_factory=dict)
     quote: str = '"'

@@ -10,14 +10,15 @@ import json
 import re
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from charset_normalizer import from_bytes
 
 from otklik.errors import InputError
-from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, MOST_HEADER_LINES, SCRIPT, TRANSLATED, Format
+from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, MOST_HEADER_LINES, SCRIPT, TOTAL, TRANSLATED, Format
 from otklik.sources.guess import is_no_value
 from otklik.sources.header import joined_header
 from otklik.sources.layout import delimited_text
@@ -34,17 +35,28 @@ _CODE_PAGES = ["cp1251", "koi8_r", "cp866", "mac_cyrillic", "iso8859_5", "cp1252
 _LINES_THAT_TELL, _VOTES = 15, 20
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _TELLS_DELIMITER = re.compile(r'^"?sep=(.)"?[;,\t ]*(?:\r\n|\r|\n)', re.IGNORECASE)
+#: Lines above the header that begin with a number sign, as exports of Google Analytics and PowerShell have them.
+_COMMENTS = re.compile(r"(?:\s*#[^\r\n]*(?:\r\n|\r|\n))+")
 #: XML begins so, also without saying what it is; `other_kind` knows pages.
 _XML = re.compile(rb"\s*<(?:\?xml|[^\s<>,;!?]+(?:\s+[^\s<>=]+=[^<>]*)?>\s*<)", re.IGNORECASE)
-_TOTAL = re.compile(r"^(?:итого|всего|(?:grand |sub)?total|барлығы|жиыны)(?!\w)", re.IGNORECASE)
+#: A line of dashes, and the count of rows below them, as consoles of databases write.
+_DASHES = re.compile(r"[-=+_|]{3,}")
+_COUNT_OF_ROWS = re.compile(r"\(\d+(?:rows?(?:affected)?|строк[аи]?)\)|\(затронутострок:\d+\)", re.IGNORECASE)
 #: At most so many lines are taken for a title above the header, or for sums and remarks below the last row.
 _MOST_AROUND = 20
+#: In a table of more columns, pairs above the header say what the table is of.
+_MOST_OF_PAIR = 3
 #: So many lines are needed to see that their fields stand in columns.
 _FEWEST_LINES = 6
+#: So many other rows are needed to see that one is not like them.
+_FEWEST_OTHERS = 2
 #: So many lines must differ in length before they are taken for lists, and not for a table with slips.
 _FEWEST_LISTS = 10
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _NUMBER_OR_DATE = re.compile(r"^[+-]?[\d][\d\s.,:/-]*$")
+_WORDS = re.compile(r"[^\W\d_]{2}")
+#: So many lines with a turnover or a balance stand below the rows at most.
+_MOST_BALANCES = 3
 _YEAR = re.compile(r"^(?:19|20)\d\d$")
 _DAY = re.compile(r"^\d{1,4}([./-])\d{1,2}\1\d{2,4}$")
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
@@ -63,7 +75,7 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
         InputError: if it cannot be read, is empty, or is not text of rows.
     """
     content, is_whole = _beginning(path, sample_bytes)
-    if _XML.match(content.removeprefix(codecs.BOM_UTF8)):
+    if _is_xml(content):
         return xml_sample(content, is_whole, path.name)
     encoding = guess_encoding(content)
     text = re.sub("^\ufeff+", "", content.decode(encoding, errors="replace"), flags=re.MULTILINE)
@@ -80,12 +92,33 @@ def read_sample(path: Path, sample_bytes: int) -> Sample:
     if text.lstrip()[:1] == "{":
         refuse_rows_as_keys(text, path.name)
         return _json_sample(text, encoding, is_whole, path.name)
+    if sample := _sample_below_other_header(content, encoding, is_whole, path.name):
+        return sample
     sample = _delimited_sample(text, encoding, is_whole, path.name)
     strange = _strange_lines(content, encoding)
     if not strange:
         return sample
     remark = f"{strange:,} lines are not {encoding}: they come from a file of another encoding, and are rejected"
     return replace(sample, rejected=sample.rejected + strange, remarks=(*sample.remarks, remark))
+
+
+def _is_xml(content: bytes) -> bool:
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    head = content[:HEAD_BYTES].decode("utf-16", errors="ignore").encode() if is_wide else content
+    return _XML.match(head.removeprefix(codecs.BOM_UTF8)) is not None
+
+
+def _sample_below_other_header(content: bytes, encoding: str, is_whole: bool, where: str) -> Sample | None:
+    """The sample of a file in utf-8 whose header is in a code page; None of all others."""
+    first, _, rest = content.partition(b"\n")
+    if encoding != "utf-8" or _is_utf8(first) or not _is_utf8(rest[: rest.rfind(b"\n")]):
+        return None
+    text = f"{first.decode(_guess_code_page(first), errors='replace')}\n{rest.decode(errors='replace')}"
+    sample = _delimited_sample(text, encoding, is_whole, where)
+    if not sample.has_header or sample.skip_lines or sample.header_lines > 1:
+        return None
+    remark = "the header is in another encoding than the rows: the columns are told by their places"
+    return replace(sample, has_header=False, skip_lines=1, remarks=(*sample.remarks, remark))
 
 
 def _is_text(text: str) -> bool:
@@ -190,14 +223,14 @@ def _beginning(path: Path, sample_bytes: int) -> tuple[bytes, bool]:
 
 def _json_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
     objects = []
-    broken = doubled = 0
+    broken, doubled = list[int](), list[int]()
     for number, line in enumerate(_LINE_ENDS.split(text), start=1):
         if not line.strip():
             continue
         try:
             value = json.loads(line.strip("\ufeff"), parse_float=str, parse_int=str, object_pairs_hook=_keys_once)
         except _DoubledKeyError:
-            doubled += 1
+            doubled.append(number)
             continue
         except (ValueError, RecursionError):
             value = None
@@ -208,18 +241,18 @@ def _json_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample
                 "the first line is not a complete JSON object", where=where, hint="write one object per line"
             )
         else:
-            broken += 1
+            broken.append(number)
     if not objects:
         raise InputError("no line is a JSON object", where=where, hint="write one object per line")
-    remarks = {
-        f"{broken:,} lines are no JSON object, and are rejected": broken > 0,
-        f"{doubled:,} lines have a key twice, and are rejected": doubled > 0,
-    }
+    faults = {"lines are no JSON object, and are rejected": broken, "lines have a key twice, and are rejected": doubled}
+    rejected = len(broken) + len(doubled)
     return sample_of_objects(
         Sample(
             "json_lines", encoding, "", False, False, True, [], [], is_whole,
-            records=len(objects) + broken + doubled, rejected=broken + doubled,
-            remarks=tuple(remark for remark, holds in remarks.items() if holds),
+            records=len(objects) + rejected, rejected=rejected,
+            remarks=tuple(
+                f"{len(lines):,} {fault}; the first is line {lines[0]:,}" for fault, lines in faults.items() if lines
+            ),
         ),
         objects,
     )  # fmt: skip
@@ -249,6 +282,14 @@ def _is_one_object(text: str) -> bool:
 
 
 def _delimited_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
+    if comments := _COMMENTS.match(text):
+        below = text[comments.end() :]
+        sample = _delimited_sample(below, encoding, is_whole, where) if below.strip() else None
+        lines = _lines_of(comments[0])
+        # The last of them may be the header.
+        if sample and (not sample.delimiter or lines[-1].count(sample.delimiter) < len(sample.names) - 1):
+            remark = f"{len(lines):,} lines that begin with # are left out"
+            return replace(sample, skip_lines=sample.skip_lines + len(lines), remarks=(*sample.remarks, remark))
     told = _TELLS_DELIMITER.match(text)
     if told is None and (lists := _list_sample(text, encoding, is_whole)):
         return lists
@@ -266,7 +307,8 @@ def _lines_of(text: str) -> list[str]:
 
 def _in_columns(text: str, is_whole: bool) -> Format | None:
     """The format of lines whose fields stand in columns, or with several blanks between them; None of all others."""
-    lines = _lines_of(text) if is_whole else _lines_of(text)[:-1]
+    lines = [line for line in _lines_of(text) if not _is_between([line])]
+    lines = lines if is_whole else lines[:-1]
     # Behind commas of prose stand blanks.
     plain = text.replace(", ", " ")
     if len(lines) < _FEWEST_LINES or any(_evenness(_split(plain, mark, most=2000)) > 0.5 for mark in _DELIMITERS):
@@ -295,41 +337,74 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
     if not rows:
         raise InputError("contains no rows", where=where, hint="fetch the file again")
     width = Counter(map(len, rows)).most_common(1)[0][0]
+    if len(rows) == 1 and width > 1 and not any(_NUMBER_OR_DATE.match(field.strip()) for field in rows[0]):
+        raise InputError(
+            "contains a single line without numbers or dates: a header without rows?",
+            where=where,
+            hint="draft from a file with rows",
+        )
     above = _lines_above(rows, width)
     title, rows = rows[:above], rows[above:]
     header_lines = _header_lines(rows)
     head = joined_header(rows[:header_lines])
-    has_header = len(rows) > header_lines and _is_header(head, rows[header_lines:], width)
-    if not has_header:
+    below = [row for row in rows[header_lines:] if not _is_between(row)]
+    has_header = bool(below) and _is_header(head, below, width)
+    # In R's tables the names of the rows have no name themselves.
+    lacks_one = not has_header and _lacks_first_name(title[-1:], rows, width)
+    if not has_header and not lacks_one:
         title, rows, above = [], [*title, *rows], 0
     names = head if has_header else [f"column_{n}" for n in range(1, width + 1)]
+    if lacks_one:
+        names, title = ["row_name", *title[-1]], title[:-1]
     body = rows[header_lines:] if has_header else rows
     if not is_whole:
         # The last row may be cut.
         body = body[:-1] or body
     footer = _lines_below(body, width) if is_whole else 0
     body = body[: len(body) - footer]
+    numbers = {id(row): number for number, row in enumerate(body, start=1)}
+    between = [row for row in body if _is_between(row)]
+    body = [row for row in body if not _is_between(row)]
+    numbering = [f"{place}" for place in range(1, width + 1)]
+    has_numbering = has_header and body[:1] == [numbering] and _is_out_of_place(numbering, body[1:])
+    body = body[has_numbering:]
     again = [row for row in body if has_header and row == names]
     body = [row for row in body if not has_header or row != names]
-    open_quotes = 0 if has_quotes else sum(_is_open(row, '"') for row in body)
-    totals = sum(bool(_TOTAL.match(row[0].strip())) for row in body if width > 1)
-    with_nul = sum(any("\0" in field for field in row) for row in body)
+    open_quotes = [] if has_quotes else [row for row in body if _is_open(row, '"')]
+    totals = [row for row in body if width > 1 and re.search(TOTAL, row[0].strip())]
+    with_nul = [row for row in body if any("\0" in field for field in row)]
     ragged = [row for row in body if len(row) < len(names) or any(field.strip() for field in row[len(names) :])]
     padded = [[*row, *[None] * (len(names) - len(row))][: len(names)] for row in body]
     names, padded, unnamed = _without_nameless(names, padded)
     is_multiline = has_quotes and any(re.search(r"[\r\n]", field or "") for row in rows for field in row)
+    on_rows = {
+        "rows begin with a word for a total": totals,
+        "lines of dashes stand among the rows, and are rejected where a column takes no text": between,
+        "rows are the header again, and are rejected": again,
+        "rows have another number of fields than the header, and are rejected": ragged,
+        "rows have a quote that is not closed, and are rejected": open_quotes,
+        "rows have a zero byte, and are rejected": with_nul,
+    }
     remarks = {
         f"{len(title):,} lines above the header are left out: a title?": bool(title),
         f"{footer:,} lines below the rows are left out: sums or remarks?": footer > 0,
-        f"{totals:,} rows begin with a word for a total": totals > 0,
-        f"the header stands again in {len(again):,} rows, which are rejected": bool(again),
-        f"{len(ragged):,} rows have another number of fields than the header, and are rejected": bool(ragged),
-        f"{open_quotes:,} rows have a quote that is not closed, and are rejected": open_quotes > 0,
-        f"{with_nul:,} rows have a zero byte, and are rejected": with_nul > 0,
+        **{
+            f"{len(rows):,} {remark}; the first is record {numbers[id(rows[0])]:,}": True
+            for remark, rows in on_rows.items()
+            if rows
+        },
+        "the first row has nothing in columns of text: a sum?": _is_without_texts(body[:1], body[1:]),
+        "the last row has nothing in columns of text: a sum?": is_whole and _is_without_texts(body[-1:], body[:-1]),
+        "the first column is empty in most rows: does a label hold for the rows below it?": _has_blocks(body),
+        "the line below the header numbers the columns, and is rejected where a column takes no number": has_numbering,
         f"columns with values and without a name are left out: {unnamed}": unnamed > 0,
-        "no line was taken for a header; if the first one is: header = true, and its names as source": not has_header,
+        "the header has one name fewer than a row has fields: the columns are told by their places": lacks_one,
+        "no line was taken for a header; if the first one is: header = true, and its names as source": not (
+            has_header or lacks_one
+        ),
         "there is but one column: is the delimiter right?": len(names) == 1,
     }
+    rejected = len(again) + len(ragged) + len(open_quotes) + len(with_nul) + len(between) + has_numbering
     return Sample(
         "tsv" if delimiter == "\t" else "csv",
         encoding,
@@ -342,8 +417,8 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         is_whole,
         skip_lines=above,
         footer=footer,
-        records=len(body) + len(again),
-        rejected=len(again) + len(ragged) + open_quotes + with_nul,
+        records=len(body) + len(again) + len(between) + has_numbering,
+        rejected=rejected,
         remarks=tuple(remark for remark, holds in remarks.items() if holds),
         quote=quote or '"',
         escape=escape,
@@ -359,7 +434,9 @@ def _quoting(text: str, delimiter: str) -> tuple[str, str, list[list[str]]]:
     eats_lines = text.count('"') % 2 == 1 and 0 < 2 * len(quoted) < len(plain)
     if '"' in text and _evenness(quoted) >= _evenness(plain) and not eats_lines:
         escaped = _split(text, delimiter, escape="\\") if '\\"' in text else []
-        if _evenness(escaped) >= _evenness(quoted) and escaped:
+        # A backslash at the end of a field, as paths of Windows have it, escapes nothing.
+        gain = _evenness(escaped) - _evenness(quoted)
+        if gain > 0 or (gain == 0 and escaped and _whole_lines(text, delimiter, "\\") > _whole_lines(text, delimiter)):
             return '"', "\\", escaped
         return '"', "", quoted
     edge = re.escape(delimiter)
@@ -368,6 +445,15 @@ def _quoting(text: str, delimiter: str) -> tuple[str, str, list[list[str]]]:
         if _evenness(single) >= _evenness(plain):
             return "'", "", single
     return "", "", plain
+
+
+def _whole_lines(text: str, delimiter: str, escape: str = "") -> int:
+    """How many lines are whole fields: behind each closing quote a field ends."""
+    plain, escaped = ('[^"\\\\]', r"|\\.") if escape else ('[^"]', "")
+    edge = re.escape(delimiter)
+    field = rf' *+(?:"(?:{plain}++|""{escaped})*+" *+|(?!")[^{edge}\r\n]*+)'
+    whole = re.compile(rf"^{field}(?:{edge}{field})*+$")
+    return sum(bool(whole.match(line)) for line in _lines_of(text))
 
 
 def _is_open(row: list[str], quote: str) -> bool:
@@ -420,12 +506,29 @@ def _list_sample(text: str, encoding: str, is_whole: bool) -> Sample | None:
 
 
 def _lines_above(rows: list[list[str]], width: int) -> int:
-    """How many of the first rows are a title and other prose: of fewer fields than most, or of a single one."""
+    """How many of the first rows are a title and other prose: of fewer fields than most, of a single one, or pairs."""
     for place, row in enumerate(rows[:_MOST_AROUND]):
-        filled = sum(bool(field.strip()) for field in row)
-        if len(row) == width and (filled > 1 or width == 1):
+        filled = [number for number, field in enumerate(row) if field.strip()]
+        is_pair = filled == [0, 1] and width > _MOST_OF_PAIR and _has_names_below(rows[place + 1 : _MOST_AROUND], width)
+        if len(row) == width and (len(filled) > 1 or width == 1) and not is_pair:
             return place if len(rows) - place > 1 else 0
     return 0
+
+
+def _has_names_below(rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the first of some rows that is no pair is full, and nothing in it is a number."""
+    first = next((row for row in rows if any(field.strip() for field in row[2:])), [])
+    return len(first) == width and all(field.strip() and not _NUMBER_OR_DATE.match(field.strip()) for field in first)
+
+
+def _lacks_first_name(header: Sequence[Sequence[str]], rows: list[list[str]], width: int) -> bool:
+    """Whether a header names all columns but the first, in which each row has a name or number of its own."""
+    if not header or len(header[0]) != width - 1 or not all(map(str.strip, header[0])):
+        return False
+    found = [row[0].strip() for row in rows]
+    is_counted = found == [f"{number}" for number in range(1, len(rows) + 1)]
+    are_names = len(set(found)) == len(found) and not any(map(_NUMBER_OR_DATE.match, found))
+    return (is_counted or are_names) and _is_header(["", *header[0]], rows, width)
 
 
 def _lines_below(body: list[list[str]], width: int) -> int:
@@ -435,20 +538,64 @@ def _lines_below(body: list[list[str]], width: int) -> int:
         row = body[-1 - count]
         first = next(field.strip() for field in row if field.strip())
         is_remark = len(row) == 1 and width > 2
-        if not (is_remark or (width > 1 and (_TOTAL.match(first) or _is_text_below(row, body[: -1 - count])))):
+        if not (
+            is_remark
+            or _is_between(row)
+            or (width > 1 and (re.search(TOTAL, first) or _is_text_below(row, body[: -1 - count])))
+        ):
             break
         count += 1
     return count
 
 
+def _is_between(row: Sequence[str]) -> bool:
+    """Whether a row is a line of dashes, or a count of rows, also where it was cut into columns."""
+    fields = [field.strip() for field in row if field.strip()]
+    is_line = any(map(_DASHES.match, fields)) and all(re.fullmatch(r"[-=+_| ]+", field) for field in fields)
+    return is_line or _COUNT_OF_ROWS.fullmatch("".join(fields).replace(" ", "")) is not None
+
+
+def _is_out_of_place(row: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether some number of a row stands in a column in which no other row has a whole number."""
+    columns = ([other[place].strip() for other in others[:500] if place < len(other)] for place in range(len(row)))
+    return any(any(texts) and not any(text.isdecimal() for text in texts) for texts in columns)
+
+
+def _is_without_texts(rows: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> bool:
+    """Whether a single row has nothing in all columns in which each of the others has a text."""
+    some = [other for other in others if any(map(str.strip, other))][:500]
+    if len(some) < _FEWEST_OTHERS or not rows:
+        return False
+    columns = list(zip_longest(*some, fillvalue=""))
+    texts = [
+        place
+        for place, column in enumerate(columns)
+        if all(field.strip() and not _NUMBER_OR_DATE.match(field.strip()) for field in column)
+    ]
+    # A note may be missing in any row.
+    is_note = len(texts) == 1 and rows[0][0].strip() != ""
+    return bool(texts) and not is_note and not any(rows[0][place].strip() for place in texts if place < len(rows[0]))
+
+
+def _has_blocks(body: Sequence[Sequence[str]]) -> bool:
+    """Whether the first column has a label of its own in a few rows, the first among them, and nothing in most."""
+    labels = [row[0].strip() for row in body if not re.search(TOTAL, row[0].strip())]
+    filled = [label for label in labels if label]
+    is_sparse = 2 * len(filled) <= len(labels) and labels[0] != "" if labels else False
+    return is_sparse and len(body[0]) > 1 and 1 < len(filled) == len(set(filled))
+
+
 def _is_text_below(row: list[str], above: list[list[str]]) -> bool:
     """Whether a row begins with words below a column of nothing but numbers or dates, as a closing balance does."""
     texts = [other[0].strip() for other in above if other]
+    # Turnovers and the like may stand above the balance.
+    last = next((place for place in range(len(texts)) if not _WORDS.match(texts[-1 - place])), len(texts))
+    numbers = texts[: len(texts) - min(last, _MOST_BALANCES)]
     return (
-        re.match(r"[^\W\d_]{2}", row[0].strip()) is not None
+        _WORDS.match(row[0].strip()) is not None
         and not is_no_value(row[0].strip())
-        and len(texts) > 1
-        and all(_NUMBER_OR_DATE.match(text) for text in texts)
+        and len(numbers) > 1
+        and all(_NUMBER_OR_DATE.match(text) for text in numbers)
     )
 
 

@@ -12,11 +12,17 @@ from xml.parsers import expat
 
 from otklik.errors import InputError
 from otklik.sources.contract import SCRIPT
+from otklik.sources.guess import MOMENT_NAME
 from otklik.sources.sample import Sample, told_apart
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 #: So many times as many objects as an array has elements make rows of an array inside them.
 _FEWEST_INSIDE = 3
+_ID_NAME = re.compile(r"^_?(?:id|uuid|guid|key)$", re.IGNORECASE)
+#: Arrays that tell of the rows what they are, or who is in them, and are not the rows.
+_BESIDE = re.compile(
+    r"(?:^|\.)(?:meta|metadata|schema|fields|columns|profiles|groups|participants|included|includes|users|errors)\[\]$"
+)
 #: So deep inside a row fields are columns of their own.
 _DEPTH = 3
 #: Spark's names for the attributes of an element, and for its text where it has both.
@@ -26,7 +32,7 @@ _ATTRIBUTE, _VALUE = "_", "_VALUE"
 def document_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sample:
     """The elements of an array of objects, and the plain fields of the object around it.
 
-    The array is the outer one, unless one inside it holds _FEWEST_INSIDE times as many.
+    The array is the outer one, unless one inside it holds _FEWEST_INSIDE times as many and the outer ones are groups.
 
     Raises:
         InputError: if the text is no JSON document, or holds no array of objects.
@@ -36,9 +42,9 @@ def document_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sam
         document = json.loads(bare if is_whole else _closed(bare), parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         raise InputError("is not valid JSON: truncated or corrupt", where=where, hint="fetch the file again") from None
-    found = Counter[str]()
+    found: dict[str, list[dict[str, Any]]] = {}
     for path, rows in _arrays(document):
-        found[path] += len(rows)
+        found.setdefault(path, []).extend(rows)
     if not found:
         raise InputError(
             "contains no JSON array of objects", where=where, hint="write one object per line, or an array of objects"
@@ -49,20 +55,44 @@ def document_sample(text: str, encoding: str, is_whole: bool, where: str) -> Sam
         around = {f"../{name}": value for name, value in parent.items() if not isinstance(value, dict | list)}
         objects += [{**around, **row} for row in rows]
     inside = sorted(path for path in found if path.startswith(best) and path != best)
-    remarks = tuple(f'each row holds rows: rows = "{path[:-2]}" would make rows of them' for path in inside[:3])
+    beside = [path for path in found if not path.startswith(best) and not best.startswith(path)]
+    remarks = (
+        *(_remark_on_inside(path, found[path]) for path in inside[:3]),
+        *(f'the document holds other rows: rows = "{path[:-2]}" ({len(found[path]):,})' for path in beside[:3]),
+        *(f'the rows lie inside those of "{path[:-2]}"' for path in found if best.startswith(path) and path != best),
+    )
     path = "" if best == "[]" else best.removesuffix("[]")
     return sample_of_objects(
         replace(_EMPTY, kind="json", encoding=encoding, is_whole=is_whole, path=path, remarks=remarks), objects
     )
 
 
-def _likeliest(found: Mapping[str, int]) -> str:
-    """The path of the rows, by how many objects the array at each path holds."""
+def _likeliest(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """The path of the rows, by the objects in the array at each path."""
     best = ""
-    for path in sorted(found, key=lambda path: (path.count("[]"), -found[path])):
-        if not best or found[path] >= (_FEWEST_INSIDE if path.startswith(best) else 1.01) * found[best]:
+    for path in sorted(found, key=lambda path: (path.count("[]"), -len(found[path]))):
+        if not best or _is_likelier(path, best, found):
             best = path
     return best
+
+
+def _is_likelier(path: str, best: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> bool:
+    """Whether an array holds the rows rather than the likeliest one so far, which is around it or beside it."""
+    times = len(found[path]) / len(found[best])
+    if path.startswith(best):
+        # What has a time, or a number that its parts lack, is a thing of its own and no group of things.
+        has_time, has_id = (any(map(name.search, found[best][0])) for name in (MOMENT_NAME, _ID_NAME))
+        is_group = not has_time and (not has_id or any(map(_ID_NAME.search, found[path][0])))
+        return is_group and times >= _FEWEST_INSIDE
+    is_beside, was_beside = (_BESIDE.search(each) is not None for each in (path, best))
+    return was_beside if is_beside != was_beside else times >= 1.01
+
+
+def _remark_on_inside(path: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What to do with rows inside the rows, unless these are the names and values of more columns."""
+    is_pairs = all(len(row) == 2 and not row.keys().isdisjoint({"value", "Value"}) for row in rows)
+    what = "holds pairs of name and value" if is_pairs else "holds rows"
+    return f'each row {what}: rows = "{path[:-2]}" would make rows of them'
 
 
 def sample_of_objects(sample: Sample, objects: Sequence[Mapping[str, Any]]) -> Sample:
@@ -91,8 +121,15 @@ def sample_of_objects(sample: Sample, objects: Sequence[Mapping[str, Any]]) -> S
     pieces = {name: key for name in names if (key := _key_of_pieces([row.get(name) for row in flat]))}
     rows = [[_as_text(row.get(name), pieces.get(name)) for name in names] for row in flat]
     remarks = [f"{name} is an object in some rows and a plain value in others: read as it is written" for name in mixed]
+    inside = frozenset(names).difference(*objects) if sample.kind != "xml" else frozenset[str]()
     return replace(
-        sample, names=told_apart(names), rows=rows, pieces=pieces, remarks=(*sample.remarks, *sorted(remarks))
+        sample,
+        names=told_apart(names),
+        rows=rows,
+        pieces=pieces,
+        remarks=(*sample.remarks, *sorted(remarks)),
+        # What programs wrap a value in, such as {"$oid": …}, is no object.
+        inside=frozenset(name for name in inside if "$" not in name),
     )
 
 
@@ -160,7 +197,9 @@ class _Elements:
         self.encoding = (encoding or "utf-8").lower()
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._open.append((tag, {f"{_ATTRIBUTE}{name}": value for name, value in attributes.items()}, []))
+        # Of an element that says it is nil Spark has nothing.
+        named = {f"{_ATTRIBUTE}{name}": value for name, value in attributes.items() if not name.endswith(":nil")}
+        self._open.append((tag, named, []))
 
     def _text(self, text: str) -> None:
         if self._open:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from otklik.errors import InputError
-from otklik.sources.parquet_facts import names_differ_in_case, refuse_unreadable
+from otklik.sources.parquet_facts import NO_TEXT, names_differ_in_case, refuse_unreadable
 from otklik.sources.sample import Sample
 
 _ROWS = 10_000
@@ -43,7 +45,9 @@ def read_parquet_sample(path: Path) -> Sample:
     refuse_unreadable(path, path.name)
     if len({name.lower() for name in schema.names}) < len(schema.names):
         raise names_differ_in_case(path.name)
-    columns = [_texts(column) for column in rows.columns]
+    named = dict(zip(schema.names, map(_as_text, rows.columns), strict=True))
+    columns = [_texts(column) for column in named.values()]
+    of_bytes = [name for name, column in named.items() if _is_bytes(column.type)]
     return Sample(
         kind="parquet",
         encoding="utf-8",
@@ -54,7 +58,8 @@ def read_parquet_sample(path: Path) -> Sample:
         names=list(schema.names),
         rows=[list(row) for row in zip(*columns, strict=True)],
         is_whole=rows.num_rows == count,
-        types=tuple(_declared(field.type) for field in schema),
+        types=tuple(_declared(column.type) for column in named.values()),
+        remarks=tuple(f"bytes that are no text are read in base64: {name}" for name in of_bytes),
     )
 
 
@@ -80,7 +85,24 @@ def _declared(kind: Any) -> str | None:
     return next((type_ for type_, fits in shapes.items() if fits(kind)), "string")
 
 
+def _is_bytes(kind: Any) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
+
+
+def _as_text(column: Any) -> Any:
+    """A column of bytes as texts, where all of them are text, as the reader takes them; any other one as it is."""
+    if not _is_bytes(column.type):
+        return column
+    try:
+        texts = column.cast(pa.string())
+    except pa.ArrowInvalid:
+        return column
+    return column if any(re.search(NO_TEXT, text) for text in texts.to_pylist() if text) else texts
+
+
 def _texts(column: Any) -> list[str | None]:
+    if _is_bytes(column.type):
+        return [None if value is None else base64.b64encode(value).decode() for value in column.to_pylist()]
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         # Of UTC, without saying so.
         column = column.cast(pa.timestamp(column.type.unit))

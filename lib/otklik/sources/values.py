@@ -19,7 +19,7 @@ from otklik.sources.contract import (
     Format,
     without_quoted,
 )
-from otklik.sources.numbers import SIGNS, Marks, units_pattern
+from otklik.sources.numbers import BLANK, SIGNS, Marks, units_pattern
 
 #: Read as boolean, in any case: words, and what spreadsheets write in English, Russian, Kazakh, Ukrainian, German,
 #: French, Spanish, Italian, Portuguese and Turkish.
@@ -197,6 +197,7 @@ def _patterns(patterns: list[str], format_: Format) -> list[str]:
     An offset is written as +0500, +05:00 or Z: a pattern with the letter Z, which reads the first, stands for all.
     """
     own = ["yyyy-MM-dd", TIME_PATTERN, LOCAL_TIME_PATTERN] if format_.kind == "parquet" else []
+    patterns = [re.sub(BLANK, " ", pattern) for pattern in patterns]
     with_letter = [pattern for pattern in patterns if pattern not in EPOCH_FORMATS and "Z" in without_quoted(pattern)]
     offsets = [_replaced(pattern, {"Z+": offset}) for pattern in with_letter for offset in ("XX", "XXX")]
     return [*own, *patterns, *offsets]
@@ -263,6 +264,9 @@ def _parsed(text: Column, pattern: str, format_: Format) -> Column:
         return F.when(has_shape, text.try_cast("timestamp")).otherwise(F.try_to_timestamp(text, F.lit(pattern)))
     if re.search(r"E|MMM|LLL", without_quoted(pattern)):
         text, pattern = _without_words(text, pattern)
+    if "a" in without_quoted(pattern):
+        has_points = F.contains(text, F.lit("m.")) | F.contains(text, F.lit("M."))
+        text = F.when(has_points, F.regexp_replace(text, r"(?i)(?<![a-z])([ap])\. ?m\.", "$1m")).otherwise(text)
     moment = F.try_to_timestamp(text, F.lit(pattern))
     if _FIXED_WIDTH.fullmatch(pattern):
         # Where a pattern does not fit Java makes an exception, which takes longer than to read a text that fits.
@@ -290,14 +294,24 @@ def _without_words(text: Column, pattern: str) -> tuple[Column, str]:
 
 
 def _since_1970(text: Column, unit: str, format_: Format) -> Column:
-    """A number of seconds, milliseconds or microseconds; which of them it can be is told by how large it is."""
-    number = text.try_cast("bigint")
+    """A number of seconds, milliseconds or microseconds; which of them it can be is told by how large it is.
+
+    It may have a fraction.
+    """
     per_second = _UNITS[unit]
     has_finer = any(_UNITS.get(other, 0) > per_second for other in (*format_.date_formats, *format_.timestamp_formats))
     least = 0 if per_second == 1 else _MOST_SECONDS * per_second // 1_000
     most = _MOST_SECONDS * per_second if has_finer else (_LAST_SECOND + 1) * per_second - 1
-    is_time = number.between(_FIRST_SECOND * per_second, most) & ((F.abs(number) >= least) | (number == 0))
-    return F.when(is_time, _FROM_UNIT[unit](number))
+
+    def in_range(number: Column) -> Column:
+        return number.between(_FIRST_SECOND * per_second, most) & ((F.abs(number) >= least) | (number == 0))
+
+    number = text.try_cast("bigint")
+    exact = F.when(F.rlike(text, F.lit(r"^-?\d{9,}\.\d+$")), text.try_cast("decimal(28,9)"))
+    micros = F.floor(exact * (1_000_000 // per_second)).cast("bigint")
+    return F.coalesce(
+        F.when(in_range(number), _FROM_UNIT[unit](number)), F.when(in_range(exact), F.timestamp_micros(micros))
+    )
 
 
 def _of_spreadsheet(text: Column) -> Column:

@@ -21,6 +21,7 @@ from otklik.sources import files
 from otklik.sources.contract import POSITION, Contract
 from otklik.sources.many_files import read_files
 from otklik.sources.outcomes import Effect
+from otklik.sources.paths import names_apart, readable
 from otklik.sources.reader import clear_faults
 from otklik.sources.rules import check_rules
 from otklik.sources.values import spark_type
@@ -58,9 +59,11 @@ def ingest_files(job: Job) -> int:
     with record_failure(job, run):
         ledger = whole_ledger(job.lake)
         paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
+        # Where a name stands for a file whatever its folder, the later one takes the place of the earlier.
+        is_by_name = contract.same_name_other_content == "replace"
+        names = [path.rsplit("/", 1)[-1] for path in paths] if is_by_name else names_apart(paths)
         if len(paths) > 1:
-            names = [path.rsplit("/", 1)[-1] for path in (paths[0], paths[-1])]
-            job.progress.line(f"  {len(paths)} files, in natural order of names: {names[0]} … {names[1]}")
+            job.progress.line(f"  {len(paths)} files, in natural order of names: {names[0]} … {names[-1]}")
         given_hash = job.options.names.get("sha256")
         if given_hash is not None and len(paths) > 1:
             raise ConfigurationError(
@@ -69,8 +72,10 @@ def ingest_files(job: Job) -> int:
                 hint="list the hashes in sha256 of the contract",
             )
         intake = _Intake(job, ledger, contract, contract_hash, key, len(paths))
-        for described in files.describe_all(job.lake.spark, paths):
-            intake.plan(described, given_hash)
+        described_all = files.describe_all(job.lake.spark, readable(paths, job.temporary_folder / "links"))
+        for name, described in zip(names, described_all, strict=True):
+            named = described if isinstance(described, InputError) else replace(described, name=name)
+            intake.plan(named, given_hash)
         entries = intake.finish()
     versions = {table: version for entry in entries for table, version in entry.table_versions.items()}
     rows, accepted = sum(entry.rows for entry in entries), sum(entry.accepted for entry in entries)

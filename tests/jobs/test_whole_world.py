@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, roc_auc_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.tree import DecisionTreeClassifier
 from tests.bench import job_on
 
 from otklik.lake.store import Lake
@@ -62,6 +66,38 @@ def test_every_source_has_exactly_the_balance_of_its_facts(spark: SparkSession, 
     assert rejected == defects
     kinds = {row["kind"]: row["count"] for row in written.read("silver.receipts").groupBy("kind").count().collect()}
     assert (kinds["return"], kinds["cancelled"]) == (CUSTOMERS / 20, CUSTOMERS / 40)
+
+
+def test_the_number_of_a_thing_tells_nothing_of_what_is_planted_about_it(written: Lake) -> None:
+    """A tree over an identifier and its remainders guesses no column of its truth table."""
+    told: dict[str, float] = {}
+    for file in sorted((Path(written.root).parent / "world" / "truth").glob("*.parquet")):
+        truth = pd.read_parquet(file)
+        if file.stem == "mailings":
+            # Each mailing has its own numbers, its own arms and its own effect.
+            truth = truth[truth["mailing"] == truth["mailing"].min()]
+        keys = [name for name in truth.columns if name.endswith("_id") and truth[name].is_unique]
+        if keys:
+            told |= {f"{file.stem}.{name}": value for name, value in auc_by_number(truth, keys[0])}
+
+    assert len(told) > 25
+    assert {name: value for name, value in told.items() if value > 0.6} == {}
+
+
+def auc_by_number(truth: pd.DataFrame, key: str) -> Iterator[tuple[str, float]]:
+    """Each column of a truth table, and how well the number in the key ranks its commoner or its greater half."""
+    number = truth[key].str.extract(r"(\d+)$")[0].astype(float)
+    remainders = pd.concat([number, *(number % by for by in (2, 3, 4, 5, 7, 8, 10, 16, 25, 40, 100))], axis=1)
+    for name in truth.columns[~truth.columns.str.endswith("_id")]:
+        values = truth[name]
+        if pd.api.types.is_float_dtype(values):
+            answer = (values > values.median()).to_numpy()
+        else:
+            answer = (values.astype(str) == values.astype(str).mode()[0]).to_numpy()
+        if 100 <= answer.sum() <= len(answer) - 100:
+            tree = DecisionTreeClassifier(max_depth=6, min_samples_leaf=25, random_state=0)
+            guessed = cross_val_predict(tree, remainders.to_numpy(), answer, cv=4, method="predict_proba")[:, 1]
+            yield name, float(roc_auc_score(answer, guessed))
 
 
 def test_the_segments_of_the_shop_are_found_again(spark: SparkSession, written: Lake) -> None:

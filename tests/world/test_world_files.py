@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from otklik.errors import ConfigurationError, RefusedError
 from otklik.world import campaigns, deliveries, engagement, people
@@ -52,6 +53,8 @@ def test_a_world_that_stands_is_left_as_it_is_and_nothing_is_overwritten(spark: 
     assert write_world(spark, world.facts.customers, world.facts.seed, str(world.folder)) == world.facts
     with pytest.raises(RefusedError):
         write_world(spark, world.facts.customers, world.facts.seed + 1, str(world.folder))
+    with pytest.raises(RefusedError):
+        write_world(spark, world.facts.customers, world.facts.seed, str(world.folder), ["responses"])
     (tmp_path / "customers").mkdir()
     with pytest.raises(RefusedError):
         write_world(spark, 1_000, 1, str(tmp_path))
@@ -85,6 +88,19 @@ def content(spark: SparkSession, customers: int, seed: int, partitions: int) -> 
     return tuple(
         frame.selectExpr("md5(array_join(array_sort(collect_list(value)), '\\n'))").collect()[0][0] for frame in frames
     )
+
+
+@pytest.mark.long
+def test_without_responses_all_contacts_of_a_day_are_as_likely_to_say_yes(spark: SparkSession) -> None:
+    draws = Draws(7)
+    made = engagement.with_events(people.with_person(people.numbers(spark.range(300), 300), draws), draws)
+
+    placebo = campaigns.truth(campaigns.contacts(campaigns.with_contacts(made, draws, ["responses"])))
+    planted = campaigns.truth(campaigns.contacts(campaigns.with_contacts(made, draws)))
+
+    for contacts, differ in ((placebo, False), (planted, True)):
+        most = contacts.groupBy("moment").agg(F.countDistinct("probability").alias("n")).agg(F.max("n")).collect()[0][0]
+        assert (most > 1) is differ
 
 
 @pytest.mark.long

@@ -24,7 +24,7 @@ def write_world_files(job: Job) -> int:
     with job.progress.step(f"world of {customers:,} customers") as step:
         for part in parts:
             if part == BANK:
-                sources = write_world(spark, customers, seed, out).sources
+                sources = write_world(spark, customers, seed, out, without).sources
             else:
                 sources = trade.write_part(spark, part, customers, seed, out, without)
             step.rows(sum(source.rows for source in sources.values()), f"records of {part}")

@@ -5,6 +5,7 @@ The truth is a logistic model that is linear in what can be known before the mom
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -71,7 +72,7 @@ _LONG_DAYS = 90
 _SHORT_DAYS = 30
 
 
-def with_contacts(customers: DataFrame, draws: Draws) -> DataFrame:
+def with_contacts(customers: DataFrame, draws: Draws, without: Collection[str] = ()) -> DataFrame:
     """Add `contacts`: array of structs, one per contact of the customer in time order.
 
     Fields: contact_id, nth_campaign (from 0), us (the decision moment, microseconds since 1970 UTC), channel,
@@ -80,11 +81,12 @@ def with_contacts(customers: DataFrame, draws: Draws) -> DataFrame:
     Args:
         customers: rows of `people.with_person` and `engagement.with_events`.
         draws: the draws of this world.
+        without: effects that are switched off; without `responses` every contact of a day is as likely to say yes.
     """
     return (
         with_chosen(customers, draws)
         .withColumn("planned", expr(_planned(draws)))
-        .withColumn("contacts", expr(_answered()))
+        .withColumn("contacts", expr(_answered(() if "responses" in without else EFFECTS)))
         .drop("chosen", "planned")
     )
 
@@ -150,12 +152,12 @@ def _planned(draws: Draws) -> str:
         'comments', size(filter(c.recent, e -> e.kind = 'comment'))))"""
 
 
-def _answered() -> str:
+def _answered(effects: Sequence[Effect]) -> str:
     """SQL: the planned contacts with their answers, one after the other, because an answer changes the later ones."""
     window = microseconds(RESPONSE_WINDOW) // 1_000_000
     time = f"(c.known.nth_campaign / {len(CAMPAIGN_MOMENTS) - 1}D)"
     terms = [f"{BASE_LOG_ODDS[0]}D + {BASE_LOG_ODDS[1] - BASE_LOG_ODDS[0]}D * {time}"]
-    for effect in EFFECTS:
+    for effect in effects:
         change = 0.0 if effect.faded is None else effect.faded - effect.coefficient
         terms.append(f"({effect.coefficient}D + {change}D * {time}) * ({effect.sql})")
     answer = "array<struct<contact_id: string, nth_campaign: int, call_number: int, us: bigint, channel: string, "

@@ -9,8 +9,9 @@ from otklik.errors import ConfigurationError, did_you_mean
 FEWEST_CUSTOMERS, MOST_CUSTOMERS = 1_000, 1_000_000
 #: A seed is a BIGINT.
 _SEEDS = 2**63
-#: The bank's customers, contacts and engagements; the other parts stand in `PARTS`.
+#: The bank's customers, contacts and engagements, with its effects that can be switched off. The other parts: `PARTS`.
 BANK = "bank"
+BANK_EFFECTS = ("responses",)
 #: Part → the effects in it that can be switched off.
 PARTS: Mapping[str, tuple[str, ...]] = {
     "shop": (
@@ -35,7 +36,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "visits": ("order_matters",),
     "geo_advertising": ("geo_advertising", "saturation", "carry_over"),
 }  # fmt: skip
-EFFECTS = tuple(dict.fromkeys(effect for effects in PARTS.values() for effect in effects))
+EFFECTS = tuple(dict.fromkeys(effect for effects in (BANK_EFFECTS, *PARTS.values()) for effect in effects))
 
 
 def check_size(customers: int, seed: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pyspark.errors import AnalysisException
@@ -12,7 +12,7 @@ from otklik.errors import RefusedError
 from otklik.session import analysed, cached, frame_of, threads
 from otklik.world import campaigns, deliveries, engagement, people
 from otklik.world.draws import Draws
-from otklik.world.options import check_size
+from otklik.world.options import BANK_EFFECTS, check_size
 
 #: Customers per part file; never a matter of cores. A file of engagements holds some 250,000 events.
 CUSTOMERS_PER_FILE = 50_000
@@ -25,7 +25,7 @@ _FACTS = "defects.json"
 _FOLDERS = ("customers", "contacts", "engagements", "truth.parquet", _FACTS)
 _FACTS_SCHEMA = (
     "version INT, customers BIGINT, seed BIGINT, source STRING, rows BIGINT, accepted BIGINT, inserted BIGINT, "
-    "updated BIGINT, rejected BIGINT, duplicates BIGINT, defects MAP<STRING, BIGINT>"
+    "updated BIGINT, rejected BIGINT, duplicates BIGINT, defects MAP<STRING, BIGINT>, without ARRAY<STRING>"
 )
 
 
@@ -56,44 +56,47 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class WorldFacts:
-    """A world that was written: its size, its seed and, by source, what an exact ingest finds."""
+    """A world that was written: its size, its seed, its effects that are off and, by source, what ingest must find."""
 
     customers: int
     seed: int
     sources: Mapping[str, SourceFacts]
+    without: tuple[str, ...] = ()
 
 
-def write_world(spark: SparkSession, customers: int, seed: int, out: str) -> WorldFacts:
+def write_world(spark: SparkSession, customers: int, seed: int, out: str, without: Collection[str] = ()) -> WorldFacts:
     """Write OUT/customers/, OUT/contacts/, OUT/engagements/, OUT/truth.parquet and OUT/defects.json.
 
-    Equal arguments give equal content on any number of cores and partitions. An existing world of the same size and
-    seed is left as it is.
+    Equal arguments give equal content on any number of cores and partitions. An existing world of the same size, seed
+    and effects is left as it is.
 
     Args:
         spark: the session; its time zone must be UTC.
         customers: 1,000 to 1,000,000.
         seed: the world's seed.
         out: a folder, or a URI of a Hadoop scheme.
+        without: effects to switch off; those of other parts are ignored.
 
     Raises:
         ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
         RefusedError: if OUT contains something else.
     """
     check_size(customers, seed)
-    standing = read_facts(spark, out)
-    if standing is not None:
-        if (standing.customers, standing.seed) == (customers, seed):
-            return standing
+    off = tuple(effect for effect in BANK_EFFECTS if effect in without)
+    existing = read_facts(spark, out)
+    if existing is not None:
+        if (existing.customers, existing.seed, existing.without) == (customers, seed, off):
+            return existing
         raise occupied(out)
     if any(is_there(spark, f"{out}/{name}") for name in _FOLDERS):
         raise occupied(out)
     draws = Draws(seed)
     in_files = _people(spark, customers, CUSTOMERS_PER_FILE, draws)
     in_small_files = _people(spark, customers, CUSTOMERS_PER_ENGAGEMENT_FILE, draws)
-    facts = WorldFacts(customers, seed, _expected(in_files, draws))
+    facts = WorldFacts(customers, seed, _expected(in_files, draws), off)
     # Cached, because the truth is about the very same contacts; what memory cannot hold goes to disk.
     with cached(
-        campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws))
+        campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws, off))
     ) as contacts:
         writes = {
             "engagements": deliveries.engagement_records(
@@ -126,7 +129,7 @@ def read_facts(spark: SparkSession, out: str) -> WorldFacts | None:
         row["source"]: SourceFacts(row["rows"], row["inserted"], row["updated"], row["duplicates"], row["defects"])
         for row in current
     }
-    return WorldFacts(current[0]["customers"], current[0]["seed"], sources)
+    return WorldFacts(current[0]["customers"], current[0]["seed"], sources, tuple(current[0]["without"] or ()))
 
 
 def _people(spark: SparkSession, customers: int, per_file: int, draws: Draws) -> DataFrame:
@@ -193,7 +196,7 @@ def _facts(
 def _facts_rows(spark: SparkSession, facts: WorldFacts) -> DataFrame:
     rows = [
         (VERSION, facts.customers, facts.seed, name, source.rows, source.accepted, source.inserted, source.updated,
-         source.rejected, source.duplicates, dict(source.defects))
+         source.rejected, source.duplicates, dict(source.defects), [*facts.without])
         for name, source in facts.sources.items()
     ]  # fmt: skip
     return frame_of(spark, rows, _FACTS_SCHEMA).coalesce(1)

@@ -198,6 +198,20 @@ def without_stage_code(spark: SparkSession) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def without_generated_code(spark: SparkSession) -> Iterator[None]:
+    """Context manager that turns off all code generation and adaptive planning, for small tables throughout.
+
+    Up to some ten thousand rows, generating and compiling code for a query takes longer than interpreting it.
+    """
+    with (
+        without_stage_code(spark),
+        with_property(spark, "spark.sql.codegen.factoryMode", "NO_CODEGEN"),
+        with_property(spark, "spark.sql.adaptive.enabled", "false"),
+    ):
+        yield
+
+
+@contextlib.contextmanager
 def with_property(spark: SparkSession, name: str, value: str) -> Iterator[None]:
     """Context manager that sets a property, if the session allows it."""
     is_ours, before = _may_be_read(spark, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from otklik.errors import MissingResultError, OtklikError
@@ -19,6 +21,7 @@ from otklik.lake.identity import code_version, hash_of, run_id
 from otklik.lake.ledger import Run, find_run, record_run
 from otklik.lake.recovery import bring_back
 from otklik.lake.tables import RUNS
+from otklik.session import without_generated_code
 from otklik.settings import load
 from otklik.steps.context import Job
 from otklik.steps.drafts import draft_of
@@ -204,3 +207,8 @@ def _latest_moment(inputs: Inputs, task: Task, rows_select: Select) -> Latest:
             )
             latest = latest_of(rows.select("moment", F.lit(None).cast("timestamp").alias("arrived_at")))
     return latest or Latest(END_OF_TIME)
+
+
+def plans_for(resolved: ResolvedClassify, spark: SparkSession) -> contextlib.AbstractContextManager[None]:
+    """How Spark plans what is asked of a task's rows: those of a draft are few."""
+    return without_generated_code(spark) if resolved.is_draft else contextlib.nullcontext()

@@ -29,7 +29,7 @@ from otklik.session import analysed, cached
 from otklik.steps.answers import write_list
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
-from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, resolve_recorded
+from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, plans_for, resolve_recorded
 from otklik.steps.runs import record_failure
 from otklik.task import Task
 
@@ -52,6 +52,7 @@ def score_rows(job: Job, resolved: ResolvedClassify | None = None) -> int:
         job.progress.line(f"  score {resolved.task.name}: reused")
         return _warned(job, resolved, champion)
     with contextlib.ExitStack() as while_needed:
+        while_needed.enter_context(plans_for(resolved, job.lake.spark))
         with record_failure(job, run), job.progress.step(f"score {resolved.task.name}") as step:
             rows = _chosen_rows(rows_at(job.lake, table, before.outputs[table]), resolved, champion.serving)
             scores = while_needed.enter_context(cached(_scores(rows, resolved, champion)))

@@ -60,7 +60,7 @@ from otklik.steps.context import Job
 from otklik.steps.frames import replace_rows
 from otklik.steps.profit import bring_profits_up_to_date, later_profits, record_profits
 from otklik.steps.promote import promote
-from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, resolve_recorded
+from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, plans_for, resolve_recorded
 from otklik.steps.runs import record_failure
 from otklik.task import Task
 
@@ -89,7 +89,11 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
             _say_result(job, resolved, board, earlier.message)
         return 0
     rows = rows_at(job.lake, table, before.outputs[table])
-    with record_failure(job, run), threads(job.lake.spark, resolved.task.models.parallelism) as executor:
+    with (
+        record_failure(job, run),
+        plans_for(resolved, job.lake.spark),
+        threads(job.lake.spark, resolved.task.models.parallelism) as executor,
+    ):
         training = _train_candidates(job, resolved, rows, executor)
         with job.progress.step("evaluate: scoreboard with intervals") as step:
             board = _scoreboard(resolved.task, training, executor)

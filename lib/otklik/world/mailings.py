@@ -94,6 +94,7 @@ def records(rows: DataFrame) -> DataFrame:
         "customer_id",
         "mailing",
         f"{local_text('sent_us', 'yyyy-MM-dd HH:mm:ss')} AS sent_at",
+        "'email' AS channel",
         "arm",
         "if(is_bought, 'yes', 'no') AS bought",
         # Of null format_string makes the text null.

@@ -74,7 +74,9 @@ def test_other_models_pass_by_the_order_of_events(lake: Lake, tmp_path: Path) ->
     page = html.unescape((Path(lake.root) / "report" / "calls.html").read_text(encoding="utf-8"))
     assert "only the network over the order of events reads it" in page
     for name in ("features.csv", "features.parquet"):
-        export_table(replace(job, options=replace(job.options, names={**EXPORT, "to": str(tmp_path / name)})))
+        options = replace(job.options, names={**EXPORT, "to": str(tmp_path / name)})
+        # Each command has a temporary folder of its own.
+        export_table(replace(job, options=options, temporary_folder=tmp_path / f"for {name}"))
         assert (tmp_path / name).stat().st_size > 0
     assert '["look","ask","leave"]' in (tmp_path / "features.csv").read_text(encoding="utf-8").replace('""', '"')
 

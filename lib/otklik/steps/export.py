@@ -78,13 +78,15 @@ def _cell(name: str, kind: str) -> Column:
 
 
 def _written(rows: DataFrame, titles: Sequence[str], form: str, temporary_folder: Path) -> Path:
-    """One part in a temporary_folder folder; a csv with titles."""
+    """One part in a folder inside the temporary one; a csv with titles."""
     folder = temporary_folder / "export"
+    # Not as_uri: Spark takes what is escaped there (a blank, a Cyrillic letter) for the name itself.
+    written_to = f"file://{folder}"
     one = rows.coalesce(1)
     if form == "csv":
         # Left alone, the writer trims texts: " =1+1" would become a formula after all.
         neutralised(one).toDF(*titles).write.csv(
-            folder.as_uri(),
+            written_to,
             header=True,
             escape='"',
             ignoreLeadingWhiteSpace=False,
@@ -92,6 +94,6 @@ def _written(rows: DataFrame, titles: Sequence[str], form: str, temporary_folder
             timestampFormat=TIME_PATTERN,
         )
     else:
-        one.write.parquet(folder.as_uri())
+        one.write.parquet(written_to)
     (part,) = folder.glob("part-*")
     return part

@@ -20,7 +20,7 @@ from otklik.errors import InputError
 from otklik.settings import whole_uri
 from otklik.sources.contract import Contract
 from otklik.sources.parquet_facts import refuse_unreadable
-from otklik.sources.paths import in_natural_order, local_files
+from otklik.sources.paths import in_natural_order, local_files, name_of
 from otklik.sources.reader import clear_faults, literal_path
 from otklik.sources.signatures import HEAD_BYTES, is_gzip, other_kind, refuse_other_name
 
@@ -74,7 +74,7 @@ def describe(spark: SparkSession, path: str) -> FileFacts:
     Raises:
         InputError: if it cannot be read.
     """
-    name = path.rsplit("/", 1)[-1]
+    name = name_of(path)
     if not path.startswith("file://"):
         found = [*_describe_uris(spark, [path]).values()]
         if not found:
@@ -110,7 +110,7 @@ def describe_all(spark: SparkSession, paths: Sequence[str]) -> Iterator[FileFact
 
 def has_named_hash(facts: FileFacts, contract: Contract, given: str | None) -> bool:
     """Whether a file's bytes are those whose hash was named: by the contract, or by the sender."""
-    named = [contract.sha256.get(facts.path.rsplit("/", 1)[-1]), given]
+    named = [contract.sha256.get(name_of(facts.path)), given]
     return all(each is None or each.lower() == facts.content_hash for each in named)
 
 
@@ -149,7 +149,7 @@ def check_whole(facts: FileFacts, contract: Contract, given_hash: str | None = N
 def _expand_uri(spark: SparkSession, path: str) -> list[str]:
     with clear_faults(path):
         listed = spark.read.format("binaryFile").load(literal_path(path)).select("path").collect()
-    paths = (row.path for row in listed if not row.path.rsplit("/", 1)[-1].startswith(("_", ".")))
+    paths = (row.path for row in listed if not name_of(row.path).startswith(("_", ".")))
     files = sorted(paths, key=in_natural_order)
     if not files:
         raise InputError("no such file, or a folder without files", where=path, hint="check the path")
@@ -158,7 +158,7 @@ def _expand_uri(spark: SparkSession, path: str) -> list[str]:
 
 def _describe_uris(spark: SparkSession, paths: Sequence[str]) -> dict[str, FileFacts]:
     content = F.col("content")
-    with clear_faults(paths[0].rsplit("/", 1)[-1]):
+    with clear_faults(name_of(paths[0])):
         found = (
             spark.read.format("binaryFile")
             .load([*map(literal_path, paths)])
@@ -172,9 +172,7 @@ def _describe_uris(spark: SparkSession, paths: Sequence[str]) -> dict[str, FileF
             .collect()
         )
     return {
-        row.path: FileFacts(
-            row.path, row.path.rsplit("/", 1)[-1], row.length, row.hash, bytes(row.head), bytes(row.tail)
-        )
+        row.path: FileFacts(row.path, name_of(row.path), row.length, row.hash, bytes(row.head), bytes(row.tail))
         for row in found
     }
 

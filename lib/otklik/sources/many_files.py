@@ -12,6 +12,7 @@ from otklik.errors import InputError
 from otklik.sources.contract import Contract, Format
 from otklik.sources.header import Header
 from otklik.sources.parquet_facts import facts_of
+from otklik.sources.paths import name_of
 from otklik.sources.reader import (
     MOST_JSON_KEYS,
     Records,
@@ -83,11 +84,6 @@ def read_files(spark: SparkSession, files: Mapping[int, str], contract: Contract
                 refused[number] = fault
         readings = (read(spark, of_it, contract, encoding) for encoding, of_it in by_encoding.items())
         return sum(readings, Readings([], {}, refused))
-
-
-def name_of(path: str) -> str:
-    """The name of a file, without folders."""
-    return path.rsplit("/", 1)[-1]
 
 
 def _can_be_read_together(format_: Format) -> bool:

@@ -11,6 +11,11 @@ from otklik.errors import InputError
 from otklik.settings import URI_SCHEMES, whole_uri
 
 
+def name_of(path: str) -> str:
+    """The name of a file, without folders."""
+    return path.rsplit("/", 1)[-1]
+
+
 def local_files(path: str) -> list[str] | None:
     """The files that a path stands for, as Spark is told of them; None where it is an address elsewhere.
 
@@ -58,7 +63,7 @@ def readable(paths: Sequence[str], folder: Path) -> list[str]:
     """
     found = []
     for place, path in enumerate(paths):
-        name = path.rsplit("/", 1)[-1]
+        name = name_of(path)
         link = folder / f"{place}" / f"file{name}"
         if path.startswith("file://") and name.startswith(("_", ".")):
             link.parent.mkdir(parents=True)

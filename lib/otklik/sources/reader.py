@@ -41,6 +41,7 @@ from otklik.sources.header import Header, given_header, joined_header, match_hea
 from otklik.sources.layout import token_pattern
 from otklik.sources.nested import nested_names, rows_of
 from otklik.sources.parquet_facts import NO_TEXT, ParquetFacts, facts_of, names_differ_in_case
+from otklik.sources.paths import name_of
 from otklik.sources.record_numbers import (
     BLOCK_FILE,
     BLOCK_LENGTH,
@@ -93,7 +94,7 @@ def read_records(spark: SparkSession, path: str, contract: Contract) -> Records:
     Raises:
         InputError: if the file cannot be read, contains no records, or its columns are not the contract's.
     """
-    where = path.rsplit("/", 1)[-1]
+    where = name_of(path)
     with clear_faults(where):
         if contract.format.kind == "parquet":
             return _read_parquet(spark, path, contract, where)

@@ -21,7 +21,7 @@ from otklik.sources import files
 from otklik.sources.contract import POSITION, Contract
 from otklik.sources.many_files import read_files
 from otklik.sources.outcomes import Effect
-from otklik.sources.paths import names_apart, readable
+from otklik.sources.paths import name_of, names_apart, readable
 from otklik.sources.reader import clear_faults
 from otklik.sources.rules import check_rules
 from otklik.sources.values import spark_type
@@ -61,7 +61,7 @@ def ingest_files(job: Job) -> int:
         paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
         # Where a name stands for a file whatever its folder, the later one takes the place of the earlier.
         is_by_name = contract.same_name_other_content == "replace"
-        names = [path.rsplit("/", 1)[-1] for path in paths] if is_by_name else names_apart(paths)
+        names = [name_of(path) for path in paths] if is_by_name else names_apart(paths)
         if len(paths) > 1:
             job.progress.line(f"  {len(paths)} files, in natural order of names: {names[0]} … {names[-1]}")
         given_hash = job.options.names.get("sha256")
@@ -282,7 +282,7 @@ class _Intake:
         # Where nobody else can write, the tables are as the batch before left them.
         base_versions = dict(self.bases) if self.bases and job.is_alone else self._versions_before_batch(judged)
         writing = Batch(job, judged, base_versions)
-        with _files_still_there(job, judged):
+        with _files_as_described(job, judged):
             versions = batch.write_bronze(writing)
             did, version = batch.write_silver(writing, silver, self.key)
         versions[silver.name] = version
@@ -340,7 +340,7 @@ def versions_before_batch(job: Job, ledger: FileLedger, tables: Sequence[str], l
 
 
 @contextlib.contextmanager
-def _files_still_there(job: Job, judged: Judged) -> Iterator[None]:
+def _files_as_described(job: Job, judged: Judged) -> Iterator[None]:
     """Where Spark fails it may be because a file, which is read more than once, is gone or has changed.
 
     Raises:

@@ -357,6 +357,20 @@ def test_a_part_that_stands_is_left_as_it_is_and_nothing_is_overwritten(spark: S
         trade.write_part(spark, "advertising", CUSTOMERS, SEED, folder, ["saturation"])
 
 
+def test_the_sizes_of_effects_are_in_the_truth_and_absent_where_switched_off(planted: Trade, placebo: Trade) -> None:
+    planted_ones = {
+        part: {row["effect"] for row in planted.truth(f"effects/{part}")} for part, of in options.PARTS.items() if of
+    }
+
+    assert planted_ones == {part: {*of} for part, of in options.PARTS.items() if of}
+    assert not any(placebo.truth(f"effects/{part}") for part in planted_ones)
+    sizes = {row["quantity"]: row["value"] for row in planted.truth("effects/subscriptions")}
+    hazards = {round(row["hazard"], 9) for row in planted.truth("subscriptions") if row["hazard"] is not None}
+    # A yearly plan, paid by card, in its first month: no cause at work.
+    assert round(1 / (1 + exp(-sizes["monthly log-odds"])), 9) in hazards
+    assert {row["effect"] for row in placebo.truth("channels")} == {0.0}
+
+
 def test_the_order_of_events_tells_who_takes_an_offer_and_their_number_does_not(planted: Trade, placebo: Trade) -> None:
     def rates(world: Trade) -> tuple[float, float]:
         """Of offers before which view, compare and question came in this order, and of all others."""

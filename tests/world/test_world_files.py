@@ -34,6 +34,15 @@ def test_sizes_are_those_of_a_bank(world):
     assert all(row.get("text") for row in world.engagements.kept.values() if row["kind"] == "comment")
 
 
+def test_the_sizes_of_its_effects_are_in_the_truth(spark: SparkSession, world):
+    sizes = spark.read.parquet(str(world.folder / "truth" / "effects" / "bank.parquet")).collect()
+
+    assert {row["effect"] for row in sizes} == {"responses"}
+    by_quantity = {row["quantity"]: row["value"] for row in sizes}
+    assert by_quantity["log-odds per unit of ln(1 + income)"] == 0.85
+    assert by_quantity["log-odds per unit of channel = 'messenger' at the last campaign"] == 0.1
+
+
 def test_the_newest_version_of_a_customer_is_the_one_who_moved(world):
     changed = world.customers.kept["C0000004"]
     assert changed["Изменено"] != f"{changed['Зарегистрирован']}:00"

@@ -33,6 +33,7 @@ from otklik.world import (
 )  # fmt: skip
 from otklik.world.draws import Draws, text
 from otklik.world.options import PARTS, check_size
+from otklik.world.planted import effect_sizes, effects_path
 from otklik.world.timeline import FIRST_MOMENT, LOCAL_OFFSET, local_text
 from otklik.world.writing import CUSTOMERS_PER_FILE, SourceFacts, is_there, occupied
 
@@ -74,7 +75,8 @@ class _Files:
 def write_part(
     spark: SparkSession, part: str, customers: int, seed: int, out: str, without: Collection[str] = ()
 ) -> dict[str, SourceFacts]:
-    """Write one part: OUT/SOURCE/ for its sources, OUT/truth/NAME.parquet, OUT/facts/PART.json.
+    """Write one part: OUT/SOURCE/ for its sources, OUT/truth/NAME.parquet, OUT/truth/effects/PART.parquet,
+    OUT/facts/PART.json.
 
     Equal arguments give equal content on any number of cores and partitions. An existing part of the same size, seed
     and effects is left as it is.
@@ -105,6 +107,7 @@ def write_part(
     paths = {
         **{f"{out}/{name}": rows for name, rows in files.deliveries.items()},
         **{f"{out}/truth/{name}.parquet": rows for name, rows in files.truth.items()},
+        **({f"{out}/{effects_path(part)}": effect_sizes(spark, part, off)} if PARTS[part] else {}),
     }
     if any(is_there(spark, path) for path in paths):
         raise occupied(out)
@@ -252,14 +255,9 @@ def _advertising(spark: SparkSession, _: int, draws: Draws, without: Collection[
             "revenue_weeks": revenue.selectExpr(monday, whole.format("revenue")).coalesce(1),
         },
         {
-            "channels": frame_of(
-                spark,
-                [
-                    (channel.name, channel.carry_over, channel.half, channel.shape, channel.effect)
-                    for channel in advertising.CHANNELS
-                ],
-                "channel STRING, carry_over DOUBLE, half DOUBLE, shape DOUBLE, effect DOUBLE",
-            ).coalesce(1),
+            "channels": advertising.channels(spark, without)
+            .selectExpr("channel", "carry_over", "half", "shape", "most AS effect")
+            .coalesce(1),
             "media_weeks": media.selectExpr(monday, "channel", "effective_spend", "effect").coalesce(1),
             "revenue_weeks": revenue.selectExpr(monday, "base", "effect").coalesce(1),
         },

@@ -12,7 +12,8 @@ from otklik.errors import RefusedError
 from otklik.session import analysed, cached, frame_of, threads
 from otklik.world import campaigns, deliveries, engagement, people
 from otklik.world.draws import Draws
-from otklik.world.options import BANK_EFFECTS, check_size
+from otklik.world.options import BANK, BANK_EFFECTS, check_size
+from otklik.world.planted import effect_sizes, effects_path
 
 #: Customers per part file; never a matter of cores. A file of engagements holds some 250,000 events.
 CUSTOMERS_PER_FILE = 50_000
@@ -22,7 +23,8 @@ CUSTOMERS_PER_ENGAGEMENT_FILE = 10_000
 VERSION = 1
 
 _FACTS = "defects.json"
-_FOLDERS = ("customers", "contacts", "engagements", "truth.parquet", _FACTS)
+_EFFECTS = effects_path(BANK)
+_FOLDERS = ("customers", "contacts", "engagements", "truth.parquet", _EFFECTS, _FACTS)
 _FACTS_SCHEMA = (
     "version INT, customers BIGINT, seed BIGINT, source STRING, rows BIGINT, accepted BIGINT, inserted BIGINT, "
     "updated BIGINT, rejected BIGINT, duplicates BIGINT, defects MAP<STRING, BIGINT>, without ARRAY<STRING>"
@@ -65,7 +67,8 @@ class WorldFacts:
 
 
 def write_world(spark: SparkSession, customers: int, seed: int, out: str, without: Collection[str] = ()) -> WorldFacts:
-    """Write OUT/customers/, OUT/contacts/, OUT/engagements/, OUT/truth.parquet and OUT/defects.json.
+    """Write OUT/customers/, OUT/contacts/, OUT/engagements/, OUT/truth.parquet, OUT/truth/effects/bank.parquet and
+    OUT/defects.json.
 
     Equal arguments give equal content on any number of cores and partitions. An existing world of the same size, seed
     and effects is left as it is.
@@ -104,6 +107,7 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str, withou
             ),
             "contacts": deliveries.contact_records(contacts, CUSTOMERS_PER_FILE),
             "truth.parquet": campaigns.truth(contacts),
+            _EFFECTS: effect_sizes(spark, BANK, off),
             "customers": deliveries.customer_records(
                 _people_twice(spark, customers, CUSTOMERS_PER_FILE, draws), draws, CUSTOMERS_PER_FILE
             ),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 import tomllib
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otklik.errors import ConfigurationError, InputError
 from otklik.settings import validate
 from otklik.sources import checks, files
 from otklik.sources.contract import Contract
 from otklik.sources.draft import draft
-from otklik.sources.nested import path_steps
+from otklik.sources.nested import path_steps, plain_object
 from otklik.sources.reader import read_records
 
 TELEGRAM = """{"about": "export", "chats": {"list": [
@@ -258,3 +262,31 @@ def test_pieces_are_for_texts_of_json(make_contract) -> None:
         make_contract({"text": {"type": "string", "pieces": "text"}})
     with pytest.raises(ConfigurationError, match="pieces needs type = 'string', not integer"):
         make_contract({"n": {"type": "integer", "pieces": "text"}}, {"kind": "json"})
+
+
+VALUES = st.none() | st.booleans() | st.integers(-(10**14), 10**14) | st.text('aé" \\,:}{', max_size=4)
+PIECES = st.sampled_from(
+    ['{"a":1', ',"b":"x"', ',"a":2', ',"c":null', ",", "}", ' "b":true', ',"b":[1]', ',"c":01', "{"]
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), VALUES))
+def test_plain_objects_are_told_by_a_pattern(record: dict[str, object]) -> None:
+    text = json.dumps(dict(sorted(record.items())), ensure_ascii=False, separators=(",", ":"))
+
+    found = re.search(plain_object("abcd") or "", text)
+
+    assert (found is not None) == ("\\" not in text)
+
+
+@given(st.lists(PIECES, max_size=6).map("".join))
+def test_what_fits_the_pattern_is_one_object_without_doubled_keys(text: str) -> None:
+    if re.search(plain_object("abc") or "", text):
+        pairs = json.loads(text, object_pairs_hook=list)
+        assert len({key for key, _ in pairs}) == len(pairs)
+
+
+def test_no_pattern_for_keys_that_differ_by_case_or_need_escapes_or_are_many() -> None:
+    assert plain_object(["Id", "id"]) is None
+    assert plain_object(['a"b']) is None
+    assert plain_object([f"k{n}" for n in range(1_200)]) is None

@@ -12,12 +12,15 @@ from otklik.sources.characters import has_rare_characters, is_ascii, read_as_utf
 from otklik.sources.conditions import all_of, any_of
 from otklik.sources.contract import BLANKS, Contract, ContractColumn, Format, fold_name
 from otklik.sources.header import Header
-from otklik.sources.nested import joined_pieces
+from otklik.sources.nested import joined_pieces, plain_object
 from otklik.sources.numbers import BLANK, RARE_SIGNS
 from otklik.sources.reader import Records, as_delimited, field_count, with_escaped_quotes
 from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, value_of, with_sign_in_front
 
 _BAD = "_bad"
+#: Stands behind a record of JSON in an array, as its second element if the record is one value. A record that holds
+#: this text itself is rejected (`nul_byte`).
+_BEHIND = ',"\\u0000"]'
 #: Stands between texts that are looked through at once; one that holds it is only cleaned without need.
 _BETWEEN = "\x02"
 #: How many fields more than twice as many as there are names a record is still cut into.
@@ -35,25 +38,26 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         contract in its order; null for null tokens and for columns the file lacks), and one typed column per column of
         the contract, null where the text does not parse, is a placeholder or a code for a missing number.
     """
-    record = F.expr(as_delimited(contract.format, "record"))
     raw = records.frame.select(
         F.col("record").alias("_record"),
         F.col("record_no").alias("_record_no"),
         F.col("has_invalid_bytes").alias("_has_invalid_bytes"),
         (F.col("file_no") if "file_no" in records.frame.columns else F.lit(0)).alias("_file_no"),
-        # Where characters are bytes of letters, none of them is without meaning.
-        (record if contract.format.utf8_as_latin1 else tidied(record)).alias("_line"),
         is_ascii(F.col("record")).alias("_is_ascii"),
     )
     format_, header = contract.format, records.header
     if format_.is_delimited:
-        cut = _with_delimited_fields(raw, header, format_)
+        cut = _with_delimited_fields(raw.withColumn("_line", _line(format_)), header, format_)
     else:
         cut = _with_json_fields(raw, header, contract)
-    texts = F.array(*_field_of_column(header, contract))
+    cut = cut.withColumn("_texts", F.array(*_field_of_column(header, contract)))
+    texts = F.col("_texts")
+    if not format_.is_delimited:
+        # A column of its own: many looks are taken at it, and Spark would join the texts anew for each.
+        cut = cut.withColumn("_joined", _joined(texts))
     # One array instead of an expression per column: generated code for many columns grows past what the JVM compiles,
     # and then reading takes five times as long. Most rows need no cleaning, which is evaluated field by field.
-    is_clean = ~_needs_cleaning(contract, texts)
+    is_clean = ~_needs_cleaning(contract)
     texts_of_row = cut.select(
         "_record",
         "_record_no",
@@ -72,6 +76,13 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         for place, (name, column) in enumerate(contract.columns.items())
     ]
     return _without_placeholders(texts_of_row.select("*", *values), contract)
+
+
+def _line(format_: Format) -> Column:
+    """The record as it is cut into fields."""
+    record = F.expr(as_delimited(format_, "_record"))
+    # Where characters are bytes of letters, none of them is without meaning.
+    return record if format_.utf8_as_latin1 else tidied(record)
 
 
 def _cleaned_texts(texts: Column, contract: Contract) -> Column:
@@ -188,18 +199,13 @@ def _places(header: Header, our: str) -> list[int]:
     return [place for place, name in enumerate(header.columns) if name == our]
 
 
-def _needs_cleaning(contract: Contract, texts: Column) -> Column:
-    """Whether fields of the record may have blanks, null tokens, or numbers with odd signs.
-
-    Args:
-        contract: for the format, and the columns' own null tokens.
-        texts: the fields, an array.
-    """
+def _needs_cleaning(contract: Contract) -> Column:
+    """Whether fields of the record may have blanks, null tokens, or numbers with odd signs."""
     format_ = contract.format
     has_own_tokens = any(column.null_tokens is not None for column in contract.columns.values())
     if format_.null_tokens != [""] or has_own_tokens or format_.utf8_as_latin1:
         return F.lit(True)
-    needs_it = _may_have_blanks(format_) if format_.is_delimited else _are_not_bare(texts)
+    needs_it = _may_have_blanks(format_) if format_.is_delimited else _are_not_bare()
     if any(_is_number(column.type) for column in contract.columns.values()):
         return needs_it | _may_have_odd_signs(F.col("_line"), format_)
     return needs_it
@@ -215,9 +221,14 @@ def _may_have_blanks(format_: Format) -> Column:
     return has_rare_characters(line, ~F.col("_is_ascii")) | _holds_any(line, odd) | F.startswith(line, F.lit("'"))
 
 
-def _are_not_bare(texts: Column) -> Column:
+def _joined(texts: Column) -> Column:
+    """The texts of a record, and what stands between them also before the first one and behind the last."""
+    return F.concat(F.lit(_BETWEEN), F.array_join(texts, _BETWEEN), F.lit(_BETWEEN))
+
+
+def _are_not_bare() -> Column:
     """Whether a text is empty, begins or ends with a blank, or with what spreadsheets write before a text."""
-    joined = F.concat(F.lit(_BETWEEN), F.array_join(texts, _BETWEEN), F.lit(_BETWEEN))
+    joined = F.col("_joined")
     ends = [f"{_BETWEEN} ", f" {_BETWEEN}", f'{_BETWEEN}="', f"{_BETWEEN}'", f"{_BETWEEN}{_BETWEEN}"]
     other_blanks = [blank for blank in BLANKS if blank.isascii() and blank != " "]
     # A record of ASCII alone may have escaped other letters.
@@ -285,10 +296,10 @@ def _unnamed_at_end(header: Header) -> int:
 def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> DataFrame:
     """Add `_fields`, a struct of texts f0, f1 … in the order of the header, and `_is_malformed`.
 
-    The variant parser is the strict one: it sees what follows the object, and doubled keys. It also keeps all digits of
-    a number, which from_json turns into a double on its way to text: so decimals are taken from it, and keys that
-    differ from another one by case alone, which from_json does not tell apart. NaN and infinity, which are no JSON and
-    which Python writes all the same, are read as texts.
+    The variant parser is the strict one: it sees what follows the object, and doubled keys; plain objects need it not.
+    It also keeps all digits of a number, which from_json turns into a double on its way to text: so decimals are taken
+    from it, and keys that differ from another one by case alone, which from_json does not tell apart. NaN and infinity,
+    which are no JSON and which Python writes all the same, are read as texts.
     """
     wanted = [(place, name, our) for place, (name, our) in enumerate(zip(header.names, header.columns, strict=True))]
     wanted = [each for each in wanted if each[2] is not None]
@@ -311,14 +322,20 @@ def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> Dat
     if not schema.fields:
         schema = StructType([StructField(_BAD, StringType())])
 
-    def in_brackets(line: str) -> Column:
-        return F.try_parse_json(F.concat(F.lit("["), F.col(line), F.lit("]")))
+    pattern = None if {**paths, **nested, **pieces} else plain_object(header.names)
+    is_plain = F.lit(False) if pattern is None else F.rlike("_record", F.lit(pattern))
+    known = raw.withColumn("_is_plain", is_plain)
+    plain = known.withColumn("_line", F.when(F.col("_is_plain"), F.col("_record")).otherwise(_line(contract.format)))
 
-    strict = raw.withColumn("_strict", in_brackets("_line"))
+    def in_brackets(line: str) -> Column:
+        return F.try_parse_json(F.concat(F.lit("["), F.col(line), F.lit(_BEHIND)))
+
+    strict = plain.withColumn("_strict", F.when(~F.col("_is_plain"), in_brackets("_line")))
     quoted = F.regexp_replace("_line", r"([:\[,]\s*+)(-?(?:NaN|Infinity))(?=\s*+[,}\]])", '$1"$2"')
-    has_words = F.col("_strict").isNull() & _holds_any(F.col("_line"), ["NaN", "Infinity"])
+    has_words = ~F.col("_is_plain") & F.col("_strict").isNull() & _holds_any(F.col("_line"), ["NaN", "Infinity"])
     tolerant = strict.withColumn("_line", F.when(has_words, quoted).otherwise(F.col("_line")))
-    parsed = tolerant.withColumn("_variant", F.coalesce("_strict", in_brackets("_line"))).withColumn(
+    again = F.when(~F.col("_is_plain"), in_brackets("_line"))
+    parsed = tolerant.withColumn("_variant", F.coalesce("_strict", again)).withColumn(
         "_json", F.from_json("_line", schema)
     )
 
@@ -339,9 +356,9 @@ def _with_json_fields(raw: DataFrame, header: Header, contract: Contract) -> Dat
         return _without_exponent(field(name)) if is_decimal and contract.format.kind == "json" else field(name)
 
     fields = [exact(name, our).alias(f"f{place}") for place, name, our in wanted]
-    is_one_object = (
-        F.col("_variant").isNotNull()
-        & F.try_variant_get("_variant", "$[1]", "variant").isNull()
+    # To find something takes less than to find nothing, for which Spark makes an exception in each record.
+    is_one_object = F.col("_is_plain") | (
+        F.coalesce(F.try_variant_get("_variant", "$[1]", "string") == "\0", F.lit(False))
         & F.startswith(F.ltrim("_line", F.lit(BLANKS)), F.lit("{"))
     )
     return parsed.withColumn("_fields", F.struct(*fields)).withColumn("_is_malformed", ~is_one_object)

@@ -390,14 +390,6 @@ def _shape(text: str) -> str:
     return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "#", text))[:20]
 
 
-def guess_patterns(values: Iterable[str]) -> tuple[str, ...]:
-    """The fewest date patterns, of those in use, that read all values; none if they cannot.
-
-    Nor if some have the day first and some the month: which of them `01.02.` is cannot be told.
-    """
-    return _dates_in(values).sure_patterns
-
-
 def orders_of(patterns: Iterable[str]) -> set[str]:
     """In which orders day and month stand, where they are numbers before the year."""
     return {_field_order(pattern) for pattern in patterns if "MMM" not in pattern} & {"dMy", "Mdy"}

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from otklik.errors import InputError
 from otklik.sources.contract import Contract, Format
 from otklik.sources.header import Header
+from otklik.sources.nested import keys_of_object
 from otklik.sources.parquet_facts import facts_of
 from otklik.sources.paths import name_of
 from otklik.sources.reader import (
@@ -179,42 +180,52 @@ def _read_json_lines(spark: SparkSession, files: Mapping[int, str], contract: Co
     if len(files) == 1:
         return _one_by_one(spark, files, contract)
     records = _positioned(lines_of(spark, [*files.values()], encoding, contract.format), files, contract.format, 1)
-    names, refused = {}, {}
+    names, first, refused = {}, {}, {}
     for number, path in files.items():
+        top = records.top.get(number, [])
         try:
-            check_json_lines(records.top.get(number, []), name_of(path))
-            names[number] = name_of(path)
+            check_json_lines(top, name_of(path))
+            names[number], first[number] = name_of(path), keys_of_object(top[0].record)
         except InputError as fault:
             refused[number] = fault
     none = Readings([], {}, refused)
-    return none + objects_of(_numbered_from(records, dict.fromkeys(names, 1)), names, contract) if names else none
+    if not names:
+        return none
+    in_all = next(iter(first.values()))
+    same = in_all if all(keys == in_all for keys in first.values()) else []
+    return none + objects_of(_numbered_from(records, dict.fromkeys(names, 1)), names, contract, same)
 
 
-def objects_of(frame: DataFrame, names: Mapping[int, str], contract: Contract) -> Readings:
+def objects_of(frame: DataFrame, names: Mapping[int, str], contract: Contract, first: Sequence[str] = ()) -> Readings:
     """Which of the keys of their objects is which column, of files whose records are JSON objects.
 
     Args:
         frame: their records, as `Records.frame`.
         names: number of the file → its name.
         contract: what the records should be.
+        first: keys of the first record, where they are the same in each of the files.
     """
-    found = json_keys(frame, "file_no").limit(MOST_JSON_KEYS).collect()
+    found = json_keys(frame, first, "file_no").limit(MOST_JSON_KEYS).collect()
     if len(found) == MOST_JSON_KEYS and len(names) > 1:
-        alone = (objects_of(_only(frame, [number]), {number: name}, contract) for number, name in names.items())
+        alone = (objects_of(_only(frame, [number]), {number: name}, contract, first) for number, name in names.items())
         return sum(alone, NO_FILES)
-    keys: dict[int, set[str]] = {number: set() for number in names}
+    keys: dict[int, set[str]] = {number: {*first} for number in names}
     for row in found:
         keys[row.file_no].add(row.key)
+
+    def in_order(some: set[str]) -> list[str]:
+        return [*first, *sorted(some - {*first})]
+
     headers, refused = {}, {}
     for number, name in names.items():
         try:
-            headers[number] = header_of_keys(sorted(keys[number]), contract, name)
+            headers[number] = header_of_keys(in_order(keys[number]), contract, name)
         except InputError as fault:
             refused[number] = fault
     if not headers:
         return Readings([], {}, refused)
     # Fields are found by their names: what one file lacks does not disturb the others.
-    header = header_of_keys(sorted({key for number in headers for key in keys[number]}), contract, "")
+    header = header_of_keys(in_order({key for number in headers for key in keys[number]}), contract, "")
     return Readings([Records(header, _only(frame, [*headers]) if refused else frame)], headers, refused)
 
 

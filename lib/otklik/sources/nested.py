@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -17,6 +19,11 @@ _UP = "../"
 #: Reads nothing that is not whole: a document that is cut short, or a path that leads to something else, is an error.
 _STRICT = {"mode": "FAILFAST"}
 _OBJECT = r"^\s*\{"
+#: A value of JSON whose text says by itself what it is: no escapes, no digits that a double would lose.
+_PLAIN_VALUE = r'(?:"[^"\\\x00-\x1f]*+"|-?(?:0|[1-9][0-9]{0,14}+)|null|true|false)'
+_PLAIN_KEY = r'[^"\\\x00-\x1f]+'
+#: Java looks for each key of a pattern inside the search for the one before it, and its stack is small.
+_MOST_PLAIN_KEYS = 50
 
 #: The objects and arrays on the way to the rows, from the document inwards: name of a field → what is in it, and of an
 #: array its elements under `[]`. The wanted fields of objects around the rows lie beside, and hold nothing.
@@ -50,6 +57,28 @@ def rows_of(text: Column, contract: Contract, *, is_strict: bool) -> Column:
     options = _STRICT if is_strict else {}
     document = F.get(F.from_json(F.concat(F.lit("["), text, F.lit("]")), f"ARRAY<{_type_of(tree)}>", options), 0)
     return _rows_below(document, tree, steps, [], ups)
+
+
+def keys_of_object(record: str) -> list[str]:
+    """The keys of a record in their order; none where it is no JSON object."""
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(record, object_pairs_hook=lambda pairs: [key for key, _ in pairs])
+        return found if record.lstrip().startswith("{") else []
+    return []
+
+
+def plain_object(keys: Sequence[str]) -> str | None:
+    """A pattern for a JSON object with these keys in this order, each once or left out, and plain values.
+
+    What fits is valid JSON, which a parser needs three times as long to see. None where no pattern can be made.
+    """
+    is_possible = len(keys) <= _MOST_PLAIN_KEYS and len({key.lower() for key in keys}) == len(keys)
+    if not is_possible or not all(re.fullmatch(_PLAIN_KEY, key) for key in keys):
+        return None
+    # A comma stands between two pairs only.
+    end = r"(?:, *+(?!\})|(?=\}))"
+    pairs = (f'(?:"{re.escape(key)}": *+{_PLAIN_VALUE}{end})?+' for key in keys)
+    return rf"^\{{{''.join(pairs)}\}}$"
 
 
 def path_steps(rows: str | None) -> list[str]:

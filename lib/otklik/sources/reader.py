@@ -39,7 +39,7 @@ from otklik.sources.contract import (
 )
 from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
 from otklik.sources.layout import token_pattern
-from otklik.sources.nested import nested_names, rows_of
+from otklik.sources.nested import keys_of_object, nested_names, plain_object, rows_of
 from otklik.sources.parquet_facts import NO_TEXT, ParquetFacts, facts_of, names_differ_in_case
 from otklik.sources.paths import name_of
 from otklik.sources.record_numbers import (
@@ -256,6 +256,7 @@ def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: 
         records = positioned(lines)
         check_json_lines(records.top, where)
         frame = _numbered_from(records, 1)
+        return Records(_header_of_objects(frame, contract, where, keys_of_object(records.top[0].record)), frame)
     return Records(_header_of_objects(frame, contract, where), frame)
 
 
@@ -297,19 +298,23 @@ def _without_rows(rows: str | None, where: str) -> InputError:
     )
 
 
-def _header_of_objects(frame: DataFrame, contract: Contract, where: str) -> Header:
-    """Which key of the records' objects is which column."""
-    names = sorted(row.key for row in json_keys(frame).limit(MOST_JSON_KEYS).collect())
-    return header_of_keys(names, contract, where)
+def _header_of_objects(frame: DataFrame, contract: Contract, where: str, first: Sequence[str] = ()) -> Header:
+    """Which key of the records' objects is which column; `first` are the keys of the first record."""
+    others = sorted(row.key for row in json_keys(frame, first).limit(MOST_JSON_KEYS).collect())
+    return header_of_keys([*dict.fromkeys([*first, *others])], contract, where)
 
 
-def json_keys(frame: DataFrame, *beside: str) -> DataFrame:
+def json_keys(frame: DataFrame, first: Sequence[str], *beside: str) -> DataFrame:
     """The different keys of records that are JSON objects, one a row, as `key`.
 
     Args:
         frame: the records.
+        first: keys that need not be among them: records of these alone, in this order, are not parsed.
         beside: columns by which keys are told apart.
     """
+    pattern = plain_object(first) if first else None
+    if pattern is not None:
+        frame = frame.where(~F.rlike("record", F.lit(pattern)))
     # Most objects have the same keys: told apart before they become rows. A plain explode would look for empty arrays
     # first, and so read every object twice.
     of_each = frame.select(*beside, F.json_object_keys(tidied(F.col("record"))).alias("keys")).distinct()

@@ -356,10 +356,6 @@ def _json(value: Any, *, keeps_nulls: bool = False) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _nested(value: Any, *, keeps_nulls: bool = False) -> str:
-    return _neutral(_json(value, keeps_nulls=keeps_nulls))
-
-
 def _is_plainly_nested(kind: pa.DataType) -> bool:
     """Without a map inside, of which JSON keeps the nulls: those of a structure are left out."""
     inner = _within(kind)

@@ -132,15 +132,18 @@ class Judged:
 
     def without(self, refused: Mapping[int, object]) -> Judged:
         """The same without some files."""
-        left = {number: arrival for number, arrival in self.arrivals.items() if number not in refused}
-        if len(left) == len(self.arrivals):
+        return self.only([number for number in self.arrivals if number not in refused])
+
+    def only(self, numbers: Sequence[int]) -> Judged:
+        """The same of some of the files."""
+        if len(numbers) == len(self.arrivals):
             return self
         return replace(
             self,
-            arrivals=left,
-            rows=self.rows.where(F.col("_file_no").isin([*left])),
-            counts={number: self.counts[number] for number in left},
-            headers={number: self.headers[number] for number in left},
+            arrivals={number: self.arrivals[number] for number in numbers},
+            rows=self.rows.where(F.col("_file_no").isin([*numbers])),
+            counts={number: self.counts[number] for number in numbers},
+            headers={number: self.headers[number] for number in numbers},
         )
 
 

@@ -14,7 +14,7 @@ from otklik.lake.ledger import FileEntry, FileLedger, record_run
 from otklik.lake.maintenance import whole_ledger
 from otklik.lake.recovery import Base, roll_back_incomplete
 from otklik.lake.store import Lake
-from otklik.lake.tables import REJECTED, SILVER, Column, Table
+from otklik.lake.tables import REJECTED, SILVER, Column, Table, withdrawal
 from otklik.privacy.pseudonyms import fingerprint
 from otklik.settings import load
 from otklik.sources import files
@@ -451,7 +451,7 @@ def _check_name(contract: Contract, facts: files.FileFacts, known: FileEntry, lo
         raise InputError(
             f"cannot replace the loaded file of this name: the same content was loaded as {known.file}",
             where=facts.name,
-            hint="check which name is right; if it is this one, ingest all files into a fresh lake",
+            hint=f"check which name is right; if it is this one, {withdrawal(contract.name, known.file)} and ingest it",
         )
 
 
@@ -480,7 +480,8 @@ def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[Fi
         raise InputError(
             "cannot replace the loaded file of this name exactly: some keys are in other files too",
             where=facts.name,
-            hint="rename the file so that it counts as a correction, or ingest all files into a fresh lake",
+            hint="rename the file so that it counts as a correction, or withdraw the loaded one with "
+            f"{withdrawal(contract.name, facts.name)} and ingest this one",
         )
     return old
 

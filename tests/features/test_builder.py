@@ -79,10 +79,10 @@ def test_what_was_not_known_at_the_as_of_moment_is_not_there(spark: SparkSession
     assert {row.id for row in only_known(timed, MOMENT).collect()} == {0, 1, 3}
     assert {row.id for row in only_known(arrived, MOMENT).collect()} == {0, 1, 3}
     assert only_known(timed.select("id"), MOMENT).count() == 4
-    latest = latest_known([timed, timed.select("id")])
+    latest = latest_known({"silver.timed": timed, "silver.untimed": timed.select("id")})
     assert latest is not None
-    assert (latest.moment, latest.remark) == (MOMENT + TICK, "")
-    assert latest_known([timed.select("id")]) is None
+    assert (latest.moment, latest.remark, latest.origin) == (MOMENT + TICK, "", "")
+    assert latest_known({"silver.untimed": timed.select("id")}) is None
 
 
 def test_a_label_counts_when_its_window_is_over(spark: SparkSession, tmp_path: Path) -> None:
@@ -321,9 +321,11 @@ def test_the_latest_moment_is_not_that_of_a_wrong_clock(spark: SparkSession) -> 
         assert found.beyond == bool(found.remark)
     columns = "_known_at TIMESTAMP, _arrived_at TIMESTAMP, _file STRING, _record_no BIGINT"
     with_place = [(*each, "a.csv", n) for n, each in enumerate(cases["after its file's arrival"][0], start=1)]
-    placed = latest_known([spark.createDataFrame(with_place, columns)])
+    placed = latest_known({"silver.calls": spark.createDataFrame(with_place, columns)})
     assert placed is not None
-    assert f"the moment is {MOMENT:%Y-%m-%d %H:%M}, of record 1 of a.csv: 1 rows lie later" in placed.remark
+    set_by = f"{MOMENT:%Y-%m-%d %H:%M} UTC, set by record 1 of a.csv (silver.calls)"
+    assert str(placed) == set_by
+    assert f"the moment is {set_by}: 1 rows lie later" in placed.remark
 
 
 def test_the_greatest_number_of_a_type_is_a_missing_one(spark: SparkSession, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ HEADER = "-- column n: a number | число\n"
         (HEADER + "SELECT key, moment, 1 AS n, 2 AS m FROM {rows}", "only in the header: none, only in the SELECT: m"),
         (HEADER + "SELECT key, moment FROM {rows}", "only in the header: n, only in the SELECT: none"),
         (HEADER + "SELECT key, 1 AS n FROM {rows}", "return key and moment"),
-        (HEADER + "SELECT key, moment, moment AS n FROM {rows}", "column n has type timestamp"),
+        (HEADER + "SELECT key, moment, map(1, 2) AS n FROM {rows}", "column n has type map<int,int>"),
         (HEADER + "SELECT key, moment, label AS n FROM {rows}", "`label`"),
         (HEADER + "SELECT key, moment, label_state AS n FROM {rows}", "`label_state`"),
         (HEADER + "SELECT r.key, r.moment, 1 AS n FROM {rows} r, {calls} c", "no input frame 'calls'"),
@@ -326,6 +326,18 @@ def test_the_latest_moment_is_not_that_of_a_wrong_clock(spark: SparkSession) -> 
     set_by = f"{MOMENT:%Y-%m-%d %H:%M} UTC, set by record 1 of a.csv (silver.calls)"
     assert str(placed) == set_by
     assert f"the moment is {set_by}: 1 rows lie later" in placed.remark
+
+
+def test_a_date_is_taken_as_the_days_from_it_to_the_moment(spark: SparkSession, tmp_path: Path) -> None:
+    times = ("CAST(r.moment - INTERVAL 36 HOURS AS TIMESTAMP)", "DATE'0001-01-01'", "CAST(NULL AS DATE)")
+    columns = "".join(f"-- column t{n}: t | t\n" for n in range(len(times)))
+    wanted = ", ".join(f"{time} AS t{n}" for n, time in enumerate(times))
+    select = select_of(tmp_path, f"{columns}SELECT r.key, r.moment, {wanted} FROM {{rows}} r")
+
+    [row] = with_features(spark, row_of(spark, "c0"), [(select, [])], {}, MOMENT).collect()
+
+    first = (MOMENT - datetime(1, 1, 1, tzinfo=UTC)) / DAY
+    assert (row.t0, row.t1, row.t2) == (1.5, pytest.approx(first, abs=1e-6), None)
 
 
 def test_the_greatest_number_of_a_type_is_a_missing_one(spark: SparkSession, tmp_path: Path) -> None:

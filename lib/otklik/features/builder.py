@@ -42,6 +42,7 @@ _LEAST_GAP, _YEAR = 30, 365
 #: From here on a number is what programs write for a missing one (the greatest double, or the greatest float): no
 #: quantity is so large, and its square, which a model takes, may have no place in a double.
 _TOO_LARGE = 1e38
+_TIMES, _MICROS_OF_A_DAY = ("date", "timestamp", "timestamp_ntz"), 86_400_000_000
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 
@@ -335,8 +336,12 @@ def with_features(
 
 
 def _plain(found: DataFrame, select: Select, name: str) -> Column:
+    """A column as features are stored; of a date or time, the days from it to the row's moment."""
     data_type = dict(found.dtypes)[name]
     column = F.col(f"`{name}`")
+    if data_type in _TIMES:
+        passed = F.unix_micros("moment") - F.unix_micros(column.cast("timestamp"))
+        return (passed / F.lit(_MICROS_OF_A_DAY)).alias(name)
     if data_type.startswith("decimal") or data_type in ("float", "double"):
         # What is not a number, or without end, is a missing one: no median and no model can take it.
         number = column.cast("double")
@@ -346,7 +351,8 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
     if data_type in ("string", "boolean", "array<string>", *_NUMBERS):
         return column
     raise ConfigurationError(
-        f"column {name} has type {data_type}; a feature must be a number, a string, a boolean or an array of strings",
+        f"column {name} has type {data_type}; a feature must be a number, a date, a string, a boolean or an array of "
+        "strings",
         where=f"{select.name}.sql",
         hint="convert it to a number, such as days since, an hour or a share",
     )

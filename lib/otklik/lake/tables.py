@@ -7,7 +7,6 @@ leave them out.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -112,13 +111,8 @@ def rebuild_hint(table: str) -> str:
     if layer == "silver":
         return f"rebuild it with `otklik reingest {name}`"
     if layer == "bronze" and table != REJECTED.name:
-        return f"withdraw its files with {withdrawal(name, '*')} and ingest them again"
+        return f"withdraw its files with `otklik reingest {name} --without '*'` and ingest them again"
     return "ingest all files into a fresh lake"
-
-
-def withdrawal(source: str, file: str) -> str:
-    """The command that takes the records of a file back, for a hint."""
-    return f"`otklik reingest {source} --without {shlex.quote(file)}`"
 
 
 _ARRIVAL = columns(

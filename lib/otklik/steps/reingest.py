@@ -19,11 +19,10 @@ from otklik.lake.ledger import WITHDRAWN, FileEntry, FileLedger, record_run
 from otklik.lake.missing import not_ingested
 from otklik.lake.recovery import label_of, rows_at
 from otklik.lake.store import Lake
-from otklik.lake.tables import BRONZE, REJECTED, SILVER, Table, withdrawal
-from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
+from otklik.lake.tables import BRONZE, REJECTED, SILVER, Table
+from otklik.privacy.pseudonyms import fingerprint
 from otklik.session import cached, frame_of
 from otklik.settings import load
-from otklik.sources import checks
 from otklik.sources.contract import LIST_COLUMNS, Contract
 from otklik.sources.header import Header, given_header, match_header
 from otklik.sources.many_files import Readings, objects_of
@@ -33,7 +32,7 @@ from otklik.sources.rules import check_rules
 from otklik.steps import batch
 from otklik.steps.batch import Arrival, Judged, bronze_table
 from otklik.steps.context import Job
-from otklik.steps.ingest import check_tables, hash_of_contract, silver_table_by, versions_before_batch
+from otklik.steps.ingest import check_tables, hash_of_contract, silver_table_by, time_of_file, versions_before_batch
 from otklik.steps.runs import record_failure, start_of
 
 #: Property of a bronze table: its column of personal data.
@@ -43,8 +42,9 @@ _PERSONAL = "otklik.personal"
 def reingest_source(job: Job) -> int:
     """Check all loaded records of a source again, and rebuild its silver table and rejected records; returns 0.
 
-    The result is the same as ingesting all files under this contract in the order of their arrival, without those that
-    are to be withdrawn: their records leave bronze, too. The ledger is updated last: until then the old tables count.
+    The result is the same as ingesting all files under this contract in the order of their arrival, or of the times in
+    their names, without those that are to be withdrawn: their records leave bronze, too. The ledger is updated last:
+    until then the old tables count.
 
     Raises:
         MissingResultError: if no file of the source is loaded, or none is of a name that is to be withdrawn.
@@ -65,7 +65,10 @@ def reingest_source(job: Job) -> int:
             done = ", and these files are already withdrawn" if names else ""
             job.progress.line(f"  silver.{contract.name} is already built under this contract{done}")
         else:
-            loaded = _rebuild(job, ledger, contract, key, [e for e in loaded if e not in withdrawn], withdrawn)
+            staying = [entry for entry in loaded if entry not in withdrawn]
+            if contract.file_time is not None:
+                staying.sort(key=lambda entry: time_of_file(contract, entry.file))
+            loaded = _rebuild(job, ledger, contract, key, staying, withdrawn)
     outputs = {table: version for entry in loaded for table, version in entry.table_versions.items()}
     rows, accepted = sum(entry.rows for entry in loaded), sum(entry.accepted for entry in loaded)
     record_run(job.lake, run.done(job.clock(), outputs, rows, accepted, f"files: {len(loaded)}"))
@@ -196,8 +199,7 @@ def _put_in_place(
     silver, rejected = frame_of(lake.spark, [], table.ddl), frame_of(lake.spark, [], REJECTED.ddl)
     with contextlib.ExitStack() as resources:
         if judged is not None:
-            rows = checks.only_accepted(judged.rows, contract, "_file_no")
-            accepted = with_pseudonyms(rows, contract.personal_columns, key)
+            accepted = judged.for_silver(key)
             if batch.shares_keys(judged):
                 accepted, did = _one_row_per_key(accepted, judged, table, resources)
             else:
@@ -289,7 +291,8 @@ def _kept(entry: FileEntry, contract: Contract) -> list[str]:
         raise ConfigurationError(
             "was ingested before headers were stored, and cannot be checked without one",
             where=entry.file,
-            hint=_again(contract),
+            hint=f"withdraw all such files, e.g. with `otklik reingest {contract.name} --without '*'`, and ingest them "
+            "again",
         )
     was = json.loads(entry.read_as)
     changed = [f"format.{name}" for name, value in format_.cut_by.items() if was["cut"].get(name) != value]
@@ -297,13 +300,10 @@ def _kept(entry: FileEntry, contract: Contract) -> list[str]:
         raise ConfigurationError(
             f"was split into records with other settings: {', '.join(changed)}",
             where=entry.file,
-            hint=f"revert the change, or {_again(contract)}",
+            hint=f"revert the change, or withdraw all such files, e.g. with "
+            f"`otklik reingest {contract.name} --without '*'`, and ingest them again",
         )
     return list(was["names"])
-
-
-def _again(contract: Contract) -> str:
-    return f"withdraw all such files, e.g. with {withdrawal(contract.name, '*')}, and ingest them again"
 
 
 def _header(names: Sequence[str], contract: Contract, where: str) -> Header:

@@ -79,10 +79,10 @@ def test_what_was_not_known_at_the_as_of_moment_is_not_there(spark: SparkSession
     assert {row.id for row in only_known(timed, MOMENT).collect()} == {0, 1, 3}
     assert {row.id for row in only_known(arrived, MOMENT).collect()} == {0, 1, 3}
     assert only_known(timed.select("id"), MOMENT).count() == 4
-    latest = latest_known([timed, timed.select("id")])
+    latest = latest_known({"silver.timed": timed, "silver.untimed": timed.select("id")})
     assert latest is not None
-    assert (latest.moment, latest.remark) == (MOMENT + TICK, "")
-    assert latest_known([timed.select("id")]) is None
+    assert (latest.moment, latest.remark, latest.origin) == (MOMENT + TICK, "", "")
+    assert latest_known({"silver.untimed": timed.select("id")}) is None
 
 
 def test_a_label_counts_when_its_window_is_over(spark: SparkSession, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ HEADER = "-- column n: a number | число\n"
         (HEADER + "SELECT key, moment, 1 AS n, 2 AS m FROM {rows}", "only in the header: none, only in the SELECT: m"),
         (HEADER + "SELECT key, moment FROM {rows}", "only in the header: n, only in the SELECT: none"),
         (HEADER + "SELECT key, 1 AS n FROM {rows}", "return key and moment"),
-        (HEADER + "SELECT key, moment, moment AS n FROM {rows}", "column n has type timestamp"),
+        (HEADER + "SELECT key, moment, map(1, 2) AS n FROM {rows}", "column n has type map<int,int>"),
         (HEADER + "SELECT key, moment, label AS n FROM {rows}", "`label`"),
         (HEADER + "SELECT key, moment, label_state AS n FROM {rows}", "`label_state`"),
         (HEADER + "SELECT r.key, r.moment, 1 AS n FROM {rows} r, {calls} c", "no input frame 'calls'"),
@@ -321,9 +321,23 @@ def test_the_latest_moment_is_not_that_of_a_wrong_clock(spark: SparkSession) -> 
         assert found.beyond == bool(found.remark)
     columns = "_known_at TIMESTAMP, _arrived_at TIMESTAMP, _file STRING, _record_no BIGINT"
     with_place = [(*each, "a.csv", n) for n, each in enumerate(cases["after its file's arrival"][0], start=1)]
-    placed = latest_known([spark.createDataFrame(with_place, columns)])
+    placed = latest_known({"silver.calls": spark.createDataFrame(with_place, columns)})
     assert placed is not None
-    assert f"the moment is {MOMENT:%Y-%m-%d %H:%M}, of record 1 of a.csv: 1 rows lie later" in placed.remark
+    set_by = f"{MOMENT:%Y-%m-%d %H:%M} UTC, set by record 1 of a.csv (silver.calls)"
+    assert str(placed) == set_by
+    assert f"the moment is {set_by}: 1 rows lie later" in placed.remark
+
+
+def test_a_date_is_taken_as_the_days_from_it_to_the_moment(spark: SparkSession, tmp_path: Path) -> None:
+    times = ("CAST(r.moment - INTERVAL 36 HOURS AS TIMESTAMP)", "DATE'0001-01-01'", "CAST(NULL AS DATE)")
+    columns = "".join(f"-- column t{n}: t | t\n" for n in range(len(times)))
+    wanted = ", ".join(f"{time} AS t{n}" for n, time in enumerate(times))
+    select = select_of(tmp_path, f"{columns}SELECT r.key, r.moment, {wanted} FROM {{rows}} r")
+
+    [row] = with_features(spark, row_of(spark, "c0"), [(select, [])], {}, MOMENT).collect()
+
+    first = (MOMENT - datetime(1, 1, 1, tzinfo=UTC)) / DAY
+    assert (row.t0, row.t1, row.t2) == (1.5, pytest.approx(first, abs=1e-6), None)
 
 
 def test_the_greatest_number_of_a_type_is_a_missing_one(spark: SparkSession, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         ("format", {"date_formats": ["yyyy-MM-DD"]}, "has D, the day of the year, beside the month"),
         ("format", {"date_formats": ["dd.MM"]}, "has no year, y"),
         ("name", "rejected", "name: rejected is reserved"),
+        ("file_time", "yyyy-mm-dd", "file_time: 'yyyy-mm-dd' has m, the minutes, without hours"),
+        ("file_time", "d.M.yyyy", "in names of files only yyyy, yy, MM, dd, HH, mm and ss are read"),
         ("lookalikes", ["note", "id"], "lookalikes names every column"),
         ("columns", {"known_at": {"type": "timestamp"}}, "columns.known_at: reserved name"),
         ("format", {"delimiter": '"'}, "quote is also the delimiter"),

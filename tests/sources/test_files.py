@@ -8,7 +8,7 @@ import pytest
 
 from otklik.errors import InputError
 from otklik.sources.files import _expand_uri, check_whole, describe, expand
-from otklik.sources.paths import names_apart
+from otklik.sources.paths import names_apart, time_in_name
 
 PACKED = gzip.compress(b"id,note\n" + b"1,a\n" * 500, mtime=0)
 
@@ -30,6 +30,24 @@ def test_a_folder_stands_for_its_files_in_order(spark, tmp_path: Path) -> None:
     found = [f"file://{tmp_path}/{name}" for name in ("a 1.csv", "b.csv")]
     assert expand(spark, f"file://{tmp_path}") == found
     assert expand(spark, f"file:{tmp_path}") == found
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "found"),
+    [
+        ("inbox 2025/sales 31.12.2026.csv", "dd.MM.yyyy", "2026-12-31 00:00"),
+        ("sales_20260102_0930.csv.gz", "yyyyMMdd_HHmm", "2026-01-02 09:30"),
+        ("7-99.99.2026 01.02.2026.csv", "dd.MM.yyyy", "2026-02-01 00:00"),
+        ("100%_26-01.csv", "yy-MM", "2026-01-01 00:00"),
+        ("sales_20260102.csv", "yyyyMM", None),
+        ("sales.csv", "yyyy", None),
+        ("2026/sales.csv", "yyyy", None),
+    ],
+)
+def test_the_time_in_the_name_of_a_file(name: str, pattern: str, found: str | None) -> None:
+    time = time_in_name(name, pattern)
+
+    assert (None if time is None else f"{time:%Y-%m-%d %H:%M}") == found
 
 
 def test_what_cannot_be_read_is_named(spark, tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.bench import QUICK, job_on
 
+from otklik.errors import InputError
+from otklik.lake.ledger import FileLedger
 from otklik.lake.store import Lake
 from otklik.progress import Progress
 from otklik.steps.export import export_table
 from otklik.steps.features import build_features
 from otklik.steps.ingest import ingest_files
+from otklik.steps.reingest import reingest_source
 from otklik.steps.score import score_rows
 from otklik.steps.train import train_models
 
@@ -114,8 +117,7 @@ def test_values_of_every_type_go_all_the_way(
     head, key = ",".join(types), [*types] if is_key else ["n"]
     contract = HEAD.format(key=f"{{ columns = {key} }}".replace("'", '"')) + "[columns]\n"
     contract += "".join(f'{name} = {{ type = "{type_}" }}\n' for name, type_ in types.items())
-    # What features are made of: numbers, texts and booleans.
-    columns = [name for name, type_ in [*types.items()][2:] if type_ not in ("date", "timestamp")]
+    columns = [*types][2:]
     (folder / "task.toml").write_text(
         TASK + f'settings = {{ input = "things", key = "n", columns = {columns} }}\n'.replace("'", '"'),
         encoding="utf-8",
@@ -186,3 +188,75 @@ def test_files_are_taken_in_the_order_of_numbers_in_their_names(lake: Lake, tmp_
 
     assert silver(lake, "x") == [("ten",)]
     assert "2 files, in natural order of names: part_9.csv … part_10.csv" in said
+
+
+def test_files_that_are_listed_in_another_order_are_taken_in_that_of_their_names(lake: Lake, tmp_path: Path) -> None:
+    contract = (
+        HEAD.format(key='{ columns = ["id"] }') + '[columns]\nid = { type = "integer" }\nx = { type = "string" }\n'
+    )
+    (tmp_path / "things.toml").write_text(contract, encoding="utf-8")
+    paths = [tmp_path / f"part_{n}.csv" for n in (1, 10, 9)]
+    for path in paths:
+        path.write_text(f"id,x\n1,{path.stem}\n", encoding="utf-8")
+
+    assert ingest_files(job_on(lake, tmp_path, source=str(tmp_path / "things.toml"), paths=[*map(str, paths)])) == 0
+
+    assert silver(lake, "x") == [("part_10",)]
+
+
+TIMED = """
+name = "things"
+file_time = "dd.MM.yyyy"
+format = { kind = "csv" }
+time = { order = "position" }
+key = { columns = ["id"] }
+columns = { id = { type = "integer" }, x = { type = "string" } }
+"""
+
+
+def test_files_count_in_the_order_of_the_times_in_their_names(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "things.toml").write_text(TIMED, encoding="utf-8")
+
+    def ingest(**rows: str) -> str:
+        """Ingest one file per day of a month, and return what it said."""
+        paths = [tmp_path / f"export {day[1:].replace('_', '.')}.2026.csv" for day in rows]
+        for path, row in zip(paths, rows.values(), strict=True):
+            path.write_text(f"id,x\n{row}\n", encoding="utf-8")
+        said = io.StringIO()
+        job = job_on(lake, tmp_path, source=str(tmp_path / "things.toml"), paths=[*map(str, paths)])
+        assert ingest_files(replace(job, progress=Progress(said, lambda: 0.0, is_live=False))) == 0
+        return said.getvalue()
+
+    said = ingest(d05_02="1,February", d31_01="1,January")
+    assert "in order of the times in their names: export 31.01.2026.csv … export 05.02.2026.csv" in said
+    # Nothing depends on the order of a late file without known keys.
+    ingest(d03_02="2,late")
+    assert silver(lake, "id", "x") == [(1, "February"), (2, "late")]
+
+    before = lake.version("bronze.things"), lake.version("silver.things")
+    with pytest.raises(
+        InputError, match=r"export 04\.02\.2026\.csv: export 05\.02\.2026\.csv, which is of a later time"
+    ):
+        ingest(d04_02="1,later still")
+    assert (lake.version("bronze.things"), lake.version("silver.things")) == before
+    (tmp_path / "export.csv").write_text("id,x\n3,c\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"export\.csv: its name contains no time of the form dd\.MM\.yyyy"):
+        ingest_files(job_on(lake, tmp_path, source=str(tmp_path / "things.toml"), paths=[str(tmp_path / "export.csv")]))
+
+
+@pytest.mark.long
+def test_files_that_were_taken_in_before_an_order_was_declared_are_put_in_order(lake: Lake, tmp_path: Path) -> None:
+    source = tmp_path / "things.toml"
+    source.write_text(TIMED.replace('file_time = "dd.MM.yyyy"', ""), encoding="utf-8")
+    paths = [tmp_path / name for name in ("export 05.02.2026.csv", "export 31.01.2026.csv")]
+    for path, month in zip(paths, ("February", "January"), strict=True):
+        path.write_text(f"id,x\n1,{month}\n", encoding="utf-8")
+    ingest_files(job_on(lake, tmp_path, source=str(source), paths=[*map(str, paths)]))
+    assert silver(lake, "x") == [("January",)]
+
+    source.write_text(TIMED, encoding="utf-8")
+    assert reingest_source(job_on(lake, tmp_path, source=str(source))) == 0
+
+    assert silver(lake, "x") == [("February",)]
+    said = [(entry.file, entry.inserted, entry.updated) for entry in FileLedger(lake).loaded("things")]
+    assert said == [("export 05.02.2026.csv", 0, 1), ("export 31.01.2026.csv", 1, 0)]

@@ -11,7 +11,7 @@ import pytest
 from tests.bench import CALLS, TakeIn, dying, job_on, take_in_calls
 
 from otklik.errors import ConfigurationError, InputError, MissingResultError
-from otklik.lake import tables
+from otklik.lake import maintenance, tables
 from otklik.lake.content import content_hash
 from otklik.lake.ledger import FileLedger, input_versions
 from otklik.lake.store import Lake
@@ -216,17 +216,128 @@ def test_of_files_from_before_headers_were_kept_nothing_is_known(filled: Lake, t
 
 
 @pytest.mark.long
-def test_where_the_newest_wins_files_of_different_columns_cannot_be_judged_together(lake: Lake, tmp_path: Path) -> None:
-    column = 'city = { type = "string", missing = "null" }'
-    contract = CALLS.replace('text = { type = "string" }', f'text = {{ type = "string" }}, {column}')
+def test_where_the_newest_wins_files_of_different_columns_are_judged_in_their_order(lake: Lake, tmp_path: Path) -> None:
+    columns = 'text = { type = "string" }, city = { type = "string", missing = "null" }'
+    contract = CALLS.replace('text = { type = "string" }', columns)
     contract = contract.replace('["id"] }', '["id"], keep = "newest", newest_by = "text" }')
     (tmp_path / "calls.toml").write_text(contract, encoding="utf-8")
-    for name, content in {"a.csv": "id,text,city\n1,a,x\n", "b.csv": "id,text\n1,b\n"}.items():
+    files = {
+        "a.csv": "id,text,city\n1,b,x\n2,b,x\n3,b,x\n",
+        "b.csv": "id,text\n1,c\n2,a\n4,b\n",
+        "c.csv": "id,text\n1,d\n4,a\n5,b\n",
+        "d.csv": "id,text,city\n1,b,y\n3,c,y\n5,b,y\n",
+    }
+    for name, content in files.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
-    paths = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
-
+    paths = [str(tmp_path / name) for name in files]
     ingest_files(job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"), paths=paths))
+    before, counted = known(lake, "silver.calls"), balances(lake)
+    rows = {tuple(row)[:3] for row in lake.read("silver.calls").collect()}
+    assert rows == {(1, "d", "x"), (2, "b", "x"), (3, "c", "y"), (4, "b", None), (5, "b", "y")}
 
-    assert [tuple(row)[:3] for row in lake.read("silver.calls").collect()] == [(1, "b", "x")]
-    with pytest.raises(ConfigurationError, match=r"silver\.calls: its files lack different columns"):
-        reingest(lake, tmp_path, contract.replace(*CHANGES["a rule"]))
+    reingest(lake, tmp_path, contract.replace(*CHANGES["a rule"]))
+
+    assert known(lake, "silver.calls") == before
+    assert balances(lake) == counted
+
+
+def test_a_withdrawn_file_leaves_the_others_as_if_it_had_never_come(
+    lake: Lake, tmp_path: Path, take_in: TakeIn
+) -> None:
+    names = ("bronze.calls", "silver.calls", "bronze.rejected")
+    take_in("june.csv", *FILES["june.csv"])
+    before, [june] = known(lake, *names), balances(lake)
+    take_in("july.csv", *FILES["july.csv"])
+
+    reingest(lake, tmp_path, CALLS, without=["july.csv"])
+
+    assert known(lake, *names) == before
+    assert balances(lake) == [june, ("july.csv", 3, 2, 1, 1, 1, 0, 0, "withdrawn", {})]
+
+
+@pytest.mark.long
+def test_a_withdrawn_file_can_come_again(filled: Lake, tmp_path: Path, take_in: TakeIn) -> None:
+    names = ("bronze.calls", "silver.calls", "bronze.rejected")
+    reingest(filled, tmp_path, CALLS, without=["july.csv"])
+    versions = FileLedger(filled).versions(names)
+
+    reingest(filled, tmp_path, CALLS, without=["july.csv"])
+    assert FileLedger(filled).versions(names) == versions
+
+    take_in("july.csv", *FILES["july.csv"])
+    assert {row.id: row.text for row in filled.read("silver.calls").collect()} == {
+        1: "11", 2: "20", 3: "c", 4: "7.5", 5: None,
+    }  # fmt: skip
+    assert [entry.file for entry in FileLedger(filled).loaded("calls")] == ["june.csv", "august.csv", "july.csv"]
+    assert filled.read("bronze.calls").count() == 11
+
+
+@pytest.mark.long
+def test_after_its_only_file_was_withdrawn_a_source_begins_anew(lake: Lake, tmp_path: Path, take_in: TakeIn) -> None:
+    take_in("june.csv", "1,a", "x,b")
+    [before] = FileLedger(lake).entries
+
+    reingest(lake, tmp_path, CALLS, without=[before.content_hash])
+
+    names = ("bronze.calls", "silver.calls", "bronze.rejected")
+    assert [lake.read(name).count() for name in names] == [0, 0, 0]
+    assert FileLedger(lake).versions(names) == {name: lake.version(name) for name in names}
+    assert maintenance.ledger_flaws(lake, FileLedger(lake)) == []
+    assert FileLedger(lake).files_at("calls", before.table_versions["silver.calls"]) == [before]
+    # Another way of cutting records, too.
+    take_in("june.csv", "1,a", "x,b", "3,c", contract=CALLS.replace('kind = "csv"', 'kind = "csv", footer = 1'))
+    assert [tuple(row)[:2] for row in lake.read("silver.calls").collect()] == [(1, "a")]
+    assert [(entry.status, entry.rows) for entry in FileLedger(lake).entries] == [("withdrawn", 2), ("loaded", 2)]
+
+
+@pytest.mark.long
+def test_a_bronze_table_that_is_gone_is_mended_by_its_files(filled: Lake, tmp_path: Path, take_in: TakeIn) -> None:
+    before = known(filled, "bronze.calls", "silver.calls", "bronze.rejected")
+    shutil.rmtree(filled.folder("bronze", "calls"))
+
+    reingest(filled, tmp_path, CALLS, without=["*"])
+    for name, lines in FILES.items():
+        take_in(name, *lines)
+
+    assert known(filled, "bronze.calls", "silver.calls", "bronze.rejected") == before
+
+
+@pytest.mark.long
+def test_killed_while_it_withdraws_a_file_the_old_tables_stand_and_it_runs_again(
+    filled: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("bronze.calls", "silver.calls", "bronze.rejected")
+    before = known(filled, *names)
+    with dying(monkeypatch, FileLedger, "rebuild"):
+        reingest(filled, tmp_path, CALLS, without=["july.csv", "august.csv"])
+    assert known(filled, *names) == before
+
+    reingest(filled, tmp_path, CALLS, without=["july.csv", "august.csv"])
+
+    assert {row.id: row.text for row in filled.read("silver.calls").collect()} == {1: "10", 2: "20", 3: "c"}
+    assert maintenance.ledger_flaws(filled, FileLedger(filled)) == []
+
+
+@pytest.mark.long
+def test_a_file_can_be_withdrawn_from_a_lake_of_an_earlier_version(lake: Lake, tmp_path: Path, take_in: TakeIn) -> None:
+    take_in("june.csv", "1,a")
+    take_in("july.csv", "2,b")
+    files = lake.reference("ops.files")
+    lake.spark.sql(f"ALTER TABLE {files} DROP CONSTRAINT status_is_known")
+    old = "status IN ('loaded', 'rejected', 'replaced')"
+    lake.spark.sql(f"ALTER TABLE {files} ADD CONSTRAINT status_is_known CHECK ({old})")
+
+    reingest(lake, tmp_path, CALLS, without=["june.csv"])
+
+    assert [entry.status for entry in FileLedger(lake).entries] == ["withdrawn", "loaded"]
+    assert lake.constraints("ops.files")["status_is_known"] == tables.FILES.constraints["status_is_known"]
+    version = lake.version("ops.files")
+    lake.hold_to(tables.FILES, "status_is_known")
+    assert lake.version("ops.files") == version
+
+
+def test_a_file_that_is_not_there_cannot_be_withdrawn(lake: Lake, tmp_path: Path, take_in: TakeIn) -> None:
+    take_in("june.csv", "1,a")
+
+    with pytest.raises(MissingResultError, match=r"--without june\.cvs: no file of this name is loaded; did you mean"):
+        reingest(lake, tmp_path, CALLS, without=["june.cvs"])

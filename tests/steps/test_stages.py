@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,17 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.bench import TakeIn, dying, job_on, without_session
+from tests.bench import CALLS, TakeIn, dying, job_on, without_session
 
 from otklik import kinds
 from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, RefusedError
 from otklik.lake import identity
+from otklik.lake.ledger import find_answer
 from otklik.lake.store import Lake
 from otklik.lake.tables import MEASURES, RUNS, VERDICTS
+from otklik.progress import Progress
 from otklik.steps import all_tables, offline, stages
 from otklik.steps.context import Job
 from otklik.steps.export import export_table
 from otklik.steps.maintain import maintain_lake
+from otklik.steps.reingest import reingest_source
 from otklik.steps.report import write_report
 from otklik.steps.run import run_task
 from otklik.steps.show import show_table
@@ -250,6 +254,43 @@ def test_rows_that_cannot_be_used_are_counted_and_none_left_is_refused(ask: Call
     assert (finding.feature, finding.detail, finding.value) == ("letters.person", '{"n": 1, "rows": 2}', 0.5)
     with pytest.raises(RefusedError, match="none of its 2 rows can be used"):
         run_task(ask({"frames.letters.columns": {"person": "CAST(NULL AS STRING)"}}))
+
+
+@pytest.mark.long
+def test_what_was_asked_as_of_a_moment_keeps_its_answer_after_a_reingest(
+    ask: Callable[..., Job], lake: Lake, tmp_path: Path, take_in: TakeIn
+) -> None:
+    then = datetime.now(UTC)
+
+    def answer(job: Job, as_of: datetime | None = then) -> set[tuple[str, float]]:
+        assert run_task(replace(job, options=replace(job.options, as_of=as_of))) == 0
+        run = find_answer(lake, "diary", as_of, "toy")
+        assert run is not None
+        lengths = lake.read("gold.diary_lengths", run.outputs["gold.diary_lengths"])
+        return {(row.person, row.length) for row in lengths.where(f"run_id = '{run.run_id}'").collect()}
+
+    first = {("1", 5.0), ("2", 2.0)}
+    assert answer(ask()) == first
+    take_in("b.csv", "1,a longer one")
+    (tmp_path / "calls.toml").write_text(
+        CALLS.replace("thresholds =", 'rules = [{ name = "long", holds = "length(text) > 2" }]\nthresholds ='),
+        encoding="utf-8",
+    )
+    assert reingest_source(job_on(lake, tmp_path, source=str(tmp_path / "calls.toml"))) == 0
+
+    assert answer(ask()) == first
+    # With another setting it is computed again.
+    assert answer(ask({"least": 4})) == first
+    assert lake.read(RUNS.name).where("job = 'toy' AND status = 'done'").count() == 2
+    assert answer(ask(), as_of=None) == {("1", 12.0)}
+
+
+def test_what_set_the_moment_is_said(ask: Callable[..., Job]) -> None:
+    said = io.StringIO()
+
+    assert run_task(replace(ask(), progress=Progress(said, lambda: 0.0, is_live=False))) == 0
+
+    assert "UTC, set by record 1 of a.csv (silver.calls)" in said.getvalue()
 
 
 def test_rows_after_the_moment_are_left_out(ask: Callable[..., Job], lake: Lake) -> None:

@@ -79,6 +79,16 @@ def _ingest(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _reingest(parser: argparse.ArgumentParser) -> None:
+    _source(parser)
+    parser.add_argument(
+        "--without",
+        metavar="FILE",
+        action="append",
+        help="take a loaded file back: its name or content_hash in ops.files; * stands for any text (may be repeated)",
+    )
+
+
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help="a contract, task or environment (.toml); default: all of conf/"
@@ -225,9 +235,9 @@ COMMANDS = (
     ),
     Command(
         "reingest",
-        "rebuild silver from bronze under the current contract",
+        "rebuild silver from bronze under the current contract, or without some files",
         "otklik reingest bank_full",
-        _source,
+        _reingest,
         writes=_always,
         names="source",
     ),

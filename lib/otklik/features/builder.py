@@ -42,6 +42,7 @@ _LEAST_GAP, _YEAR = 30, 365
 #: From here on a number is what programs write for a missing one (the greatest double, or the greatest float): no
 #: quantity is so large, and its square, which a model takes, may have no place in a double.
 _TOO_LARGE = 1e38
+_TIMES, _MICROS_OF_A_DAY = ("date", "timestamp", "timestamp_ntz"), 86_400_000_000
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 
@@ -101,7 +102,7 @@ class Latest:
         moment: the moment.
         beyond: number of ignored later rows: after the arrival of their file, or long after all others.
         farthest: the latest moment of these.
-        origin: file and record of the row with the moment, if there are ignored rows and it is known.
+        origin: what set the moment: the first row that has it, with its file and table, or a run; empty if unknown.
     """
 
     moment: datetime
@@ -109,20 +110,24 @@ class Latest:
     farthest: datetime | None = None
     origin: str = ""
 
+    def __str__(self) -> str:
+        """The moment and what set it."""
+        return f"{self.moment:%Y-%m-%d %H:%M} UTC" + (f", set by {self.origin}" if self.origin else "")
+
     @property
     def remark(self) -> str:
         """A message about the ignored rows; empty if there are none."""
         if self.farthest is None:
             return ""
         return (
-            f"the moment is {self.moment:%Y-%m-%d %H:%M}{self.origin}: {self.beyond:,} rows lie later, up to "
-            f"{self.farthest:%Y-%m-%d}, after their file's arrival or far from all others, and do not set it (--as-of)"
+            f"the moment is {self}: {self.beyond:,} rows lie later, up to {self.farthest:%Y-%m-%d}, after their file's "
+            "arrival or far from all others, and do not set it (--as-of)"
         )
 
 
-def latest_known(inputs: Sequence[DataFrame]) -> Latest | None:
-    """The latest moment at which anything in the inputs became known; None where all are untimed."""
-    return latest_of(reduce(DataFrame.union, [_known_and_arrived(rows) for rows in inputs]))
+def latest_known(inputs: Mapping[str, DataFrame]) -> Latest | None:
+    """The latest moment at which anything in the inputs (table → rows) became known; None where all are untimed."""
+    return latest_of(reduce(DataFrame.union, [_known_and_arrived(table, rows) for table, rows in inputs.items()]))
 
 
 def latest_of(moments: DataFrame) -> Latest | None:
@@ -132,8 +137,8 @@ def latest_of(moments: DataFrame) -> Latest | None:
     whole time before it, if they are fewer than one in a hundred of the rows of the last days.
 
     Args:
-        moments: moment TIMESTAMP, arrived_at TIMESTAMP or null, and perhaps file STRING and record BIGINT, where each
-            row stands.
+        moments: moment TIMESTAMP, arrived_at TIMESTAMP or null, and perhaps `at`, a struct of table, file and record:
+            where each row stands.
 
     Returns:
         None if no row has a moment.
@@ -151,15 +156,19 @@ def latest_of(moments: DataFrame) -> Latest | None:
     beyond = [row for row in newest if row["last"] > last]
     moment = _from_micros(last)
     farthest = _from_micros(beyond[0]["last"]) if beyond else None
-    # Asked for only where something is odd: it takes another look through the rows.
-    known = moments.where(F.col("moment") == F.lit(moment)) if beyond and "file" in moments.columns else None
-    origin = (
-        known.where("file IS NOT NULL AND record IS NOT NULL").orderBy("file", "record").first()
-        if known is not None
-        else None
-    )
-    place = f", of record {origin['record']:,} of {origin['file']}" if origin is not None else ""
-    return Latest(moment, sum(row.rows for row in beyond), farthest, place)
+    origin = _first_at(moments, moment) if "at" in moments.columns else ""
+    return Latest(moment, sum(row.rows for row in beyond), farthest, origin)
+
+
+def _first_at(moments: DataFrame, moment: datetime) -> str:
+    """Where the first row with this moment stands.
+
+    Not found along with the moment, as the rows of one moment are few, and Delta passes over the files of others.
+    """
+    [[at]] = moments.where(F.col("moment") == F.lit(moment)).agg(F.min("at")).collect()
+    if at is None or at["file"] is None or at["record"] is None:
+        return ""
+    return f"record {at['record']:,} of {at['file']} ({at['table']})"
 
 
 def _behind_gap(days: Sequence[Row], counted: DataFrame) -> int:
@@ -173,13 +182,14 @@ def _behind_gap(days: Sequence[Row], counted: DataFrame) -> int:
     return gap if is_long and 100 * sum(day.rows for day in days[:gap]) < whole["rows"] else 0
 
 
-def _known_and_arrived(rows: DataFrame) -> DataFrame:
+def _known_and_arrived(table: str, rows: DataFrame) -> DataFrame:
     told = {"arrived_at": ("_arrived_at", "timestamp"), "file": ("_file", "string"), "record": ("_record_no", "bigint")}
-    beside = (
+    arrived, *place = (
         (F.col(theirs) if theirs in rows.columns else F.lit(None)).cast(type_).alias(name)
         for name, (theirs, type_) in told.items()
     )
-    return with_known_at(rows).select(F.col("known_at").alias("moment"), *beside)
+    at = F.struct(F.lit(table).alias("table"), *place).alias("at")
+    return with_known_at(rows).select(F.col("known_at").alias("moment"), arrived, at)
 
 
 def _from_micros(micros: int) -> datetime:
@@ -326,8 +336,12 @@ def with_features(
 
 
 def _plain(found: DataFrame, select: Select, name: str) -> Column:
+    """A column as features are stored; of a date or time, the days from it to the row's moment."""
     data_type = dict(found.dtypes)[name]
     column = F.col(f"`{name}`")
+    if data_type in _TIMES:
+        passed = F.unix_micros("moment") - F.unix_micros(column.cast("timestamp"))
+        return (passed / F.lit(_MICROS_OF_A_DAY)).alias(name)
     if data_type.startswith("decimal") or data_type in ("float", "double"):
         # What is not a number, or without end, is a missing one: no median and no model can take it.
         number = column.cast("double")
@@ -337,7 +351,8 @@ def _plain(found: DataFrame, select: Select, name: str) -> Column:
     if data_type in ("string", "boolean", "array<string>", *_NUMBERS):
         return column
     raise ConfigurationError(
-        f"column {name} has type {data_type}; a feature must be a number, a string, a boolean or an array of strings",
+        f"column {name} has type {data_type}; a feature must be a number, a date, a string, a boolean or an array of "
+        "strings",
         where=f"{select.name}.sql",
         hint="convert it to a number, such as days since, an hour or a share",
     )

@@ -163,6 +163,8 @@ def record_run(lake: Lake, run: Run) -> None:
 _NEWEST_COLUMN = "read_as"
 #: Prefix of labels of commits to rebuilt tables; the source and the table's version follow.
 _REBUILT = "reingest"
+#: Status of a file whose records were taken back.
+WITHDRAWN = "withdrawn"
 
 
 class FileLedger:
@@ -220,7 +222,9 @@ class FileLedger:
 
     def _before_rebuilding(self, source: str, version: int) -> int | None:
         """The version of the ledger that knew this version of a silver table, if the table was rebuilt after it."""
-        known = [entry.table_versions.get(f"silver.{source}", NOTHING) for entry in self.loaded(source)]
+        silver, current = f"silver.{source}", ("loaded", WITHDRAWN)
+        of_source = [entry for entry in self._entries if entry.source == source and entry.status in current]
+        known = [entry.table_versions.get(silver, NOTHING) for entry in of_source]
         if not known or min(known) <= version:
             return None
         for commit in self._lake.commits(FILES.name) or []:
@@ -282,6 +286,8 @@ class FileLedger:
             version: of the silver table.
             entries: its files.
         """
+        # The ledgers of earlier versions know of no files that were withdrawn.
+        self._lake.hold_to(FILES, "status_is_known")
         self._write(entries, f"{_REBUILT} {source} {version} {entries[0].ended_at.isoformat()}")
 
     def _write(self, entries: Sequence[FileEntry], label: str) -> None:

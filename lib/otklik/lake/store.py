@@ -268,6 +268,16 @@ class Lake:
         change = f"SET TBLPROPERTIES ('{name}' = {sql_text(value)})" if value else f"UNSET TBLPROPERTIES ('{name}')"
         self.spark.sql(f"ALTER TABLE {self.reference(table)} {change}")
 
+    def hold_to(self, table: Table, constraint: str) -> None:
+        """Put a constraint of the definition in the place of an earlier version's; nothing where it stands."""
+        held, wanted = self.constraints(table.name).get(constraint), table.constraints[constraint]
+        if held == wanted:
+            return
+        target = self.reference(table.name)
+        if held is not None:
+            self.spark.sql(f"ALTER TABLE {target} DROP CONSTRAINT {constraint}")
+        self.spark.sql(f"ALTER TABLE {target} ADD CONSTRAINT {constraint} CHECK ({wanted})")
+
     def has_log_without_versions(self, table: str) -> bool:
         """Whether a run was killed, or found the disk full, before the table's first commit.
 

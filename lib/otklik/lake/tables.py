@@ -108,7 +108,11 @@ def answer_table(
 def rebuild_hint(table: str) -> str:
     """What to do where no backup brings the rows of a table back."""
     layer, _, name = table.partition(".")
-    return f"rebuild it with `otklik reingest {name}`" if layer == "silver" else "ingest into a fresh lake"
+    if layer == "silver":
+        return f"rebuild it with `otklik reingest {name}`"
+    if layer == "bronze" and table != REJECTED.name:
+        return f"withdraw its files with `otklik reingest {name} --without '*'` and ingest them again"
+    return "ingest all files into a fresh lake"
 
 
 _ARRIVAL = columns(
@@ -185,14 +189,14 @@ FILES = Table(
         "table_versions MAP<STRING,BIGINT> versions of the tables after this file",
         "started_at TIMESTAMP start of the ingest",
         "ended_at TIMESTAMP end of the ingest",
-        "status STRING loaded | rejected | replaced (by a file of the same name)",
+        "status STRING loaded | rejected | replaced (by a file of the same name) | withdrawn (by `otklik reingest`)",
         "warnings MAP<STRING,BIGINT> rows per broken rule of severity warn, lookalikes, records_in_quotes, without_key",
         "_batch STRING the ingest of one file content",
         "read_as STRING the names in its header, and how it was cut into records, as JSON; empty for refused files",
     ),
     key=("source", "content_hash"),
     constraints={
-        "status_is_known": "status IN ('loaded', 'rejected', 'replaced')",
+        "status_is_known": "status IN ('loaded', 'rejected', 'replaced', 'withdrawn')",
         "nothing_lost_nothing_twice": (
             "status = 'rejected' OR (rows = accepted + rejected + duplicates AND accepted = inserted + updated)"
         ),

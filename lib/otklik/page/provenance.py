@@ -50,7 +50,8 @@ def files(balances: pd.DataFrame, voice: Voice) -> list[Block]:
             for column in ("rows", "accepted", "rejected", "duplicates")
         },
     )
-    for status, key in (("replaced", "quality.replaced"), ("rejected", "quality.refused")):
+    left_out_by = {"replaced": "quality.replaced", "withdrawn": "quality.withdrawn", "rejected": "quality.refused"}
+    for status, key in left_out_by.items():
         left_out = int((balances["status"] == status).sum())
         takeaway += words(key, n=formats.integer(left_out)) if left_out else ""
     titles = [

@@ -56,6 +56,10 @@ FRAME = texts(
         " Files replaced by later ones of the same name, not counted: {n}.",
         " Не учтены файлы, которые заменены более поздними того же имени: {n}.",
     ),
+    quality__withdrawn=(
+        " Files withdrawn, not counted: {n}.",
+        " Не учтены отозванные файлы: {n}.",
+    ),
     quality__refused=(
         " Files refused as a whole, their records not counted: {n}.",
         " Отклонено файлов целиком (их записи не подсчитаны): {n}.",
@@ -77,6 +81,7 @@ FRAME = texts(
     status__loaded=("loaded", "загружен"),
     status__rejected=("refused", "отклонён"),
     status__replaced=("replaced", "заменён"),
+    status__withdrawn=("withdrawn", "отозван"),
     origin__caption=("The run", "Запуск"),
     origin__tables=("Tables and their versions", "Таблицы и их версии"),
     origin__table=("Table", "Таблица"),

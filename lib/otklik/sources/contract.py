@@ -33,8 +33,8 @@ LIST_COLUMNS = ("line", "place", "value")
 #: A text as a formula of a spreadsheet, or digits that an apostrophe makes a text: what is meant is in the groups.
 TEXT_OF_SPREADSHEET = r"""^(?:="([^"]*)"|'([+]?\d+))$"""
 
-#: At most so many lines make a header.
-MOST_HEADER_LINES = 5
+#: At most so many lines make a header, and a footer.
+MOST_HEADER_LINES, MOST_FOOTER = 5, 1000
 
 #: What is put between the fields of a line in which each has its width.
 FIELD_MARK = "\x1f"
@@ -112,6 +112,9 @@ _PATTERN_LETTERS: dict[str, Collection[int]] = (
     | {letter: range(1, 6) for letter in "XxZ"}
     | {"y": range(1, 7), "D": range(1, 4), "S": range(1, 10), "a": (1,), "V": (2,), "O": (1, 4)}
 )
+
+#: Parts of a time that are read in names of files.
+TIME_PART = re.compile("yyyy|yy|MM|dd|HH|mm|ss")
 
 #: Letters of a pattern that stand for a zone.
 ZONE_LETTERS = "VzOXxZ"
@@ -243,7 +246,9 @@ class Format(Strict):
         1, ge=1, le=MOST_HEADER_LINES, description="lines of the header: names of several are put together with a blank"
     )
     skip_lines: int = Field(0, ge=0, le=1000, description="lines above the header, blank ones not counted")
-    footer: int = Field(0, ge=0, le=1000, description="lines at the end that are no records, blank ones not counted")
+    footer: int = Field(
+        0, ge=0, le=MOST_FOOTER, description="lines at the end that are no records, blank ones not counted"
+    )
     multiline: bool = Field(False, description="quoted fields may hold line breaks")
     encoding: str = Field("utf-8", description="encoding of its text, e.g. utf-8, cp1251, utf-16")
     null_tokens: list[str] = Field(default_factory=lambda: [""], description="strings that mean missing")
@@ -589,7 +594,23 @@ class Contract(Strict):
         description="a file whose name was loaded before with other content: refuse it, replace the old one, or add to "
         "it (if names mean nothing)",
     )
+    file_time: str | None = Field(
+        None,
+        min_length=1,
+        description="pattern of the time in the names of files, e.g. dd.MM.yyyy or yyyyMMdd_HHmm: files count in this "
+        "order, and a file without it is refused; default: natural order of names (part_9 before part_10)",
+    )
     sha256: dict[str, Sha256] = Field(default_factory=dict, description="file name → the hash its bytes must have")
+
+    @field_validator("file_time")
+    @classmethod
+    def _usable_in_names(cls, pattern: str | None) -> str | None:
+        fault = None if pattern is None else _pattern_fault(pattern)
+        if fault is not None:
+            raise ValueError(fault)
+        if pattern is not None and re.search("[A-Za-z/]", TIME_PART.sub("", pattern)):
+            raise ValueError(f"{pattern!r}: in names of files only yyyy, yy, MM, dd, HH, mm and ss are read")
+        return pattern
 
     def impossible(self) -> list[str]:
         """Names that are taken, of columns that there are not, or that stand twice; times that are none."""

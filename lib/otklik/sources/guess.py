@@ -30,6 +30,8 @@ _SPREADSHEET_FAULTS = (
     "#ERROR!", "#SPILL!", "#CALC!", "#FIELD!", "#GETTING_DATA", "Loading...", "#ПЕРЕНОС!", "#ВЫЧИСЛ!",
     "#Н/Д", "#ПУСТО!", "#ДЕЛ/0!", "#ЗНАЧ!", "#ССЫЛКА!", "#ИМЯ?", "#ЧИСЛО!",
 )  # fmt: skip
+#: How Hive, MySQL and PostgreSQL write null: never a value either.
+_NULL_OF_DATABASES = "\\N"
 #: What a spreadsheet shows, and saves, where a column is too narrow.
 _TOO_NARROW = re.compile(r"^#{2,}$")
 #: Truth as spreadsheets write it, in English, Russian, Kazakh, German and French.
@@ -236,8 +238,9 @@ def guess_column(name: str, values: Sequence[str | None], *, comma_is_free: bool
         texts = [re.sub(TEXT_OF_SPREADSHEET, r"\1\2", text) for text in texts]
     filled = [text for text in texts if text]
     found = frozenset(filled)
-    faults = tuple(sorted(text for text in found if text in _SPREADSHEET_FAULTS or _TOO_NARROW.match(text)))
-    nulls = (*sorted(filter(is_no_value, found)), *faults)
+    never_values = (*_SPREADSHEET_FAULTS, _NULL_OF_DATABASES)
+    faults = tuple(sorted(text for text in found if text in never_values or _TOO_NARROW.match(text)))
+    nulls = (*sorted(text for text in found if is_no_value(text) and text not in faults), *faults)
     solid = found - set(nulls)
     numbers = _numbers_in(solid, comma_is_free=comma_is_free)
     dates = _Dates((), solid) if numbers.marks else _dates_in(solid)

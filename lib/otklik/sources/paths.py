@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from otklik.errors import InputError
 from otklik.settings import URI_SCHEMES, whole_uri
+from otklik.sources.contract import TIME_PART
+
+#: Part of a pattern → of one of Python's.
+_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
 def name_of(path: str) -> str:
@@ -86,8 +93,25 @@ def names_apart(paths: Sequence[str]) -> list[str]:
     return [names[path] for path in paths]
 
 
+@cache
+def time_in_name(name: str, pattern: str) -> datetime | None:
+    """The first time in the name of a file that has the form of `Contract.file_time`; None if there is none."""
+    digits = "".join(
+        rf"\d{{{len(part)}}}" if TIME_PART.fullmatch(part) else re.escape(part) for part in _parts_of(pattern)
+    )
+    form = "".join(_PARTS.get(part, part.replace("%", "%%")) for part in _parts_of(pattern))
+    for match in re.finditer(rf"(?<!\d){digits}(?!\d)", name_of(name), re.ASCII):
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(match[0], form).replace(tzinfo=UTC)
+    return None
+
+
+def _parts_of(pattern: str) -> list[str]:
+    return re.split(f"({TIME_PART.pattern})", pattern)
+
+
 def in_natural_order(name: str) -> list[tuple[int, str]]:
-    """By which names are sorted: numbers in them by value, the rest as text."""
+    """By which names and paths are sorted: numbers in them by value, the rest as text."""
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 

@@ -18,7 +18,16 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from otklik.errors import InputError
-from otklik.sources.contract import FIELD_MARK, LIST_COLUMNS, MOST_HEADER_LINES, SCRIPT, TOTAL, TRANSLATED, Format
+from otklik.sources.contract import (
+    FIELD_MARK,
+    LIST_COLUMNS,
+    MOST_FOOTER,
+    MOST_HEADER_LINES,
+    SCRIPT,
+    TOTAL,
+    TRANSLATED,
+    Format,
+)
 from otklik.sources.guess import is_no_value
 from otklik.sources.header import joined_header
 from otklik.sources.layout import delimited_text
@@ -37,6 +46,8 @@ _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _TELLS_DELIMITER = re.compile(r'^"?sep=(.)"?[;,\t ]*(?:\r\n|\r|\n)', re.IGNORECASE)
 #: Lines above the header that begin with a number sign, as exports of Google Analytics and PowerShell have them.
 _COMMENTS = re.compile(r"(?:\s*#[^\r\n]*(?:\r\n|\r|\n))+")
+#: What stands between two tables: blank lines, or such that begin with a number sign.
+_GAP = re.compile(r"(?:\r\n|\r|\n)(?=[ \t]*(?:#[^\r\n]*)?[\r\n])(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))+")
 #: XML begins so, also without saying what it is; `other_kind` knows pages.
 _XML = re.compile(rb"\s*<(?:\?xml|[^\s<>,;!?]+(?:\s+[^\s<>=]+=[^<>]*)?>\s*<)", re.IGNORECASE)
 #: A line of dashes, and the count of rows below them, as consoles of databases write.
@@ -290,6 +301,19 @@ def _delimited_sample(text: str, encoding: str, is_whole: bool, where: str) -> S
         if sample and (not sample.delimiter or lines[-1].count(sample.delimiter) < len(sample.names) - 1):
             remark = f"{len(lines):,} lines that begin with # are left out"
             return replace(sample, skip_lines=sample.skip_lines + len(lines), remarks=(*sample.remarks, remark))
+    if (end := _end_of_first_table(text)) is not None:
+        rest = _lines_of(text[end:])
+        name = next(line for line in rest if not line.lstrip().startswith("#")).strip()
+        if not is_whole or len(rest) > MOST_FOOTER:
+            raise InputError(
+                f"contains a second table with other columns, whose header is {name!r}",
+                where=where,
+                hint="write each table to a file of its own",
+            )
+        sample = _delimited_sample(text[:end], encoding, is_whole, where)
+        remark = f"a second table is left out, whose header is {name}: write it to a file of its own"
+        more = f"the footer is of this file: in another one, {len(rest):,} lines may be too few or too many"
+        return replace(sample, footer=sample.footer + len(rest), remarks=(*sample.remarks, remark, more))
     told = _TELLS_DELIMITER.match(text)
     if told is None and (lists := _list_sample(text, encoding, is_whole)):
         return lists
@@ -303,6 +327,47 @@ def _delimited_sample(text: str, encoding: str, is_whole: bool, where: str) -> S
 
 def _lines_of(text: str) -> list[str]:
     return [line for line in _LINE_ENDS.split(text) if line.strip()]
+
+
+def _end_of_first_table(text: str) -> int | None:
+    """Where the first table of a text ends, if one with other columns follows; None if there is only one.
+
+    Each has a header of words above numbers, and a gap stands between them. In tables of as many columns, one must be
+    of numbers in both: a first row of texts alone is no header.
+    """
+    gaps = [*_GAP.finditer(text)]
+    first_text = text[: gaps[0].start()] if gaps else ""
+    delimiter = _guess_delimiter(first_text)
+    first = _split(first_text, delimiter, most=500)
+    if len(first) < _FEWEST_OTHERS or len(first[0]) == 1 or not _columns_of_numbers(first):
+        return None
+    quotes, seen = 0, 0
+    for gap, following in zip_longest(gaps, gaps[1:]):
+        quotes, seen = quotes + text.count('"', seen, gap.start()), gap.start()
+        block = _split(text[gap.end() : following.start() if following else len(text)], delimiter, most=500)
+        if quotes % 2 or len(block) <= _FEWEST_OTHERS or block[0] == first[0]:
+            continue
+        found, width = _columns_of_numbers(block), len(first[0])
+        if len(block[0]) == width:
+            found &= _columns_of_numbers(first)
+        # Pairs above a table say what it is of.
+        if found and not (width < _MOST_OF_PAIR and len(block[0]) > width):
+            return gap.start()
+    return None
+
+
+def _columns_of_numbers(table: Sequence[Sequence[str]]) -> set[int]:
+    """The places of words in the first row above nothing but numbers; none where that row is no header of all rows."""
+    head, *rows = table
+    if any(_NUMBER_OR_DATE.match(name.strip()) for name in head) or any(len(row) != len(head) for row in rows):
+        return set()
+    return {
+        place
+        for place, name in enumerate(head)
+        if _WORDS.search(name)
+        and not is_no_value(name.strip())
+        and all(_NUMBER_OR_DATE.match(row[place].strip()) for row in rows)
+    }
 
 
 def _in_columns(text: str, is_whole: bool) -> Format | None:
@@ -377,6 +442,9 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
     padded = [[*row, *[None] * (len(names) - len(row))][: len(names)] for row in body]
     names, padded, unnamed = _without_nameless(names, padded)
     is_multiline = has_quotes and any(re.search(r"[\r\n]", field or "") for row in rows for field in row)
+    above_records = above + header_lines * has_header
+    unescaped = _unescaped(text, delimiter, escape, width, _MOST_AROUND if is_multiline else 1) if quote == '"' else []
+    unescaped = [number - above_records for number in unescaped if above_records < number <= above_records + len(rows)]
     on_rows = {
         "rows begin with a word for a total": totals,
         "lines of dashes stand among the rows, and are rejected where a column takes no text": between,
@@ -393,6 +461,8 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
             for remark, rows in on_rows.items()
             if rows
         },
+        f"{len(unescaped):,} rows have a quote inside a quoted field that is not doubled or escaped, and are rejected; "
+        f"the first is record {min(unescaped, default=0):,}": bool(unescaped),
         "the first row has nothing in columns of text: a sum?": _is_without_texts(body[:1], body[1:]),
         "the last row has nothing in columns of text: a sum?": is_whole and _is_without_texts(body[-1:], body[:-1]),
         "the first column is empty in most rows: does a label hold for the rows below it?": _has_blocks(body),
@@ -405,6 +475,7 @@ def _table_sample(text: str, delimiter: str, encoding: str, is_whole: bool, wher
         "there is but one column: is the delimiter right?": len(names) == 1,
     }
     rejected = len(again) + len(ragged) + len(open_quotes) + len(with_nul) + len(between) + has_numbering
+    rejected += len(unescaped)
     return Sample(
         "tsv" if delimiter == "\t" else "csv",
         encoding,
@@ -449,11 +520,36 @@ def _quoting(text: str, delimiter: str) -> tuple[str, str, list[list[str]]]:
 
 def _whole_lines(text: str, delimiter: str, escape: str = "") -> int:
     """How many lines are whole fields: behind each closing quote a field ends."""
+    whole = _whole_fields(delimiter, escape)
+    return sum(bool(whole.match(line)) for line in _lines_of(text))
+
+
+def _whole_fields(delimiter: str, escape: str) -> re.Pattern[str]:
     plain, escaped = ('[^"\\\\]', r"|\\.") if escape else ('[^"]', "")
     edge = re.escape(delimiter)
     field = rf' *+(?:"(?:{plain}++|""{escaped})*+" *+|(?!")[^{edge}\r\n]*+)'
-    whole = re.compile(rf"^{field}(?:{edge}{field})*+$")
-    return sum(bool(whole.match(line)) for line in _lines_of(text))
+    return re.compile(rf"^{field}(?:{edge}{field})*+$")
+
+
+def _unescaped(text: str, delimiter: str, escape: str, width: int, most_lines: int) -> list[int]:
+    """The numbers of the records of this width in which text stands behind the closing quote of a field.
+
+    Args:
+        text: the records.
+        delimiter: between fields.
+        escape: before a quote inside quotes; empty where it is doubled.
+        width: how many fields most records have.
+        most_lines: how many lines a record may have.
+    """
+    whole, lines, found, number, place = _whole_fields(delimiter, escape), _lines_of(text), list[int](), 0, 0
+    while place < len(lines):
+        number += 1
+        ends = range(place + 1, min(place + most_lines, len(lines)) + 1)
+        end = next((end for end in ends if whole.match("\n".join(lines[place:end]))), None)
+        if end is None and [len(row) for row in _split(lines[place], delimiter, escape=escape or None)] == [width]:
+            found.append(number)
+        place = end or place + 1
+    return found
 
 
 def _is_open(row: list[str], quote: str) -> bool:
@@ -510,7 +606,9 @@ def _lines_above(rows: list[list[str]], width: int) -> int:
     for place, row in enumerate(rows[:_MOST_AROUND]):
         filled = [number for number, field in enumerate(row) if field.strip()]
         is_pair = filled == [0, 1] and width > _MOST_OF_PAIR and _has_names_below(rows[place + 1 : _MOST_AROUND], width)
-        if len(row) == width and (len(filled) > 1 or width == 1) and not is_pair:
+        # The first of two columns may have no name, as where pandas writes an index.
+        is_full = len(filled) > 1 or width == 1 or (filled == [1] and width == 2)
+        if len(row) == width and is_full and not is_pair:
             return place if len(rows) - place > 1 else 0
     return 0
 

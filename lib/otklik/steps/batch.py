@@ -130,17 +130,25 @@ class Judged:
         """Records of all files that broke the contract."""
         return sum(counts.rejected for counts in self.counts.values())
 
+    def for_silver(self, key: bytes) -> DataFrame:
+        """The accepted rows, with pseudonyms made with the key in the place of personal values."""
+        rows = checks.only_accepted(self.rows, self.contract, "_file_no")
+        return with_pseudonyms(rows, self.contract.personal_columns, key)
+
     def without(self, refused: Mapping[int, object]) -> Judged:
         """The same without some files."""
-        left = {number: arrival for number, arrival in self.arrivals.items() if number not in refused}
-        if len(left) == len(self.arrivals):
+        return self.only([number for number in self.arrivals if number not in refused])
+
+    def only(self, numbers: Sequence[int]) -> Judged:
+        """The same of some of the files."""
+        if len(numbers) == len(self.arrivals):
             return self
         return replace(
             self,
-            arrivals=left,
-            rows=self.rows.where(F.col("_file_no").isin([*left])),
-            counts={number: self.counts[number] for number in left},
-            headers={number: self.headers[number] for number in left},
+            arrivals={number: self.arrivals[number] for number in numbers},
+            rows=self.rows.where(F.col("_file_no").isin([*numbers])),
+            counts={number: self.counts[number] for number in numbers},
+            headers={number: self.headers[number] for number in numbers},
         )
 
 
@@ -253,9 +261,7 @@ def write_silver(batch: Batch, table: Table, key: bytes) -> tuple[dict[int, Effe
         DamagedError: if Delta counted other rows than the balance says: one of them has lost some.
     """
     judged, base = batch.judged, batch.after[table.name]
-    accepted = with_pseudonyms(
-        checks.only_accepted(judged.rows, judged.contract, "_file_no"), judged.contract.personal_columns, key
-    )
+    accepted = judged.for_silver(key)
     is_first = base.version <= 0
     if not shares_keys(judged) and (is_first or _meets_none(batch, table, accepted)):
         # Nothing to compare with, as is the rule for events: a MERGE would join once more, and sort what it writes.
@@ -286,6 +292,12 @@ def write_silver(batch: Batch, table: Table, key: bytes) -> tuple[dict[int, Effe
         else:
             return did, base.version
     return did, commit.version
+
+
+def meets_known_rows(batch: Batch, table: Table, key: bytes) -> bool:
+    """Whether a row stands under a key that comes."""
+    is_first = batch.after[table.name].version <= 0
+    return not is_first and not _under_same_keys(batch, table, batch.judged.for_silver(key)).isEmpty()
 
 
 def _under_same_keys(batch: Batch, table: Table, accepted: DataFrame) -> DataFrame:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from shlex import quote
 
 from otklik.errors import BusyError, ConfigurationError, InputError
 from otklik.lake.identity import hash_of
@@ -21,7 +22,7 @@ from otklik.sources import files
 from otklik.sources.contract import POSITION, Contract
 from otklik.sources.many_files import read_files
 from otklik.sources.outcomes import Effect
-from otklik.sources.paths import name_of, names_apart, readable
+from otklik.sources.paths import in_natural_order, name_of, names_apart, readable, time_in_name
 from otklik.sources.reader import clear_faults
 from otklik.sources.rules import check_rules
 from otklik.sources.values import spark_type
@@ -40,6 +41,8 @@ _LATE = "otklik.after_decision"
 _ROWS_NAMED_BY = "rows.named_by"
 #: A batch has so many files at most, and so many bytes unless one file alone has more.
 MOST_FILES, MOST_BYTES = 500, 256 << 20
+#: Before all times in names of files.
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
 #: So many refused files are named one by one.
 _NAMED = 20
 
@@ -58,12 +61,13 @@ def ingest_files(job: Job) -> int:
     run = start_of(job, "ingest", contract.name, contract_hash)
     with record_failure(job, run):
         ledger = whole_ledger(job.lake)
-        paths = [found for given in job.options["paths"] for found in files.expand(job.lake.spark, given)]
+        paths = _in_order([p for given in job.options["paths"] for p in files.expand(job.lake.spark, given)], contract)
         # Where a name stands for a file whatever its folder, the later one takes the place of the earlier.
         is_by_name = contract.same_name_other_content == "replace"
         names = [name_of(path) for path in paths] if is_by_name else names_apart(paths)
         if len(paths) > 1:
-            job.progress.line(f"  {len(paths)} files, in natural order of names: {names[0]} … {names[-1]}")
+            order = "natural order of names" if contract.file_time is None else "order of the times in their names"
+            job.progress.line(f"  {len(paths)} files, in {order}: {names[0]} … {names[-1]}")
         given_hash = job.options.names.get("sha256")
         if given_hash is not None and len(paths) > 1:
             raise ConfigurationError(
@@ -90,6 +94,30 @@ def hash_of_contract(contract: Contract) -> str:
     for column in facts["columns"].values():
         del column["meaning"]
     return hash_of(facts)
+
+
+def _in_order(paths: Sequence[str], contract: Contract) -> list[str]:
+    """The paths in the order in which their files count; first those without a time, which are refused."""
+    in_order = sorted(paths, key=in_natural_order)
+    if (pattern := contract.file_time) is not None:
+        in_order.sort(key=lambda path: time_in_name(path, pattern) or _NO_TIME)
+    return in_order
+
+
+def time_of_file(contract: Contract, name: str) -> datetime:
+    """The time in the name of a file, by which the contract puts files in order.
+
+    Raises:
+        InputError: if there is none.
+    """
+    found = time_in_name(name, contract.file_time or "")
+    if found is None:
+        raise InputError(
+            f"its name contains no time of the form {contract.file_time}",
+            where=name,
+            hint="rename the file, or correct file_time in the contract",
+        )
+    return found
 
 
 class _ApartError(Exception):
@@ -154,17 +182,18 @@ class _Intake:
                 return
             files.check_whole(facts, contract, given_hash)
             old = _old_content(contract, facts, loaded)
+            is_alone = old is not None or self._later_file(facts.name) is not None
         except InputError as fault:
             self._refuse(fault, arrival_of(contract, self.contract_hash, facts, started_at, None))
             return
-        if old is not None and self.given > 1:
+        if is_alone and self.given > 1:
             self._require_parts(facts.name)
         size = sum(each.size for each in self.pending) + facts.size
         is_full = not self.is_whole and (len(self.pending) == MOST_FILES or size > MOST_BYTES)
-        if self.pending and (is_full or old is not None):
+        if self.pending and (is_full or is_alone):
             self._take_in_pending(facts.name)
         self.pending.append(arrival_of(contract, self.contract_hash, facts, started_at, old))
-        if old is not None:
+        if is_alone:
             self._take_in_pending("")
 
     def finish(self) -> list[FileEntry]:
@@ -223,7 +252,8 @@ class _Intake:
         """See that the files may be taken in one after the other."""
         if self.is_whole:
             raise ConfigurationError(
-                f"{name} cannot be ingested together with the others: it repeats or replaces a file, or lacks columns",
+                f"{name} cannot be ingested together with the others: it repeats or replaces a file, is of an earlier "
+                "time than a loaded one, or lacks columns",
                 where="--all-or-nothing",
                 hint="ingest it with a separate command",
             )
@@ -282,6 +312,7 @@ class _Intake:
         # Where nobody else can write, the tables are as the batch before left them.
         base_versions = dict(self.bases) if self.bases and job.is_alone else self._versions_before_batch(judged)
         writing = Batch(job, judged, base_versions)
+        self._refuse_late(writing, silver)
         with _files_as_described(job, judged):
             versions = batch.write_bronze(writing)
             did, version = batch.write_silver(writing, silver, self.key)
@@ -295,6 +326,38 @@ class _Intake:
             {table: Base(versions.get(table, max(base.version, 0))) for table, base in base_versions.items()}
         )
         return did, entries
+
+    def _later_file(self, name: str) -> str | None:
+        """A loaded file of a later time than this one, by the times in their names.
+
+        Raises:
+            InputError: if the name contains none.
+        """
+        if self.contract.file_time is None:
+            return None
+        time, loaded = time_of_file(self.contract, name), self.ledger.loaded(self.contract.name)
+        times = {each.file: time_in_name(each.file, self.contract.file_time) for each in loaded}
+        return next((file for file, other in times.items() if other is not None and other > time), None)
+
+    def _refuse_late(self, writing: Batch, silver: Table) -> None:
+        """Refuse a file that came too late: a row of a later time stands under one of its keys.
+
+        Raises:
+            _ApartError: if it is so; nothing is left to take in.
+        """
+        contract, [arrival, *others] = self.contract, [*writing.judged.arrivals.values()]
+        later = None if others or arrival.instead_of is not None else self._later_file(arrival.name)
+        is_decisive = contract.key.newest_by is None and len(contract.key_columns) < len(contract.columns)
+        if later is None or not is_decisive or not batch.meets_known_rows(writing, silver, self.key):
+            return
+        fault = InputError(
+            f"{later}, which is of a later time, is loaded, and they have keys in common",
+            where=arrival.name,
+            hint=f"withdraw the later files, e.g. with `otklik reingest {contract.name} --without {quote(later)}`, and "
+            "ingest all by one command",
+        )
+        self._refuse(fault, arrival)
+        raise _ApartError
 
     def _versions_before_batch(self, judged: Judged) -> dict[str, Base]:
         """The version of each table behind which the batch writes; what killed runs left there is rolled back."""
@@ -451,7 +514,8 @@ def _check_name(contract: Contract, facts: files.FileFacts, known: FileEntry, lo
         raise InputError(
             f"cannot replace the loaded file of this name: the same content was loaded as {known.file}",
             where=facts.name,
-            hint="check which name is right; if it is this one, ingest all files into a fresh lake",
+            hint="check which name is right; if it is this one, withdraw the other file with "
+            f"`otklik reingest {contract.name} --without {quote(known.file)}` and ingest this one",
         )
 
 
@@ -480,7 +544,8 @@ def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[Fi
         raise InputError(
             "cannot replace the loaded file of this name exactly: some keys are in other files too",
             where=facts.name,
-            hint="rename the file so that it counts as a correction, or ingest all files into a fresh lake",
+            hint="rename the file so that it counts as a correction, or withdraw the loaded one with "
+            f"`otklik reingest {contract.name} --without {quote(facts.name)}` and ingest this one",
         )
     return old
 

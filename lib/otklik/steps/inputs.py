@@ -64,8 +64,13 @@ class Inputs:
 
     def latest_moment(self) -> Latest | None:
         """The latest known moment in them; of gold, the one its run looked from. None where all are untimed."""
-        silver = [rows for name, rows in self.known_at(END_OF_TIME).items() if self.tables[name] not in self.producers]
-        moments = [Latest(run.as_of) for run in self.producers.values() if run.as_of and run.as_of < END_OF_TIME]
+        rows = {self.tables[name]: known for name, known in self.known_at(END_OF_TIME).items()}
+        silver = {table: known for table, known in rows.items() if table not in self.producers}
+        moments = [
+            Latest(run.as_of, origin=f"run {run.run_id} of {table}")
+            for table, run in self.producers.items()
+            if run.as_of and run.as_of < END_OF_TIME
+        ]
         latest = latest_known(silver) if silver else None
         return max([*moments, *([latest] if latest else [])], key=lambda one: one.moment, default=None)
 
@@ -108,10 +113,11 @@ def recorded_moment(job: Job, task: BaseTask, inputs: Inputs, decisive: object, 
         with job.progress.step(f"as-of moment of {task.name}") as step:
             latest = find()
             if latest.moment < END_OF_TIME:
-                step.say(f"{latest.moment:%Y-%m-%d %H:%M} UTC")
-        found = replace(run, as_of=latest.moment).done(job.clock(), {}, 0, 0, latest.remark)
+                step.say(f"{latest}")
+        found = replace(run, as_of=latest.moment).done(job.clock(), {}, 0, latest.beyond, latest.remark or f"{latest}")
         record_run(job.lake, found)
-    if found.message:
+    # Rows that do not count.
+    if found.rows_out:
         job.progress.warn(found.message)
     return found.as_of or END_OF_TIME
 

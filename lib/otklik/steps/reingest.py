@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
+from itertools import groupby
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError, DamagedError
+from otklik.errors import ConfigurationError, DamagedError, MissingResultError, did_you_mean
 from otklik.lake import maintenance
 from otklik.lake.identity import code_version, hash_of
-from otklik.lake.ledger import FileEntry, FileLedger, record_run
+from otklik.lake.ledger import WITHDRAWN, FileEntry, FileLedger, record_run
 from otklik.lake.missing import not_ingested
 from otklik.lake.recovery import label_of, rows_at
 from otklik.lake.store import Lake
 from otklik.lake.tables import BRONZE, REJECTED, SILVER, Table
-from otklik.privacy.pseudonyms import fingerprint, with_pseudonyms
+from otklik.privacy.pseudonyms import fingerprint
 from otklik.session import cached, frame_of
 from otklik.settings import load
-from otklik.sources import checks
 from otklik.sources.contract import LIST_COLUMNS, Contract
 from otklik.sources.header import Header, given_header, match_header
 from otklik.sources.many_files import Readings, objects_of
@@ -28,9 +30,9 @@ from otklik.sources.outcomes import Effect, with_outcomes
 from otklik.sources.reader import Records, clear_faults
 from otklik.sources.rules import check_rules
 from otklik.steps import batch
-from otklik.steps.batch import Arrival, Judged
+from otklik.steps.batch import Arrival, Judged, bronze_table
 from otklik.steps.context import Job
-from otklik.steps.ingest import check_tables, hash_of_contract, silver_table_by, versions_before_batch
+from otklik.steps.ingest import check_tables, hash_of_contract, silver_table_by, time_of_file, versions_before_batch
 from otklik.steps.runs import record_failure, start_of
 
 #: Property of a bronze table: its column of personal data.
@@ -40,11 +42,12 @@ _PERSONAL = "otklik.personal"
 def reingest_source(job: Job) -> int:
     """Check all loaded records of a source again, and rebuild its silver table and rejected records; returns 0.
 
-    The result is the same as ingesting all files under this contract in the order of their arrival. The ledger is
-    updated last: until then the old tables count.
+    The result is the same as ingesting all files under this contract in the order of their arrival, or of the times in
+    their names, without those that are to be withdrawn: their records leave bronze, too. The ledger is updated last:
+    until then the old tables count.
 
     Raises:
-        MissingResultError: if no file of the source is loaded.
+        MissingResultError: if no file of the source is loaded, or none is of a name that is to be withdrawn.
         ConfigurationError: if the contract would split files into other records than those in bronze.
         InputError: if a file is refused under this contract; then nothing is changed.
     """
@@ -54,13 +57,18 @@ def reingest_source(job: Job) -> int:
     run = start_of(job, "reingest", contract.name, hash_of_contract(contract))
     with record_failure(job, run):
         ledger = maintenance.whole_ledger(job.lake)
-        loaded = ledger.loaded(contract.name)
-        if not loaded:
+        loaded, names = ledger.loaded(contract.name), job.options.names.get("without") or []
+        if not loaded and not names:
             raise not_ingested([SILVER.of(contract.name).name])
-        if _stands(job.lake, ledger, contract, key):
-            job.progress.line(f"  silver.{contract.name} is already built under this contract")
+        withdrawn = _named(ledger, contract.name, names)
+        if not withdrawn and _stands(job.lake, ledger, contract, key):
+            done = ", and these files are already withdrawn" if names else ""
+            job.progress.line(f"  silver.{contract.name} is already built under this contract{done}")
         else:
-            loaded = _rebuild(job, ledger, contract, key, loaded)
+            staying = [entry for entry in loaded if entry not in withdrawn]
+            if contract.file_time is not None:
+                staying.sort(key=lambda entry: time_of_file(contract, entry.file))
+            loaded = _rebuild(job, ledger, contract, key, staying, withdrawn)
     outputs = {table: version for entry in loaded for table, version in entry.table_versions.items()}
     rows, accepted = sum(entry.rows for entry in loaded), sum(entry.accepted for entry in loaded)
     record_run(job.lake, run.done(job.clock(), outputs, rows, accepted, f"files: {len(loaded)}"))
@@ -80,78 +88,159 @@ def _stands(lake: Lake, ledger: FileLedger, contract: Contract, key: bytes) -> b
     return False
 
 
+def _named(ledger: FileLedger, source: str, names: Sequence[str]) -> list[FileEntry]:
+    """The loaded files of these names or hashes; in a name, `*` stands for any text.
+
+    Raises:
+        MissingResultError: if the ledger has no such file. One that was withdrawn before does no harm.
+    """
+    entries = [entry for entry in ledger.entries if entry.source == source and entry.status in ("loaded", WITHDRAWN)]
+    found = []
+    for name in names:
+        of_name = [e for e in entries if name in (e.file, e.content_hash) or fnmatchcase(e.file, name)]
+        if not of_name:
+            meant = did_you_mean(name, [entry.file for entry in entries])
+            raise MissingResultError(
+                f"no file of this name is loaded{meant and '; '}{meant}",
+                where=f"--without {name}",
+                hint=f"`otklik show ops.files --where \"source = '{source}'\"` lists the files",
+            )
+        found += of_name
+    return [entry for entry in ledger.loaded(source) if entry in found]
+
+
 def _rebuild(
-    job: Job, ledger: FileLedger, contract: Contract, key: bytes, loaded: Sequence[FileEntry]
+    job: Job,
+    ledger: FileLedger,
+    contract: Contract,
+    key: bytes,
+    loaded: Sequence[FileEntry],
+    withdrawn: Sequence[FileEntry],
 ) -> list[FileEntry]:
-    """Returns the new rows of the ledger."""
-    contract_hash, table = hash_of_contract(contract), silver_table_by(contract, key)
+    """Returns the new rows of the ledger of the files that stay."""
+    contract_hash, table, bronze = hash_of_contract(contract), silver_table_by(contract, key), bronze_table(contract)
     who = [contract.name, contract_hash, code_version(), fingerprint(key), [entry.batch for entry in loaded]]
     label = label_of(hash_of(["reingest", *who])[:16])
-    versions_before_batch(job, ledger, [BRONZE.of(contract.name).name, REJECTED.name], label)
-    # Silver itself may be damaged: it is put in place as a whole.
-    with contextlib.suppress(DamagedError):
-        versions_before_batch(job, ledger, [table.name], label)
+    # What is put in place as a whole may be damaged: silver, and bronze where none of its records stay.
+    whole = {table.name} if loaded else {table.name, bronze.name}
+    after = versions_before_batch(job, ledger, sorted({bronze.name, REJECTED.name} - whole), label)
+    for name in sorted(whole):
+        with contextlib.suppress(DamagedError):
+            versions_before_batch(job, ledger, [name], label)
     with job.progress.step(f"reingest {contract.name}") as step, contextlib.ExitStack() as resources:
-        arrivals = {
-            number: Arrival(entry.file, entry.bytes, entry.content_hash, entry.started_at, entry.batch)
-            for number, entry in enumerate(loaded)
-        }
-        with clear_faults(contract.name):
-            judged, refused = batch.check_records(
-                _from_bronze(job.lake, ledger, contract, loaded), arrivals, contract, resources
-            )
-        if refused or judged is None:
-            raise refused[min(refused)]
-        if contract.key.keep == "newest" and len({*map(tuple, judged.staying.values())}) > 1:
-            raise ConfigurationError(
-                "its files lack different columns, and the newest version of a row wins: the files must be "
-                "loaded one by one",
-                where=table.name,
-                hint="ingest all files into a fresh lake",
-            )
-        _mark_bronze(job.lake, contract, only_more=True)
-        did, versions = _put_in_place(job.lake, judged, table, key, label)
-        made = batch.entries_of(judged, contract_hash, did, versions, job.clock())
+        judged = _judged(job.lake, ledger, contract, loaded, resources) if loaded else None
+        did, versions = _put_in_place(job.lake, judged, contract, table, key, label)
+        if not loaded:
+            versions[bronze.name] = job.lake.rebuild(bronze, frame_of(job.lake.spark, [], bronze.ddl), label).version
+        elif withdrawn:
+            theirs = ", ".join(f"'{entry.batch}'" for entry in withdrawn)
+            base = after[bronze.name].version
+            commit = job.lake.delete(bronze.name, f"_batch IN ({theirs})", label, base, is_alone=job.is_alone)
+            versions[bronze.name] = commit.version
+        made = batch.entries_of(judged, contract_hash, did, versions, job.clock()) if judged else []
         entries = [
             replace(new, table_versions={**old.table_versions, **versions}, read_as=old.read_as or new.read_as)
             for new, old in zip(made, loaded, strict=True)
         ]
-        # What stood for files that are replaced is no version of this table.
-        others = [
-            replace(entry, table_versions={name: v for name, v in entry.table_versions.items() if name != table.name})
-            for entry in ledger.entries
-            if entry.source == contract.name and entry.status != "loaded"
-        ]
-        ledger.rebuild(contract.name, versions[table.name], [*entries, *others])
+        gone = [replace(entry, status=WITHDRAWN) for entry in withdrawn]
+        others = [entry for entry in ledger.entries if entry.source == contract.name and entry.status != "loaded"]
+        ledger.rebuild(contract.name, versions[table.name], [*entries, *_beside(versions, [*gone, *others])])
         _mark_bronze(job.lake, contract)
-        batch.say_balance(step, entries)
-        before = sum(entry.accepted for entry in loaded)
-        step.say(f"{before:,} accepted before")
-    batch.warn_of(judged, did, job.progress)
+        if entries:
+            batch.say_balance(step, entries)
+        if withdrawn:
+            step.rows(len(withdrawn), "files withdrawn")
+            step.rows(sum(entry.rows for entry in withdrawn), "rows withdrawn")
+        step.say(f"{sum(entry.accepted for entry in (*loaded, *withdrawn)):,} accepted before")
+    if judged:
+        batch.warn_of(judged, did, job.progress)
     return entries
 
 
+def _beside(versions: Mapping[str, int], entries: Sequence[FileEntry]) -> list[FileEntry]:
+    """The rows of the ledger of files that are not loaded, now that the tables of their source were rebuilt.
+
+    What stood for a file that was replaced is no version of these tables. Where all files were withdrawn, their rows
+    are those that say which version counts.
+    """
+    kept = [{name: v for name, v in entry.table_versions.items() if name not in versions} for entry in entries]
+    return [
+        replace(entry, table_versions={**others, **(versions if entry.status == WITHDRAWN else {})})
+        for entry, others in zip(entries, kept, strict=True)
+    ]
+
+
+def _judged(
+    lake: Lake, ledger: FileLedger, contract: Contract, loaded: Sequence[FileEntry], resources: contextlib.ExitStack
+) -> Judged:
+    """The records of the files, judged as one batch.
+
+    Raises:
+        InputError: if a file is refused under this contract.
+    """
+    arrivals = {
+        number: Arrival(entry.file, entry.bytes, entry.content_hash, entry.started_at, entry.batch)
+        for number, entry in enumerate(loaded)
+    }
+    with clear_faults(contract.name):
+        readings = _from_bronze(lake, ledger, contract, loaded)
+        judged, refused = batch.check_records(readings, arrivals, contract, resources)
+    if refused or judged is None:
+        raise refused[min(refused)]
+    _mark_bronze(lake, contract, only_more=True)
+    return judged
+
+
 def _put_in_place(
-    lake: Lake, judged: Judged, table: Table, key: bytes, label: str
+    lake: Lake, judged: Judged | None, contract: Contract, table: Table, key: bytes, label: str
 ) -> tuple[dict[int, Effect], dict[str, int]]:
     """Write silver and the rejected records of its source; returns what each file did, and the tables' versions."""
-    contract = judged.contract
-    accepted = with_pseudonyms(checks.only_accepted(judged.rows, contract, "_file_no"), contract.personal_columns, key)
-    if batch.shares_keys(judged):
-        with cached(with_outcomes(accepted, None, contract, judged.staying)) as told:
-            did = batch.effects_of(told, judged, table)
-            commit = lake.rebuild(table, batch.silver_rows(told.where("_remains"), judged), label)
-    else:
-        did = {number: Effect(counts.accepted, remaining=counts.accepted) for number, counts in judged.counts.items()}
-        commit = lake.rebuild(table, batch.silver_rows(accepted, judged), label)
-    batch.require_all(commit.count("numOutputRows"), sum(effect.remaining for effect in did.values()), table)
-    rejected = lake.replace(REJECTED, batch.rejected_rows(judged), label, where={"source": contract.name})
-    return did, {table.name: commit.version, REJECTED.name: rejected.version}
+    did: dict[int, Effect] = {}
+    silver, rejected = frame_of(lake.spark, [], table.ddl), frame_of(lake.spark, [], REJECTED.ddl)
+    with contextlib.ExitStack() as resources:
+        if judged is not None:
+            accepted = judged.for_silver(key)
+            if batch.shares_keys(judged):
+                accepted, did = _one_row_per_key(accepted, judged, table, resources)
+            else:
+                did = {n: Effect(counts.accepted) for n, counts in judged.counts.items()}
+            silver, rejected = batch.silver_rows(accepted, judged), batch.rejected_rows(judged)
+        commit = lake.rebuild(table, silver, label)
+    # Each key was inserted once, by the first of its files.
+    batch.require_all(commit.count("numOutputRows"), sum(effect.inserted for effect in did.values()), table)
+    replaced = lake.replace(REJECTED, rejected, label, where={"source": contract.name})
+    return did, {table.name: commit.version, REJECTED.name: replaced.version}
+
+
+def _one_row_per_key(
+    accepted: DataFrame, judged: Judged, table: Table, resources: contextlib.ExitStack
+) -> tuple[DataFrame, dict[int, Effect]]:
+    """What remains of the accepted rows, as if the files had been loaded in order; and what each file did.
+
+    Files in a row are taken together as at ingest: all of them, or where the newest version wins those that lack the
+    same columns.
+    """
+    staying, is_newest = judged.staying, judged.contract.key.keep == "newest"
+    there: DataFrame | None = None
+    did: dict[int, Effect] = {}
+    for _, run in groupby(judged.arrivals, key=lambda number: staying[number] if is_newest else []):
+        numbers = [*run]
+        part = judged.only(numbers)
+        come = accepted.where(F.col("_file_no").isin(numbers))
+        told = resources.enter_context(cached(with_outcomes(come, there, judged.contract, part.staying)))
+        did |= batch.effects_of(told, part, table)
+        remain = told.where("_remains").drop("_outcome", "_remains")
+        if there is not None:
+            same = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in table.key)
+            others = there.alias("t").join(remain.alias("s"), F.expr(same), "left_anti")
+            remain = resources.enter_context(cached(others.unionByName(remain)))
+        there = remain
+    return (accepted if there is None else there), did
 
 
 def _mark_bronze(lake: Lake, contract: Contract, *, only_more: bool = False) -> None:
     """Set or unset the mark of personal data in bronze."""
-    bronze = batch.bronze_table(contract)
+    bronze = bronze_table(contract)
     marked, wanted = lake.personal_columns(bronze.name), bronze.properties.get(_PERSONAL)
     if (wanted or not only_more) and (wanted is None) != (not marked):
         lake.set_property(bronze.name, _PERSONAL, wanted)
@@ -202,7 +291,8 @@ def _kept(entry: FileEntry, contract: Contract) -> list[str]:
         raise ConfigurationError(
             "was ingested before headers were stored, and cannot be checked without one",
             where=entry.file,
-            hint="ingest all files into a fresh lake",
+            hint=f"withdraw all such files, e.g. with `otklik reingest {contract.name} --without '*'`, and ingest them "
+            "again",
         )
     was = json.loads(entry.read_as)
     changed = [f"format.{name}" for name, value in format_.cut_by.items() if was["cut"].get(name) != value]
@@ -210,7 +300,8 @@ def _kept(entry: FileEntry, contract: Contract) -> list[str]:
         raise ConfigurationError(
             f"was split into records with other settings: {', '.join(changed)}",
             where=entry.file,
-            hint="revert the change, or ingest all files into a fresh lake",
+            hint=f"revert the change, or withdraw all such files, e.g. with "
+            f"`otklik reingest {contract.name} --without '*'`, and ingest them again",
         )
     return list(was["names"])
 

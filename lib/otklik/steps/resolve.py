@@ -64,18 +64,21 @@ class ResolvedTask:
     @cached_property
     def as_of(self) -> datetime:
         """The as-of moment: the given one, the latest known one, or the latest one in the frames."""
-        if self.asked_for is not None:
-            return self.asked_for
+        return self.latest().moment if self.asked_for is None else self.asked_for
+
+    def latest(self) -> Latest:
+        """The latest known moment in the inputs, or else the latest one in the frames."""
         latest = self.inputs.latest_moment()
         if latest is not None:
-            return latest.moment
-        own = [rows for rows in (self.read(frame, END_OF_TIME) for frame in self.frames) if rows is not None]
-        moments = [
-            latest_of(rows.select(F.col(MOMENT).alias("moment"), F.lit(None).cast("timestamp").alias("arrived_at")))
-            for rows in own
-            if dict(rows.dtypes).get(MOMENT) == "timestamp"
-        ]
-        return max((found.moment for found in moments if found is not None), default=END_OF_TIME)
+            return latest
+        moments = []
+        for frame in self.frames:
+            rows = self.read(frame, END_OF_TIME)
+            if rows is not None and dict(rows.dtypes).get(MOMENT) == "timestamp":
+                own = rows.select(F.col(MOMENT).alias("moment"), F.lit(None).cast("timestamp").alias("arrived_at"))
+                if found := latest_of(own):
+                    moments.append(replace(found, origin=f"frame {frame.name}"))
+        return max(moments, key=lambda one: one.moment, default=Latest(END_OF_TIME))
 
     def read(self, frame: Frame, as_of: datetime) -> DataFrame | None:
         """The rows of a frame known at a moment; None where the task does without it."""
@@ -142,7 +145,7 @@ def resolve(job: Job, name: str) -> ResolvedTask:
     if job.options.as_of is not None:
         return resolved
     decisive = [task.model_dump(mode="json", include=_FOR_FRAMES), [select.decisive for select in selects.values()]]
-    return replace(resolved, asked_for=recorded_moment(job, task, inputs, decisive, lambda: Latest(resolved.as_of)))
+    return replace(resolved, asked_for=recorded_moment(job, task, inputs, decisive, resolved.latest))
 
 
 def voice_of(kind: Kind, language: Language) -> Voice:

@@ -205,7 +205,8 @@ def _latest_moment(inputs: Inputs, task: Task, rows_select: Select) -> Latest:
                 as_of=END_OF_TIME,
                 label_window=task.rows.label_window,
             )
-            latest = latest_of(rows.select("moment", F.lit(None).cast("timestamp").alias("arrived_at")))
+            found = latest_of(rows.select("moment", F.lit(None).cast("timestamp").alias("arrived_at")))
+            latest = found and replace(found, origin=f"the rows of {rows_select.name}.sql")
     return latest or Latest(END_OF_TIME)
 
 

@@ -4,7 +4,7 @@
   Settings:
     input        the input frame
     key          its column that names the customer
-    columns      the columns to take
+    columns      the columns to take; of a date or time, the days from it to the row's moment
     known_after  columns that become known only after the decision; may be left out
     meanings     table of column = "English meaning | русский смысл"; a column that is not in it is called by its name
 #}

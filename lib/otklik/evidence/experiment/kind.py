@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from otklik.evidence.columns import ARM, ASSIGNED_AT, UNIT
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table, columns
 from otklik.settings import Strict, Text
@@ -216,22 +217,9 @@ UNITS = Frame(
         en="one row per unit that was assigned to an arm, with its metrics",
         ru="одна строка на единицу, отнесённую к группе, с её показателями",
     ),
-    (
-        FrameColumn(
-            "unit", "string", Text(en="what was assigned: a customer", ru="кого распределяли: клиент"),
-            is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "id"),
-        ),
-        FrameColumn(
-            "arm", "string", Text(en="the arm it was assigned to", ru="группа, к которой отнесена единица"),
-            like=("arm", "variant", "group", "segment", "treatment"),
-        ),
-        FrameColumn(
-            "moment", "timestamp", Text(en="when it was assigned", ru="когда отнесена"),
-            is_required=False, is_optional=True, like=("assigned", "exposed", "moment"),
-        ),
-    ),
+    (UNIT, ARM, ASSIGNED_AT),
     others="any",
-)  # fmt: skip
+)
 
 PEOPLE = Frame(
     "people",

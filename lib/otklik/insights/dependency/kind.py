@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.insights.columns import CUSTOMER
+from otklik.kind import Frame, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KIND_MEANING, KindTask, Name
@@ -49,15 +50,7 @@ class DependencyTask(KindTask):
 _CUSTOMERS = Frame(
     "customers",
     Text(en="one row per customer, with properties and outcomes", ru="одна строка на клиента, с признаками и исходами"),
-    (
-        FrameColumn(
-            "customer",
-            "string",
-            Text(en="key of the customer", ru="ключ клиента"),
-            is_key=True,
-            like=("customer", "id", "key"),
-        ),
-    ),
+    (CUSTOMER,),
     others="any",
 )
 

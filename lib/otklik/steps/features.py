@@ -124,7 +124,7 @@ def _without_personal(resolved: ResolvedClassify) -> dict[str, DataFrame]:
 
 
 def features_table(resolved: ResolvedClassify, features: DataFrame) -> Table:
-    """The definition of the task's feature table: the fixed keys, then its features with their meaning."""
+    """The definition of the task's feature table: the fixed keys, then its features with their meaning (`en | ru`)."""
     kinds = {name: kind.upper() for name, kind in features.dtypes}
-    columns = tuple(Column(c.name, kinds[c.name], c.meaning.en) for c in resolved.columns)
+    columns = tuple(Column(c.name, kinds[c.name], f"{c.meaning.en} | {c.meaning.ru}") for c in resolved.columns)
     return FEATURES.of(resolved.task.name, FEATURE_KEYS + columns)

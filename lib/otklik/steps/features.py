@@ -13,9 +13,8 @@ from otklik.report.reductions import refuse_odd_remarks
 from otklik.session import cached
 from otklik.steps.context import Job
 from otklik.steps.drafts import DRAFT_ROWS
-from otklik.steps.resolve_classify import ResolvedClassify, answered_before, resolve_recorded
+from otklik.steps.resolve_classify import ResolvedClassify, answered_before, only_to_score, resolve_recorded
 from otklik.steps.runs import record_failure
-from otklik.steps.score import only_to_score
 
 
 def build_features(job: Job, resolved: ResolvedClassify | None = None) -> int:

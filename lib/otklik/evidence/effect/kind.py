@@ -54,7 +54,7 @@ TABLES = (
         "estimate STRING naive | all (ATE) | contacted (ATT)",
         "value DOUBLE change of the outcome's share",
         "low DOUBLE lower bound of the 95 % interval",
-        "high DOUBLE upper end",
+        "high DOUBLE upper bound",
         key=("outcome", "estimate", "run_id"),
     ),
     answer_table(

@@ -139,10 +139,10 @@ class ExperimentTask(KindTask):
 
 _EFFECT = columns(
     "effect DOUBLE value of the arm − value of the control",
-    "low DOUBLE lower end of the interval of confidence 1 − alpha",
-    "high DOUBLE upper end",
-    "always_low DOUBLE lower end of the interval that holds at every look at once",
-    "always_high DOUBLE upper end",
+    "low DOUBLE lower bound of the interval of confidence 1 − alpha",
+    "high DOUBLE upper bound",
+    "always_low DOUBLE lower bound of the interval that holds at every look at once",
+    "always_high DOUBLE upper bound",
     "units BIGINT units of both arms",
 )
 
@@ -171,8 +171,8 @@ TABLES = (
         "p_value DOUBLE two-sided: no effect at all",
         "q_value DOUBLE p after Benjamini-Hochberg over goals and arms; of the deciding estimate",
         "lift DOUBLE effect ÷ value of the control",
-        "lift_low DOUBLE lower end of its interval, by the delta method",
-        "lift_high DOUBLE upper end",
+        "lift_low DOUBLE lower bound of its interval, by the delta method",
+        "lift_high DOUBLE upper bound",
         "variance_reduction DOUBLE of cuped: share of the effect's variance that is gone",
         "status STRING better | worse | open | thin; of guardrails safe | harmed | open | thin",
         key=("metric", "arm", "estimate", "run_id"),

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from otklik.kind import StageContext
+from otklik.kind import REFUSALS, Kind, StageContext, StageResult
+from otklik.kinds import load_object
 from otklik.lake.store import Lake
 from otklik.models import registry
 from otklik.models.calibrate import Calibrator
@@ -27,6 +28,9 @@ from otklik.progress import Progress, Step
 from otklik.project_files import find_project
 from otklik.steps.context import Job, Options
 from otklik.steps.ingest import ingest_files
+from otklik.steps.resolve import task_for
+from otklik.steps.stages import without_rows
+from otklik.task import KindTask
 
 #: As small as the plan of fits allows, so that the pass is about the way and not about the models.
 QUICK = {
@@ -107,6 +111,29 @@ def stage_context(
 ) -> StageContext:
     """What the runner gives a stage, for tests that call a method itself."""
     return StageContext(spark, as_of, 7, Step("test"), folder, lambda rows: rows.persist())
+
+
+def run_kind(kind: Kind, frames: Mapping[str, DataFrame], task: KindTask, context: StageContext) -> StageResult:
+    """The results of all stages of a kind, as the runner gives one the tables of another."""
+    results: list[StageResult] = []
+    tables: dict[str, DataFrame] = {}
+    verdict = None
+    for stage in kind.stages:
+        if verdict is not None and verdict.verdict in REFUSALS:
+            tables |= without_rows(stage, context).tables
+            continue
+        names = {*(frame.name for frame in stage.frames), *stage.reads}
+        seen = {name: rows for name, rows in {**frames, **tables}.items() if name in names}
+        results.append(load_object(stage.run)(seen, task_for(stage, task), context))
+        tables |= results[-1].tables
+        verdict = results[-1].verdict or verdict
+    return replace(
+        results[-1],
+        tables=tables,
+        verdict=verdict,
+        measures=[one for each in results for one in each.measures],
+        findings=[one for each in results for one in each.findings],
+    )
 
 
 def take_in_calls(

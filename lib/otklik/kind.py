@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: What an answer can come to. A kind that can only ever say `gain` is not finished.
 VerdictCode = Literal["gain", "no_gain", "too_little_data", "invalid", "descriptive"]
+#: Verdicts after which the later stages of a task have nothing to work on.
+REFUSALS: tuple[VerdictCode, ...] = ("too_little_data", "invalid")
 ColumnType = Literal["string", "double", "bigint", "boolean", "timestamp", "date"]
 
 
@@ -84,8 +86,9 @@ class Stage:
         frames: frames that it reads from the task's inputs.
         tables: tables that it writes: families `gold.<task>_what`, with all columns declared. Each has a column
             `run_id STRING`, which the runner fills.
-        uses: top-level keys of the task that affect its results, in addition to inputs and frames; empty = all but
-            title, question and report. Changing a key that only a later stage uses does not rerun this one.
+        uses: top-level keys of the task that affect its results, in addition to inputs, frames and seed; empty = all
+            but title, question, remarks and report. Its method sees no other keys. Changing a key that only a later
+            stage uses does not rerun this one; nor does changing a `Text`.
         reads: tables of earlier stages of the same task, by their `what`; they are passed as frames of that name.
     """
 
@@ -198,7 +201,8 @@ class StageResult:
     Attributes:
         tables: `what` → rows, for each table of the stage, without run_id.
         measures: all measures.
-        verdict: the verdict of the task, by the last stage.
+        verdict: the verdict of the task, by one of its stages. After a refusal (`REFUSALS`) the tables of later stages
+            stay empty.
         findings: the findings.
         campaign: name of the list's campaign.
         listed: the list: unit, arm (contact | control), and predicted probability, effect, expected_profit.

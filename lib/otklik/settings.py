@@ -1,6 +1,6 @@
 """Strict settings from TOML: unknown keys and wrong types are errors, and all of them are listed at once.
 
-Nothing here knows Spark. A settings class derives from `Strict`; `load` reads a file into it.
+Imports no Spark. A settings class derives from `Strict`; `load` reads a file into it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from otklik.errors import ConfigurationError
 
@@ -68,11 +78,19 @@ def whole_uri(path: str) -> str:
     return f"{scheme}:///{rest}" if is_short else path
 
 
+#: Context of `model_dump`: texts for people become None, since they decide no result.
+WITHOUT_TEXTS = {"texts": False}
+
+
 class Text(Strict):
     """A text for people in the report's two languages."""
 
     en: str = Field(description="in English")
     ru: str = Field(description="in Russian")
+
+    @model_serializer(mode="wrap")
+    def _plain(self, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        return None if info.context is WITHOUT_TEXTS else write(self)
 
     def __getitem__(self, language: str) -> str:
         return self.ru if language == "ru" else self.en
@@ -90,7 +108,7 @@ def load(settings_class: type[Settings], path: Path, overrides: dict[str, Any] |
     Args:
         settings_class: what the file is checked against.
         path: the file.
-        overrides: dotted key → value, laid over the file (`--set key=value`).
+        overrides: dotted key → value, overriding the file (`--set key=value`).
 
     Raises:
         ConfigurationError: with one line per fault, each with its key path and, for an unknown key, the nearest known.
@@ -149,7 +167,7 @@ def validate(
 
 
 def with_override(values: dict[str, Any], keys: list[str], value: Any, where: str) -> dict[str, Any]:
-    """Lay one value over nested tables, without changing the tables given."""
+    """Override one value in nested tables, without changing the given ones."""
     head, rest = keys[0], keys[1:]
     if not rest:
         return {**values, head: value}
@@ -280,7 +298,7 @@ def _shortened(line: str) -> str:
 
 
 def _without_unions(errors: Sequence[Any]) -> list[Any]:
-    """Faults at the places of a file: one for a key that takes this or that, where pydantic has one for each."""
+    """One fault per key: for a key of several types pydantic reports one for each type."""
     found: dict[tuple[object, ...], Any] = {}
     for number, error in enumerate(errors):
         place = tuple(part for part in error["loc"] if not _OF_UNION.match(str(part)))
@@ -370,7 +388,7 @@ _PATTERNS = {
 
 
 def _classes_at(settings_class: type[Strict], path: Sequence[object]) -> list[type[Strict]]:
-    """The settings classes at a place; list positions and free names are stepped through."""
+    """The settings classes at a place; list positions and free names are skipped."""
     classes: list[type[Strict]] = [settings_class]
     for part in path:
         found = [inner for one in classes for inner in _inner_classes(one, str(part))]

@@ -11,16 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from tests.bench import stage_context
+from tests.bench import run_kind, stage_context
 from tests.evidence.conftest import pages_of
 
 from otklik.errors import ConfigurationError, RefusedError
 from otklik.evidence.media_mix import method
 from otklik.evidence.media_mix import response as model
-from otklik.evidence.media_mix.kind import MediaMixTask
-from otklik.evidence.media_mix.method import interval_of, run
+from otklik.evidence.media_mix.fitting import errors_of_last_weeks
+from otklik.evidence.media_mix.kind import KIND, MediaMixTask
+from otklik.evidence.media_mix.method import interval_of
 from otklik.evidence.media_mix.response import Form, Response, Weeks
 from otklik.evidence.media_mix.section import TEXTS, section
+from otklik.evidence.media_mix.weeks import Data
 from otklik.page.words import Voice
 from otklik.settings import validate
 
@@ -67,7 +69,7 @@ def answered(spark, tmp_path, weeks: Weeks, task: MediaMixTask) -> Any:
         ),
         "spends": spark.createDataFrame(spends, "moment timestamp, channel string, spend double"),
     }
-    return run(frames, task, stage_context(spark, tmp_path))
+    return run_kind(KIND, frames, task, stage_context(spark, tmp_path))
 
 
 def test_carry_over_and_saturation_by_hand() -> None:
@@ -139,7 +141,9 @@ def test_media_without_effect_are_seldom_said_to_explain_revenue() -> None:
     nothing, task = Response(PLANTED.carry_over, PLANTED.half, PLANTED.shape, np.zeros(4), PLANTED.base), a_task()
 
     def gains(planted: Response, count: int) -> int:
-        held_out = (method._held_out(a_world(1000 + seed, planted), Form(), task) for seed in range(count))
+        worlds = (a_world(1000 + seed, planted) for seed in range(count))
+        errors = (errors_of_last_weeks(world, Form(), task.holdout_weeks) for world in worlds)
+        held_out = (method._held_out(*of_world, task) for of_world in errors)
         return sum((one.low or 0.0) > 0 for one in held_out)
 
     assert gains(nothing, 100) <= 6
@@ -181,7 +185,7 @@ def test_weeks_that_are_missing_are_refused(spark, tmp_path) -> None:
     }
 
     with pytest.raises(RefusedError, match="weeks are missing or duplicated"):
-        run(frames, a_task(), stage_context(spark, tmp_path))
+        run_kind(KIND, frames, a_task(), stage_context(spark, tmp_path))
 
 
 def test_a_decay_by_hand_and_geometric_where_it_is_one() -> None:
@@ -261,9 +265,9 @@ def test_the_planted_carry_over_is_found_in_nine_of_ten_worlds_that_can_tell_it(
     assert (carry_over_found(520, range(200)) >= 0.9).all()
 
 
-def data_of(weeks: Weeks) -> method._Data:
+def data_of(weeks: Weeks) -> Data:
     days = [date(2023, 1, 2) + timedelta(days=7 * place) for place in range(len(weeks.revenue))]
-    return method._Data(days, ["tv", "search", "social", "radio"], weeks)
+    return Data(days, ["tv", "search", "social", "radio"], weeks)
 
 
 def test_bounds_inside_of_what_was_observed_are_kept_and_others_make_no_plan() -> None:
@@ -282,7 +286,7 @@ def test_bounds_inside_of_what_was_observed_are_kept_and_others_make_no_plan() -
     _, _, short = method._budget(data, found, [found, found], tight)
     assert [one.code for one in short] == ["budget_outside"]
     with pytest.raises(ConfigurationError, match="bounds names 'press': no such channel"):
-        method._form(data, a_task(bounds={"press": {"lowest": 1.0}}))
+        method._check_bounds(data, a_task(bounds={"press": {"lowest": 1.0}}))
     with pytest.raises(ConfigurationError, match="low, roi and high must rise"):
         a_task(experiments={"tv": {"roi": 1.0, "low": 2.0, "high": 3.0}})
 

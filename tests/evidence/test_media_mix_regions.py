@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.bench import stage_context
+from tests.bench import run_kind, stage_context
 from tests.evidence.conftest import pages_of
 from tests.evidence.test_media_mix import PAUSES, PLANTED, USUAL, a_task, coverage, roi
 
 from otklik.errors import ConfigurationError, RefusedError
 from otklik.evidence.media_mix import method
 from otklik.evidence.media_mix import response as model
-from otklik.evidence.media_mix.method import run
+from otklik.evidence.media_mix import weeks as by_week
+from otklik.evidence.media_mix.kind import KIND, MediaMixTask
 from otklik.evidence.media_mix.response import Form, Response, Weeks
 from otklik.evidence.media_mix.section import TEXTS, section
 
@@ -71,9 +72,9 @@ def near(fits: list[Response]) -> np.ndarray:
     return (np.abs([one.carry_over[:3] - PLANTED.carry_over[:3] for one in fits]) <= 0.05).mean(axis=0)
 
 
-def data_of(weeks: Weeks) -> method._Data:
+def data_of(weeks: Weeks) -> by_week.Data:
     days = [day.date() for day in pd.date_range("2023-01-02", periods=weeks.revenue.shape[1], freq="7D")]
-    return method._Data(days, CHANNELS, weeks, [f"r{place:02d}" for place in range(len(weeks.size))])
+    return by_week.Data(days, CHANNELS, weeks, [f"r{place:02d}" for place in range(len(weeks.size))])
 
 
 def frames_of(spark, weeks: Weeks, national: float = 0.0) -> dict[str, Any]:
@@ -188,11 +189,15 @@ def test_the_best_split_over_channels_and_regions_has_equal_marginal_returns() -
     assert cells.steady(plan).sum() > cells.steady(now).sum()
 
 
+def answered(spark, tmp_path, frames: dict[str, Any], task: MediaMixTask | None = None) -> Any:
+    return run_kind(KIND, frames, task or a_task(), stage_context(spark, tmp_path))
+
+
 def test_weeks_by_region_go_all_the_way(spark, tmp_path) -> None:
     weeks = a_country(1, regions=5)
     task = a_task()
 
-    result: Any = run(frames_of(spark, weeks), task, stage_context(spark, tmp_path))
+    result: Any = answered(spark, tmp_path, frames_of(spark, weeks), task)
 
     tables = {name: frame.toPandas() for name, frame in result.tables.items()}
     whole, parts = (tables["budget"][tables["budget"]["region"].isna() == one] for one in (True, False))
@@ -214,7 +219,9 @@ def test_weeks_by_region_go_all_the_way(spark, tmp_path) -> None:
 
 @pytest.mark.long
 def test_media_without_effect_explain_nothing_in_any_region(spark, tmp_path) -> None:
-    result: Any = run(frames_of(spark, a_country(2, NOTHING, regions=8)), a_task(), stage_context(spark, tmp_path))
+    result: Any = run_kind(
+        KIND, frames_of(spark, a_country(2, NOTHING, regions=8)), a_task(), stage_context(spark, tmp_path)
+    )
 
     assert (result.verdict.verdict, result.verdict.reasons[0].code) == ("no_gain", "media_explain_nothing")
     assert "Greatest changes of the plan" not in pages_of(section, TEXTS, result, a_task())["en"]
@@ -225,7 +232,7 @@ def test_spend_without_a_region_is_split_by_size_and_days_count_in_their_week(sp
     frames = frames_of(spark, weeks, national=30.0)
     sundays = frames["spends"].selectExpr("moment + INTERVAL 6 DAYS AS moment", "region", "channel", "spend")
 
-    read = method._read({**frames, "spends": sundays}, a_task())
+    read = by_week.read_data({**frames, "spends": sundays}, a_task())
 
     more = np.zeros((3, 60, 4))
     more[..., 0] = 10.0
@@ -247,13 +254,15 @@ def test_regions_that_do_not_fit_are_refused(spark, frame, where, said) -> None:
     frames = frames_of(spark, a_country(1, regions=3, count=60))
 
     with pytest.raises(RefusedError, match=said):
-        method._read({**frames, frame: frames[frame].where(where)}, a_task())
+        by_week.read_data({**frames, frame: frames[frame].where(where)}, a_task())
 
 
 def test_no_weeks_are_too_little_data(spark, tmp_path) -> None:
     frames = frames_of(spark, a_country(1, regions=2, count=60))
 
-    result: Any = run({**frames, "weeks": frames["weeks"].limit(0)}, a_task(), stage_context(spark, tmp_path))
+    result: Any = run_kind(
+        KIND, {**frames, "weeks": frames["weeks"].limit(0)}, a_task(), stage_context(spark, tmp_path)
+    )
 
     assert (result.verdict.verdict, result.verdict.reasons[0].code) == ("too_little_data", "few_weeks")
 
@@ -262,7 +271,7 @@ def test_regions_without_size_are_named_and_bounds_refused() -> None:
     rows = pd.DataFrame({"region": ["a", "b"], "size": [1.0, 0.0], "revenue": [1.0, 1.0]})
 
     with pytest.raises(RefusedError, match="the size of 1 regions is not above 0: 'b'"):
-        method._sizes(rows, ["a", "b"])
-    assert method._sizes(rows.drop(columns="size"), ["a", "b"]).tolist() == [1.0, 1.0]
+        by_week._sizes(rows, ["a", "b"])
+    assert by_week._sizes(rows.drop(columns="size"), ["a", "b"]).tolist() == [1.0, 1.0]
     with pytest.raises(ConfigurationError, match="bounds is for weeks of a whole country"):
-        method._form(data_of(a_country(1, regions=3, count=60)), a_task(bounds={"tv": {"lowest": 1.0}}))
+        method._check_bounds(data_of(a_country(1, regions=3, count=60)), a_task(bounds={"tv": {"lowest": 1.0}}))

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.bench import stage_context
+from tests.bench import run_kind, stage_context
 from tests.evidence.conftest import pages_of
 
 from otklik.errors import ConfigurationError, RefusedError
-from otklik.evidence.uplift.kind import UpliftTask
-from otklik.evidence.uplift.method import run
+from otklik.evidence.uplift.kind import KIND, UpliftTask
 from otklik.evidence.uplift.section import TEXTS, section
 from otklik.settings import validate
 
@@ -47,7 +46,7 @@ def a_world(count: int = 6000, slope: float = 0.25, effect: float = 0.1, bias: f
 
 def answered(spark, tmp_path, units, task):
     frame = spark.createDataFrame(units).repartition(2)
-    return run({"units": frame}, task, stage_context(spark, tmp_path))
+    return run_kind(KIND, {"units": frame}, task, stage_context(spark, tmp_path))
 
 
 def measures(result) -> dict[tuple[str, str], float]:
@@ -216,8 +215,8 @@ def test_the_public_e_mail_experiment(spark, hillstrom_units, tmp_path, arm, ver
     units = hillstrom_units.where(hillstrom_units.arm.isin("No E-Mail", arm)).withColumnRenamed("visit", "outcome")
     task = a_task(control="No E-Mail", arms={"No E-Mail": 1, arm: 1}, log_scale=["history"], folds=4)
 
-    result: Any = run(
-        {"units": units.select("unit", "arm", "outcome", *features)}, task, stage_context(spark, tmp_path)
+    result: Any = run_kind(
+        KIND, {"units": units.select("unit", "arm", "outcome", *features)}, task, stage_context(spark, tmp_path)
     )
 
     qini = measures(result)["qini", f"{arm}: t"]

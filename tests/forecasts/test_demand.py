@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from tests.bench import stage_context
+from tests.bench import run_kind, stage_context
 from tests.pages import page_of
 
 from otklik.errors import ConfigurationError, RefusedError
 from otklik.forecasts.demand.kind import KIND, DemandTask
-from otklik.forecasts.demand.method import run
 from otklik.kind import StageResult
 from otklik.page.formats import LANGUAGES, Language
 from otklik.settings import validate
@@ -34,7 +33,7 @@ def task_with(**settings: Any) -> DemandTask:
 
 
 def answer(sales: DataFrame, folder: Path, as_of: datetime, **settings: Any) -> StageResult:
-    return run({"sales": sales}, task_with(**settings), stage_context(sales.sparkSession, folder, as_of))
+    return run_kind(KIND, {"sales": sales}, task_with(**settings), stage_context(sales.sparkSession, folder, as_of))
 
 
 def measures(result: StageResult) -> dict[str, Any]:
@@ -240,7 +239,7 @@ def test_planned_prices_and_holidays_are_used(spark: SparkSession, tmp_path: Pat
     sales = weekly(spark, **{name: list(values) for name, values in sold.items()})
     task = task_with(ahead=4, holidays=holidays, frames={"plan": {}})
 
-    with_plan = run({"sales": sales, "plan": plan}, task, stage_context(spark, tmp_path, MOMENT))
+    with_plan = run_kind(KIND, {"sales": sales, "plan": plan}, task, stage_context(spark, tmp_path, MOMENT))
     without = answer(sales, tmp_path, MOMENT, ahead=4)
 
     assert measures(with_plan)["mase"].value < 0.6 * measures(without)["mase"].value

@@ -12,14 +12,13 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from pyspark.sql import DataFrame, SparkSession
-from tests.bench import stage_context
+from tests.bench import run_kind, stage_context
 from tests.pages import page_of
 
 from otklik.errors import ConfigurationError, RefusedError
 from otklik.forecasts.survival.curves import Counts
 from otklik.forecasts.survival.hazard import steps_of
 from otklik.forecasts.survival.kind import KIND, SurvivalTask
-from otklik.forecasts.survival.method import run
 from otklik.kind import StageResult
 from otklik.page.formats import Language
 from otklik.settings import validate
@@ -39,7 +38,9 @@ def task_with(**settings: Any) -> SurvivalTask:
 
 
 def answer(customers: DataFrame, folder: Path, **settings: Any) -> StageResult:
-    return run({"customers": customers}, task_with(**settings), stage_context(customers.sparkSession, folder, MOMENT))
+    return run_kind(
+        KIND, {"customers": customers}, task_with(**settings), stage_context(customers.sparkSession, folder, MOMENT)
+    )
 
 
 def measures(result: StageResult) -> dict[tuple[str, str], Any]:
@@ -271,7 +272,7 @@ def test_what_changes_while_somebody_is_a_customer_counts_from_the_next_period_o
     }  # fmt: skip
     context = stage_context(spark, tmp_path, STARTED + timedelta(weeks=60))
 
-    result = run(frames, task_with(period="week", folds=3, frames={"changes": {}}), context)
+    result = run_kind(KIND, frames, task_with(period="week", folds=3, frames={"changes": {}}), context)
 
     assert code in {finding.code for finding in result.findings}
     effects = {(row.feature, row.level): row for row in result.tables["effects"].collect()}
@@ -291,7 +292,8 @@ def test_changes_need_to_know_when_customers_started(spark: SparkSession, tmp_pa
     changes = spark.createDataFrame([("c1", STARTED, 1.0)], "customer string, moment timestamp, complaints double")
 
     with pytest.raises(ConfigurationError, match="changes needs the column `started`"):
-        run(
+        run_kind(
+            KIND,
             {"customers": spark.createDataFrame(rows), "changes": changes},
             task_with(folds=3, frames={"changes": {}}),
             stage_context(spark, tmp_path, STARTED),

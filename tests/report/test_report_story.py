@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -200,13 +201,43 @@ def test_the_headline_is_what_later_rows_say(make_facts: MakeFacts) -> None:
     said = told(facts)
 
     assert said.verdict == "everybody"
-    assert "contacting all 985 brings 110,430" in said.sentences[2] and "55,300" in said.sentences[2]
+    assert "contacting all 985 brings 110,430 ₸ (95% 110,421–110,439)" in said.sentences[2].replace("\u00a0", " ")
+    assert "55,300 ₸ (95% 55,291–55,309)" in said.sentences[2].replace("\u00a0", " ")
     assert "on the last 20% of rows in time" in said.sentences[2]
     assert [figure.value for figure in said.figures][-1].startswith("55,300")
     page = render(facts, "en")
     curve = page[page.index("<h4>Profit</h4>") :]
     assert ">on the last 20% of rows in time</text>" in curve[: curve.index("</svg>")]
     assert page.index("Profit by selection rule on the last") < page.index("Profit by selection rule<")
+
+
+@pytest.mark.parametrize(
+    ("language", "listed", "others"),
+    [
+        (
+            "en",
+            "brought 55,300 ₸ (95% 55,291–55,309)",
+            ("10 ₸ (95% 1–19) for contacting all", "₸ (95% 34,791–34,809) for a "),
+        ),
+        (
+            "ru",
+            "55 300 ₸ (95 %: 55 291–55 309)",
+            ("10 ₸ (95 %: 1–19) при обращении ко", "₸ (95 %: 34 791–34 809) при "),
+        ),
+    ],
+)
+def test_each_amount_of_the_headline_has_its_interval(
+    make_facts: MakeFacts, language: Language, listed: str, others: tuple[str, ...]
+) -> None:
+    later = [("list", 55_300.0, 310), ("random", 34_800.0, 310), ("all", 10.0, 985), ("none", 0.0, 0)]
+    profits = pd.DataFrame(
+        [(policy, "time", "profit", value, value - 9, value + 9, contacts) for policy, value, contacts in later],
+        columns=["subject", "split", "measure", "value", "low", "high", "rows"],
+    )
+
+    sentence = re.sub(r"\s", " ", told(make_facts(measures=profits), language).sentences[2])
+
+    assert all(part in sentence for part in (listed, *others))
 
 
 @pytest.mark.parametrize(

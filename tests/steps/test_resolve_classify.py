@@ -11,7 +11,7 @@ import pytest
 from tests.bench import CALLS, TakeIn, job_on
 
 from otklik.errors import MissingResultError
-from otklik.lake import maintenance
+from otklik.lake import identity, maintenance
 from otklik.lake.content import content_hash
 from otklik.lake.store import Lake
 from otklik.settings import load
@@ -116,3 +116,34 @@ def test_a_setting_makes_only_the_steps_anew_that_use_it(lake: Lake, take_in: Ta
         after = replace(before, task=load(Task, path, changes))
         changed = {step for step in ("features", "train", "score") if before.run_ids[step] != after.run_ids[step]}
         assert changed == anew, changes
+
+
+@pytest.mark.parametrize(
+    ("module", "anew"),
+    [
+        ("otklik.evidence.uplift.method", set()),
+        ("otklik.report.page", set()),
+        ("otklik.steps.score", {"score"}),
+        ("otklik.models.training", {"train", "score"}),
+        ("otklik.features.builder", {"features", "train", "score"}),
+    ],
+)
+def test_a_change_of_code_makes_only_the_steps_anew_that_use_it(
+    lake: Lake, take_in: TakeIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, anew: set[str]
+) -> None:
+    take_in("june.csv", "1,a", "2,b")
+    path = tmp_path / "calls_task.toml"
+    path.write_text(TASK, encoding="utf-8")
+    before = resolve_classify(job_on(lake, tmp_path, task=str(path)))
+    names = dict(before.run_ids)
+    source_of = identity._source_of
+
+    def edited(name: str) -> str | None:
+        return f"{source_of(name)}\n# edited\n" if name == module else source_of(name)
+
+    monkeypatch.setattr(identity, "_source_of", edited)
+    identity.code_version_of.cache_clear()
+    after = replace(before).run_ids
+    identity.code_version_of.cache_clear()
+
+    assert {step for step in ("features", "train", "score") if names[step] != after[step]} == anew

@@ -25,6 +25,11 @@ def test_majority_raw_rows_and_leaks_do_not_count() -> None:
     assert "not calibrated" not in scoreboard_text(pd.DataFrame([ROW, *others]), rate_moved=0.2)
 
 
-def test_the_auc_over_pairs_of_a_moment_stands_under_its_name() -> None:
-    _, head, line = scoreboard_text(pd.DataFrame([{**ROW, "auc_within": 0.625}]), rate_moved=9.0).splitlines()[:3]
-    assert head.index("grouped") + len("grouped") == line.index("0.625") + len("0.625")
+def test_rows_stand_under_their_columns_the_best_first() -> None:
+    rows = [ROW, {**ROW, "model": "random_forest", "auc": 0.75, "auc_within": 0.625, "profit": 1234.0}]
+    title, head, *lines = scoreboard_text(pd.DataFrame(rows), rate_moved=9.0).splitlines()[:4]
+    assert title == "later in time, without leaks: 100 rows, 20 yes"
+    assert [line.split("  ")[1] for line in lines] == ["random forest", "logistic regression"]
+    for column, text in (("Grouped AUC", "0.625"), ("Accuracy at 0.5", "80.0%"), ("Profit", "1,234")):
+        assert head.index(column) + len(column) == lines[0].index(text) + len(text)
+    assert lines[1].endswith("0.600–0.800")

@@ -19,7 +19,7 @@ from otklik.lake.ledger import find_answer
 from otklik.lake.store import Lake
 from otklik.lake.tables import MEASURES, RUNS, VERDICTS
 from otklik.progress import Progress
-from otklik.steps import all_tables, offline, stages
+from otklik.steps import all_tables, offline, pages, stages
 from otklik.steps.context import Job
 from otklik.steps.export import export_table
 from otklik.steps.maintain import maintain_lake
@@ -84,6 +84,53 @@ LENGTHS = Table("gold.<task>_lengths", "letters per person", (
     key=("person",))
 KIND = Kind("toy", text("letters"), text("How much do people write?"), ToyTask,
     (Stage("toy", "toy_kind.method:run", (LETTERS,), (LENGTHS,)),), "toy_kind.section:section")
+"""
+#: The same in two stages: lengths, of which the second makes a total in the task's unit.
+FITTING = """
+from pyspark.sql import functions as F
+from otklik.kind import StageResult, Verdict
+
+def run(frames, task, context):
+    lengths = frames["letters"].groupBy("person").agg(F.sum(F.length("text")).cast("double").alias("length"))
+    if lengths.count() < task.fewest:
+        return StageResult({"lengths": lengths.limit(0)}, verdict=Verdict("too_little_data"))
+    return StageResult({"lengths": lengths})
+"""
+TOTALLING = """
+from pyspark.sql import functions as F
+from otklik.kind import StageResult, Verdict
+
+def run(frames, task, context):
+    total = frames["lengths"].agg((F.sum("length") * task.worth).alias("total"))
+    return StageResult({"totals": total}, verdict=Verdict("descriptive"))
+"""
+TWO_STAGES = (
+    KIND[: KIND.index("LENGTHS =")].replace(
+        "    least: int",
+        """    fewest: int = Field(1, description="people")
+    worth: float = Field(1.0, description="of a letter")
+    unit: Text = Field(Text(en="letters", ru="буквы"), description="name of the unit")
+    least: int""",
+    )
+    + """
+from otklik.lake.tables import answer_table
+KIND = Kind("toy", text("letters"), text("How much do people write?"), ToyTask, (
+    Stage("fit", "toy_kind.fitting:run", (LETTERS,),
+          (answer_table("lengths", "letters", "person STRING who", "length DOUBLE letters"),), uses=("fewest",)),
+    Stage("toy", "toy_kind.method:run", (LETTERS,), (answer_table("totals", "letters", "total DOUBLE worth"),),
+          reads=("lengths",)),
+), "toy_kind.section:section")
+"""
+)
+PLAIN_SECTION = """
+from otklik.page.rendering import Answer, Page
+from otklik.page.words import texts
+
+TEXTS = texts(title=("{n} totals in {unit}", "{n}, {unit}"))
+
+def section(read, task, voice):
+    said = voice.words("title", n=read.table("totals").count(), unit=task.unit[voice.language])
+    return Page(task.title[voice.language], "", Answer(read.verdict.verdict, said, [], []), [])
 """
 TASK = """
 name = "diary"
@@ -200,6 +247,68 @@ def test_another_code_is_another_answer_and_another_title_is_not(
     (toy / "method.py").write_text(f"{METHOD}\n# another code\n")
     identity.code_version_of.cache_clear()
     assert len(set(run_ids())) == 2
+
+
+@pytest.fixture
+def ask_twice(ask: Callable[..., Job], toy: Path) -> Callable[..., Job]:
+    """`ask`, of a kind with two stages."""
+    sources = {"kind": TWO_STAGES, "fitting": FITTING, "method": TOTALLING, "section": PLAIN_SECTION}
+    for name, source in sources.items():
+        (toy / f"{name}.py").write_text(source)
+    return ask
+
+
+def stages_of_last(lake: Lake, count: int) -> list[tuple[str, str]]:
+    """Step and status of the last runs."""
+    rows = lake.read(RUNS.name).where("job <> 'moment'").orderBy("started_at").collect()
+    return [(row.job, row.status) for row in rows[-count:]]
+
+
+def test_a_stage_is_answered_anew_for_the_keys_that_it_uses_only(ask_twice: Callable[..., Job], lake: Lake) -> None:
+    assert run_task(ask_twice()) == 0
+    page = Path(lake.root) / "report" / "diary.html"
+    assert "1 totals in letters" in page.read_text(encoding="utf-8")
+
+    run_task(ask_twice({"worth": 2.0}))
+    assert stages_of_last(lake, 3) == [("fit", "reused"), ("toy", "done"), ("report", "done")]
+    assert [row.total for row in lake.read("gold.diary_totals").collect()] == [14.0]
+
+    run_task(ask_twice({"worth": 2.0, "unit": {"en": "signs", "ru": "знаки"}}))
+    assert stages_of_last(lake, 3) == [("fit", "reused"), ("toy", "reused"), ("report", "done")]
+    assert "1 totals in signs" in page.read_text(encoding="utf-8")
+
+    run_task(ask_twice({"fewest": 2}))
+    assert stages_of_last(lake, 3)[:2] == [("fit", "done"), ("toy", "done")]
+
+
+def test_a_stage_does_not_see_keys_that_it_does_not_declare(ask_twice: Callable[..., Job], toy: Path) -> None:
+    (toy / "fitting.py").write_text(FITTING.replace("task.fewest", "task.worth"))
+    with pytest.raises(AttributeError, match="worth"):
+        run_task(ask_twice())
+
+
+def test_after_a_verdict_the_tables_of_later_stages_stay_empty(ask_twice: Callable[..., Job], lake: Lake) -> None:
+    for _ in range(2):
+        assert run_task(ask_twice({"fewest": 3})) == 0
+        assert lake.read("gold.diary_totals").count() == 0
+        assert [row.verdict for row in lake.read(VERDICTS.name).collect()] == ["too_little_data"]
+    assert "0 totals" in (Path(lake.root) / "report" / "diary.html").read_text(encoding="utf-8")
+
+
+def test_what_is_left_out_of_a_frame_is_said_once(ask_twice: Callable[..., Job], lake: Lake) -> None:
+    run_task(ask_twice({"frames.letters.columns": {"person": "IF(id = 1, id, NULL)"}}))
+    assert lake.read("gold.findings").where("kind = 'rows_left_out'").count() == 1
+
+
+def test_a_page_is_written_anew_by_other_code(
+    ask: Callable[..., Job], lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_task(ask())
+    run_task(ask())
+    assert stages_of_last(lake, 2) == [("toy", "reused"), ("report", "reused")]
+    monkeypatch.setattr(pages, "code_version", lambda: "the next version")
+    run_task(ask())
+    assert stages_of_last(lake, 2) == [("toy", "reused"), ("report", "done")]
 
 
 def test_a_task_reads_what_another_writes_and_runs_it_first(

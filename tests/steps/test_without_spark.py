@@ -26,7 +26,7 @@ from otklik.errors import ConfigurationError, MissingResultError
 from otklik.lake.local import LeftToSparkError, LocalLake
 from otklik.lake.maintenance import table_names
 from otklik.lake.store import Lake
-from otklik.lake.tables import ACTIONS, SCORES, Column, Table
+from otklik.lake.tables import ACTIONS, FEATURE_KEYS, SCORES, Column, Table
 from otklik.progress import Progress
 from otklik.steps.champion import show_champion
 from otklik.steps.conditions import plain_condition
@@ -128,11 +128,12 @@ def test_a_list_is_exported_with_its_reasons_and_for_people_with_titles(spark: S
     lake.replace(scores, spark.createDataFrame(scored, scores.ddl), "scores")
     quiet = Progress(io.StringIO(), lambda: 0.0, is_live=False)
 
-    def exported(**options: Any) -> list[list[str]]:
+    def exported(table: str = actions.name, **options: Any) -> list[list[str]]:
         by_spark, by_rust = tmp_path / "spark.csv", tmp_path / "rust.csv"
         temporary_folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        export_table(job_on(lake, temporary_folder, **asked(actions.name, to=str(by_spark), **options)))
-        export(local(lake), asked(actions.name, to=str(by_rust), **options), quiet)
+        job = job_on(lake, temporary_folder, **asked(table, to=str(by_spark), **options))
+        export_table(replace(job, options=replace(job.options, language=options.get("lang", "en"))))
+        export(local(lake), asked(table, to=str(by_rust), **options), quiet)
         assert by_rust.read_bytes() == by_spark.read_bytes()
         return [*csv.reader(by_rust.read_text(encoding="utf-8-sig").splitlines())]
 
@@ -143,6 +144,21 @@ def test_a_list_is_exported_with_its_reasons_and_for_people_with_titles(spark: S
     assert exported(titles=True, columns="rank,arm")[0] == ["Rank", "Arm"]
     with pytest.raises(ConfigurationError, match=r"no column reason; did you mean reasons\?"):
         exported(columns="key,reason")
+
+    features = Table(
+        "gold.calls_features", "", (*FEATURE_KEYS, Column("income", "DOUBLE", "yearly income | доход за год"))
+    )
+    lake.replace(features, spark.createDataFrame([("a", moment, "a", 1, "yes", None, 600518.0)], features.ddl), "rows")
+    meant = told.replace("income", "yearly income")
+    assert exported(columns="rank,reasons")[1] == ["1", meant]
+    assert exported(columns="reasons", lang="ru")[1][0].startswith("доход за год = 600\u202f518\u00a0↑; bonus")
+    columns = "key,label_state,income"
+    assert exported(features.name, columns=columns, titles=True, lang="ru")[0] == [
+        "the entity", "yes | no | immature | unlabelled", "доход за год",
+    ]  # fmt: skip
+    assert exported(features.name, columns=columns, titles=True)[0][2] == "yearly income"
+    assert [row[0] for row in exported(scores.name, columns="reasons", titles=True)].count(meant) == 1
+    assert json.loads(exported(scores.name, columns="key,reasons", where="key = 'a'")[1][1])[0]["feature"] == "income"
 
 
 def test_other_tables_are_called_by_what_their_columns_mean(full_lake: Lake, tmp_path: Path, make_job) -> None:

@@ -93,14 +93,16 @@ def _source_of(module: str) -> str | None:
     return loader.get_source(module) if isinstance(loader, InspectLoader) else None
 
 
-def _imports_of(source: str) -> Iterator[str]:
+@functools.cache
+def _imports_of(source: str) -> Sequence[str]:
     """What a module imports; a name that is imported from a package may be a module itself."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    return found
 
 
 def _code(folder: Traversable, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:

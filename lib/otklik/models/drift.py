@@ -1,4 +1,4 @@
-"""Have the inputs moved since training? The population stability index of every feature, from counts in bins.
+"""Have the inputs drifted since training? The population stability index of every feature, from counts in bins.
 
 Bins are set on the training rows (deciles and missing for numbers; the commonest levels, the others and missing for
 names), kept with the model, and counted again on the rows to score.

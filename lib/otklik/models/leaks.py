@@ -1,4 +1,4 @@
-"""Features that know the answer too well: a leak until somebody explains them."""
+"""Features that predict the label suspiciously well: a leak unless somebody explains them."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def champion_pipeline(serving: ServingModel, folder: str, rows: DataFrame) -> Mo
 
 
 def typical_row(spark: SparkSession, serving: ServingModel, schema: StructType) -> DataFrame:
-    """One row of the features' commonest names and middle numbers in training: an example that is not a person's.
+    """A row of the most frequent levels and the median numbers in training: an example that belongs to nobody.
 
     Args:
         spark: the session.

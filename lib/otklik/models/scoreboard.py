@@ -21,7 +21,7 @@ from otklik.models.zoo import MAJORITY
 
 @dataclass(frozen=True)
 class ScoringTerms:
-    """What the numbers are held against: cost and value of a contact, how often the bootstrap draws, labels' window."""
+    """Parameters of the numbers: cost and value of a contact, bootstrap replicates, window of the labels."""
 
     cost: float | None
     value: float | None
@@ -33,7 +33,7 @@ class ScoringTerms:
     only_decisive: str | None = None
 
     def draws(self, split: str, calibration: str) -> int:
-        """How often the bootstrap draws for a row of the scoreboard."""
+        """Number of bootstrap replicates for a row of the scoreboard."""
         is_needed = self.only_decisive is None or (split, calibration) == (self.only_decisive, "calibrated")
         return self.replicates if is_needed else 0
 
@@ -155,9 +155,9 @@ def measures_of(
 
 
 def gains_of_challengers(labelled: Labelled, results: Sequence[CrossValidation], terms: ScoringTerms) -> list[Measure]:
-    """By how much each challenger's AUC is above that of the best simpler model, of the rows that decide.
+    """Difference in AUC between each challenger and the best simpler model, on the decisive split.
 
-    The best is taken on the same rows, which is for the simpler ones; the interval is of the paired difference.
+    The best is chosen on the same rows, which favours the simpler ones; the interval is of the paired difference.
 
     Args:
         labelled: the labelled rows.

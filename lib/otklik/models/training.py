@@ -1,4 +1,4 @@
-"""Fit every model of a task on every part of its plans, and keep what each said of the rows it had not seen."""
+"""Cross-validate the candidate models of a task, and keep their predictions for unseen rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Metric = Literal["auc", "auc_within", "log_loss"]
 
 WITHOUT, WITH = "features", "features_with_leaks"
 IN_ORDER, IN_ORDER_WITH = "features_in_order", "features_in_order_with_leaks"
-#: Whether what becomes known only after the decision is in a vector, whether events in their order are → its column.
+#: (with features known only after the decision, with the sequence of events) → name of the vector column.
 _VECTORS = {
     (False, False): WITHOUT,
     (True, False): WITH,
@@ -41,7 +41,7 @@ _VECTORS = {
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """The labelled rows on the driver, in the order of their hash: what every prediction is laid beside."""
+    """The labelled rows on the driver, sorted by hash; predictions refer to their positions."""
 
     row_hash: npt.NDArray[np.int64]
     as_of: npt.NDArray[Any]
@@ -49,7 +49,7 @@ class Labelled:
     label: npt.NDArray[np.int64]
 
     def place(self, row_hash: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
-        """Where rows stand, by their hash."""
+        """Positions of rows, by their hash."""
         return np.searchsorted(self.row_hash, row_hash)
 
 
@@ -68,18 +68,18 @@ class Candidate:
 
     @property
     def with_leaks(self) -> bool:
-        """Whether it sees what becomes known only after the decision."""
+        """Whether it uses features that are known only after the decision."""
         return self.vector in (WITH, IN_ORDER_WITH)
 
     @property
     def scale(self) -> Scale:
-        """What its margin is."""
+        """The scale of its margin."""
         return "probability" if self.model in TREES else "log_odds"
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """What one fit said of the rows it predicts: their places, margins and probabilities."""
+    """Predictions of one fit: positions of the rows, margins and probabilities."""
 
     places: npt.NDArray[np.intp]
     margin: Floats
@@ -88,22 +88,22 @@ class Predicted:
 
 @dataclass(frozen=True, eq=False)
 class InnerPredictions:
-    """What inner fits said of the rows that they judge.
+    """Predictions of inner fits for the rows that they evaluate.
 
-    Put together only when asked: folds share them, and a copy for each fold of each candidate would fill gigabytes.
+    Concatenated only on demand: folds share them, and a copy per fold and candidate would take gigabytes.
 
     Attributes:
-        parts: what a fit said, and which of all labelled rows count of it.
+        parts: predictions of a fit, and which of all labelled rows it evaluates.
     """
 
     parts: tuple[tuple[Predicted, npt.NDArray[np.bool_]], ...]
 
     def together(self) -> Predicted:
-        """One after the other; a row comes once for each fold that it is judged for."""
+        """All of them; a row occurs once for each fold that it is evaluated for."""
         return _together(self.by_fit())
 
     def by_fit(self) -> list[Predicted]:
-        """What each fit said of the rows that count of it."""
+        """Predictions of each fit for the rows that it evaluates."""
         return [_only(predicted, judged[predicted.places]) for predicted, judged in self.parts]
 
 
@@ -112,12 +112,12 @@ class CrossValidation:
     """A candidate's result on one plan.
 
     Attributes:
-        candidate: who.
+        candidate: the model.
         plan: the split.
-        tested: what the outer fits said of the test rows, all folds together.
+        tested: predictions of the outer fits for the test rows, all folds together.
         calibrated: probabilities of the same rows after their fold's calibrator.
         fold: the fold of each of them.
-        inner: what the inner fits said inside the training part, all folds together.
+        inner: predictions of the inner fits inside the training part, all folds together.
         settings: the setting chosen for each fold.
         calibrators: the calibrator of each fold.
         fitted: the outer model of each fold.
@@ -136,10 +136,10 @@ class CrossValidation:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """All that was learnt about the candidates of a task.
+    """The results of cross-validating the candidates of a task.
 
     Attributes:
-        values: candidate → its values inside the training part of the split that decides, greater for better.
+        values: candidate → its metric inside the training part of the decisive split; greater is better.
     """
 
     labelled: Labelled
@@ -158,12 +158,12 @@ class Training:
 
 
 def with_row_hash(rows: DataFrame) -> DataFrame:
-    """Add row_hash BIGINT, the name of a row on the driver."""
+    """Add row_hash BIGINT, which identifies a row on the driver."""
     return rows.withColumn("row_hash", F.xxhash64("key", "as_of"))
 
 
 def preparation_of(plan: Plan, rows: DataFrame, features: Sequence[Feature], rules: Rules) -> Preparation:
-    """Fit how a plan's rows become numbers on its training part: once for the plan, not per fold and setting.
+    """Fit the preparation of features on the training part of a plan, once for all folds and settings.
 
     Args:
         plan: the split; on the random one every row is in a training part, see `random_plan`.
@@ -172,7 +172,7 @@ def preparation_of(plan: Plan, rows: DataFrame, features: Sequence[Feature], rul
         rules: what to do with them.
 
     Raises:
-        RefusedError: if nothing is left that a model could see.
+        RefusedError: if no feature is left to train on.
     """
     preparation = fit_preparation(rows.where(plan.training_part), features, rules)
     if not preparation.only(with_leaks=False):
@@ -187,7 +187,7 @@ def preparation_of(plan: Plan, rows: DataFrame, features: Sequence[Feature], rul
 
 
 def laid_out(rows: DataFrame, preparation: Preparation, partitions: int, *, with_leaks: bool) -> DataFrame:
-    """The rows a model sees, encoded and laid out by key in a fixed number of partitions, and kept in memory.
+    """Encoded rows, in memory, partitioned and sorted by key.
 
     Trees depend on the layout of rows; a layout by key is the same on any number of cores.
     """
@@ -238,14 +238,14 @@ def cross_validate(
         labelled: the same rows on the driver.
         plan: the split.
         candidates: the models.
-        metric: what chooses between settings, on out-of-fold predictions inside the training part.
+        metric: selects the settings, by out-of-fold predictions inside the training part.
         calibration: kind of calibrator.
         seed: of forests.
         executor: runs the fits.
-        say: is told how many fits are done, of how many.
+        say: called with the number of finished fits and their total.
 
     Raises:
-        RefusedError: if a part to learn from holds one class only, or one to test on no positive.
+        RefusedError: if a training part has one class only, or a test part has no positives.
     """
     _require_both_classes(prepared, plan)
     inner_work = [(c, s, fit) for c in candidates for s in range(len(c.settings)) for fit in plan.inner_fits]
@@ -293,7 +293,7 @@ def cross_validate(
 
 
 def measure(labelled: Labelled, predicted: Predicted, metric: Metric) -> float:
-    """A metric of predictions, greater for better; minus infinity where it does not exist."""
+    """A metric of predictions; greater is better, and minus infinity if it is undefined."""
     label, moment = labelled.label[predicted.places], labelled.as_of[predicted.places]
     if metric == "log_loss":
         return -log_loss(label, predicted.raw) if predicted.raw is not None else -np.inf
@@ -303,10 +303,10 @@ def measure(labelled: Labelled, predicted: Predicted, metric: Metric) -> float:
 
 
 def values_inside(labelled: Labelled, result: CrossValidation, metric: Metric) -> list[float]:
-    """A candidate's values inside the training part, greater for better.
+    """The metric of a candidate inside the training part; greater is better.
 
-    On a time split one per expanding window: over windows with different rates a pooled value rewards a model for
-    knowing the window. On the random split one over all folds. Where a window has one answer only it has no value.
+    On a time split one value per expanding window, because a value pooled over windows with different rates rewards a
+    model for knowing the window; windows with one class only are left out. On the random split one over all folds.
     """
     if result.plan.split == "time":
         return _by_window(labelled, result.inner, metric)
@@ -375,7 +375,7 @@ def _require_both_classes(prepared: DataFrame, plan: Plan) -> None:
 
 
 def _judged_places(prepared: DataFrame, labelled: Labelled, plan: Plan) -> dict[tuple[int, int], npt.NDArray[np.bool_]]:
-    """(fold number, index of its inner fit) → which rows that fit judges for the fold."""
+    """(fold number, index of its inner fit) → which rows the fit evaluates for the fold."""
     columns = [(fold.number, i, condition) for fold in plan.folds for i, condition in enumerate(fold.judged)]
     frame = prepared.select(
         "row_hash", *(condition.alias(f"judged {n}") for n, (_, _, condition) in enumerate(columns))
@@ -470,7 +470,7 @@ def _together(parts: Sequence[Predicted]) -> Predicted:
 
 
 def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tuple[str, CrossValidation]]) -> DataFrame:
-    """What candidates said of rows that they had not seen, beside these rows.
+    """Predictions of candidates for unseen rows, joined with these rows.
 
     Args:
         rows: the labelled rows with row_hash, key, as_of, unit, label.
@@ -506,7 +506,7 @@ def predictions_frame(rows: DataFrame, labelled: Labelled, judged: Sequence[tupl
 
 
 def _numbers_said(labelled: Labelled, result: CrossValidation) -> pd.DataFrame:
-    """What alone travels from the driver: keys and moments of a million rows, once per candidate, would not fit."""
+    """Only numbers leave the driver: keys and moments of a million rows, once per candidate, would not fit."""
     tested = result.tested
     return pd.DataFrame(
         {

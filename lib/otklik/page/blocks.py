@@ -1,4 +1,4 @@
-"""What a section of the page is made of; the template knows how each looks."""
+"""The blocks of a page's sections; the template renders them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Cell:
 class TableBlock:
     """A table with its caption; the first cell of a row heads it if its style is head.
 
-    `groups` maps a row's index to a line that stands above it across the table.
+    `groups` maps a row's index to a heading above it, across the table.
     """
 
     caption: str
@@ -56,7 +56,7 @@ class TableBlock:
 
 @dataclass(frozen=True)
 class Grid:
-    """Small blocks side by side, as many as the page is wide; packed ones fill columns whatever their heights."""
+    """Small blocks side by side, as many as fit; packed ones fill columns regardless of their heights."""
 
     blocks: Sequence[Figure | TableBlock]
     is_packed: bool = False

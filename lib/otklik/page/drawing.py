@@ -90,13 +90,13 @@ class Picture:
 
 @lru_cache(maxsize=4096)
 def width_of(text: str, size: float = SIZE, weight: str = "normal") -> float:
-    """Pixels that a text takes at most: system fonts are narrower than the DejaVu that matplotlib measures."""
+    """Maximum width of a text in pixels: system fonts are narrower than the DejaVu that matplotlib measures."""
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def clipped(text: str, pixels: float, size: float = SIZE, weight: str = "normal") -> str:
-    """A label cut to so many pixels, but never to less than four letters."""
+    """A label cut to a width in pixels, but never to fewer than four letters."""
     if width_of(text, size, weight) <= pixels:
         return text
     cuts = (text[:letters].rstrip(" :,(") + "…" for letters in range(len(text) - 1, 3, -1))
@@ -104,7 +104,7 @@ def clipped(text: str, pixels: float, size: float = SIZE, weight: str = "normal"
 
 
 def drawn(name: str, width: float, height: float, alt: str, draw: Draw) -> str:
-    """Draw a figure of so many pixels and write it as inline SVG."""
+    """Draw a figure of a size in pixels and return it as inline SVG."""
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         FigureCanvasSVG(figure)

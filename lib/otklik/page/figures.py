@@ -46,7 +46,7 @@ _RATIOS = (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10)
 
 @dataclass(frozen=True)
 class Dot:
-    """A number with its 95 % interval and, as a hollow dot, what the baseline reaches; NaN where there is none.
+    """A number with its 95 % interval and, as a hollow dot, the value of the baseline; NaN if there is none.
 
     `beside` is the interval of the baseline: with it the two stand side by side and not on one line.
     """
@@ -155,7 +155,7 @@ def dots(
 
 @dataclass(frozen=True)
 class Bar:
-    """A number as a bar, with its 95 % interval where there is one; `text` stands behind it."""
+    """A number as a bar, with its 95 % interval where there is one; `text` is its label."""
 
     label: str
     value: float
@@ -302,7 +302,7 @@ def lines(
 
 
 def thinned(x: Floats, y: Floats, points: int = 160) -> tuple[Floats, Floats]:
-    """At most so many points of a curve, evenly along its length, so that a picture stays small."""
+    """A curve reduced to a maximum number of points, evenly along its length, so that a picture stays small."""
     if len(x) <= points or not np.isfinite(y).all():
         return x, y
     span_x, span_y = max(float(np.ptp(x)), 1e-12), max(float(np.ptp(y)), 1e-12)
@@ -315,7 +315,7 @@ def heat_map(
     name: str, values: Floats, labels: tuple[Sequence[str], Sequence[str]], alt: str, write: Write, *,
     words: tuple[str, str] = ("", ""),
 ) -> Picture:  # fmt: skip
-    """A number per row and column, the darker the farther from 0; a negative one stands on a grey ground.
+    """A number per row and column: the darker, the farther from 0; negative ones on a grey background.
 
     Args:
         name: unique on the page.
@@ -365,7 +365,7 @@ def heat_map(
 def _picture(
     name: str, alt: str, draw: Draw, height: float, narrow_height: float | None = None, *, is_small: bool = False
 ) -> Picture:
-    """Drawn for a wide and for a narrow page, or once where it is narrow anyhow."""
+    """Drawn for a wide and for a narrow page, or once if it is narrow anyway."""
     if is_small:
         return Picture(drawn(name, NARROW, height, alt, draw), alt)
     narrow = drawn(f"{name}-narrow", NARROW, narrow_height or height, alt, draw)
@@ -398,7 +398,7 @@ def _ticks(reach: tuple[float, float], write: Write, most: int) -> list[_Tick]:
 def _fitted(
     ticks: list[_Tick], reach: tuple[float, float], write: Write | None, sides: tuple[float, float], width: float
 ) -> tuple[list[_Tick], float, float]:
-    """Fewer ticks where their labels would run into each other, and wider sides where they would stick out.
+    """Fewer ticks if their labels would overlap, and wider margins if they would stick out.
 
     Args:
         ticks: of a horizontal axis.
@@ -418,7 +418,7 @@ def _fitted(
 
 
 def _is_crowded(ticks: Sequence[_Tick], unit: float) -> bool:
-    """Whether labels run into each other where one step of the axis is so many pixels."""
+    """Whether labels overlap if one step of the axis has this many pixels."""
     return any(
         (width_of(one, SMALL) + width_of(other, SMALL)) / 2 + 8 > (end - start) * unit
         for (start, one), (end, other) in pairwise(ticks)

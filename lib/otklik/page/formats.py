@@ -1,4 +1,4 @@
-"""Numbers, dates and plurals as each language writes them."""
+"""Numbers, dates and plurals in each language."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Formats:
         self._percent_sign = "%" if language == "en" else f"{_HARD}%"
 
     def integer(self, value: float | None) -> str:
-        """A whole number with its thousands apart."""
+        """A whole number with thousands separators."""
         return self.decimal(value, 0)
 
     def decimal(self, value: float | None, digits: int = 3) -> str:
-        """A number with so many digits after the decimal mark."""
+        """A number with a fixed number of decimals."""
         if value is None or not is_number(value):
             return NOTHING
         text = f"{abs(value):,.{digits}f}"
@@ -74,7 +74,7 @@ class Formats:
         return self.decimal(value, digits) + (f"{_HARD}{currency}" if currency else "")
 
     def short(self, value: float) -> str:
-        """A number as it stands on an axis or in a band: no needless zeros."""
+        """A number on an axis or in a band: without trailing zeros."""
         if float(value).is_integer():
             return self.integer(value)
         for digits in (1, 2, 3):
@@ -83,7 +83,7 @@ class Formats:
         return self.decimal(value, max(0, 2 - int(np.floor(np.log10(abs(value))))))
 
     def short_decimal(self, value: float | None) -> str:
-        """A number with so many digits as people read: 2,096,180, 47.3, 0.752."""
+        """A number rounded for reading: 2,096,180, 47.3, 0.752."""
         if value is None or not is_number(value):
             return NOTHING
         size = abs(value)
@@ -133,7 +133,7 @@ class Formats:
         return f"{day} {start.hour:02d}:00" if grain in ("hour", "6h") else day
 
     def plural(self, count: int, one: str, few: str, many: str) -> str:
-        """The form that goes with a count: English one/many; Russian 1, 21 … / 2–4, 22–24 … / the rest."""
+        """The plural form for a count: English one/many; Russian 1, 21 … / 2–4, 22–24 … / the rest."""
         if self.language == "en":
             return one if count == 1 else many
         if count % 10 == 1 and count % 100 != 11:

@@ -1,4 +1,4 @@
-"""A page as values, and the one self-contained HTML file that it becomes. The same values give the same bytes."""
+"""A page as values, rendered as one self-contained HTML file; the same values give the same bytes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class KeyFigure:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the director reads first.
+    """The answer at the top of a page.
 
     Attributes:
         verdict: its code, which also colours it.
         title: the verdict in words.
         sentences: about three of them.
         figures: the key figures.
-        warnings: what must be said beside the answer.
+        warnings: warnings that qualify the answer.
     """
 
     verdict: str
@@ -54,14 +54,14 @@ class Page:
 
 
 def render(page: Page, voice: Voice) -> str:
-    """One HTML document without any outer resource."""
+    """One HTML document without external resources."""
     filled = _template("page.html").render(language=voice.language, words=voice.words, page=page, style=_style())
     return filled.lstrip()
 
 
 @dataclass(frozen=True)
 class Card:
-    """One task on the index page: where its page lies, its title and question, the answer in one line."""
+    """One task on the index page: a link to its page, its title and question, the answer in one line."""
 
     href: str
     title: str
@@ -76,7 +76,7 @@ class Card:
 
 
 def render_index(cards: Sequence[Card], voice: Voice) -> str:
-    """The page before the pages: a card per task."""
+    """The index page: a card per task."""
     filled = _template("index.html").render(language=voice.language, words=voice.words, cards=cards, style=_style())
     return filled.lstrip()
 

@@ -1,4 +1,4 @@
-"""Words of a page in both languages: those of every page, and how a kind's own are put beside them."""
+"""Texts of pages in both languages: common ones, and those that a kind adds."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Words:
 
     Args:
         language: ru or en.
-        own: the texts of a kind; those of every page stand behind them.
+        own: the texts of a kind, which take precedence over the common ones.
     """
 
     def __init__(self, language: Language, own: Mapping[str, Text]) -> None:

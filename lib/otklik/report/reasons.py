@@ -17,12 +17,12 @@ def told_reasons(reasons: Sequence[Mapping[str, Any]], voice: ReportVoice, meani
     """`meaning = value ↑` for each reason; the arrow says whether it raised or lowered the score.
 
     Args:
-        reasons: feature, value and contribution each, strongest first.
+        reasons: feature, value or level, and contribution each, strongest first.
         voice: the language.
         meaning: what a feature is called; by default as its column.
     """
     return "; ".join(
-        f"{meaning(str(reason['feature']))} = {_value(reason['value'], voice)}\u00a0"
+        f"{meaning(str(reason['feature']))} = {_value(reason['value' if 'value' in reason else 'level'], voice)}\u00a0"
         f"{'↑' if reason['contribution'] >= 0 else '↓'}"
         for reason in reasons
     )

@@ -25,6 +25,7 @@ from otklik.page.drawing import Write
 from otklik.page.figures import Dot, Floats, Series, dots, lines
 from otklik.page.formats import NOTHING, is_number
 from otklik.report.board import MAJORITY, Board, Row, is_below_majority, observed_rate
+from otklik.report.columns import COLUMNS, BoardColumn, way_title
 from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import Ranking, ranking, with_rates
 from otklik.report.reductions import probability_of_bin
@@ -168,42 +169,26 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: ReportVoice)
 def _columns(facts: ReportFacts, board: Board, voice: ReportVoice) -> dict[str, Callable[[Row], Cell]]:
     """Every column that the scoreboard can be shown by → its cell in a row; in the order of the full table."""
     words, formats = voice.words, voice.formats
-    decimal, percent, money = formats.decimal, formats.percent, formats.money
+    marks: dict[str, Callable[[Row], str]] = {
+        "accuracy": lambda row: words("models.below") if is_below_majority(row) else "",
+        "mean": lambda row: words("models.miscalibrated_mark") if board.is_miscalibrated(row) else "",
+    }
+    left_out = {"within": not facts.has_time, "profit": facts.task.decision is None}
 
     def model(row: Row) -> Cell:
         serves = row["model"] == board.champion and (row["split"], row["leaks"]) == (board.split, "without")
         return head(words.known("model", row["model"]), mark=words("models.champion") if serves else "")
 
-    def ranged(name: str, write: Callable[[float | None], str]) -> Callable[[Row], Cell]:
-        return lambda row: number(write(row[name]), formats.interval(row[f"{name}_low"], row[f"{name}_high"], write))
-
-    def plain(name: str, write: Callable[[float | None], str]) -> Callable[[Row], Cell]:
-        return lambda row: number(write(row[name]))
-
-    def mean(row: Row) -> Cell:
-        mark = words("models.miscalibrated_mark") if board.is_miscalibrated(row) else ""
-        return number(percent(row["mean_probability"]), mark=mark)
+    def measured(title: str, column: BoardColumn) -> Callable[[Row], Cell]:
+        mark = marks.get(title)
+        return lambda row: number(
+            column.text(row, formats), column.interval(row, formats), "" if mark is None else mark(row)
+        )
 
     return {
         "model": model,
         "calibration": lambda row: Cell(words(f"calibration.{row['calibration']}")),
-        "rows": plain("rows", formats.integer),
-        "accuracy": lambda row: number(
-            percent(row["accuracy"]),
-            formats.percent_interval(row["accuracy_low"], row["accuracy_high"]),
-            words("models.below") if is_below_majority(row) else "",
-        ),
-        "auc": ranged("auc", decimal),
-        **({"within": ranged("auc_within", decimal)} if facts.has_time else {}),
-        "pr": plain("pr_auc", decimal),
-        "log_loss": plain("log_loss", decimal),
-        "brier": plain("brier", decimal),
-        "ece": plain("ece", decimal),
-        "mean": mean,
-        "rate": lambda row: number(percent(observed_rate(row))),
-        "lift": ranged("lift_10", lambda value: decimal(value, 2)),
-        "gain": plain("gain_50", lambda value: percent(value, 0)),
-        **({"profit": ranged("profit", money)} if facts.task.decision is not None else {}),
+        **{title: measured(title, column) for title, column in COLUMNS.items() if not left_out.get(title)},
     }
 
 
@@ -214,20 +199,17 @@ def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: ReportVoic
     titles = [Cell(words("models.model"))]
     for split, leaks in ways:
         usable = words("models.usable") if leaks == "without" else words("models.cannot")
-        title = f"{words('split.' + split)}, {words('models.leaks_' + leaks)}"
-        titles.append(Cell(title, "number", mark="" if leaks == "without" else usable))
+        titles.append(Cell(way_title(split, leaks, words), "number", mark="" if leaks == "without" else usable))
     rows = []
     for name in names:
         cells = [head(words(f"model.{name}"))]
         for split, leaks in ways:
             row = board.row(name, leaks, split)
             if row is None:
-                cells.append(number(formats.decimal(None)))
+                cells.append(number(NOTHING))
                 continue
-            accuracy = formats.percent(row["accuracy"])
-            cells.append(
-                number(formats.decimal(row["auc"]), accuracy, words("models.below") if is_below_majority(row) else "")
-            )
+            auc, accuracy = (COLUMNS[title].text(row, formats) for title in ("auc", "accuracy"))
+            cells.append(number(auc, accuracy, words("models.below") if is_below_majority(row) else ""))
         rows.append(cells)
     by_splits, by_leaks = (len({way[place] for way in ways}) > 1 for place in (0, 1))
     caption = "models.ways_caption" + ("" if by_splits and by_leaks else "_splits" if by_splits else "_leaks")
@@ -251,7 +233,7 @@ def _full_table(facts: ReportFacts, board: Board, voice: ReportVoice) -> TableBl
         way = (row["split"], row["leaks"])
         if way != before:
             cannot = "" if row["leaks"] == "without" else f" — {words('models.cannot')}"
-            groups[len(rows)] = f"{words('split.' + row['split'])}, {words('models.leaks_' + row['leaks'])}{cannot}"
+            groups[len(rows)] = f"{way_title(*way, words)}{cannot}"
             before = way
         if row["leaks"] == "with":
             faded.add(len(rows))

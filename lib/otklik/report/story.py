@@ -262,16 +262,20 @@ def _sentence_on_list(
     def money(amount: float | None) -> str:
         return formats.money(amount, decision.currency[voice.language])
 
+    def ranged(policy: Row) -> str:
+        interval = formats.interval(_number(policy["low"]), _number(policy["high"]), formats.money)
+        value = money(profit_of(policy))
+        return words("answer.interval", value=value, interval=interval) if interval else value
+
     if not listed["customers"]:
         is_unpaid = decision.budget is not None and decision.budget < decision.cost
         return words("answer.list_unpaid", budget=money(decision.budget)) if is_unpaid else words("answer.list_empty")
-    of_all = None if everybody is None else profit_of(everybody)
-    profit = profit_of(listed)
     values = {
         "customers": formats.integer(listed["customers"]),
         "everybody": NOTHING if everybody is None else formats.integer(everybody["customers"]),
-        "profit": money(profit),
-        "all": money(of_all),
+        "profit": money(profit_of(listed)),
+        "listed": ranged(listed),
+        "all": NOTHING if everybody is None else ranged(everybody),
         "interval": formats.interval(_number(listed["low"]), _number(listed["high"]), formats.money),
         "miscalibrated": words("answer.miscalibrated") if told is not None and board.is_miscalibrated(told) else "",
         "on": rows_told(facts, board, voice),
@@ -282,7 +286,7 @@ def _sentence_on_list(
     if measured is not None:
         values["effect"] = words("answer.effect_known", **measured)
     if "random" in policies:
-        values["random"] = words("answer.random", random=money(profit_of(policies["random"])))
+        values["random"] = words("answer.random", random=ranged(policies["random"]))
     verdict = _verdict_on_list(policies, decision)
     if verdict == "gain":
         return words("answer.list" if is_number(listed["out_of_fold_profit"]) else "answer.list_expected", **values)

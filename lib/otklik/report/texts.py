@@ -102,15 +102,15 @@ _OWN = texts(
         "Доля отклика по всем строкам — {rate} (95\u00a0%: {interval}).",
     ),
     answer__list=(
-        "Contacting the {customers} customers of the list would have brought {profit} {on} (95% {interval}), "
+        "Contacting the {customers} customers of the list would have brought {listed} {on}, "
         "against {all} for contacting all {everybody}{random}{miscalibrated}; {effect}.",
-        "Обращение к клиентам из списка (их {customers}) {on} принесло бы {profit} (95\u00a0%: {interval}) "
+        "Обращение к клиентам из списка (их {customers}) {on} принесло бы {listed} "
         "против {all} при обращении ко всем ({everybody}){random}{miscalibrated}; {effect}.",
     ),
     answer__list_expected=(
-        "The list holds {customers} of {everybody} customers and is expected to bring {profit} against {all} for "
+        "The list holds {customers} of {everybody} customers and is expected to bring {listed} against {all} for "
         "contacting all{miscalibrated}; {effect}.",
-        "В списке {customers} из {everybody} клиентов; ожидаемая прибыль — {profit} против {all} при обращении ко "
+        "В списке {customers} из {everybody} клиентов; ожидаемая прибыль — {listed} против {all} при обращении ко "
         "всем{miscalibrated}; {effect}.",
     ),
     answer__list_unsure=(
@@ -120,16 +120,16 @@ _OWN = texts(
         "{profit}, но интервал 95\u00a0% {interval} включает ноль; обращение ко всем ({everybody}) принесло бы {all}.",
     ),
     answer__list_loses=(
-        "The list loses money: contacting its {customers} customers brings {profit} {on} (95% "
-        "{interval}); contacting all {everybody} would bring {all}.",
-        "Список убыточен: обращение к его клиентам ({customers}) {on} приносит {profit} (95\u00a0%: "
-        "{interval}); обращение ко всем ({everybody}) принесло бы {all}.",
+        "The list loses money: contacting its {customers} customers brings {listed} {on}; contacting all "
+        "{everybody} would bring {all}.",
+        "Список убыточен: обращение к его клиентам ({customers}) {on} приносит {listed}; обращение ко всем "
+        "({everybody}) принесло бы {all}.",
     ),
     answer__list_everybody=(
         "Targeting does not pay at this cost and value: contacting all {everybody} brings {all}, the list of "
-        "{customers} brings {profit} {on}; {effect}.",
+        "{customers} brings {listed} {on}; {effect}.",
         "При такой цене и ценности отбор не окупается: обращение ко всем ({everybody}) приносит {all}, список из "
-        "{customers} — {profit} {on}; {effect}.",
+        "{customers} — {listed} {on}; {effect}.",
     ),
     answer__effect_unknown=(
         "this is response, not effect, until a control group has been evaluated",
@@ -149,6 +149,7 @@ _OWN = texts(
         "The list is empty: the budget of {budget} pays for no contact.",
         "Список пуст: бюджета {budget} не хватает ни на одно обращение.",
     ),
+    answer__interval=("{value} (95% {interval})", "{value} (95\u00a0%: {interval})"),
     answer__on_past=("on past answers", "на прошлых ответах"),
     answer__on_later=("on the last {share} of rows in time", "на последних по времени строках ({share})"),
     answer__random=(

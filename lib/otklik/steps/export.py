@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from otklik.lake.store import TIME_PATTERN
+from otklik.lake.store import TIME_PATTERN, Lake
 from otklik.page.formats import Language
 from otklik.report.reasons import told_reasons
 from otklik.report.texts import ReportVoice
@@ -18,8 +18,11 @@ from otklik.steps.printing import FORMULA_STARTS
 from otklik.steps.table_options import (
     LIST_KEY,
     REASONS,
+    feature_meanings,
+    features_of,
     form_of,
     has_reasons,
+    names_features,
     put_in_place,
     reading_order,
     scores_of,
@@ -36,16 +39,19 @@ def export_table(job: Job) -> int:
     rows = masked_rows(job.lake, table, job.options["where"])
     is_list = has_reasons(table, rows.columns) and job.lake.exists(scores_of(table))
     columns = wanted_columns(rows.columns, job.options.names.get("columns"), form, has_reasons=is_list)
-    if is_list and REASONS in columns:
-        rows = _with_reasons(rows, job.lake.read(scores_of(table)), job.options.language)
+    is_for_people = has_titles or reader == "excel"
+    if REASONS in columns:
+        if is_list:
+            rows = rows.join(job.lake.read(scores_of(table)).select(*LIST_KEY, REASONS), [*LIST_KEY], "left")
+        if is_list or (is_for_people and names_features(rows.schema[REASONS].dataType.simpleString())):
+            rows = _told(rows, _meanings(job.lake, table, job.options.language), job.options.language)
     order = [F.desc(name) if is_down else F.asc(name) for name, is_down in reading_order(rows.columns)]
     if order:
         rows = rows.coalesce(1).sortWithinPartitions(*order)
     rows = rows.select(*(F.col(f"`{name}`") for name in columns))
     titles = columns
-    if has_titles or reader == "excel":
-        meanings = {field.name: field.metadata.get("comment", "") for field in job.lake.read(table).schema}
-        titles = titles_of(table, columns, meanings, job.options.language)
+    if is_for_people:
+        titles = titles_of(table, columns, _comments(job.lake, table), job.options.language)
     with job.progress.step(f"export {table}") as step, clear_conditions():
         with _written(rows, titles, form, job.temporary_folder).open("rb") as part:
             put_in_place(part, Path(target), reader)
@@ -54,12 +60,25 @@ def export_table(job: Job) -> int:
     return 0
 
 
-def _with_reasons(rows: DataFrame, scores: DataFrame, language: Language) -> DataFrame:
-    """Rows of a list with the reasons of their scores as text."""
+def _told(rows: DataFrame, meanings: Mapping[str, str], language: Language) -> DataFrame:
+    """Rows with their reasons as text."""
     voice = ReportVoice(language)
-    told = F.udf(lambda reasons: None if reasons is None else told_reasons(reasons, voice), "STRING")
-    reasons = scores.select(*LIST_KEY, REASONS)
-    return rows.join(reasons, [*LIST_KEY], "left").withColumn(REASONS, told(REASONS))
+
+    def text(reasons: Sequence[Row] | None) -> str | None:
+        found = None if reasons is None else [reason.asDict() for reason in reasons]
+        return None if found is None else told_reasons(found, voice, lambda name: meanings.get(name, name))
+
+    return rows.withColumn(REASONS, F.udf(text, "STRING")(REASONS))
+
+
+def _meanings(lake: Lake, table: str, language: Language) -> dict[str, str]:
+    """The meanings of the features that reasons name; of a task without a feature table none."""
+    features = features_of(table)
+    return feature_meanings(_comments(lake, features), language) if lake.exists(features) else {}
+
+
+def _comments(lake: Lake, table: str) -> dict[str, str]:
+    return {field.name: field.metadata.get("comment", "") for field in lake.read(table).schema}
 
 
 def neutralised(rows: DataFrame) -> DataFrame:

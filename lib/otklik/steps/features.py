@@ -13,9 +13,8 @@ from otklik.report.reductions import refuse_odd_remarks
 from otklik.session import cached
 from otklik.steps.context import Job
 from otklik.steps.drafts import DRAFT_ROWS
-from otklik.steps.resolve_classify import ResolvedClassify, answered_before, resolve_recorded
+from otklik.steps.resolve_classify import ResolvedClassify, answered_before, only_to_score, resolve_recorded
 from otklik.steps.runs import record_failure
-from otklik.steps.score import only_to_score
 
 
 def build_features(job: Job, resolved: ResolvedClassify | None = None) -> int:
@@ -124,7 +123,7 @@ def _without_personal(resolved: ResolvedClassify) -> dict[str, DataFrame]:
 
 
 def features_table(resolved: ResolvedClassify, features: DataFrame) -> Table:
-    """The definition of the task's feature table: the fixed keys, then its features with their meaning."""
+    """The definition of the task's feature table: the fixed keys, then its features with their meaning (`en | ru`)."""
     kinds = {name: kind.upper() for name, kind in features.dtypes}
-    columns = tuple(Column(c.name, kinds[c.name], c.meaning.en) for c in resolved.columns)
+    columns = tuple(Column(c.name, kinds[c.name], f"{c.meaning.en} | {c.meaning.ru}") for c in resolved.columns)
     return FEATURES.of(resolved.task.name, FEATURE_KEYS + columns)

@@ -13,7 +13,7 @@ import pandas as pd
 from otklik.features.builder import END_OF_TIME
 from otklik.kinds import find_kind, kind_places, load_object
 from otklik.lake.folder import Folder
-from otklik.lake.identity import hash_of
+from otklik.lake.identity import code_version, hash_of
 from otklik.lake.ledger import FileEntry, FileLedger, Run, find_run, record_run
 from otklik.lake.store import Lake
 from otklik.page import provenance, rendering
@@ -40,14 +40,9 @@ def named_file(job: Job, path: Path) -> str:
     return job.project.name_of_task(path.resolve())
 
 
-def said_of(task: BaseTask, *names: str) -> str:
-    """A hash of a task's texts, which affect its page but no results.
-
-    Args:
-        task: the task.
-        names: its keys, in addition to title and question.
-    """
-    return hash_of(task.model_dump(mode="json", include={"title", "question", *names}))[:16]
+def said_of(task: BaseTask) -> str:
+    """A hash of a task with its texts, which affect its page but no results."""
+    return hash_of(task.model_dump(mode="json"))[:16]
 
 
 def mark_of(page: str, content: bytes) -> str:
@@ -70,9 +65,15 @@ def write_page(job: Job, resolved: ResolvedTask, runs: Sequence[Run]) -> None:
     name, language = resolved.task.name, job.options.language
     page = page_name(name, language)
     last = runs[-1]
-    said = said_of(resolved.task, "remarks", "report")
     file = named_file(job, resolved.file.path)
-    inputs = {"run": f"{last.run_id} {last.ended_at}", "language": language, "page": page, "file": file, "said": said}
+    inputs = {
+        "run": f"{last.run_id} {last.ended_at}",
+        "language": language,
+        "page": page,
+        "file": file,
+        "said": said_of(resolved.task),
+        "code": code_version(),
+    }
     run = replace(last, job="report", inputs=inputs, outputs={})
     run = replace(run, status="failed", started_at=job.clock(), ended_at=None)
     with record_failure(job, run), job.progress.step(f"report {name}") as step:

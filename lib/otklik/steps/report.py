@@ -108,7 +108,8 @@ def _write(job: Job, resolved: ResolvedClassify) -> None:
         "language": job.options.language,
         "page": page,
         "file": named_file(job, job.project.task(job.options["task"])),
-        "said": said_of(resolved.task, "report", "rows"),
+        "said": said_of(resolved.task),
+        "code": code_version(),
         "effect": hash_of(effect_of_lists(job.lake, resolved.task.name))[:16],
         # A page says how long ago its decisions were.
         "year": str(job.clock().year),

@@ -20,6 +20,7 @@ from otklik.lake.identity import code_version_of, hash_of
 from otklik.lake.ledger import Run, find_run
 from otklik.page.formats import Language
 from otklik.page.words import Voice
+from otklik.settings import WITHOUT_TEXTS
 from otklik.steps.context import Job
 from otklik.steps.inputs import Inputs, pinned_inputs, recorded_moment
 from otklik.steps.task_files import TaskFile, check_frames, read_task
@@ -99,9 +100,8 @@ class ResolvedTask:
             stage: the stage.
             earlier: name → run of the previous stages.
         """
-        uses = {*stage.uses} | _FOR_FRAMES if stage.uses else {*type(self.task).model_fields} - _FOR_PEOPLE
         settings = {
-            **self.task.model_dump(mode="json", include=uses),
+            **self.task.model_dump(mode="json", include=_keys_of(self.task, stage), context=WITHOUT_TEXTS),
             "sql": {name: select.decisive for name, select in self.selects.items()},
             "marks": self.inputs.marks,
         }
@@ -124,6 +124,19 @@ class ResolvedTask:
         )
 
 
+def _keys_of(task: KindTask, stage: Stage) -> set[str]:
+    """Keys of a task that decide a stage's results."""
+    return {*stage.uses} | _FOR_FRAMES if stage.uses else {*type(task).model_fields} - _FOR_PEOPLE
+
+
+def task_for(stage: Stage, task: KindTask) -> KindTask:
+    """A task without the keys that a stage's identity does not hold, so that its method cannot use them."""
+    seen = task.model_copy()
+    for key in type(task).model_fields.keys() - _keys_of(task, stage) - {"name"}:
+        del seen.__dict__[key]
+    return seen
+
+
 def kind_module(kind: Kind) -> str:
     """The module that defines a kind: that of its settings."""
     return kind.task.__module__
@@ -140,7 +153,7 @@ def resolve(job: Job, name: str) -> ResolvedTask:
     task = file.task
     assert isinstance(task, KindTask), f"{file.kind.name} has a runner of its own"
     selects = check_frames(file, job.project.sql_folders(file.path))
-    inputs = pinned_inputs(job, task, file.kind.stages[0].name)
+    inputs = pinned_inputs(job, task, file.kind.stages[-1].name)
     resolved = ResolvedTask(file, task, inputs, selects, job.options.as_of)
     if job.options.as_of is not None:
         return resolved

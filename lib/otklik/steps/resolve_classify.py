@@ -10,19 +10,20 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from otklik.errors import MissingResultError, OtklikError
+from otklik.errors import ConfigurationError, MissingResultError, OtklikError
 from otklik.features.builder import END_OF_TIME, Latest, latest_of, rows_of_task
 from otklik.features.catalogue import FeatureColumn, Select, read_select
 from otklik.lake.folder import Folder
-from otklik.lake.identity import code_version, hash_of, run_id
+from otklik.lake.identity import code_version, code_version_of, hash_of, run_id
 from otklik.lake.ledger import Run, find_run, record_run
 from otklik.lake.recovery import bring_back
 from otklik.lake.tables import RUNS
-from otklik.session import without_generated_code
-from otklik.settings import load
+from otklik.session import analysed, without_generated_code
+from otklik.settings import WITHOUT_TEXTS, load
 from otklik.steps.context import Job
 from otklik.steps.drafts import draft_of
 from otklik.steps.inputs import Inputs, pinned_inputs, recorded_moment
@@ -30,10 +31,7 @@ from otklik.steps.runs import clear_sql, record_failure, say_how_long, start_of
 from otklik.task import Task
 
 #: Keys of a task that decide no answer.
-_FOR_PEOPLE: dict[str, Any] = {
-    **dict.fromkeys(("name", "title", "question", "report"), True),
-    "rows": {"caveats": True, "moment_is": True},
-}
+_FOR_PEOPLE: dict[str, Any] = {"name": True, "report": True, "rows": {"caveats": True}}
 #: Keys that decide the features.
 _OF_FEATURES = ("kind", "inputs", "rows", "features")
 #: Keys that decide scores and list, and no model: whole tables, and (table, key).
@@ -58,7 +56,7 @@ class ResolvedClassify:
 
         They include the marks of columns in SQL headers and tables.
         """
-        decisive = self.task.model_dump(mode="json", exclude=_FOR_PEOPLE)
+        decisive = self.task.model_dump(mode="json", exclude=_FOR_PEOPLE, context=WITHOUT_TEXTS)
         sql = [select.decisive for select in (self.rows_select, *(select for select, _ in self.feature_selects))]
         rows = {name: decisive[name] for name in _OF_FEATURES} | {"sql": sql, "marks": self.inputs.marks}
         trained = {name: values for name, values in decisive.items() if name not in _OF_SCORES}
@@ -68,10 +66,20 @@ class ResolvedClassify:
 
     @cached_property
     def run_ids(self) -> Mapping[str, str]:
-        """Step → the name of its run; the page is of the scores."""
+        """Step → the name of its run; the page is of the scores.
+
+        A name holds the code of the step and of those before it. SQL is part of the settings.
+        """
+        modules = {step: f"otklik.steps.{step}" for step in self.settings}
         of_steps = {
-            step: run_id(self.task.name, self.as_of, settings, self.inputs.identities, code_version())
-            for step, settings in self.settings.items()
+            step: run_id(
+                self.task.name,
+                self.as_of,
+                settings,
+                self.inputs.identities,
+                code_version_of(tuple(modules.values())[: place + 1]),
+            )
+            for place, (step, settings) in enumerate(self.settings.items())
         }
         return {**of_steps, "report": of_steps["score"]}
 
@@ -191,6 +199,22 @@ def features_run(job: Job, resolved: ResolvedClassify) -> Run:
             hint=f"run `otklik features {resolved.task.name}` with the same options first",
         )
     return found
+
+
+def only_to_score(features: DataFrame, task: Task) -> DataFrame:
+    """The rows that the task wants scored.
+
+    Raises:
+        ConfigurationError: if score.where is not a condition on them.
+    """
+    try:
+        return analysed(features.where(task.score.where))
+    except AnalysisException as fault:
+        raise ConfigurationError(
+            f"is not a valid condition on the task's features: {str(fault).splitlines()[0]}",
+            where="score.where",
+            hint="use columns of the task's feature table",
+        ) from None
 
 
 def _latest_moment(inputs: Inputs, task: Task, rows_select: Select) -> Latest:

@@ -8,12 +8,11 @@ from datetime import UTC
 
 import numpy as np
 import pandas as pd
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from otklik.decisions.audience import action_values, audience, with_rank
-from otklik.errors import WARNING_EXIT_CODE, ConfigurationError, DamagedError, MissingResultError, RefusedError
+from otklik.errors import WARNING_EXIT_CODE, DamagedError, MissingResultError, RefusedError
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
 from otklik.lake.tables import ACTION_VALUE, ACTIONS, FINDINGS, SCORES
@@ -25,13 +24,19 @@ from otklik.models.split import with_fold
 from otklik.models.zoo import XGBOOST
 from otklik.report.findings import in_words
 from otklik.report.texts import ReportVoice
-from otklik.session import analysed, cached
+from otklik.session import cached
 from otklik.steps.answers import write_list
 from otklik.steps.context import Job
 from otklik.steps.frames import as_frame, replace_rows
-from otklik.steps.resolve_classify import ResolvedClassify, answered_before, features_run, plans_for, resolve_recorded
+from otklik.steps.resolve_classify import (
+    ResolvedClassify,
+    answered_before,
+    features_run,
+    only_to_score,
+    plans_for,
+    resolve_recorded,
+)
 from otklik.steps.runs import record_failure
-from otklik.task import Task
 
 
 def score_rows(job: Job, resolved: ResolvedClassify | None = None) -> int:
@@ -125,22 +130,6 @@ def _chosen_rows(features: DataFrame, resolved: ResolvedClassify, serving: Servi
         )
     chosen = only_to_score(features, resolved.task)
     return with_fold(chosen, serving.fold_count, serving.fold_salt)
-
-
-def only_to_score(features: DataFrame, task: Task) -> DataFrame:
-    """The rows that the task wants scored.
-
-    Raises:
-        ConfigurationError: if score.where is not a condition on them.
-    """
-    try:
-        return analysed(features.where(task.score.where))
-    except AnalysisException as fault:
-        raise ConfigurationError(
-            f"is not a valid condition on the task's features: {str(fault).splitlines()[0]}",
-            where="score.where",
-            hint="use columns of the task's feature table",
-        ) from None
 
 
 def _scores(rows: DataFrame, resolved: ResolvedClassify, champion: Champion) -> DataFrame:

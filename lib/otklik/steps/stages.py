@@ -15,16 +15,17 @@ from pyspark.sql import functions as F
 
 from otklik.errors import WARNING_EXIT_CODE
 from otklik.features.frames import without_unusable
-from otklik.kind import Finding, Stage, StageContext, StageResult
+from otklik.kind import REFUSALS, Finding, Stage, StageContext, StageResult
 from otklik.kinds import load_object
 from otklik.lake.ledger import Run, record_run
 from otklik.lake.recovery import rows_at
-from otklik.session import cached
+from otklik.lake.tables import Table
+from otklik.session import cached, frame_of
 from otklik.steps.answers import read_findings, write_claims, write_list
 from otklik.steps.before_spark import check_stage
 from otklik.steps.context import Job
 from otklik.steps.pages import write_page
-from otklik.steps.resolve import ResolvedTask, earlier_runs, resolve, voice_of
+from otklik.steps.resolve import ResolvedTask, earlier_runs, resolve, task_for, voice_of
 from otklik.steps.resolve_classify import answered_before
 from otklik.steps.runs import record_failure
 
@@ -74,20 +75,11 @@ def _run_stage(
             def keep(rows: DataFrame) -> DataFrame:
                 return until_written.enter_context(cached(rows))
 
-            frames: dict[str, DataFrame] = {}
-            findings: list[Finding] = []
-            for frame in stage.frames:
-                rows = resolved.read(frame, resolved.as_of)
-                if rows is not None:
-                    frames[frame.name], left_out = without_unusable(keep(rows), frame, resolved.as_of)
-                    findings += left_out
-            tables = {table: v for one in earlier.values() for table, v in one.outputs.items()}
-            for what in stage.reads:
-                table = f"gold.{name}_{what}"
-                frames[what] = rows_at(job.lake, table, tables[table])
             context = StageContext(job.lake.spark, resolved.as_of, resolved.task.seed, step, job.temporary_folder, keep)
-            result: StageResult = load_object(stage.run)(frames, resolved.task, context)
-            findings += result.findings
+            is_refused = any(one.message in REFUSALS for one in earlier.values())
+            result, findings = (
+                (without_rows(stage, context), []) if is_refused else _result(job, resolved, stage, earlier, context)
+            )
             outputs, rows_out = _write_tables(job, resolved, stage, run, result)
             if result.listed is not None:
                 outputs |= write_list(job.lake, run, result.campaign, result.listed)
@@ -101,6 +93,35 @@ def _run_stage(
     return done, findings
 
 
+def _result(
+    job: Job, resolved: ResolvedTask, stage: Stage, earlier: Mapping[str, Run], context: StageContext
+) -> tuple[StageResult, list[Finding]]:
+    """What the method makes of its frames, and the findings, including those about the frames."""
+    frames: dict[str, DataFrame] = {}
+    findings: list[Finding] = []
+    read_before = {frame.name for each in resolved.kind.stages if each.name in earlier for frame in each.frames}
+    for frame in stage.frames:
+        rows = resolved.read(frame, resolved.as_of)
+        if rows is not None:
+            frames[frame.name], left_out = without_unusable(context.keep(rows), frame, resolved.as_of)
+            findings += [] if frame.name in read_before else left_out
+    tables = {table: v for one in earlier.values() for table, v in one.outputs.items()}
+    for what in stage.reads:
+        table = f"gold.{resolved.task.name}_{what}"
+        frames[what] = rows_at(job.lake, table, tables[table])
+    result: StageResult = load_object(stage.run)(frames, task_for(stage, resolved.task), context)
+    return result, [*findings, *result.findings]
+
+
+def without_rows(stage: Stage, context: StageContext) -> StageResult:
+    """The empty tables of a stage after one that has refused the task."""
+    return StageResult({_what(table): frame_of(context.spark, [], table.own_ddl) for table in stage.tables})
+
+
+def _what(family: Table) -> str:
+    return family.name.removeprefix("gold.<task>_")
+
+
 def _write_tables(
     job: Job, resolved: ResolvedTask, stage: Stage, run: Run, result: StageResult
 ) -> tuple[dict[str, int], int]:
@@ -108,8 +129,7 @@ def _write_tables(
     outputs, count = {}, 0
     for family in stage.tables:
         table = family.of(resolved.task.name)
-        what = table.name.removeprefix(f"gold.{resolved.task.name}_")
-        rows = result.tables[what].withColumn("run_id", F.lit(run.run_id))
+        rows = result.tables[_what(family)].withColumn("run_id", F.lit(run.run_id))
         commit = job.lake.replace(table, rows, f"{stage.name} {run.run_id}")
         outputs[table.name] = commit.version
         count += commit.count("numOutputRows")

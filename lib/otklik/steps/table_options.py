@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from otklik.errors import ConfigurationError, PlatformError, did_you_mean
+from otklik.lake.tables import FEATURE_KEYS
 from otklik.page.formats import Language
 from otklik.report.texts import ReportWords
 from otklik.settings import NAME_PATTERN
@@ -72,6 +73,23 @@ def scores_of(table: str) -> str:
     return table.removesuffix(_LIST) + "_scores"
 
 
+def names_features(kind: str) -> bool:
+    """Whether reasons of this type, in Spark's words or in Arrow's, are features with their values, and not codes."""
+    return "struct<feature:" in kind
+
+
+def features_of(table: str) -> str:
+    """The table with the features behind a list, its scores or another table of the task."""
+    return table.rpartition("_")[0] + "_features"
+
+
+def feature_meanings(comments: Mapping[str, str], language: Language) -> dict[str, str]:
+    """Feature → its meaning in a language, from the comments of the columns of a feature table."""
+    keys = {column.name for column in FEATURE_KEYS}
+    told = {name: text.partition(" | ") for name, text in comments.items() if name not in keys}
+    return {name: ru if ru and language == "ru" else en for name, (en, _, ru) in told.items() if en}
+
+
 def wanted_columns(columns: Sequence[str], names: str | None, form: str, *, has_reasons: bool = False) -> list[str]:
     """The columns that were named, in their order; all where none were, of a list in a csv with its reasons.
 
@@ -105,9 +123,11 @@ def titles_of(table: str, columns: Sequence[str], meanings: Mapping[str, str], l
         table: its name.
         columns: those that are wanted.
         meanings: column → what it means, as the table says.
-        language: of a list's columns.
+        language: of a list's columns and of features.
     """
     words = ReportWords(language)
+    if table == features_of(table):
+        meanings = {**meanings, **feature_meanings(meanings, language)}
     titles: list[str] = []
     for column in columns:
         is_told = table.endswith(_LIST) and column in _TITLES

@@ -40,8 +40,11 @@ from otklik.steps.table_options import (
     REASONS,
     check_limit,
     check_table_name,
+    feature_meanings,
+    features_of,
     form_of,
     has_reasons,
+    names_features,
     put_in_place,
     reading_order,
     scores_of,
@@ -115,9 +118,10 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
     columns = wanted_columns(masked.columns, options["columns"], form, has_reasons=is_list)
     if masked.table.bytes > SMALL:
         raise LeftToSparkError
-    titles = columns
-    if options["titles"] or reader == "excel":
-        titles = titles_of(table, columns, masked.meanings, options["lang"])
+    titles, language = columns, options["lang"]
+    is_for_people = options["titles"] or reader == "excel"
+    if is_for_people:
+        titles = titles_of(table, columns, _comments(masked.table), language)
     with progress.step(f"export {table}") as step:
         rows = pa.concat_tables([masked.empty(), *masked.pieces()])
         order = reading_order(masked.columns)
@@ -127,7 +131,11 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
                 raise LeftToSparkError
             rows = rows.sort_by([(name, "descending" if is_down else "ascending") for name, is_down in order])
         if is_list and REASONS in columns:
-            rows = rows.append_column(REASONS, _told(rows, lake.table(scores_of(table)), options["lang"]))
+            tell = _teller(lake, table, language)
+            rows = rows.append_column(REASONS, _reasons(rows, lake.table(scores_of(table)), tell))
+        elif is_for_people and REASONS in columns and names_features(str(rows[REASONS].type)):
+            told = pa.array(map(_teller(lake, table, language), rows[REASONS].to_pylist()), pa.string())
+            rows = rows.set_column(rows.column_names.index(REASONS), REASONS, told)
         rows = rows.select(columns)
         written = io.BytesIO()
         if form == "csv":
@@ -141,16 +149,29 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
         step.say(target)
 
 
-def _told(rows: pa.Table, scores: LocalTable, language: Language) -> pa.Array:
+def _teller(lake: LocalLake, table: str, language: Language) -> Callable[[Any], str | None]:
+    """Writes reasons as text, with the meanings of features where the task has a feature table."""
+    voice, features = ReportVoice(language), features_of(table)
+    meanings = feature_meanings(_comments(lake.table(features)), language) if lake.exists(features) else {}
+    return lambda reasons: (
+        None if reasons is None else told_reasons(reasons, voice, lambda name: meanings.get(name, name))
+    )
+
+
+def _comments(table: LocalTable) -> dict[str, str]:
+    """Column → what it means."""
+    return {field.name: (field.metadata or {}).get(b"comment", b"").decode() for field in table.schema}
+
+
+def _reasons(rows: pa.Table, scores: LocalTable, tell: Callable[..., str | None]) -> pa.Array:
     """The reasons of the scores of a list's rows, as text."""
     if scores.bytes > SMALL:
         raise LeftToSparkError
-    voice, keys = ReportVoice(language), rows["key"].combine_chunks()
-    told: dict[tuple[Any, ...], str] = {}
+    keys = rows["key"].combine_chunks()
+    told: dict[tuple[Any, ...], str | None] = {}
     for piece in scores.rows([*LIST_KEY, REASONS]):
         chosen = piece.filter(pc.and_(pc.is_in(piece["key"], keys), pc.is_valid(piece[REASONS])))
-        reasons = (told_reasons(each, voice) for each in chosen[REASONS].to_pylist())
-        told.update(zip(_names_of(chosen), reasons, strict=True))
+        told.update(zip(_names_of(chosen), map(tell, chosen[REASONS].to_pylist()), strict=True))
     return pa.array([told.get(name) for name in _names_of(rows)], pa.string())
 
 
@@ -203,11 +224,6 @@ class _Masked:
     @property
     def columns(self) -> list[str]:
         return list(self.table.schema.names)
-
-    @property
-    def meanings(self) -> dict[str, str]:
-        """Column → what it means."""
-        return {field.name: (field.metadata or {}).get(b"comment", b"").decode() for field in self.table.schema}
 
     def empty(self) -> pa.Table:
         """None of its rows."""

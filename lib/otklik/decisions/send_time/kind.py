@@ -88,7 +88,7 @@ BANDS = answer_table(
     "responses BIGINT of them answered",
     "rate DOUBLE share answered",
     "low DOUBLE lower bound of its 95 % interval (Wilson)",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     "later_rate DOUBLE share answered in the later period; null where there was no contact",
     "is_offered BOOLEAN whether it is used often enough to be recommended",
     "is_best BOOLEAN whether it is the best band for the group as a whole",

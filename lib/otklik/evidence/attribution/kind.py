@@ -54,7 +54,7 @@ TABLES = (
         "cost_per_conversion DOUBLE cost ÷ conversions given to it",
         "experiment DOUBLE conversions that an experiment says it has caused",
         "experiment_low DOUBLE lower bound of the 95 % interval",
-        "experiment_high DOUBLE upper end",
+        "experiment_high DOUBLE upper bound",
         key=("channel", "method", "run_id"),
     ),
     answer_table(

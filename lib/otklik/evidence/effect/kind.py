@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from otklik.evidence.columns import OUTCOME
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
@@ -53,7 +54,7 @@ TABLES = (
         "estimate STRING naive | all (ATE) | contacted (ATT)",
         "value DOUBLE change of the outcome's share",
         "low DOUBLE lower bound of the 95 % interval",
-        "high DOUBLE upper end",
+        "high DOUBLE upper bound",
         key=("outcome", "estimate", "run_id"),
     ),
     answer_table(
@@ -81,10 +82,7 @@ UNITS = Frame(
             "arm", "string", Text(en="whether it was contacted", ru="был ли контакт"),
             like=("arm", "contacted", "group", "segment", "treatment"),
         ),
-        FrameColumn(
-            "outcome", "double", Text(en="1: the outcome has come, 0: it has not", ru="1: исход наступил, 0: нет"),
-            like=("visit", "conversion", "converted", "response", "outcome"),
-        ),
+        OUTCOME,
         FrameColumn(
             "moment", "timestamp",
             Text(en="when it was contacted, or might have been", ru="когда контакт был или мог быть"),

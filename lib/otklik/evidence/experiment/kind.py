@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from otklik.evidence.columns import ARM, ASSIGNED_AT, UNIT
 from otklik.kind import Frame, FrameColumn, Kind, Stage
 from otklik.lake.tables import answer_table, columns
 from otklik.settings import Strict, Text
@@ -138,10 +139,10 @@ class ExperimentTask(KindTask):
 
 _EFFECT = columns(
     "effect DOUBLE value of the arm − value of the control",
-    "low DOUBLE lower end of the interval of confidence 1 − alpha",
-    "high DOUBLE upper end",
-    "always_low DOUBLE lower end of the interval that holds at every look at once",
-    "always_high DOUBLE upper end",
+    "low DOUBLE lower bound of the interval of confidence 1 − alpha",
+    "high DOUBLE upper bound",
+    "always_low DOUBLE lower bound of the interval that holds at every look at once",
+    "always_high DOUBLE upper bound",
     "units BIGINT units of both arms",
 )
 
@@ -170,8 +171,8 @@ TABLES = (
         "p_value DOUBLE two-sided: no effect at all",
         "q_value DOUBLE p after Benjamini-Hochberg over goals and arms; of the deciding estimate",
         "lift DOUBLE effect ÷ value of the control",
-        "lift_low DOUBLE lower end of its interval, by the delta method",
-        "lift_high DOUBLE upper end",
+        "lift_low DOUBLE lower bound of its interval, by the delta method",
+        "lift_high DOUBLE upper bound",
         "variance_reduction DOUBLE of cuped: share of the effect's variance that is gone",
         "status STRING better | worse | open | thin; of guardrails safe | harmed | open | thin",
         key=("metric", "arm", "estimate", "run_id"),
@@ -216,22 +217,9 @@ UNITS = Frame(
         en="one row per unit that was assigned to an arm, with its metrics",
         ru="одна строка на единицу, отнесённую к группе, с её показателями",
     ),
-    (
-        FrameColumn(
-            "unit", "string", Text(en="what was assigned: a customer", ru="кого распределяли: клиент"),
-            is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "id"),
-        ),
-        FrameColumn(
-            "arm", "string", Text(en="the arm it was assigned to", ru="группа, к которой отнесена единица"),
-            like=("arm", "variant", "group", "segment", "treatment"),
-        ),
-        FrameColumn(
-            "moment", "timestamp", Text(en="when it was assigned", ru="когда отнесена"),
-            is_required=False, is_optional=True, like=("assigned", "exposed", "moment"),
-        ),
-    ),
+    (UNIT, ARM, ASSIGNED_AT),
     others="any",
-)  # fmt: skip
+)
 
 PEOPLE = Frame(
     "people",

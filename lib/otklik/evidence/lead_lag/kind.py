@@ -39,7 +39,7 @@ TABLES = (
         "signal STRING the signal",
         "gain DOUBLE share of the squared error on the last periods that it takes away",
         "gain_low DOUBLE lower bound of the 95 % interval",
-        "gain_high DOUBLE upper end",
+        "gain_high DOUBLE upper bound",
         "p_value DOUBLE its lags say nothing",
         "q_value DOUBLE p after Benjamini-Hochberg over signals",
         "lead_p DOUBLE placebo: its values after the outcome say nothing",
@@ -54,7 +54,7 @@ TABLES = (
         "lag BIGINT periods before the outcome; below 0: after it, a placebo",
         "effect DOUBLE change of the outcome: of its logarithm, or in its own unit",
         "low DOUBLE lower bound of the 95 % interval",
-        "high DOUBLE upper end",
+        "high DOUBLE upper bound",
         key=("signal", "lag", "run_id"),
     ),
 )

@@ -4,87 +4,47 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import pairwise
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from otklik.errors import ConfigurationError, RefusedError
+from otklik.errors import ConfigurationError
 from otklik.evidence.media_mix import response as model
-from otklik.evidence.media_mix.kind import TABLES, WEEKS, MediaMixTask
-from otklik.evidence.media_mix.response import Floats, Form, Response, Weeks
+from otklik.evidence.media_mix.kind import TABLES, MediaMixTask
+from otklik.evidence.media_mix.response import Floats, Response
+from otklik.evidence.media_mix.weeks import Data, known_channels, read_data
 from otklik.evidence.tables import tables_of
 from otklik.inference import NORMAL_95, Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
-_MOST_WEEKS, _MOST_CHANNELS = 1_040, 20
-#: Of all regions together.
-_MOST_REGION_WEEKS = 40_000
 #: Last weeks that define the current spend, and weeks per average for a channel's usual range.
 _NOW_WEEKS, _RANGE_WEEKS = 13, 4
 _CURVE_POINTS = 30
-_NAMED = 5
-_MONDAY = date(2000, 1, 3)
 
 _Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class _Data:
-    """The weeks in their order; without regions they are those of a country."""
-
-    days: Sequence[date]
-    channels: Sequence[str]
-    weeks: Weeks
-    regions: Sequence[str] = ()
-
-    @property
-    def cells(self) -> Floats:
-        """What was spent on each channel in each region, (weeks, regions · channels), in money."""
-        spend = self.weeks.spend * self.weeks.size[..., np.newaxis, np.newaxis]
-        by_region = spend.reshape(-1, len(self.days), len(self.channels))
-        return by_region.swapaxes(0, 1).reshape(len(self.days), -1)
-
-    def by_channel(self, cells: Floats) -> Floats:
-        """Sums over the regions of (…, regions · channels)."""
-        found: Floats = cells.reshape(*cells.shape[:-1], -1, len(self.channels)).sum(axis=-2)
-        return found
-
-
 def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageContext) -> StageResult:
-    """Fit the response of revenue to spend.
-
-    The driver collects at most 1,040 weeks of at most 20 channels, or 40,000 weeks of all regions together.
+    """Tables of the fitted response, its evaluation on the last weeks, and the split of the budget.
 
     Args:
-        frames: `weeks` and `spends`; see `kind`. Other numbers of `weeks` than revenue are controls.
+        frames: `weeks` and `spends`, and `responses` and `holdout`; see `kind`.
         task: the settings.
         context: session and seed.
 
     Raises:
-        RefusedError: if a week occurs twice or is missing, a region has no revenue, spend names another region, or
-            there are too many weeks or channels.
+        ConfigurationError: if bounds name an unknown channel, or there are regions.
+        RefusedError: as `read_data`.
     """
-    data = _read(frames, task)
+    data = read_data(frames, task)
     context.step.rows(len(data.days), "weeks")
-    numbers = data.weeks.coefficients + 4 * len(data.channels)
-    needed = max(task.minimum_weeks, task.holdout_weeks + -(-numbers // max(len(data.regions), 1)) + 10)
-    if len(data.days) < needed:
-        parameters = {"weeks": len(data.days), "needed": needed}
-        return StageResult(
-            tables_of(context, TABLES), [], Verdict("too_little_data", [Finding("few_weeks", "", parameters)])
-        )
-
-    context.step.under_way("response to spend")
-    form = _form(data, task)
-    found = model.fit(data.weeks, form=form)
-    drawn = list(model.redrawn(data.weeks, found, task.replicates, task.block_weeks, task.seed, form))
-    held_out = _held_out(data.weeks, form, task)
+    _check_bounds(data, task)
+    found, *drawn = _responses(frames["responses"])
+    errors = frames["holdout"].orderBy("week").toPandas()
+    held_out = _held_out(errors["error"].to_numpy(), errors["error_without_media"].to_numpy(), task)
     budget_rows, planned, findings = _budget(data, found, drawn, task)
     findings += _disagreements(data, found, drawn, task)
     tables = tables_of(
@@ -100,108 +60,11 @@ def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageConte
     return StageResult(tables, measures, _verdict(held_out), findings)
 
 
-def _read(frames: Mapping[str, DataFrame], task: MediaMixTask) -> _Data:
-    day = F.to_date("moment").alias("day")
-    weeks = frames["weeks"].select(day, *(name for name in frames["weeks"].columns if name != "moment"))
-    has_regions = "region" in weeks.columns
-    most = _MOST_REGION_WEEKS if has_regions else _MOST_WEEKS
-    rows = weeks.limit(most + 1).toPandas()
-    if len(rows) > most:
-        raise RefusedError(
-            f"more than {most:,} rows: they cannot be weeks",
-            where="frame weeks",
-            hint="aggregate revenue by week with a SELECT ([frames.weeks] sql)",
-        )
-    if rows.empty:
-        return _Data([], [], Weeks(np.empty(0), np.empty((0, 0)), np.empty((0, 1))))
-    if not has_regions:
-        rows["region"] = ""
-    rows = rows.sort_values(["region", "day"], ignore_index=True)
-    regions, days = sorted(rows["region"].unique()), sorted(rows["day"].unique())
-    is_whole = len(rows) == len(regions) * len(days) and not rows.duplicated(["region", "day"]).any()
-    if not is_whole or any(later - earlier != timedelta(days=7) for earlier, later in pairwise(days)):
-        raise RefusedError(
-            "weeks are missing or duplicated: each day must be seven days after the one before",
-            where="frame weeks",
-            hint=f"give one row per week{' and region' * has_regions}, all on the same day of the week",
-        )
-    spend, channels = _spends(frames["spends"], days, regions if has_regions else [])
-    shape = (len(regions), len(days)) if has_regions else (len(days),)
-    declared = {column.name for column in WEEKS.columns}
-    controls = rows[[name for name in rows.columns if name not in {*declared, "day"}]]
-    filled = controls.fillna(controls.mean()).fillna(0.0).to_numpy(dtype=np.float64).reshape(*shape, controls.shape[1])
-    first = (days[0] - _MONDAY).days // 7
-    calendar = model.calendar(len(days), first, task.season_harmonics)
-    revenue = rows["revenue"].to_numpy(dtype=np.float64).reshape(shape)
-    if not has_regions:
-        return _Data(days, channels, Weeks(revenue, spend[0], np.column_stack([calendar, model.scaled(filled)])))
-    size = _sizes(rows, regions)
-    own = calendar if task.trend_and_season == "by_region" else calendar[:, :1]
-    common = calendar[:, 1:] if task.trend_and_season == "shared" else calendar[:, :0]
-    common = np.broadcast_to(common, (*shape, common.shape[1]))
-    base = np.concatenate([common, model.scaled(filled)], axis=-1)
-    # What is spent everywhere is spent on each region by its size.
-    spend = spend[:-1] / size[:, np.newaxis, np.newaxis] + spend[-1] / size.sum()
-    is_apart = task.trend_and_season == "each_week"
-    return _Data(days, channels, Weeks(revenue / size[:, np.newaxis], spend, base, own, size, is_apart), regions)
-
-
-def _spends(spends: DataFrame, days: Sequence[date], regions: Sequence[str]) -> tuple[Floats, list[str]]:
-    """Spend by region, and last of it what was spent everywhere, (regions + 1, weeks, channels); the channels."""
-    place = F.floor(F.datediff(F.to_date("moment"), F.lit(days[0])) / 7).alias("week")
-    region = F.col("region") if regions and "region" in spends.columns else F.lit(None).cast("string")
-    sums = (
-        spends.groupBy(region.alias("region"), place, "channel")
-        .agg(F.sum("spend").alias("spend"))
-        .where(F.col("week").between(0, len(days) - 1))
-    )
-    most = _MOST_CHANNELS * max(_MOST_WEEKS, len(days) * (len(regions) + 1))
-    rows = sums.limit(most + 1).toPandas()
-    channels = sorted(rows["channel"].unique())
-    if len(channels) > _MOST_CHANNELS or len(rows) > most:
-        raise RefusedError(
-            f"more than {_MOST_CHANNELS} channels",
-            where="frame spends",
-            hint="use broader channels under columns of [frames.spends]",
-        )
-    named = {name: number for number, name in enumerate(regions)}
-    others = sorted({*rows["region"].dropna()} - {*regions})
-    if others:
-        raise RefusedError(
-            f"{len(others):,} regions of spend have no revenue: {', '.join(map(repr, others[:_NAMED]))}",
-            where="frame spends",
-            hint="add their revenue to the frame weeks, or filter them out with where",
-        )
-    found = np.zeros((len(regions) + 1, len(days), len(channels)))
-    columns = {name: number for number, name in enumerate(channels)}
-    at = (
-        rows["region"].map(named).fillna(len(regions)).astype(int).to_numpy(),
-        rows["week"].astype(int).to_numpy(),
-        rows["channel"].map(columns).astype(int).to_numpy(),
-    )
-    found[at] = np.maximum(rows["spend"].to_numpy(dtype=np.float64), 0.0)
-    return found, channels
-
-
-def _sizes(rows: pd.DataFrame, regions: Sequence[str]) -> Floats:
-    """By which revenue and spend of each region are divided; 1 on average."""
-    named = "size" if "size" in rows.columns else "revenue"
-    size = rows.groupby("region")[named].mean().reindex([*regions]).to_numpy(dtype=np.float64)
-    wrong = [region for region, one in zip(regions, size, strict=True) if not one > 0]
-    if wrong:
-        raise RefusedError(
-            f"the {named} of {len(wrong):,} regions is not above 0: {', '.join(map(repr, wrong[:_NAMED]))}",
-            where="frame weeks",
-            hint="filter these regions out with where",
-        )
-    return np.asarray(size / size.mean(), dtype=np.float64)
-
-
-def _form(data: _Data, task: MediaMixTask) -> Form:
-    """The form of the response from the task's settings.
+def _check_bounds(data: Data, task: MediaMixTask) -> None:
+    """Check that bounds fit the data.
 
     Raises:
-        ConfigurationError: if it names an unknown channel, or bounds although there are regions.
+        ConfigurationError: if they name an unknown channel, or there are regions.
     """
     if task.bounds and data.regions:
         raise ConfigurationError(
@@ -209,20 +72,20 @@ def _form(data: _Data, task: MediaMixTask) -> Form:
             where="bounds",
             hint="remove it: the plan stays within what was observed in each region",
         )
-    named = {"experiments": [*task.experiments], "bounds": [*task.bounds]}
-    unknown = [f"{key} names {name!r}" for key, names in named.items() for name in names if name not in data.channels]
-    if unknown:
-        raise ConfigurationError(
-            f"{', '.join(unknown)}: no such channel", where="frame spends", hint=f"channels: {', '.join(data.channels)}"
-        )
-    measured = [task.experiments.get(channel) for channel in data.channels]
-    roi, error = (
-        np.array([np.nan if one is None else getattr(one, name) for one in measured]) for name in ("roi", "error")
-    )
-    return Form(task.adstock == "weibull", roi, error)
+    known_channels(data, "bounds", task.bounds)
 
 
-def _disagreements(data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[Finding]:
+def _responses(rows: DataFrame) -> list[Response]:
+    """The fitted response, and then the redrawn ones."""
+    found = rows.orderBy("replicate").select(*(each.name for each in fields(Response))).collect()
+    return [Response(*map(_array, row)) for row in found]
+
+
+def _array(values: list[float] | None) -> Any:
+    return None if values is None else np.array(values)
+
+
+def _disagreements(data: Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[Finding]:
     """Channels whose experiment contradicts the model, although the model uses it."""
     spend = data.weeks.total(data.weeks.spend)
     low, high = interval_of([_brought(data, one) for one in (found, *drawn)])
@@ -233,13 +96,8 @@ def _disagreements(data: _Data, found: Response, drawn: Sequence[Response], task
             yield Finding("experiment_disagrees", name, {"measured": one.roi, **ends}, one.roi, is_warning=True)
 
 
-def _held_out(weeks: Weeks, form: Form, task: MediaMixTask) -> Measure:
+def _held_out(with_media: Floats, without: Floats, task: MediaMixTask) -> Measure:
     """Share of the squared error of a model without media that media take away, on weeks that neither has seen."""
-    cut = weeks.revenue.shape[-1] - task.holdout_weeks
-    train = weeks.only(slice(None, cut))
-    expected = (model.fit(train, form=form).fitted(weeks), weeks.expected(model.base_alone(train)))
-    errors = [(weeks.left(one)[..., cut:] ** 2).reshape(-1, task.holdout_weeks).sum(axis=0) for one in expected]
-    with_media, without = errors
     draws = np.random.default_rng(task.seed)
     block = min(task.block_weeks, task.holdout_weeks // 4)
     starts = draws.integers(0, task.holdout_weeks - block + 1, (1000, -(-task.holdout_weeks // block)))
@@ -262,12 +120,12 @@ def _held_out(weeks: Weeks, form: Form, task: MediaMixTask) -> Measure:
     )
 
 
-def _brought(data: _Data, found: Response) -> Floats:
+def _brought(data: Data, found: Response) -> Floats:
     """Revenue of each channel in all weeks."""
     return data.weeks.total(found.contributions(data.weeks.spend))
 
 
-def _naive(data: _Data) -> Floats:
+def _naive(data: Data) -> Floats:
     """Revenue per unit of spend by linear regression on base and spends."""
     columns, revenue = (data.weeks.without_base(one) for one in (data.weeks.spend, data.weeks.revenue[..., np.newaxis]))
     return np.asarray(np.linalg.lstsq(columns, revenue.ravel(), rcond=None)[0], dtype=np.float64)
@@ -286,7 +144,7 @@ def interval_of(values: Sequence[Floats]) -> tuple[Floats, Floats]:
     return np.maximum(np.minimum(low, value - reach), 0.0), np.maximum(high, value + reach)
 
 
-def _channel_rows(data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[_Row]:
+def _channel_rows(data: Data, found: Response, drawn: Sequence[Response], task: MediaMixTask) -> Iterator[_Row]:
     spend, brought = data.weeks.total(data.weeks.spend), _brought(data, found)
     low, high = interval_of([_brought(data, one) for one in (found, *drawn)])
     carry_low, carry_high = interval_of([one.carry_over for one in (found, *drawn)])
@@ -300,7 +158,7 @@ def _channel_rows(data: _Data, found: Response, drawn: Sequence[Response], task:
         yield channel, *(float(one[c]) for one in numbers), *ratios, *(float(one[c]) for one in rest), decay, measured
 
 
-def _region_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
+def _region_rows(data: Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
     if not data.regions:
         return
     spend = data.cells.sum(axis=0)
@@ -318,7 +176,7 @@ def _region_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Ite
         yield region, channel, float(spend[place]), *revenue, *ratios, float(marginal[place])
 
 
-def _curve_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
+def _curve_rows(data: Data, found: Response, drawn: Sequence[Response]) -> Iterator[_Row]:
     """Curves of each channel in all regions together, at the observed split of spend, and in each region."""
     cells, size = data.cells, data.weeks.size
     steps = np.linspace(0, 1, _CURVE_POINTS + 1)[:, np.newaxis]
@@ -336,7 +194,7 @@ def _curve_rows(data: _Data, found: Response, drawn: Sequence[Response]) -> Iter
         yield from _curves(data, region, alone[:, own], [one[:, own] for one in brought])
 
 
-def _curves(data: _Data, region: str | None, spends: Floats, brought: Sequence[Floats]) -> Iterator[_Row]:
+def _curves(data: Data, region: str | None, spends: Floats, brought: Sequence[Floats]) -> Iterator[_Row]:
     """Rows of all channels: the fitted curve, which comes first, and the interval of the others."""
     curves = [data.by_channel(one) for one in brought]
     curve, (low, high) = curves[0], interval_of(curves)
@@ -345,7 +203,7 @@ def _curves(data: _Data, region: str | None, spends: Floats, brought: Sequence[F
             yield channel, *(float(one[point, c]) for one in (spends, curve, low, high)), region
 
 
-def _week_rows(data: _Data, found: Response) -> Iterator[_Row]:
+def _week_rows(data: Data, found: Response) -> Iterator[_Row]:
     weeks = data.weeks
     fitted = found.fitted(weeks)
     # An effect of the week itself, where there is one, is neither media nor noise.
@@ -356,7 +214,7 @@ def _week_rows(data: _Data, found: Response) -> Iterator[_Row]:
         yield day, *(float(one[place]) for one in sums)
 
 
-def _measures(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterator[Measure]:
+def _measures(data: Data, found: Response, drawn: Sequence[Response]) -> Iterator[Measure]:
     """ROI, with a plain regression as its baseline, and carry-over of each channel."""
     spend = data.weeks.total(data.weeks.spend)
     low, high = interval_of([_brought(data, one) for one in (found, *drawn)])
@@ -373,7 +231,7 @@ def _measures(data: _Data, found: Response, drawn: Sequence[Response]) -> Iterat
 
 
 def _budget(
-    data: _Data, found: Response, drawn: Sequence[Response], task: MediaMixTask
+    data: Data, found: Response, drawn: Sequence[Response], task: MediaMixTask
 ) -> tuple[list[_Row], list[Measure], list[Finding]]:
     """Rows of the plan, its gain, and whether the budget is outside the observed range."""
     spend, size = data.cells, data.weeks.size

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.evidence.columns import ARM, ASSIGNED_AT, OUTCOME, UNIT
+from otklik.kind import Frame, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import SharedText, Strict, Text
 from otklik.task import KIND_MEANING, KindTask, Name
@@ -97,6 +98,25 @@ class UpliftTask(KindTask):
         """The arms but the control."""
         return [arm for arm in self.arms if arm != self.control]
 
+    @property
+    def shares(self) -> tuple[float, ...] | None:
+        """Planned share of each arm, the control first; None: not assigned at random."""
+        total = sum(self.arms.values())
+        planned = tuple(self.arms[arm] / total for arm in (self.control, *self.others))
+        return planned if self.assignment == "random" else None
+
+
+EFFECTS = answer_table(
+    "effects",
+    "what models that did not see a unit expect of it",
+    "unit STRING the unit",
+    "place INT its arm: 0 = the control, then the other arms in their order",
+    "y DOUBLE whether the outcome has come",
+    "chances ARRAY<DOUBLE> how likely each arm was",
+    "mu ARRAY<DOUBLE> expected outcome in each arm",
+    "effects MAP<STRING,DOUBLE> learner and place → expected effect of the arm; response → expected outcome",
+    key=("unit", "run_id"),
+)
 
 TABLES = (
     answer_table(
@@ -111,37 +131,37 @@ TABLES = (
     ),
     answer_table(
         "deciles",
-        "units from the greatest expected effect to the least, and the effect that was seen",
+        "deciles of units by expected effect, with the observed effect",
         "arm STRING the arm, against the control",
         "decile INT 1 = greatest expected effect",
         "units BIGINT units of the arm and the control",
         "expected DOUBLE mean effect by the model",
         "effect DOUBLE outcome share of the arm − that of the control",
         "low DOUBLE lower bound of the 95 % interval",
-        "high DOUBLE upper end",
+        "high DOUBLE upper bound",
         key=("arm", "decile", "run_id"),
     ),
     answer_table(
         "curves",
-        "Qini curves: outcomes won by contacting the best so many",
+        "Qini curves: outcomes gained by contacting the units ranked highest",
         "arm STRING the arm, against the control",
         "score STRING a learner, or response: the chance of the outcome after a contact",
         "share DOUBLE share of the units contacted",
-        "gain DOUBLE outcomes won, per unit of the arm",
+        "gain DOUBLE outcomes gained per unit of the arm",
         key=("arm", "score", "share", "run_id"),
     ),
     answer_table(
         "policies",
-        "what each rule would bring per unit, beside contacting nobody",
+        "value of each policy per unit, compared with contacting nobody",
         "policy STRING list | response | all <arm>",
         "contacted DOUBLE share of the units that it contacts",
         "value DOUBLE per unit, doubly robust",
         "low DOUBLE lower bound of the 95 % interval",
-        "high DOUBLE upper end",
+        "high DOUBLE upper bound",
         "value_ipw DOUBLE per unit, by inverse propensity alone",
-        "list_better_by DOUBLE value of the list − value of this rule",
+        "list_better_by DOUBLE value of the list − value of this policy",
         "better_low DOUBLE lower bound of its 95 % interval",
-        "better_high DOUBLE upper end",
+        "better_high DOUBLE upper bound",
         key=("policy", "run_id"),
     ),
 )
@@ -152,26 +172,9 @@ UNITS = Frame(
         en="one row per unit that was assigned to an arm: its outcome and what was known before",
         ru="одна строка на единицу, отнесённую к группе: исход и то, что было известно заранее",
     ),
-    (
-        FrameColumn(
-            "unit", "string", Text(en="what was assigned: a customer", ru="кого распределяли: клиент"),
-            is_key=True, like=("customer_id", "user_id", "client_id", "customer", "user", "id"),
-        ),
-        FrameColumn(
-            "arm", "string", Text(en="the arm it was assigned to", ru="группа, к которой отнесена единица"),
-            like=("arm", "variant", "group", "segment", "treatment"),
-        ),
-        FrameColumn(
-            "outcome", "double", Text(en="1: the outcome has come, 0: it has not", ru="1: исход наступил, 0: нет"),
-            like=("visit", "conversion", "converted", "response", "outcome"),
-        ),
-        FrameColumn(
-            "moment", "timestamp", Text(en="when it was assigned", ru="когда отнесена"),
-            is_required=False, is_optional=True, like=("assigned", "exposed", "moment"),
-        ),
-    ),
+    (UNIT, ARM, OUTCOME, ASSIGNED_AT),
     others="any",
-)  # fmt: skip
+)
 
 KIND = Kind(
     name="uplift",
@@ -181,7 +184,27 @@ KIND = Kind(
         ru="На кого контакт влияет и окупается ли такой выбор?",
     ),
     task=UpliftTask,
-    stages=(Stage("uplift", "otklik.evidence.uplift.method:run", (UNITS,), TABLES),),
+    stages=(
+        Stage(
+            "fit",
+            "otklik.evidence.uplift.fitting:run",
+            (UNITS,),
+            (EFFECTS,),
+            uses=(
+                "control",
+                "arms",
+                "assignment",
+                "learners",
+                "folds",
+                "log_scale",
+                "minimum_outcomes",
+                "sample_ratio_alpha",
+                "overlap",
+                "overlap_share",
+            ),
+        ),
+        Stage("uplift", "otklik.evidence.uplift.method:run", (), TABLES, reads=("effects",)),
+    ),
     section="otklik.evidence.uplift.section:section",
     example="""\
 # the arm without a contact, and the planned sizes of all arms

@@ -74,6 +74,12 @@ def score_name(learner: str, arm: int) -> str:
     return f"{learner} {arm}"
 
 
+def score_names(plan: Plan) -> list[str]:
+    """All such columns of a plan."""
+    arms = range(1, len(plan.arms))
+    return [score_name(learner, arm) for arm in arms for learner in (*plan.learners, RESPONSE)]
+
+
 def with_expectations(units: DataFrame, plan: Plan, keep: Callable[[DataFrame], DataFrame]) -> DataFrame:
     """Add what models that did not see a unit expect of it, and how likely each arm was.
 
@@ -122,8 +128,7 @@ def with_effects(rows: DataFrame, plan: Plan, keep: Callable[[DataFrame], DataFr
     """
     arms, folds = range(1, len(plan.arms)), range(plan.folds)
     fits = [fit for a in arms for k in folds for fit in _second_fits(rows, plan, a, k)]
-    names = [score_name(learner, a) for a in arms for learner in (*plan.learners, RESPONSE)]
-    columns = ", ".join(["mu ARRAY<DOUBLE>", *(f"`{name}` DOUBLE" for name in names)])
+    columns = ", ".join(["mu ARRAY<DOUBLE>", *(f"`{name}` DOUBLE" for name in score_names(plan))])
     return keep(_predicted(rows, columns, _Effects(_fitted(fits), plan)).drop("x"))
 
 

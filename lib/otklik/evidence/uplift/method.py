@@ -1,4 +1,4 @@
-"""Whom a contact changes: effects by unit, ranking of units, what a list by them would bring, and the list."""
+"""Whom a contact changes: ranking of units by their effects, what a list by them would bring, and the list."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from otklik.evidence.arms import check_arms, check_units, sample_ratio_p
-from otklik.evidence.designs import features_of_units, laid_out, outcomes_by_arm, share_apart
 from otklik.evidence.tables import tables_of
-from otklik.evidence.uplift.kind import TABLES, UNITS, UpliftTask
-from otklik.evidence.uplift.learners import RESPONSE, Plan, score_name, with_effects, with_expectations
+from otklik.evidence.uplift.kind import TABLES, UpliftTask
+from otklik.evidence.uplift.learners import RESPONSE, score_name
 from otklik.evidence.uplift.scores import (
     Sorted,
     coefficients,
@@ -28,7 +26,6 @@ from otklik.evidence.uplift.scores import (
 )
 from otklik.inference import NORMAL_95, Estimate
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
-from otklik.models.split import with_fold
 
 #: Parts into which a hash is divided when the control group is drawn.
 _PARTS = 1_000_000
@@ -49,49 +46,24 @@ class Policy:
 
 
 def run(frames: Mapping[str, DataFrame], task: UpliftTask, context: StageContext) -> StageResult:
-    """Estimate who is changed by a contact.
+    """Rank units by their effects, compare policies, and make the list.
 
-    The driver collects coefficients of models, counts of bins, and sums per policy; see `scores`.
+    The driver collects counts of bins, and sums per policy; see `scores`.
 
     Args:
-        frames: `units`; see `kind.UNITS`. Columns that the kind does not declare are features.
+        frames: `effects`; see `kind.EFFECTS`.
         task: the settings.
         context: session and seed.
-
-    Raises:
-        ConfigurationError: if there are no features.
-        RefusedError: if a unit occurs twice, an arm is not declared, or an outcome is neither 1 nor 0.
     """
-    units = context.keep(frames["units"])
-    features = features_of_units(units, UNITS, task.log_scale)
-    counts = outcomes_by_arm(units)
-    check_arms(counts, task.arms)
-    check_units(units)
-    arms = (task.control, *task.others)
-    refusal = _refusal(counts, arms, task)
-    if refusal is not None:
-        return StageResult(tables_of(context, TABLES), [], refusal)
-    context.step.rows(sum(units for units, _ in counts.values()), "units")
-
-    total = sum(task.arms.values())
-    shares = tuple(task.arms[arm] / total for arm in arms) if task.assignment == "random" else None
-    plan = Plan(arms, shares, tuple(task.learners), task.folds)
-    context.step.under_way("effects by unit")
-    numbers, _ = laid_out(units, features, arms, task.log_scale)
-    folded = with_fold(numbers, task.folds, f"uplift {task.seed}")
-    rows = with_expectations(folded, plan, context.keep)
-    if shares is None and (apart := share_apart(rows, task.overlap)) > task.overlap_share:
-        parameters = {"share": apart, "least": task.overlap}
-        return StageResult(
-            tables_of(context, TABLES), [], Verdict("invalid", [Finding("no_overlap", "", parameters, apart)])
-        )
-
-    scored = with_effects(rows, plan, context.keep)
+    arms, shares = (task.control, *task.others), task.shares
+    names = [name for place in range(1, len(arms)) for name in _scores(task, place)]
+    scores = (F.element_at("effects", name).alias(name) for name in names)
+    scored = context.keep(frames["effects"].select("unit", "place", "y", "chances", "mu", *scores))
+    count = scored.count()
+    context.step.rows(count, "units")
     context.step.under_way("ranking of units")
     found = {
-        arm: sort_units(
-            _pair(scored, place, shares), _scores(task, place), sum(n for n, _ in counts.values()), task.seed
-        )
+        arm: sort_units(_pair(scored, place, shares), _scores(task, place), count, task.seed)
         for place, arm in enumerate(arms)
         if place
     }
@@ -105,27 +77,11 @@ def run(frames: Mapping[str, DataFrame], task: UpliftTask, context: StageContext
         curves=[row for place, arm in enumerate(arms) if place for row in _curve_rows(found[arm], arm, place, task)],
         policies=[_policy_row(policy) for policy in policies],
     )
-    findings = [Finding("not_random")] if shares is None else []
     every = context.keep(_listed(scored, arms, action, task))
     listed = every.where("action <> 'leave'").select(
         "unit", F.col("action").alias("arm"), "effect", F.col("expected_gain").alias("expected_profit")
     )
-    return StageResult({**tables, "list": every}, measures, verdict, findings, task.campaign, listed)
-
-
-def _refusal(counts: Mapping[str, tuple[int, int]], arms: Sequence[str], task: UpliftTask) -> Verdict | None:
-    """The verdict where nothing can be learnt: a broken split, or too few outcomes."""
-    units = [counts.get(arm, (0, 0))[0] for arm in arms]
-    if task.assignment == "random":
-        p = sample_ratio_p(units, [task.arms[arm] for arm in arms])
-        if p < task.sample_ratio_alpha:
-            return Verdict("invalid", [Finding("broken_split", parameters={"p": f"{p:.1e}"}, value=p, is_warning=True)])
-    for arm in arms:
-        count, yes = counts.get(arm, (0, 0))
-        if min(yes, count - yes) < task.minimum_outcomes:
-            parameters = {"yes": yes, "units": count, "needed": task.minimum_outcomes}
-            return Verdict("too_little_data", [Finding("few_outcomes", arm, parameters, float(yes))])
-    return None
+    return StageResult({**tables, "list": every}, measures, verdict, [], task.campaign, listed)
 
 
 def _scores(task: UpliftTask, place: int) -> list[str]:

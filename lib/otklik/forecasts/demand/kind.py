@@ -17,7 +17,7 @@ _SEASONS = {"day": 7, "week": 52, "month": 12}
 
 
 class Stock(Strict):
-    """What a missing piece and one left over cost: how much to have in stock follows from both."""
+    """Costs of a missing unit and of one left over, from which the stock follows."""
 
     periods: int = Field(ge=1, description="number of periods that the stock has to last, until the next delivery")
     missing_cost: float = Field(gt=0, description="cost of a missing unit, usually its margin")
@@ -107,12 +107,13 @@ FORECASTS = answer_table(
     "quantity DOUBLE the forecast",
     "low DOUBLE 10 % quantile: in one period of ten less is sold",
     "high DOUBLE 90 % quantile",
+    "scale DOUBLE mean change per period before, in which errors are measured",
     key=("series", "period"),
 )
 
 HOLDOUT = answer_table(
     "holdout",
-    "the last periods of each series as they would have been forecast, and as they were",
+    "forecasts of the last periods of each series, and what was sold",
     "series STRING the series",
     "period DATE first day of the period",
     "step INT periods ahead, from 1",
@@ -121,12 +122,25 @@ HOLDOUT = answer_table(
     "high DOUBLE 90 % quantile",
     "actual DOUBLE what was sold",
     "naive DOUBLE the last value before the hold-out",
+    "scale DOUBLE mean change per period before, in which errors are measured",
     key=("series", "period"),
+)
+
+ERRORS = answer_table(
+    "errors",
+    "errors of each series' method at earlier origins",
+    "series STRING the series",
+    "part STRING holdout | next: the forecast whose uncertainty they show",
+    "back INT how many times `ahead` periods before the end it was forecast; 1 = the hold-out",
+    "step INT periods ahead, from 1",
+    "error DOUBLE what was sold − forecast",
+    "scale DOUBLE mean change per period before, in which errors are measured",
+    key=("series", "part", "back", "step"),
 )
 
 MODELS = answer_table(
     "models",
-    "what each method would have reached in the hold-out, on all series",
+    "errors of each method in the hold-out, over all series",
     "model STRING the method",
     "mase DOUBLE mean over series",
     "rmsse DOUBLE mean over series",
@@ -221,8 +235,22 @@ KIND = Kind(
             "forecast",
             "otklik.forecasts.demand.method:run",
             (SALES, PLAN),
-            (SERIES, FORECASTS, HOLDOUT, MODELS, STOCK, TOTALS),
+            (SERIES, FORECASTS, HOLDOUT, ERRORS, MODELS, TOTALS),
+            uses=(
+                "period",
+                "ahead",
+                "season_periods",
+                "models",
+                "origins",
+                "minimum_periods",
+                "fill",
+                "begin",
+                "holidays",
+                "top",
+                "minimum_series",
+            ),
         ),
+        Stage("stock", "otklik.forecasts.demand.stock:run", (), (STOCK,), reads=("forecasts", "holdout", "errors")),
     ),
     section="otklik.forecasts.demand.section:section",
     example=EXAMPLE,

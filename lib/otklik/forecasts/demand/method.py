@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from otklik.errors import RefusedError
 from otklik.forecasts.demand.adding_up import ALL, adding_up, name_of_group, totals_of, variances_of
 from otklik.forecasts.demand.choice import PARTS, Defaults, chosen, defaults_of, known_to
-from otklik.forecasts.demand.kind import FORECASTS, HOLDOUT, MODELS, SERIES, STOCK, TOTALS, DemandTask, Stock
+from otklik.forecasts.demand.kind import ERRORS, FORECASTS, HOLDOUT, MODELS, SERIES, TOTALS, DemandTask
 from otklik.forecasts.demand.models import Floats, forecasts
 from otklik.forecasts.demand.names import POOLED
 from otklik.forecasts.demand.pooled import SIZE, coefficients_of
@@ -25,7 +25,7 @@ from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 _EPOCH = date(1900, 1, 1)
 _DAYS = {"day": 1, "week": 7}
 #: Half the width of a 95 % interval, in standard errors.
-_REACH = 1.96
+REACH = 1.96
 #: Of the interval: 80 % of the periods lie between them.
 _LOW, _HIGH = 0.1, 0.9
 #: With fewer earlier errors at a number of periods ahead, those of all numbers are taken together.
@@ -89,7 +89,7 @@ def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext
         "holdout": holdout.select(HOLDOUT.own_names),
         "models": _models(tried, picked),
         "totals": _totals(coming, sums),
-        "stock": _stock(_stocks(coming, "next", _earlier(picked, task), task.stock), task.stock),
+        "errors": _earlier(picked, task).select(ERRORS.own_names),
     }
     if count < task.minimum_series:
         reason = Finding("too_few_series", parameters={"count": count, "minimum": task.minimum_series}, value=count)
@@ -97,8 +97,6 @@ def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext
     measures = [*_measures(scores, picked, by_status), *_earlier_errors(defaults)]
     if sums is not None:
         measures += _measures_of_sums(holdout, sums)
-    if task.stock is not None:
-        measures += _stock_measures(_stocks(holdout, "holdout", _earlier(picked, task), task.stock), task.stock)
     return StageResult(tables, measures, _verdict(measures), [*findings, *_about_coverage(measures)])
 
 
@@ -419,7 +417,7 @@ def _measures(scores: DataFrame, picked: DataFrame, by_status: Mapping[str, int]
         )
         for name in named
         if row[name] is not None
-        for reach in [_REACH * (row[f"{name}_spread"] or 0.0) / math.sqrt(count)]
+        for reach in [REACH * (row[f"{name}_spread"] or 0.0) / math.sqrt(count)]
     ]  # fmt: skip
     changed = picked.where("part = 'holdout' AND back = 1 AND NOT is_default").count()
     return [
@@ -437,70 +435,6 @@ def _measures(scores: DataFrame, picked: DataFrame, by_status: Mapping[str, int]
         Measure("changed_from_default", changed / count, rows=count),
         Measure("series", float(count), rows=sum(by_status.values())),
     ]
-
-
-def _stocks(steps: DataFrame, part: str, earlier: DataFrame, stock: Stock | None) -> DataFrame:
-    """series, expected, stock, needed (what was sold, where it is known), naive: of the first periods of a part.
-
-    The newsvendor's rule (Arrow, Harris & Marschak 1951): the quantile of what will be sold at missing_cost /
-    (missing_cost + left_cost). Quantiles are those of earlier errors of sums over as many periods, of all series.
-    """
-    periods = 1 if stock is None else stock.periods
-    level = 0.5 if stock is None else stock.enough
-    sums = (
-        earlier.where((F.col("part") == part) & (F.col("step") <= periods))
-        .groupBy("series", "back")
-        .agg((F.sum("error") / F.first("scale")).alias("error"))
-    )
-    # Without an earlier origin there is only the forecast itself.
-    reach = sums.agg(F.coalesce(F.percentile("error", F.lit(level)), F.lit(0.0)).alias("reach"))
-    first = steps.where(F.col("step") <= periods).groupBy("series")
-    columns = [name for name in ("actual", "naive") if name in steps.columns]
-    found = first.agg(
-        F.sum("quantity").alias("expected"),
-        F.first("scale").alias("scale"),
-        *(F.sum(name).alias(name) for name in columns),
-    )
-    proposed = F.greatest(F.col("expected") + F.col("reach") * F.col("scale"), F.lit(0.0))
-    return found.crossJoin(F.broadcast(reach)).withColumn("stock", F.ceil(proposed).cast("double"))
-
-
-def _stock(stocks: DataFrame, stock: Stock | None) -> DataFrame:
-    if stock is None:
-        stocks = stocks.where("false")
-    return stocks.withColumn("periods", F.lit(0 if stock is None else stock.periods)).select(STOCK.own_names)
-
-
-def _stock_measures(stocks: DataFrame, stock: Stock) -> list[Measure]:
-    """Costs of stock in the hold-out, compared with stock by the last value and by the forecast alone."""
-
-    def cost(of: str) -> Column:
-        gap = F.col("actual") - F.col(of)
-        return F.when(gap > 0, gap * stock.missing_cost).otherwise(-gap * stock.left_cost)
-
-    own = cost("stock")
-    wanted = {
-        "stock_cost": (own, cost("naive")),
-        "stock_gain": (cost("naive") - own, F.lit(0.0)),
-        "stock_gain_over_forecast": (cost("expected") - own, F.lit(0.0)),
-        "stock_enough": ((F.col("stock") >= F.col("actual")).cast("double"), F.lit(stock.enough)),
-    }
-    row = stocks.agg(
-        F.count("*").alias("count"),
-        *(
-            how(value).alias(f"{name}_{what}")
-            for name, (value, baseline) in wanted.items()
-            for what, how, value in (
-                ("value", F.avg, value), ("spread", F.stddev_samp, value), ("baseline", F.avg, baseline)
-            )
-        ),
-    ).collect()[0]  # fmt: skip
-    found = []
-    for name in wanted:
-        value, reach = row[f"{name}_value"], _REACH * (row[f"{name}_spread"] or 0.0) / math.sqrt(row["count"])
-        baseline = row[f"{name}_baseline"]
-        found.append(Measure(name, value, "", "holdout", value - reach, value + reach, baseline, int(row["count"])))
-    return found
 
 
 def _verdict(measures: Sequence[Measure]) -> Verdict:

@@ -95,7 +95,7 @@ PARAMETERS = answer_table(
     "parameter STRING its name in the literature",
     "value DOUBLE maximum likelihood; null where the data do not identify it",
     "low DOUBLE lower bound of the 95 % interval; null for models that are not used",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     "log_likelihood DOUBLE of the model, natural logarithm, times in the task's unit",
     "is_used BOOLEAN whether forecasts are this model's",
     key=("part", "model", "parameter"),
@@ -109,7 +109,7 @@ DECILES = answer_table(
     "expected DOUBLE mean expected purchases",
     "actual DOUBLE mean actual purchases",
     "low DOUBLE lower bound of the 95 % interval of actual",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     "naive DOUBLE mean purchases if each customer went on at the rate so far",
     key=("decile",),
 )

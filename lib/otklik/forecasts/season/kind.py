@@ -35,7 +35,7 @@ INDICES = answer_table(
     "level INT hour 0-23, weekday 1 = Monday, month 1-12; 1 for the others",
     "index DOUBLE 1 = as much as on average; of price: the elasticity",
     "low DOUBLE lower bound of the 95 % interval",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     key=("group", "part", "level"),
 )
 

@@ -68,7 +68,7 @@ CURVES = answer_table(
     "censored BIGINT customers last seen at this duration, who had not left",
     "survival DOUBLE share that has not left up to and including it",
     "low DOUBLE lower bound of the 95 % interval; null where survival is 0 or 1",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     key=("group", "duration"),
 )
 
@@ -90,9 +90,27 @@ EFFECTS = answer_table(
     "level STRING the level of a text, or what a number is counted in",
     "odds_ratio DOUBLE of leaving in a period, against the reference level or per standard deviation",
     "low DOUBLE lower bound of the 95 % interval",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     "reference STRING the level it is compared with; null for numbers",
     key=("feature", "level"),
+)
+
+_REASONS = Column(
+    "reasons",
+    "ARRAY<STRUCT<feature:STRING,level:STRING,contribution:DOUBLE>>",
+    "what raises the log-odds of leaving most, compared with the average customer",
+)
+
+PRESENT = answer_table(
+    "present",
+    "current customers, with predictions of the model",
+    "customer STRING the customer",
+    "duration BIGINT periods so far",
+    "probability DOUBLE chance of leaving within the horizon",
+    "value DOUBLE value of a period, at least 0; null without values",
+    _REASONS,
+    key=("customer",),
+    constraints={"probability_is_one": "probability BETWEEN 0 AND 1"},
 )
 
 CUSTOMERS = answer_table(
@@ -102,11 +120,7 @@ CUSTOMERS = answer_table(
     "duration BIGINT periods so far",
     "probability DOUBLE chance of leaving within the horizon",
     "value_at_risk DOUBLE probability × value of a period × value_periods; null without values",
-    Column(
-        "reasons",
-        "ARRAY<STRUCT<feature:STRING,level:STRING,contribution:DOUBLE>>",
-        "what raises the log-odds of leaving most, compared with the average customer",
-    ),
+    _REASONS,
     key=("customer",),
     constraints={"probability_is_one": "probability BETWEEN 0 AND 1"},
 )
@@ -208,11 +222,25 @@ KIND = Kind(
     task=SurvivalTask,
     stages=(
         Stage(
-            "survival",
+            "fit",
             "otklik.forecasts.survival.method:run",
             (CUSTOMERS_FRAME, CHANGES_FRAME),
-            (CURVES, JUDGED, EFFECTS, CUSTOMERS, ACTIONS),
+            (CURVES, JUDGED, EFFECTS, PRESENT),
+            uses=(
+                "period",
+                "curve_at",
+                "horizon_periods",
+                "folds",
+                "intervals",
+                "maximum_levels",
+                "maximum_durations",
+                "minimum_customers",
+                "minimum_departures",
+                "regularisation",
+                "reasons",
+            ),
         ),
+        Stage("survival", "otklik.forecasts.survival.rescue:run", (), (CUSTOMERS, ACTIONS), reads=("present",)),
     ),
     section="otklik.forecasts.survival.section:section",
     example=EXAMPLE,

@@ -1,4 +1,4 @@
-"""The kind `survival`: curves, a hazard model evaluated on unseen customers, value at risk, and a list."""
+"""The kind `survival`: curves, and a hazard model evaluated on unseen customers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ from otklik.forecasts.survival.curves import Counts, Curve, Floats, kaplan_meier
 from otklik.forecasts.survival.features import EMPTY, OTHER, Slot, slots_of, without_copies
 from otklik.forecasts.survival.hazard import Hazard
 from otklik.forecasts.survival.judging import Evaluation, evaluate, judged_durations
-from otklik.forecasts.survival.kind import ACTIONS, CURVES, CUSTOMERS, EFFECTS, JUDGED, SurvivalTask
+from otklik.forecasts.survival.kind import CURVES, EFFECTS, JUDGED, PRESENT, SurvivalTask
 from otklik.inference import NORMAL_95, Estimate, known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.session import frame_of
 
 ALL = "(all)"
 _DECLARED = ("customer", "moment", "duration", "has_left", "started", "ended", "group", "value")
-#: Parts into which customers are cut for the control group.
-_PARTS = 10_000
 
 
 def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageContext) -> StageResult:
-    """Curves by group, a hazard model and what it is worth.
+    """Curves by group, and a hazard model.
 
     Collects counts by group and duration (at most `maximum_levels` × `maximum_durations`), sums by duration and
     predicted survival, and matrices of features; never customers.
@@ -74,10 +72,9 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
     context.step.under_way("fitting on all customers")
     model = hazard.fit(rows, steps, task.regularisation)
     errors = hazard.standard_errors(rows, model)
-    present = context.keep(_present(ready, model, slots, task))
-    actions = _actions(present, task)
+    present = _present(ready, model, slots, task)
     context.step.rows(n, "customers")
-    measures = [*described, *_judged_measures(evaluation, n), *_value_measures(present, actions, task)]
+    measures = [*described, *_judged_measures(evaluation, n)]
     if changing:
         of_changes = [slot for slot in slots if slot.feature in changing]
         gain = _gain_of_changes(told, rows, steps, len(slots) - len(of_changes), task)
@@ -89,8 +86,7 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
             "curves": curve_rows,
             "judged": frame_of(context.spark, _judged_rows(evaluation), JUDGED.own_ddl),
             "effects": frame_of(context.spark, _effect_rows(slots, model.coefficients, errors), EFFECTS.own_ddl),
-            "customers": present.select(*(column.name for column in CUSTOMERS.columns[:-1])),
-            "actions": actions,
+            "present": present.select(*PRESENT.own_names),
         },
         measures=measures,
         verdict=_verdict(evaluation, n),
@@ -344,7 +340,7 @@ def _curves_of_others(keyed: DataFrame, durations: Floats, task: SurvivalTask) -
 
 
 def _present(ready: DataFrame, model: Hazard, slots: Sequence[Slot], task: SurvivalTask) -> DataFrame:
-    """Those who have not left: customer, duration, probability, value_at_risk, reasons."""
+    """Those who have not left: customer, duration, probability, value, reasons."""
     probability = hazard.leaves_within(model.steps, task.horizon_periods)
     value = F.greatest(F.col("value"), F.lit(0.0)) if "value" in ready.columns else F.lit(None).cast("double")
     folds = dict.fromkeys(range(task.folds), model)
@@ -352,7 +348,7 @@ def _present(ready: DataFrame, model: Hazard, slots: Sequence[Slot], task: Survi
         "customer",
         F.col("duration").cast("bigint").alias("duration"),
         probability.alias("probability"),
-        (probability * value * task.value_periods).alias("value_at_risk"),
+        value.alias("value"),
         _reasons(slots, model.coefficients, task.reasons).alias("reasons"),
     )
 
@@ -391,30 +387,6 @@ def _reasons(slots: Sequence[Slot], coefficients: Floats, most: int) -> Column:
     return F.slice(best_first, 1, most)
 
 
-def _actions(present: DataFrame, task: SurvivalTask) -> DataFrame:
-    """The list: gain above 0, best first, ties by a hash of the customer, within the budget."""
-    rescue = task.rescue
-    if rescue is None:
-        names = [column.name for column in ACTIONS.columns[:-1]]
-        empty = {"rank": F.lit(0).cast("bigint"), "arm": F.lit(""), "expected_gain": F.lit(0.0)}
-        return present.where(F.lit(False)).withColumns(empty).select(*names)
-    gain = F.col("value_at_risk") * rescue.save_rate - rescue.cost
-    best_first = Window.partitionBy(F.lit(0)).orderBy(
-        F.desc("expected_gain"), F.xxhash64("customer", F.lit(task.seed)), "customer"
-    )
-    listed = (
-        present.withColumn("expected_gain", gain)
-        .where("expected_gain > 0")
-        .withColumn("rank", F.row_number().over(best_first).cast("bigint"))
-    )
-    if rescue.budget is not None and rescue.cost > 0:
-        listed = listed.where(F.col("rank") <= int(rescue.budget / rescue.cost))
-    part = F.pmod(F.xxhash64("customer", F.lit(f"control {task.seed}")), F.lit(_PARTS))
-    is_control = part < round(rescue.control_share * _PARTS)
-    arm = F.when(is_control, F.lit("control")).otherwise(F.lit("contact"))
-    return listed.select("customer", "rank", arm.alias("arm"), "probability", "value_at_risk", "expected_gain")
-
-
 def _judged_measures(evaluation: Evaluation, rows: int) -> list[Measure]:
     def measure(name: str, estimate: Estimate, baseline: float) -> Measure:
         return Measure(
@@ -432,20 +404,6 @@ def _judged_measures(evaluation: Evaluation, rows: int) -> list[Measure]:
         measure("brier_gain", evaluation.gain, 0.0),
         measure("auc", evaluation.mean_auc, evaluation.mean_auc_curve.value),
     ]
-
-
-def _value_measures(present: DataFrame, actions: DataFrame, task: SurvivalTask) -> list[Measure]:
-    row = present.agg(F.count("*"), F.sum("probability"), F.sum("value_at_risk")).collect()[0]
-    rows = int(row[0])
-    found = [Measure("expected_departures", row[1], str(task.horizon_periods), "present", rows=rows)]
-    if row[2] is not None:
-        found.append(Measure("value_at_risk", row[2], str(task.horizon_periods), "present", rows=rows))
-    if task.rescue is not None and row[2] is not None:
-        contacted = actions.where("arm = 'contact'")
-        count, gain = contacted.agg(F.count("*"), F.coalesce(F.sum("expected_gain"), F.lit(0.0))).collect()[0]
-        of_all = row[2] * task.rescue.save_rate - rows * task.rescue.cost
-        found.append(Measure("list_gain", gain, split="present", baseline=of_all, rows=int(count)))
-    return found
 
 
 def _judged_rows(evaluation: Evaluation) -> list[tuple[object, ...]]:
@@ -478,4 +436,4 @@ def _verdict(evaluation: Evaluation, rows: int) -> Verdict:
     return Verdict("gain" if is_gain else "no_gain", [reason], key)
 
 
-_TABLES = {"curves": CURVES, "judged": JUDGED, "effects": EFFECTS, "customers": CUSTOMERS, "actions": ACTIONS}
+_TABLES = {"curves": CURVES, "judged": JUDGED, "effects": EFFECTS, "present": PRESENT}

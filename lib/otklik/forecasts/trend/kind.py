@@ -42,7 +42,7 @@ ITEMS = answer_table(
     "level DOUBLE events per period over the window",
     "growth DOUBLE change per period as a share, shrunken towards that of all items",
     "low DOUBLE lower bound of its 95 % interval",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     "q DOUBLE share of false alarms if everything up to this item is called rising or falling",
     "direction STRING rising | falling | steady",
     key=("item",),

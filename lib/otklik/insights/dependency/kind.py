@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.insights.columns import CUSTOMER
+from otklik.kind import Frame, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KIND_MEANING, KindTask, Name
@@ -49,15 +50,7 @@ class DependencyTask(KindTask):
 _CUSTOMERS = Frame(
     "customers",
     Text(en="one row per customer, with properties and outcomes", ru="одна строка на клиента, с признаками и исходами"),
-    (
-        FrameColumn(
-            "customer",
-            "string",
-            Text(en="key of the customer", ru="ключ клиента"),
-            is_key=True,
-            like=("customer", "id", "key"),
-        ),
-    ),
+    (CUSTOMER,),
     others="any",
 )
 
@@ -70,10 +63,10 @@ DEPENDENCIES = answer_table(
     "rows BIGINT customers who have both",
     "spearman DOUBLE rank correlation; null unless both have an order (numbers, two levels)",
     "spearman_low DOUBLE lower bound of its 95 % interval",
-    "spearman_high DOUBLE upper end",
+    "spearman_high DOUBLE upper bound",
     "cramers_v DOUBLE Cramér's V of the table of parts and levels, 0 to 1",
     "cramers_v_low DOUBLE lower bound of its 95 % interval",
-    "cramers_v_high DOUBLE upper end",
+    "cramers_v_high DOUBLE upper bound",
     "cramers_v_chance DOUBLE what independent columns of the same levels have",
     "mutual_information DOUBLE nats",
     "mutual_information_chance DOUBLE what independent columns of the same levels have",
@@ -82,7 +75,7 @@ DEPENDENCIES = answer_table(
     "is_significant BOOLEAN whether that is within the task's false-discovery rate",
     "spearman_given DOUBLE rank correlation within strata of the confounders; null without them",
     "spearman_given_low DOUBLE lower bound of its 95 % interval",
-    "spearman_given_high DOUBLE upper end",
+    "spearman_given_high DOUBLE upper bound",
     "cramers_v_given DOUBLE Cramér's V within strata",
     "cramers_v_given_chance DOUBLE what independent columns have there",
     "p_given DOUBLE Cochran-Mantel-Haenszel test of general association",
@@ -102,7 +95,7 @@ PROFILES = answer_table(
     "rows BIGINT customers at this level",
     "value DOUBLE share with the outcome's level, or mean rank",
     "low DOUBLE lower bound of its 95 % interval",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     "overall DOUBLE the same of all customers",
     key=("property", "place", "outcome", "outcome_level"),
 )

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from otklik.kind import Frame, FrameColumn, Kind, Stage
+from otklik.insights.columns import CUSTOMER
+from otklik.kind import Frame, Kind, Stage
 from otklik.lake.tables import answer_table
 from otklik.settings import Text
 from otklik.task import KIND_MEANING, KindTask, Name
@@ -34,15 +35,7 @@ class FactorTask(KindTask):
 _CUSTOMERS = Frame(
     "customers",
     Text(en="one row per customer, with numbers", ru="одна строка на клиента, с числами"),
-    (
-        FrameColumn(
-            "customer",
-            "string",
-            Text(en="key of the customer", ru="ключ клиента"),
-            is_key=True,
-            like=("customer", "id", "key"),
-        ),
-    ),
+    (CUSTOMER,),
     others="numbers",
 )
 
@@ -53,8 +46,8 @@ EIGENVALUES = answer_table(
     "place INT 1 = the largest",
     "eigenvalue DOUBLE of the correlation matrix",
     "share DOUBLE of the variance of all properties",
-    "low DOUBLE lower end of the eigenvalue's 95 % interval",
-    "high DOUBLE upper end",
+    "low DOUBLE lower bound of the eigenvalue's 95 % interval",
+    "high DOUBLE upper bound",
     "chance DOUBLE 95th percentile where properties are unrelated",
     "carries BOOLEAN whether it and all before it are above that",
     key=("place",),
@@ -81,7 +74,7 @@ LOADINGS = answer_table(
     "property STRING the property",
     "loading DOUBLE correlation of the property with the factor",
     "low DOUBLE lower bound of its 95 % interval",
-    "high DOUBLE upper end",
+    "high DOUBLE upper bound",
     "weight DOUBLE of the standardised property in the factor's score",
     "communality DOUBLE share of the property's variance in all factors",
     key=("factor", "property"),

@@ -81,7 +81,7 @@ _BASKETS = Frame(
 _COUNTS = columns(
     "lift DOUBLE how many times as often together as by independence",
     "lift_low DOUBLE lower bound of its 95 % interval",
-    "lift_high DOUBLE upper end",
+    "lift_high DOUBLE upper bound",
     "lift_by_size DOUBLE lift that unrelated items would have in baskets as full as these",
     "leverage DOUBLE share of baskets with both, less the share expected by independence",
 )

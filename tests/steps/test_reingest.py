@@ -330,7 +330,7 @@ def test_a_file_can_be_withdrawn_from_a_lake_of_an_earlier_version(lake: Lake, t
     reingest(lake, tmp_path, CALLS, without=["june.csv"])
 
     assert [entry.status for entry in FileLedger(lake).entries] == ["withdrawn", "loaded"]
-    assert lake.constraints("ops.files")["status_is_known"] == tables.FILES.constraints["status_is_known"]
+    assert "'withdrawn'" in lake.constraints("ops.files")["status_is_known"]
     version = lake.version("ops.files")
     lake.hold_to(tables.FILES, "status_is_known")
     assert lake.version("ops.files") == version

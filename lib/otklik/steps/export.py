@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from otklik.lake.store import TIME_PATTERN, Lake
@@ -64,11 +64,16 @@ def _told(rows: DataFrame, meanings: Mapping[str, str], language: Language) -> D
     """Rows with their reasons as text."""
     voice = ReportVoice(language)
 
-    def text(reasons: Sequence[Row] | None) -> str | None:
-        found = None if reasons is None else [reason.asDict() for reason in reasons]
-        return None if found is None else told_reasons(found, voice, lambda name: meanings.get(name, name))
-
-    return rows.withColumn(REASONS, F.udf(text, "STRING")(REASONS))
+    # Without type hints, from which Spark would try to infer a vectorised function.
+    told = F.udf(
+        lambda reasons: (
+            None
+            if reasons is None
+            else told_reasons([each.asDict() for each in reasons], voice, lambda name: meanings.get(name, name))
+        ),
+        "STRING",
+    )
+    return rows.withColumn(REASONS, told(REASONS))
 
 
 def _meanings(lake: Lake, table: str, language: Language) -> dict[str, str]:

@@ -50,11 +50,11 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         cut = _with_delimited_fields(raw.withColumn("_line", _line(format_)), header, format_)
     else:
         cut = _with_json_fields(raw, header, contract)
-    cut = cut.withColumn("_texts", F.array(*_field_of_column(header, contract)))
-    texts = F.col("_texts")
+    texts = F.array(*_field_of_column(header, contract))
     if not format_.is_delimited:
-        # A column of its own: many looks are taken at it, and Spark would join the texts anew for each.
-        cut = cut.withColumn("_joined", _joined(texts))
+        # Columns of their own: many looks are taken at them, and Spark would put them together anew for each.
+        cut = cut.withColumn("_texts", texts).withColumn("_joined", _joined(F.col("_texts")))
+        texts = F.col("_texts")
     # One array instead of an expression per column: generated code for many columns grows past what the JVM compiles,
     # and then reading takes five times as long. Most rows need no cleaning, which is evaluated field by field.
     is_clean = ~_needs_cleaning(contract)

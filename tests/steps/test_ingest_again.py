@@ -546,7 +546,8 @@ def test_a_contract_is_another_one_when_it_reads_rows_otherwise(tmp_path: Path) 
 
     said = ('text = { type = "string" }', 'text = { type = "string", meaning = "what was said" }')
     about = ("time =", 'meaning = "calls"\ntime =')
+    by_default = ('text = { type = "string" }', 'text = { type = "string", required = false }')
     read = ('id = { type = "integer" }', 'id = { type = "integer", minimum = 1 }')
 
-    assert hash_with(said, about) == hash_with()
+    assert hash_with(said, about) == hash_with(by_default) == hash_with()
     assert hash_with(read) != hash_with()

@@ -89,10 +89,13 @@ def ingest_files(job: Job) -> int:
 
 
 def hash_of_contract(contract: Contract) -> str:
-    """By which the ledger knows a contract: what says nothing of how rows are read is left out of it."""
-    facts = contract.model_dump(mode="json", exclude={"meaning", "sha256"})
+    """By which the ledger knows a contract: what says nothing of how rows are read is left out of it.
+
+    So are settings at their defaults, among them those that a later version of this program adds.
+    """
+    facts = contract.model_dump(mode="json", exclude={"meaning", "sha256"}, exclude_defaults=True)
     for column in facts["columns"].values():
-        del column["meaning"]
+        column.pop("meaning", None)
     return hash_of(facts)
 
 

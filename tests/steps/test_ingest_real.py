@@ -190,18 +190,21 @@ def test_files_are_taken_in_the_order_of_numbers_in_their_names(lake: Lake, tmp_
     assert "2 files, in natural order of names: part_9.csv … part_10.csv" in said
 
 
-def test_files_that_are_listed_in_another_order_are_taken_in_that_of_their_names(lake: Lake, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("listed", "last"), [((1, 10, 9), "part_10"), ((10, 9, 1), "part_1")])
+def test_files_listed_as_a_shell_does_are_taken_in_natural_order_and_others_as_listed(
+    lake: Lake, tmp_path: Path, listed: tuple[int, ...], last: str
+) -> None:
     contract = (
         HEAD.format(key='{ columns = ["id"] }') + '[columns]\nid = { type = "integer" }\nx = { type = "string" }\n'
     )
     (tmp_path / "things.toml").write_text(contract, encoding="utf-8")
-    paths = [tmp_path / f"part_{n}.csv" for n in (1, 10, 9)]
+    paths = [tmp_path / f"part_{n}.csv" for n in listed]
     for path in paths:
         path.write_text(f"id,x\n1,{path.stem}\n", encoding="utf-8")
 
     assert ingest_files(job_on(lake, tmp_path, source=str(tmp_path / "things.toml"), paths=[*map(str, paths)])) == 0
 
-    assert silver(lake, "x") == [("part_10",)]
+    assert silver(lake, "x") == [(last,)]
 
 
 TIMED = """

@@ -598,7 +598,8 @@ class Contract(Strict):
         None,
         min_length=1,
         description="pattern of the time in the names of files, e.g. dd.MM.yyyy or yyyyMMdd_HHmm: files count in this "
-        "order, and a file without it is refused; default: natural order of names (part_9 before part_10)",
+        "order, and a file without it is refused; default: natural order of names (part_9 before part_10), or "
+        "the order in which files are listed, if it is not the alphabetical one",
     )
     sha256: dict[str, Sha256] = Field(default_factory=dict, description="file name → the hash its bytes must have")
 

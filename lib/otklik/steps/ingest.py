@@ -61,12 +61,12 @@ def ingest_files(job: Job) -> int:
     run = start_of(job, "ingest", contract.name, contract_hash)
     with record_failure(job, run):
         ledger = whole_ledger(job.lake)
-        paths = _in_order([p for given in job.options["paths"] for p in files.expand(job.lake.spark, given)], contract)
+        listed = [path for given in job.options["paths"] for path in files.expand(job.lake.spark, given)]
+        paths, order = _in_order(listed, contract)
         # Where a name stands for a file whatever its folder, the later one takes the place of the earlier.
         is_by_name = contract.same_name_other_content == "replace"
         names = [name_of(path) for path in paths] if is_by_name else names_apart(paths)
         if len(paths) > 1:
-            order = "natural order of names" if contract.file_time is None else "order of the times in their names"
             job.progress.line(f"  {len(paths)} files, in {order}: {names[0]} … {names[-1]}")
         given_hash = job.options.names.get("sha256")
         if given_hash is not None and len(paths) > 1:
@@ -99,12 +99,19 @@ def hash_of_contract(contract: Contract) -> str:
     return hash_of(facts)
 
 
-def _in_order(paths: Sequence[str], contract: Contract) -> list[str]:
-    """The paths in the order in which their files count; first those without a time, which are refused."""
-    in_order = sorted(paths, key=in_natural_order)
+def _in_order(listed: Sequence[str], contract: Contract) -> tuple[list[str], str]:
+    """The paths in the order in which their files count, and what that order is.
+
+    Paths that were listed in alphabetical order, as a shell writes out `part_*`, are put in natural order; whoever
+    lists them in another order means it. By times, those without one come first, and are refused.
+    """
+    in_order = sorted(listed, key=in_natural_order)
     if (pattern := contract.file_time) is not None:
         in_order.sort(key=lambda path: time_in_name(path, pattern) or _NO_TIME)
-    return in_order
+        return in_order, "order of the times in their names"
+    if [*listed] in (in_order, sorted(listed), sorted(listed, key=str.casefold)):
+        return in_order, "natural order of names"
+    return [*listed], "the order given"
 
 
 def time_of_file(contract: Contract, name: str) -> datetime:

@@ -192,6 +192,9 @@ def _refuse(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
         )
     if given.cores > len(os.sched_getaffinity(0)):
         parser.error(f"--cores {given.cores}: there are {len(os.sched_getaffinity(0))}")
+    for option, text, known in (("cases", given.cases, plan.TITLES), ("contenders", given.contenders, CONTENDERS)):
+        if unknown := [name for name in _named(text) if name not in known]:
+            parser.error(f"--{option} {', '.join(unknown)}: known are {', '.join(known)}")
     if given.docs and (given.cases or given.contenders or given.quick):
         parser.error("--docs: the page is about all cases; leave --cases, --contenders and --quick out")
 

@@ -15,7 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 from scripts.benchmarks import figures, judge, plan, process
-from scripts.benchmarks.__main__ import read_results, write
+from scripts.benchmarks.__main__ import main, read_results, write
 from scripts.benchmarks.child import Order
 from scripts.benchmarks.contenders import BARE, OURS, PANDAS
 from scripts.benchmarks.judge import Evidence, content_of, evidence_of
@@ -281,3 +281,12 @@ def test_the_process_of_a_peer_holds_the_peer_only() -> None:
     look = f"{imports}; import sys; sys.exit('pyspark' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", look], check=False, cwd=PROJECT, env=environment()).returncode == 0
+
+
+def test_an_unknown_contender_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--contenders", "spark"])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert "--contenders spark: known are otklik_steps, bare_spark" in capsys.readouterr().err

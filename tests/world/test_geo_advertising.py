@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from multiprocessing.pool import ThreadPool
+
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
+from otklik.world import advertising, shop
 from otklik.world import geo_advertising as geo
-from otklik.world import shop
 from otklik.world.advertising import CHANNELS
 from otklik.world.draws import Draws
 
@@ -46,3 +48,12 @@ def test_without_it_nothing_is_brought_and_all_else_stays(spark: SparkSession) -
 
     assert (media["effect"] == 0).all() and (media["spend"] == planted[0]["spend"]).all()
     assert (revenue["base"] == planted[1]["base"]).all() and (revenue["effect"] == 0).all()
+
+
+def test_weeks_are_the_same_in_whatever_number_of_threads_they_are_computed(spark: SparkSession) -> None:
+    media = advertising.media_weeks(spark, Draws(7), [])
+
+    with ThreadPool(4) as pool:
+        found = pool.map(lambda n: media.selectExpr("week", "number", "effect", f"{n} AS n").collect(), range(8))
+
+    assert {len(rows) for rows in found} == {advertising.WEEKS * len(advertising.CHANNELS)}

@@ -14,9 +14,8 @@ from datetime import timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import expr
 
-from otklik.session import frame_of
 from otklik.world import shop
-from otklik.world.draws import Draws
+from otklik.world.draws import Draws, text
 
 WEEKS = 156
 #: The Monday on which the first week begins; the last one is the shop's last one.
@@ -69,19 +68,16 @@ def media_weeks(spark: SparkSession, draws: Draws, without: Collection[str]) -> 
 
 def channels(spark: SparkSession, without: Collection[str]) -> DataFrame:
     """One row per channel: number, channel, usual_spend, pause_share, carry_over, half, shape, most."""
-    rows = [
-        (
-            place, channel.name, channel.usual_spend, channel.pause_share,
-            0.0 if "carry_over" in without else channel.carry_over, channel.half, channel.shape,
-            0.0 if "advertising" in without else channel.effect,
-        )
-        for place, channel in enumerate(CHANNELS)
-    ]  # fmt: skip
-    columns = (
-        "number BIGINT, channel STRING, usual_spend DOUBLE, pause_share DOUBLE, carry_over DOUBLE, half DOUBLE, "
-        "shape DOUBLE, most DOUBLE"
+    carry_over, most = "carry_over" not in without, "advertising" not in without
+    rows = ", ".join(
+        f"struct({place}L AS number, {text(one.name)} AS channel, {one.usual_spend}D AS usual_spend, "
+        f"{one.pause_share}D AS pause_share, {one.carry_over * carry_over}D AS carry_over, {one.half}D AS half, "
+        f"{one.shape}D AS shape, {one.effect * most}D AS most)"
+        for place, one in enumerate(CHANNELS)
     )
-    return frame_of(spark, rows, columns)
+    # Not rows of the driver's: what is computed of these Spark computes while it plans, and where two threads plan at
+    # once, in the same lambda variables.
+    return spark.range(0, 1, 1, 1).selectExpr(f"inline(array({rows}))")
 
 
 def responses(channels: DataFrame, spend: str, weeks: int, without: Collection[str]) -> DataFrame:

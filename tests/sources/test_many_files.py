@@ -67,6 +67,14 @@ FILES = {
         "d.json": b'{"id": 5, "other": 1}\n',
         "e.json": b"\n",
     },
+    "json_keys": {
+        "a.json": '{"id\u200b": 1, "note": "a"}\n{"id": 2, "note": "b"}\n'.encode(),
+        "b.json": '{"id\u200b": 3, "note": "c"}\n'.encode(),
+    },
+    "json_doubled": {
+        "a.json": b'{"id": 1, "id": 1, "note": "a"}\n{"id": 2, "note": "b"}\n',
+        "b.json": b'{"id": 3, "id": 3, "note": "c"}\n',
+    },
 }  # fmt: skip
 FORMATS = {
     "csv": {"encoding": "utf-8"},
@@ -75,6 +83,8 @@ FORMATS = {
     "headerless": {"header": False},
     "cp1251": {"encoding": "cp1251"},
     "json_lines": {"kind": "json_lines"},
+    "json_keys": {"kind": "json_lines"},
+    "json_doubled": {"kind": "json_lines"},
 }
 
 

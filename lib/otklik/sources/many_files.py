@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -11,7 +13,7 @@ from pyspark.sql import functions as F
 from otklik.errors import InputError
 from otklik.sources.contract import Contract, Format
 from otklik.sources.header import Header
-from otklik.sources.nested import keys_of_object
+from otklik.sources.nested import leading_keys
 from otklik.sources.parquet_facts import facts_of
 from otklik.sources.paths import name_of
 from otklik.sources.reader import (
@@ -185,47 +187,48 @@ def _read_json_lines(spark: SparkSession, files: Mapping[int, str], contract: Co
         top = records.top.get(number, [])
         try:
             check_json_lines(top, name_of(path))
-            names[number], first[number] = name_of(path), keys_of_object(top[0].record)
+            names[number], first[number] = name_of(path), leading_keys(top[0].record)
         except InputError as fault:
             refused[number] = fault
     none = Readings([], {}, refused)
-    if not names:
-        return none
-    in_all = next(iter(first.values()))
-    same = in_all if all(keys == in_all for keys in first.values()) else []
-    return none + objects_of(_numbered_from(records, dict.fromkeys(names, 1)), names, contract, same)
+    return (
+        none + objects_of(_numbered_from(records, dict.fromkeys(names, 1)), names, contract, first) if names else none
+    )
 
 
-def objects_of(frame: DataFrame, names: Mapping[int, str], contract: Contract, first: Sequence[str] = ()) -> Readings:
+def objects_of(
+    frame: DataFrame,
+    names: Mapping[int, str],
+    contract: Contract,
+    first: Mapping[int, Sequence[str]] = MappingProxyType({}),
+) -> Readings:
     """Which of the keys of their objects is which column, of files whose records are JSON objects.
 
     Args:
         frame: their records, as `Records.frame`.
         names: number of the file → its name.
         contract: what the records should be.
-        first: keys of the first record, where they are the same in each of the files.
+        first: number of the file → the `leading_keys` of its first record.
     """
-    found = json_keys(frame, first, "file_no").limit(MOST_JSON_KEYS).collect()
+    keys = {number: [*first.get(number, ())] for number in names}
+    in_all = next(iter(keys.values()))
+    same = in_all if all(some == in_all for some in keys.values()) else []
+    found = json_keys(frame, same, "file_no").limit(MOST_JSON_KEYS).collect()
     if len(found) == MOST_JSON_KEYS and len(names) > 1:
         alone = (objects_of(_only(frame, [number]), {number: name}, contract, first) for number, name in names.items())
         return sum(alone, NO_FILES)
-    keys: dict[int, set[str]] = {number: {*first} for number in names}
-    for row in found:
-        keys[row.file_no].add(row.key)
-
-    def in_order(some: set[str]) -> list[str]:
-        return [*first, *sorted(some - {*first})]
-
+    for row in sorted(found, key=itemgetter("key")):
+        keys[row.file_no].append(row.key)
     headers, refused = {}, {}
     for number, name in names.items():
         try:
-            headers[number] = header_of_keys(in_order(keys[number]), contract, name)
+            headers[number] = header_of_keys([*dict.fromkeys(keys[number])], contract, name)
         except InputError as fault:
             refused[number] = fault
     if not headers:
         return Readings([], {}, refused)
     # Fields are found by their names: what one file lacks does not disturb the others.
-    header = header_of_keys(in_order({key for number in headers for key in keys[number]}), contract, "")
+    header = header_of_keys([*dict.fromkeys(key for number in headers for key in keys[number])], contract, "")
     return Readings([Records(header, _only(frame, [*headers]) if refused else frame)], headers, refused)
 
 

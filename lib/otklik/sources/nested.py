@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -59,26 +60,31 @@ def rows_of(text: Column, contract: Contract, *, is_strict: bool) -> Column:
     return _rows_below(document, tree, steps, [], ups)
 
 
-def keys_of_object(record: str) -> list[str]:
-    """The keys of a record in their order; none where it is no JSON object."""
+def leading_keys(record: str) -> list[str]:
+    """The keys of a file's first record in their order; none where no `plain_object` has such keys."""
     with contextlib.suppress(ValueError, RecursionError):
         found = json.loads(record, object_pairs_hook=lambda pairs: [key for key, _ in pairs])
-        return found if record.lstrip().startswith("{") else []
+        return found if record.lstrip().startswith("{") and plain_object(found) else []
     return []
 
 
 def plain_object(keys: Sequence[str]) -> str | None:
     """A pattern for a JSON object with these keys in this order, each once or left out, and plain values.
 
-    What fits is valid JSON, which a parser needs three times as long to see. None where no pattern can be made.
+    What fits is valid JSON, which a parser needs three times as long to see. None where no pattern can be made, or keys
+    hold what `characters.tidied` changes.
     """
     is_possible = len(keys) <= _MOST_PLAIN_KEYS and len({key.lower() for key in keys}) == len(keys)
-    if not is_possible or not all(re.fullmatch(_PLAIN_KEY, key) for key in keys):
+    if not is_possible or not all(re.fullmatch(_PLAIN_KEY, key) and _is_tidy(key) for key in keys):
         return None
     # A comma stands between two pairs only.
     end = r"(?:, *+(?!\})|(?=\}))"
     pairs = (f'(?:"{re.escape(key)}": *+{_PLAIN_VALUE}{end})?+' for key in keys)
     return rf"^\{{{''.join(pairs)}\}}$"
+
+
+def _is_tidy(text: str) -> bool:
+    return text.isprintable() and unicodedata.is_normalized("NFC", text)
 
 
 def path_steps(rows: str | None) -> list[str]:

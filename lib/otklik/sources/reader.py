@@ -39,7 +39,7 @@ from otklik.sources.contract import (
 )
 from otklik.sources.header import Header, given_header, joined_header, match_header, split_header
 from otklik.sources.layout import token_pattern
-from otklik.sources.nested import keys_of_object, nested_names, plain_object, rows_of
+from otklik.sources.nested import leading_keys, nested_names, plain_object, rows_of
 from otklik.sources.parquet_facts import NO_TEXT, ParquetFacts, facts_of, names_differ_in_case
 from otklik.sources.paths import name_of
 from otklik.sources.record_numbers import (
@@ -256,7 +256,7 @@ def _read_json_lines(spark: SparkSession, path: str, contract: Contract, where: 
         records = positioned(lines)
         check_json_lines(records.top, where)
         frame = _numbered_from(records, 1)
-        return Records(_header_of_objects(frame, contract, where, keys_of_object(records.top[0].record)), frame)
+        return Records(_header_of_objects(frame, contract, where, leading_keys(records.top[0].record)), frame)
     return Records(_header_of_objects(frame, contract, where), frame)
 
 
@@ -299,7 +299,7 @@ def _without_rows(rows: str | None, where: str) -> InputError:
 
 
 def _header_of_objects(frame: DataFrame, contract: Contract, where: str, first: Sequence[str] = ()) -> Header:
-    """Which key of the records' objects is which column; `first` are the keys of the first record."""
+    """Which key of the records' objects is which column; `first` are the `leading_keys`."""
     others = sorted(row.key for row in json_keys(frame, first).limit(MOST_JSON_KEYS).collect())
     return header_of_keys([*dict.fromkeys([*first, *others])], contract, where)
 

@@ -111,38 +111,39 @@ def with_reasons(rows: DataFrame, contract: Contract, arrived_at: datetime | Col
         - rule: with the rule's name.
     """
     is_apart = F.col("_is_malformed") | F.col("_is_header")
-    if _has_quotes(contract.format):
-        rows = rows.withColumn("_is_unclosed", _is_unclosed(F.col("_record"), contract.format)).withColumn(
-            "_is_unescaped", _is_unescaped(contract.format)
-        )
-        is_apart = is_apart | F.col("_is_unclosed") | F.col("_is_unescaped")
     faults = [*_record_faults(contract.format), *_column_faults(contract), *_rule_faults(contract)]
-    # One flag per possible fault; only bad rows look up what the flags mean. Writing the reasons out beside each
-    # condition makes a method of generated code that the JVM does not compile, and the step twice as long.
-    flagged = rows.withColumn("_flags", F.array(*(condition for condition, _ in faults))).withColumn(
-        "_has_long_field", _has_long_field(contract)
-    )
-    is_bad = is_apart | F.col("_has_long_field") | F.coalesce(F.array_contains("_flags", True), F.lit(False))
     record_failure = [rule for rule in contract.rules if rule.severity != "reject"]
     said = {rule.name: _is_broken(rule) for rule in record_failure} | _oddities(contract, arrived_at)
-    flagged = flagged.withColumn("_is_said", F.array(*said.values()))
+    # One flag per possible fault; only bad rows look up what the flags mean. Writing the reasons out beside each
+    # condition makes a method of generated code that the JVM does not compile, and the step twice as long.
+    flags = {
+        "_flags": F.array(*(condition for condition, _ in faults)),
+        "_is_said": F.array(*said.values()),
+        "_has_long_field": _has_long_field(contract),
+    }
+    if _has_quotes(contract.format):
+        flags["_is_unclosed"] = ~F.col("_is_plain") & _is_unclosed(F.col("_record"), contract.format)
+        flags["_is_unescaped"] = ~F.col("_is_plain") & _is_unescaped(contract.format)
+        is_apart = is_apart | F.col("_is_unclosed") | F.col("_is_unescaped")
+    # All at once: each time that columns are added Spark copies the row.
+    flagged = rows.withColumns(flags)
+    is_bad = is_apart | F.col("_has_long_field") | F.coalesce(F.array_contains("_flags", True), F.lit(False))
     names = F.array(*(F.lit(name) for name in said))
     broken = F.when(
         F.array_contains("_is_said", True), F.filter(names, lambda _, place: F.col("_is_said")[place])
     ).otherwise(F.array())
-    judged = flagged.withColumn("_is_bad", is_bad)
     meanings = [_reason(what, _literal(column), _literal(rule)) for _, (what, column, rule) in faults]
     found = F.concat(
         F.when(F.col("_has_long_field"), _array_of(_long_field_reason(contract))).otherwise(F.array()),
         F.filter(_array_of(*meanings), lambda _, place: F.col("_flags")[place]),
     )
     reasons = F.when(is_apart, _array_of(_structural_reason(contract.format))).otherwise(found)
-    return judged.select(
-        F.when(F.col("_is_bad"), F.col("_record")).alias("_record"),
+    return flagged.select(
+        F.when(is_bad, F.col("_record")).alias("_record"),
         "_record_no",
         "_file_no",
         *(F.col(name) for name in contract.columns),
-        F.when(F.col("_is_bad"), reasons).otherwise(F.array()).cast(REASONS_TYPE).alias("_reasons"),
+        F.when(is_bad, reasons).otherwise(F.array()).cast(REASONS_TYPE).alias("_reasons"),
         broken.cast("array<string>").alias("_broken"),
         _holds_records(contract.format).alias("_holds_records"),
     )
@@ -422,7 +423,7 @@ def _record_faults(format_: Format) -> list[Fault]:
         holds_nul = holds_nul | F.contains(record, F.lit("\\u0000"))
     return [
         (F.col("_has_invalid_bytes"), ("invalid_bytes", None, format_.encoding)),
-        (holds_nul, ("nul_byte", None, None)),
+        (~F.col("_is_plain") & holds_nul, ("nul_byte", None, None)),
         (F.col("_has_two_names"), ("two_names", None, "one name of a column in a record")),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -14,7 +15,7 @@ from otklik.sources.contract import BLANKS, Contract, ContractColumn, Format, fo
 from otklik.sources.header import Header
 from otklik.sources.nested import joined_pieces, plain_object
 from otklik.sources.numbers import BLANK, RARE_SIGNS
-from otklik.sources.reader import Records, as_delimited, field_count, with_escaped_quotes
+from otklik.sources.reader import Records, as_delimited, field_count, plain_record, with_escaped_quotes
 from otklik.sources.values import cleaned, in_small_letters, is_code, is_placeholder, value_of, with_sign_in_front
 
 _BAD = "_bad"
@@ -32,11 +33,13 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
 
     Returns:
         _record STRING, _record_no BIGINT, _file_no INT, _has_invalid_bytes BOOLEAN, _is_ascii BOOLEAN, _is_malformed
-        BOOLEAN (the number of fields is wrong, or the JSON is broken), _is_header BOOLEAN (it is the header once more),
-        _has_two_names BOOLEAN (a value stands under several names of one column), _has_unnamed BOOLEAN (a value stands
-        in a column without a name), _expected_fields INT, _text ARRAY<STRING> (the cleaned text of each column of the
-        contract in its order; null for null tokens and for columns the file lacks), and one typed column per column of
-        the contract, null where the text does not parse, is a placeholder or a code for a missing number.
+        BOOLEAN (the number of fields is wrong, or the JSON is broken), _is_plain BOOLEAN (a pattern has told that it is
+        whole, and has no quotes but those around texts, no escapes and no control characters), _is_header BOOLEAN (it
+        is the header once more), _has_two_names BOOLEAN (a value stands under several names of one column),
+        _has_unnamed BOOLEAN (a value stands in a column without a name), _expected_fields INT, _text ARRAY<STRING> (the
+        cleaned text of each column of the contract in its order; null for null tokens and for columns the file lacks),
+        and one typed column per column of the contract, null where the text does not parse, is a placeholder or a code
+        for a missing number.
     """
     raw = records.frame.select(
         F.col("record").alias("_record"),
@@ -47,17 +50,20 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
     )
     format_, header = contract.format, records.header
     if format_.is_delimited:
-        cut = _with_delimited_fields(raw.withColumn("_line", _line(format_)), header, format_)
+        cut = _with_delimited_fields(raw, header, format_)
     else:
         cut = _with_json_fields(raw, header, contract)
-    texts = F.array(*_field_of_column(header, contract))
+    fields = _field_of_column(header, contract)
+    texts = F.array(*fields)
     if not format_.is_delimited:
         # Columns of their own: many looks are taken at them, and Spark would put them together anew for each.
         cut = cut.withColumn("_texts", texts).withColumn("_joined", _joined(F.col("_texts")))
         texts = F.col("_texts")
     # One array instead of an expression per column: generated code for many columns grows past what the JVM compiles,
     # and then reading takes five times as long. Most rows need no cleaning, which is evaluated field by field.
-    is_clean = ~_needs_cleaning(contract)
+    clean = F.when(~_needs_cleaning(contract), texts).otherwise(_cleaned_texts(texts, contract))
+    if format_.is_delimited:
+        clean = F.when(F.col("_is_plain"), F.array(*_without_null_tokens(fields, contract))).otherwise(clean)
     texts_of_row = cut.select(
         "_record",
         "_record_no",
@@ -65,11 +71,12 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         "_has_invalid_bytes",
         "_is_ascii",
         "_is_malformed",
+        "_is_plain",
         _is_header(header, contract).alias("_is_header"),
         _has_two_names(header).alias("_has_two_names"),
         _has_unnamed(header, format_).alias("_has_unnamed"),
         F.lit(len(header.names)).alias("_expected_fields"),
-        F.when(is_clean, texts).otherwise(_cleaned_texts(texts, contract)).alias("_text"),
+        clean.alias("_text"),
     )
     values = [
         _value(F.col("_text")[place], column, contract.format_of(name)).alias(name)
@@ -167,7 +174,7 @@ def _is_header(header: Header, contract: Contract) -> Column:
     ]
     if not contract.format.is_delimited or not named:
         return F.lit(False)
-    fields = [(F.col("_fields")[f"f{header.columns.index(our)}"], fold_name(name)) for name, our in named]
+    fields = [(_field(header.columns.index(our), contract.format), fold_name(name)) for name, our in named]
     # The first field decides for nearly every record.
     same = (in_small_letters(F.btrim(field, F.lit(BLANKS)), name) == F.lit(name) for field, name in fields)
     return F.coalesce(all_of(same), F.lit(False))
@@ -192,7 +199,7 @@ def _has_unnamed(header: Header, format_: Format) -> Column:
     ]
     if not format_.is_delimited:
         return F.lit(False)
-    return any_of([F.lit(False), *(F.col("_fields")[f"f{place}"].isNotNull() for place in unnamed)])
+    return any_of([F.lit(False), *(F.nullif(_field(place, format_), F.lit("")).isNotNull() for place in unnamed)])
 
 
 def _places(header: Header, our: str) -> list[int]:
@@ -241,10 +248,17 @@ def _holds_any(record: Column, texts: list[str]) -> Column:
 
 
 def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> DataFrame:
-    """Add `_fields`, a struct of texts f0, f1 … in the file's order, and `_is_malformed`."""
+    """Add `_fields`, an array of texts in the file's order, `_is_malformed` and `_is_plain`."""
     names = [f"f{n}" for n in range(len(header.names))]
     schema = StructType([StructField(name, StringType()) for name in [*names, _BAD]])
     most = 2 * len(names) + _SPARE_FIELDS
+    # To split takes a part of the time of from_csv, which makes a parser ready for each record.
+    record = as_delimited(format_, "_record")
+    is_plain = F.rlike(F.expr(record), F.lit(plain_record(format_, len(names))))
+    raw = raw.withColumn("_is_plain", F.lit(False) if format_.utf8_as_latin1 else is_plain)
+    raw = raw.withColumn("_line", F.when(~F.col("_is_plain"), _line(format_)))
+    bare = F.replace(F.expr(record), F.lit(format_.quote), F.lit("")) if format_.quote else F.expr(record)
+    split = F.when(F.col("_is_plain"), F.split(bare, re.escape(format_.field_delimiter)))
     # Of a record with more fields from_csv makes an error that stops the file and quotes the record.
     is_endless = F.when(F.octet_length("_line") > most, F.expr(field_count(format_, "_line")) > most).otherwise(
         F.lit(False)
@@ -283,8 +297,13 @@ def _with_delimited_fields(raw: DataFrame, header: Header, format_: Format) -> D
     lacking = F.expr(f"greatest(0, {len(names)} - {field_count(format_, '_short')})")
     filled = F.concat("_short", F.repeat(F.lit(format_.field_delimiter), lacking))
     again = F.when(F.col("_short").isNotNull(), fields_of(filled)).otherwise(F.col("_first"))
-    is_malformed = F.col("_is_endless") | F.col("_fields")[_BAD].isNotNull()
-    return shortened.withColumn("_fields", again).withColumn("_is_malformed", is_malformed)
+    is_malformed = F.col("_is_endless") | F.col("_again")[_BAD].isNotNull()
+    parsed = F.array(*(F.col("_again")[name] for name in names))
+    return (
+        shortened.withColumn("_again", again)
+        .withColumn("_fields", F.coalesce(split, parsed))
+        .withColumn("_is_malformed", is_malformed)
+    )
 
 
 def _unnamed_at_end(header: Header) -> int:
@@ -394,9 +413,28 @@ def _field_of_column(header: Header, contract: Contract) -> list[Column]:
         if name not in header.columns:
             texts.append(F.lit(None).cast("string"))
             continue
-        text = F.coalesce(*(F.col("_fields")[f"f{place}"] for place in _places(header, name)))
-        if contract.format.is_delimited and "" not in contract.format.null_tokens:
+        given = [_field(place, contract.format) for place in _places(header, name)]
+        if contract.format.is_delimited:
             # from_csv knows no empty text, only null.
-            text = F.coalesce(text, F.lit(""))
-        texts.append(text)
+            given = [F.nullif(text, F.lit("")) for text in given]
+            if "" not in contract.format.null_tokens:
+                given.append(F.lit(""))
+        texts.append(F.coalesce(*given))
     return texts
+
+
+def _field(place: int, format_: Format) -> Column:
+    """A field of the record: delimited ones are an array; of objects only the wanted ones stand in a struct."""
+    return F.col("_fields")[place if format_.is_delimited else f"f{place}"]
+
+
+def _without_null_tokens(fields: Sequence[Column], contract: Contract) -> list[Column]:
+    """The field of each column where it needs no cleaning; null where it is a null token of its column."""
+    tokens = [
+        contract.format.null_tokens if column.null_tokens is None else column.null_tokens
+        for column in contract.columns.values()
+    ]
+    return [
+        F.when(~field.isin(of_column), field) if {*of_column} - {""} else field
+        for field, of_column in zip(fields, tokens, strict=True)
+    ]

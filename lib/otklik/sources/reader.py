@@ -742,10 +742,10 @@ def with_escaped_quotes(line: Column, format_: Format) -> Column:
         return line
     edge, quotes, escapes = map(re.escape, (format_.field_delimiter, quote, escape))
     fields = F.regexp_extract_all(
-        line, F.lit(rf"(?s)(?:^|{edge}) *+(?:{quoted_text(format_)} *+|[^{edge}]*+)"), F.lit(0)
+        line, F.lit(rf"(?s) *+(?:{quoted_text(format_)} *+|[^{edge}]*+)(?:{edge}|\z)"), F.lit(0)
     )
     # The first match begins with the opening quote, each other one where the last has ended.
-    begin = rf"(?:^(?:{edge})? *+{quotes}|(?!^)\G)"
+    begin = rf"(?:^ *+{quotes}|(?!^)\G)"
     doubled = f"(?s)({begin}(?:[^{quotes}{escapes}]++|{escapes}.)*+){quotes}{quotes}"
     rewritten = F.transform(fields, lambda field: F.regexp_replace(field, doubled, rf"$1\{escape}\{quote}"))
     has_some = F.contains(line, F.lit(quote * 2)) & F.rlike(line, F.lit(well_formed(format_)))
@@ -784,6 +784,23 @@ def well_formed(format_: Format) -> str:
     blanks = "" if format_.field_delimiter == " " else " *+"
     field = f"{blanks}(?:{quoted_text(format_)}{blanks}|(?!{quote})[^{delimiter}\r\n]*+)"
     return f"^{field}(?:{delimiter}{field})*+\\z"
+
+
+def plain_record(format_: Format, fields: int) -> str:
+    """A pattern for a record of so many fields, of which each is the text between the delimiters and any quotes.
+
+    Inside stand ASCII, but no quotes and backslashes, and Cyrillic letters; no field begins or ends with a blank, with
+    an apostrophe or with what may be a sign behind or apart from its number. What fits needs no parser and no cleaning.
+    """
+    marks = {format_.field_delimiter, format_.quote, format_.escape, '"', "\\"}
+    # Letter by letter: Java looks these up in a table, and goes through ranges one after the other.
+    usual = "".join(re.escape(chr(code)) for code in range(0x21, 0x7F) if chr(code) not in marks)
+    word = f"[{usual}\u0400-\u04ff]+"
+    blanks = "" if format_.field_delimiter == " " else f"(?:(?<![-+]) +{word})*+"
+    text = f"(?:(?!['(]){word}{blanks}(?<!-))?+"
+    quote = re.escape(format_.quote or "")
+    field = f"(?:{quote}{text}{quote}|{text})" if quote else text
+    return rf"^{field}(?:{re.escape(format_.field_delimiter)}{field}){{{fields - 1}}}+\z"
 
 
 def quote_count(text: Column, format_: Format) -> Column:

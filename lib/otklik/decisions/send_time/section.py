@@ -100,14 +100,15 @@ TEXTS = texts(
         "(empirical Bayes); how much customers differ is estimated from pairs of contacts in the same band and in "
         "different ones.",
         "Предпочтение клиента тем сильнее приближается к долям группы, чем меньше обращений (эмпирический Байес); "
-        "насколько клиенты различаются, видно по парам обращений в одном и в разных интервалах.",
+        "насколько клиенты различаются, оценивается по парам обращений в одном и в разных интервалах.",
     ),
     method__policy=(
         "The choice is evaluated on the last {share} of contacts in time; a contact counts for a policy if it was "
         "sent in the band of that policy, weighted by the inverse frequency of the band in its group. Intervals: "
         "jackknife over customers.",
         "Выбор проверяется на последних {share} обращений; обращение засчитывается способу выбора, если отправлено в "
-        "его интервал, с весом по редкости этого интервала в группе. Интервалы — складной нож по клиентам.",
+        "его интервал, с весом, обратным частоте этого интервала в группе. Интервалы — методом складного ножа "
+        "(jackknife) по клиентам.",
     ),
     method__cause=(
         "Hours are compared within a group. If mornings and evenings had different messages, use the campaign as the "

@@ -81,7 +81,7 @@ TEXTS = texts(
     effects__zero=("no effect", "нет эффекта"),
     effects__placebo=(
         "The contact cannot have changed this; an effect here casts doubt on all others.",
-        "На это контакт повлиять не мог; эффект здесь говорит против всех остальных.",
+        "На это контакт повлиять не мог; эффект здесь ставит под сомнение все остальные.",
     ),
     estimate__naive=("unadjusted difference", "простая разница"),
     estimate__all=("all units", "все единицы"),

@@ -40,7 +40,7 @@ TEXTS = texts(
         "{control}.",
     ),
     reason__nothing_shown=(
-        "No effect on “{subject}” is shown. This many units would detect an effect of {least} or more.",
+        "No effect on “{subject}” is shown. With this many units an effect of {least} or more would be detected.",
         "Эффект на «{subject}» не обнаружен. Столько единиц выявили бы эффект от {least} и больше.",
     ),
     reason__below_worth=(
@@ -153,16 +153,16 @@ TEXTS = texts(
     precise__cuped=(
         "CUPED removes the variance of a metric that {covariates} from before the experiment explain: here at most "
         "{most}. The same gain would take a corresponding increase in units.",
-        "CUPED убирает то, что в показателе объясняют {covariates} до эксперимента. Здесь снимается не более {most} "
-        "дисперсии; тот же выигрыш дало бы такое же увеличение числа единиц.",
+        "CUPED убирает дисперсию показателя, которую объясняют {covariates} до эксперимента: здесь не более {most}. "
+        "Тот же выигрыш дало бы такое же увеличение числа единиц.",
     ),
     precise__winsorised=(
         "Winsorised: revenue above the {quantile} quantile of positive values is capped at it, so that a few large "
         "orders do not decide the outcome. The raw effect is the one in money.",
-        "С усечением: выручка выше квантиля {quantile} положительных значений срезана до него, чтобы несколько крупных "
-        "заказов не решали исход. В деньгах считается исходный эффект.",
+        "С усечением: выручка выше квантиля {quantile} положительных значений ограничена им, чтобы несколько крупных "
+        "заказов не решали исход. В деньгах выражен эффект без усечения.",
     ),
-    section__looks=("Day by day", "Как это выглядело день за днём"),
+    section__looks=("Day by day", "День за днём"),
     looks__title=("{metric}, {arm}", "{metric}, {arm}"),
     looks__takeaway=(
         "The effect so far, with the always-valid interval: if you stop when it excludes 0, you are wrong in at most "
@@ -176,7 +176,7 @@ TEXTS = texts(
         "Assignment was not by subgroup, and many comparisons find something by chance. A difference here is a "
         "hypothesis for the next experiment, not a result of this one. p: test that all levels have the same effect.",
         "Распределение шло не по подгруппам, а при множестве сравнений что-нибудь найдётся случайно. Различие здесь — "
-        "вопрос для следующего эксперимента, а не результат этого. p: эффект на всех уровнях одинаков.",
+        "гипотеза для следующего эксперимента, а не результат этого. p: эффект на всех уровнях одинаков.",
     ),
     subgroups__title=("{dimension}, {arm}", "{dimension}, {arm}"),
     subgroups__takeaway=("Effect on “{metric}” by level; {p}.", "Эффект на «{metric}» по уровням; {p}."),

@@ -46,11 +46,11 @@ TEXTS = texts(
     ),
     reason__media_explain_nothing=(
         "On the last {weeks} weeks, which it had not seen, the model is no better than trend, season and controls "
-        "alone: media remove {value} [{low} … {high}] of the squared error. The return of each channel cannot be "
+        "alone: media reduce the squared error by {value} [{low} … {high}]. The return of each channel cannot be "
         "determined.",
-        "На последних {weeks} неделях, которых модель не видела, она не лучше модели только из тренда, сезона и прочих "
-        "факторов: реклама снимает {value} [{low} … {high}] её квадратичной ошибки. Что приносит каждый канал, сказать "
-        "нельзя.",
+        "На последних {weeks} неделях, которых модель не видела, она не лучше модели только из тренда, сезона и "
+        "прочих факторов: реклама снижает её квадратичную ошибку на {value} [{low} … {high}]. Что приносит каждый "
+        "канал, сказать нельзя.",
     ),
     reason__few_weeks=("There are {weeks} weeks; {needed} are needed.", "Недель: {weeks}; нужно {needed}."),
     finding__budget_outside=(
@@ -122,8 +122,8 @@ TEXTS = texts(
     regions__rows=("region", "регион"),
     regions__columns=("channel", "канал"),
     regions__note=(
-        "The response per unit of size is taken to be the same in all regions; they differ in how much is spent "
-        "there. Whether a region responds differently can be shown by an experiment in it.",
+        "The response per unit of size is assumed to be the same in all regions; they differ in how much is spent "
+        "there. Only an experiment in a region can show whether it responds differently.",
         "Отклик на единицу размера считается одинаковым во всех регионах; они отличаются тем, сколько в них тратят. "
         "Отличается ли отклик региона, покажет эксперимент в нём.",
     ),

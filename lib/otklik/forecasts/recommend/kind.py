@@ -135,7 +135,8 @@ ITEMS = Frame(
 
 CUSTOMERS = Frame(
     "customers",
-    Text(en="one row per customer; also of those who have bought nothing yet", ru="строка — клиент, и ещё не купивший"),
+    Text(en="one row per customer; also of those who have bought nothing yet", ru="строка — клиент, в том числе ещё "
+                                                                                  "не купивший"),
     (
         FrameColumn(
             "customer", "string", Text(en="who", ru="кто"), is_key=True,

@@ -96,7 +96,7 @@ class Clusters(Strict):
     )
     labels: dict[Name, Text] = Field(default_factory=dict, description="title of each column on the page")
     value_is: Text = Field(
-        Text(en="as the task's frame gives it", ru="как её даёт таблица задачи"),
+        Text(en="as in the task's frame", ru="как в таблице задачи"),
         description="what the frame's column value is, as shown on the page",
     )
     k: list[Annotated[int, Field(ge=2, le=30)]] = Field(
@@ -174,7 +174,7 @@ _PURCHASES = Frame(
         FrameColumn(
             "amount",
             "double",
-            Text(en="money paid, to a millionth", ru="уплаченная сумма, с точностью до миллионной"),
+            Text(en="amount paid, to a millionth", ru="уплаченная сумма, с точностью до миллионной"),
             like=("amount", "revenue", "total", "price", "sum"),
         ),
         FrameColumn(
@@ -213,7 +213,7 @@ _BEFORE = _customers(
 )
 _NEW = _customers(
     "new_customers",
-    "customers who are assigned to the segments and do not shape them",
+    "customers who are assigned to the segments but not used to build them",
     "клиенты, которых относят к сегментам, но по которым сегменты не строят",
 )
 

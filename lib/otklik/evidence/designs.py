@@ -32,7 +32,7 @@ def features_of_units(units: DataFrame, frame: Frame, log_scale: Sequence[str]) 
     unknown = [name for name in log_scale if name not in numbers]
     if unknown:
         raise ConfigurationError(
-            f"log_scale names {', '.join(map(repr, unknown))}, not a numeric column of the frame units",
+            f"log_scale names what is not a numeric column of the frame units: {', '.join(map(repr, unknown))}",
             where="log_scale",
             hint=f"its numbers are: {', '.join(numbers)}",
         )

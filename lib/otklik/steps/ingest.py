@@ -361,7 +361,7 @@ class _Intake:
         if later is None or not is_decisive or not batch.meets_known_rows(writing, silver, self.key):
             return
         fault = InputError(
-            f"{later}, which is of a later time, is loaded, and they have keys in common",
+            f"shares keys with {later}, a file of a later time that is already loaded",
             where=arrival.name,
             hint=f"withdraw the later files, e.g. with `otklik reingest {contract.name} --without {quote(later)}`, and "
             "ingest all by one command",

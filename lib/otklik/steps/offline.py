@@ -116,7 +116,9 @@ def draft(files: Sequence[str], kind: str | None, project: ProjectFiles) -> str:
     if kind is not None:
         return draft_task(find_kind(kind, "--task"), files, project)
     if len(files) > 1:
-        raise ConfigurationError("a contract is drafted from one file", where=files[1], hint="give one file at a time")
+        raise ConfigurationError(
+            "a contract can be drafted from one file only", where=files[1], hint="give one file at a time"
+        )
     from otklik.sources.draft import draft as draft_contract  # noqa: PLC0415  (its readers are heavy)
 
     return draft_contract(files[0])

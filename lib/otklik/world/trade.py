@@ -149,7 +149,7 @@ def play_campaign(
     standing = _read_facts(spark, "offers", out)
     if standing is None or standing[0] != (customers, seed, off):
         raise RefusedError(
-            "found no part offers of a world of this size, seed and effects",
+            "the part offers of a world with this size, seed and effects was not found",
             where=out,
             hint="write it first, with the same options and without --list",
         )

@@ -68,7 +68,7 @@ def _check_bounds(data: Data, task: MediaMixTask) -> None:
     """
     if task.bounds and data.regions:
         raise ConfigurationError(
-            "bounds is for weeks of a whole country, not of regions",
+            "bounds applies to national data only, not to regions",
             where="bounds",
             hint="remove it: the plan stays within what was observed in each region",
         )

@@ -147,9 +147,9 @@ def cells(histories: DataFrame, maximum: int, beside: Sequence[str] = ()) -> Cel
             coarser = _not_clearly_too_fine(histories, maximum, beside)
         if not coarser:
             raise ConfigurationError(
-                f"customers have more than {maximum:,} distinct histories, however many days are taken together",
+                f"customers have more than {maximum:,} distinct histories, even with days grouped",
                 where="maximum_groups",
-                hint="use a larger number",
+                hint="raise maximum_groups",
             )
         step = coarser.pop(0)
 

@@ -49,7 +49,7 @@ def run(frames: Mapping[str, DataFrame], task: TrendTask, context: StageContext)
         raise RefusedError(
             f"no item has {task.minimum_total:,} events",
             where="frames.events",
-            hint="lower minimum_total, or use as `item` something more frequent",
+            hint="lower minimum_total, or use something more frequent as `item`",
         )
     growing = _with_growth(items, task)
     peaks = found.where("place IS NOT NULL").toPandas().sort_values(["item", "place"], ignore_index=True)

@@ -96,7 +96,7 @@ def _check_names(names: Sequence[str], task: FactorTask) -> None:
     unknown = sorted({*task.log_scale, *task.titles} - {*names})
     if unknown:
         raise ConfigurationError(
-            f"log_scale or titles name {', '.join(unknown)}, not a property of the frame customers",
+            f"log_scale or titles name what is not a property of the frame customers: {', '.join(unknown)}",
             where=where,
             hint=f"properties are {', '.join(names) or 'the columns of [frames.customers.columns]'}",
         )

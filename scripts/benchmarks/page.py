@@ -38,14 +38,14 @@ different result has no ratio.
 - Each contender runs in its own process on the same {cores} cores, one after another; every round starts with a
   different one. Every JVM has a heap of {heap}; the others may use all available memory. Memory is the peak resident
   memory of all processes of a contender together, sampled ten times per second.
-- All read the same files, generated from numbers and salts (`scripts/benchmarks/inputs.py`). The work is the same except
-  as documented in `scripts/benchmarks/contenders`: only Otklik checks rows against a contract, keeps a ledger,
-  calibrates, gives reasons or writes a report. Bare Spark has Otklik's Spark properties.
+- All read the same files, generated from numbers and salts (`scripts/benchmarks/inputs.py`). The work is the same
+  except as documented in `scripts/benchmarks/contenders`: only Otklik checks rows against a contract, keeps a
+  ledger, calibrates, gives reasons or writes a report. Bare Spark has Otklik's Spark properties.
 - In “train” Otklik does for one split what its step does for each: prepare, lay out, fit, predict.
 - Garbage is collected before a warm repetition and not timed, because in use each command has its own process.
-- “The same” result: in ingest and features the same rows by a hash of their content, with numbers to six decimals (in one
-  or two of a million rows a library may round the last bit of a quotient differently, which counts as a different
-  result); where models are fitted, AUC ± {tolerance}, or two standard errors where few rows are held out.
+- “The same” result: in ingest and features the same rows by a hash of their content, with numbers to six decimals
+  (in one or two of a million rows a library may round the last bit of a quotient differently, which counts as a
+  different result); where models are fitted, AUC ± {tolerance}, or two standard errors where few rows are held out.
 - During the measurement other processes, including the monitoring itself, used at most {others:.0%} of the processors.
 - The measurements and output of each process are in [{raw}]({raw}), one line each.
 

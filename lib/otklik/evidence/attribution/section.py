@@ -130,7 +130,7 @@ def _answer(read: Reader, channels: pd.DataFrame, voice: Voice) -> Answer:
 
 
 def _pivot(channels: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Channels by rule, the greatest by Shapley first, conversions without a touch last."""
+    """Channels by rule, in descending order of Shapley value; conversions without a touch come last."""
     named = channels.fillna({"channel": ""})
     table = named.pivot_table(index="channel", columns="method", values=column, dropna=False)[list(METHODS)]
     by_size = table.sort_values("shapley", ascending=False, kind="stable")

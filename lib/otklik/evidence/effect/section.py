@@ -1,4 +1,4 @@
-"""The page of an effect task: the effect of the contact, and doubts about it."""
+"""The page of an effect task: the effect of the contact, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ TEXTS = texts(
     ),
 )  # fmt: skip
 
-#: The greatest differences are drawn.
+#: Number of differences plotted, the largest first.
 _MOST_FEATURES = 25
 
 

@@ -1,4 +1,4 @@
-"""The page of an experiment: which arm is better by how much, and how sure that is."""
+"""The page of an experiment: which arm is better, by how much, and how certain that is."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ TEXTS = texts(
     control=("control", "контроль"),
 )
 
-#: In this order they stand in a table.
+#: Their order in tables.
 _ESTIMATES = ["plain", "cuped", "winsorised"]
 
 
@@ -217,7 +217,7 @@ def section(read: Reader, task: ExperimentTask, voice: Voice) -> Page:
 
 
 class _Page:
-    """What all parts of the page look at."""
+    """What all parts of the page use."""
 
     def __init__(self, read: Reader, task: ExperimentTask, voice: Voice) -> None:
         self.read, self.task, self.voice = read, task, voice
@@ -252,13 +252,13 @@ class _Page:
         return f"{_signed(self.formats.decimal(100 * value, 2), value)}\u00a0{self.words('points')}"
 
     def end(self, metric: str, value: float | None) -> str:
-        """One end of a difference's interval, without its unit."""
+        """One bound of a difference's interval, without its unit."""
         settings = self.task.metrics.get(metric)
         is_share = settings is not None and settings.type == "share"
         return self.formats.decimal(_times(100, value), 2) if is_share else self.formats.decimal(value, _digits(value))
 
     def interval(self, metric: str, low: float | None, high: float | None) -> str:
-        """Both ends in brackets, without a unit."""
+        """Both bounds in brackets, without a unit."""
         return f"[{self.end(metric, low)} … {self.end(metric, high)}]" if is_number(low) and is_number(high) else ""
 
     def said(self, prefix: str, finding: Finding) -> str:
@@ -307,7 +307,7 @@ class _Page:
         return Answer(verdict.verdict, title, sentences, [*self._key_figures(), *figures], warnings)
 
     def _also(self) -> list[str]:
-        """Other goals that are better, in the arms of the gain."""
+        """Other goals that also improve in the winning arms."""
         found = self.effects[(self.effects["status"] == "better") & (self.effects["estimate"] == self.task.decide_by)]
         names = [metric for metric in self.task.goals[1:] if metric in set(found["metric"])]
         if self.read.verdict.verdict != "gain" or not names:
@@ -489,7 +489,7 @@ class _Page:
 
 
 def _digits(value: float | None) -> int:
-    """Digits after the decimal mark for about three that count."""
+    """Decimal places for about three significant digits."""
     if value is None or not is_number(value) or value == 0:
         return 3
     return min(max(2 - math.floor(math.log10(abs(value))), 0), 5)

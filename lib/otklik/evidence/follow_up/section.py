@@ -187,7 +187,7 @@ def _points(value: float | None, voice: Voice) -> str:
 
 
 def _said(finding: Finding, voice: Voice, prefix: str) -> str:
-    """Money where profit is meant, points of an effect, shares of the rest."""
+    """Format a profit as money, an effect in percentage points, anything else as a share."""
     formats = voice.formats
     values: dict[str, object] = {}
     for name, value in finding.parameters.items():

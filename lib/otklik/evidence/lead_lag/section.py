@@ -1,4 +1,4 @@
-"""The page of leading signals: which precede sales, by how long, and doubts about it."""
+"""The page of leading signals: which lead sales, by how long, and how far to trust it."""
 
 from __future__ import annotations
 

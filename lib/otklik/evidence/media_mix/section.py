@@ -1,4 +1,4 @@
-"""The page of a media-mix task: what each channel brings, its curve, and the plan for the budget."""
+"""The page of a media-mix task: the return of each channel, its curve, and the plan for the budget."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def section(read: Reader, task: MediaMixTask, voice: Voice) -> Page:
     """
     channels = read.table("channels").toPandas().sort_values("revenue", ascending=False, kind="stable")
     sections = [] if channels.empty else [_channels(channels, voice), _curves(read, voice), _weeks(read, voice)]
-    # A budget is not split by a model that explains nothing.
+    # No plan from a model that explains nothing.
     if read.verdict.verdict == "gain":
         sections[2:2] = [_regions(read, voice), _budget(read, voice)]
     shown = [one for one in sections if one.blocks]
@@ -184,7 +184,7 @@ def _answer(read: Reader, channels: pd.DataFrame, voice: Voice) -> Answer:
         figures.append(
             KeyFigure(words("key.held"), formats.percent(held.value, 0), words("key.interval", interval=interval))
         )
-    # Where media explain nothing, what a channel brings is no answer, only a part of the record below.
+    # If media explain nothing, the return of a channel is not an answer, only part of the details below.
     shown = channels.dropna(subset="roi").head(4 if verdict.verdict == "gain" else 0)
     for row in shown.to_dict("records"):
         interval = formats.interval(row["roi_low"], row["roi_high"], lambda x: formats.decimal(x, 2))
@@ -302,7 +302,7 @@ def _budget(read: Reader, voice: Voice) -> Section:
 
 
 def _planned(row: dict[Hashable, Any], voice: Voice) -> list[Cell]:
-    """What is spent now, what is planned, and what one more unit brings in both."""
+    """Current and planned spend, and the marginal return of both."""
     formats = voice.formats
     return [
         number(formats.money(row["spend"])), number(formats.money(row["planned"])),

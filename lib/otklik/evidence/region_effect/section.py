@@ -1,4 +1,4 @@
-"""The page of an effect by region: the effect of the change, and doubts about it."""
+"""The page of an effect by region: the effect of the change, and how far to trust it."""
 
 from __future__ import annotations
 

@@ -132,7 +132,8 @@ def _check_names(names: Sequence[str], task: DependencyTask) -> None:
     unknown = sorted(asked - {*names})
     if unknown:
         raise ConfigurationError(
-            f"outcomes, confounders, levels or titles name what is not a column of the frame customers: {', '.join(unknown)}",
+            "outcomes, confounders, levels or titles name what is not a column of the frame customers: "
+            f"{', '.join(unknown)}",
             where=f"task {task.name}",
             hint=f"its columns are {', '.join(names)}",
         )

@@ -65,7 +65,7 @@ class RecommendTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """Rules on items that no frame describes."""
+        """Refuse rules on items without a frame `items`."""
         without = [] if "items" in self.frames else ["category_cap", "minimum_margin"]
         return [
             f"{name}: needs the frame `items`, which says what it rests on"

@@ -1,4 +1,4 @@
-"""The page of a season task: indices of everybody and of each group, and how they forecast the last days."""
+"""The page of a season task: indices of all customers and of each group, and how well they forecast the last days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task of kind `multiclass` declares and writes."""
+"""The kind `multiclass`: its settings, frames and tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from otklik.lake.tables import Column, answer_table
 from otklik.settings import Strict, Text
 from otklik.task import KIND_MEANING, KindTask, PreparationSettings
 
-#: Maximum number of classes whose confusion matrix can still be read and resampled.
+#: Maximum number of classes, so that the confusion matrix stays readable and can be resampled.
 MOST_CLASSES = 30
 
 
@@ -50,7 +50,7 @@ class RandomForest(Strict):
 
 
 class MulticlassTask(KindTask):
-    """All of one multiclass task."""
+    """Settings of a multiclass task."""
 
     kind: Literal["multiclass"] = Field(description=KIND_MEANING)
     split: Split = Split()
@@ -70,7 +70,7 @@ class MulticlassTask(KindTask):
     labels: dict[str, Text] = Field(default_factory=dict, description="title of each column on the page")
 
     def impossible(self) -> list[str]:
-        """A model named twice, and a split by time without moments."""
+        """Refuse a model named twice, and a split by time without moments."""
         faults = [] if len(set(self.models)) == len(self.models) else ["models: a model stands twice"]
         if self.preparation.filled:
             faults.append("preparation.filled: applies to classify only")

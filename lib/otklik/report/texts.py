@@ -1,4 +1,4 @@
-"""Every word of a yes-or-no question's page that does not come from the task, in both languages."""
+"""All texts of a yes-or-no question's page that do not come from the task, in both languages."""
 
 from __future__ import annotations
 
@@ -845,7 +845,7 @@ _OWN = texts(
     ),
 )
 
-#: A verdict of this kind is the reason of one in the words of all kinds.
+#: A verdict of this kind is the reason of the common verdict.
 TEXTS = _OWN | {f"reason.{key.partition('.')[2]}": text for key, text in _OWN.items() if key.startswith("verdict.")}
 
 
@@ -856,13 +856,13 @@ class ReportWords(Words):
         super().__init__(language, TEXTS)
 
     def level(self, level: str) -> str:
-        """A level as the models name it: their own names for missing and rare values are words of ours."""
+        """Title of a level; the models' names for missing and rare values are translated."""
         ours = {"(missing)": "missing", "(other)": "other", "true": "true", "false": "false"}
         return self(f"level.{ours[level]}") if level in ours else level
 
 
 class ReportVoice(Voice):
-    """One language: its words and how it writes numbers."""
+    """One language: its words and number formats."""
 
     words: ReportWords
 

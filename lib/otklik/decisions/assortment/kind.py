@@ -58,7 +58,7 @@ class AssortmentTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """Categories without a place."""
+        """Refuse categories without a place."""
         return [
             f"category_places: {category!r} has {places} places; filter out its products with `where`"
             for category, places in self.category_places.items()

@@ -1,4 +1,4 @@
-"""The page of an assortment task: what the set retains, which products it keeps, and on which transfer it rests."""
+"""The page of an assortment task: what the set retains, which products it keeps, and which transfer it assumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otklik.page.figures import Series, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
-#: Products of each table.
+#: Maximum number of products in each table.
 _MOST_PRODUCTS = 12
 
 TEXTS = texts(
@@ -190,7 +190,7 @@ TEXTS = texts(
 
 
 def section(read: Reader, task: AssortmentTask, voice: Voice) -> Page:
-    """The page: the value that the set keeps, its products, and the assumptions."""
+    """The page: the value that the set retains, its products, and the assumptions."""
     words = voice.words
     products = read.table("products").toPandas()
     sections = []

@@ -1,4 +1,4 @@
-"""The page of a send-time task: which hours are answered, and what a choice of the hour is worth."""
+"""The page of a send-time task: response by hour, and the value of choosing the hour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
 _POLICIES = ("own", "best", "sent")
-#: Groups of the picture.
+#: Maximum number of groups in the figure.
 _MOST_GROUPS = 12
 
 TEXTS = texts(
@@ -120,7 +120,7 @@ TEXTS = texts(
 
 
 def section(read: Reader, task: SendTimeTask, voice: Voice) -> Page:
-    """The page: what choosing is worth, when contacts are answered."""
+    """The page: the value of choosing the hour, and response by hour."""
     words = voice.words
     bands = read.table("bands").orderBy("group", "band").toPandas()
     is_judged = read.measure("gain", "own", "later") is not None

@@ -66,7 +66,7 @@ _FACTS_SCHEMA = (
 
 @dataclass(frozen=True)
 class _Files:
-    """The output of a part: deliveries by folder (string columns only) and truth by name; both in the world's folder."""
+    """The output of a part: deliveries by folder (string columns only), truth by name; both in the world's folder."""
 
     deliveries: Mapping[str, DataFrame]
     truth: Mapping[str, DataFrame]

@@ -47,7 +47,8 @@ class MediaMixTask(KindTask):
     trend_and_season: Literal["shared", "by_region", "each_week"] = Field(
         "shared",
         description="with regions: shared: all have the same trend and season; by_region: each its own; each_week: "
-        "each week has an effect of its own, the same in all regions, and only differences between regions count",
+        "each week has a separate effect, the same in all regions, and only differences between regions "
+        "count",
     )
     season_harmonics: int = Field(2, ge=0, le=6, description="Fourier terms of the yearly season; 0 = none")
     holdout_weeks: int = Field(

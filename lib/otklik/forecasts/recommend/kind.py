@@ -49,8 +49,8 @@ class RecommendTask(KindTask):
         10,
         ge=1,
         le=50,
-        description="of alternating least squares; more than 5 need spark.checkpoint.dir, or Java's stack may "
-        "overflow: sessions on one machine have it, on a cluster give a folder that every machine reaches",
+        description="number of ALS iterations; more than 5 need spark.checkpoint.dir, or Java's stack may overflow: "
+        "local sessions have it, on a cluster set it to a folder that every machine can reach",
     )
     category_cap: int | None = Field(None, ge=1, description="maximum items of one category in a list")
     minimum_margin: float | None = Field(None, description="items whose margin is lower are not recommended")

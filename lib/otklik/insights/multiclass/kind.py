@@ -44,8 +44,8 @@ class LogisticRegression(Strict):
 class RandomForest(Strict):
     """Random forest (MLlib)."""
 
-    trees: int = Field(50, ge=1, le=2000, description="how many")
-    max_depth: int = Field(8, ge=1, le=30, description="of a tree")
+    trees: int = Field(50, ge=1, le=2000, description="number of trees")
+    max_depth: int = Field(8, ge=1, le=30, description="maximum depth of a tree")
     min_leaf: int = Field(5, ge=1, description="minimum customers per leaf")
 
 
@@ -65,7 +65,7 @@ class MulticlassTask(KindTask):
     minimum_class_rows: int = Field(
         50, ge=10, description="minimum customers per class; a task with a smaller class is refused"
     )
-    bootstrap_replicates: int = Field(1000, ge=200, le=10_000, description="for the intervals")
+    bootstrap_replicates: int = Field(1000, ge=200, le=10_000, description="bootstrap replicates for the intervals")
     class_titles: dict[str, Text] = Field(default_factory=dict, description="title of each class on the page")
     labels: dict[str, Text] = Field(default_factory=dict, description="title of each column on the page")
 

@@ -46,10 +46,10 @@ MODELS = ("logistic_regression", "decision_tree", "random_forest")
 STEADIEST_FIRST = ("logistic_regression", "random_forest", "decision_tree")
 WORLDS = 20
 _ROWS, _DAYS = 6_000, 730
-TEXT = """# Is the chosen model the best one later?
+TEXT = """# Is the selected model still the best on later rows?
 
 Which model is best on later rows is known only afterwards. Regret is the AUC of that model on the later rows minus
-the AUC of the model that was selected inside the training part. Three selection rules are compared: *pooled*, the
+the AUC of the model that was selected within the training part. Three selection rules are compared: *pooled*, the
 best value pooled over all windows; *steadiest*, the first of logistic regression, forest and tree that is within
 one standard error of the best mean over windows; and *now*, the rule in use (`lib/otklik/models/choice.py`): the
 best mean over windows, but a tree only if it leads by more than one standard error. The models are fitted and
@@ -59,11 +59,11 @@ random forest. Each selected model is followed by its regret.
 - The rule was fixed when the problems up to world 10 were known; worlds 11 to 20 were added afterwards.
 - On these problems the pooled value has the lowest regret. It is not used, because over windows with different
   rates it rewards knowing the window: on a public file of 41,188 bank calls, which is not in this table, it
-  selected a tree with an AUC of .558 on later rows, where the forest had .751.
-- In world 13 a single tree was best later, by .044, and no rule selected it: the target (regret of at most .03) is
+  selected a tree with an AUC of .558 on later rows, where the forest reached .751.
+- In world 13 the tree was the best later, by .044, and no rule selected it: the target (regret of at most .03) is
   missed there.
 - If models are as close as on bank_full, no rule can do much better than chance: sometimes logistic regression,
-  sometimes the forest is ahead by .02, both later and inside the training part.
+  sometimes the forest is ahead by .02, both later and within the training part.
 """
 _NOT_FEATURES = ("key", "unit", "as_of", "label")
 
@@ -112,7 +112,7 @@ def problems(folder: Path) -> Iterator[Problem]:
     """All of them, the public ones first."""
     calls = bank_calls(folder / "bank_marketing" / "bank-full.csv.gz")
     for percent in (50, 60, 70, 80):
-        yield Problem(f"bank_full, learnt from the first {percent} %", calls, 1 - percent / 100)
+        yield Problem(f"bank_full, trained on the first {percent} %", calls, 1 - percent / 100)
     half = len(calls) // 2
     yield Problem("bank_full, first half, its last 20 %", calls.head(half), 0.2)
     yield Problem("bank_full, second half, its last 20 %", calls.tail(half), 0.2)

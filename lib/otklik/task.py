@@ -147,10 +147,10 @@ class PreparationSettings(Strict):
         0.005, ge=0, lt=0.5, description="levels with a smaller share are merged into (other)"
     )
     maximum_levels: int = Field(
-        50, ge=2, le=500, description="levels of a string feature; the rarest beyond are merged into (other)"
+        50, ge=2, le=500, description="maximum levels of a string feature; the rarest are merged into (other)"
     )
     maximum_correlation: float = Field(
-        0.98, gt=0, le=1, description="two numeric features above this count as correlated"
+        0.98, gt=0, le=1, description="absolute correlation above which two numeric features count as correlated"
     )
     drop: list[Literal["constant", "duplicate", "correlated"]] = Field(
         ["constant", "duplicate"], description="kinds of features to drop before training"
@@ -247,7 +247,10 @@ class SequenceSettings(Strict):
         [0.01], min_length=1, description="learning rate of AdamW"
     )
     epochs: int = Field(
-        30, ge=1, le=1000, description="at most; the loss on the latest tenth of the training part stops it early"
+        30,
+        ge=1,
+        le=1000,
+        description="maximum number of epochs; the loss on the latest tenth of the training part stops it early",
     )
 
 
@@ -328,7 +331,9 @@ class Checks(Strict):
     on_nothing_to_gain: Literal["stop", "warn"] = Field(
         "warn", description="what training does when no model beats guessing"
     )
-    rate_moved: float = Field(0.2, gt=0, description="maximum relative gap between mean probability and observed rate")
+    rate_moved: float = Field(
+        0.2, gt=0, description="maximum relative difference between mean probability and observed rate"
+    )
     psi_warning: float = Field(
         0.2,
         gt=0,

@@ -28,27 +28,26 @@ Ratios of seconds, unless said otherwise; in brackets the quartiles of rounds.
 ## Seconds and memory
 
 Median [lower quartile – upper quartile]. Cold is the first repetition in a new process, warm a later one in the same
-process; where “warm” is empty, each process did the work once. Starting Spark is not part of either. What did not give
-the same result has no ratio.
+process; where “warm” is empty, each process did the work once. Neither includes starting Spark. A contender with a
+different result has no ratio.
 
 {table}
 
 ## How it was measured
 
-- Each contender runs in a process of its own, all on the same {cores} cores, in turns; each round another one begins.
-  Every JVM has a heap of {heap}; the others may take what memory there is. Memory is the peak resident memory of all
-  processes of a contender together, sampled ten times per second.
-- All read the same files, made up from numbers and salts (`scripts/benchmarks/inputs.py`). The work is the same but for
-  what `scripts/benchmarks/contenders` says: nobody but Otklik checks rows against a contract, keeps a ledger,
-  calibrates, gives reasons or writes a report. Bare Spark has Otklik's Spark properties.
+- Each contender runs in its own process on the same {cores} cores, one after another; every round starts with a
+  different one. Every JVM has a heap of {heap}; the others may use all available memory. Memory is the peak resident
+  memory of all processes of a contender together, sampled ten times per second.
+- All read the same files, generated from numbers and salts (`scripts/benchmarks/inputs.py`). The work is the same
+  except as documented in `scripts/benchmarks/contenders`: only Otklik checks rows against a contract, keeps a
+  ledger, calibrates, gives reasons or writes a report. Bare Spark has Otklik's Spark properties.
 - In “train” Otklik does for one split what its step does for each: prepare, lay out, fit, predict.
-- Before a warm repetition memory is tidied up, outside the clock: a command has a process of its own.
-- The same result: in ingest and features the same rows by a hash of their content, numbers to six decimals (of a
-  million rows one or two can differ there for a quotient that a library rounds otherwise in its last bit, and that
-  counts as another result); where models are fitted, AUC ± {tolerance}, or two standard errors where few rows are
-  held out.
-- While it was measured others took at most {others:.0%} of the machine's processors, the watching itself among them.
-- What each process took, left and said stands in [{raw}]({raw}), a line each.
+- Garbage is collected before a warm repetition and not timed, because in use each command has its own process.
+- “The same” result: in ingest and features the same rows by a hash of their content, with numbers to six decimals
+  (in one or two of a million rows a library may round the last bit of a quotient differently, which counts as a
+  different result); where models are fitted, AUC ± {tolerance}, or two standard errors where few rows are held out.
+- During the measurement other processes, including the monitoring itself, used at most {others:.0%} of the processors.
+- The measurements and output of each process are in [{raw}]({raw}), one line each.
 
 Versions: {versions}.
 """

@@ -14,7 +14,7 @@ TITLES = {
     "features": "features: 27 numbers per customer from its events",
     "train": "train: logistic regression and decision tree, preparation included",
     "forest": "train: random forest of 100 trees, preparation included",
-    "growth": "the whole way on the built-in world: ingest, features, five models, scores, report",
+    "growth": "full pipeline on the simulated world: ingest, features, five models, scores, report",
 }
 #: Case → what is counted.
 UNITS = {"features": "events", "growth": "customers"}

@@ -143,10 +143,12 @@ def test_the_page_is_written_from_the_lines_of_the_last_setting_and_from_nothing
 
     said = (tmp_path / "performance.md").read_text(encoding="utf-8")
     assert (
-        "| the whole way on the built-in world | 300 customers | Otklik | 30.00 |  |  | 300 | 100 | work 30 s |" in said
+        "| full pipeline on the simulated world | 300 customers | Otklik | 30.00 |  |  | 300 | 100 | work 30 s |"
+        in said
     )
     assert (
-        "| the whole way on the built-in world | 100 customers | Otklik | 10.00 |  |  | 300 | 100 | work 10 s |" in said
+        "| full pipeline on the simulated world | 100 customers | Otklik | 10.00 |  |  | 300 | 100 | work 10 s |"
+        in said
     )
     assert "- growth of work between the two largest worlds, exponent: 1.00, target ≤ 1.1: holds" in said
     assert "some processor, 1 GiB" in said

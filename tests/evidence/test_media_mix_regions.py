@@ -273,5 +273,5 @@ def test_regions_without_size_are_named_and_bounds_refused() -> None:
     with pytest.raises(RefusedError, match="the size of 1 regions is not above 0: 'b'"):
         by_week._sizes(rows, ["a", "b"])
     assert by_week._sizes(rows.drop(columns="size"), ["a", "b"]).tolist() == [1.0, 1.0]
-    with pytest.raises(ConfigurationError, match="bounds is for weeks of a whole country"):
+    with pytest.raises(ConfigurationError, match="bounds applies to national data only"):
         method._check_bounds(data_of(a_country(1, regions=3, count=60)), a_task(bounds={"tv": {"lowest": 1.0}}))

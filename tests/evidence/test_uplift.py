@@ -184,7 +184,7 @@ def test_few_outcomes_are_too_little_and_a_broken_split_is_invalid(spark, tmp_pa
             ConfigurationError,
             "no column other than arm, moment, outcome, unit",
         ),
-        (tiny(("a", "none", 1)), {"log_scale": ["y"]}, ConfigurationError, "log_scale names 'y'"),
+        (tiny(("a", "none", 1)), {"log_scale": ["y"]}, ConfigurationError, "log_scale names .*: 'y'"),
     ],
     ids=["mixed", "no-share", "undeclared", "no-feature", "log-scale"],
 )

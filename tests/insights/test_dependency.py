@@ -292,7 +292,7 @@ def test_the_same_answer_on_any_number_of_partitions(spark: SparkSession, tmp_pa
         (lambda rows: rows.select("customer", "bought"), {}, RefusedError, "0 properties besides outcomes"),
         (lambda rows: rows.where("bought = 1"), {}, RefusedError, "no outcome has more than one level"),
         (lambda rows: rows.select("customer", "bought", "same"), {}, RefusedError, "no property has more than one"),
-        (lambda rows: rows, {"outcomes": ["sold"]}, ConfigurationError, "name sold, not a column of the frame"),
+        (lambda rows: rows, {"outcomes": ["sold"]}, ConfigurationError, "is not a column of the frame customers: sold"),
         (
             lambda rows: rows, {"confounders": ["noise", "clicks", "city"], "confounder_bins": 10},
             ConfigurationError, "combinations of levels",

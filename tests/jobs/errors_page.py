@@ -22,9 +22,9 @@ PACKAGE = Path(errors.__file__).parent
 CLASSES = {
     name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.OtklikError)
 }
-HEAD = """# What a command says when it fails
+HEAD = """# Error messages
 
-One line on stderr, `otklik: where: what → what to do`, and an exit code other than 0. Nothing is left half done: a
+One line on stderr, `otklik: where: what → what to do`, and an exit code other than 0. No step leaves partial results: a
 refused file adds a row to `ops.files` (status `rejected`), the command one to `ops.runs`, and no other table changes.
 If a file changes while it is being ingested, or another process writes to its tables, none of its rows count. `--debug`
 adds the stack trace.
@@ -43,7 +43,7 @@ def page() -> str:
     codes += [
         f"| {errors.WARNING_EXIT_CODE} | Done, but inputs or scores have drifted beyond the declared limit. |",
         "| 141 | The reader of the output has closed it (`\\| head`); this is not an error, and nothing is printed. |",
-        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the line says how to resume or start over. |",
+        "| 130, 143 | Stopped by Ctrl-C or SIGTERM; the message says how to resume or start over. |",
     ]
     examples = [f"| {fault.code} | {fault.cause} | {_cells(fault.says)} |" for fault in EVERY]
     lines = sorted({f"| {code} | {_cell(what)} | {_cell(hint)} |" for code, what, hint in messages()})
@@ -51,9 +51,9 @@ def page() -> str:
         HEAD
         + "\n".join(codes)
         + "\n\n## By cause\n\nFOLDER stands for one of your folders.\n\n"
-        + "\n".join(["| Code | Cause | It says | To do |", "|---|---|---|---|", *examples])
+        + "\n".join(["| Code | Cause | Message | What to do |", "|---|---|---|---|", *examples])
         + "\n\n## Every message\n\n`…` stands for what is filled in.\n\n"
-        + "\n".join(["| Code | It says | To do |", "|---|---|---|", *lines])
+        + "\n".join(["| Code | Message | What to do |", "|---|---|---|", *lines])
         + "\n"
     )
 

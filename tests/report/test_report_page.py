@@ -280,7 +280,7 @@ def test_a_dependence_says_what_holds_where_the_number_is_missing(make_facts: Ma
 
     page = render(make_facts(explanations=pd.DataFrame(points)), "en")
 
-    assert "Highest at 60: 30.0%; lowest at 20: 10.0%. Where it is missing: 5.0%." in page
+    assert "Highest at 60: 30.0%; lowest at 20: 10.0%. If it is missing: 5.0%." in page
 
 
 @pytest.mark.parametrize(

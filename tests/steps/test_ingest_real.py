@@ -238,7 +238,7 @@ def test_files_count_in_the_order_of_the_times_in_their_names(lake: Lake, tmp_pa
 
     before = lake.version("bronze.things"), lake.version("silver.things")
     with pytest.raises(
-        InputError, match=r"export 04\.02\.2026\.csv: export 05\.02\.2026\.csv, which is of a later time"
+        InputError, match=r"export 04\.02\.2026\.csv: shares keys with export 05\.02\.2026\.csv, a file of a later time"
     ):
         ingest(d04_02="1,later still")
     assert (lake.version("bronze.things"), lake.version("silver.things")) == before

@@ -220,7 +220,7 @@ def test_a_table_that_is_gone_or_older_than_the_ledger_is_named_beside_the_other
     assert maintain(lake, tmp_path) == 1
 
     assert [line.partition(" →")[0].partition(": run ")[0] for line in wrong(capsys)] == [
-        f"wrong: bronze.calls: the ledger knows version {int(newest.stem)} of it, and its newest is 1",
+        f"wrong: bronze.calls: the ledger lists version {int(newest.stem)}, but the newest one is 1",
         "wrong: silver.calls: no such table",
         "wrong: bronze.calls",
         "wrong: silver.calls",

@@ -62,5 +62,5 @@ def test_what_is_no_list_of_this_world(spark: SparkSession, out: Path) -> None:
         play_campaign(spark, CUSTOMERS, SEED, str(out), stranger)
     with pytest.raises(ConfigurationError, match=r"no \.csv file with the columns"):
         play_campaign(spark, CUSTOMERS, SEED, str(out), a_list(out, "1", header="key"))
-    with pytest.raises(RefusedError, match="of a world of this size, seed and effects"):
+    with pytest.raises(RefusedError, match="of a world with this size, seed and effects"):
         play_campaign(spark, CUSTOMERS, SEED + 1, str(out), stranger)

@@ -85,7 +85,7 @@ def _reingest(parser: argparse.ArgumentParser) -> None:
         "--without",
         metavar="FILE",
         action="append",
-        help="take a loaded file back: its name or content_hash in ops.files; * stands for any text (may be repeated)",
+        help="withdraw a loaded file: its name or content_hash in ops.files; * matches any text (may be repeated)",
     )
 
 

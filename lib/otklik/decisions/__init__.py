@@ -1,1 +1,1 @@
-"""What to do: whom to contact under cost, value and budget, and who is held back as control."""
+"""What to do: whom to contact given cost, value and budget, and who is held out as control."""

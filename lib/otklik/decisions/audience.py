@@ -1,4 +1,4 @@
-"""Whom to contact under cost, value and budget, who is held back as control, and what the list is worth."""
+"""Whom to contact given cost, value and budget, who is held out as control, and the value of the list."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from otklik.models.bootstrap import Floats, Resampling, interval
 from otklik.models.evaluate import Bools, profit_draws
 
-#: Probabilities are cut into this many buckets, so that ranking the rows of a bucket is one task's work.
+#: Number of buckets of probabilities, so that one task can rank the rows of a bucket.
 _BUCKETS = 1_000
-#: Parts into which a hash is divided when a share of keys is drawn.
+#: Resolution of a hash when a share of keys is drawn.
 _PARTS = 1_000_000
 
 
@@ -45,7 +45,7 @@ def audience(
         The columns of gold.<task>_actions: rank numbers the whole list from 1, control included, so that the list does
         not depend on the draw; ties of probability are ranked by a hash of the key, then by key and as_of.
     """
-    # The same comparison as models.evaluate.is_worthwhile, so that the list is what the scoreboard's profit is of.
+    # The same comparison as models.evaluate.is_worthwhile, so that the scoreboard's profit refers to this list.
     listed = with_rank(scores.where(F.col("probability") > F.lit(cost / value)), salt)
     if budget is not None:
         listed = listed.where(F.col("rank") <= affordable(budget, cost))
@@ -102,16 +102,16 @@ def action_values(
         label: (rows,) 1, 0, or NaN if it is unknown.
         unit: (rows,) resampling unit of the bootstrap.
         listed: (rows,) whether the row is on the list, control included.
-        control: (rows,) whether the row is held back.
+        control: (rows,) whether the row is held out.
         cost: of a contact.
         value: of a response.
-        replicates: of the bootstrap.
-        salt: of the bootstrap.
+        replicates: number of bootstrap replicates.
+        salt: salt of the bootstrap.
 
     Returns:
         Rows of gold.action_value without task and run_id, for list, all, none and oracle. Values include the control
         group; `all` and `oracle` ignore the budget. If a row has no label, out_of_fold_profit, low and high are None,
-        and so is all of the oracle.
+        and so are all values of oracle.
     """
     nobody, everybody = np.zeros(len(label), dtype=np.bool_), np.ones(len(label), dtype=np.bool_)
     is_labelled = len(label) > 0 and not np.isnan(label).any()

@@ -11,7 +11,7 @@ from scipy import stats
 
 from otklik.errors import ConfigurationError, RefusedError
 
-#: So many names are listed in a message.
+#: Maximum number of names in a message.
 _NAMED = 5
 
 
@@ -67,7 +67,7 @@ def check_units(units: DataFrame) -> None:
 
 
 def check_arms(found: Collection[str], declared: Collection[str]) -> None:
-    """See whether the task declares every arm that the units have.
+    """Check that the task declares every arm of the units.
 
     Raises:
         RefusedError: if there are others.

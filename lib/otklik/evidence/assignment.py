@@ -24,7 +24,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def design_of(arms: Mapping[str, float], salt: str, strata: Sequence[str]) -> str:
-    """What names a way of drawing: people who were drawn in two different ways do not compare."""
+    """Identifies a method of assignment: people assigned by different methods are not comparable."""
     return hash_of([sorted(arms.items()), salt, list(strata)])[:16]
 
 
@@ -75,7 +75,7 @@ def drawn(
 
 
 def _part(key: Column, salt: str) -> Column:
-    """A number from 0 to below 1 that a key always has."""
+    """A number in [0, 1) that depends on the key only."""
     return F.pmod(F.xxhash64(key, F.lit(salt)), F.lit(_PARTS)) / _PARTS
 
 

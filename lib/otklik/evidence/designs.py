@@ -1,4 +1,4 @@
-"""Units as models take them: arms and outcomes checked, features as numbers."""
+"""Units as input of models: arms and outcomes are checked, features become numbers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def features_of_units(units: DataFrame, frame: Frame, log_scale: Sequence[str]) 
     unknown = [name for name in log_scale if name not in numbers]
     if unknown:
         raise ConfigurationError(
-            f"log_scale names {', '.join(map(repr, unknown))}, not a numeric column of the frame units",
+            f"log_scale names what is not a numeric column of the frame units: {', '.join(map(repr, unknown))}",
             where="log_scale",
             hint=f"its numbers are: {', '.join(numbers)}",
         )
@@ -81,10 +81,10 @@ def laid_out(
 
 
 def share_apart(rows: DataFrame, least: float) -> float:
-    """Share of the units with a chance below `least` of one of the arms: nothing is comparable to them.
+    """Share of the units with a propensity below `least` for one of the arms: they have no comparable units.
 
     Args:
-        rows: chances ARRAY<DOUBLE>, of each arm.
-        least: the chance.
+        rows: chances ARRAY<DOUBLE>, the propensity of each arm.
+        least: the lowest acceptable propensity.
     """
     return float(rows.agg(F.avg((F.array_min("chances") < least).cast("double"))).collect()[0][0])

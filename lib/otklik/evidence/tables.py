@@ -1,4 +1,4 @@
-"""Rows that a method has on the driver, as the tables that its kind declares."""
+"""Rows on the driver as the tables that a kind declares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otklik.session import frame_of
 def tables_of(
     context: StageContext, tables: Sequence[Table], **rows: Sequence[tuple[Any, ...]]
 ) -> dict[str, DataFrame]:
-    """All tables of a stage by the last word of their names, without run_id; those without rows are empty.
+    """All tables of a stage by the last word of their names, without run_id; tables without rows are empty.
 
     Args:
         context: of the stage.

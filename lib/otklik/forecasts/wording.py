@@ -1,4 +1,4 @@
-"""How the kinds of this room write a measure with its interval."""
+"""How the kinds of this subpackage format a measure with its interval."""
 
 from __future__ import annotations
 

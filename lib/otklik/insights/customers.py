@@ -1,4 +1,4 @@
-"""What frames of one row per customer have in common."""
+"""Checks of frames with one row per customer."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def lift_interval(both: Counts, first: Counts, second: Counts, rows: int) -> tup
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         share, one, other = both / rows, first / rows, second / rows
-        # Gradient of log(share) - log(one) - log(other) by the three cells in which it is not 0; its mean is -1.
+        # Gradient of log(share) - log(one) - log(other) in the three cells in which it is not 0; its mean is -1.
         spread = (
             share * (1 / share - 1 / one - 1 / other) ** 2 + (one - share) / one**2 + (other - share) / other**2 - 1.0
         ) / rows
@@ -46,7 +46,7 @@ def lift_interval(both: Counts, first: Counts, second: Counts, rows: int) -> tup
 def chi_square_test(both: Counts, first: Counts, second: Counts, rows: int) -> Floats:
     """p-values of Pearson's chi-square test of independence, two-sided, without continuity correction.
 
-    1 where a table has an empty row or column: nothing can be tested there.
+    1 if a table has an empty row or column: nothing can be tested.
     """
     one, other, total = first.astype(np.float64), second.astype(np.float64), float(rows)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -63,7 +63,7 @@ def fisher_test(both: Counts, first: Counts, second: Counts, rows: int) -> Float
         return np.asarray(stats.hypergeom.logpmf(count, rows, first, second))
 
     limit = log_pmf(both) + _EQUALLY_LIKELY
-    # On each side of the mode probabilities fall: the outermost stretch of tables that are no likelier.
+    # Probabilities decrease on each side of the mode: find the tail of tables that are no more likely.
     lower_end = _last_where(lambda count: log_pmf(count) <= limit, low - 1, mode)
     upper_start = -_last_where(lambda count: log_pmf(-count) <= limit, -high - 1, -mode)
     lower = np.where(lower_end >= low, stats.hypergeom.cdf(lower_end, rows, first, second), 0.0)

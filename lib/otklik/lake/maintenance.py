@@ -280,7 +280,7 @@ def _known_rows(lake: Lake, table: str, known: dict[str, int]) -> DataFrame:
     newest = lake.version(table)
     if newest is not None and newest < known.get(table, NOTHING):
         raise DamagedError(
-            f"the ledger knows version {known[table]} of it, and its newest is {newest}",
+            f"the ledger lists version {known[table]}, but the newest one is {newest}",
             where=table,
             hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
         )

@@ -64,7 +64,7 @@ def classify_commits(
     commits = lake.commits(table, NOTHING if known is None else known - 1)
     if known is not None and not commits:
         raise DamagedError(
-            f"the ledger knows version {known} of it, and the table does not have that version",
+            f"the ledger lists version {known}, which the table does not have",
             where=table,
             hint=f"restore the lake from a backup, or {rebuild_hint(table)}",
         )

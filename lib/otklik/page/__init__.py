@@ -1,1 +1,1 @@
-"""What every page of the report is made of: blocks, generic figures, words and numbers in each language."""
+"""The parts of every page of the report: blocks, generic figures, words and numbers in each language."""

@@ -11,7 +11,7 @@ from otklik.page.drawing import Picture
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text; a takeaway says what the next block shows, a warning stands in a box."""
+    """Running text; a takeaway says what the next block shows, a warning is boxed."""
 
     text: str
     style: Literal["lead", "note", "takeaway", "warning"] = "lead"
@@ -19,7 +19,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture under its title and the one sentence to take away from it."""
+    """A figure with its title and a one-sentence takeaway."""
 
     title: str
     takeaway: str
@@ -29,7 +29,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell: its text, a smaller second line, a mark. Numbers are flush right, long texts keep their width."""
+    """A table cell: its text, a smaller second line, a mark. Numbers are right-aligned, long texts keep their width."""
 
     text: str
     style: Literal["text", "long", "number", "head", "key"] = "text"
@@ -56,7 +56,7 @@ class TableBlock:
 
 @dataclass(frozen=True)
 class Grid:
-    """Small blocks side by side, as many as fit; packed ones fill columns regardless of their heights."""
+    """Small blocks side by side, as many as fit; packed ones fill columns regardless of height."""
 
     blocks: Sequence[Figure | TableBlock]
     is_packed: bool = False
@@ -64,7 +64,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks folded away under a line; browsers that can (`::details-content`) unfold them for print."""
+    """Collapsible blocks; browsers that support `::details-content` expand them for printing."""
 
     summary: str
     blocks: Sequence[Paragraph | TableBlock]
@@ -79,7 +79,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class DefinitionList:
-    """Terms and what they mean."""
+    """Terms and their definitions."""
 
     pairs: Sequence[tuple[str, str]]
 
@@ -104,12 +104,12 @@ class Section:
 
     @property
     def typed_blocks(self) -> list[tuple[str, Block]]:
-        """The blocks with the names of their classes, for the template."""
+        """The blocks with their class names, for the template."""
         return [(type(block).__name__, block) for block in self.blocks]
 
 
 def number(text: str, small: str = "", mark: str = "") -> Cell:
-    """A cell that holds a number."""
+    """A cell with a number."""
     return Cell(text, "number", small, mark)
 
 

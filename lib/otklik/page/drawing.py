@@ -1,7 +1,7 @@
-"""How a picture is drawn: a small matplotlib figure that becomes inline SVG, in the colours and the font of the page.
+"""Draw a picture: a small matplotlib figure as inline SVG, in the colours and font of the page.
 
 Figures are drawn in placeholder colours which become CSS variables, and texts stay texts: so one picture serves light,
-dark and print, can be searched, and speaks Cyrillic and Kazakh in the reader's own fonts. One unit of a picture is one
+dark and print, can be searched, and shows Cyrillic and Kazakh in the reader's own fonts. One unit of a picture is one
 CSS pixel at its natural width; wide pictures exist in a second, narrow version for telephones.
 """
 
@@ -75,7 +75,7 @@ _SETTINGS: Any = {
 }
 
 Write = Callable[[float], str]
-#: Draws a figure that is so many pixels wide and high.
+#: Draws a figure of a width and height in pixels.
 Draw = Callable[[Figure, float, float], None]
 
 
@@ -118,7 +118,7 @@ def _inline(svg: str, name: str, width: float, height: float, alt: str) -> str:
     """matplotlib's file → an element for the page: our colours, ids of its own, an accessible name, no fixed size."""
     body = svg[svg.index("<svg") :]
     body = body[body.index(">") + 1 :]
-    # A style sheet inside a picture would hold for the whole page: page.css has its rule.
+    # A style sheet inside a picture would apply to the whole page: page.css has its rule.
     for part in ("metadata", "style"):
         body = re.sub(rf"<{part}\b.*?</{part}>\s*", "", body, flags=re.DOTALL)
     body = re.sub(r"<defs>\s*</defs>\s*", "", body)
@@ -129,7 +129,7 @@ def _inline(svg: str, name: str, width: float, height: float, alt: str) -> str:
     body = re.sub(r"font: ([\d.]+px) 'DejaVu Sans'", r"font-size: \1", body)
     body = re.sub(r"font: (\d+) ([\d.]+px) 'DejaVu Sans'", r"font-weight: \1; font-size: \2", body)
     body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
-    # Hundredths of a pixel are enough; texts keep their digits.
+    # Hundredths of a pixel are enough; digits in texts are kept.
     body = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d{2})\d+", r"\1", tag[0]), body)
     for placeholder, variable in _VARIABLES.items():
         body = body.replace(placeholder, variable)
@@ -144,18 +144,18 @@ def _inline(svg: str, name: str, width: float, height: float, alt: str) -> str:
 def rectangle(
     left: float, top: float, width: float, height: float, page: tuple[float, float]
 ) -> tuple[float, float, float, float]:
-    """A place given in pixels from the upper left corner, as matplotlib takes it."""
+    """Convert a position in pixels from the upper left corner to matplotlib's coordinates."""
     across, down = page
     return left / across, 1 - (top + height) / down, width / across, height / down
 
 
 def axes_at(figure: Figure, left: float, top: float, width: float, height: float, page: tuple[float, float]) -> Axes:
-    """Axes at a place given in pixels from the upper left corner."""
+    """Axes at a position in pixels from the upper left corner."""
     return figure.add_axes(rectangle(left, top, width, height, page))
 
 
 def without_frame(axes: Axes) -> None:
-    """Axes without lines and marks at their sides."""
+    """Axes without spines and tick marks."""
     for side in ("left", "right", "top", "bottom"):
         axes.spines[side].set_visible(False)
     axes.xaxis.set_major_locator(NullLocator())

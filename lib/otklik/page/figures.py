@@ -48,7 +48,7 @@ _RATIOS = (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10)
 class Dot:
     """A number with its 95 % interval and, as a hollow dot, the value of the baseline; NaN if there is none.
 
-    `beside` is the interval of the baseline: with it the two stand side by side and not on one line.
+    `beside` is the interval of the baseline: with it the two are drawn side by side and not on one line.
     """
 
     label: str
@@ -62,7 +62,7 @@ class Dot:
 
     @property
     def ends(self) -> list[float]:
-        """All numbers that it shows."""
+        """All numbers shown."""
         every = (self.value, self.low, self.high, self.baseline, *(self.beside or ()))
         return [end for end in every if math.isfinite(end)]
 
@@ -76,11 +76,11 @@ def dots(
 
     Args:
         name: unique on the page.
-        rows: what to draw; `text` stands at the right end.
+        rows: what to draw; `text` is at the right end.
         alt: what the picture shows.
         write: writes a number of the axis.
-        words: the key of the filled dot and of the hollow one; without both there is no key.
-        reference: where a dashed line stands, and its name in the key.
+        words: legend of the filled and of the hollow dot; without both there is no legend.
+        reference: position of a dashed line, and its name in the legend.
         is_ratio: the numbers are ratios, and the axis is logarithmic with 1 in the middle.
         label_width: pixels for the labels on a wide page.
     """
@@ -166,13 +166,13 @@ class Bar:
 
 
 def bars(name: str, rows: Sequence[Bar], alt: str, *, most: float = 0.0, is_small: bool = False) -> Picture:
-    """One bar per row, first on top; negative ones go to the left.
+    """One bar per row, first on top; negative bars go to the left.
 
     Args:
         name: unique on the page.
         rows: what to draw.
         alt: what the picture shows.
-        most: the end of the scale at least, where several pictures share one.
+        most: minimum upper end of the scale, if several pictures share one.
         is_small: half as wide as the page, one of several side by side.
     """
     values = [value for row in rows for value in (row.value, row.low, row.high) if math.isfinite(value)]
@@ -185,7 +185,7 @@ def bars(name: str, rows: Sequence[Bar], alt: str, *, most: float = 0.0, is_smal
         plot = axes_at(figure, left, 4, width - left, height - 8, (width, height))
         without_frame(plot)
         start, across = low * room, width - left
-        # A text stands behind its bar: the scale ends where the widest of them still has room.
+        # A text follows its bar: the scale leaves room for the widest one.
         needed = (
             start + (_end(row) - start) * across / max(across - width_of(row.text, SMALL, _weight(row)) - 8, 1)
             for row in rows
@@ -210,7 +210,7 @@ def bars(name: str, rows: Sequence[Bar], alt: str, *, most: float = 0.0, is_smal
 
 @dataclass(frozen=True)
 class Series:
-    """One line, with a band where `low` and `high` are given; the main one is highlighted, a baseline is dashed."""
+    """One line, with a band if `low` and `high` are given; the main one is highlighted, a baseline is dashed."""
 
     label: str
     x: Floats
@@ -228,20 +228,20 @@ def lines(
     limits: tuple[tuple[float, float] | None, tuple[float, float] | None] = (None, None),
     is_small: bool = False,
 ) -> Picture:  # fmt: skip
-    """Lines over a common axis, with a key where there are several.
+    """Lines over a common axis, with a legend if there are several.
 
     Args:
         name: unique on the page.
         series: what to draw, the main one last to lie on top.
         alt: what the picture shows.
-        write: how numbers of the two axes are written.
-        words: what stands at the two axes.
-        ticks: places and labels of the horizontal axis, where it has no numbers (weeks, hours).
-        mark: a vertical line with its name: the end of the training period, an event. The name stands in the key, or
-            at the line where the key is too narrow for it.
-        point: a dot of its own.
-        limits: of the two axes, where they are not those of the numbers.
-        is_small: half as wide as the page, one of several side by side, without a key.
+        write: format of the numbers of the two axes.
+        words: labels of the two axes.
+        ticks: positions and labels of the horizontal axis, if it is not numeric (weeks, hours).
+        mark: a vertical line with its name: the end of the training period, an event. The name is in the legend, or
+            at the line if the legend is too narrow for it.
+        point: a separate dot.
+        limits: limits of the two axes, if they are not those of the numbers.
+        is_small: half as wide as the page, one of several side by side, without a legend.
     """
     has_key = not is_small and (sum(bool(one.label) for one in series) > 1 or mark is not None)
 
@@ -315,15 +315,15 @@ def heat_map(
     name: str, values: Floats, labels: tuple[Sequence[str], Sequence[str]], alt: str, write: Write, *,
     words: tuple[str, str] = ("", ""),
 ) -> Picture:  # fmt: skip
-    """A number per row and column: the darker, the farther from 0; negative ones on a grey background.
+    """A number per row and column: the farther from 0, the darker; negative ones on a grey background.
 
     Args:
         name: unique on the page.
         values: rows × columns; NaN stays empty.
-        labels: of the rows and of the columns.
+        labels: labels of the rows and of the columns.
         alt: what the picture shows.
         write: writes a number of a cell.
-        words: what the rows and the columns are.
+        words: titles of the rows and of the columns.
     """
     count, across = values.shape
     with np.errstate(invalid="ignore"):
@@ -372,7 +372,7 @@ def _picture(
     return Picture(drawn(name, WIDE, height, alt, draw), alt, narrow)
 
 
-#: How something is drawn, and its name.
+#: How a mark is drawn, and its name.
 _Mark = tuple[str, str]
 
 
@@ -381,16 +381,16 @@ def _weight(row: Dot | Bar) -> str:
 
 
 def _end(row: Bar) -> float:
-    """Where a bar with its interval ends on the right."""
+    """Right end of a bar with its interval."""
     return max(end for end in (row.value, row.high, 0.0) if math.isfinite(end))
 
 
-#: Where a tick stands, and its label.
+#: Position of a tick, and its label.
 _Tick = tuple[float, str]
 
 
 def _ticks(reach: tuple[float, float], write: Write, most: int) -> list[_Tick]:
-    """At most so many steps between round numbers."""
+    """A maximum number of steps between round numbers."""
     places = MaxNLocator(most).tick_values(*reach)
     return [(float(place), write(float(place))) for place in places if reach[0] <= place <= reach[1]]
 
@@ -439,7 +439,7 @@ def _ratio_ticks(write: Write, reach: float) -> list[_Tick]:
 
 
 def _key_lines(marks: Sequence[_Mark], width: float) -> list[list[_Mark]]:
-    """The key in as many lines as it needs."""
+    """The legend in as many lines as it needs."""
     lines_of_key: list[list[_Mark]] = [[]]
     place = 0.0
     for shape, text in marks:
@@ -460,7 +460,7 @@ def _before(shape: str) -> float:
 
 
 def _key(figure: Figure, left: float, width: float, height: float, marks: Sequence[_Mark]) -> None:
-    """What each mark means, in lines above the figure."""
+    """The legend: what each mark means, in lines above the figure."""
     for number, line in enumerate(_key_lines(marks, width - left)):
         key: Axes = axes_at(figure, left, 24.0 * number, width - left, 24, (width, height))
         without_frame(key)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    # It takes half a second to load, and only names types here.
+    # Loading it takes half a second, and only types are needed here.
     import pandas as pd
 
 Language = Literal["ru", "en"]
 LANGUAGES: tuple[Language, ...] = ("ru", "en")
 
-#: Stands where there is no number.
+#: Shown if there is no number.
 NOTHING = "—"
 _THIN = "\u202f"
 _HARD = "\u00a0"
@@ -33,7 +33,7 @@ _OF_MONTHS = {
 
 
 def is_number(value: object) -> bool:
-    """Whether a cell holds a finite number (None, NaN and infinities are none)."""
+    """Whether a cell has a finite number (not None, NaN or infinity)."""
     return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
 
 
@@ -67,7 +67,7 @@ class Formats:
         return self.decimal(100 * share, digits) + self._percent_sign
 
     def money(self, value: float | None, currency: str = "") -> str:
-        """An amount to the nearest whole unit, or with two digits where it is small."""
+        """An amount to the nearest whole unit, or with two decimals if it is small."""
         if value is None or not is_number(value):
             return NOTHING
         digits = 0 if abs(value) >= 100 or float(value).is_integer() else 2
@@ -90,7 +90,7 @@ class Formats:
         return self.decimal(value, 0 if size >= 100 or float(value).is_integer() else 1 if size >= 10 else 3)
 
     def p_value(self, p: float | None) -> str:
-        """A p-value in a cell: three decimals, four where it is small, and below that `< 0.0001`."""
+        """A p-value in a cell: three decimals, four if it is small, and below that `< 0.0001`."""
         if p is None or not is_number(p):
             return NOTHING
         return f"<{_HARD}{self.decimal(0.0001, 4)}" if p < 0.0001 else self.decimal(p, 3 if p >= 0.001 else 4)
@@ -101,14 +101,14 @@ class Formats:
         return f"p{_HARD}{text}" if text.startswith("<") else f"p{_HARD}={_HARD}{text}"
 
     def interval(self, low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
-        """`low–high`, with an ellipsis where a minus sign would run into the dash; empty where there is no interval."""
+        """`low–high`, with an ellipsis if a minus sign would follow the dash; empty if there is no interval."""
         if not (is_number(low) and is_number(high)) or low == high:
             return ""
         mark = "–" if low is not None and high is not None and low >= 0 and high >= 0 else f"{_THIN}…{_THIN}"
         return f"{write(low)}{mark}{write(high)}"
 
     def percent_interval(self, low: float | None, high: float | None) -> str:
-        """Two shares of one as `11.4–12.0%`; empty where there is no interval."""
+        """Two shares of one as `11.4–12.0%`; empty if there is no interval."""
         if low is None or high is None or not (is_number(low) and is_number(high)):
             return ""
         digits = 2 if 0 < high < 0.01 else 1
@@ -128,7 +128,7 @@ class Formats:
         month = _MONTHS[self.language][start.month - 1]
         if grain in ("month", "quarter"):
             return f"{month} {start.year}"
-        # Short for both cases of a month but in Russian May, which has no short form.
+        # Abbreviated in both grammatical cases, except Russian May, which has no abbreviation.
         day = f"{start.day} {'мая' if month == 'май' else month}"
         return f"{day} {start.hour:02d}:00" if grain in ("hour", "6h") else day
 

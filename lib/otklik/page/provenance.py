@@ -10,7 +10,7 @@ import pandas as pd
 from otklik.page.blocks import Block, Cell, Details, Paragraph, TableBlock, head, heads, number
 from otklik.page.words import Voice
 
-#: A longer table is folded away.
+#: A longer table is collapsed.
 _MOST_ROWS = 12
 
 
@@ -38,7 +38,7 @@ def files(balances: pd.DataFrame, voice: Voice) -> list[Block]:
         for record in balances.sort_values(["source", "file"]).to_dict("records")
     ]
     uneven = ", ".join(balances.loc[~is_even, "file"].astype(str))
-    # Silver does not consist of files that others have replaced, nor of those that were refused.
+    # Silver has no rows of replaced or refused files.
     in_silver = balances[balances["status"] == "loaded"]
     takeaway = words(
         "quality.takeaway",
@@ -75,7 +75,7 @@ def run(facts: Sequence[tuple[str, str]], versions: Mapping[str, int], voice: Vo
     """The run, and the tables that it read and wrote.
 
     Args:
-        facts: key of a text and what stands beside it.
+        facts: key of a text and its value.
         versions: table → Delta version.
         voice: the language.
     """

@@ -16,7 +16,7 @@ from otklik.page.words import Voice
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """One of the few numbers at the top: what it is, the number, its interval."""
+    """A key figure at the top: its title, the number, its interval."""
 
     label: str
     value: str
@@ -98,5 +98,5 @@ def _template(name: str) -> jinja2.Template:
 
 
 def _with_code(text: str) -> markupsafe.Markup:
-    """A sentence with `names` between backticks set as code; everything else escaped."""
+    """A sentence with `names` in backticks set as code; everything else is escaped."""
     return markupsafe.Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(text))))

@@ -14,7 +14,7 @@ def texts(**pairs: tuple[str, str]) -> dict[str, Text]:
     return {key.replace("__", "."): Text(en=en, ru=ru) for key, (en, ru) in pairs.items()}
 
 
-#: What stands on every page, whatever the kind of question.
+#: Texts of every page, whatever the kind of question.
 FRAME = texts(
     head__report=("Report", "Отчёт"),
     head__as_of=("As of {moment}", "По состоянию на {moment}"),
@@ -118,7 +118,7 @@ class Words:
         return key in self._texts
 
     def known(self, prefix: str, key: str) -> str:
-        """The text under `prefix.key`, or the key itself where there is none (a kind added elsewhere)."""
+        """The text under `prefix.key`, or the key itself if there is none (a kind of another package)."""
         text = self._texts.get(f"{prefix}.{key.replace(' ', '_')}")
         return key if text is None else text[self.language]
 
@@ -137,7 +137,7 @@ class Voice:
         self.formats = Formats(language)
 
     def told(self, finding: Finding, prefix: str = "finding") -> str:
-        """A finding or a reason in words; numbers among its parameters as the language writes them."""
+        """A finding or a reason in words, with its numbers formatted for the language."""
         values = {name: self._value(name, value) for name, value in finding.parameters.items()}
         key = f"{prefix}.{finding.code}"
         return self.words(key, subject=finding.subject, **values) if self.words.has(key) else finding.code
@@ -150,7 +150,7 @@ class Voice:
         return self.formats.integer(value) if isinstance(value, int) else self.formats.decimal(value, 3)
 
     def estimate(self, value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
-        """A number with its interval in brackets, where it has one."""
+        """A number with its interval in brackets, if it has one."""
         text = self.formats.decimal(value, digits)
         interval = self.formats.interval(low, high, lambda x: self.formats.decimal(x, digits))
         return f"{text} [{interval}]" if interval else text

@@ -1,1 +1,1 @@
-"""The page for people who do not read code: pictures, verdicts, and where every number comes from."""
+"""The page for people who do not read code: figures, verdicts, and where every number comes from."""

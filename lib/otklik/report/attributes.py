@@ -13,12 +13,12 @@ from otklik.report.facts import ReportFacts, records
 from otklik.report.rates import CoarseBand, coarse_band, strength, with_rates
 from otklik.report.texts import ReportVoice, ReportWords
 
-#: Pictures drawn where the task does not say which attributes to show.
+#: Number of figures if the task does not say which attributes to show.
 DRAWN_BY_DEFAULT = 16
 
 
 def section(facts: ReportFacts, voice: ReportVoice) -> list[Block]:
-    """Pictures of the declared attributes (or of those that separate the answers best), and a table of all."""
+    """Figures of the declared attributes (or of those that separate the answers best), and a table of all."""
     rates = facts.attribute_rates
     if rates.empty or not rates["rows"].sum():
         return [Paragraph(voice.words("who.none"), "note")]
@@ -43,7 +43,7 @@ def overall_rate(rates: pd.DataFrame) -> float:
 
 
 def level_label(record: Any, voice: ReportVoice) -> str:
-    """What a level or band is called: `50–59`, `60 and over`, `married`, `(missing)`."""
+    """Label of a level or band: `50–59`, `60 and over`, `married`, `(missing)`."""
     words = voice.words
     if record.kind in ("missing", "other"):
         return words(f"level.{record.kind}")
@@ -53,7 +53,7 @@ def level_label(record: Any, voice: ReportVoice) -> str:
 
 
 def band_label(low: float, high: float, whole: bool, voice: ReportVoice) -> str:
-    """What a band low ≤ x < high is called; bands of whole numbers name their last value."""
+    """Label of a band low ≤ x < high; bands of whole numbers name their last value."""
     words, formats = voice.words, voice.formats
     if not is_number(low):
         return words("level.below", high=formats.short(high))
@@ -86,7 +86,7 @@ def _title(facts: ReportFacts, voice: ReportVoice, name: str) -> str:
 
 
 def _ordered(rates: pd.DataFrame) -> pd.DataFrame:
-    """Bands in their order; levels by falling rate; other and missing last."""
+    """Bands in order; levels by descending rate; other and missing last."""
     rated = with_rates(rates)
     place = rated["kind"].map({"level": 0, "band": 0, "other": 1, "missing": 2})
     within = rated["position"].astype(float).where(rated["kind"] == "band", -rated["rate"])
@@ -94,7 +94,7 @@ def _ordered(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _marked(rates: pd.DataFrame, overall: float, rows_to_speak: int) -> pd.DataFrame:
-    """Add is_above and is_below: levels that differ reliably from the average."""
+    """Add is_above and is_below: levels that differ significantly from the average."""
     speaks = (rates["rows"] >= rows_to_speak) & (rates["kind"] != "other")
     return rates.assign(
         is_above=speaks & (rates["rate_low"] > overall), is_below=speaks & (rates["rate_high"] < overall)
@@ -133,7 +133,7 @@ def _figure(facts: ReportFacts, voice: ReportVoice, name: str, overall: float) -
 
 
 def _takeaway(voice: ReportVoice, rates: pd.DataFrame, labels: list[str], overall: float) -> str:
-    """One sentence: about a coarse band, or levels that differ reliably from the average, or that none does."""
+    """One sentence: about a coarse band, or levels that differ significantly from the average, or that none does."""
     words, percent = voice.words, voice.formats.percent
     coarse = _coarse(rates)
     if coarse is not None:

@@ -11,7 +11,7 @@ from otklik.page.formats import is_number
 from otklik.report.facts import ReportFacts
 
 MAJORITY = "majority"
-#: The order of the models wherever they are listed.
+#: Order of the models in all lists.
 MODELS = (
     MAJORITY, "logistic_regression", "decision_tree", "random_forest", "naive_bayes", "linear_svc", "xgboost",
     "perceptron", "sequence",
@@ -28,7 +28,7 @@ class Board:
         rows: gold.scoreboard, in the order of MODELS.
         split: the decisive split: time if rows are ordered in time, otherwise random.
         champion: the model to report, the best of this run if none serves; None without scores.
-        rate_moved: relative gap between predicted and observed from which a row counts as miscalibrated.
+        rate_moved: relative difference between predicted and observed rate from which a row counts as miscalibrated.
     """
 
     rows: pd.DataFrame
@@ -47,11 +47,11 @@ class Board:
 
     @property
     def told(self) -> Row | None:
-        """The champion's row that decides: its split, without leaks, calibrated."""
+        """The decisive row of the champion: decisive split, without leaks, calibrated."""
         return None if self.champion is None else self.row(self.champion, "without", self.split)
 
     def models(self, leaks: str, split: str) -> list[Row]:
-        """One row per model, calibrated, the base line first."""
+        """One row per model, calibrated, the baseline first."""
         return [row for model in MODELS if (row := self.row(model, leaks, split)) is not None]
 
     def has(self, leaks: str, split: str) -> bool:
@@ -75,10 +75,10 @@ def read(facts: ReportFacts) -> Board:
     )
     frame = frame.drop(columns="_order")
     if not facts.has_time:
-        # Where the task knows no time, moments say nothing: mostly all rows share one, and any pair is within it.
+        # Without time order moments say nothing: mostly all rows share one, and any pair is within it.
         frame = frame.assign(auc_within=None, auc_within_low=None, auc_within_high=None)
     if not any(doc.is_known_after for doc in facts.features):
-        # The scoreboard holds every row of the honest models once more as "with leaks", where there are none.
+        # If there are no leaks, the scoreboard repeats every row as "with leaks".
         frame = frame[frame["leaks"] == "without"]
     split = "time" if (frame["split"] == "time").any() else "random"
     champion = None if facts.champion is None else str(facts.champion["model"])
@@ -93,7 +93,7 @@ def observed_rate(row: Row) -> float:
 
 
 def has_interval(row: Row, measure: str = "auc") -> bool:
-    """Whether an AUC has an interval; only that of a perfect ranking may have zero width."""
+    """Whether an AUC has an interval; only a perfect ranking may have one of zero width."""
     low, high = row[f"{measure}_low"], row[f"{measure}_high"]
     return is_number(low) and is_number(high) and bool(low < high or low == 1.0)
 

@@ -1,4 +1,4 @@
-"""The pictures that only the page of a yes-or-no question needs."""
+"""Figures that only the page of a yes-or-no question needs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def attribute(
         overall: the response rate of all.
         heads: the two column headings.
         alt: what the picture shows.
-        reach: the rate at the right end of the scale.
+        reach: rate at the right end of the scale.
     """
     step, head = 22.0, 20.0
     height = head + step * len(levels) + 4

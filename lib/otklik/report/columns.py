@@ -1,4 +1,4 @@
-"""The columns in which the scoreboard is shown: one list for the tables of the page and for text."""
+"""The columns of the scoreboard: one list for the tables of the page and for text output."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class BoardColumn:
 
     Attributes:
         name: its column in gold.scoreboard.
-        write: writes it.
-        has_interval: whether the scoreboard has its interval.
+        write: formats it.
+        has_interval: whether the scoreboard has an interval for it.
     """
 
     name: str
@@ -27,7 +27,7 @@ class BoardColumn:
     has_interval: bool = False
 
     def text(self, row: Row, formats: Formats) -> str:
-        """The number as people write it."""
+        """The number, formatted for people."""
         return self.write(formats, observed_rate(row) if self.name == "observed_rate" else row[self.name])
 
     def interval(self, row: Row, formats: Formats) -> str:
@@ -48,7 +48,7 @@ def _whole_percent(formats: Formats, value: float | None) -> str:
     return formats.percent(value, 0)
 
 
-#: Text `models.<key>` that heads the column → the column, in the order of the full table.
+#: Key of the heading `models.<key>` → the column, in the order of the full table.
 COLUMNS: Mapping[str, BoardColumn] = {
     "rows": BoardColumn("rows", Formats.integer),
     "accuracy": BoardColumn("accuracy", Formats.percent, has_interval=True),

@@ -1,4 +1,4 @@
-"""Section "what the models go by": odds ratios, importances, partial dependence."""
+"""Section "what drives the predictions": odds ratios, importances, partial dependence."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def section(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[Block]
 
 
 def _of_model(frame: pd.DataFrame, kind: str, champion: str | None) -> pd.DataFrame:
-    """Rows of a kind of explanation, of the champion or else of the first model that has them."""
+    """Rows of a kind of explanation, of the champion or otherwise of the first model that has them."""
     rows = frame[frame["kind"] == kind]
     if rows.empty:
         return rows
@@ -78,7 +78,7 @@ def _importance(facts: ReportFacts, rows: pd.DataFrame, kind: str, voice: Report
 
 
 def _reasons_beside(facts: ReportFacts, permuted: pd.DataFrame, voice: ReportVoice) -> list[Block]:
-    """Whether the reasons of the scores name what the model cannot do without, and why not where they do not."""
+    """Whether the reasons of the scores agree with the importances, and if not, why."""
     weights, ranked = facts.reason_weights, permuted[_has_value(permuted)].sort_values("value", ascending=False)
     if weights is None or weights.empty or ranked.empty:
         return []
@@ -151,7 +151,7 @@ def _odds(facts: ReportFacts, odds: pd.DataFrame, voice: ReportVoice) -> list[Bl
 
 
 def _rows_behind(facts: ReportFacts, record: Any) -> float:
-    """The labelled rows of the rarer of the two levels that an odds ratio compares; of a number all there are."""
+    """The number of labelled rows of the rarer of the two levels of an odds ratio; for a number, of all."""
     rates = facts.attribute_rates[facts.attribute_rates["attribute"] == record.feature]
     if not _level_text(record.reference) or rates.empty:
         return float("inf")
@@ -174,14 +174,14 @@ def _odds_label(facts: ReportFacts, record: Any, voice: ReportVoice) -> str:
 
 
 def _reference(reference: str, voice: ReportVoice) -> str:
-    """The level compared with; "known" is the models' word for every value that is not missing."""
+    """The reference level; the models' "known" stands for every value that is not missing."""
     return voice.words("level.known") if reference == "known" else reference
 
 
 def _dependences(
     facts: ReportFacts, frame: pd.DataFrame, dependence: pd.DataFrame, board: Board, voice: ReportVoice
 ) -> list[Figure]:
-    """The features that matter most, all on one scale of probability."""
+    """The most important features, all on one scale of probability."""
     formats = voice.formats
     ranked = _of_model(frame, "permutation", board.champion).sort_values("value", ascending=False)["feature"]
     present = list(dict.fromkeys(dependence["feature"]))
@@ -225,7 +225,7 @@ def _dependence(
     name: str, points: list[tuple[str, float]], positions: Floats | None, reach: tuple[float, float], alt: str,
     voice: ReportVoice,
 ) -> Picture:  # fmt: skip
-    """The mean probability when everybody had this value: a line over numbers, bars for levels."""
+    """The mean probability if all rows had this value: a line for numbers, bars for levels."""
     formats = voice.formats
 
     def percent(value: float) -> str:
@@ -247,7 +247,7 @@ def _ends(record: Any) -> tuple[float, float, float]:
 
 
 def _has_value(frame: pd.DataFrame) -> pd.Series:
-    """Which rows hold a number; also of a frame without rows."""
+    """Which rows have a number; also for a frame without rows."""
     return frame["value"].map(is_number).astype(bool)
 
 

@@ -20,7 +20,7 @@ from otklik.task import Task
 
 
 def records(frame: pd.DataFrame) -> Iterator[Any]:
-    """The rows of a frame, each with its columns as attributes of whatever type they hold."""
+    """The rows of a frame, with columns as untyped attributes."""
     return iter(frame.itertuples(index=False))
 
 
@@ -35,7 +35,7 @@ class ReportFacts:
         training_run_id: the run whose models it shows, because one of them computed the scores.
         code_version: version and content hash of the package.
         table_versions: table → Delta version that the run read or wrote.
-        features: the documentation of the task's features, as in the headers of their .sql files.
+        features: the documentation of the task's features, from the headers of their .sql files.
         label_states: `reductions.rows_per_label_state`: label_state, rows.
         attribute_rates: `reductions.attribute_rates`: attribute, kind (level | band | missing | other), level, low,
             high (band: low ≤ x < high; open ends are NaN), whole (a band of whole numbers), position, rows, positives.

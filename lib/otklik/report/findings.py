@@ -15,7 +15,7 @@ def in_words(kind: str, parameters: Mapping[str, object], voice: ReportVoice) ->
 
     Args:
         kind: as in gold.findings.
-        parameters: names and numbers for the words; `in_split` where only one split shows it.
+        parameters: names and numbers for the words; `in_split` if only one split shows it.
         voice: the language.
     """
     values = {name: _value(name, value, voice) for name, value in parameters.items()}

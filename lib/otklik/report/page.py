@@ -43,10 +43,10 @@ _TERMS = ("auc", "within", "accuracy", "pr", "lift", "brier", "interval", "profi
 
 
 def render(facts: ReportFacts, language: Language) -> str:
-    """The report of one run as one HTML document without any outer resource.
+    """The report of one run as one HTML document without external resources.
 
     Args:
-        facts: what the run found.
+        facts: the data of the run.
         language: ru or en.
     """
     voice = ReportVoice(language)
@@ -170,7 +170,7 @@ def _list(facts: ReportFacts, read: Board, voice: ReportVoice) -> list[Block]:
 
 
 def _curve_counts(facts: ReportFacts, read: Board) -> pd.DataFrame:
-    """The rows by probability: the later ones where there are such, else those that were scored."""
+    """Rows by probability: the later ones if there are any, otherwise the scored ones."""
     counts = facts.score_counts
     if counts is None or not story.later_policies(facts):
         return facts.scored_counts
@@ -302,14 +302,14 @@ def _top_table(facts: ReportFacts, money: Any, voice: ReportVoice) -> TableBlock
 
 
 def _reasons(facts: ReportFacts, reasons: Any, voice: ReportVoice) -> str:
-    """Those of a row of the list; it has none where no score stands beside it."""
+    """The reasons of a row of the list; none if it has no score."""
     if reasons is None or isinstance(reasons, float):
         return NOTHING
     return told_reasons([*reasons], voice, lambda feature: facts.meaning(feature, voice.language))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What to be careful about
+# Caveats
 
 
 def _hidden(facts: ReportFacts, read: Board, voice: ReportVoice) -> list[Block]:
@@ -347,7 +347,7 @@ def _found(facts: ReportFacts, voice: ReportVoice) -> list[Block]:
 
 
 def _psi(facts: ReportFacts, voice: ReportVoice) -> list[Block]:
-    """How many features drifted past the declared limit, and the model's own score, where drift was measured."""
+    """The number of features that drifted beyond the declared limit, and the drift of the score, if measured."""
     words, formats = voice.words, voice.formats
     drift = facts.findings[(facts.findings["kind"] == "drift") & facts.findings["value"].map(is_number).astype(bool)]
     if drift.empty:

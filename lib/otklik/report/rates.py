@@ -19,14 +19,14 @@ def with_rates(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def strength(counts: pd.DataFrame) -> float:
-    """How far an attribute's levels differ: Cramér's V of level × answer, 0 to 1, less chance (Bergsma 2013)."""
+    """How much an attribute's levels differ: bias-corrected Cramér's V of level × answer, 0 to 1 (Bergsma 2013)."""
     rows = counts["rows"].to_numpy(dtype=float)
     yes = counts["positives"].to_numpy(dtype=float)
     total, overall = rows.sum(), yes.sum() / max(rows.sum(), 1)
     if len(rows) < 2 or overall in (0, 1):
         return 0.0
     chi_square = float((((yes - rows * overall) ** 2) / (rows * overall * (1 - overall))).sum())
-    # Two answers: the smaller dimension is 2, so V² is φ² over 1, up to the correction.
+    # With two answers the smaller dimension is 2, so V² = φ² up to the correction.
     phi_square = max(0.0, chi_square / total - (len(rows) - 1) / (total - 1))
     return float(np.sqrt(min(1.0, phi_square)))
 
@@ -35,7 +35,7 @@ def strength(counts: pd.DataFrame) -> float:
 class CoarseBand:
     """A wide band whose rate hides two different ones: `inner`, and `outer` beyond it.
 
-    Each is (low, high, rows, positives); the wide band is both together.
+    Both are (low, high, rows, positives); together they are the wide band.
     """
 
     inner: tuple[float, float, int, int]
@@ -81,7 +81,7 @@ PERIODS_SHOWN = 40
 
 
 def per_period(counts: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Counts by hour or day → counts by the finest grain that stays readable, with rates; and the grain's name.
+    """Counts by hour or day → counts by the finest readable grain, with rates; and the grain's name.
 
     Returns:
         period, rows, positives, rate, rate_low, rate_high of periods that have rows; and
@@ -97,7 +97,7 @@ def per_period(counts: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def fifths(counts: pd.DataFrame) -> pd.DataFrame:
-    """Rows in order of time, cut between periods into five parts of about equal count.
+    """Rows in order of time, divided between periods into five parts of about equal count.
 
     Returns:
         part (0–4), rows, positives, rate, rate_low, rate_high.
@@ -110,13 +110,13 @@ def fifths(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_apart(parts: pd.DataFrame) -> bool:
-    """Whether the intervals of any two parts do not meet (rate_low, rate_high)."""
+    """Whether the intervals (rate_low, rate_high) of any two parts do not overlap."""
     return bool(parts["rate_low"].max() > parts["rate_high"].min())
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Rows in falling order of score: cumulative counts after each group of equal scores, from 0."""
+    """Rows in descending order of score: cumulative counts after each group of equal scores, from 0."""
 
     rows: Floats
     positives: Floats
@@ -144,7 +144,7 @@ class Ranking:
 
 
 def ranking(counts: pd.DataFrame) -> Ranking:
-    """Counts per bin (bin, rows, positives) → the ranking by falling bin."""
+    """Counts per bin (bin, rows, positives) → the ranking by descending bin."""
     summed = counts.groupby("bin")[["rows", "positives"]].sum().sort_index(ascending=False)
     return Ranking(
         rows=np.concatenate([[0.0], summed["rows"].to_numpy(dtype=float).cumsum()]),

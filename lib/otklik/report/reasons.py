@@ -1,4 +1,4 @@
-"""The reasons of a score as people read them. Knows no Spark."""
+"""The reasons of a score as text for people. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from otklik.page.formats import NOTHING
 from otklik.report.texts import ReportVoice
 
-#: What people read more easily in few digits and with thousands apart; a whole number below may be a year or a code.
+#: Numbers from here on are rounded and get thousands separators; a smaller whole number may be a year or a code.
 _NUMBER = re.compile(r"-?(\d+\.\d+|\d{5,})")
 
 
@@ -19,7 +19,7 @@ def told_reasons(reasons: Sequence[Mapping[str, Any]], voice: ReportVoice, meani
     Args:
         reasons: feature, value or level, and contribution each, strongest first.
         voice: the language.
-        meaning: what a feature is called; by default as its column.
+        meaning: title of a feature; by default its column name.
     """
     return "; ".join(
         f"{meaning(str(reason['feature']))} = {_value(reason['value' if 'value' in reason else 'level'], voice)}\u00a0"
@@ -29,7 +29,7 @@ def told_reasons(reasons: Sequence[Mapping[str, Any]], voice: ReportVoice, meani
 
 
 def _value(value: Any, voice: ReportVoice) -> str:
-    """A value as it stands in the scores; a number as people write it, yes or no in words, all else as it is."""
+    """A value of a reason: numbers are formatted, booleans become yes or no, everything else is unchanged."""
     if value is None:
         return NOTHING
     text = str(value)

@@ -1,6 +1,6 @@
 """Reduce a task's large Spark frames to the small pandas frames of `facts`: counts per level, period and score.
 
-Results do not depend on the partitioning: sums of integers, and a sample by key.
+Results do not depend on the partitioning: they are sums of integers, and the sample is drawn by key.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from otklik.settings import Text
 BINS_PER_UNIT = 200
 LOG_ODDS_LIMIT = 14
 
-#: Levels shown per attribute; the rest are added up under "other".
+#: Maximum number of levels per attribute; the rest are merged into "other".
 LEVELS_SHOWN = 12
-#: A level held by less than this share of the rows is never fetched.
+#: Levels with a smaller share of the rows are never collected.
 LEAST_SHARE_OF_A_LEVEL = 0.0005
-#: At most about this many rows decide where bands of a number lie, if the task does not declare them.
+#: Approximate sample size for the bands of a number, if the task does not declare them.
 ROWS_FOR_BANDS = 50_000
-#: A number with so few values is shown value by value.
+#: A number with at most this many values is shown value by value.
 VALUES_SHOWN = 8
 
 _NUMERIC = re.compile(r"^(tinyint|smallint|int|bigint|float|double|decimal.*)$")
@@ -135,7 +135,7 @@ def remark_counts(features: DataFrame, remarks: Sequence[Text]) -> pd.DataFrame:
 
 
 def refuse_odd_remarks(features: DataFrame, remarks: Sequence[Text]) -> None:
-    """Try the predicates in a task's remarks without reading a row: before models are fitted, not after.
+    """Check the predicates in a task's remarks without reading rows, before models are fitted.
 
     Raises:
         ConfigurationError: if a predicate is not SQL over these columns.
@@ -145,7 +145,7 @@ def refuse_odd_remarks(features: DataFrame, remarks: Sequence[Text]) -> None:
 
 
 def _rows_of_remarks(rows: DataFrame, remarks: Sequence[Text]) -> Iterator[tuple[str, DataFrame]]:
-    """Each predicate once, "true" first, and the rows that fulfil it."""
+    """Each predicate once, "true" first, with the rows that satisfy it."""
     for predicate in dict.fromkeys(["true", *(p for remark in remarks for p in predicates_in(remark.en, remark.ru))]):
         with _clear(predicate):
             found = analysed(rows.where(F.expr(predicate)))
@@ -174,12 +174,12 @@ def score_counts(predictions: DataFrame, threshold: float | None) -> pd.DataFram
 
     Args:
         predictions: held-out predictions of all models.
-        threshold: cost / value; the share right is counted at .5 where the task declares neither.
+        threshold: cost / value; accuracy is at .5 if the task declares neither.
 
     Returns:
         model, leaks, split, calibration, bin (log-odds × BINS_PER_UNIT), is_chosen (above the threshold, as in the
         scoreboard's profit), rows, positives. A raw linear SVC has its margin in place of the log-odds, and is chosen
-        where that is positive.
+        if that is positive.
     """
     cut = 0.5 if threshold is None else threshold
     raw = F.struct(
@@ -254,7 +254,7 @@ _RATE_COLUMNS = ["attribute", "kind", "level", "low", "high", "whole", "position
 
 
 def _collected(frame: DataFrame, *by: str) -> pd.DataFrame:
-    """On the driver, in the order of some columns: to put a few rows in order Spark would send them around."""
+    """Collect and sort by some columns: for a few rows this is cheaper than a sort in Spark."""
     found: pd.DataFrame = frame.toPandas()
     return found.sort_values([*by], ignore_index=True, na_position="first") if by else found
 
@@ -278,7 +278,7 @@ def _bin(log_odds: Column) -> Column:
 def _band_of(name: str, cuts: Iterable[float]) -> Column:
     """The number of cut points at or below the value, as text; null for a missing value or NaN."""
     value = f"CAST(`{name}` AS DOUBLE)"
-    # As a text it is one call to Java; as columns four for each cut point of each attribute.
+    # One call to Java as a SQL string; with columns it would be four calls per cut point and attribute.
     places = [f"int({value} >= {sql_double(cut)})" for cut in cuts]
     index = f"CAST({' + '.join(['0', *places])} AS STRING)"
     return F.expr(f"CASE WHEN {value} IS NOT NULL AND NOT isnan({value}) THEN {index} END")
@@ -295,9 +295,9 @@ def _quantile_cuts(labelled: DataFrame, numbers: Sequence[str]) -> dict[str, lis
 
 
 def cuts_of(values: pd.Series) -> list[float]:
-    """Cut points between bands of about equal count, rounded where that keeps them apart.
+    """Cut points between bands of about equal count, rounded if that keeps them distinct.
 
-    The smallest value gets its own band where at least a fifth of the rows have it (a count that is mostly zero).
+    The smallest value gets its own band if at least a fifth of the rows have it (a count that is mostly zero).
     """
     numbers = np.sort(values.dropna().to_numpy(dtype=float))
     distinct = np.unique(numbers)
@@ -319,7 +319,7 @@ def _two_digits(value: float) -> float:
 
 
 def _edges(cuts: Sequence[float], least: float | None, most: float | None, whole: bool) -> list[float]:
-    """The ends of the bands: open on both sides, but closed if the outer band has one whole number only.
+    """The bounds of the bands: open on both sides, but closed if the outer band has only one whole number.
 
     Numbers without cut points, such as constants, are one band from minimum to maximum.
     """

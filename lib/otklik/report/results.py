@@ -70,7 +70,7 @@ def section(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[Block]
 
 
 def _choice_table(facts: ReportFacts, board: Board, voice: ReportVoice) -> TableBlock | None:
-    """Values of each candidate inside the training part, by window, and on the test part."""
+    """Values of each candidate within the training part, by window, and on the test part."""
     words, formats, measures = voice.words, voice.formats, facts.measures
     inside = measures[measures["measure"] == "inside"].sort_values("value", ascending=False)
     regret = measures[measures["measure"] == "regret"]
@@ -130,7 +130,7 @@ def day_and_customer(facts: ReportFacts, board: Board, voice: ReportVoice) -> Fi
 
 
 def _day_and_customer(row: Row, board: Board, voice: ReportVoice) -> Dot:
-    """What a model knows of which customer, and as its baseline what it knows of everything."""
+    """AUC within decision moments, with the pooled AUC as its baseline."""
     numbers = [
         [float(row[c]) if is_number(row[c]) else np.nan for c in (measure, f"{measure}_low", f"{measure}_high")]
         for measure in ("auc_within", "auc")
@@ -167,7 +167,7 @@ def _main_table(facts: ReportFacts, board: Board, told: Row, voice: ReportVoice)
 
 
 def _columns(facts: ReportFacts, board: Board, voice: ReportVoice) -> dict[str, Callable[[Row], Cell]]:
-    """Every column that the scoreboard can be shown by → its cell in a row; in the order of the full table."""
+    """Every column of the scoreboard → its cell in a row, in the order of the full table."""
     words, formats = voice.words, voice.formats
     marks: dict[str, Callable[[Row], str]] = {
         "accuracy": lambda row: words("models.below") if is_below_majority(row) else "",
@@ -193,7 +193,7 @@ def _columns(facts: ReportFacts, board: Board, voice: ReportVoice) -> dict[str, 
 
 
 def _ways_table(board: Board, ways: Sequence[tuple[str, str]], voice: ReportVoice) -> TableBlock:
-    """AUC and accuracy of every model in each way of counting (split, leaks), unusable ones marked."""
+    """AUC and accuracy of every model for each split, with and without leaks; unusable ones are marked."""
     words, formats = voice.words, voice.formats
     names = [row["model"] for row in board.models("without", board.split)]
     titles = [Cell(words("models.model"))]
@@ -250,7 +250,7 @@ def _champion_sentence(facts: ReportFacts, voice: ReportVoice) -> str:
     challenger = facts.challenger
     if challenger is None:
         return said
-    # Two trainings may look from the same moment: then the second one is the later.
+    # Two trainings may have the same as-of moment: then the second one is the later.
     of_champion, of_challenger = ((row["trained_at"], row["sequence"]) for row in (champion, challenger))
     has_lost = not challenger["serves"] and of_challenger > of_champion
     fate = "models.challenger_lost" if has_lost else "models.challenger_other"
@@ -269,7 +269,7 @@ def _model_in_words(row: Mapping[str, Any], voice: ReportVoice) -> dict[str, str
 
 
 def _curves(board: Board, told: Row, counts: pd.DataFrame, voice: ReportVoice) -> list[Figure]:
-    """ROC, precision-recall, gain, lift and calibration of the champion in front of the other models."""
+    """ROC, precision-recall, gain, lift and calibration curves of the champion, in front of the other models."""
     formats = voice.formats
     rankings = {
         str(name): ranking(group)
@@ -302,14 +302,14 @@ def _curves(board: Board, told: Row, counts: pd.DataFrame, voice: ReportVoice) -
 
 
 def _points(one: Ranking, x: str, y: str) -> tuple[Floats, Floats]:
-    """Two measures along a ranking; precision from the first hundredth on: before that it is noise."""
+    """Two metrics along a ranking; precision only from the first hundredth: before that it is noise."""
     first = int(np.searchsorted(one.share, 0.01)) if y == "precision" else 0
     xs, ys = getattr(one, x), getattr(one, y)
     return xs[first:], ys[first:]
 
 
 def _lift(one: Ranking) -> tuple[Floats, Floats]:
-    """Share taken and times the average, from the first hundredth on: before that it is noise."""
+    """Share taken and lift, only from the first hundredth: before that it is noise."""
     shares = np.concatenate([[0.01], one.share[one.share > 0.01]])
     return shares, np.interp(shares, one.share, one.gain) / shares
 
@@ -318,7 +318,7 @@ def _curve(
     name: str, points: Mapping[str, tuple[Floats, Floats]], straight: tuple[list[float], list[float]], board: Board,
     takeaway: dict[str, str], write: tuple[Write, Write], limits: tuple[float, float], voice: ReportVoice,
 ) -> Figure:  # fmt: skip
-    """A curve per model, the champion's in front, and the straight line of one that knows nothing."""
+    """A curve per model, the champion's in front, and the straight line of the chance level."""
     words = voice.words
     title, sentence = words(f"curve.{name}"), words(f"curve.{name}_takeaway", **takeaway)
     series = [

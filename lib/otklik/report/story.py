@@ -1,4 +1,4 @@
-"""The verdict, the answer in three sentences, and the sentences that put a good-looking number in its place."""
+"""The verdict, the answer in three sentences, and the sentences that qualify good-looking numbers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _OF_ALL_KINDS: dict[str, VerdictCode] = {"gain": "gain", "too_few": "too_little_
 
 
 def verdict_of(facts: ReportFacts) -> Verdict:
-    """The verdict as gold.verdicts has it: in the words of all kinds, and as the reason in those of this one."""
+    """The verdict as in gold.verdicts: the common verdict of all kinds, with the one of classify as its reason."""
     read = board_of(facts)
     told, own = read.told, _verdict(read.told, deciding_policies(facts), facts.task.decision)
     key = None
@@ -65,7 +65,7 @@ def verdict_of(facts: ReportFacts) -> Verdict:
 
 
 def policies_of(facts: ReportFacts) -> dict[str, Row]:
-    """gold.action_value by policy; empty where the task declares no cost and value."""
+    """gold.action_value by policy; empty if the task declares no cost and value."""
     if facts.task.decision is None or facts.action_value.empty:
         return {}
     rows = facts.action_value.to_dict("records")
@@ -73,7 +73,7 @@ def policies_of(facts: ReportFacts) -> dict[str, Row]:
 
 
 def later_policies(facts: ReportFacts) -> dict[str, Row]:
-    """The same on the later rows, by a list that the model of the past would have drawn up; empty without time."""
+    """The same on the later rows, for a list by a model trained on earlier rows; empty without time order."""
     found = facts.measures[(facts.measures["measure"] == "profit") & (facts.measures["split"] == "time")]
     if facts.task.decision is None or facts.action_value.empty:
         return {}
@@ -90,7 +90,7 @@ def later_policies(facts: ReportFacts) -> dict[str, Row]:
 
 
 def deciding_policies(facts: ReportFacts) -> dict[str, Row]:
-    """The policies that decide the verdict: on later rows, or else out of fold."""
+    """The policies that decide the verdict: on later rows, otherwise out of fold."""
     return later_policies(facts) or policies_of(facts)
 
 
@@ -120,7 +120,7 @@ def response_rate(facts: ReportFacts) -> tuple[int, int]:
 
 
 def hidden(facts: ReportFacts, board: Board, voice: ReportVoice) -> list[str]:
-    """What a plain table of accuracies hides, computed from the facts; then the task's own remarks."""
+    """What accuracies alone hide, computed from the facts; then the task's own remarks."""
     sentences = [*_below_majority(board, voice), *_leak_sentences(facts, board, voice)]
     if facts.has_time:
         parts = fifths(facts.rates_over_time)
@@ -199,7 +199,7 @@ def _verdict_on_list(policies: Mapping[str, Row], decision: Decision) -> str:
 
 
 def _all_pays_as_well(policies: Mapping[str, Row], decision: Decision) -> bool:
-    """Whether contacting everybody brings at least what the list brings, and the budget pays for it."""
+    """Whether contacting everybody brings at least as much as the list, and the budget covers it."""
     if "all" not in policies:
         return False
     profit, of_all = profit_of(policies["list"]), profit_of(policies["all"])
@@ -294,7 +294,7 @@ def _sentence_on_list(
 
 
 def _effect_values(facts: ReportFacts, voice: ReportVoice) -> dict[str, str] | None:
-    """The effect of the contacts by the control group of the last followed-up campaign; None without one."""
+    """The effect of the contacts, from the control group of the last campaign with a follow-up; None without one."""
     last = facts.effect
     if last is None:
         return None
@@ -400,7 +400,7 @@ def _known_after(facts: ReportFacts, voice: ReportVoice) -> str:
 
 
 def _below_majority(board: Board, voice: ReportVoice) -> list[str]:
-    """For each way of counting: how often the commoner answer is right, and which models are below that."""
+    """For each split: accuracy of the majority answer, and the models below it."""
     words, formats = voice.words, voice.formats
     sentences = []
     for split in ("random", "time"):
@@ -421,7 +421,7 @@ def _below_majority(board: Board, voice: ReportVoice) -> list[str]:
 
 
 def _challenger_sentences(board: Board, voice: ReportVoice) -> list[str]:
-    """What each challenger gains over the best simpler model: on the rows that decide, and whether it outlasts time."""
+    """The gain of each challenger over the best simpler model on the decisive rows, and whether it holds over time."""
 
     def best_of(rows: list[Row]) -> Row:
         return max(rows, key=lambda row: float(row["auc"]))

@@ -1,4 +1,4 @@
-"""Every word of a yes-or-no question's page that does not come from the task, in both languages."""
+"""All texts of a yes-or-no question's page that do not come from the task, in both languages."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ _OWN = texts(
     answer__too_few=(
         "On the test rows, the chosen model ({model}) has an AUC of {auc}, but there are too few decision moments or "
         "answers for an interval, so the model cannot be assessed.",
-        "На строках, на которых проверена выбранная модель ({model}), её AUC — {auc}; но для интервала "
-        "слишком мало моментов решения или ответов, поэтому оценить её надёжность нельзя.",
+        "На проверочных строках AUC выбранной модели ({model}) — {auc}, но для интервала слишком мало моментов "
+        "решения или ответов, поэтому судить о модели нельзя.",
     ),
     answer__no_model=(
         "No model has been evaluated for this question yet.",
@@ -128,8 +128,8 @@ _OWN = texts(
     answer__list_everybody=(
         "Targeting does not pay at this cost and value: contacting all {everybody} brings {all}, the list of "
         "{customers} brings {listed} {on}; {effect}.",
-        "При такой цене и ценности отбор не окупается: обращение ко всем ({everybody}) приносит {all}, список из "
-        "{customers} — {listed} {on}; {effect}.",
+        "При такой цене обращения и ценности отклика отбор не окупается: обращение ко всем ({everybody}) приносит "
+        "{all}, список из {customers} — {listed} {on}; {effect}.",
     ),
     answer__effect_unknown=(
         "this is response, not effect, until a control group has been evaluated",
@@ -189,12 +189,11 @@ _OWN = texts(
         "Различить это может только контрольная группа{control}.",
     ),
     warn__effect=(
-        "Response and effect. The scores say who responds; because of the contact it was {effect} (95% {interval}), "
-        "against the control group of the campaign “{campaign}”, for which the list predicted a response of "
+        "Response and effect. The scores say who responds; the effect of the contact was {effect} (95% {interval}), "
+        "measured against the control group of the campaign “{campaign}”, for which the list predicted a response of "
         "{predicted}.",
-        "Отклик и эффект. Оценки говорят, кто откликается; благодаря обращению откликнулось {effect} (95 %: "
-        "{interval}) против контрольной группы кампании «{campaign}», для которой список предсказывал отклик "
-        "{predicted}.",
+        "Отклик и эффект. Оценки говорят, кто откликается; эффект обращения — {effect} (95 %: {interval}) "
+        "относительно контрольной группы кампании «{campaign}», для которой список предсказывал отклик {predicted}.",
     ),
     warn__response_only=(
         "Response, not effect. The report shows where the answer is “yes”, not what would change it.",
@@ -254,10 +253,10 @@ _OWN = texts(
         "Response rate by {attribute}: {levels}. Average {overall}.",
         "Доля отклика по признаку «{attribute}»: {levels}. Среднее {overall}.",
     ),
-    who__more=("All attributes as a table ({n})", "Все признаки таблицей ({n})"),
+    who__more=("All attributes as a table ({n})", "Все признаки в таблице ({n})"),
     who__more_note=(
         "{shown} of {n} attributes are plotted: those that separate the answers best. The table has all of them.",
-        "Нарисовано {shown} из {n} признаков: те, что лучше разделяют ответы. В таблице — все.",
+        "На графиках {shown} из {n} признаков: те, что лучше всего разделяют ответы. В таблице — все.",
     ),
     who__level=("Level", "Значение"),
     who__rows=("Rows", "Строк"),
@@ -371,7 +370,7 @@ _OWN = texts(
         "“On past answers”: selected by out-of-fold probabilities. Values are before the control group is held out; "
         "the last column is the expected cost of holding it out.",
         "«На прошлых ответах»: отбор по вероятностям моделей, не видевших ответа этой строки. Значения даны до "
-        "выделения контрольной группы; последний столбец — во что, по ожиданию, она обойдётся.",
+        "выделения контрольной группы; последний столбец — ожидаемая цена контрольной группы.",
     ),
     list__later_caption=(
         "Profit by selection rule on the last {share} of rows in time",
@@ -382,9 +381,9 @@ _OWN = texts(
         "Selected by the model trained on earlier rows only. The next table is about the current list, with past "
         "answers out of fold.",
         "Отбор по модели, обученной только на более ранних строках. Следующая таблица — о нынешнем списке; прошлые "
-        "ответы — вне обучения.",
+        "ответы предсказаны моделями, которые их не видели.",
     ),
-    policy__random=("random selection of the same size", "случайный отбор стольких же"),
+    policy__random=("random selection of the same size", "случайный отбор того же размера"),
     policy__list=("the list", "список"),
     policy__all=("contact all", "обратиться ко всем"),
     policy__none=("contact nobody", "ни к кому"),
@@ -433,7 +432,8 @@ _OWN = texts(
         "selected only if it leads by more than one standard error. On the later rows the best candidate was better "
         "by {regret}.",
         "Модель выбрана по окнам внутри обучающей части, каждое оценено отдельно; одиночное дерево берётся, только "
-        "если опережает больше чем на одну стандартную ошибку. На более поздних строках лучшая была лучше на {regret}.",
+        "если опережает больше чем на одну стандартную ошибку. На более поздних строках лучший кандидат опережал её "
+        "на {regret}.",
     ),
     models__lead=(
         "All results are out of sample. “Later in time” is the last {share} of rows in time, as in production; “random "
@@ -597,9 +597,9 @@ _OWN = texts(
         "against the named level; “× e”: the value plus one is multiplied by 2.7. Shrunken: regularisation pulls them "
         "towards 1, so the true ratios are likely stronger, and the intervals are not classical confidence intervals. "
         "Associations, not causes.",
-        "При прочих равных — во сколько раз умножаются шансы «да»: на указанную единицу числа или против "
-        "названного значения; «× e» — величина, увеличенная на единицу, растёт в 2,7 раза. Сжаты: регуляризация "
-        "тянет их к 1, истинные, вероятно, сильнее, а интервалы — не классические доверительные. Это связи, а не "
+        "При прочих равных — во сколько раз умножаются шансы «да»: на указанную единицу числа или против названного "
+        "значения; «× e» — величина, увеличенная на единицу, растёт в 2,7 раза. Оценки сжаты: регуляризация "
+        "приближает их к 1, истинные, вероятно, сильнее, а интервалы — не классические доверительные. Это связи, а не "
         "причины.",
     ),
     why__odds_lower=("← less likely", "← реже"),
@@ -624,7 +624,7 @@ _OWN = texts(
     ),
     why__reasons_agree=(
         "The reasons of the scores agree: “{feature}” has the largest share, {share}.",
-        "Причины оценок говорят то же: наибольшая их доля у признака «{feature}», {share}.",
+        "Причины оценок с этим согласуются: наибольшая доля — у признака «{feature}», {share}.",
     ),
     why__reasons_differ=(
         "“{feature}” dominates the reasons of the scores ({share} of their sum), though shuffling it costs only "
@@ -633,7 +633,7 @@ _OWN = texts(
         "same value.",
         "Причины оценок чаще всего называют «{feature}» ({share} их суммы), хотя его перемешивание стоит лишь {lost}: "
         "причина говорит, насколько значение сдвигает оценку строки, перемешивание — что теряет порядок строк. Они "
-        "расходятся, где другие признаки говорят почти то же или у почти всех строк одно значение.",
+        "расходятся, если другие признаки несут почти ту же информацию или почти у всех строк одно значение.",
     ),
     why__impurity=("Impurity importance ({model})", "Важность по неоднородности ({model})"),
     why__impurity_takeaway=(
@@ -647,7 +647,7 @@ _OWN = texts(
         "Highest at {highest}: {high}; lowest at {lowest}: {low}.",
         "Больше всего при {highest}: {high}; меньше всего при {lowest}: {low}.",
     ),
-    why__dependence_missing=(" Where it is missing: {rate}.", " Где его нет: {rate}."),
+    why__dependence_missing=(" If it is missing: {rate}.", " При пропуске: {rate}."),
     why__dependence_flat=(
         "The probability hardly depends on it: {rate} at every point.",
         "Вероятность от него почти не зависит: всюду {rate}.",
@@ -665,8 +665,8 @@ _OWN = texts(
     hidden__leak=(
         "{features}: known only after the decision. With it the AUC would be {with_leaks} instead of {without} "
         "({split}), but it cannot be used for targeting.",
-        "{features}: известно лишь после решения. С этим AUC был бы {with_leaks} вместо {without} ({split}), но "
-        "для отбора это непригодно.",
+        "{features}: известно лишь после решения. С утечкой AUC был бы {with_leaks} вместо {without} ({split}), но "
+        "для отбора её использовать нельзя.",
     ),
     hidden__challenger_gone=(
         "{model}: on a random split the AUC is {random}, {gain} above the best simpler model; on later rows it is "
@@ -755,7 +755,7 @@ _OWN = texts(
     kind__correlated=("correlated", "коррелирует"),
     kind__rare_levels=("rare levels", "редкие значения"),
     kind__events_in_order=("events in their order", "события по порядку"),
-    kind__sampled=("learnt from a sample", "обучение на выборке"),
+    kind__sampled=("trained on a sample", "обучение на выборке"),
     kind__suspected_leak=("suspected leak", "подозрение на утечку"),
     kind__known_leak=("known leak", "известная утечка"),
     kind__drift=("drift (PSI)", "смещение (PSI)"),
@@ -767,12 +767,12 @@ _OWN = texts(
     action__warned=("warned", "предупреждение"),
     action__left_out=("excluded", "не используется"),
     # --- quality ------------------------------------------------------------------------------------------------------
-    quality__states=("Rows of the question by answer", "Строки вопроса по ответу"),
+    quality__states=("Rows by answer", "Строки по ответам"),
     quality__state=("Answer", "Ответ"),
     state__yes=("yes", "да"),
     state__no=("no", "нет"),
     state__immature=("not final yet (excluded)", "ещё не окончателен (не учтены)"),
-    state__unlabelled=("unlabelled (excluded)", "ответ не известен (не учтены)"),
+    state__unlabelled=("unlabelled (excluded)", "ответ неизвестен (не учтены)"),
     # --- origin -------------------------------------------------------------------------------------------------------
     origin__training=("Training run", "Запуск обучения"),
     origin__model=("Model folder", "Папка модели"),
@@ -845,7 +845,7 @@ _OWN = texts(
     ),
 )
 
-#: A verdict of this kind is the reason of one in the words of all kinds.
+#: A verdict of this kind is the reason of the common verdict.
 TEXTS = _OWN | {f"reason.{key.partition('.')[2]}": text for key, text in _OWN.items() if key.startswith("verdict.")}
 
 
@@ -856,13 +856,13 @@ class ReportWords(Words):
         super().__init__(language, TEXTS)
 
     def level(self, level: str) -> str:
-        """A level as the models name it: their own names for missing and rare values are words of ours."""
+        """Title of a level; the models' names for missing and rare values are translated."""
         ours = {"(missing)": "missing", "(other)": "other", "true": "true", "false": "false"}
         return self(f"level.{ours[level]}") if level in ours else level
 
 
 class ReportVoice(Voice):
-    """One language: its words and how it writes numbers."""
+    """One language: its words and number formats."""
 
     words: ReportWords
 

@@ -219,20 +219,23 @@ class Format(Strict):
     """How the bytes of a file become records and fields. gzip is recognised by the ending .gz."""
 
     kind: Literal["csv", "tsv", "blanks", "fixed", "list", "json_lines", "json", "xml", "parquet"] = Field(
-        description="blanks: fields with any number of blanks and tabs between them; fixed: fields of fixed width; "
-        "list: each line is a list of any length, and each of its values a row: line, place, value; json_lines: one "
-        "object per line; json: one array or object in the file; into objects columns may lead by paths with points, "
-        "like user.name"
+        description="blanks: fields separated by any number of spaces and tabs; fixed: fields of fixed width; list: "
+        "each line is a list of any length, and each value becomes a row: line, place, value; json_lines: "
+        "one object per line; json: one array or object in the file; columns inside objects have dotted "
+        "paths, like user.name"
     )
     rows: str | None = Field(
         None,
         min_length=1,
-        description="json, json_lines: path to the array whose elements are the rows, like messages or response.items; "
-        "[] marks arrays on the way, like chats.list[].messages. A column may be of an object around the row: ../name, "
-        "../../name. xml: tag of the elements that are the rows; attributes are columns like _id",
+        description="json, json_lines: path to the array whose elements are the rows, like messages or "
+        "response.items; [] marks arrays on the path, like chats.list[].messages. ../name is a field of "
+        "the object around the row, ../../name of the one around that. xml: tag of the elements that are "
+        "the rows; attributes are columns like _id",
     )
     widths: list[Annotated[int, Field(ge=1)]] | None = Field(
-        None, min_length=1, description="fixed: characters of each field; blanks at the end of a line may be left out"
+        None,
+        min_length=1,
+        description="fixed: width of each field in characters; trailing blanks of a line may be missing",
     )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="csv, list: character between two fields; default: a comma"
@@ -241,43 +244,47 @@ class Format(Strict):
         '"', max_length=1, validate_default=True, description="empty: no quoting; fields of fixed width have none"
     )
     escape: str | None = Field(None, max_length=1, description="default: the quote doubled")
-    header: bool = Field(True, description="whether the file begins with the names of its columns")
+    header: bool = Field(True, description="whether the file starts with column names")
     header_lines: int = Field(
-        1, ge=1, le=MOST_HEADER_LINES, description="lines of the header: names of several are put together with a blank"
+        1,
+        ge=1,
+        le=MOST_HEADER_LINES,
+        description="number of header lines; the names of several lines are joined by a space",
     )
-    skip_lines: int = Field(0, ge=0, le=1000, description="lines above the header, blank ones not counted")
+    skip_lines: int = Field(0, ge=0, le=1000, description="number of lines above the header, not counting blank ones")
     footer: int = Field(
-        0, ge=0, le=MOST_FOOTER, description="lines at the end that are no records, blank ones not counted"
+        0, ge=0, le=MOST_FOOTER, description="number of lines at the end that are not records, not counting blank ones"
     )
-    multiline: bool = Field(False, description="quoted fields may hold line breaks")
+    multiline: bool = Field(False, description="quoted fields may contain line breaks")
     encoding: str = Field("utf-8", description="encoding of its text, e.g. utf-8, cp1251, utf-16")
     null_tokens: list[str] = Field(default_factory=lambda: [""], description="strings that mean missing")
-    decimal_comma: bool = Field(False, description="whether a comma, not a point, stands before the fraction")
-    thousands_separator: str | None = Field(
-        None, max_length=1, description="character between thousands; default: none"
-    )
+    decimal_comma: bool = Field(False, description="whether the decimal separator is a comma")
+    thousands_separator: str | None = Field(None, max_length=1, description="thousands separator; default: none")
     date_formats: list[str] = Field(
         default_factory=lambda: ["yyyy-MM-dd"],
-        description="Spark's patterns, the first that fits; also epoch_seconds, epoch_millis, epoch_micros for numbers "
-        "since 1970, and spreadsheet_days for dates that a spreadsheet has left as numbers like 45292",
+        description="Spark's date patterns, the first that fits is used; also epoch_seconds, epoch_millis, "
+        "epoch_micros for numbers since 1970, and spreadsheet_days for day numbers of a spreadsheet, like "
+        "45292",
     )
     timestamp_formats: list[str] = Field(
-        default_factory=lambda: ["yyyy-MM-dd HH:mm:ss"], description="the same for days with a time"
+        default_factory=lambda: ["yyyy-MM-dd HH:mm:ss"], description="likewise for dates with a time"
     )
-    time_zone: str = Field("UTC", description="zone of times that name none")
+    time_zone: str = Field("UTC", description="time zone of times without one")
     two_digit_years_from: int | None = Field(
         None,
         ge=1800,
         le=2000,
-        description="first of the hundred years that two digits may mean: 1930 for 1930 to 2029; default: 2000",
+        description="first year of the century for two-digit years: 1930 for 1930 to 2029; default: 2000",
     )
     placeholders: list[str] = Field(
-        default_factory=list, description="days that stand for no date, like 0001-01-01 or 1900-01-01: read as null"
+        default_factory=list, description="dates that mean no date, like 0001-01-01 or 1900-01-01: read as null"
     )
     utf8_as_latin1: bool = Field(
-        False, description="the texts are UTF-8 that was read as Latin-1 (exports of Facebook and Instagram): put right"
+        False, description="repair texts in UTF-8 that were decoded as Latin-1 (exports of Facebook and Instagram)"
     )
-    maximum_field_length: int = Field(1_000_000, ge=1, description="characters; longer fields reject their record")
+    maximum_field_length: int = Field(
+        1_000_000, ge=1, description="maximum length of a field in characters; a record with a longer one is rejected"
+    )
 
     @field_validator("encoding")
     @classmethod
@@ -423,8 +430,8 @@ class ContractColumn(Strict):
     units: list[Annotated[str, Field(min_length=1)]] | None = Field(
         None,
         min_length=1,
-        description="texts that may stand before or behind a number of this column and are dropped, like ₸, руб. or %: "
-        "12.5 % is read as 12.5",
+        description="units before or after a number of this column, which are removed, like ₸, руб. or %: 12.5 % is "
+        "read as 12.5",
     )
     decimal_comma: bool | None = Field(None, description="default: format.decimal_comma")
     thousands_separator: str | None = Field(
@@ -440,7 +447,7 @@ class ContractColumn(Strict):
         "text in these objects; all parts are joined",
     )
     minimum: float | None = Field(None, allow_inf_nan=False, description="reject records with a smaller value")
-    maximum: float | None = Field(None, allow_inf_nan=False, description="reject records with a greater value")
+    maximum: float | None = Field(None, allow_inf_nan=False, description="reject records with a larger value")
     personal: bool = Field(False, description="identifies a person: stored as a pseudonym, and masked")
     missing: Literal["fail", "null", "clear"] = Field(
         "fail",
@@ -450,7 +457,7 @@ class ContractColumn(Strict):
     known: Literal["with_row", "after_decision"] = Field(
         "with_row", description="after_decision: unknown when a task decides, so no model that scores may use it"
     )
-    meaning: str = Field("", description="what the column means, as silver's table says it")
+    meaning: str = Field("", description="meaning of the column, used as the column's comment in silver")
 
     @field_validator("type")
     @classmethod
@@ -497,18 +504,19 @@ class Key(Strict):
     """What makes two rows the same thing, and which of two versions wins."""
 
     columns: Annotated[list[Name], Field(min_length=1)] | Literal["all"] = Field(
-        description="columns that identify a row; all: a row is what all its columns say"
+        description="columns that identify a row; all: all columns together identify it"
     )
     position_within: list[Name] | None = Field(
         None,
         min_length=1,
-        description="columns within which equal keys are numbered from 1 in file order, e.g. because equal lines of "
-        "one receipt are separate purchases; the number becomes part of the key, as position_within in silver",
+        description="columns within which equal keys are numbered from 1 in file order, e.g. because identical lines "
+        "of a receipt are separate purchases; the number becomes part of the key, as position_within in "
+        "silver",
     )
     keep: Literal["first", "last", "newest"] = Field(
-        "last", description="which of several rows with the same key stays, in the order of arrival or by newest_by"
+        "last", description="which of several rows with the same key is kept, by order of arrival or by newest_by"
     )
-    newest_by: Name | None = Field(None, description="with keep = 'newest': the column whose greatest value wins")
+    newest_by: Name | None = Field(None, description="with keep = 'newest': the column whose largest value wins")
 
     def impossible(self) -> list[str]:
         """A newest row without what says so, or the other way round."""
@@ -560,7 +568,8 @@ class Rule(Strict):
     name: Name = Field(description="name of the rule, in the reasons of rejected records")
     holds: str = Field(min_length=1, description="SQL predicate that a valid row satisfies; null counts as true")
     severity: Literal["warn", "reject", "fail"] = Field(
-        "reject", description="of a row that breaks it: count it (warn), reject it, or refuse the file (fail)"
+        "reject",
+        description="what happens to a row that violates it: count it (warn), reject it, or refuse the file (fail)",
     )
 
 
@@ -568,7 +577,7 @@ class Thresholds(Strict):
     """Past these a file is refused as a whole and no table changes."""
 
     rejected_share: float = Field(0.1, ge=0, le=1, description="maximum share of rejected records")
-    rejected_rows: int | None = Field(None, ge=0, description="maximum number of rejected records; default: any")
+    rejected_rows: int | None = Field(None, ge=0, description="maximum number of rejected records; default: no limit")
     duplicate_share: float = Field(1.0, ge=0, le=1, description="maximum share of records that repeat a key")
 
 
@@ -587,12 +596,13 @@ class Contract(Strict):
     )
     thresholds: Thresholds = Thresholds()
     new_columns: Literal["ignore", "fail"] = Field(
-        "fail", description="a file with a column that the contract does not name: refuse it, or ignore the column"
+        "fail",
+        description="if a file has a column that the contract does not name: refuse the file, or ignore the column",
     )
     same_name_other_content: Literal["fail", "replace", "add"] = Field(
         "fail",
-        description="a file whose name was loaded before with other content: refuse it, replace the old one, or add to "
-        "it (if names mean nothing)",
+        description="if a file with the same name was loaded before with different content: refuse the file, replace "
+        "the old one, or add to it (if names mean nothing)",
     )
     file_time: str | None = Field(
         None,

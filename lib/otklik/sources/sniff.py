@@ -306,7 +306,7 @@ def _delimited_sample(text: str, encoding: str, is_whole: bool, where: str) -> S
         name = next(line for line in rest if not line.lstrip().startswith("#")).strip()
         if not is_whole or len(rest) > MOST_FOOTER:
             raise InputError(
-                f"contains a second table with other columns, whose header is {name!r}",
+                f"contains a second table with different columns, whose header is {name!r}",
                 where=where,
                 hint="write each table to a file of its own",
             )

@@ -1,1 +1,1 @@
-"""What jobs run: read tables, call two to five functions of the rooms, write tables."""
+"""What jobs run: read tables, call two to five functions of the subpackages, write tables."""

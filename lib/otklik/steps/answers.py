@@ -1,4 +1,4 @@
-"""What a stage claims and the findings, as rows of gold.measures, gold.verdicts and gold.findings, and back."""
+"""Measures, verdicts and findings of a stage to and from rows of gold.measures, gold.verdicts and gold.findings."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_claims(
 
 
 def write_list(lake: Lake, run: Run, campaign: str, listed: DataFrame) -> dict[str, int]:
-    """Keep a campaign's list, in place of an earlier one of the same campaign; returns table → version.
+    """Store a campaign's list, replacing an earlier one of the same campaign; returns table → version.
 
     Args:
         lake: the lake.
@@ -76,13 +76,13 @@ def write_list(lake: Lake, run: Run, campaign: str, listed: DataFrame) -> dict[s
 
 
 def write_measures(lake: Lake, task: BaseTask, run: Run, measures: Sequence[Measure]) -> dict[str, int]:
-    """Write the claims of a run; returns table → version."""
+    """Write the measures of a run; returns table → version."""
     named = {"task": task.name, "run_id": run.run_id}
     return replace_rows(lake, MEASURES, rows_of_measures(task, run, measures), f"{run.job} {run.run_id}", named)
 
 
 def rows_of_measures(task: BaseTask, run: Run, measures: Sequence[Measure]) -> pd.DataFrame:
-    """The claims of a run as rows of gold.measures."""
+    """The measures of a run as rows of gold.measures."""
     return as_frame([{"task": task.name, "run_id": run.run_id, **asdict(measure)} for measure in measures])
 
 
@@ -163,7 +163,7 @@ def read_findings(lake: Lake, task: str, runs: Sequence[str]) -> list[Finding]:
         Finding(
             row["kind"],
             row["feature"] or "",
-            # An earlier version wrote sentences.
+            # Earlier versions wrote sentences.
             json.loads(row["detail"]) if row["detail"].startswith("{") else {"detail": row["detail"]},
             row["value"],
             row["action"] == "warned",
@@ -181,12 +181,12 @@ def latest_verdicts(lake: Lake) -> list[dict[str, Any]]:
 
 
 class RunReader:
-    """What the page of one answer is made from; see `otklik.kind.Reader`.
+    """The data of the page of one answer; see `otklik.kind.Reader`.
 
     Args:
         lake: the lake.
         task: name of the task.
-        runs: the run of each of its stages, in their order.
+        runs: the run of each of its stages, in order.
     """
 
     def __init__(self, lake: Lake, task: str, runs: Sequence[Run]) -> None:
@@ -207,7 +207,7 @@ class RunReader:
         return rows_at(self._lake, name, self.outputs[name]) if kept is None else kept
 
     def measure(self, name: str, subject: str = "", split: str = "all") -> Measure | None:
-        """One measure, or None where the run has none of that name."""
+        """One measure, or None if the run has none of that name."""
         rows = self.measures
         found = rows[(rows["measure"] == name) & (rows["subject"] == subject) & (rows["split"] == split)]
         return None if found.empty else measure_of(found.iloc[0].to_dict())

@@ -1,4 +1,4 @@
-"""Step: draw the arms of an experiment for the people who have none yet."""
+"""Step: assign people who have no arm yet to the arms of an experiment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from otklik.steps.task_files import check_frames, read_task
 
 
 def assign_arms(job: Job) -> int:
-    """Add the people who are new to gold.assignments, and print how many each arm has; returns the exit code."""
+    """Add new people to gold.assignments, and print the size of each arm; returns the exit code."""
     resolved = _resolved(job)
     task, frame = resolved.task, resolved.frames[0]
     assert isinstance(task, ExperimentTask) and task.assignment is not None
@@ -71,7 +71,7 @@ def assign_arms(job: Job) -> int:
 
 
 def _resolved(job: Job) -> ResolvedTask:
-    """The task with the frame of the draw alone; of its inputs those that the frame reads.
+    """The task with only the frame of people, and only the inputs that this frame reads.
 
     Raises:
         ConfigurationError: if the task does not define how arms are assigned.
@@ -80,7 +80,7 @@ def _resolved(job: Job) -> ResolvedTask:
     task = task_to_assign(file)
     selects = check_frames(file, job.project.sql_folders(file.path))
     people = task.frames["people"]
-    # A SELECT may read all inputs but what is drawn here; the outcomes need not be there yet.
+    # A SELECT may read all inputs except the assignments; outcomes need not exist yet.
     wanted = [people.input or next(iter(task.inputs))] if people.sql is None else [*task.inputs]
     tables = {name: task.inputs[name] for name in wanted if task.inputs[name] != ASSIGNMENTS.name}
     inputs = pinned_inputs(job, task.model_copy(update={"inputs": tables}), "assign")
@@ -93,7 +93,7 @@ def _nobody(lake: Lake) -> DataFrame:
 
 
 def _of_experiments(lake: Lake, names: list[str]) -> DataFrame:
-    """Who was drawn for some experiments."""
+    """The people assigned in some experiments."""
     there = lake.find(ASSIGNMENTS.name)
     return (_nobody(lake) if there is None else there).where(
         F.col("experiment").isin(*names) if names else F.lit(False)
@@ -120,7 +120,7 @@ def _unknown_experiments(others: DataFrame, names: list[str]) -> list[str]:
 
 
 def _arms_as_planned(job: Job, task: ExperimentTask) -> list[str]:
-    """Print the arms; a warning where they differ from the plan by more than chance."""
+    """Print the arms; warn if their sizes differ from the plan by more than chance."""
     rows = _of_experiments(job.lake, [task.name]).groupBy("arm").count().collect()
     counts = {arm: {row["arm"]: row["count"] for row in rows}.get(arm, 0) for arm in task.arms}
     total, planned = sum(counts.values()), sum(task.arms.values())

@@ -1,4 +1,4 @@
-"""Files that are taken in together: one check of them all, and one commit for each table that they go into."""
+"""Files that are ingested together: one check of all files, and one commit per table."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from otklik.sources.outcomes import Effect, effects, update_when, with_outcomes
 from otklik.sources.reader import Records
 from otklik.steps.context import Job
 
-#: The last moment that Python has; an event in the year 9999 and a delay would lie behind it.
+#: The latest moment in Python; an event in the year 9999 plus a delay would exceed it.
 _END_OF_TIME = "TIMESTAMP'9999-12-31 23:59:59.999999'"
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """One content of a file on its way into the tables.
+    """A file with one content that is being ingested.
 
     Attributes:
         name: of the file.
         size: in bytes.
         content_hash: of its bytes.
-        started_at: when its ingest started; it tells the order in which files came.
-        batch: what tells its rows from those of all other files.
-        path: where it is read; empty where its records are taken from bronze.
+        started_at: when its ingest started, which defines the order of files.
+        batch: identifies its rows among those of all files.
+        path: where it is read; empty if its records come from bronze.
         instead_of: the loaded file that it replaces.
     """
 
@@ -61,10 +61,10 @@ class Arrival:
 def arrival_of(
     contract: Contract, contract_hash: str, facts: FileFacts, started_at: datetime, old: FileEntry | None
 ) -> Arrival:
-    """A file on its way in.
+    """A file to ingest.
 
-    Its batch says what is taken in, under which name, and in place of what: a run that was killed is continued only by
-    one that would have done the same, also by the same code.
+    Its batch identifies the content, the name, and the file that it replaces: a killed run is resumed only by one that
+    would have done the same with the same code.
     """
     replaced = None if old is None else old.batch
     given = [contract.name, facts.name, facts.content_hash, contract_hash, replaced, code_version()]
@@ -74,15 +74,15 @@ def arrival_of(
 
 @dataclass(frozen=True)
 class Judged:
-    """Files whose records were read and judged, by their numbers, in the order in which they come.
+    """Files whose records were read and checked, by number, in order.
 
     Attributes:
         arrivals: the files.
-        contract: what they were judged by.
-        records: their records as they were received.
-        rows: their records, judged (`checks.with_duplicates`).
-        counts: the balance of each.
-        headers: the header of each.
+        contract: the contract that they were checked against.
+        records: their records as received.
+        rows: their checked records (`checks.with_duplicates`).
+        counts: the balance of each file.
+        headers: the header of each file.
     """
 
     arrivals: Mapping[int, Arrival]
@@ -94,13 +94,13 @@ class Judged:
 
     @property
     def label(self) -> str:
-        """How the commits of these files are labelled."""
+        """Label of the commits of these files."""
         batches = [arrival.batch for arrival in self.arrivals.values()]
         return label_of(batches[0] if len(batches) == 1 else hash_of(batches)[:16])
 
     @property
     def old(self) -> FileEntry | None:
-        """The loaded file that is replaced; one that replaces another comes alone."""
+        """The loaded file that is replaced; a file that replaces another one is alone in its batch."""
         return next((arrival.instead_of for arrival in self.arrivals.values() if arrival.instead_of), None)
 
     @property
@@ -113,7 +113,7 @@ class Judged:
 
     @property
     def staying(self) -> dict[int, list[str]]:
-        """Number of the file → the columns that it lacks and that stay as they were in rows that are known."""
+        """Number of the file → the columns that it lacks and that stay unchanged in known rows."""
         columns = self.contract.columns
         return {
             number: [name for name in lacking if columns[name].missing == "null"]
@@ -122,25 +122,25 @@ class Judged:
 
     @property
     def accepted(self) -> int:
-        """Rows of all files that go on to silver."""
+        """Rows of all files that go to silver."""
         return sum(counts.accepted for counts in self.counts.values())
 
     @property
     def rejected(self) -> int:
-        """Records of all files that broke the contract."""
+        """Records of all files that violate the contract."""
         return sum(counts.rejected for counts in self.counts.values())
 
     def for_silver(self, key: bytes) -> DataFrame:
-        """The accepted rows, with pseudonyms made with the key in the place of personal values."""
+        """The accepted rows, with pseudonyms instead of personal values."""
         rows = checks.only_accepted(self.rows, self.contract, "_file_no")
         return with_pseudonyms(rows, self.contract.personal_columns, key)
 
     def without(self, refused: Mapping[int, object]) -> Judged:
-        """The same without some files."""
+        """The batch without some files."""
         return self.only([number for number in self.arrivals if number not in refused])
 
     def only(self, numbers: Sequence[int]) -> Judged:
-        """The same of some of the files."""
+        """The batch with only some files."""
         if len(numbers) == len(self.arrivals):
             return self
         return replace(
@@ -155,11 +155,11 @@ class Judged:
 def check_records(
     readings: Readings, arrivals: Mapping[int, Arrival], contract: Contract, resources: contextlib.ExitStack
 ) -> tuple[Judged | None, dict[int, InputError]]:
-    """Check all records that were read; what is computed of them is kept as long as `resources` is open.
+    """Check all records that were read; results are cached while `resources` is open.
 
     Returns:
-        The files that go on, None where there are none; and why others are refused: what was found by reading them, and
-        past which threshold of the contract they are.
+        The files that pass, None if there are none; and why others are refused: what was found when they were read,
+        and which threshold of the contract they exceed.
     """
     if not readings.headers:
         return None, dict(readings.refused)
@@ -190,12 +190,12 @@ def check_records(
 
 @dataclass(frozen=True)
 class Batch:
-    """Judged files on their way into the tables, and the version of each table behind which they are written.
+    """Checked files to write to the tables, and the version of each table that they are written after.
 
     Attributes:
-        job: what it works with.
+        job: its context.
         judged: the files.
-        after: table → behind what.
+        after: table → version.
     """
 
     job: Job
@@ -209,7 +209,7 @@ class Batch:
         return self.job.lake.append(table, rows, label, base.version, is_new=not base.is_begun, is_alone=is_alone)
 
     def without_old(self, table: str) -> Commit | None:
-        """Take the records of the replaced file out of a table of records."""
+        """Delete the records of the replaced file from a table of records."""
         if self.judged.old is None or self.after[table].version == NOTHING:
             return None
         label = f"{self.judged.label} instead of {self.judged.old.batch}"
@@ -223,7 +223,7 @@ def write_bronze(batch: Batch) -> dict[str, int]:
     bronze = bronze_table(judged.contract)
     commits = {bronze.name: [batch.append(bronze, _received(judged))]}
     if batch.after[REJECTED.name].version == NOTHING:
-        # Whoever looks for faults finds an empty table, not none.
+        # Users who look for rejected rows find an empty table rather than none.
         batch.job.lake.make(REJECTED)
     if judged.rejected:
         commits[REJECTED.name] = [batch.append(REJECTED, rejected_rows(judged))]
@@ -253,18 +253,18 @@ def rejected_rows(judged: Judged) -> DataFrame:
 
 
 def write_silver(batch: Batch, table: Table, key: bytes) -> tuple[dict[int, Effect], int]:
-    """Write the accepted rows; returns what each file did, and the table's version.
+    """Write the accepted rows; returns the effect of each file, and the table's version.
 
-    Of the columns that a file lacks, a row that was known keeps what it had, where the contract does not say `clear`.
+    In the columns that a file lacks, known rows keep their values unless the contract says `clear`.
 
     Raises:
-        DamagedError: if Delta counted other rows than the balance says: one of them has lost some.
+        DamagedError: if Delta's row counts differ from the balance: rows were lost.
     """
     judged, base = batch.judged, batch.after[table.name]
     accepted = judged.for_silver(key)
     is_first = base.version <= 0
     if not shares_keys(judged) and (is_first or _meets_none(batch, table, accepted)):
-        # Nothing to compare with, as is the rule for events: a MERGE would join once more, and sort what it writes.
+        # No known rows, as usual for events: a MERGE would need another join, and sort its output.
         commit = batch.append(table, silver_rows(accepted, judged))
         require_all(commit.count("numOutputRows"), judged.accepted, table)
         return {number: Effect(counts.accepted) for number, counts in judged.counts.items()}, commit.version
@@ -295,23 +295,23 @@ def write_silver(batch: Batch, table: Table, key: bytes) -> tuple[dict[int, Effe
 
 
 def meets_known_rows(batch: Batch, table: Table, key: bytes) -> bool:
-    """Whether a row stands under a key that comes."""
+    """Whether any incoming key is already there."""
     is_first = batch.after[table.name].version <= 0
     return not is_first and not _under_same_keys(batch, table, batch.judged.for_silver(key)).isEmpty()
 
 
 def _under_same_keys(batch: Batch, table: Table, accepted: DataFrame) -> DataFrame:
-    """The rows that were there, before this batch, under the keys of those that come."""
+    """The rows before this batch with the keys of incoming rows."""
     base, lake = batch.after[table.name], batch.job.lake
-    # Behind the base there may be the commit of a run that was killed.
+    # After the base there may be a commit of a killed run.
     there = rows_at(lake, table.name, base.version) if base.is_begun else lake.read(table.name)
     return lake.under_keys_of(table, there, accepted)
 
 
 def _meets_none(batch: Batch, table: Table, accepted: DataFrame) -> bool:
-    """Whether it is certain that no row stands under a key that comes.
+    """Whether it is certain that no incoming key is already there.
 
-    Where others may write, one could come meanwhile: a MERGE sees it, an append does not.
+    If others may write, one could appear meanwhile: a MERGE sees it, an append does not.
     """
     if not batch.job.is_alone or batch.judged.old is not None:
         return False
@@ -319,15 +319,15 @@ def _meets_none(batch: Batch, table: Table, accepted: DataFrame) -> bool:
 
 
 def shares_keys(judged: Judged) -> bool:
-    """Whether a key may stand in several of the files."""
+    """Whether a key may occur in several of the files."""
     return len(judged.arrivals) > 1 and any(counts.shared for counts in judged.counts.values())
 
 
 def effects_of(told: DataFrame, judged: Judged, table: Table) -> dict[int, Effect]:
-    """What each file does.
+    """The effect of each file.
 
     Raises:
-        DamagedError: if rows that were accepted are not among those that are told of.
+        DamagedError: if accepted rows are not among the counted ones.
     """
     did = effects(told)
     for number, counts in judged.counts.items():
@@ -337,7 +337,7 @@ def effects_of(told: DataFrame, judged: Judged, table: Table) -> dict[int, Effec
 
 
 def _merge_one(batch: Batch, table: Table, accepted: DataFrame) -> tuple[dict[int, Effect], int]:
-    """One file, of which Delta itself says what it did."""
+    """The effect of a single file, from Delta's own metrics."""
     judged, base, old = batch.judged, batch.after[table.name], batch.judged.old
     [(number, stays)] = judged.staying.items()
     is_old = None if old is None else f"t._batch = '{old.batch}'"
@@ -353,21 +353,21 @@ def _merge_one(batch: Batch, table: Table, accepted: DataFrame) -> tuple[dict[in
         is_new=not base.is_begun,
         is_alone=batch.job.is_alone,
     )
-    # Where nothing had to be changed Delta makes no commit and counts nothing: the store has seen to it that it is so.
+    # If nothing changed, Delta makes no commit and counts nothing; the store has verified this.
     if commit.metrics:
         require_all(commit.count("numSourceRows"), judged.accepted, table)
     inserted, updated = commit.count("numTargetRowsInserted"), commit.count("numTargetRowsUpdated")
-    # A row of the replaced file that comes again is the new file's row, not a change to another one's.
+    # A row of the replaced file that occurs again belongs to the new file, and is not a change to another file's row.
     again = 0 if old is None else old.inserted - commit.count("numTargetRowsDeleted")
     inserted, updated = inserted + again, updated - again
     return {number: Effect(inserted, updated, judged.accepted - inserted - updated)}, commit.version
 
 
 def require_all(written: int, accepted: int, table: Table) -> None:
-    """See that as many rows were written as were accepted.
+    """Check that as many rows were written as accepted.
 
     Raises:
-        DamagedError: if some got lost.
+        DamagedError: if rows were lost.
     """
     if written != accepted:
         raise DamagedError(
@@ -378,7 +378,7 @@ def require_all(written: int, accepted: int, table: Table) -> None:
 
 
 def silver_rows(rows: DataFrame, judged: Judged) -> DataFrame:
-    """Accepted rows as silver has them: where each came from, and when it became known."""
+    """Accepted rows in the form of silver: where each came from, and when it became known."""
     arrived, contract = _with_arrival(rows, judged), judged.contract
     if contract.time.known == "event" and contract.time.event is not None:
         happened = F.col(contract.time.event).cast("timestamp")
@@ -404,7 +404,7 @@ def _with_arrival(rows: DataFrame, judged: Judged) -> DataFrame:
 def entries_of(
     judged: Judged, contract_hash: str, did: Mapping[int, Effect], versions: Mapping[str, int], ended_at: datetime
 ) -> list[FileEntry]:
-    """The rows of the ledger of files that were taken in."""
+    """The ledger rows of ingested files."""
     return [
         entry_of(
             judged.contract,
@@ -421,8 +421,8 @@ def entries_of(
 
 
 def read_as(header: Header, format_: Format) -> str:
-    """What bronze does not hold of a file, as the ledger keeps it: its header, and how it was cut into records."""
-    # Records that are objects have their names with them.
+    """What the ledger stores about a file because bronze does not: its header, and how it was split into records."""
+    # Records that are objects contain their column names.
     names = [] if format_.is_nested else header.names
     return json.dumps({"names": names, "cut": format_.cut_by}, ensure_ascii=False, sort_keys=True)
 
@@ -437,9 +437,9 @@ def entry_of(
     versions: Mapping[str, int] | None = None,
     read_as: str = "",
 ) -> FileEntry:
-    """A file's row of the ledger, refused where no effect is given.
+    """A file's ledger row; refused if no effect is given.
 
-    What silver already knew counts as duplicate beside what the file repeats.
+    Rows that silver already has count as duplicates, in addition to repetitions within the file.
     """
     did = effect or Effect()
     accepted = did.inserted + did.updated
@@ -467,7 +467,7 @@ def entry_of(
 
 
 def say_balance(step: Step, entries: Sequence[FileEntry]) -> None:
-    """Note the balance of loaded files, all together."""
+    """Record the balance of loaded files in one commit."""
     if len(entries) > 1:
         step.rows(len(entries), "files")
     step.rows(sum(entry.rows for entry in entries))
@@ -479,7 +479,7 @@ def say_balance(step: Step, entries: Sequence[FileEntry]) -> None:
 
 
 def warn_of(judged: Judged, did: Mapping[int, Effect], progress: Progress) -> None:
-    """Say what is odd in files that were taken in, and what became of columns that they lack in known rows."""
+    """Print warnings about ingested files, and what happened to columns that they lack in known rows."""
     contract, counts = judged.contract, judged.counts
 
     def names(numbers: Collection[int]) -> str:

@@ -1,4 +1,4 @@
-"""What is wrong with the names and options of a command is said before Spark starts, which takes seconds. No Spark."""
+"""Check the names and options of a command before Spark starts, which takes seconds. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from otklik.steps.task_files import TaskFile, check_task, read_task
 from otklik.task import Task
 from otklik.world.options import check_size, named_effects, named_parts
 
-#: Steps that only a yes-or-no task has.
+#: Steps of yes-or-no tasks only.
 _OF_CLASSIFY = ("features", "train", "score")
-#: Days for which Delta promises that nobody still reads or writes files of an old version.
+#: Days after which Delta assumes that files of an old version are no longer read or written.
 _SAFE_DAYS = 7
 
 
@@ -38,23 +38,23 @@ def check_command(
     lake: LocalLake | None,
     pseudonym_key: Callable[[], bytes],
 ) -> None:
-    """See whether what a command names is there, and can be.
+    """Check that everything a command names exists and is valid.
 
     Args:
         command: its name.
-        names: what it is about: source, task or nothing.
+        names: its source or task, if any.
         options: as they were given, by name.
         project: the files of the project.
         overrides: of --set.
-        lake: the lake, where it is on this machine.
+        lake: the lake, if it is on this machine.
         pseudonym_key: reads the key.
 
     Raises:
-        OtklikError: as the command itself, later.
+        OtklikError: as the command itself would raise later.
     """
     if names == "source":
         contract = load(Contract, project.source(options["source"]), dict(overrides))
-        # Elsewhere Spark runs already, and may alone see the files.
+        # Elsewhere Spark is already running, and may be the only one with access to the files.
         if lake is not None:
             _check_files(contract, options.get("paths", ()), pseudonym_key)
     elif command == "run":
@@ -86,7 +86,7 @@ def _check_task(
         return
     name = options["task"]
     if command == "report" and not project.has_task(name):
-        # One that was run from a path elsewhere is known to the lake.
+        # A task that was run from another path is known to the lake.
         if lake is None:
             return
         try:
@@ -109,12 +109,12 @@ def _check_task(
 
 
 def check_kind(command: str, file: TaskFile, name: str) -> None:
-    """See whether a command is one for tasks of this kind.
+    """Check that a command is available for tasks of this kind.
 
     Args:
         command: its name.
         file: the task.
-        name: as it was given.
+        name: the name as given.
 
     Raises:
         ConfigurationError: if not.
@@ -130,7 +130,7 @@ def check_kind(command: str, file: TaskFile, name: str) -> None:
 
 
 def task_to_assign(file: TaskFile) -> ExperimentTask:
-    """The task, if it says how arms are drawn.
+    """The task, if it defines how arms are assigned.
 
     Raises:
         ConfigurationError: if not.
@@ -146,14 +146,14 @@ def task_to_assign(file: TaskFile) -> ExperimentTask:
 
 
 def file_of_report(lake: LocalLake, task: str) -> str | None:
-    """How a task's file was named when its last page was written; None where none was.
+    """The task's file when its last page was written; None without a page.
 
     Args:
         lake: the lake.
         task: its name.
 
     Raises:
-        LeftToSparkError: if Spark has to answer.
+        LeftToSparkError: if this needs Spark.
     """
     if not lake.exists(RUNS.name):
         return None
@@ -176,7 +176,7 @@ def _check_files(contract: Contract, paths: Sequence[str], pseudonym_key: Callab
 
 
 def check_run(options: Mapping[str, Any]) -> None:
-    """See that `run` has a task or --all.
+    """Check that `run` has a task or --all.
 
     Raises:
         ConfigurationError: if it has neither or both.
@@ -188,7 +188,7 @@ def check_run(options: Mapping[str, Any]) -> None:
 
 
 def check_stage(file: TaskFile, stage: str | None) -> None:
-    """See that a task has a stage.
+    """Check that a task has a stage.
 
     Raises:
         ConfigurationError: if not.
@@ -204,10 +204,10 @@ def check_stage(file: TaskFile, stage: str | None) -> None:
 
 
 def check_days(days: int, *, is_forced: bool) -> None:
-    """See that old versions stay readable long enough.
+    """Check that old versions stay readable long enough.
 
     Raises:
-        ConfigurationError: if not, and nobody insists.
+        ConfigurationError: if not, unless --force is given.
     """
     if days < _SAFE_DAYS and not is_forced:
         raise ConfigurationError(
@@ -218,14 +218,14 @@ def check_days(days: int, *, is_forced: bool) -> None:
 
 
 def no_model_of(run: str, task: str) -> MissingResultError:
-    """The failure of who names a run that trained no model of the task."""
+    """The error if a run trained no model of the task."""
     return MissingResultError(f"no model of run {run}", where=task, hint=f"`otklik champion {task}` lists the runs")
 
 
 def _check_inputs(
     command: str, file: TaskFile, project: ProjectFiles, overrides: Mapping[str, Any], lake: LocalLake
 ) -> None:
-    """That something was ingested into what the task reads, and that the columns it names are there."""
+    """Check that the task's inputs have been ingested, and that the columns it names exist."""
     files = [file]
     if command == "run":
         graph = read_graph(project, [str(file.path)], overrides)
@@ -253,13 +253,13 @@ def _check_champion(
 
 
 def name_of_models(project: ProjectFiles, given: str, overrides: Mapping[str, Any], there: Collection[str]) -> str:
-    """The name under which a task's models stand, from a task's name or file.
+    """The name under which a task's models are registered, from a task's name or file.
 
     Args:
         project: the files of the project; a task that was run from a file elsewhere is known by name to the lake only.
         given: the name or path.
         overrides: of --set.
-        there: the names of tasks that have models.
+        there: names of tasks with models.
 
     Raises:
         ConfigurationError: if there is no such task.

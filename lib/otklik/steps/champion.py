@@ -1,4 +1,4 @@
-"""Step: show a task's champion, or let an earlier model serve again."""
+"""Step: show a task's champion, or roll back to an earlier model."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def show_champion(job: Job) -> int:
 
 
 def _roll_back(job: Job, task: str, run_id: str) -> int | None:
-    """Append a pointer row to an earlier model, after checking its folder; None where it serves already.
+    """Append a pointer row to an earlier model, after checking its folder; None if it already serves.
 
     Returns:
         The version of gold.model_runs.
 
     Raises:
         MissingResultError: if the task has no such run.
-        DamagedError: if its folder is not what was registered.
+        DamagedError: if its folder does not match its manifest.
     """
     runs = registry.history(job.lake, task)
     found = runs[runs["run_id"] == run_id] if len(runs) else runs

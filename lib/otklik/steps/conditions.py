@@ -1,6 +1,6 @@
 """Simple Spark SQL conditions, evaluated by Arrow. Imports no Spark.
 
-Comparisons of columns with literals of their own type, IN, IS NULL, AND, OR, NOT and brackets mean the same in both.
+Comparisons of columns with literals of their own type, IN, IS NULL, AND, OR, NOT and parentheses mean the same in both.
 All other conditions are left to Spark.
 """
 
@@ -32,7 +32,7 @@ _COMPARE = {
     ">": pc.greater,
     ">=": pc.greater_equal,
 }
-#: Names that Spark takes for functions where there is no such column.
+#: Names that Spark treats as functions if there is no such column.
 _FUNCTIONS = re.compile(r"(current|local|session|null$|user$|date$|timestamp$|interval$|case$|exists$|cast$).*", re.I)
 
 
@@ -66,7 +66,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 class _Parser:
-    """Goes through the tokens of a condition from left to right.
+    """Parses the tokens of a condition from left to right.
 
     Args:
         tokens: kind and text of each.
@@ -77,7 +77,7 @@ class _Parser:
         self.tokens, self._schema = tokens, schema
 
     def either(self) -> Condition:
-        """Conditions with OR between them."""
+        """Conditions joined by OR."""
         return self._joined("OR", self._both, pc.or_kleene)
 
     def _both(self) -> Condition:
@@ -132,13 +132,13 @@ class _Parser:
 
         def compared(rows: pa.Table) -> pa.ChunkedArray:
             found = _COMPARE[sign](rows[name], value)
-            # To Spark NaN is greater than any number.
+            # In Spark NaN is greater than any number.
             return pc.or_kleene(found, pc.is_nan(rows[name])) if is_reached_by_nan else found
 
         return compared
 
     def _literal(self, kind: pa.DataType) -> pa.Scalar:
-        """The next token, where it is of a column's own type."""
+        """The next token, if it has the column's type."""
         found, text = self.tokens.pop(0) if self.tokens else ("", "")
         if found == "text" and pa.types.is_string(kind):
             return pa.scalar(text[1:-1], kind)
@@ -164,7 +164,7 @@ class _Parser:
         raise ConfigurationError(f"no column {name}", where="--where", hint=f"columns: {', '.join(self._schema.names)}")
 
     def _takes(self, word: str) -> bool:
-        """Whether the next token is this; then it is taken."""
+        """Whether the next token is this one; if so, it is consumed."""
         is_next = bool(self.tokens) and self.tokens[0][0] != "text" and self.tokens[0][1].upper() == word
         if is_next:
             self.tokens.pop(0)

@@ -1,4 +1,4 @@
-"""What a job receives: its options, the lake, the project's files, the clock, and its output."""
+"""The context of a job: its options, the lake, the project's files, the clock, and its output."""
 
 from __future__ import annotations
 
@@ -72,5 +72,5 @@ class Job:
     tracking: Tracking | None = None
 
     def about(self, **names: Any) -> Job:
-        """The same job with other arguments."""
+        """A copy with other arguments."""
         return replace(self, options=replace(self.options, names=names))

@@ -33,8 +33,8 @@ def fresh_folder(job: Job) -> str:
     _task(job)
     lake = Folder(job.lake.root)
     folders = {*lake.folders()}
-    # A demo begins by writing its world there, and deletes it last. Who took in a world of one's own has all the same
-    # tables, but not that folder.
+    # A demo writes its world there first, and deletes it last. A lake with a user's own world has the same tables, but
+    # not that folder.
     foreign = sorted(folders - {*LAYERS, "models", "report", _WORLD} if _WORLD in folders else folders)
     foreign += [table for table in table_names(job.lake) if not _is_of_demo(table)]
     foreign += [f"models/{task}" for task in Folder(job.lake.folder("models")).folders() if task != TASK]
@@ -56,7 +56,7 @@ def _is_of_demo(table: str) -> bool:
 
 
 def about(job: Job, **names: Any) -> Job:
-    """The job with other arguments, in the demo's lake, with a key for made-up people; --set is for its task alone."""
+    """A copy of the job with other arguments, the demo's lake and key; --set applies to its task only."""
     overrides = job.options.overrides if "task" in names else {}
     options = replace(job.options, names=names, overrides=overrides)
     return replace(job, options=options, pseudonym_key=lambda: sha256(b"made-up people").digest())

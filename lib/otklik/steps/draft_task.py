@@ -12,7 +12,7 @@ from otklik.settings import keys_of, load
 from otklik.sources.contract import Contract
 from otklik.task import BaseTask, KindTask
 
-#: Spark's type of a frame's column → types of a contract's columns that fit it best.
+#: Spark type of a frame's column → the contract types that fit it best.
 _FITTING = {
     "double": ("double", "decimal", "integer", "bigint"),
     "bigint": ("integer", "bigint"),
@@ -23,7 +23,7 @@ _FITTING = {
 }
 
 
-#: Types that a text has by its name alone, not because it is called like them.
+#: Types that are matched by the column's name only.
 _NOT_OF_TEXTS = ("double", "bigint", "timestamp", "date")
 
 
@@ -46,7 +46,7 @@ def draft_task(kind: Kind, sources: Sequence[str], project: ProjectFiles) -> str
     first = next(iter(contracts.values()))
     name = f"{first.name}_{kind.name}"
     about = name if issubclass(kind.task, KindTask) else _in_file(first, _label(first))
-    # What an example leaves open: which column holds the answer, and the arms.
+    # The placeholders of an example: the column with the answer, and the arms.
     example = kind.example.replace("OUTCOME", _label(first))
     for place, value in _arms(first).items():
         example = example.replace(place, value)
@@ -81,7 +81,7 @@ def _sentence(text: str) -> str:
 
 
 def _rows_and_features(contract: Contract, day: date) -> list[str]:
-    """The tables of a yes-or-no task over one source, in which a record is a customer with an answer."""
+    """The TOML tables of a yes-or-no task over one source with one record per customer and answer."""
     label = _label(contract)
     key = contract.whole_key[0] if contract.key.columns != "all" and len(contract.whole_key) == 1 else "row_id"
     event = contract.time.event if contract.time.order == "event" else None
@@ -127,7 +127,7 @@ def _rows_and_features(contract: Contract, day: date) -> list[str]:
 
 
 def _meanings(contract: Contract, names: Sequence[str]) -> list[str]:
-    """Names of the columns on the page: their meanings in the contract, or their names in the file."""
+    """Titles of the columns on the page: their meanings in the contract, or their names in the file."""
     said = {name: contract.columns[name].meaning or _in_file(contract, name) for name in names}
     plain = {name: " ".join(text.replace("|", "/").split()) for name, text in said.items()}
     told = {name: f"{text} | {text}" for name, text in plain.items() if text not in ("", name, name.replace("_", " "))}
@@ -138,12 +138,12 @@ def _meanings(contract: Contract, names: Sequence[str]) -> list[str]:
 
 
 def _in_file(contract: Contract, name: str) -> str:
-    """A column as the file calls it."""
+    """The name of a column in the file."""
     return contract.columns[name].source or name
 
 
 def _quoted(text: str) -> str:
-    """A text of TOML."""
+    """A TOML string."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -184,7 +184,7 @@ def _levels(contract: Contract) -> tuple[str, list[str]]:
 
 
 def _where(contract: Contract, *, two_arms: bool) -> list[str]:
-    """Which rows: of more arms than a kind compares, the first two."""
+    """The `where` of the rows: the first two arms, if there are more than a kind compares."""
     name, arms = _levels(contract)
     if not two_arms or len(arms) < 3:
         return ['# where = "…"  # SQL: only these rows']
@@ -220,7 +220,7 @@ def _to_fill(frames: Sequence[Frame], contracts: Mapping[str, Contract]) -> list
 
 
 def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment: bool, two_arms: bool) -> list[str]:
-    """A frame over the contract that fits it best; an optional frame may be commented out."""
+    """A frame over the best-fitting contract; an optional frame may be commented out."""
     if frame.table:
         return [
             f"# {frame.meaning.en}",
@@ -277,16 +277,16 @@ def _frame_lines(frame: Frame, contracts: Mapping[str, Contract], *, is_comment:
 
 
 def _short(frame: Frame) -> str:
-    """What a first task calls the gold table of a frame."""
+    """Name of the gold table of a frame in a draft."""
     return frame.table.rpartition(".")[2]
 
 
 def _guessed(frame: Frame, contract: Contract) -> dict[str, str]:
-    """The frame's column → the contract's column that it seems to be, each used once."""
+    """The frame's column → the best-matching column of the contract; each is used once."""
     found: dict[str, str] = {}
     key = [] if contract.key.columns == "all" else contract.whole_key
     for column in frame.columns:
-        # A customer may stand in several rows of a source, and be in another arm in each.
+        # A customer may occur in several rows of a source, each with a different arm.
         if column.name == "unit" and frame.others != "none" and len(key) == 1:
             found[column.name] = key[0]
             continue
@@ -304,14 +304,14 @@ def _guessed(frame: Frame, contract: Contract) -> dict[str, str]:
 def _score(column: FrameColumn, name: str, kind: str) -> int:
     """How well a contract's column fits: its name first, then its type."""
     parts = (column.name, *column.like)
-    # Two letters begin many words: `idle` is no id. And within a word they mean nothing: an account is no count.
+    # Two letters begin many words: `idle` is not an id. Within a word they mean nothing: an account is not a count.
     words = {name, *name.split("_")}
     is_like = any(part in words or (len(part) > _LETTERS and any(w.startswith(part) for w in words)) for part in parts)
     by_name = 4 if name == column.name else 3 if name in column.like else 2 if is_like else 0
     fits = kind.startswith(_FITTING[column.type])
     if kind == "string" and column.type in _NOT_OF_TEXTS and by_name < 4:
         return 0
-    # A moment or an amount may be called anything; a key may not.
+    # A moment or an amount may have any name; a key may not.
     return by_name + int(fits) if by_name or (fits and column.type in ("timestamp", "date")) else 0
 
 
@@ -335,19 +335,19 @@ def described(kind: Kind) -> str:
     return "\n".join(lines)
 
 
-#: Stands in the example of a kind that compares two arms.
+#: Placeholder in the example of a kind that compares two arms.
 _TWO_ARMS = "FIRST_ARM"
-#: A word of more letters is looked for inside names, too.
+#: Longer words are also searched for inside names.
 _LETTERS = 3
-#: What a column with an answer is often called, as a word of its name.
+#: Typical words in the name of a column with an answer.
 _ANSWERS = (
     "label", "target", "outcome", "churn", "churned", "left", "response", "responded", "converted", "conversion", "y",
     "subscribed", "purchased", "bought", "otklik", "ottok",
 )  # fmt: skip
-#: How a text says yes.
+#: Values that mean yes.
 _YES = ("yes", "y", "true", "t", "1", "да", "истина", "иә")
-#: What the column with the arm is often called, and the arm without a contact.
+#: Typical names of the column with the arm, and of the arm without a contact.
 _ARM_NAMES = ("arm", "group", "variant", "treatment", "contacted", "segment")
 _CONTROLS = ("control", "no", "none", "nothing", "false", "0", "нет", "контроль")
-#: Keys that every task has.
+#: Keys of every task.
 _OF_ALL = {*BaseTask.model_fields, "frames"}

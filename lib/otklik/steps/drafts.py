@@ -1,7 +1,7 @@
-"""A draft of a yes-or-no task: a quick first answer, under a name of its own. Knows no Spark.
+"""A draft of a yes-or-no task: a quick first answer under a separate name. Imports no Spark.
 
-It is a task beside the task: its tables, page and models are called `<task>_draft`, so that none of it can be taken for
-the answer, and no model of it can serve the task.
+It is a separate task: its tables, page and models are named `<task>_draft`, so they cannot be mistaken for the answer,
+and none of its models can serve the task.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from otklik.settings import Text
 from otklik.steps.task_files import TaskFile
 from otklik.task import ModelSettings, Task
 
-#: How its name ends.
+#: Suffix of its name.
 DRAFT = "_draft"
-#: About so many rows, all those of a customer or none, are drawn where there are more.
+#: Approximate maximum number of rows; either all or none of a customer's rows are sampled.
 DRAFT_ROWS = 48_000
 _FOLDS, _GROUPS, _WINDOWS, _TREES, _DEPTH = 4, 2, 2, 20, 6
 
 
 def check_draft(file: TaskFile) -> None:
-    """See that a task can have a draft.
+    """Check that a task can have a draft.
 
     Raises:
         ConfigurationError: if it is of another kind than classify.
@@ -33,7 +33,7 @@ def check_draft(file: TaskFile) -> None:
 
 
 def draft_of(task: Task) -> Task:
-    """The task as its draft asks it: three models with one setting each, fewer folds, nothing beside the verdict."""
+    """The settings of the draft: three models with one setting each, fewer folds, only what the verdict needs."""
     models = {
         "logistic_regression": _first(task.models.logistic_regression),
         "decision_tree": _first(task.models.decision_tree),
@@ -63,7 +63,7 @@ def draft_of(task: Task) -> Task:
 
 
 def _first(settings: ModelSettings | None, most_trees: int | None = None, most_depth: int = 30) -> ModelSettings | None:
-    """The first of the values to try, forests not larger than a draft's."""
+    """The first of the values to try, with forests limited to the size for drafts."""
     if settings is None:
         return None
     tried = {name: value[:1] for name, value in settings if isinstance(value, list)}

@@ -61,7 +61,7 @@ def export_table(job: Job) -> int:
 
 
 def _told(rows: DataFrame, meanings: Mapping[str, str], language: Language) -> DataFrame:
-    """Rows with their reasons as text."""
+    """Add the reasons of rows as text."""
     voice = ReportVoice(language)
 
     # Without type hints, from which Spark would try to infer a vectorised function.
@@ -77,7 +77,7 @@ def _told(rows: DataFrame, meanings: Mapping[str, str], language: Language) -> D
 
 
 def _meanings(lake: Lake, table: str, language: Language) -> dict[str, str]:
-    """The meanings of the features that reasons name; of a task without a feature table none."""
+    """The meanings of the features in reasons; empty for a task without a feature table."""
     features = features_of(table)
     return feature_meanings(_comments(lake, features), language) if lake.exists(features) else {}
 
@@ -87,7 +87,7 @@ def _comments(lake: Lake, table: str) -> dict[str, str]:
 
 
 def neutralised(rows: DataFrame) -> DataFrame:
-    """Texts that a spreadsheet would run as formulas get an apostrophe before them; nested values become JSON."""
+    """Prefix strings that a spreadsheet would run as formulas with an apostrophe; nested values become JSON."""
     return rows.select(*(_cell(name, kind) for name, kind in rows.dtypes))
 
 
@@ -102,13 +102,13 @@ def _cell(name: str, kind: str) -> Column:
 
 
 def _written(rows: DataFrame, titles: Sequence[str], form: str, temporary_folder: Path) -> Path:
-    """One part in a folder inside the temporary one; a csv with titles."""
+    """Write one part into a subfolder of the temporary folder; csv with a header."""
     folder = temporary_folder / "export"
-    # Not as_uri: Spark takes what is escaped there (a blank, a Cyrillic letter) for the name itself.
+    # Not as_uri: Spark treats escapes in it (of a blank, a Cyrillic letter) as part of the name.
     written_to = f"file://{folder}"
     one = rows.coalesce(1)
     if form == "csv":
-        # Left alone, the writer trims texts: " =1+1" would become a formula after all.
+        # By default the writer trims strings: " =1+1" would become a formula again.
         neutralised(one).toDF(*titles).write.csv(
             written_to,
             header=True,

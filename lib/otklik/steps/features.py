@@ -38,8 +38,8 @@ def build_features(job: Job, resolved: ResolvedClassify | None = None) -> int:
         )
         if resolved.is_draft:
             rows = _some(rows)
-        # Kept by key alone: SELECTs join by it, and Spark 4.1 can fail to plan a join that needs only the key of a
-        # frame kept by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
+        # Cached by key only: SELECTs join by it, and Spark 4.1 can fail to plan a join that needs only the key of a
+        # frame cached by key and moment (INTERNAL_ERROR_ATTRIBUTE_NOT_FOUND).
         with cached(rows.repartition("key")) as rows:
             counts = count_rows(rows, f"{resolved.rows_select.name}.sql")
             known_after = resolved.inputs.marked("after_decision")
@@ -51,13 +51,13 @@ def build_features(job: Job, resolved: ResolvedClassify | None = None) -> int:
             named = features.withColumnRenamed("moment", "as_of").withColumn(
                 "_run_id", F.lit(resolved.run_ids["features"])
             )
-            # What later steps ask of the table is tried now: a slip should not cost a training.
+            # Expressions of later steps on this table are checked now: an error should not cost a training.
             only_to_score(named, resolved.task)
             refuse_odd_remarks(named, [*resolved.task.report.remarks, *resolved.task.rows.caveats])
             commit = job.lake.replace(table, named, label)
         written = commit.count("numOutputRows")
         if written != counts.rows:
-            # No run names this version, so no step reads it; who shows the table finds what was there before.
+            # No run refers to this version, so no step reads it; `show` prints what was there before.
             job.lake.restore(table.name, commit.version - 1)
             raise RefusedError(
                 f"{counts.rows:,} rows became {written:,}: a feature SELECT returns a key and moment more than once",
@@ -83,7 +83,7 @@ def build_features(job: Job, resolved: ResolvedClassify | None = None) -> int:
 
 
 def _some(rows: DataFrame) -> DataFrame:
-    """As many rows as a draft has, by the hash of their key: all of a customer, or none."""
+    """Sample the rows of a draft by a hash of their key: all rows of a customer, or none."""
     share = DRAFT_ROWS / max(rows.count(), 1)
     return rows if share >= 1 else rows.where(F.pmod(F.xxhash64("key", F.lit("draft")), F.lit(10**6)) < share * 10**6)
 
@@ -112,9 +112,9 @@ def _refuse_marked(resolved: ResolvedClassify) -> None:
 
 
 def _without_personal(resolved: ResolvedClassify) -> dict[str, DataFrame]:
-    """The input frames as SQL sees them: a personal column is not there under any other name either.
+    """The input frames as SQL sees them, without personal columns.
 
-    But for one that the task names as the key of its rows: there its pseudonym names them.
+    The exception is a column that the task names as the key of its rows: it holds pseudonyms.
     """
     inputs, personal = resolved.inputs.known_at(resolved.as_of), resolved.inputs.marked("personal")
     task = resolved.task

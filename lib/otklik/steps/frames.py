@@ -14,11 +14,11 @@ from otklik.lake.tables import Table
 def replace_rows(
     lake: Lake, table: Table, rows: pd.DataFrame, label: str, where: Mapping[str, str] | None
 ) -> dict[str, int]:
-    """Put rows of the driver in place of all rows, or of those that `where` names; returns table → version."""
+    """Replace all rows, or those that match `where`, by rows of the driver; returns table → version."""
     ordered = rows.reindex(columns=[column.name for column in table.columns])
     return {table.name: lake.replace_rows(table, ordered, label, where=where)}
 
 
 def as_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows of plain values; whole numbers stay whole where some are missing."""
+    """Rows of plain values; integers stay integers even if some are missing."""
     return pd.DataFrame(list(rows), dtype=object)

@@ -1,4 +1,4 @@
-"""Which task reads what another one writes: the order in which tasks run. Knows no Spark."""
+"""Which task reads from which: the order in which tasks run. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TaskGraph:
 
     Attributes:
         files: name → task.
-        faults: what is wrong with files of conf/tasks that are no task.
+        faults: errors of invalid files in conf/tasks.
     """
 
     files: Mapping[str, TaskFile]
@@ -54,7 +54,7 @@ class TaskGraph:
         return sorted({producers[table] for table in gold})
 
     def needed_by(self, names: Sequence[str]) -> set[str]:
-        """Tasks, and all whose tables they read, as far as there are tasks that write these."""
+        """Tasks, and all tasks that they read from, directly or indirectly."""
         producers, waiting = self.producers, list(names)
         found: set[str] = set()
         while waiting:
@@ -65,13 +65,13 @@ class TaskGraph:
         return found
 
     def order(self, names: Sequence[str] | None = None) -> list[str]:
-        """Tasks, each behind those that it reads from.
+        """Tasks, each after those that it reads from.
 
         Args:
-            names: those that are wanted, with all that they read from; None = all.
+            names: the tasks to return, with all that they read from; None = all.
 
         Raises:
-            ConfigurationError: if tasks read from one another in a circle, or as `reads_from`.
+            ConfigurationError: if tasks form a cycle, or as `reads_from`.
         """
         wanted: dict[str, list[str]] = {}
         waiting = sorted(self.files if names is None else names)
@@ -100,7 +100,7 @@ class TaskGraph:
         return "\n".join(lines) + "\n"
 
     def as_dot(self) -> str:
-        """The same for Graphviz."""
+        """The graph for Graphviz."""
         lines = ["digraph tasks {", "  rankdir=LR;"]
         for name in self.order():
             file = self.files[name]
@@ -112,7 +112,7 @@ class TaskGraph:
         return "\n".join([*lines, "}"]) + "\n"
 
     def as_json(self) -> str:
-        """The same for programs."""
+        """The graph as JSON."""
         tasks = [
             {
                 "task": name,
@@ -134,7 +134,7 @@ def read_graph(
 
     Args:
         project: the files of the project.
-        named: names or paths; a fault in one of them is an error, in others it is kept in `faults`.
+        named: names or paths; a fault in one of them is an error, faults of others are collected in `faults`.
         overrides: of --set, for the named ones.
 
     Raises:
@@ -171,7 +171,7 @@ def read_graph(
 
 
 def _is_task(path: Path) -> bool:
-    """Whether a TOML file says that it is one; contracts and environments may lie beside it."""
+    """Whether a TOML file is a task; contracts and environments may be in the same folder."""
     try:
         return "kind" in read_toml(path) and "inputs" in read_toml(path)
     except ConfigurationError:

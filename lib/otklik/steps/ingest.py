@@ -1,4 +1,4 @@
-"""Step: take files in, those of one command together: raw → bronze → silver, with an exact balance for each."""
+"""Step: ingest files, those of one command together: raw → bronze → silver, with an exact balance for each."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from otklik.steps.batch import Arrival, Batch, Judged, arrival_of, entry_of
 from otklik.steps.context import Job
 from otklik.steps.runs import record_failure, start_of
 
-#: Columns of a table on which Delta keeps statistics, at most.
+#: Maximum number of columns with Delta statistics.
 _STATISTICS = 32
 #: Property of a silver table with personal columns: the fingerprint of the key that made its pseudonyms.
 _KEY_OF_THEN = "pseudonyms.key_fingerprint"
-#: Under which property a silver table keeps its columns that are known only after the decision.
+#: Property of a silver table: its columns that are known only after the decision.
 _LATE = "otklik.after_decision"
-#: Under which property a silver table keeps the columns that named its rows when it was made.
+#: Property of a silver table: the columns that identified its rows when it was created.
 _ROWS_NAMED_BY = "rows.named_by"
-#: A batch has so many files at most, and so many bytes unless one file alone has more.
+#: Maximum number of files in a batch, and of bytes unless a single file is larger.
 MOST_FILES, MOST_BYTES = 500, 256 << 20
-#: Before all times in names of files.
+#: Earlier than all times in file names.
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
-#: So many refused files are named one by one.
+#: Maximum number of refused files that are named individually.
 _NAMED = 20
 
 
 def ingest_files(job: Job) -> int:
-    """Take in the files of the given paths, as few batches; returns the exit code.
+    """Ingest the files of the given paths in as few batches as possible; returns the exit code.
 
     Raises:
-        InputError: if files were refused. The others are taken in, unless all or nothing was asked for.
+        InputError: if files were refused. The others are ingested, unless --all-or-nothing is given.
     """
     contract = load(Contract, job.project.source(job.options["source"]), dict(job.options.overrides))
     key = job.pseudonym_key() if contract.personal_columns else b""
@@ -63,7 +63,7 @@ def ingest_files(job: Job) -> int:
         ledger = whole_ledger(job.lake)
         listed = [path for given in job.options["paths"] for path in files.expand(job.lake.spark, given)]
         paths, order = _in_order(listed, contract)
-        # Where a name stands for a file whatever its folder, the later one takes the place of the earlier.
+        # If the name identifies a file regardless of its folder, the later file replaces the earlier one.
         is_by_name = contract.same_name_other_content == "replace"
         names = [name_of(path) for path in paths] if is_by_name else names_apart(paths)
         if len(paths) > 1:
@@ -89,9 +89,9 @@ def ingest_files(job: Job) -> int:
 
 
 def hash_of_contract(contract: Contract) -> str:
-    """By which the ledger knows a contract: what says nothing of how rows are read is left out of it.
+    """The hash that identifies a contract in the ledger; settings that do not affect how rows are read are left out.
 
-    So are settings at their defaults, among them those that a later version of this program adds.
+    So are settings with default values, including those that later versions add.
     """
     facts = contract.model_dump(mode="json", exclude={"meaning", "sha256"}, exclude_defaults=True)
     for column in facts["columns"].values():
@@ -100,10 +100,10 @@ def hash_of_contract(contract: Contract) -> str:
 
 
 def _in_order(listed: Sequence[str], contract: Contract) -> tuple[list[str], str]:
-    """The paths in the order in which their files count, and what that order is.
+    """The paths in the order in which their files count, and a description of that order.
 
-    Paths that were listed in alphabetical order, as a shell writes out `part_*`, are put in natural order; whoever
-    lists them in another order means it. By times, those without one come first, and are refused.
+    Paths listed in alphabetical order, as a shell expands `part_*`, are put in natural order; any other order is
+    intentional. With file_time, files without a time come first, and are refused.
     """
     in_order = sorted(listed, key=in_natural_order)
     if (pattern := contract.file_time) is not None:
@@ -115,7 +115,7 @@ def _in_order(listed: Sequence[str], contract: Contract) -> tuple[list[str], str
 
 
 def time_of_file(contract: Contract, name: str) -> datetime:
-    """The time in the name of a file, by which the contract puts files in order.
+    """The time in the name of a file, by which the contract orders files.
 
     Raises:
         InputError: if there is none.
@@ -131,7 +131,7 @@ def time_of_file(contract: Contract, name: str) -> datetime:
 
 
 class _ApartError(Exception):
-    """Files cannot be taken in together, but these parts of them can be tried."""
+    """Raised if files cannot be ingested together; the parts may work."""
 
     def __init__(self, *parts: Sequence[Arrival]) -> None:
         self.parts = parts
@@ -140,16 +140,16 @@ class _ApartError(Exception):
 
 @dataclass
 class _Intake:
-    """The files of one command on their way in.
+    """The files of one command that are being ingested.
 
     Attributes:
-        given: how many files the command has.
-        pending: those that wait to be taken in together.
-        entries: the rows of the ledger of those that were.
-        refused: why others are not.
-        unrecorded: the rows of refused files that the ledger has not yet.
-        loaded_before: of the files whose content is loaded, the rows of the ledger.
-        bases: behind what the next batch of this command writes, if one was written.
+        given: number of files of the command.
+        pending: files waiting to be ingested together.
+        entries: ledger rows of the ingested files.
+        refused: why others were refused.
+        unrecorded: rows of refused files that are not yet in the ledger.
+        loaded_before: ledger rows of files whose content was already loaded.
+        bases: the versions after which the next batch of this command writes, if one was written.
     """
 
     job: Job
@@ -167,16 +167,16 @@ class _Intake:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all files are to be taken in, or none."""
+        """Whether all files are to be ingested, or none."""
         return bool(self.job.options.names.get("all_or_nothing"))
 
     def plan(self, described: files.FileFacts | InputError, given_hash: str | None) -> None:
-        """Say what becomes of the next file; it is taken in with others, or refused."""
+        """Decide about the next file: it is ingested with others, or refused."""
         if isinstance(described, InputError):
             self._refuse(described)
             return
         facts, contract = described, self.contract
-        # What a file is depends on those that are loaded before it.
+        # How a file is treated depends on those loaded before it.
         if any(facts.content_hash == each.content_hash or self._is_same_name(facts, each) for each in self.pending):
             self._take_in_pending(facts.name)
         loaded = self.ledger.loaded(contract.name)
@@ -207,7 +207,7 @@ class _Intake:
             self._take_in_pending("")
 
     def finish(self) -> list[FileEntry]:
-        """Take in what waits; returns the new rows of the ledger of the command's files.
+        """Ingest the pending files; returns the new ledger rows of the command's files.
 
         Raises:
             InputError: if files were refused.
@@ -242,7 +242,7 @@ class _Intake:
         return facts.name == other.name and self.contract.same_name_other_content != "add"
 
     def _refuse(self, fault: InputError, arrival: Arrival | None = None) -> None:
-        """Leave a file out, or all of them where they are to come together."""
+        """Refuse a file, or all of them with --all-or-nothing."""
         if arrival is not None:
             self.unrecorded.append(entry_of(self.contract, self.contract_hash, arrival, self.job.clock()))
         if self.is_whole:
@@ -251,7 +251,7 @@ class _Intake:
         self.refused.append(fault)
 
     def _take_in_pending(self, coming: str) -> None:
-        """Take in what waits, before a file that is another matter once these are loaded."""
+        """Ingest the pending files before a file that depends on them."""
         pending, self.pending = self.pending, []
         if pending and coming:
             self._require_parts(coming)
@@ -259,7 +259,7 @@ class _Intake:
             self._take_in(pending)
 
     def _require_parts(self, name: str) -> None:
-        """See that the files may be taken in one after the other."""
+        """Check that the files may be ingested one after another."""
         if self.is_whole:
             raise ConfigurationError(
                 f"{name} cannot be ingested together with the others: it repeats or replaces a file, is of an earlier "
@@ -269,7 +269,7 @@ class _Intake:
             )
 
     def _take_in(self, arrivals: Sequence[Arrival]) -> None:
-        """One batch, or several where the files do not go together."""
+        """Ingest one batch, or several if the files cannot be ingested together."""
         names = [arrival.name for arrival in arrivals]
         title = f"ingest {names[0]}" if len(names) == 1 else f"ingest {len(names):,} files"
         try:
@@ -288,11 +288,11 @@ class _Intake:
         batch.warn_of(judged, did, self.job.progress)
 
     def _judged(self, arrivals: Sequence[Arrival], resources: contextlib.ExitStack) -> Judged:
-        """Read and check; what is refused is left out.
+        """Read and check files, without refused ones.
 
         Raises:
-            _ApartError: if they are to be tried in parts: one of them cannot be read, or they lack different columns
-                where the newest version wins. Without parts: nothing is left.
+            _ApartError: if they must be tried in parts: one of them cannot be read or, if the newest version wins, they
+                lack different columns. Without parts if no files are left.
         """
         numbered = dict(enumerate(arrivals))
         paths = {number: arrival.path for number, arrival in numbered.items()}
@@ -317,9 +317,9 @@ class _Intake:
         return judged
 
     def _written(self, judged: Judged) -> tuple[dict[int, Effect], list[FileEntry]]:
-        """Write the files into the tables and the ledger; returns what each did, and its row of the ledger."""
+        """Write the files to the tables and the ledger; returns the effect and the ledger row of each."""
         job, silver = self.job, silver_table_by(self.contract, self.key)
-        # Where nobody else can write, the tables are as the batch before left them.
+        # If nobody else can write, the tables are as the previous batch left them.
         base_versions = dict(self.bases) if self.bases and job.is_alone else self._versions_before_batch(judged)
         writing = Batch(job, judged, base_versions)
         self._refuse_late(writing, silver)
@@ -350,10 +350,10 @@ class _Intake:
         return next((file for file, other in times.items() if other is not None and other > time), None)
 
     def _refuse_late(self, writing: Batch, silver: Table) -> None:
-        """Refuse a file that came too late: a row of a later time stands under one of its keys.
+        """Refuse a file that came too late: one of its keys has a row of a later time.
 
         Raises:
-            _ApartError: if it is so; nothing is left to take in.
+            _ApartError: if so; no files are left.
         """
         contract, [arrival, *others] = self.contract, [*writing.judged.arrivals.values()]
         later = None if others or arrival.instead_of is not None else self._later_file(arrival.name)
@@ -361,7 +361,7 @@ class _Intake:
         if later is None or not is_decisive or not batch.meets_known_rows(writing, silver, self.key):
             return
         fault = InputError(
-            f"{later}, which is of a later time, is loaded, and they have keys in common",
+            f"shares keys with {later}, a file of a later time that is already loaded",
             where=arrival.name,
             hint=f"withdraw the later files, e.g. with `otklik reingest {contract.name} --without {quote(later)}`, and "
             "ingest all by one command",
@@ -375,14 +375,14 @@ class _Intake:
         return versions_before_batch(self.job, self.ledger, tables, judged.label)
 
     def _refuse_disturbed(self, judged: Judged) -> None:
-        """See that the files are still those that were described, and that nobody else wrote to their tables meanwhile.
+        """Check that the files are unchanged, and that nobody else has written to their tables meanwhile.
 
-        Their records were read more than once: a file that was changed in between is half of one content, half of
-        another. What was written of the batch stays out of the ledger, and is rolled back like a killed run's.
+        Their records were read more than once: a file that changed in between is a mix of two contents. What was
+        written of the batch does not enter the ledger, and is rolled back like that of a killed run.
 
         Raises:
             InputError: if a file is another one now.
-            BusyError: where no lease keeps others away and somebody else wrote.
+            BusyError: if there is no lease and somebody else wrote.
         """
         arrivals = [*judged.arrivals.values()]
         _refuse_changed(self.job, arrivals)
@@ -414,10 +414,10 @@ def versions_before_batch(job: Job, ledger: FileLedger, tables: Sequence[str], l
 
 @contextlib.contextmanager
 def _files_as_described(job: Job, judged: Judged) -> Iterator[None]:
-    """Where Spark fails it may be because a file, which is read more than once, is gone or has changed.
+    """Check whether Spark failed because a file, which is read more than once, is gone or has changed.
 
     Raises:
-        InputError: if it is so.
+        InputError: if so.
     """
     try:
         yield
@@ -427,7 +427,7 @@ def _files_as_described(job: Job, judged: Judged) -> Iterator[None]:
 
 
 def _refuse_changed(job: Job, arrivals: Sequence[Arrival]) -> None:
-    """See that files are those that were described.
+    """Check that files are unchanged.
 
     Raises:
         InputError: if one of them is gone or has other content.
@@ -445,13 +445,13 @@ def _refuse_changed(job: Job, arrivals: Sequence[Arrival]) -> None:
 
 
 def check_tables(lake: Lake, contract: Contract, key: bytes) -> None:
-    """See that the tables of a source fit its contract before anything is written.
+    """Check that the tables of a source match its contract before anything is written.
 
     Raises:
-        ConfigurationError: if other columns were declared, or marked as personal or as known only after the decision,
-            or named a row, when they were made, or if their pseudonyms were made with another key. What they hold would
-            stay as it is: raw values of a column that is personal only from now on, for everybody to read; a leak that
-            no model is kept from; a key several times; the same person under two pseudonyms.
+        ConfigurationError: if they were created with other columns, other marks of personal columns or columns known
+            only after the decision, another key of rows, or another pseudonym key. Existing rows would stay as they
+            are: readable values of a column that is personal only from now on, a leak that models may use, a key
+            several times, the same person under two pseudonyms.
     """
     silver, bronze = silver_table(contract), f"bronze.{contract.name}"
     there = lake.find(silver.name)
@@ -499,7 +499,7 @@ def _other_personal_columns(contract: Contract, table: str, others: Sequence[str
 
 
 def _check_key(lake: Lake, contract: Contract, key: bytes) -> None:
-    """Tables from before the fingerprint was kept are taken as they are."""
+    """Tables from before fingerprints were stored are accepted."""
     silver = SILVER.of(contract.name).name
     if lake.properties(silver).get(_KEY_OF_THEN) not in (None, fingerprint(key)):
         raise ConfigurationError(
@@ -511,7 +511,7 @@ def _check_key(lake: Lake, contract: Contract, key: bytes) -> None:
 
 
 def _check_name(contract: Contract, facts: files.FileFacts, known: FileEntry, loaded: Sequence[FileEntry]) -> None:
-    """See whether a file whose content is loaded may have the name that it has.
+    """Check whether a file whose content is loaded may have its name.
 
     Raises:
         InputError: if another content is loaded under this name, and the contract does not allow both.
@@ -538,10 +538,10 @@ def _other_content(facts: files.FileFacts) -> InputError:
 
 
 def _old_content(contract: Contract, facts: files.FileFacts, loaded: Sequence[FileEntry]) -> FileEntry | None:
-    """The loaded file that this one replaces, as the contract says of names that come again.
+    """The loaded file that this one replaces according to `same_name_other_content`.
 
     Raises:
-        InputError: if the contract forbids it, or the old rows cannot be taken out exactly.
+        InputError: if the contract forbids it, or the old rows cannot be removed exactly.
     """
     same = [place for place, entry in enumerate(loaded) if entry.file == facts.name]
     if not same or contract.same_name_other_content == "add":
@@ -570,9 +570,9 @@ def silver_table(contract: Contract) -> Table:
         columns.append(Column("known_at", "TIMESTAMP", "when the fact became known: its time and the declared delay"))
     elif contract.time.known == "arrival":
         columns.append(Column("_known_at", "TIMESTAMP", "when the fact became known: when its file arrived"))
-    # Of booleans Delta keeps none, and refuses a table that asks for them.
+    # Delta has no statistics for booleans, and refuses a table that requests them.
     fit = [c.name for c in columns if c.name not in contract.personal_columns and c.type != "BOOLEAN"]
-    # Which of its own it would choose where none is named is no good either: all of them, texts of any length too.
+    # Without a list Delta would choose all columns, including strings of any length.
     counted = fit[:_STATISTICS] or ["_record_no"]
     properties = {
         **SILVER.properties,
@@ -588,7 +588,7 @@ def silver_table(contract: Contract) -> Table:
 
 
 def silver_table_by(contract: Contract, key: bytes) -> Table:
-    """The definition of a source's silver table, and by which key its pseudonyms are made."""
+    """The definition of a source's silver table, with the fingerprint of its pseudonym key."""
     table = silver_table(contract)
     if not contract.personal_columns:
         return table

@@ -1,4 +1,4 @@
-"""The inputs of a task, pinned: silver as the ledger of files knows it, gold as the run that wrote it recorded it."""
+"""The pinned inputs of a task: silver at the version in the ledger of files, gold at that recorded by its run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Inputs:
 
     @property
     def identities(self) -> dict[str, str]:
-        """Table → what names its rows: its version or, of gold, the run that wrote it."""
+        """Table → identity of its content: its version or, for gold, the run that wrote it."""
         runs = {table: run.run_id for table, run in self.producers.items()}
         return {table: str(version) for table, version in self.versions.items()} | runs
 
@@ -53,17 +53,17 @@ class Inputs:
 
     @cached_property
     def _rows(self) -> dict[str, DataFrame]:
-        """Cached, as finding the versions reads the history of each table."""
+        """Cached, because finding the versions reads the history of each table."""
         contents = {entry.batch: entry.content_hash for entry in FileLedger(self.lake).entries}
         found = {name: rows_at(self.lake, table, self.versions[table]) for name, table in self.tables.items()}
         return {name: with_row_id(rows, contents) for name, rows in found.items()}
 
     def known_at(self, moment: datetime) -> dict[str, DataFrame]:
-        """The frames without what was not known at the moment."""
+        """The frames with only what was known at the moment."""
         return {name: only_known(rows, moment) for name, rows in self._rows.items()}
 
     def latest_moment(self) -> Latest | None:
-        """The latest known moment in them; of gold, the one its run looked from. None where all are untimed."""
+        """The latest known moment in them; for gold, the as-of moment of its run. None if all are untimed."""
         rows = {self.tables[name]: known for name, known in self.known_at(END_OF_TIME).items()}
         silver = {table: known for table, known in rows.items() if table not in self.producers}
         moments = [
@@ -103,7 +103,7 @@ def recorded_moment(job: Job, task: BaseTask, inputs: Inputs, decisive: object, 
         job: the job.
         task: the task.
         inputs: its inputs.
-        decisive: what the rows depend on, apart from inputs and code.
+        decisive: what the rows depend on, besides inputs and code.
         find: computes it from the rows.
     """
     run = replace(start_of(job, "moment", task.name, hash_of([decisive, inputs.marks])), inputs=inputs.identities)
@@ -116,7 +116,7 @@ def recorded_moment(job: Job, task: BaseTask, inputs: Inputs, decisive: object, 
                 step.say(f"{latest}")
         found = replace(run, as_of=latest.moment).done(job.clock(), {}, 0, latest.beyond, latest.remark or f"{latest}")
         record_run(job.lake, found)
-    # Rows that do not count.
+    # Exclude rows that do not count.
     if found.rows_out:
         job.progress.warn(found.message)
     return found.as_of or END_OF_TIME

@@ -20,9 +20,9 @@ from otklik.settings import read_toml
 from otklik.steps.task_files import TaskFile, check_frames
 from otklik.task import BaseTask, FrameSettings, KindTask, Task
 
-#: A piece of SQL: a text, a name that may be called or stand for an argument, or anything else.
+#: A token of SQL: a string, a name (perhaps of a function or a named argument), or anything else.
 _PIECE = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"|(?P<name>`[^`]+`|[^\W\d]\w*)(?P<after>\s*[(])?|\d[\w.]*|.", re.S)
-#: Words of SQL that are no columns.
+#: SQL keywords that are not columns.
 _WORDS = frozenset(
     """
     all and any array as asc between bigint binary boolean both by case cast cross current current_date
@@ -40,11 +40,11 @@ _NAMED_FRAME = re.compile(rf"\{{(?P<frame>\w+)\}}(?:\s+(?:AS\s+)?(?!(?:{_NO_NAME
 
 @dataclass(frozen=True)
 class Known:
-    """The tables that a task reads, as they are in the lake.
+    """The tables that a task reads, in the lake.
 
     Attributes:
-        tables: input → its table; those that are not there, or that Spark alone can read, are left out.
-        missing: tables of silver that nothing has been ingested into.
+        tables: input → its table, without missing ones and those that only Spark can read.
+        missing: silver tables into which nothing has been ingested.
     """
 
     tables: Mapping[str, LocalTable]
@@ -69,13 +69,13 @@ def known_inputs(task: BaseTask, lake: LocalLake) -> Known:
 
 
 def check_sources(file: TaskFile, project: ProjectFiles, lake: LocalLake, missing: Sequence[str]) -> None:
-    """See whether what nothing has been ingested into is a source at all.
+    """Check that tables into which nothing has been ingested are sources.
 
     Args:
         file: the task.
-        project: where contracts lie; others may lie beside the task.
-        lake: whose silver tables may be meant.
-        missing: tables of silver.
+        project: has contracts; others may be next to the task.
+        lake: the lake, whose silver tables may be meant.
+        missing: silver tables.
 
     Raises:
         ConfigurationError: if there is no contract for one of them.
@@ -96,7 +96,7 @@ def check_sources(file: TaskFile, project: ProjectFiles, lake: LocalLake, missin
 
 
 def _contract_name(path: Path) -> str | None:
-    """The source that a file describes; None where it is no contract."""
+    """The source that a file describes; None if it is not a contract."""
     try:
         values = read_toml(path)
     except ConfigurationError:
@@ -115,7 +115,7 @@ def check_names(file: TaskFile, folders: Sequence[Path], known: Known) -> None:
     Raises:
         ConfigurationError: naming every unknown column, and where it is used.
     """
-    # Every input reaches SQL with known_at and row_id.
+    # SQL sees every input with known_at and row_id.
     columns = {
         frame: [*dict.fromkeys((*table.schema.names, "known_at", "row_id"))] for frame, table in known.tables.items()
     }

@@ -1,4 +1,4 @@
-"""Step: look after the lake: repair what killed runs left, check everything, compact, vacuum, print sizes."""
+"""Step: maintain the lake: repair what killed runs left, check everything, compact, vacuum, print sizes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def maintain_lake(job: Job) -> int:
     try:
         ledger = maintenance.whole_ledger(job.lake)
     except DamagedError as fault:
-        # Nothing is judged without it, and above all nothing rolled back.
+        # Without it nothing is checked and, above all, nothing is rolled back.
         job.print_result(f"wrong: {fault.line()}\n")
         return 1
     tables = maintenance.of_the_house(job.lake, ledger, there, all_tables())
@@ -58,7 +58,7 @@ def maintain_lake(job: Job) -> int:
         tables = [table for table in tables if table in still_there]
     with job.progress.step("check") as step:
         leftovers = stuck + _leftovers(job, ledger, tables)
-        # One that began meanwhile is not a killed run either.
+        # A run that started meanwhile is not a killed run either.
         writer = writer or _writer(job)
         flaws = ([] if writer is not None else leftovers) + _flaws(job, ledger, tables)
         step.rows(len(tables), "tables")
@@ -86,7 +86,7 @@ def _writer(job: Job) -> lease.Holder | None:
 
 
 def _may_repair(job: Job) -> bool:
-    """Whether repairs are safe: without a lease, what looks like a killed run's may belong to a live one."""
+    """Whether repairs are safe: without a lease, what looks like the work of a killed run may belong to a live one."""
     return job.is_alone or bool(job.options["force"])
 
 
@@ -139,7 +139,7 @@ def _orphans(job: Job, tables: list[str]) -> list[tuple[str, str]]:
         logs = [f"{table.replace('.', '/')}/_delta_log" for table in tables]
         half_written += [(log, name) for log in logs for name in Folder(job.lake.folder(log)).drafts()]
     if _pointer_flaws(job.lake):
-        # Without all its rows every model looks like a killed training's.
+        # If rows are missing, models look like those of killed trainings.
         return half_written
     named = {folder for task in registry.tasks(job.lake) for folder in registry.history(job.lake, task)["folder"]}
     models = Folder(job.lake.folder("models"))
@@ -149,19 +149,19 @@ def _orphans(job: Job, tables: list[str]) -> list[tuple[str, str]]:
         for run in Folder(job.lake.folder("models", task)).folders()
         if f"models/{task}/{run}" not in named
     ]
-    # A file in such a folder goes with it.
+    # A file in such a folder is removed with it.
     within = tuple(f"{folder}/{name}/" for folder, name in left)
     return left + [(folder, name) for folder, name in half_written if not f"{folder}/{name}".startswith(within)]
 
 
 def _pointer_flaws(lake: Lake) -> list[DamagedError]:
-    """Flaws of gold.model_runs."""
+    """Problems of gold.model_runs."""
     found = maintenance.definition_flaws(lake, Expected(MODEL_RUNS)) if lake.exists(MODEL_RUNS.name) else []
     return found + maintenance.run_flaws(lake, lake.version, only=MODEL_RUNS.name)
 
 
 def _leftovers(job: Job, ledger: FileLedger, tables: list[str]) -> list[DamagedError]:
-    """What no ledger knows: a killed run's, unless somebody is writing it just now."""
+    """Work that no ledger lists: that of a killed run, unless somebody is writing it right now."""
     has_lease = job.is_alone or job.lease_folder is not None
     hint = "`otklik maintain`" if has_lease else "make sure that nothing else writes, then `otklik maintain --force`"
     refused: list[DamagedError] = []
@@ -218,7 +218,7 @@ def _expected(job: Job, ledger: FileLedger, table: str) -> Expected | None:
         return Expected(silver_table(contract), personal=contract.personal_columns)
     if layer == "bronze":
         silver = SILVER.of(name).name
-        # The record holds what is a pseudonym in silver.
+        # The record contains the values that are pseudonyms in silver.
         of_record = ["record"] if job.lake.personal_columns(silver) else []
         return Expected(BRONZE.of(name), personal=of_record if job.lake.exists(silver) else None)
     return _expected_of_task(job.lake, table)
@@ -243,7 +243,7 @@ def _contract(job: Job, ledger: FileLedger, source: str) -> Contract | None:
     try:
         contract = load(Contract, file, {})
     except ConfigurationError:
-        # `ingest` reports the fault. The source was ingested under another, valid contract.
+        # `ingest` reports the error. The source was ingested under another, valid contract.
         return None
     return contract if hash_of_contract(contract) == loaded[-1].contract_hash else None
 

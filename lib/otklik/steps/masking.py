@@ -1,4 +1,4 @@
-"""What leaves the lake for people's eyes: personal columns are masked, everywhere."""
+"""Mask personal columns in everything that is shown or exported."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
     check_table_name(table)
     if not lake.exists(table):
         raise no_such_table(table, table_names(lake))
-    # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
+    # Versions that the ledger of files does not list are incomplete batches; before the first one, the table is empty.
     version = FileLedger(lake).versions([table]).get(table, 0) if table.startswith(("bronze.", "silver.")) else None
     rows = rows_at(lake, table, version)
     if table == REJECTED.name:
@@ -48,11 +48,11 @@ def masked_rows(lake: Lake, table: str, where: str | None) -> DataFrame:
         return rows
     hint = f"columns: {', '.join(rows.columns)}"
     try:
-        # Spark allows no subquery inside a lambda: through one, a condition could ask unmasked tables.
+        # A subquery could read unmasked tables; Spark allows none inside a lambda.
         analysed(rows.select(F.exists(F.array(F.lit(1)), lambda _: F.expr(where))))
         return analysed(rows.where(where))
     except ParseException:
-        # What the parser says is a picture of several lines.
+        # The parser's message has several lines.
         raise ConfigurationError("is not valid SQL", where="--where", hint=hint) from None
     except AnalysisException as fault:
         raise ConfigurationError(

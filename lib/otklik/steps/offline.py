@@ -1,4 +1,4 @@
-"""What needs no Spark: check, draft, kinds, graph, tables."""
+"""Commands that need no Spark: check, draft, kinds, graph, tables."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def check(
     Args:
         files: contracts, tasks and environments; none = all of the project.
         project: the files of the project.
-        overrides: dotted key → value, laid over contracts and tasks as the steps do it.
-        lake: against its tables the inputs of tasks and the columns that they name are tried; None = against nothing.
-        print_result: takes the lines at once; those of other files are printed also where one is wrong.
+        overrides: dotted key → value, applied to contracts and tasks as in the steps.
+        lake: the inputs and columns that tasks name are checked against its tables; None = not checked.
+        print_result: prints the lines at once, also those of other files if one is wrong.
 
     Raises:
-        ConfigurationError: with every fault of every file.
+        ConfigurationError: with all errors of all files.
     """
     lines, faults = [], []
     for file in files or project.settings_files():
@@ -54,7 +54,7 @@ def check(
 
 
 def _check(path: Path, project: ProjectFiles, overrides: dict[str, Any], lake: LocalLake | None) -> str:
-    """What a file is, by the tables that only one kind has, and that it is fine."""
+    """Validate a file; its type is determined by the tables that only that type has."""
     values, where = read_toml(path), str(path)
     if not values:
         raise ConfigurationError(
@@ -90,7 +90,7 @@ def _checked_task(path: Path, project: ProjectFiles, overrides: dict[str, Any], 
 
 
 def kinds(name: str | None) -> str:
-    """The kinds of question, one sentence each; or one kind with all its settings."""
+    """The kinds of question, one sentence each, or one kind with all its settings."""
     if name is not None:
         return described(find_kind(name, name)) + "\n"
     found = [find_kind(each, each) for each in sorted(kind_places())]
@@ -116,7 +116,9 @@ def draft(files: Sequence[str], kind: str | None, project: ProjectFiles) -> str:
     if kind is not None:
         return draft_task(find_kind(kind, "--task"), files, project)
     if len(files) > 1:
-        raise ConfigurationError("a contract is drafted from one file", where=files[1], hint="give one file at a time")
+        raise ConfigurationError(
+            "a contract can be drafted from one file only", where=files[1], hint="give one file at a time"
+        )
     from otklik.sources.draft import draft as draft_contract  # noqa: PLC0415  (its readers are heavy)
 
     return draft_contract(files[0])

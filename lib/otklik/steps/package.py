@@ -29,13 +29,13 @@ from otklik.progress import Progress
 from otklik.project_files import ProjectFiles
 from otklik.temporary_folder import temporary_folder
 
-#: Written last, and says from what the folder was made; empty while the folder is not finished.
+#: Written last; describes what the folder was built from; empty while the folder is incomplete.
 MARK = "package.txt"
 ZIP = "otklik.zip"
 ENVIRONMENT = "environment.tar.gz"
-#: Jars that a cluster lacks; set-up has put them into the environment's own Spark.
+#: Jars that a cluster lacks; set-up has installed them into the environment's own Spark.
 JARS = ("delta-spark_*.jar", "delta-storage-*.jar")
-#: What the wheel is built from.
+#: Sources of the wheel.
 _SOURCES = ("setup.py", "pyproject.toml", "lib", "jobs", "conf")
 _NO_PRODUCTS = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.pyc")
 
@@ -113,7 +113,7 @@ def submit_line(
     job, *arguments = command
     if is_of_this_machine(properties):
         options = ["--properties-file", str(properties_file), "--conf", f"spark.pyspark.python={sys.executable}"]
-        # Spark's own log quotes data; the command otklik keeps it off by other means.
+        # Spark's log quotes data; the command otklik turns it off by other means.
         options += ["--conf", "spark.log.level=OFF"]
         return shlex.join(["spark-submit", *options, str(project.job(job)), *arguments])
     jars = sorted(str(jar) for jar in (folder / "jars").glob("*.jar"))
@@ -125,7 +125,7 @@ def submit_line(
         "--conf", "spark.pyspark.python=./environment/bin/python",
     ]  # fmt: skip
     if properties.get("spark.submit.deployMode", "client") == "client":
-        # The driver is here, where the archive is not unpacked.
+        # The driver runs here, where the archive is not unpacked.
         options += ["--conf", f"spark.pyspark.driver.python={sys.executable}"]
     return shlex.join(["spark-submit", *options, str(folder / "jobs" / f"{job}.py"), *arguments])
 
@@ -145,7 +145,7 @@ def _jars() -> list[Path]:
 
 
 def _build_wheel(project: ProjectFiles, temporary: Path) -> _Wheel:
-    """Built from a copy: setuptools leaves its work where it builds, and takes up again what an earlier one left."""
+    """Built from a copy, because setuptools leaves build files behind and reuses those of earlier builds."""
     sources = temporary / "sources"
     sources.mkdir()
     for name in _SOURCES:
@@ -164,7 +164,7 @@ def _build_wheel(project: ProjectFiles, temporary: Path) -> _Wheel:
 
 
 def _exchange(folder: Path, wheel: _Wheel, project: ProjectFiles, jars: Iterable[Path]) -> None:
-    """Put everything but the environment into the folder, in place of what an earlier time put there."""
+    """Put everything except the environment into the folder, replacing the results of earlier builds."""
     for old in folder.glob("*.whl"):
         old.unlink()
     for name in ("jars", "jobs", "conf"):
@@ -207,20 +207,20 @@ def _needed(about: Message) -> list[Distribution]:
 
 
 def _stamp(wheel: _Wheel, needed: Iterable[Distribution]) -> str:
-    """What the environment is made from, a line each."""
+    """What the environment is built from, one line each."""
     lines = [f"{wheel.file.name} {wheel.digest}", f"python {sys.version.split()[0]} of {sys.base_prefix}"]
     return "\n".join([*lines, *(f"{each.name}=={each.version}" for each in needed), ""])
 
 
 def _pack_environment(target: Path, wheel: _Wheel, needed: Iterable[Distribution], folder: Path) -> None:
-    """A fresh environment with what is installed here, packed: nothing is fetched, and nothing is there in vain."""
+    """A fresh packed environment with the required packages installed here; nothing is downloaded."""
     import venv_pack  # noqa: PLC0415  (only here, and not a package that running needs)
 
     venv.create(folder, symlinks=True, with_pip=False)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
     for package in needed:
         for file in package.files or ():
-            # Scripts of the environment start with its path; compiled files are made again where they are needed.
+            # Scripts of the environment contain its path; compiled files are recreated when needed.
             if ".." in file.parts or "__pycache__" in file.parts:
                 continue
             (site / file).parent.mkdir(parents=True, exist_ok=True)

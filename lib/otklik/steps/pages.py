@@ -36,7 +36,7 @@ def page_name(task: str, language: Language) -> str:
 
 
 def named_file(job: Job, path: Path) -> str:
-    """How a task's file is named from anywhere on this machine: by its name in conf/tasks, or its whole path."""
+    """The name of a task's file from anywhere on this machine: its name in conf/tasks, or its absolute path."""
     return job.project.name_of_task(path.resolve())
 
 
@@ -46,7 +46,7 @@ def said_of(task: BaseTask) -> str:
 
 
 def mark_of(page: str, content: bytes) -> str:
-    """By which ops.runs knows a page that was written."""
+    """The hash that identifies a written page in ops.runs."""
     return f"{page} {hashlib.sha256(content).hexdigest()[:16]}"
 
 
@@ -102,7 +102,7 @@ def _stamp(resolved: ResolvedTask, run: Run, voice: Voice) -> list[str]:
 
 
 def _common_sections(job: Job, resolved: ResolvedTask, last: Run, read: RunReader, voice: Voice) -> list[Section]:
-    """What every page ends with: the findings, remarks, files, and where the numbers come from."""
+    """The last sections of every page: findings, remarks, files, and where the numbers come from."""
     words = voice.words
     said = [voice.told(finding) for finding in read.findings]
     remarks = [remark[voice.language] for remark in resolved.task.remarks]
@@ -125,7 +125,7 @@ def _common_sections(job: Job, resolved: ResolvedTask, last: Run, read: RunReade
 
 
 def balances_of(lake: Lake, versions: Mapping[str, int]) -> pd.DataFrame:
-    """The rows of ops.files of some silver tables, as they were for these versions."""
+    """The rows of ops.files for some silver tables at these versions."""
     ledger = FileLedger(lake)
     files = [file for table in versions for file in ledger.files_at(table.partition(".")[2], versions[table])]
     return pd.DataFrame([vars(file) for file in files], columns=[field.name for field in fields(FileEntry)])

@@ -1,4 +1,4 @@
-"""How rows are printed, and written for a spreadsheet: as a table, JSON or CSV. Imports no Spark."""
+"""Format rows as a table, JSON or CSV. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-#: A spreadsheet takes a cell that starts with one of these for a formula.
+#: A spreadsheet treats a cell that starts with one of these as a formula.
 FORMULA_STARTS = "=+-@\t\r\n"
 _WIDEST = 60
-#: What is shown of a model.
+#: Columns shown of a model.
 _OF_MODELS = ("sequence", "run_id", "model", "metric", "value", "serves", "reason", "settings")
 
 
@@ -24,8 +24,8 @@ def moment_of(micros: int | None) -> datetime | None:
 
 
 def plain(value: Any) -> Any:
-    """A value of a row as JSON has it: NaN is null, decimals are numbers, times are ISO-8601 UTC, keys are sorted."""
-    if hasattr(value, "asDict"):  # A row within a row of Spark's.
+    """A value of a row for JSON: NaN is null, decimals are numbers, times are ISO-8601 UTC, keys are sorted."""
+    if hasattr(value, "asDict"):  # A Spark Row within a Row.
         return plain(value.asDict())
     for kinds, convert in _PLAIN:
         if isinstance(value, kinds):
@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-#: How values of a type stand in JSON. The first type that fits counts: a datetime is also a date.
+#: JSON format of values by type. The first matching type is used: a datetime is also a date.
 _PLAIN: tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...] = (
     (float, lambda value: value if math.isfinite(value) else None),
     (Decimal, lambda value: int(value) if value == value.to_integral_value() else float(value)),
@@ -52,7 +52,7 @@ def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Comma-separated, nested values as JSON, null as nothing, and no formulas: a spreadsheet may open it."""
+    """Comma-separated, with nested values as JSON, nulls as empty, and no formulas: a spreadsheet may open it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -66,7 +66,7 @@ def _cell(value: Any) -> str:
 
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Columns side by side, numbers to the right."""
+    """An aligned table, with numbers right-aligned."""
     texts = [[_short(value) for value in row] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
     is_number = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(columns))]
@@ -98,17 +98,17 @@ def _short(value: Any) -> str:
 
 
 def printed(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str) -> str:
-    """Rows of plain values in one of the forms json, csv and table."""
+    """Rows of plain values as json, csv or table."""
     return {"json": as_json, "csv": as_csv, "table": as_table}[form](columns, rows)
 
 
 def _number(value: float) -> str:
-    """As people write it: 2,096,180 and not 2.09618e+06."""
+    """A readable number: 2,096,180 and not 2.09618e+06."""
     return f"{value:,.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def list_of_models(rows: Sequence[Mapping[str, Any]], serving: int) -> str:
-    """Rows of gold.model_runs as a table; the row of this sequence number is the one that serves."""
+    """Rows of gold.model_runs as a table; the row with this sequence number is the serving one."""
     cells = [
         ["→" if row["sequence"] == serving else "", *(plain(row[column]) for column in _OF_MODELS)] for row in rows
     ]

@@ -1,4 +1,4 @@
-"""Profits of a training under the current [decision]: nothing is fitted again when a cost or a value changes.
+"""Profits of a training under the current [decision]: a changed cost or value does not refit anything.
 
 Thresholds and profits in gold.scoreboard and gold.measures follow the latest decision, as gold.<task>_scores follows
 the latest options. They are computed from the out-of-sample predictions in gold.<task>_predictions.
@@ -36,7 +36,7 @@ _STEP = "profit"
 
 
 def record_profits(job: Job, task: Task, trained: Run) -> None:
-    """Record under which decision the profits of a new training were computed."""
+    """Record the decision used for the profits of a new training."""
     run = _run(job, task, trained)
     record_run(job.lake, run.done(job.clock(), {}, 0, 0, ""))
 
@@ -47,7 +47,7 @@ def bring_profits_up_to_date(job: Job, task: Task, trained: Run) -> None:
     If its predictions have been vacuumed, the old profits stay.
     """
     run, name = _run(job, task, trained), task.name
-    # The newest training and the champion's may differ, each with its own profits.
+    # The newest training and that of the champion may differ, each with its own profits.
     last = None if trained.as_of is None else find_answer(job.lake, name, trained.as_of, _STEP, run.inputs)
     if last is not None and last.run_id == run.run_id:
         return
@@ -57,7 +57,7 @@ def bring_profits_up_to_date(job: Job, task: Task, trained: Run) -> None:
     except MissingResultError:
         return
     with job.progress.step("profits of the decision") as step:
-        # In the order of the training: where the budget cuts equal probabilities, the same rows are in.
+        # In the order of the training, so that the budget cuts equal probabilities at the same rows.
         columns = ["model", "leaks", "split", "unit", "as_of", "label", "raw", "calibrated"]
         predictions = said.select(F.xxhash64("key", "as_of").alias("row_hash"), *columns).toPandas()
         predictions = predictions.sort_values("row_hash", kind="stable")
@@ -109,7 +109,7 @@ def with_profits(board: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> 
     Args:
         board: the rows.
         predictions: gold.<task>_predictions of the same training.
-        task: its decision, the replicates of the bootstrap and what it draws.
+        task: its decision, bootstrap replicates and resampling unit.
     """
     decision = task.decision
     board = board.assign(threshold=np.nan, profit=np.nan, profit_low=np.nan, profit_high=np.nan)
@@ -117,7 +117,7 @@ def with_profits(board: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> 
         return board
     has_leaks = "with" in {*predictions["leaks"]}
     for (leaks, split, model), of_model in board.groupby(["leaks", "split", "model"]):
-        # Where nothing is known only after the decision, "with" is "without"; guessing is of any model's rows.
+        # Without leaks, "with" is the same as "without"; the baseline uses the rows of any model.
         of_split = predictions[
             (predictions["split"] == split) & (predictions["leaks"] == (leaks if has_leaks else "without"))
         ]
@@ -148,13 +148,13 @@ def with_profits(board: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> 
 
 
 def later_profits(task: Task, decision: Decision, label: Any, moment: Any, probability: Floats) -> list[Measure]:
-    """What each way of choosing would have brought on the later rows: measure `profit`, its rows are the contacts.
+    """The profit of each selection rule on the later rows: measure `profit`, its rows are the contacts.
 
-    The list is drawn up as `otklik score` does it, by probabilities of the model that learnt from the past only; the
-    interval draws whole decision moments.
+    The list is made as in `otklik score`, with probabilities of the model trained on earlier rows only; the interval
+    resamples decision moments.
 
     Args:
-        task: the replicates of the bootstrap.
+        task: its bootstrap replicates.
         decision: cost, value and budget.
         label: (rows,) 1 or 0.
         moment: (rows,) the decision moment.
@@ -177,7 +177,7 @@ def later_profits(task: Task, decision: Decision, label: Any, moment: Any, proba
         salt=task.splits.bootstrap_salt,
     )
     rows: dict[str, Mapping[str, Any]] = {str(row["policy"]): row for row in found}
-    # As many, drawn at random: their share of what contacting all brings.
+    # A random selection of the same size: its share of the profit of contacting all.
     share, everybody = float(listed.mean()), rows["all"]
     drawn = {name: share * everybody[name] for name in ("out_of_fold_profit", "low", "high")}
     rows["random"] = {**drawn, "customers": int(listed.sum())}

@@ -26,7 +26,7 @@ from otklik.steps.frames import replace_rows
 from otklik.steps.resolve_classify import ResolvedClassify
 from otklik.task import ChampionSettings
 
-#: Folder in the champion's folder for models of folds, while their nodes are read back.
+#: Subfolder of the champion's folder for models of folds while their nodes are read back.
 _TEMPORARY = "temporary"
 _LIBRARIES = ("pyspark", "delta-spark", "numpy", "pandas", "scikit-learn")
 
@@ -35,7 +35,7 @@ def promote(job: Job, resolved: ResolvedClassify, training: Training, executor: 
     """Choose, refit, explain, save and register; returns table → version."""
     task = resolved.task
     folder, before = _free_folder(job, resolved)
-    # In the lake, which every machine of a cluster reaches.
+    # In the lake, which every machine of a cluster can reach.
     temporary = job.lake.folder(folder, _TEMPORARY)
     with job.progress.step("champion: fit on all rows") as step, without_stage_code(job.lake.spark):
         final_models = fit_final_models(
@@ -48,7 +48,7 @@ def promote(job: Job, resolved: ResolvedClassify, training: Training, executor: 
             only_chosen=resolved.is_draft,
         )
         if Folder(temporary).exists():
-            # What stays in the champion's folder is in its manifest.
+            # All files in the champion's folder must be in its manifest.
             Folder(job.lake.folder(folder)).delete(_TEMPORARY)
         step.say(f"{final_models.chosen}, out of fold {task.champion.metric} {final_models.value:.3f}")
     with job.progress.step("champion: explain") as step, without_stage_code(job.lake.spark):
@@ -61,7 +61,7 @@ def promote(job: Job, resolved: ResolvedClassify, training: Training, executor: 
         named, label = {"task": task.name, "run_id": resolved.run_ids["train"]}, f"train {resolved.run_ids['train']}"
         outputs = replace_rows(job.lake, EXPLANATIONS, explanations.assign(**named), label, named)
         outputs["gold.model_runs"] = registry.register(job.lake, row, label)
-        # Of a training that is repeated, because its end was not recorded or its tables are gone.
+        # Of a training that is repeated because its end was not recorded or its tables are gone.
         for name in before:
             Folder(job.lake.folder("models", task.name)).delete(name)
         step.say(row["reason"])
@@ -69,17 +69,17 @@ def promote(job: Job, resolved: ResolvedClassify, training: Training, executor: 
 
 
 def _free_folder(job: Job, resolved: ResolvedClassify) -> tuple[str, list[str]]:
-    """A folder that no pointer names, so that no model is written over while it serves; and the run's earlier ones."""
+    """A folder that no pointer row names, so that no serving model is overwritten; and the run's earlier folders."""
     task, run_id = resolved.task.name, resolved.run_ids["train"]
     runs = registry.history(job.lake, task)
     before = [str(folder).rpartition("/")[2] for folder in runs.loc[runs["run_id"] == run_id, "folder"].unique()]
     names = (run_id if number == 1 else f"{run_id}-{number}" for number in itertools.count(1))
     models = Folder(job.lake.folder("models", task))
     there = models.folders()
-    # Where others may write at once, a folder may be the one that another training is writing.
+    # If others may write concurrently, another training may be writing to such a folder.
     free = next(name for name in names if name not in before and (job.is_alone or name not in there))
     if free in there:
-        # What a killed training left would be taken for files of the new model.
+        # Remains of a killed training would be taken for files of the new model.
         models.delete(free)
     return f"models/{task}/{free}", before
 
@@ -154,8 +154,8 @@ def serves_from_now_on(settings: ChampionSettings, value: float, before: Mapping
     """Whether a new model becomes the champion, and why.
 
     Args:
-        settings: by what models are compared, and how much better the new one must be.
-        value: of the new model, as the metric names it.
+        settings: the metric for comparison, and how much better the new model must be.
+        value: the new model's value of the metric.
         before: the pointer row of the champion, if there is one that can be trusted.
     """
     if before is None:

@@ -43,12 +43,12 @@ def reingest_source(job: Job) -> int:
     """Check all loaded records of a source again, and rebuild its silver table and rejected records; returns 0.
 
     The result is the same as ingesting all files under this contract in the order of their arrival, or of the times in
-    their names, without those that are to be withdrawn: their records leave bronze, too. The ledger is updated last:
+    their names, without withdrawn ones, whose records are also deleted from bronze. The ledger is updated last:
     until then the old tables count.
 
     Raises:
-        MissingResultError: if no file of the source is loaded, or none is of a name that is to be withdrawn.
-        ConfigurationError: if the contract would split files into other records than those in bronze.
+        MissingResultError: if no file of the source is loaded, or none has a name to be withdrawn.
+        ConfigurationError: if the contract would split files into different records than those in bronze.
         InputError: if a file is refused under this contract; then nothing is changed.
     """
     contract = load(Contract, job.project.source(job.options["source"]), dict(job.options.overrides))
@@ -89,10 +89,10 @@ def _stands(lake: Lake, ledger: FileLedger, contract: Contract, key: bytes) -> b
 
 
 def _named(ledger: FileLedger, source: str, names: Sequence[str]) -> list[FileEntry]:
-    """The loaded files of these names or hashes; in a name, `*` stands for any text.
+    """The loaded files with these names or hashes; in a name, `*` matches any text.
 
     Raises:
-        MissingResultError: if the ledger has no such file. One that was withdrawn before does no harm.
+        MissingResultError: if the ledger has no such file; files already withdrawn are ignored.
     """
     entries = [entry for entry in ledger.entries if entry.source == source and entry.status in ("loaded", WITHDRAWN)]
     found = []
@@ -117,11 +117,11 @@ def _rebuild(
     loaded: Sequence[FileEntry],
     withdrawn: Sequence[FileEntry],
 ) -> list[FileEntry]:
-    """Returns the new rows of the ledger of the files that stay."""
+    """Returns the new ledger rows of the files that stay."""
     contract_hash, table, bronze = hash_of_contract(contract), silver_table_by(contract, key), bronze_table(contract)
     who = [contract.name, contract_hash, code_version(), fingerprint(key), [entry.batch for entry in loaded]]
     label = label_of(hash_of(["reingest", *who])[:16])
-    # What is put in place as a whole may be damaged: silver, and bronze where none of its records stay.
+    # Tables that are replaced completely may be damaged: silver, and bronze if none of its records stay.
     whole = {table.name} if loaded else {table.name, bronze.name}
     after = versions_before_batch(job, ledger, sorted({bronze.name, REJECTED.name} - whole), label)
     for name in sorted(whole):
@@ -158,10 +158,10 @@ def _rebuild(
 
 
 def _beside(versions: Mapping[str, int], entries: Sequence[FileEntry]) -> list[FileEntry]:
-    """The rows of the ledger of files that are not loaded, now that the tables of their source were rebuilt.
+    """The ledger rows of files that are no longer loaded after the tables of their source were rebuilt.
 
-    What stood for a file that was replaced is no version of these tables. Where all files were withdrawn, their rows
-    are those that say which version counts.
+    The versions recorded for replaced files no longer apply. If all files were withdrawn, their rows record the current
+    versions.
     """
     kept = [{name: v for name, v in entry.table_versions.items() if name not in versions} for entry in entries]
     return [
@@ -194,7 +194,7 @@ def _judged(
 def _put_in_place(
     lake: Lake, judged: Judged | None, contract: Contract, table: Table, key: bytes, label: str
 ) -> tuple[dict[int, Effect], dict[str, int]]:
-    """Write silver and the rejected records of its source; returns what each file did, and the tables' versions."""
+    """Write silver and the rejected records of its source; returns the effects of files, and the tables' versions."""
     did: dict[int, Effect] = {}
     silver, rejected = frame_of(lake.spark, [], table.ddl), frame_of(lake.spark, [], REJECTED.ddl)
     with contextlib.ExitStack() as resources:
@@ -215,10 +215,10 @@ def _put_in_place(
 def _one_row_per_key(
     accepted: DataFrame, judged: Judged, table: Table, resources: contextlib.ExitStack
 ) -> tuple[DataFrame, dict[int, Effect]]:
-    """What remains of the accepted rows, as if the files had been loaded in order; and what each file did.
+    """The remaining accepted rows, as if the files had been loaded in order, and the effect of each file.
 
-    Files in a row are taken together as at ingest: all of them, or where the newest version wins those that lack the
-    same columns.
+    Consecutive files are processed together as in ingest: all of them or, if the newest version wins, those that lack
+    the same columns.
     """
     staying, is_newest = judged.staying, judged.contract.key.keep == "newest"
     there: DataFrame | None = None
@@ -247,13 +247,13 @@ def _mark_bronze(lake: Lake, contract: Contract, *, only_more: bool = False) -> 
 
 
 def _from_bronze(lake: Lake, ledger: FileLedger, contract: Contract, loaded: Sequence[FileEntry]) -> Readings:
-    """The records of files as they were received, with the header of each, as if they had been read just now."""
+    """The records of files as received, with the header of each, as if they had just been read."""
     bronze = BRONZE.of(contract.name).name
     known = ledger.versions([bronze, REJECTED.name])
     numbers = frame_of(lake.spark, [(e.batch, n) for n, e in enumerate(loaded)], "_batch STRING, file_no INT")
     records = rows_at(lake, bronze, known[bronze]).join(F.broadcast(numbers), "_batch")
     if any(entry.rejected for entry in loaded):
-        # Bronze holds no bytes. A record that had invalid ones was rejected, if not by that reason alone.
+        # Bronze contains no bytes. A record with invalid bytes was rejected, perhaps among other reasons.
         is_invalid = F.exists("reasons", lambda each: each["reason"] == "invalid_bytes") | F.contains(
             F.col("record"), F.lit("\ufffd")
         )

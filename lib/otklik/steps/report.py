@@ -32,7 +32,7 @@ from otklik.steps.runs import record_failure
 from otklik.steps.task_files import TaskFile, read_task
 from otklik.task import Task
 
-#: Counts for a page that are made at once.
+#: Number of counts for a page that run concurrently.
 _AT_ONCE = 3
 _NO_LIST = pd.DataFrame(columns=["rank", "key", "arm", "probability", "expected_profit", "reasons"])
 _NO_ARMS = pd.DataFrame(columns=["arm", "rows"])
@@ -57,7 +57,7 @@ def write_report(job: Job, resolved: ResolvedClassify | None = None) -> int:
             _write_page(job.about(task=str(file.path)), file)
             written += 1
         except (ConfigurationError, MissingResultError) as fault:
-            # A task whose file has moved, or that was run with other options, has a report only when it is named.
+            # A task whose file has moved, or that was run with other options, gets a report only if it is named.
             job.progress.line(f"  left out: {fault.line()}")
     if not written:
         raise MissingResultError("no task has a report to write", where="report", hint="name one: `otklik report TASK`")
@@ -80,7 +80,7 @@ def _tasks(job: Job) -> list[str]:
     names = {*registry.tasks(job.lake), *(row["task"] for row in latest_verdicts(job.lake))}
     if not names:
         raise MissingResultError("no task has an answer yet", where="report", hint="run `otklik run TASK` first")
-    # A draft has no file; its page was written with it.
+    # A draft has no file; its page was written when it was run.
     return sorted(name for name in names if name.removesuffix(DRAFT) == name or name.removesuffix(DRAFT) not in names)
 
 
@@ -95,7 +95,7 @@ def _write(job: Job, resolved: ResolvedClassify) -> None:
     with record_failure(job, resolved.start(job, "report", {})):
         before = features_run(job, resolved)
         if registry.history(job.lake, resolved.task.name).empty:
-            # Nothing can have been scored, either: the first step that is missing is named.
+            # There cannot be scores, either: the first missing step is named.
             _needed(job, resolved, "train")
         scored = _needed(job, resolved, "score")
         trained = _training_behind(job, resolved, scored)
@@ -111,7 +111,7 @@ def _write(job: Job, resolved: ResolvedClassify) -> None:
         "said": said_of(resolved.task),
         "code": code_version(),
         "effect": hash_of(effect_of_lists(job.lake, resolved.task.name))[:16],
-        # A page says how long ago its decisions were.
+        # The page says how long ago its decisions were.
         "year": str(job.clock().year),
     }
     run = resolved.start(job, "report", inputs)
@@ -190,7 +190,7 @@ def _facts(job: Job, resolved: ResolvedClassify, before: Run, trained: Run, scor
         "reason_weights": lambda: reductions.reason_weights(scores),
         "list_moments": lambda: None if actions is None else reductions.moments_of_list(actions),
     }
-    # Each is planned by one core, and most are over before a second one has found work.
+    # Each is planned on one core, and most end before a second core has any work.
     with threads(lake.spark, _AT_ONCE) as executor:
         counted = dict(zip(counts, executor.map(lambda count: count(), counts.values()), strict=True))
     return ReportFacts(
@@ -216,7 +216,7 @@ def _facts(job: Job, resolved: ResolvedClassify, before: Run, trained: Run, scor
 
 
 def _score_counts(lake: Lake, task: Task, trained: Run) -> pd.DataFrame | None:
-    """None where later trainings have replaced the predictions, and these were vacuumed since."""
+    """None if later trainings have replaced the predictions, and the old ones were vacuumed."""
     table = f"gold.{task.name}_predictions"
     try:
         predictions = rows_at(lake, table, trained.outputs[table])

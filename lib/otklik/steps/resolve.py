@@ -26,17 +26,17 @@ from otklik.steps.inputs import Inputs, pinned_inputs, recorded_moment
 from otklik.steps.task_files import TaskFile, check_frames, read_task
 from otklik.task import FrameSettings, KindTask
 
-#: Keys of a task that never decide an answer.
+#: Keys of a task that never affect an answer.
 _FOR_PEOPLE = {"name", "title", "question", "remarks", "report"}
-#: Keys that always do.
+#: Keys that always affect it.
 _FOR_FRAMES = {"kind", "inputs", "frames", "seed"}
-#: What makes frames out of inputs is part of every answer.
+#: Code that builds frames from inputs affects every answer.
 _FRAMES_MODULE = "otklik.features.frames"
 
 
 @dataclass(frozen=True)
 class ResolvedTask:
-    """A task with all that determines its results.
+    """A task with everything that determines its results.
 
     Attributes:
         file: the task.
@@ -59,7 +59,7 @@ class ResolvedTask:
 
     @property
     def frames(self) -> list[Frame]:
-        """All frames of its stages, each once."""
+        """All frames of its stages, without repetition."""
         return list({frame.name: frame for stage in self.kind.stages for frame in stage.frames}.values())
 
     @cached_property
@@ -82,7 +82,7 @@ class ResolvedTask:
         return max(moments, key=lambda one: one.moment, default=Latest(END_OF_TIME))
 
     def read(self, frame: Frame, as_of: datetime) -> DataFrame | None:
-        """The rows of a frame known at a moment; None where the task does without it."""
+        """The rows of a frame known at a moment; None if the task does not have it."""
         settings = self.task.frames.get(frame.name)
         if settings is None:
             if frame.is_optional:
@@ -125,12 +125,12 @@ class ResolvedTask:
 
 
 def _keys_of(task: KindTask, stage: Stage) -> set[str]:
-    """Keys of a task that decide a stage's results."""
+    """Keys of a task that affect a stage's results."""
     return {*stage.uses} | _FOR_FRAMES if stage.uses else {*type(task).model_fields} - _FOR_PEOPLE
 
 
 def task_for(stage: Stage, task: KindTask) -> KindTask:
-    """A task without the keys that a stage's identity does not hold, so that its method cannot use them."""
+    """A task without the keys that are not part of a stage's identity, so that its method cannot use them."""
     seen = task.model_copy()
     for key in type(task).model_fields.keys() - _keys_of(task, stage) - {"name"}:
         del seen.__dict__[key]
@@ -162,7 +162,7 @@ def resolve(job: Job, name: str) -> ResolvedTask:
 
 
 def voice_of(kind: Kind, language: Language) -> Voice:
-    """The words of a kind in one language."""
+    """The texts of a kind in one language."""
     texts = load_object(f"{kind.section.partition(':')[0]}:TEXTS")
     return Voice(language, texts)
 

@@ -30,18 +30,18 @@ from otklik.steps.inputs import Inputs, pinned_inputs, recorded_moment
 from otklik.steps.runs import clear_sql, record_failure, say_how_long, start_of
 from otklik.task import Task
 
-#: Keys of a task that decide no answer.
+#: Keys of a task that do not affect the answer.
 _FOR_PEOPLE: dict[str, Any] = {"name": True, "report": True, "rows": {"caveats": True}}
-#: Keys that decide the features.
+#: Keys that affect the features.
 _OF_FEATURES = ("kind", "inputs", "rows", "features")
-#: Keys that decide scores and list, and no model: whole tables, and (table, key).
+#: Keys that affect scores and list but no model: whole tables, and (table, key).
 _OF_SCORES = ("decision", "score")
 _OF_SCORES_WITHIN = (("evaluation", "reasons"), ("checks", "psi_warning"), ("splits", "control_salt"))
 
 
 @dataclass(frozen=True)
 class ResolvedClassify:
-    """A task with everything that decides its result."""
+    """A task with everything that determines its results."""
 
     task: Task
     rows_select: Select
@@ -66,9 +66,9 @@ class ResolvedClassify:
 
     @cached_property
     def run_ids(self) -> Mapping[str, str]:
-        """Step → the name of its run; the page is of the scores.
+        """Step → its run id; the page has that of the scores.
 
-        A name holds the code of the step and of those before it. SQL is part of the settings.
+        A run id includes the code of the step and of previous ones. SQL is part of the settings.
         """
         modules = {step: f"otklik.steps.{step}" for step in self.settings}
         of_steps = {
@@ -126,7 +126,7 @@ def resolve_classify(job: Job) -> ResolvedClassify:
         MissingResultError: if an input has not been ingested.
         PlatformError: if the lake has no place for models and reports.
     """
-    # They are no tables: better found out now than after hours of fitting.
+    # They are not tables: better to find out now than after hours of fitting.
     Folder(job.lake.folder("models"))
     path = job.project.task(job.options["task"])
     task, is_draft = load(Task, path, dict(job.options.overrides)), bool(job.options.names.get("draft"))
@@ -145,7 +145,7 @@ def resolve_classify(job: Job) -> ResolvedClassify:
 
 
 def resolve_recorded(job: Job, step: str) -> ResolvedClassify:
-    """`resolve_classify`; where it fails, the start of the step leaves its row in ops.runs like any other.
+    """`resolve_classify`; a failure is recorded in ops.runs like any other.
 
     Raises:
         ConfigurationError: as `resolve_classify`.
@@ -154,7 +154,7 @@ def resolve_recorded(job: Job, step: str) -> ResolvedClassify:
     try:
         return resolve_classify(job)
     except OtklikError:
-        # A slip in --lake makes no lake.
+        # A typo in --lake does not create a lake.
         if not job.lake.exists(RUNS.name):
             raise
         about = Path(str(job.options["task"])).stem
@@ -171,7 +171,7 @@ def answered_before(job: Job, run: Run) -> Run | None:
     earlier = find_run(job.lake, run.run_id, run.job, run.inputs)
     if earlier is None:
         say_how_long(job, run)
-        # Starts before the step that reports its time.
+        # Started before the step whose time is reported.
         _ = job.lake.spark
         return None
     of_one_run = {table: v for table, v in earlier.outputs.items() if table.startswith(f"gold.{run.task}_")}
@@ -202,7 +202,7 @@ def features_run(job: Job, resolved: ResolvedClassify) -> Run:
 
 
 def only_to_score(features: DataFrame, task: Task) -> DataFrame:
-    """The rows that the task wants scored.
+    """The rows that the task scores.
 
     Raises:
         ConfigurationError: if score.where is not a condition on them.
@@ -235,5 +235,5 @@ def _latest_moment(inputs: Inputs, task: Task, rows_select: Select) -> Latest:
 
 
 def plans_for(resolved: ResolvedClassify, spark: SparkSession) -> contextlib.AbstractContextManager[None]:
-    """How Spark plans what is asked of a task's rows: those of a draft are few."""
+    """Spark's settings for queries of a task's rows: a draft has few."""
     return without_generated_code(spark) if resolved.is_draft else contextlib.nullcontext()

@@ -34,13 +34,13 @@ def run_task(job: Job) -> int:
 
 
 def _of_another(job: Job) -> Job:
-    """The job for a task that the named one reads from: --set and --draft are for that one alone."""
+    """The job for a task that the named one reads from: --set and --draft apply to the named one only."""
     names = {**job.options.names, "draft": False}
     return replace(job, options=replace(job.options, names=names, overrides={}))
 
 
 def _run(job: Job, graph: TaskGraph, task: str) -> int:
-    """Run one task; what it reads from is up to date."""
+    """Run one task; the tasks it reads from are up to date."""
     file = graph.files[task]
     names = {**job.options.names, "task": str(file.path)}
     code: int = load_object(file.kind.runner)(job.about(**names), file.path)
@@ -71,7 +71,7 @@ def _run_all(job: Job) -> int:
         try:
             warned = max(warned, _run(job, graph, task))
         except Exception as fault:
-            # One task's failure, also one that nobody foresaw, does not keep the others from their answers.
+            # A failure of one task, even an unexpected one, does not stop the others.
             clear = fault if isinstance(fault, OtklikError) else unexpected(fault, task)
             missing[task] = "failed"
             codes.append(clear.exit_code)
@@ -82,7 +82,7 @@ def _run_all(job: Job) -> int:
 def run_yes_or_no(job: Job, path: Path) -> int:
     """Build features, train, score and report; returns 0, or the exit code of a step with a warning.
 
-    The task is resolved once: what is ingested meanwhile belongs to the next run.
+    The task is resolved once: data ingested meanwhile belong to the next run.
     """
     resolved = resolve_recorded(job.about(**{**job.options.names, "task": str(path)}), "features")
     last = job.options.names.get("stage")

@@ -12,7 +12,7 @@ from otklik.lake.store import says_vacuumed
 from otklik.sql_errors import fails_on_a_row
 from otklik.steps.context import Job
 
-#: Seconds from which the expected time of a step is announced, and up to which it is in seconds.
+#: Seconds above which the expected time of a step is announced, and up to which it is given in seconds.
 _LONG, _IN_SECONDS = 5, 100
 
 
@@ -22,7 +22,7 @@ def start_of(job: Job, step: str, about: str, settings_hash: str) -> Run:
     Args:
         job: the job.
         step: its name.
-        about: the source or task.
+        about: its source or task.
         settings_hash: hash of what determines its result.
     """
     return Run(
@@ -39,7 +39,7 @@ def start_of(job: Job, step: str, about: str, settings_hash: str) -> Run:
 
 
 def say_how_long(job: Job, run: Run) -> None:
-    """Say how long the step took the last time, if it was long."""
+    """Print how long the step took last time, if it was long."""
     last = find_answer(job.lake, run.task, None, run.job)
     if last is None or last.ended_at is None:
         return
@@ -63,7 +63,7 @@ def record_failure(job: Job, run: Run, users_sql: str | None = None) -> Iterator
     except Exception as fault:
         told = _clear(fault, run, users_sql or _SQL_OF_USERS.get(run.job, "").format(task=run.task)) or fault
         message = told.line() if isinstance(told, OtklikError) else type(told).__name__
-        # If the ledger cannot be written either, the original fault must be reported.
+        # If the ledger cannot be written either, the original error must be reported.
         with contextlib.suppress(Exception):
             record_run(job.lake, run.failed(job.clock(), message))
         if told is fault:
@@ -71,7 +71,7 @@ def record_failure(job: Job, run: Run, users_sql: str | None = None) -> Iterator
         raise told from fault
 
 
-#: User's SQL that a step evaluates for every row → where it is.
+#: User's SQL that a step evaluates for every row → its location.
 _SQL_OF_USERS = {"features": "the SQL of {task}", "score": "score.where of {task}"}
 
 
@@ -112,7 +112,7 @@ def _failing_sql(where: str) -> ConfigurationError:
 
 def _vacuumed(run: Run) -> MissingResultError:
     """An error about table versions that have been vacuumed, as may happen for old as-of moments."""
-    # Inputs of other kinds, a language or a model, stand there as text.
+    # Inputs of other kinds, such as a language or a model, are stored there as text.
     versions = [f"{name} at version {text}" for name, text in sorted(run.inputs.items()) if text.isdecimal()]
     return MissingResultError(
         f"it reads {', '.join(versions) or 'tables of earlier steps'}, whose files were vacuumed",

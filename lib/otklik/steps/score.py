@@ -40,7 +40,7 @@ from otklik.steps.runs import record_failure
 
 
 def score_rows(job: Job, resolved: ResolvedClassify | None = None) -> int:
-    """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, a warning's past a limit."""
+    """Write gold.<task>_scores, _actions and gold.action_value; returns the exit code, 10 on drift."""
     resolved = resolved or resolve_recorded(job, "score")
     with record_failure(job, resolved.start(job, "score", {})):
         before = features_run(job, resolved)
@@ -151,11 +151,11 @@ def _write_scores(job: Job, resolved: ResolvedClassify, scores: DataFrame, count
 
 
 def _write_drift(job: Job, resolved: ResolvedClassify, champion: Champion, rows: DataFrame, scores: DataFrame) -> None:
-    """Note in gold.findings how far each feature has drifted."""
+    """Record the drift of each feature in gold.findings."""
     # A feature that the model does not use may have been left out of the task since.
     of_features = [bins for bins in champion.serving.bins if bins.feature in rows.columns]
     of_scores = [bins for bins in champion.serving.bins if bins.feature == SCORE]
-    # A tree has a value per leaf, and the trees of the folds have others: only its own can be compared.
+    # A tree has one value per leaf, and trees of other folds have different ones: only its own are comparable.
     is_one_tree = champion.serving.model == "decision_tree"
     compared = scores.where(~F.col("is_out_of_fold")) if is_one_tree else scores
     actual = {**counts_in(rows, of_features), **counts_in(compared, of_scores)}

@@ -9,7 +9,7 @@ from otklik.report.columns import COLUMNS, way_title
 from otklik.report.findings import in_words
 from otklik.report.texts import ReportVoice
 
-#: Columns that are printed, beside the interval of the AUC.
+#: Columns that are printed besides the interval of the AUC.
 _SHOWN = ("auc", "within", "accuracy", "brier", "lift", "profit")
 
 
@@ -18,7 +18,7 @@ def scoreboard_text(board: pd.DataFrame, rate_moved: float) -> str:
 
     Args:
         board: rows of gold.scoreboard of one run.
-        rate_moved: relative gap between mean probability and observed rate from which a model counts as miscalibrated.
+        rate_moved: relative difference between mean probability and observed rate from which a model is miscalibrated.
     """
     voice = ReportVoice("en")
     blocks = []

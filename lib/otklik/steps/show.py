@@ -14,8 +14,8 @@ def show_table(job: Job) -> int:
     """Print rows as a table, JSON or CSV; returns the exit code."""
     check_limit(job.options["limit"])
     rows = masked_rows(job.lake, job.options["table"], job.options["where"])
-    # Moments come as numbers: as Python has them they would pass through the machine's own zone, in which the first and
-    # the last years have no room.
+    # Moments are collected as numbers: Python's datetimes would be converted to the machine's time zone, in which the
+    # first and last years overflow.
     moments = {name for name, kind in rows.dtypes if kind == "timestamp"}
     columns = [F.unix_micros(f"`{name}`") if name in moments else F.col(f"`{name}`") for name in rows.columns]
     with clear_conditions():

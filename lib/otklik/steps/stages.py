@@ -1,6 +1,6 @@
-"""The runner: what every stage of every kind needs, in one place, so that no method can forget it.
+"""The runner: what every stage of every kind needs, in one place.
 
-It resolves the task, pins versions, names the run, reuses existing results, hides what must not be seen, writes the
+It resolves the task, pins versions, identifies the run, reuses existing results, hides what must not be seen, writes
 tables, records the run, and reports findings. A method receives frames and settings and returns frames and measures.
 """
 
@@ -60,7 +60,7 @@ def write_page_again(job: Job, path: Path) -> int:
 def _run_stage(
     job: Job, resolved: ResolvedTask, stage: Stage, earlier: Mapping[str, Run]
 ) -> tuple[Run, Sequence[Finding]]:
-    """The run that answers the stage, and the findings; from an earlier start where one has answered it."""
+    """The run with the stage's answer, and its findings; an earlier run if one has the answer."""
     name, users_sql = resolved.task.name, f"the SQL of [frames] of {resolved.task.name}"
     run = resolved.run_of(job, stage, earlier)
     with record_failure(job, run, users_sql):
@@ -96,7 +96,7 @@ def _run_stage(
 def _result(
     job: Job, resolved: ResolvedTask, stage: Stage, earlier: Mapping[str, Run], context: StageContext
 ) -> tuple[StageResult, list[Finding]]:
-    """What the method makes of its frames, and the findings, including those about the frames."""
+    """The method's result for its frames, and the findings, including those about the frames."""
     frames: dict[str, DataFrame] = {}
     findings: list[Finding] = []
     read_before = {frame.name for each in resolved.kind.stages if each.name in earlier for frame in each.frames}
@@ -125,7 +125,7 @@ def _what(family: Table) -> str:
 def _write_tables(
     job: Job, resolved: ResolvedTask, stage: Stage, run: Run, result: StageResult
 ) -> tuple[dict[str, int], int]:
-    """Each table in one commit; returns table → version, and the rows of all."""
+    """Write each table in one commit; returns table → version, and the total number of rows."""
     outputs, count = {}, 0
     for family in stage.tables:
         table = family.of(resolved.task.name)

@@ -17,14 +17,14 @@ from otklik.steps.printing import FORMULA_STARTS
 
 #: Replacement for personal values.
 MASK = "***"
-#: Without it Excel takes UTF-8 for the code page of the machine.
+#: Without it Excel reads UTF-8 in the code page of the machine.
 _EXCELS_MARK = b"\xef\xbb\xbf"
 _LIST = "_actions"
-#: What names a row of a list and of the scores behind it.
+#: Columns that identify a row of a list and of its scores.
 LIST_KEY = ("key", "as_of")
-#: The column of an exported list that says why.
+#: The column of an exported list with the reasons.
 REASONS = "reasons"
-#: Column of a list → the text that names it on its page.
+#: Column of a list → key of its title on the page.
 _TITLES = {
     "key": "list.key",
     "as_of": "origin.as_of",
@@ -38,7 +38,7 @@ _TITLES = {
 
 
 def check_limit(limit: int) -> None:
-    """See that a number of rows can be one.
+    """Check a number of rows.
 
     Raises:
         ConfigurationError: if it is negative.
@@ -48,7 +48,7 @@ def check_limit(limit: int) -> None:
 
 
 def check_table_name(table: str) -> None:
-    """See that a table can be called so.
+    """Check the name of a table.
 
     Raises:
         ConfigurationError: if not.
@@ -63,7 +63,7 @@ def has_reasons(table: str, columns: Collection[str]) -> bool:
 
     Args:
         table: its name.
-        columns: its own.
+        columns: its columns.
     """
     return table.endswith(_LIST) and {*LIST_KEY} <= {*columns} and REASONS not in columns
 
@@ -74,7 +74,7 @@ def scores_of(table: str) -> str:
 
 
 def names_features(kind: str) -> bool:
-    """Whether reasons of this type, in Spark's words or in Arrow's, are features with their values, and not codes."""
+    """Whether reasons of this Spark or Arrow type are features with values, not codes."""
     return "struct<feature:" in kind
 
 
@@ -91,13 +91,13 @@ def feature_meanings(comments: Mapping[str, str], language: Language) -> dict[st
 
 
 def wanted_columns(columns: Sequence[str], names: str | None, form: str, *, has_reasons: bool = False) -> list[str]:
-    """The columns that were named, in their order; all where none were, of a list in a csv with its reasons.
+    """The named columns, in order; all if none are named, including reasons for a list in csv.
 
     Args:
         columns: of the table.
-        names: parted by commas.
+        names: comma-separated names.
         form: csv or parquet.
-        has_reasons: whether the table is a list whose reasons stand elsewhere.
+        has_reasons: whether the table is a list with reasons in another table.
 
     Raises:
         ConfigurationError: if there is no such column.
@@ -117,13 +117,13 @@ def wanted_columns(columns: Sequence[str], names: str | None, form: str, *, has_
 
 
 def titles_of(table: str, columns: Sequence[str], meanings: Mapping[str, str], language: Language) -> list[str]:
-    """What columns are called for people: of a list as on its page, of other tables by what they mean.
+    """Readable titles of columns: for a list as on its page, for other tables by meaning.
 
     Args:
         table: its name.
-        columns: those that are wanted.
-        meanings: column → what it means, as the table says.
-        language: of a list's columns and of features.
+        columns: the columns to export.
+        meanings: column → its meaning, from the table's comments.
+        language: language of a list's columns and of features.
     """
     words = ReportWords(language)
     if table == features_of(table):
@@ -138,7 +138,7 @@ def titles_of(table: str, columns: Sequence[str], meanings: Mapping[str, str], l
 
 
 def reading_order(columns: Collection[str]) -> list[tuple[str, bool]]:
-    """The columns that an exported table is sorted by, and whether downwards: the best rows first, if any are better.
+    """The columns by which an exported table is sorted, and whether in descending order: best rows first.
 
     Args:
         columns: of the table.
@@ -150,12 +150,12 @@ def reading_order(columns: Collection[str]) -> list[tuple[str, bool]]:
 
 
 def form_of(target: str, reader: str | None, *, has_titles: bool = False) -> str:
-    """Whether a file is to be written as csv or as parquet.
+    """Whether to write csv or parquet.
 
     Args:
         target: the file.
-        reader: who is to open it: excel, or None.
-        has_titles: whether its columns are to be called for people.
+        reader: the program that will open it: excel, or None.
+        has_titles: whether its columns get readable titles.
 
     Raises:
         ConfigurationError: if its extension is neither, or the reader does not support it.
@@ -176,7 +176,7 @@ def form_of(target: str, reader: str | None, *, has_titles: bool = False) -> str
 
 
 def put_in_place(written: BinaryIO, target: Path, reader: str | None) -> None:
-    """Write a file whole or not at all: under another name first.
+    """Write a file atomically: under another name first.
 
     Raises:
         PlatformError: if it cannot be written there.

@@ -19,7 +19,7 @@ from otklik.task import BaseTask, KindTask, Task
 
 @dataclass(frozen=True)
 class TaskFile:
-    """A task that was read from its file, and its kind."""
+    """A task read from its file, and its kind."""
 
     path: Path
     kind: Kind
@@ -27,7 +27,7 @@ class TaskFile:
 
     @property
     def outputs(self) -> list[str]:
-        """The gold tables that it writes; a list of actions only with cost and value."""
+        """The gold tables that it writes; a list only with cost and value."""
         has_no_list = isinstance(self.task, Task) and self.task.decision is None
         tables = [table for stage in self.kind.stages for table in stage.tables]
         return [table.of(self.task.name).name for table in tables if not (has_no_list and table is ACTIONS)]
@@ -110,7 +110,7 @@ def check_task(file: TaskFile, folders: Sequence[Path]) -> str:
 
 
 def _check_features(task: Task, folders: Sequence[Path]) -> int:
-    """How many features a task has, once its SQL files are read and the names it uses are found there."""
+    """Number of features of a task, after checking its SQL files and the names that it uses."""
     read_select(task.rows.sql, task.rows.template_values, folders)
     selects = [read_select(group.sql, group.settings, folders) for group in task.features.values()]
     task.check_feature_names({column.name for select in selects for column in select.columns})

@@ -1,6 +1,6 @@
-"""Log runs of tasks to MLflow, if configured: settings, metrics, model and report; and which model serves.
+"""Log runs of tasks to MLflow, if configured: settings, metrics, model, report, and the serving model.
 
-The lake remains the source of truth: everything is read from it, and what MLflow already has is left alone. A run that
+The lake remains the source of truth: everything is read from it, and what MLflow already has is not changed. A run that
 could not be logged is logged by the next command. No other module uses MLflow.
 """
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-#: Tags by which a run is found again.
+#: Tags that identify a run.
 RUN_ID, MANIFEST_HASH, REPORT_HASH = "otklik.run_id", "otklik.manifest_hash", "otklik.report_hash"
-#: The tags of a run that was logged to its end, and of one that has its model, too: on Spark Connect it has none.
+#: Tags of a completely logged run, and of one that also has its model, which is missing on Spark Connect.
 IS_WHOLE, HAS_MODEL = "otklik.is_whole", "otklik.has_model"
-#: The alias of the registered model that serves.
+#: The alias of the serving model version.
 CHAMPION = "champion"
-#: What of the manifest are parameters; `setting` and `inputs` are tables of their own.
+#: Keys of the manifest that are parameters; `setting` and `inputs` are nested tables.
 _PARAMETERS = ("task", "as_of", "model", "seed", "rows", "positives", "code_version")
 #: MLflow's maximum number of metrics per request.
 _METRICS_AT_ONCE = 1_000
@@ -54,8 +54,8 @@ def publish(job: Job, *, others_follow: bool = False) -> None:
 
     Args:
         job: the job.
-        others_follow: whether later steps of a scheduler depend on this one: then only a warning says that MLflow could
-            not be updated; the next command does it.
+        others_follow: whether later steps of a scheduler depend on this one: then a failed update of MLflow is only a
+            warning; the next command repeats it.
 
     Raises:
         PlatformError: if MLflow cannot be reached, and no step follows.
@@ -129,13 +129,13 @@ def _client(tracking: Tracking, task: str) -> tuple[MlflowClient, str]:
     if found is None:
         return client, client.create_experiment(name)
     if found.lifecycle_stage == "deleted":
-        # Its name stays taken, and it accepts no runs.
+        # Its name remains in use, and it accepts no runs.
         client.restore_experiment(found.experiment_id)
     return client, found.experiment_id
 
 
 def _known_run(client: MlflowClient, experiment: str, row: Mapping[str, Any]) -> Run | None:
-    """The run that was logged to its end for this very model folder, whatever became of its model."""
+    """The completely logged run of this model folder, with or without its model."""
     same = f"tags.`{RUN_ID}` = '{row['run_id']}' and tags.`{MANIFEST_HASH}` = '{row['manifest_hash']}'"
     found = client.search_runs([experiment], f"{same} and tags.`{IS_WHOLE}` = 'true'", max_results=1)
     return found[0] if found else None
@@ -147,7 +147,7 @@ def _log_run(job: Job, client: MlflowClient, experiment: str, row: Mapping[str, 
     registry.load(job.lake, row["folder"], row["manifest_hash"])
     manifest = _manifest(job, row)
     tags = {RUN_ID: row["run_id"], MANIFEST_HASH: row["manifest_hash"]}
-    # A failure inside leaves a run that is FAILED, and the next command logs another.
+    # An exception in the block leaves a FAILED run, and the next command logs another one.
     with mlflow.start_run(experiment_id=experiment, run_name=f"{row['task']} {row['run_id']}", tags=tags) as run:
         mlflow.log_params(parameters(manifest))
         board = job.lake.read(SCOREBOARD.name).where(F.col("run_id") == row["run_id"]).toPandas()
@@ -167,7 +167,7 @@ def _manifest(job: Job, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's parameters from its manifest: what the model is, its setting and the versions of what it has read."""
+    """A run's parameters from its manifest: the model, its setting and the versions of its inputs."""
     return {
         **{name: manifest[name] for name in _PARAMETERS},
         **{f"setting.{name}": value for name, value in manifest["setting"].items()},
@@ -177,7 +177,7 @@ def parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def metrics_of(board: pd.DataFrame) -> dict[str, float]:
-    """Every number of the scoreboard by its place: split/leaks/calibration/model/metric; no nulls."""
+    """Every number of the scoreboard by its key: split/leaks/calibration/model/metric; no nulls."""
     numbers = [name for name in board.columns if name not in _WHICH_ROW]
     return {
         f"{row['split']}/leaks_{row['leaks']}/{row['calibration']}/{row['model']}/{name}": float(row[name])
@@ -196,7 +196,7 @@ def _log_model(job: Job, client: MlflowClient, run: Run, row: Mapping[str, Any])
     schema = job.lake.read(f"gold.{row['task']}_features").schema
     example = typical_row(job.lake.spark, serving, schema)
     pipeline = champion_pipeline(serving, job.lake.folder(row["folder"], registry.SPARK_MODEL), example)
-    # In the lake, for every machine of a cluster writes its part; `maintain` removes what a killed command leaves.
+    # In the lake, because every machine of a cluster writes a part; `maintain` removes what a killed command leaves.
     models, draft = Folder(job.lake.folder("models", row["task"])), f"{row['run_id']}_mlflow"
     try:
         with mlflow.start_run(run_id=run.info.run_id):
@@ -205,7 +205,7 @@ def _log_model(job: Job, client: MlflowClient, run: Run, row: Mapping[str, Any])
                 "model",
                 signature=infer_signature(example, pipeline.transform(example).select("prediction")),
                 input_example=example.toPandas(),
-                # Else MLflow starts a process to find out.
+                # Otherwise MLflow starts a process to find out.
                 pip_requirements=[f"pyspark=={libraries['pyspark']}"],
                 dfs_tmpdir=f"{models.uri}/{draft}",
             )
@@ -222,7 +222,7 @@ def _log_report(job: Job, client: MlflowClient, run: Run, task: str) -> None:
         with contextlib.suppress(MissingResultError):
             html = folder.read(page)
             found = hashlib.sha256(html).hexdigest()
-            # The page may be of another task or run: each names those it shows.
+            # The page may belong to another task or run: it names the one it shows.
             if run_id.encode() in html and run.data.tags.get(REPORT_HASH) != found:
                 client.log_text(run.info.run_id, html.decode(), "report/index.html")
                 client.set_tag(run.info.run_id, REPORT_HASH, found)
@@ -256,7 +256,7 @@ def _let_serve(client: MlflowClient, name: str, run: Run) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """MLflow writes addresses of runs to stdout, which is for results, and hints for those who write models."""
+    """Keep MLflow from printing URLs of runs to stdout, which is for results, and hints for developers."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -64,7 +64,7 @@ from otklik.steps.resolve_classify import ResolvedClassify, answered_before, fea
 from otklik.steps.runs import record_failure
 from otklik.task import Task
 
-#: Labelled rows on which single features are tried against the label.
+#: Number of labelled rows on which single features are tested against the label.
 _TRIED_ROWS = 20_000
 
 
@@ -72,12 +72,12 @@ def train_models(job: Job, resolved: ResolvedClassify | None = None) -> int:
     """Write predictions, scoreboard, explanations, findings and a model folder; returns the exit code."""
     resolved = resolved or resolve_recorded(job, "train")
     with record_failure(job, resolved.start(job, "train", {})):
-        # Here and not in a worker: what is not installed is one clear line.
+        # Here and not in a worker, so that a missing package gives one clear message.
         extras.require_all(resolved.task.models)
         before = features_run(job, resolved)
     table = f"gold.{resolved.task.name}_features"
     run = resolved.start(job, "train", {table: str(before.outputs[table])})
-    # A model damaged since is trained again, as its message advises.
+    # A model that was damaged since is trained again, as its message advises.
     is_sound = has_sound_model(job.lake, resolved.task.name, resolved.run_ids["train"])
     earlier = answered_before(job, run) if is_sound else None
     if earlier is not None:
@@ -163,7 +163,7 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
             step.say(f"{len(preparation.only(with_leaks=False))} numbers from {len(features)} features")
         candidates = _candidates(task, with_leaks=False)
         if resolved.is_draft and plan is not decisive_plan:
-            # Half of a draft's fits: on the split that does not decide only the model that was chosen on the other.
+            # Half of the fits of a draft: on the split that is not decisive, only the model chosen on the other one.
             candidates = _only_chosen(candidates, values_of(task, labelled, judged["without"]))
         judged["without"] += judged_on(plan, candidates, f"{plan.split} split")
         if has_leaks and task.evaluation.with_leaks is True:
@@ -171,7 +171,7 @@ def _train_candidates(job: Job, resolved: ResolvedClassify, rows: DataFrame, exe
     judged["without"].sort(key=lambda result: result.plan is decisive_plan)
     values = values_of(task, labelled, judged["without"])
     if not has_leaks:
-        # Where nothing is known only after the decision, "with leaks" is the same model on the same features.
+        # Without leaks, "with leaks" is the same model on the same features.
         judged["with"] = judged["without"]
     elif task.evaluation.with_leaks == "champion":
         leaking = _only_chosen(_candidates(task, with_leaks=True), values)
@@ -220,7 +220,7 @@ def require_enough(task: Task, labelled: Labelled) -> None:
 
     Raises:
         RefusedError: if there are fewer rows or positives than required, or all have the same label; if the champion
-            is chosen by pairs within a moment, and there are none.
+            is selected by grouped AUC, and there are no pairs within a moment.
     """
     rows, positives = len(labelled.label), int(labelled.label.sum())
     if positives in (0, rows) and rows:
@@ -261,7 +261,7 @@ def _candidates(task: Task, *, with_leaks: bool) -> list[Candidate]:
 
 
 def _only_chosen(candidates: Sequence[Candidate], values: Mapping[str, Sequence[float]]) -> list[Candidate]:
-    """Of some candidates the one that values inside the training part choose."""
+    """The candidate selected by values within the training part."""
     chosen = choose(values)
     return [each for each in candidates if each.model == chosen]
 
@@ -292,7 +292,7 @@ def look_for_leaks(task: Task, labelled: DataFrame, preparation: Preparation, ro
         rows: their number, for sampling.
 
     Raises:
-        RefusedError: if a feature is suspected and the task says to stop.
+        RefusedError: if a leak is suspected and the task says to stop.
     """
     columns = [slot_array(preparation.slots).alias("slots"), F.col("label")]
     frame = sample(labelled, columns, _TRIED_ROWS, rows, "leaks")
@@ -372,18 +372,18 @@ def _write_measures(
 
 
 def decisive(board: pd.DataFrame, *, time_ordered: bool) -> pd.DataFrame:
-    """The scoreboard's rows that count: no leaks, calibrated, on time where there is time."""
+    """The decisive rows of the scoreboard: no leaks, calibrated, on the time split if there is one."""
     split = "time" if time_ordered else "random"
     return board[(board["leaks"] == "without") & (board["split"] == split) & (board["calibration"] == "calibrated")]
 
 
 def verdict_on(task: Task, board: pd.DataFrame, chosen: str) -> str:
-    """The verdict in one sentence, about the chosen model and not the one that was best on the test part.
+    """The verdict in one sentence, about the chosen model and not the best one on the test part.
 
     Args:
         task: its candidates, and what to do if there is nothing to gain.
         board: the scoreboard.
-        chosen: the candidate chosen inside the training part.
+        chosen: the candidate selected within the training part.
 
     Raises:
         RefusedError: if the chosen model is no better than the baseline and the task says to stop.

@@ -1,7 +1,7 @@
-"""What only reads a lake on this machine, answered without a JVM: show, small exports, champion. Imports no Spark.
+"""Commands that only read a local lake, without a JVM: show, small exports, champion. Imports no Spark.
 
-The same rows, masked in the same way and written in the same form as by Spark; what the Rust reader of Delta cannot
-read, or what is more than a moment's work, is left to Spark.
+Rows, masking and format are the same as with Spark; what the Rust reader of Delta cannot read, or what would take long,
+is left to Spark.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def is_answered(
 
     Args:
         command: its name.
-        options: as they were given, by name.
+        options: the given options by name.
         lake: the lake.
         project: the files of the project.
         overrides: values of --set.
@@ -126,7 +126,7 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
         rows = pa.concat_tables([masked.empty(), *masked.pieces()])
         order = reading_order(masked.columns)
         if order:
-            # Spark puts nulls elsewhere.
+            # Spark sorts nulls differently.
             if any(rows[name].null_count for name, _ in order):
                 raise LeftToSparkError
             rows = rows.sort_by([(name, "descending" if is_down else "ascending") for name, is_down in order])
@@ -141,7 +141,7 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
         if form == "csv":
             written.write(_as_csv(rows.rename_columns(titles)).encode())
         else:
-            # As Spark writes moments.
+            # Spark's format of timestamps.
             pq.write_table(rows, written, use_deprecated_int96_timestamps=True)
         written.seek(0)
         put_in_place(written, Path(target), reader)
@@ -150,7 +150,7 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
 
 
 def _teller(lake: LocalLake, table: str, language: Language) -> Callable[[Any], str | None]:
-    """Writes reasons as text, with the meanings of features where the task has a feature table."""
+    """Formats reasons as text, with the meanings of features if the task has a feature table."""
     voice, features = ReportVoice(language), features_of(table)
     meanings = feature_meanings(_comments(lake.table(features)), language) if lake.exists(features) else {}
     return lambda reasons: (
@@ -176,13 +176,13 @@ def _reasons(rows: pa.Table, scores: LocalTable, tell: Callable[..., str | None]
 
 
 def _names_of(rows: pa.Table) -> list[tuple[Any, ...]]:
-    """What names each row of a list, moments as numbers."""
+    """The columns that identify each row of a list, with moments as numbers."""
     key, as_of = (rows[name] for name in LIST_KEY)
     return [*zip(key.to_pylist(), as_of.cast(pa.int64()).to_pylist(), strict=True)]
 
 
 def champion(lake: LocalLake, task: str) -> str:
-    """The models of a task, newest first, as they are printed.
+    """The models of a task, newest first, in printable form.
 
     Raises:
         LeftToSparkError: if Spark has to answer, as where the newest model that serves is damaged.
@@ -203,7 +203,7 @@ def _models(lake: LocalLake) -> list[dict[str, Any]]:
     if not lake.exists(MODEL_RUNS.name):
         return []
     found = lake.table(MODEL_RUNS.name).all_rows()
-    # Plain values: Arrow makes its times by pandas, which takes longer to load than all else.
+    # Plain values: Arrow converts timestamps with pandas, which takes longer to load than everything else.
     return [dict(zip(found.column_names, row, strict=True)) for row in _rows_of(found)]
 
 
@@ -230,7 +230,7 @@ class _Masked:
         return self.hide(no_rows(self.table.schema))
 
     def pieces(self, wanted: int | None = None) -> Iterator[pa.Table]:
-        """The selected rows, piece by piece; stops when there are enough."""
+        """The selected rows in batches; stops when there are enough."""
         left = math.inf if wanted is None else wanted
         pieces = self.table.rows() if wanted is None else self.table.rows(batch=max(wanted, 1024))
         while left > 0:
@@ -244,11 +244,11 @@ class _Masked:
 
 
 def _masked(lake: LocalLake, name: str, where: str | None) -> _Masked:
-    """A table with personal columns masked; the condition is tried on the masked rows."""
+    """A table with personal columns masked; the condition applies to the masked rows."""
     check_table_name(name)
     if not lake.exists(name):
         raise no_such_table(name, lake.table_names())
-    # What the ledger of files does not know yet is a part of a batch: of the first one, all but the empty table.
+    # Versions that the ledger of files does not list are incomplete batches; before the first one, the table is empty.
     version = lake.known_versions().get(name, 0) if name.startswith(("bronze.", "silver.")) else None
     table = lake.table(name, version)
     hide = _mask_of(lake, name, table)
@@ -262,7 +262,7 @@ def _mask_of(lake: LocalLake, name: str, table: LocalTable) -> Callable[[pa.Tabl
     personal = lake.personal_columns(name)
     sources: list[str] = []
     if name == REJECTED.name:
-        # A rejected record holds personal data where its source does; where no table says so any more, it may.
+        # A rejected record has personal data if its source does; if its tables no longer exist, it may.
         if table.bytes > SMALL:
             raise LeftToSparkError
         there = table.all_rows(["source"])["source"].unique().to_pylist()
@@ -299,7 +299,7 @@ def _plain_values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    """As Spark hands them out: maps as dict."""
+    """Values as in Spark's rows: maps are dicts."""
     found: list[Any] = column.to_pylist(maps_as_pydicts="strict")
     return found
 
@@ -311,7 +311,7 @@ def _within(kind: pa.DataType) -> list[pa.DataType]:
 
 
 def _as_csv(rows: pa.Table) -> str:
-    """As Spark writes it: quotes where they must be, nested values as JSON, no formulas."""
+    """A CSV field as Spark writes it: quoted if necessary, nested values as JSON, no formulas."""
     columns = [_cells(column) for column in rows.columns]
     lines = [",".join(map(_quoted, rows.column_names)), *(",".join(cells) for cells in zip(*columns, strict=True))]
     return "".join(f"{line}\n" for line in lines)
@@ -323,7 +323,7 @@ def _cells(column: pa.ChunkedArray) -> list[str]:
         if fits(kind):
             values = column.cast(pa.int64()).to_pylist() if pa.types.is_timestamp(kind) else _values(column)
             return ["" if value is None else written(value) for value in values]
-    # Types without the same text in both, such as bytes.
+    # Types that the two format differently, such as bytes.
     raise LeftToSparkError
 
 
@@ -340,11 +340,11 @@ def _neutral(text: str) -> str:
 
 
 def _java(number: float) -> str:
-    """A number of double precision as Java writes it."""
+    """A double formatted as in Java."""
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else f"{'-' if number < 0 else ''}Infinity"
     if 0 < abs(number) < sys.float_info.min:
-        # Of the smallest numbers Java up to 18 writes other digits.
+        # Before version 19, Java formats the smallest numbers with other digits.
         raise LeftToSparkError
     exact = Decimal(repr(number))
     if number == 0 or 1e-3 <= abs(number) < 1e7:
@@ -361,7 +361,7 @@ def _moment(micros: int) -> str:
 
 
 def _json(value: Any, *, keeps_nulls: bool = False) -> str:
-    """As Spark writes it: fields of a structure that are null are left out, entries of a map are not."""
+    """JSON as Spark writes it: null fields of a struct are left out, null entries of a map are not."""
     if isinstance(value, dict):
         kept = {name: inner for name, inner in value.items() if keeps_nulls or inner is not None}
         return "{" + ",".join(f"{_json(str(name))}:{_json(inner)}" for name, inner in kept.items()) + "}"
@@ -373,7 +373,7 @@ def _json(value: Any, *, keeps_nulls: bool = False) -> str:
 
 
 def _is_plainly_nested(kind: pa.DataType) -> bool:
-    """Without a map inside, of which JSON keeps the nulls: those of a structure are left out."""
+    """Whether a type is nested without a map: JSON keeps the nulls of a map, but not those of a struct."""
     inner = _within(kind)
     if any(map(pa.types.is_map, inner)):
         return False
@@ -381,7 +381,7 @@ def _is_plainly_nested(kind: pa.DataType) -> bool:
     return pa.types.is_nested(kind) and all(any(fits(each) for fits in leaves) for each in inner)
 
 
-#: Which types → how a value of them is written.
+#: Types → format of their values.
 _WRITTEN: Sequence[tuple[Callable[[pa.DataType], bool], Callable[[Any], str]]] = (
     (pa.types.is_string, _neutral),
     (pa.types.is_boolean, lambda value: str(value).lower()),

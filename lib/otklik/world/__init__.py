@@ -1,1 +1,1 @@
-"""The known-truth generator: people, engagement, campaigns with planted effects and planted defects."""
+"""Generator of a world with known truth: people, engagement, campaigns, planted effects and planted defects."""

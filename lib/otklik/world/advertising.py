@@ -1,4 +1,4 @@
-"""Weekly advertising and revenue of the whole company: what each channel brings, with carry-over and saturation.
+"""Weekly advertising and revenue of the whole company: the effect of each channel, with carry-over and saturation.
 
 A channel's effect in a week is EFFECT · a^shape / (a^shape + half^shape) of the carried-over spend
 a(t) = spend(t) + carry_over · a(t − 1), the form of Jin, Wang, Sun, Chan, Koehler, "Bayesian Methods for Media Mix
@@ -20,22 +20,22 @@ from otklik.world.draws import Draws, text
 WEEKS = 156
 #: The Monday on which the first week begins; the last one is the shop's last one.
 FIRST_DAY = shop.FIRST_DAY - timedelta(weeks=WEEKS - shop.WEEKS)
-#: Revenue swings with the year; it is highest in the middle of December.
+#: Revenue is seasonal; it is highest in the middle of December.
 WEEKS_TO_DECEMBER = 24
 
 
 @dataclass(frozen=True)
 class Channel:
-    """What is planted about a channel.
+    """Planted properties of a channel.
 
     Attributes:
-        name: as the files have it.
+        name: name in the files.
         usual_spend: median spend of a week with advertising, tenge.
         pause_share: share of the weeks without advertising.
-        carry_over: share of the effective spend that stays for the next week.
+        carry_over: share of the effective spend that carries over to the next week.
         half: effective spend at which half of the effect is reached, tenge.
         shape: exponent of the saturation.
-        effect: revenue that the channel can bring in a week at most, tenge.
+        effect: maximum weekly revenue from the channel, tenge.
     """
 
     name: str
@@ -53,7 +53,7 @@ CHANNELS = (
     Channel("social", 800_000.0, 0.2, 0.3, 1_000_000.0, 1.5, 4_000_000.0),
     Channel("radio", 700_000.0, 0.4, 0.0, 1_000_000.0, 1.0, 0.0),
 )
-#: Revenue without advertising, its growth in a week, its swing over the year, and the noise's standard deviation.
+#: Revenue without advertising, its weekly growth, its seasonal amplitude, and the standard deviation of the noise.
 BASE, GROWTH, SWING, NOISE = 20_000_000.0, 15_000.0, 2_500_000.0, 600_000.0
 
 
@@ -84,14 +84,14 @@ def responses(channels: DataFrame, spend: str, weeks: int, without: Collection[s
     """One row per row of `channels` and week: its columns, week (from 0), spend, effective_spend, effect.
 
     Args:
-        channels: carry_over, half, shape, most (revenue that it can bring in a week), and columns of `spend`.
-        spend: SQL of what is spent in `week`.
-        weeks: how many.
+        channels: carry_over, half, shape, most (maximum weekly revenue), and columns of `spend`.
+        spend: SQL of the spend in `week`.
+        weeks: number of weeks.
         without: effects to switch off.
     """
     carried = """aggregate(spends, CAST(array() AS ARRAY<DOUBLE>), (done, spend) ->
         concat(done, array(spend + carry_over * coalesce(try_element_at(done, -1), 0D))))"""
-    # Without saturation: as many tenge for each one spent as there are on the way to half of the effect.
+    # Without saturation: the return is constant, as it is on average up to half of the effect.
     effect = (
         "most * effective_spend / (2D * half)"
         if "saturation" in without
@@ -108,7 +108,7 @@ def responses(channels: DataFrame, spend: str, weeks: int, without: Collection[s
 
 
 def revenue_weeks(media: DataFrame, draws: Draws) -> DataFrame:
-    """One row per week: week, base (what comes without advertising), effect (of all channels), revenue, in order."""
+    """One row per week: week, base (revenue without advertising), effect (of all channels), revenue, in order."""
     number = "CAST(week AS BIGINT) AS number"
     base = f"{BASE}D + {GROWTH}D * week + {SWING}D * cos(2D * pi() * (week - {WEEKS_TO_DECEMBER}D) / 52D)"
     in_order = "sort_array(collect_list(struct(number, effect)))"
@@ -122,5 +122,5 @@ def revenue_weeks(media: DataFrame, draws: Draws) -> DataFrame:
 
 
 def monday_of(week: str) -> str:
-    """SQL: the Monday of a week, as the files have it."""
+    """SQL: the Monday of a week, as in the files."""
     return f"date_format(date_add(DATE'{FIRST_DAY}', CAST(7 * {week} AS INT)), 'yyyy-MM-dd')"

@@ -1,6 +1,6 @@
-"""The campaigns: who was contacted when, how likely a yes was, and what the answer was.
+"""The campaigns: who was contacted when, the probability of a yes, and the answer.
 
-The truth is a logistic model that is linear in what can be known before the moment; `EFFECTS` is all of it.
+The truth is a logistic model, linear in features that can be known before the moment; `EFFECTS` has all of them.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Effect:
     Attributes:
         feature: the feature's name in the task campaign_response.
         coefficient: log-odds per unit of the transformed feature, at the first campaign; its sign is the effect's.
-        transform: what the feature goes through before it is multiplied: `ln(1 + x)`, `x`, or a condition (0 or 1).
+        transform: transformation of the feature: `ln(1 + x)`, `x`, or a condition (0 or 1).
         sql: the transformed feature, over c.known (see `_planned`), c.previous_responses and the customer's columns.
-        faded: the coefficient at the last campaign, where it moves; it moves linearly in time.
+        faded: the coefficient at the last campaign, if it changes; it changes linearly over time.
     """
 
     feature: str
@@ -42,11 +42,11 @@ class Effect:
 
     @property
     def mean_coefficient(self) -> float:
-        """The coefficient in the middle of the half year."""
+        """The coefficient halfway through the six months."""
         return self.coefficient if self.faded is None else (self.coefficient + self.faded) / 2
 
 
-#: What is planted, the strongest first: strength is |mean coefficient| × standard deviation of the transformed feature.
+#: The planted effects, strongest first: strength is |mean coefficient| × standard deviation of the transformed feature.
 EFFECTS = (
     Effect("about_deposits_count_30d", 0.95, "ln(1 + x)", "ln(1D + c.known.about_deposits)"),
     Effect("income", 0.85, "ln(1 + x)", "coalesce(ln(1D + income), 12.5D) - 12.5D"),
@@ -67,7 +67,7 @@ CHANNELS = {"phone": 55, "messenger": 28, "branch": 17}
 
 #: Share of the customers contacted on each campaign day, so that 30 days make about 1.2 contacts per customer.
 _CONTACTED_SHARE = 0.04
-#: How far back engagement counts: as the longest and the middle window of the task campaign_response.
+#: How far back engagement counts: the longest and the middle window of the task campaign_response.
 _LONG_DAYS = 90
 _SHORT_DAYS = 30
 
@@ -116,7 +116,7 @@ def truth(contacts: DataFrame) -> DataFrame:
 
 
 def _planned(draws: Draws) -> str:
-    """SQL: what is known of each contact at its moment but for earlier answers, and the draws that decide the answer.
+    """SQL: what is known of each contact at its moment, except earlier answers, and the draws that decide the answer.
 
     An event counts when it had reached the company: happened_at + delay ≤ moment and happened_at > moment − window.
     """

@@ -1,4 +1,4 @@
-"""The world as text records, as three systems of a company would deliver it, with planted defects.
+"""The world as text records, as exported by three systems of a company, with planted defects.
 
 A defect is an additional record, next to the good records of the customers whose number has the defect's remainder. So
 the number of each defect follows from the number of customers.
@@ -22,7 +22,7 @@ from otklik.world.timeline import (
 
 #: A defect is next to every customer whose number has the defect's remainder modulo this.
 DEFECT_EVERY = 500
-#: Rejected records per source: what is wrong with them → remainder.
+#: Rejected records per source: defect → remainder.
 CUSTOMER_DEFECTS = {
     "too_few_fields": 11,
     "too_many_fields": 67,
@@ -47,7 +47,7 @@ ENGAGEMENT_DEFECTS = {
     "unknown_level": 251,
     "missing_required": 313,
 }
-#: Exact copies of a good record, right behind it. For contacts: only where the customer has one.
+#: Exact copies of a good record, right after it. For contacts: only if the customer has one.
 CUSTOMER_COPY, CONTACT_COPY, ENGAGEMENT_COPY = 401, 409, 419
 
 #: One customer in this many has moved: the last customers file is a later delivery with the new versions.
@@ -68,17 +68,17 @@ _CONTACT_HEADER = (
 
 
 def defects_of(remainder: int, customers: int) -> int:
-    """How many customers' numbers leave the remainder when divided by DEFECT_EVERY."""
+    """Number of customers whose number has the remainder modulo DEFECT_EVERY."""
     return _numbers_with(remainder, DEFECT_EVERY, customers)
 
 
 def changes_of(customers: int) -> int:
-    """How many customers have a second, newer version."""
+    """Number of customers with a second, newer version."""
     return _numbers_with(CHANGED_REMAINDER, CHANGED_EVERY, customers)
 
 
 def late_copies_of(customers: int) -> int:
-    """How many old versions are delivered again after the new one."""
+    """Number of old versions that are delivered again after the new one."""
     return _numbers_with(0, LATE_COPY_EVERY, changes_of(customers))
 
 
@@ -89,7 +89,7 @@ def customer_records(customers: DataFrame, draws: Draws, part: int) -> DataFrame
         customers: rows of `people.with_person` with `is_change` (whether the row belongs to the second delivery), in
             order of number within each delivery.
         draws: the draws of this world.
-        part: customers per file of the first delivery; each file opens with the header.
+        part: customers per file of the first delivery; each file starts with the header.
 
     Returns:
         One column, `value`: semicolon-separated, decimal comma, local times.
@@ -128,7 +128,7 @@ def contact_records(contacts: DataFrame, part: int) -> DataFrame:
 
     Args:
         contacts: rows of `campaigns.contacts`, in the customers' order.
-        part: customers per file; each file opens with the header.
+        part: customers per file; each file starts with the header.
 
     Returns:
         One column, `value`: comma-separated, quoted if necessary, local times. The answer of a contact whose window was
@@ -220,7 +220,7 @@ def _customer_fields() -> dict[str, str]:
         "name",
         "email",
         "phone",
-        # A part of the records comes from an older system that writes dates the other way round.
+        # Some of the records come from an older system with another date format.
         "if(number % 10 = 7, date_format(birth_date, 'yyyy-MM-dd'), date_format(birth_date, 'dd.MM.yyyy'))",
         "sex",
         "city",
@@ -237,7 +237,7 @@ def _customer_fields() -> dict[str, str]:
 
 
 def _old_version(draws: Draws) -> dict[str, str]:
-    """The fields of a customer before he or she moved."""
+    """The fields of a customer before they moved."""
     return {
         **_customer_fields(),
         "Город": draws.one_of(["Кокшетау", "Семей", "Талдыкорган"], "old city"),
@@ -281,7 +281,7 @@ def _broken(remainders: Mapping[str, int], records: Mapping[str, str]) -> str:
 
 
 def _lines(*candidates: str) -> str:
-    """SQL that makes one row per candidate that is not null, in this order."""
+    """SQL that returns one row per candidate that is not null, in this order."""
     return f"explode(array_compact(array({', '.join(candidates)}))) AS value"
 
 

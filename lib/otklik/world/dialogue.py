@@ -1,4 +1,4 @@
-"""What customers agree to and ask the support, and what the shop publishes on its own pages."""
+"""Customers' consents and messages to support, and the shop's posts on its own pages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from otklik.world.draws import Draws, by_value, texts
 from otklik.world.timeline import microseconds_of_local_day
 from otklik.world.trials import DAYS, FIRST_DAY
 
-#: Channel → the share of the customers in per cent who agree to be contacted by it when they are asked.
+#: Channel → percentage of customers who consent to be contacted by it when asked.
 AGREE = {"email": 70, "sms": 55, "phone": 35, "messenger": 60}
-#: Share of those who agreed and took it back later.
+#: Share of consents that are withdrawn later.
 WITHDRAWN_SHARE = 0.15
 
-#: Messages of a customer on average; share of the topics in per cent; how often an agent files one under another topic.
+#: Mean number of messages per customer; percentages of the topics; share that an agent files under a random topic.
 MEAN_MESSAGES, MISFILED_SHARE = 0.6, 0.05
 MESSAGE_TOPICS = {"delivery": 35, "refund": 25, "payment": 25, "bonus": 15}
 ASKED: Mapping[str, tuple[str, ...]] = {
@@ -32,16 +32,16 @@ ASKED: Mapping[str, tuple[str, ...]] = {
 _OPENINGS = ("", "", "здравствуйте, ", "добрый день, ", "сәлем, ", "подскажите, ", "hi, ")
 _ENDINGS = ("", "", "?", "!", "...", " спасибо", " рақмет")
 
-#: Posts on the shop's pages; share of the formats in per cent; what each multiplies the reactions by.
+#: Number of posts on the shop's pages; percentages of the formats; factor of each on reactions.
 POSTS = 400
 FORMATS, FORMAT_FACTORS = {"photo": 50, "video": 25, "text": 25}, {"photo": 1.0, "video": 2.0, "text": 0.6}
 _TOPICS = ("скидки", "рецепты", "новинки", "вакансии")
-#: Reactions to a photo on average; spread of their logarithm.
+#: Mean number of reactions to a photo; standard deviation of their logarithm.
 MEAN_REACTIONS, REACTIONS_SPREAD = 120.0, 0.4
 
 
 def consents(customers: DataFrame, draws: Draws) -> DataFrame:
-    """One row each time that a customer is asked for consent or withdraws it.
+    """One row each time a customer is asked for consent or withdraws it.
 
     Returns:
         number, n (from 0), consent_id, customer_id, channel, state (granted, refused, withdrawn), us, is_allowed (the
@@ -83,7 +83,7 @@ def support_messages(customers: DataFrame, draws: Draws, without: Collection[str
         true_topic.
     """
     count = f"CAST(floor(-{MEAN_MESSAGES}D * ln(1D - {draws.uniform('messages')})) AS INT)"
-    # Switched off: texts do not depend on the topic.
+    # If switched off, texts do not depend on the topic.
     said_of = draws.one_of(list(ASKED), "said of", "i") if "support_topics" in without else "true_topic"
     asked = by_value(said_of, {topic: draws.one_of(phrases, "phrase", "i") for topic, phrases in ASKED.items()})
     opening, ending = draws.one_of(_OPENINGS, "opening", "i"), draws.one_of(_ENDINGS, "ending", "i")
@@ -104,7 +104,7 @@ def support_messages(customers: DataFrame, draws: Draws, without: Collection[str
 
 def posts(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFrame:
     """One row per post on the shop's own pages: number, post_id, network, us, format, topic, reactions, comments,
-    expected (reactions on average).
+    expected (mean number of reactions).
     """
     by_format = by_value("format", {name: f"{factor}D" for name, factor in FORMAT_FACTORS.items()})
     factor = "1D" if "post_formats" in without else by_format

@@ -1,7 +1,7 @@
 """Random draws as Spark SQL expressions, which depend only on the row's number, the seed and a salt.
 
 So the same seed gives the same world on any number of cores and partitions. Every expression expects a column
-`number` (the customer's, from 0) in scope; `also` names other columns or lambda variables that the draw depends on.
+`number` (the customer's, from 0) in scope; `also` lists other columns or lambda variables that the draw depends on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def by_value(column: str, given: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Draws:
-    """Draws under one seed. Each salt is an independent stream."""
+    """Draws with one seed. Each salt is an independent stream."""
 
     seed: int
 
@@ -49,11 +49,11 @@ class Draws:
         return f"pmod({self.bits(salt, *also)}, {limit}L)"
 
     def one_of(self, values: Sequence[str], salt: str, *also: str) -> str:
-        """One of the strings, all equally likely."""
+        """One of the strings, with equal probabilities."""
         return f"element_at({texts(values)}, 1 + CAST({self.below(len(values), salt, *also)} AS INT))"
 
     def weighted(self, weights: Mapping[str, int], salt: str, *also: str) -> str:
-        """One of the strings; the weights are per cent.
+        """One of the strings; weights are percentages.
 
         Raises:
             ValueError: if the weights do not add up to 100.

@@ -1,4 +1,4 @@
-"""What people do on social networks: one array of events per customer, drawn from his or her hidden traits."""
+"""Activity on social networks: one array of events per customer, drawn from their hidden traits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from otklik.world.timeline import (
 
 KINDS = ("like", "comment", "repost", "view", "follow")
 
-#: Days that a burst of interest lasts, and the share of a customer's events that fall into it.
+#: Days of a burst of interest, and the share of a customer's events in it.
 _INTEREST_DAYS = 40
 _INTEREST_SHARE = 0.45
 
@@ -74,7 +74,7 @@ def with_events(customers: DataFrame, draws: Draws) -> DataFrame:
                      WHEN e.kind < 0.80D THEN if(e.kind < 0.55D, 'like', 'view')
                      WHEN e.kind < 0.92D THEN 'view' ELSE 'follow' END))"""
     # Days count from FIRST_MOMENT, a local midnight; 2025-01-01 was a Wednesday, so day 3 is the first Saturday.
-    # Some people are not there at weekends.
+    # Some people are inactive at weekends.
     dated = f"""transform(placed_events, e -> named_struct(
         'i', e.i,
         'us', least({last}L, {first}L + e.us_of_day
@@ -92,9 +92,9 @@ def with_events(customers: DataFrame, draws: Draws) -> DataFrame:
 def events(customers: DataFrame, draws: Draws) -> DataFrame:
     """One row per event: number, customer_id, nth (from 0), event_id, us, kind, topic, network, text.
 
-    `text` is null but for comments and reposts. Rows keep the customers' order.
+    `text` is null except for comments and reposts. Rows keep the customers' order.
     """
-    # Outer, though nobody is without events: else the optimiser draws all events twice to filter for that.
+    # Outer, although nobody is without events: otherwise the optimiser draws all events twice to filter empty arrays.
     said = by_value("language", {code: _phrase(code, draws) for code in _TEMPLATES})
     return (
         customers.selectExpr(

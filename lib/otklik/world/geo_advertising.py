@@ -15,14 +15,14 @@ from otklik.world import advertising, shop
 from otklik.world.draws import Draws
 
 REGIONS = 20
-#: Inhabitants among whom the channels of the whole country spend and bring what they do there.
+#: Inhabitants of the country in `advertising`, by which its spend and effects are divided.
 INHABITANTS = 50_000.0
-#: Median and spread (of the logarithm) of the inhabitants of a region.
+#: Median of the inhabitants of a region, and standard deviation of their logarithm.
 MEDIAN_SIZE, SIZE_SPREAD = 250_000.0, 0.8
-#: Tenge per inhabitant and week: revenue without advertising, its growth, its swing over the year, a holiday, and a
+#: Tenge per inhabitant and week: revenue without advertising, its growth, its seasonal amplitude, a holiday, and a
 #: price twice as high as usual.
 BASE, GROWTH, SWING, HOLIDAY, PRICE = 400.0, 0.3, 50.0, 40.0, -300.0
-#: Spread of the base between regions and of prices; standard deviations of the noise, common and of each region.
+#: Standard deviations: of the base between regions, of prices, of the common noise and of each region's noise.
 BASE_SPREAD, PRICE_SPREAD, COMMON_NOISE, NOISE = 0.2, 0.05, 6.0, 18.0
 #: Weeks of the year with a holiday: Nauryz and New Year.
 HOLIDAYS = (12, 52)
@@ -53,7 +53,7 @@ def media_weeks(spark: SparkSession, draws: Draws, without: Collection[str]) -> 
             *(f"{name} * {per_head} AS {name}" for name in ("usual_spend", "half", "most")),
         )
     )  # fmt: skip
-    # A part of what moves spend moves it everywhere.
+    # Part of the variation of spend is common to all regions.
     common = _everywhere(draws.normal("geo spend", "place", "week"))
     spend = (
         f"if({draws.uniform('geo pause', 'place', 'week')} < pause_share, 0D, round(usual_spend * "
@@ -63,7 +63,7 @@ def media_weeks(spark: SparkSession, draws: Draws, without: Collection[str]) -> 
 
 
 def revenue_weeks(media: DataFrame, spark: SparkSession, draws: Draws) -> DataFrame:
-    """One row per region and week: region, week, inhabitants, price_index, is_holiday, base (what comes without
+    """One row per region and week: region, week, inhabitants, price_index, is_holiday, base (revenue without
     advertising), effect (of all channels), revenue; in order.
     """
     in_order = "sort_array(collect_list(struct(place, effect)))"
@@ -99,5 +99,5 @@ def day_of(week: str) -> str:
 
 
 def _everywhere(draw: str) -> str:
-    """The same draw in all regions."""
+    """A draw that is common to all regions."""
     return f"transform(array(0L), number -> {draw})[0]"

@@ -1,4 +1,4 @@
-"""Advertisements that people see, and what some of them order afterwards.
+"""Advertisements that people see, and orders that some of them place afterwards.
 
 Search and video cause orders, social causes none. Retargeting is shown mostly to those who are about to order anyway,
 and causes none either: by the last touch before an order it looks like the best channel.
@@ -22,14 +22,14 @@ BASE, DAYS = 0.04, 60
 
 @dataclass(frozen=True)
 class Channel:
-    """What is planted about a channel.
+    """Planted properties of a channel.
 
     Attributes:
-        name: as the files have it.
+        name: name in the files.
         campaign: its campaign.
         budget: of the campaign, tenge.
-        share: of the people who see it; of retargeting: of those who would order anyway, and of the others.
-        effect: what seeing it adds to the probability of an order.
+        share: share of people who see it; for retargeting: of those who would order anyway, and of the others.
+        effect: increase in the probability of an order.
     """
 
     name: str
@@ -66,7 +66,7 @@ def journeys(people: DataFrame, draws: Draws, without: Collection[str]) -> DataF
         sequence(1, 1 + CAST({draws.below(3, "times", "each.channel")} AS INT)), nth -> struct(
             each.channel AS channel, each.campaign AS campaign, nth,
             {day.format(f"{DAYS}D * {draws.uniform('shown', 'each.channel', 'nth')}")} AS us))))"""
-    # Behind everything that he or she saw, so that whatever brought the order came before it.
+    # After everything the person saw, so that the causes of an order precede it.
     some_day = day.format(f"{DAYS}D * {draws.uniform('comes by')}")
     last = f"coalesce(array_max(transform(shown, each -> each.us)), {some_day})"
     likely, other = RETARGETED_SHARES if "retargeting" not in without else (0.15, 0.15)

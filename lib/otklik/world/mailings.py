@@ -15,21 +15,21 @@ from pyspark.sql import DataFrame
 from otklik.world.draws import Draws, text, texts
 from otklik.world.timeline import local_text, microseconds_of_local_day
 
-#: Mailing → the day on which it goes out, at SENT_HOUR.
+#: Mailing → the day on which it is sent, at SENT_HOUR.
 SENT_ON = {"Весна": date(2025, 3, 3), "Возвращение": date(2025, 5, 12), "Лето": date(2025, 6, 9)}
 SENT_HOUR = 10
-#: A purchase counts when it comes within this time.
+#: A purchase counts within this time.
 WINDOW = timedelta(days=14)
 _MAIL_ID = f"concat('M', lpad(number, 7, '0'), array_position({texts(list(SENT_ON))}, mailing)) AS mail_id"
 ARMS = ("control", "discount", "story")
 
-#: What the first mailing's discount adds to the probability: days since the last receipt, from and below, and how much.
+#: Effect of the first mailing's discount on the probability: days since the last receipt (from, below), and increase.
 UPLIFTS = ((0, 10, -0.04), (10, 30, 0.0), (30, 120, 0.10), (120, 10_000, 0.0))
 #: Probability of a purchase without mail: BASE + RECENT · exp(−days since the last receipt / RECENT_DAYS).
 BASE, RECENT, RECENT_DAYS = 0.06, 0.12, 60
-#: Shares of recipients of the other two among those who bought within CHOSEN_DAYS, and among the others.
+#: Shares of recipients of the other two mailings among buyers within CHOSEN_DAYS, and among the others.
 CHOSEN_DAYS, CHOSEN_SHARES = 45, (0.8, 0.2)
-#: What the third one's discount adds to the probability.
+#: Effect of the third mailing's discount on the probability.
 CHOSEN_UPLIFT = 0.06
 
 
@@ -42,8 +42,8 @@ def contacts(customers: DataFrame, draws: Draws, without: Collection[str]) -> Da
         without: effects that are switched off.
 
     Returns:
-        number, customer_id, mailing, sent_us, arm, days_since_last, probability_without, uplift (what this arm adds),
-        is_bought, spent (tenge, null where nothing was bought).
+        number, customer_id, mailing, sent_us, arm, days_since_last, probability_without, uplift (of this arm),
+        is_bought, spent (tenge, null if nothing was bought).
     """
     sent = ", ".join(
         f"struct({text(name)} AS mailing, {microseconds_of_local_day(day) + SENT_HOUR * 3_600_000_000}L AS us)"
@@ -97,7 +97,7 @@ def records(rows: DataFrame) -> DataFrame:
         "'email' AS channel",
         "arm",
         "if(is_bought, 'yes', 'no') AS bought",
-        # Of null format_string makes the text null.
+        # format_string formats null as the string null.
         "if(is_bought, format_string('%.2f', spent), '0') AS spent",
     )
 

@@ -1,7 +1,7 @@
 """An offer by phone: a pilot, and further campaigns in which the world responds to the user's lists.
 
 Three quarters of those who order after the offer would have ordered anyway. A list by response attributes all of these
-orders to itself, contacts too many people, and loses money; a follow-up tells from which probability a contact pays.
+orders to itself, contacts too many people, and loses money; a follow-up says above which probability a contact pays.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from otklik.world import people
 from otklik.world.draws import Draws
 from otklik.world.timeline import local_text, microseconds_of_local_day
 
-#: The pilot, its day, and the share of the customers who are contacted in it, drawn at random.
+#: The pilot, its day, and the share of customers contacted in it, chosen at random.
 PILOT, PILOT_DAY, PILOT_SHARE = "pilot", date(2025, 2, 3), 0.5
 #: An order counts within this time.
 WINDOW = timedelta(days=14)
 #: Log-odds of an order after the offer: at 0 visits and 0 months, per visit (of the last month), per month.
 BASE, PER_VISIT, PER_MONTH = -1.2, 0.8, -0.15
-#: Share of these orders that the offer brings about.
+#: Share of these orders that the offer causes.
 EFFECT_SHARE = 0.25
-#: Share of the people to contact who are not reached, and of those who are reached late; days until then.
+#: Shares of people to contact who are not reached, and who are reached late; days until then.
 NEVER_SHARE, LATE_SHARE, LATE_DAYS = 0.08, 0.05, 9
 
 

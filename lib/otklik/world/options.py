@@ -40,7 +40,7 @@ EFFECTS = tuple(dict.fromkeys(effect for effects in (BANK_EFFECTS, *PARTS.values
 
 
 def check_size(customers: int, seed: int) -> None:
-    """See that a world can have this size and seed.
+    """Check the size and seed of a world.
 
     Raises:
         ConfigurationError: if there are too few or too many customers, or the seed has more than 64 bits.
@@ -56,7 +56,7 @@ def check_size(customers: int, seed: int) -> None:
 
 
 def named_parts(chosen: str) -> list[str]:
-    """The parts named by `--only`, in their order.
+    """The parts named by `--only`, in order.
 
     Raises:
         ConfigurationError: if there is no such part.
@@ -77,7 +77,7 @@ def named_effects(without: str) -> list[str]:
     """The effects named by `--without`.
 
     Raises:
-        ConfigurationError: if one is not planted.
+        ConfigurationError: if one does not exist.
     """
     named = [effect.strip() for effect in without.split(",") if effect.strip()]
     unknown = sorted({*named} - {*EFFECTS})

@@ -40,9 +40,9 @@ MARITAL_STATUS = {"в браке": 55, "не в браке": 27, "в разво�
 
 NETWORKS = {"instagram": 30, "telegram": 26, "vk": 24, "facebook": 11, "ok": 9}
 TOPICS = {"deposits": 10, "loans": 17, "cards": 20, "mortgage": 11, "travel": 20, "events": 17, "complaints": 5}
-#: What a burst of interest is about: everybody has one in the half year.
+#: Topic of a burst of interest: everybody has one in the six months.
 _INTERESTS = {"deposits": 34, "loans": 14, "cards": 14, "mortgage": 8, "travel": 12, "events": 6, "complaints": 12}
-#: A customer's number as files have it.
+#: Format of a customer's number in the files.
 CUSTOMER_ID = "concat('C', lpad(number + 1, 7, '0')) AS customer_id"
 _LANGUAGES = {"ru": 60, "kk": 30, "en": 10}
 #: Hour of the day around which a person is active: commuters, office people, evening people, night owls.
@@ -55,7 +55,7 @@ def numbers(blank: DataFrame, customers: int) -> DataFrame:
 
 
 def with_person(customers: DataFrame, draws: Draws) -> DataFrame:
-    """Add the attributes of each customer, and the hidden traits behind his or her engagement.
+    """Add the attributes of each customer, and the hidden traits behind their engagement.
 
     Args:
         customers: one row per customer, with `number`.
@@ -91,7 +91,7 @@ def with_person(customers: DataFrame, draws: Draws) -> DataFrame:
             f"unix_micros(timestamp'{FIRST_MOMENT:%Y-%m-%d %H:%M:%S}') - 60000000L * (1L + "
             f"{draws.below(7 * 365 * 24 * 60, 'registered')}) AS registered_us",
             f"{draws.weighted(_LANGUAGES, 'language')} AS language",
-            # Log-normal: a median of 12 events in the half year, a mean of about 25.
+            # Log-normal: a median of 12 events in the six months, a mean of about 25.
             f"least({MOST_EVENTS}L, 1L + CAST(12D * exp(1.2D * {draws.normal('activity')}) AS BIGINT)) AS event_count",
             f"0.02D + 0.25D * pow({draws.uniform('talkative')}, 2) AS talkativeness",
             f"CAST({draws.weighted(_BUSIEST_HOURS, 'busiest hour')} AS DOUBLE) AS busiest_hour",
@@ -119,7 +119,7 @@ def with_person(customers: DataFrame, draws: Draws) -> DataFrame:
         )
         .withColumns(
             {
-                # The old have paid their flats off.
+                # Older customers have paid off their flats.
                 "has_housing_loan": expr("if(housing_u < if(age_now >= 60D, 0.06D, 0.38D), 'да', 'нет')"),
                 "income": expr(
                     "if(has_no_income, NULL, round(exp(12.4D + 0.45D * income_z + if(education IN "

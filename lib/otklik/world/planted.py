@@ -1,4 +1,4 @@
-"""How large each planted effect is: the constants that the other modules plant with, as one table of the truth."""
+"""The size of each planted effect: the constants of the other modules as one table of the truth."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from otklik.world.options import BANK, BANK_EFFECTS, PARTS
 
 
 def effects_path(part: str) -> str:
-    """Where the sizes of a part's effects are written, below the world's folder."""
+    """Path of the sizes of a part's effects, relative to the world's folder."""
     return f"truth/effects/{part}.parquet"
 
 

@@ -1,4 +1,4 @@
-"""The receipts of the shop: who buys when, how much and what.
+"""The receipts of the shop: who buys what, when and for how much.
 
 - When: BG/NBD (Fader, Hardie, Lee 2005) in a time that runs faster on busy days: each customer has a Gamma distributed
   purchase rate, and after each repeat purchase drops out with a Beta distributed probability.
@@ -31,14 +31,14 @@ MOST_REPEATS = 150
 #: Lines of a receipt: 1 and on average 2 more, geometrically distributed, before pairs.
 _MORE_LINES, MOST_LINES = 2.5, 9
 
-#: How much more is bought in a month, on a weekday (Monday first), and on days around holidays, than otherwise.
+#: Factors on purchases by month, weekday (Monday first), and days around holidays.
 MONTHS = (0.85, 0.85, 1.0, 1.0, 1.0, 0.95, 0.85, 0.95, 1.05, 1.05, 1.1, 1.5)
 WEEKDAYS = (0.8, 0.8, 0.85, 0.9, 1.2, 1.5, 1.2)
 HOLIDAYS = {(12, 30): 2.0, (12, 31): 2.0, (3, 7): 1.8, (3, 20): 1.8, (3, 21): 1.8}
 
 
 def busyness(without: Collection[str]) -> list[float]:
-    """How busy each day of the shop's weeks is; on average 1."""
+    """Busyness of each day of the shop's weeks; 1 on average."""
     days = [shop.FIRST_DAY + timedelta(days=n) for n in range(7 * shop.WEEKS)]
     raw = [_busyness_of(day, without) for day in days]
     mean = sum(raw) / len(raw)
@@ -46,7 +46,7 @@ def busyness(without: Collection[str]) -> list[float]:
 
 
 def with_purchases(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataFrame:
-    """Add the times at which each customer buys, and the hidden traits behind them.
+    """Add the purchase times of each customer, and the hidden traits behind them.
 
     Args:
         customers: one row per customer, with `number`.
@@ -68,7 +68,7 @@ def with_purchases(customers: DataFrame, draws: Draws, without: Collection[str])
     spend_rate = (
         f"{SPEND_Q / SPEND_GAMMA}D" if "spend" in without else _gamma(SPEND_Q, f"{SPEND_GAMMA}D", draws, "rate")
     )
-    # Times in weeks of equal busyness; the first one past the end makes all later ones pass it, too.
+    # Times in weeks of equal busyness; all times after the first one past the end are also past it.
     times = f"""aggregate(transform(sequence(1, repeats), k -> -ln(1D - {draws.uniform("gap", "k")}) / purchase_rate),
         struct(first_week AS last, array(first_week) AS times),
         (done, gap) -> struct(done.last + gap AS last,
@@ -108,7 +108,7 @@ def lines(customers: DataFrame, choices: DataFrame, draws: Draws, without: Colle
         number), quantity, price, amount.
     """
     more = f"floor(-{_MORE_LINES}D * ln(1D - {draws.uniform('lines', 'receipt')}))"
-    # The draws first, in an array of their own: in the filter each would be made for every product.
+    # The draws are made first, in a separate array: in the filter each would be repeated for every product.
     points = (
         f"transform(sequence(1, CAST(least({MOST_LINES}D, 1D + {more}) AS INT)), "
         f"k -> {draws.uniform('product', 'receipt', 'k')} * element_at(bounds, -1))"
@@ -124,12 +124,12 @@ def lines(customers: DataFrame, choices: DataFrame, draws: Draws, without: Colle
         .withColumn("points", expr(points))
         .withColumn("items", expr(f"array_distinct({chosen})"))
     )
-    # One expression, in which items have a name: the optimiser would write out each step of several again and again.
+    # One expression with named items: the optimiser would repeat the expression of each separate step.
     pairs = f"""aggregate({_pairs(draws, without)}, items, (items, pair) ->
         CASE WHEN NOT pair.happens OR NOT array_contains(items, pair.first) THEN items
              WHEN pair.is_complement THEN array_union(items, array(pair.second))
              ELSE array_remove(items, pair.second) END)"""
-    # Sorted: else the order of lines would say what came as a complement.
+    # Sorted: otherwise the order of lines would reveal complements.
     parts = f"""transform(array_sort({pairs}), item ->
         struct(item, 0.5D + {draws.uniform("part", "receipt", "item")} AS part))"""
     priced = (
@@ -169,7 +169,7 @@ def _dated(draws: Draws, without: Collection[str]) -> str:
     in_week = f"transform(times, (time, n) -> struct(n, time, {week} AS week))"
     day = f"least(6, size(filter(element_at(array({days}), each.week + 1), bound -> bound <= each.time)))"
     dated = f"transform({in_week}, each -> struct(each.n AS n, 7 * each.week + {day} AS day))"
-    # Open from 9 to 21 o'clock, busiest at 15.
+    # Open from 9:00 to 21:00, busiest at 15:00.
     two_hours = f"({draws.uniform('hour one', 'each.n')} + {draws.uniform('hour two', 'each.n')})"
     second = f"CAST(32400D + 21600D * {two_hours} AS BIGINT)"
     start = microseconds_of_local_day(shop.FIRST_DAY)

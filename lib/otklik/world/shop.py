@@ -39,14 +39,14 @@ ASSORTMENT: Mapping[str, tuple[tuple[str, int], ...]] = {
     "питомцы": (("корм для кошек", 2400), ("корм для собак", 3600), ("наполнитель", 1900), ("миска", 1300),
                 ("лакомство", 700)),
 }  # fmt: skip
-#: How much the five products of a category are wanted, the first one most.
+#: Popularity of the five products of a category, in descending order.
 _POPULARITY = (2.0, 1.5, 1.0, 0.8, 0.6)
 _ELASTICITIES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two products that are bought together, or instead of each other.
+    """Two products that are complements or substitutes.
 
     Attributes:
         first, second: names in ASSORTMENT.
@@ -71,10 +71,10 @@ SUBSTITUTES = (
     Pair("яблоки", "груши", 0.9),
     Pair("кофе", "чай", 0.9),
 )
-#: Their sales follow each other, so their prices are constant: an elasticity could not be separated from the pair.
+#: Their prices are constant, because an elasticity could not be separated from the effect of the pair.
 _PAIRED = {name for pair in (*COMPLEMENTS, *SUBSTITUTES) for name in (pair.first, pair.second)}
 
-#: What an advertised discount multiplies demand by, beyond what its price does.
+#: Factor of an advertised discount on demand, on top of its price effect.
 PROMOTION_LIFT = 1.5
 _PROMOTED_SHARE = 0.12
 _DISCOUNTS = (0.1, 0.2, 0.3)
@@ -82,14 +82,14 @@ _DISCOUNTS = (0.1, 0.2, 0.3)
 _WEEKS_OF_A_PRICE = 13
 _LEVELS = (0.85, 0.95, 1.0, 1.05, 1.2)
 
-#: Segment → its share of the customers in per cent, and the categories in which it buys most.
+#: Segment → its percentage of the customers, and its preferred categories.
 SEGMENTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "family": (30, ("молочное", "детское", "бакалея")),
     "fresh": (30, ("овощи", "фрукты", "мясо")),
     "treats": (25, ("сладости", "напитки", "хлеб")),
     "home": (15, ("дом", "сад", "питомцы")),
 }
-#: How much more a segment wants the products of its categories, and a taste those of them that it likes.
+#: Factors of a segment's preference for the products of its categories, and of a taste's for those that it likes.
 HOME_FACTOR, LIKED_FACTOR = 15.0, 6.0
 #: Tastes in each segment: taste k likes every product whose place in its category leaves k when divided by this.
 TASTES = 3
@@ -114,13 +114,13 @@ class Product:
 
     @property
     def id(self) -> str:
-        """As the files name it."""
+        """Product id in the files."""
         return f"P{self.number:03d}"
 
 
 @cache
 def products() -> tuple[Product, ...]:
-    """All products in the order of their numbers; products of pairs have no elasticity, as their prices never change.
+    """All products in the order of their numbers; products of pairs have constant prices, so no elasticity.
 
     Numbers are drawn at random; in the order of the assortment they would reveal category, popularity and taste.
     """
@@ -146,7 +146,7 @@ def number_of(name: str) -> int:
 
 
 def liking(product: Product, segment: str, taste: int, without: Collection[str]) -> float:
-    """How much more than its popularity a customer of a segment and taste wants a product."""
+    """Factor of a segment's and taste's preference for a product."""
     if product.category not in SEGMENTS[segment][1]:
         return 1.0
     of_segment = 1.0 if "segments" in without else HOME_FACTOR
@@ -194,10 +194,10 @@ def prices(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataF
 
 
 def choices(week_prices: DataFrame, without: Collection[str]) -> DataFrame:
-    """What a line of a receipt is drawn from: one row per week, segment and taste.
+    """The distribution of products on a receipt line: one row per week, segment and taste.
 
     Returns:
-        week, segment, taste, bounds ARRAY<DOUBLE> (of product k: the demand of the products up to and with it), and
+        week, segment, taste, bounds ARRAY<DOUBLE> (cumulative demand up to and including product k), and
         prices ARRAY<DOUBLE> (of product k).
     """
     of_products = expr("sort_array(collect_list(struct(number, demand, price)))")

@@ -5,10 +5,10 @@
   the data.
 - Two topics spread in two ways: one in communities that like it, without contagion (homophily), one from those followed
   to their followers, whatever their community (influence).
-- Another topic rises from week to week. Bots react in bursts. For some days everybody complains about one thing.
+- Another topic rises from week to week. Bots react in bursts. For a few days many people complain about one thing.
 
-A person's community follows from the position of his or her number in a secret order, p = a·n + b modulo the number of
-customers. As this can be inverted, whom to follow is drawn without a join.
+A person's community follows from the position of their number in a secret order, p = a·n + b modulo the number of
+customers. Because this can be inverted, ties are drawn without a join.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ from otklik.world.timeline import (
 )
 
 DAYS = (DELIVERED_AT - FIRST_MOMENT).days
-#: How many accounts people have, in per cent, and how an account's name is written.
+#: Percentages of numbers of accounts per person, and of spellings of an account's name.
 ACCOUNT_COUNTS = {"1": 45, "2": 30, "3": 17, "4": 8}
 NAMES = {"as_it_is": 50, "transliterated": 22, "misspelt": 14, "missing": 14}
 #: Share of accounts whose owner has a second one; one customer in this many also defines a bot.
 DUPLICATE_SHARE, BOT_EVERY, BOT_REMAINDER = 0.04, 25, 7
 
 COMMUNITIES = 8
-#: Share of the ties that stay within a community, and how many people someone follows.
+#: Share of ties within a community, and number of people that somebody follows.
 HOMOPHILY, FEWEST_FOLLOWED, MORE_FOLLOWED = 0.7, 3, 6
 #: A topic, and the shares of adopters in communities that like it and in the others.
 LIKED_TOPIC, LIKED_BY, LIKED_SHARE, OTHER_SHARE = "веганские сыры", 2, 0.3, 0.02
 #: A topic, its share of spontaneous adopters in the first days, and the probability that a follower adopts it.
 SPREAD_TOPIC, OWN_SHARE, OWN_DAYS, PASSED_ON = "доставка за час", 0.06, 120, 0.2
-#: Days until a follower takes it up, on average beyond the first one.
+#: Mean number of days until a follower adopts it, after the first one.
 DELAY_DAYS = 3.0
 
 TOPICS = ("скидки", "кофе", "рецепты", "упаковка", "новый магазин")
-#: Its share of what is reacted to, before this week and in the last one.
+#: Its share of reactions before this week and in the last week.
 RISING_TOPIC, RISES_FROM_WEEK, RISING_SHARES = "матча", 12, (0.02, 0.25)
 REACTIONS = {"like": 62, "view": 20, "comment": 12, "share": 6}
 #: Reactions of most people on average, and of a few eager ones, so that their number alone tells no bot; at most so
 #: many of one person, for those from 901 on are of the two topics that are taken up, and those from 1001 on of bots.
 MEAN_REACTIONS, EAGER_SHARE, MEAN_OF_EAGER, MOST_REACTIONS = 4.0, 0.03, 60.0, 800
-#: Least and most reactions of a bot, all within BURST_HOURS.
+#: Minimum and maximum number of reactions of a bot, all within BURST_HOURS.
 BOT_REACTIONS, BURST_HOURS = (25, 55), 2
-#: Mentions of a person on average; share of the tones.
+#: Mean number of mentions per person; shares of the tones.
 MEAN_MENTIONS, TONES = 0.8, {"positive": 35, "neutral": 40, "negative": 25}
 #: Share of people who complain on CRISIS_DAYS days from CRISIS_DAY.
 CRISIS_DAY, CRISIS_DAYS, CRISIS_SHARE = 103, 5, 0.1
@@ -87,11 +87,11 @@ _SAID: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def with_social(customers: DataFrame, count: int, draws: Draws, without: Collection[str]) -> DataFrame:
-    """Add who someone is on the networks.
+    """Add the identities of people on the networks.
 
     Args:
         customers: one row per customer, with `number`.
-        count: how many customers there are.
+        count: number of customers.
         draws: the draws of this world.
         without: effects that are switched off.
 
@@ -110,7 +110,7 @@ def with_social(customers: DataFrame, count: int, draws: Draws, without: Collect
     drawn = f"CAST(if({stays}, {start} + {at_random} * ({end} - {start}), {at_random} * {count}L) AS BIGINT)"
     others = f"""array_remove(array_distinct(transform(sequence(1, {FEWEST_FOLLOWED} + CAST(
         {draws.below(MORE_FOLLOWED, "followed")} AS INT)), j -> pmod({back}L * ({drawn} - {b}L), {count}L))), number)"""
-    # A variable of this name is the other person's number: the same draws as in his or her row.
+    # A lambda variable `number` is the other person's number: the draws are the same as in that person's row.
     common = f"try_element_at(array_intersect(networks, {_networks(draws)}), 1)"
     own_day = f"if({draws.uniform('takes up')} < {OWN_SHARE}D, {draws.uniform('takes up day')} * {OWN_DAYS}D, NULL)"
     delay = f"1D - {DELAY_DAYS}D * ln(1D - {draws.uniform('passed on delay', 'source')})"
@@ -157,7 +157,7 @@ def accounts(rows: DataFrame, draws: Draws, without: Collection[str]) -> DataFra
     latin = (
         "initcap(split(email, '[.]')[0] || ' ' || regexp_extract(email, '[.]([a-z]+)', 1)) || if(sex = 'ж', 'a', '')"
     )
-    # One letter behind the first is left out, or comes twice.
+    # One letter after the first is omitted or doubled.
     at = f"2 + CAST({draws.below(4, 'slip', 'nth')} AS INT)"
     slip = f"""if({draws.uniform("slip kind", "nth", "kind")} < 0.5D, overlay(name PLACING '' FROM {at} FOR 1),
         overlay(name PLACING substring(name, {at}, 1) || substring(name, {at}, 1) FROM {at} FOR 1))"""
@@ -175,7 +175,7 @@ def accounts(rows: DataFrame, draws: Draws, without: Collection[str]) -> DataFra
             f"""CASE spelling WHEN 'missing' THEN NULL WHEN 'transliterated' THEN {latin} WHEN 'misspelt' THEN {slip}
                 ELSE name END AS display_name""",
             f"if({draws.uniform('says city', 'nth', 'kind')} < 0.6D AND kind <> 'bot', city, NULL) AS city",
-            # Bots are young.
+            # Bots have new accounts.
             f"date_sub({last_day}, 30 + CAST(if(kind = 'bot', {age} / 20, {age}) AS INT)) AS created_on",
         )
     )  # fmt: skip
@@ -270,7 +270,7 @@ def mentions(rows: DataFrame, draws: Draws, without: Collection[str]) -> DataFra
 
 
 def _secret_order(count: int, seed: int) -> tuple[int, int]:
-    """a and b of p = a·n + b modulo the number of customers; a can be turned round."""
+    """a and b of p = a·n + b modulo the number of customers; a is invertible."""
     a = (6_364_136_223_846_793_005 * (seed + 1) + 1_442_695_040_888_963_407) % count
     while gcd(a, count) != 1 or a < ceil(count**0.5):
         a = (a + 1) % count or 1

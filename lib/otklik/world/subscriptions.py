@@ -1,6 +1,6 @@
-"""Subscriptions with a contract: who ends one, and why. Each month that a subscription lives it may end.
+"""Subscriptions with a contract: who cancels, and why. A subscription may end in each month.
 
-The log-odds of an end in a month are linear in what can be known at its beginning; `CAUSES` is all of it.
+The log-odds of churn in a month are linear in features that are known at its beginning; `CAUSES` has all of them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from otklik.world.timeline import DELIVERED_AT, LOCAL_OFFSET
 FIRST_DAY = date(2023, 7, 1)
 _LAST_DAY = (DELIVERED_AT + LOCAL_OFFSET).date()
 PLANS, PAYMENTS, FEES = {"monthly": 60, "yearly": 40}, {"card": 70, "invoice": 30}, {"2500": 50, "4500": 35, "7000": 15}
-#: Share of the months in which a subscriber calls the support.
+#: Share of months in which a subscriber calls support.
 CALL_SHARE = 0.08
-#: Log-odds of an end in a month, before causes.
+#: Log-odds of churn in a month, without causes.
 BASE_LOG_ODDS = -3.6
-#: Cause → its coefficient and what it is multiplied by, over the subscription's columns and `month`, from 0.
+#: Cause → its coefficient and feature (SQL over the subscription's columns and `month`, from 0).
 CAUSES = {
     "monthly_plan": (1.0, "if(plan = 'monthly', 1D, 0D)"),
     "invoice": (0.6, "if(payment = 'invoice', 1D, 0D)"),
@@ -41,9 +41,9 @@ def with_subscriptions(customers: DataFrame, draws: Draws, without: Collection[s
         without: effects that are switched off.
 
     Returns:
-        number, customer_id, subscription_id, plan, payment, fee, started_on, ended_on (null while it lives),
-        call_months ARRAY<INT> (months of its life in which the subscriber called), hazard (the probability of an end
-        in the month after the last whole one, while it lives).
+        number, customer_id, subscription_id, plan, payment, fee, started_on, ended_on (null while active),
+        call_months ARRAY<INT> (months of tenure in which the subscriber called), hazard (the probability of churn
+        in the month after the last complete one, while active).
     """
     causes = {} if "churn_causes" in without else CAUSES
     terms = [f"{BASE_LOG_ODDS}D", *(f"{coefficient}D * {sql}" for coefficient, sql in causes.values())]
@@ -68,7 +68,7 @@ def with_subscriptions(customers: DataFrame, draws: Draws, without: Collection[s
             "end_month",
             expr(f"array_min(filter(sequence(0, months), month -> {draws.uniform('end', 'month')} < {hazard}))"),
         )
-        # Within the month, by day 28 at the latest, so that every month has the day.
+        # Day 28 at the latest, so that the day exists in every month.
         .withColumn(
             "ended_on",
             expr(f"date_add(add_months(started_on, end_month), CAST({draws.below(28, 'end day')} AS INT))"),
@@ -94,14 +94,14 @@ def records(subscriptions: DataFrame) -> DataFrame:
 
 
 def call_records(subscriptions: DataFrame, draws: Draws) -> DataFrame:
-    """The calls to the support, one row each, while the subscription lived."""
+    """The calls to support during the subscription, one row each."""
     day = f"date_add(add_months(started_on, month), CAST({draws.below(28, 'call day', 'month')} AS INT))"
     return (
         subscriptions.selectExpr("number", "subscription_id", "started_on", "ended_on", "explode(call_months) AS month")
         .selectExpr("*", f"{day} AS called_on")
         .where(f"called_on < coalesce(ended_on, DATE'{_LAST_DAY}')")
         .selectExpr(
-            # A number that counts months of the subscription's life would tell how long it has lived.
+            # A consecutive number of the month would reveal the tenure.
             f"lower(hex({draws.bits('call id', 'month')})) AS call_id",
             "subscription_id",
             "concat(date_format(called_on, 'yyyy-MM-dd'), format_string(' %02d:%02d:00', "

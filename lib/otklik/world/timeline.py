@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-#: The company's clocks show Asia/Aqtobe, five hours ahead of UTC all year round on any time zone data after 2005.
+#: The company's time zone is Asia/Aqtobe, UTC+5 all year round in any time zone data since 2005.
 LOCAL_OFFSET = timedelta(hours=5)
 #: Engagement is recorded from here …
 FIRST_MOMENT = datetime(2025, 1, 1, tzinfo=UTC) - LOCAL_OFFSET
@@ -12,14 +12,14 @@ FIRST_MOMENT = datetime(2025, 1, 1, tzinfo=UTC) - LOCAL_OFFSET
 DELIVERED_AT = datetime(2025, 7, 1, tzinfo=UTC) - LOCAL_OFFSET
 #: An engagement event reaches the company this long after it happened.
 ENGAGEMENT_DELAY = timedelta(minutes=10)
-#: A response counts when it comes within this time of the contact.
+#: A response counts within this time after the contact.
 RESPONSE_WINDOW = timedelta(days=7)
 
 _FIRST_CAMPAIGN_DAY = datetime(2025, 2, 4, 10, tzinfo=UTC) - LOCAL_OFFSET
 _DAYS_BETWEEN_CAMPAIGNS = 5
 
-#: The decision moments: everybody contacted on a campaign day was chosen at 10:00 that day. The last two lie less than
-#: RESPONSE_WINDOW before DELIVERED_AT, so their answers are not all in.
+#: The decision moments: everybody contacted on a campaign day was chosen at 10:00 that day. The last two are less than
+#: RESPONSE_WINDOW before DELIVERED_AT, so their answers are incomplete.
 CAMPAIGN_MOMENTS = tuple(_FIRST_CAMPAIGN_DAY + timedelta(days=_DAYS_BETWEEN_CAMPAIGNS * n) for n in range(30))
 
 MONTHS = ("январь", "февраль", "март", "апрель", "май", "июнь")
@@ -28,7 +28,7 @@ MICROSECONDS_PER_DAY = 86_400_000_000
 
 
 def microseconds(span: timedelta) -> int:
-    """A span in whole microseconds."""
+    """A time span in whole microseconds."""
     return span // timedelta(microseconds=1)
 
 
@@ -38,7 +38,7 @@ def epoch_microseconds(moment: datetime) -> int:
 
 
 def local_text(microseconds_column: str, pattern: str) -> str:
-    """SQL: microseconds since 1970 (UTC) as the local clock's text. The session's time zone must be UTC."""
+    """SQL: microseconds since 1970 (UTC) as local time, a string. The session's time zone must be UTC."""
     return f"date_format(timestamp_micros({microseconds_column} + {microseconds(LOCAL_OFFSET)}L), '{pattern}')"
 
 

@@ -40,7 +40,7 @@ from otklik.world.writing import CUSTOMERS_PER_FILE, SourceFacts, is_there, occu
 #: Changes whenever the same seed gives other content.
 VERSION = 2
 
-#: Source → its rejected records: what is wrong with them → remainder of the customer's number, as in `deliveries`.
+#: Source → its rejected records: defect → remainder of the customer's number, as in `deliveries`.
 DEFECTS: Mapping[str, Mapping[str, int]] = {
     "receipts": {"not_a_number": 29, "no_such_date": 137, "missing_required": 199, "negative_price": 263},
     "accounts": {"unknown_level": 31, "no_such_date": 139, "missing_required": 203},
@@ -50,10 +50,10 @@ DEFECTS: Mapping[str, Mapping[str, int]] = {
     "consents": {"not_a_time": 47, "unknown_level": 163, "missing_required": 229},
     "support_messages": {"not_a_time": 53, "unknown_level": 167, "missing_required": 233},
 }
-#: Source → remainder of the customers whose first record comes once more.
+#: Source → remainder of the customers whose first record is repeated.
 COPIES: Mapping[str, int] = {"receipts": 421, "accounts": 431, "sends": 433, "leads": 439, "consents": 443}
-#: Kind of receipt line that is not a purchase → after whose first purchase it comes: one customer in this many, and the
-#: remainder. A return takes back the first line of that purchase; a cancelled receipt was never paid.
+#: Kind of receipt line that is not a purchase → the customers with one, after their first purchase: one customer in
+#: this many, and the remainder. A return returns the first line of that purchase; a cancelled receipt was never paid.
 NO_PURCHASES: Mapping[str, tuple[int, int]] = {"return": (20, 3), "cancelled": (40, 17)}
 
 _FIRST_LINE = "receipt = 0 AND line = 1"
@@ -66,7 +66,7 @@ _FACTS_SCHEMA = (
 
 @dataclass(frozen=True)
 class _Files:
-    """What a part writes: deliveries by folder, all columns texts, and truth by name; both below the world's folder."""
+    """The output of a part: deliveries by folder (string columns only), truth by name; both in the world's folder."""
 
     deliveries: Mapping[str, DataFrame]
     truth: Mapping[str, DataFrame]
@@ -149,7 +149,7 @@ def play_campaign(
     standing = _read_facts(spark, "offers", out)
     if standing is None or standing[0] != (customers, seed, off):
         raise RefusedError(
-            "found no part offers of a world of this size, seed and effects",
+            "the part offers of a world with this size, seed and effects was not found",
             where=out,
             hint="write it first, with the same options and without --list",
         )
@@ -308,7 +308,7 @@ def _social(spark: SparkSession, customers: int, draws: Draws, without: Collecti
     of_person = "concat('C', lpad({} + 1, 7, '0'))"
     first_day = f"DATE'{FIRST_MOMENT + LOCAL_OFFSET:%Y-%m-%d}'"
     said_at = local_text("us", "yyyy-MM-dd HH:mm:ss")
-    # In the order of names that say nothing: that of the customers would say whose an account is.
+    # Sorted by random names: the order of customers would reveal the owners of accounts.
     return _Files(
         {
             "accounts": _account_records(accounts).sortWithinPartitions("account_id"),
@@ -519,7 +519,7 @@ def _support(spark: SparkSession, customers: int, draws: Draws, without: Collect
         "text": "text",
         "topic": "topic",
     }
-    # Somebody without messages has nothing that could be broken but the record itself.
+    # For somebody without messages only the record itself can be broken.
     own = {**good, "message_id": "concat('d', number)", "written_at": "'2025-03-03 10:00:00'", "text": "'?'"}
     own["topic"] = "'refund'"
     broken = {
@@ -644,7 +644,7 @@ def _no_purchase_id(kind: str) -> str:
 
 
 def _no_purchase_truth(lines: DataFrame) -> DataFrame:
-    """Lines that are not purchases: receipt_id, line, kind, of_receipt (the receipt cancelled or resembled)."""
+    """Lines that are not purchases: receipt_id, line, kind, of_receipt (the original receipt)."""
     found = ", ".join(
         f"if(number % {every} = {remainder}, struct({_no_purchase_id(kind)} AS receipt_id, line, {text(kind)} AS kind, "
         "concat('R', lpad(number * 1000 + receipt, 10, '0')) AS of_receipt), NULL)"
@@ -665,7 +665,7 @@ def _records(
     """Good records, with defects and copies after the first record of some customers.
 
     Args:
-        source: for its DEFECTS and COPIES.
+        source: determines DEFECTS and COPIES.
         rows: with the customer's `number`.
         good: column → SQL of its text.
         broken: likewise for each defect, a separate record.
@@ -748,7 +748,7 @@ def _write(rows: DataFrame, path: str) -> None:
 
 
 def _facts(spark: SparkSession, source: str, customers: int, path: str) -> SourceFacts:
-    """Count what was written; the defects in it by arithmetic."""
+    """Count the written records; defects are counted by arithmetic."""
     rows = spark.read.option("header", "true").csv(path).count()
     defects = {kind: deliveries.defects_of(remainder, customers) for kind, remainder in DEFECTS.get(source, {}).items()}
     duplicates = deliveries.defects_of(COPIES[source], customers) if source in COPIES else 0

@@ -1,6 +1,6 @@
 """Small data sets with one planted effect each.
 
-Stock-outs, an experiment with regions, hours at which customers read, cards shared by a household, leads whose mix
+Stock-outs, a regional experiment, hours at which customers read, cards shared by a household, leads whose mix
 changes, and daily signals that precede or follow orders.
 """
 
@@ -16,39 +16,39 @@ from otklik.world.draws import Draws
 from otklik.world.people import CUSTOMER_ID
 from otklik.world.timeline import DELIVERED_AT, FIRST_MOMENT, LOCAL_OFFSET, microseconds_of_local_day
 
-#: The first local day of the half year, and how many days it has.
+#: The first local day of the six months, and their number of days.
 FIRST_DAY = (FIRST_MOMENT + LOCAL_OFFSET).date()
 DAYS = (DELIVERED_AT - FIRST_MOMENT).days
 
-#: Products that are counted each day in each store; what is wanted a day on average, by place.
+#: Products counted every day in every store; mean daily demand, by place.
 COUNTED, WANTED = ("молоко", "хлеб белый", "курица", "бананы", "кофе", "подгузники"), (40, 60, 18, 25, 12, 8)
-#: Days of average demand that a delivery covers, and at which stock it is ordered; it may come late.
+#: Days of mean demand covered by a delivery, and the stock at which it is ordered; it may be late.
 COVERED_DAYS, LATE_SHARE = 3, 0.25
 
 #: Regions, treated ones from week TREATED_FROM of REGION_WEEKS on, and the factor on revenue.
 REGIONS, TREATED, REGION_WEEKS, TREATED_FROM, GEO_LIFT = 40, 14, 52, 40, 1.08
 REGION_WEEK_NOISE = 0.03
 
-#: Messages to each customer, and at which hours (local); the hours at which customers like to read, in per cent.
+#: Messages per customer, and their local hours; percentages of the customers' preferred hours.
 SENDS, FIRST_HOUR, LAST_HOUR = 12, 8, 22
 FAVOURITE_HOURS = {"9": 35, "13": 20, "20": 45}
-#: Probability of opening: OPEN_BASE + OPEN_MORE · exp(−(hours from the favourite one / 2)²).
+#: Probability of opening: OPEN_BASE + OPEN_MORE · exp(−(hours from the preferred one / 2)²).
 OPEN_BASE, OPEN_MORE = 0.1, 0.3
 
-#: Share of the cards that two people use, and uses of a card.
+#: Share of cards used by two people, and number of uses of a card.
 SHARED_SHARE, CARD_USES = 0.12, 10
 
-#: Leads change in the middle of the half year: fewer come by the web, and what a high income means turns round.
+#: Leads change halfway through the six months: fewer come from the web, and the sign of the income effect flips.
 CHANGES_ON, WEB_SHARES, INCOME_EFFECTS = DAYS // 2, (0.7, 0.3), (0.9, -0.5)
 LEAD_BASE, LEAD_WEB = -1.0, 0.6
 
-#: Daily signals. Mentions come before orders, reviews behind them; searches have nothing to do with them.
+#: Daily signals. Mentions precede orders, reviews follow them; searches are unrelated.
 SIGNALS = ("mentions", "reviews", "searches")
 #: Days with signals and orders; days by which mentions precede orders, and reviews follow them.
 SIGNAL_DAYS, LEAD_DAYS, FOLLOWING_DAYS = 540, 3, 2
 #: Change of the logarithm of orders when mentions are higher by a standard deviation; of reviews, when orders are.
 LEAD_EFFECT, FOLLOWING_EFFECT = 0.15, 0.2
-#: Standard deviation of the logarithms of what is left.
+#: Standard deviation of the residual logarithms.
 SIGNAL_SPREAD, ORDER_SPREAD = 0.5, 0.12
 
 
@@ -61,7 +61,7 @@ def stock_days(spark: SparkSession, draws: Draws, without: Collection[str]) -> D
     wanted = f"CAST(greatest(0D, round(mean + sqrt(mean) * {draws.normal('wanted', 'product', 'd')})) AS INT)"
     is_late = f"{draws.uniform('late', 'product', 'd')} < {LATE_SHARE}D"
     cover = "1000000" if "stock_outs" in without else f"{COVERED_DAYS} * mean"
-    # Delivered over night where less than a day's wants are left, unless the van is late.
+    # Delivered overnight if less than a day's demand is left, unless the van is late.
     days = f"""aggregate(sequence(0, {DAYS - 1}), struct({cover} AS left,
             CAST(array() AS ARRAY<STRUCT<d: INT, opening: INT, sold: INT, wanted: INT>>) AS days),
         (done, d) -> struct(
@@ -81,14 +81,14 @@ def stock_days(spark: SparkSession, draws: Draws, without: Collection[str]) -> D
 
 
 def region_weeks(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFrame:
-    """One row per region and week: number, region, arm, week (from 0), monday, revenue (tenge), lift (what it was
-    multiplied by).
+    """One row per region and week: number, region, arm, week (from 0), monday, revenue (tenge), lift (the factor of the
+    effect).
     """
     ranked = f"row_number() OVER (ORDER BY {draws.bits('treated')})"
     lift = "1D" if "geo_lift" in without else f"if(arm = 'treated' AND week >= {TREATED_FROM}, {GEO_LIFT}D, 1D)"
     first = shop.FIRST_DAY + timedelta(weeks=shop.WEEKS - REGION_WEEKS)
     size = f"exp(15D + 0.6D * {draws.normal('size')})"
-    # All regions swing together, and each in its own way.
+    # Variation common to all regions, and of each region.
     season = f"1D + 0.15D * cos(2D * pi() * (week - 24D) / 52D + 0.6D * {draws.uniform('phase')})"
     noise = f"exp({REGION_WEEK_NOISE}D * {draws.normal('region week', 'week')})"
     return (
@@ -138,7 +138,7 @@ def sends(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataF
 def card_uses(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataFrame:
     """One row per use of a card: number, n, use_id, card_id, us, store, user (0: the holder, 1: the other one).
 
-    Those who share a card have different stores and hours.
+    People who share a card have different stores and hours.
     """
     shared = f"{draws.uniform('shared')} < {0.0 if 'shared_cards' in without else SHARED_SHARE}D"
     start = microseconds_of_local_day(FIRST_DAY)
@@ -184,10 +184,10 @@ def leads(customers: DataFrame, draws: Draws, without: Collection[str]) -> DataF
 
 
 def signal_days(spark: SparkSession, draws: Draws, without: Collection[str]) -> DataFrame:
-    """One row per day: number, day, orders, mentions, reviews, searches (which have nothing to do with orders)."""
+    """One row per day: number, day, orders, mentions, reviews, searches (unrelated to orders)."""
 
     def at(sql: str, days_before: int) -> str:
-        """The same draws as of an earlier day."""
+        """The draws of an earlier day."""
         return f"transform(array(number - {days_before}), number -> {sql})[0]"
 
     mentions, own = draws.normal("mentions"), draws.normal("orders")

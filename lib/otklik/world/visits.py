@@ -16,14 +16,14 @@ from otklik.world.people import CUSTOMER_ID
 from otklik.world.timeline import MICROSECONDS_PER_DAY, microseconds_of_local_day
 from otklik.world.trials import DAYS, FIRST_DAY
 
-#: What raises the odds in this order, and the share of the customers who do it so; the others do it in another one.
+#: Events that raise the odds in this order, and the share of customers with it; the others have another order.
 IN_ORDER, IN_ORDER_SHARE = ("view", "compare", "question"), 0.3
-#: What else is done, in per cent; fewest and most of these events, and days before the offer in which all happens.
+#: Percentages of other events; minimum and maximum number of them; days before the offer with events.
 OTHERS = {"open": 40, "search": 25, "balance": 20, "transfer": 15}
 FEWEST, MOST, WINDOW_DAYS = 5, 25, 30
-#: Log-odds of a yes: at SEARCHES searches and any other order, for the order, and for each search more.
+#: Log-odds of a yes: with SEARCHES searches and any other order; for the order; for each additional search.
 BASE, ORDER_EFFECT, SEARCHES, SEARCH_EFFECT = -1.6, 1.8, 4, 0.15
-#: Days between offers, which are made at ten o'clock, and the first such day.
+#: Days between offers, which are made at 10:00, and the first such day.
 EVERY_DAYS, FIRST_OFFER = 3, 33
 _OFFER_DAYS = len(range(FIRST_OFFER, DAYS - EVERY_DAYS, EVERY_DAYS))
 

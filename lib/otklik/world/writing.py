@@ -1,4 +1,4 @@
-"""Writing a world: three folders of deliveries, the truth, and what an exact ingest must find."""
+"""Write a world: three folders of deliveries, the truth, and the counts that an exact ingest must find."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otklik.world.draws import Draws
 from otklik.world.options import BANK, BANK_EFFECTS, check_size
 from otklik.world.planted import effect_sizes, effects_path
 
-#: Customers per part file; never a matter of cores. A file of engagements holds some 250,000 events.
+#: Customers per part file, independent of cores. A file of engagements has some 250,000 events.
 CUSTOMERS_PER_FILE = 50_000
 CUSTOMERS_PER_ENGAGEMENT_FILE = 10_000
 
@@ -33,10 +33,10 @@ _FACTS_SCHEMA = (
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """What an exact ingest finds in one source, over all its files in order of their names.
+    """The counts that an exact ingest finds in one source, over all its files in order of their names.
 
     rows = accepted + rejected + duplicates; accepted = inserted + updated. `defects` counts the rejected records by
-    what is wrong with them.
+    defect.
     """
 
     rows: int
@@ -52,13 +52,13 @@ class SourceFacts:
 
     @property
     def rejected(self) -> int:
-        """Records that break the contract."""
+        """Records that violate the contract."""
         return sum(self.defects.values())
 
 
 @dataclass(frozen=True)
 class WorldFacts:
-    """A world that was written: its size, its seed, its effects that are off and, by source, what ingest must find."""
+    """A written world: its size, its seed, its disabled effects and, by source, the counts that ingest must find."""
 
     customers: int
     seed: int
@@ -97,7 +97,7 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str, withou
     in_files = _people(spark, customers, CUSTOMERS_PER_FILE, draws)
     in_small_files = _people(spark, customers, CUSTOMERS_PER_ENGAGEMENT_FILE, draws)
     facts = WorldFacts(customers, seed, _expected(in_files, draws), off)
-    # Cached, because the truth is about the very same contacts; what memory cannot hold goes to disk.
+    # Cached, because the truth is about the same contacts; what does not fit into memory goes to disk.
     with cached(
         campaigns.contacts(campaigns.with_contacts(engagement.with_events(in_files, draws), draws, off))
     ) as contacts:
@@ -112,7 +112,7 @@ def write_world(spark: SparkSession, customers: int, seed: int, out: str, withou
                 _people_twice(spark, customers, CUSTOMERS_PER_FILE, draws), draws, CUSTOMERS_PER_FILE
             ),
         }
-        # Side by side: a small world has fewer files per folder than there are cores.
+        # In parallel: a small world has fewer files per folder than there are cores.
         with threads(spark, len(writes)) as pool:
             list(pool.map(lambda name: _write(writes[name], f"{out}/{name}"), writes))
     # Written last: a world without it was not finished.

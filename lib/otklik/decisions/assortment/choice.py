@@ -1,4 +1,4 @@
-"""Choose products that together retain most value: greedy maximisation of a submodular function. Imports no Spark.
+"""Choose products that together retain the most value: greedy maximisation of a submodular function. Imports no Spark.
 
 A need is what a customer buys in a category within a period. A kept product retains all its value. Of a dropped one
 the share `transfer` is retained if the need has another product that is kept, otherwise nothing:
@@ -24,7 +24,7 @@ import scipy.sparse as sp
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-#: Digits to which shares of value are compared, so that the order of summation does not matter.
+#: Decimal places to which shares of value are compared, so that the order of summation does not matter.
 _DIGITS = 9
 #: Block size of the search for substitutes, so that products × kept products need not fit into memory.
 _AT_ONCE = 500
@@ -37,7 +37,7 @@ class Needs:
     Attributes:
         values: (needs × products) value of each product in each need.
         own: (products,) value of each product, as a share of all value.
-        scale: what values are multiplied by to be such shares; more than 1 / all value where needs are a sample.
+        scale: factor from values to such shares; more than 1 / total value if needs are a sample.
     """
 
     values: sp.csr_matrix
@@ -59,13 +59,13 @@ class Needs:
 
     @property
     def has(self) -> sp.csr_matrix:
-        """(needs × products) 1 where the need has the product."""
+        """(needs × products) 1 if the need has the product."""
         return sp.csr_matrix(
             (np.ones_like(self.values.data), self.values.indices, self.values.indptr), self.values.shape
         )
 
     def portable(self) -> Floats:
-        """(products,) share of each one's value in needs that have another product, too."""
+        """(products,) share of each product's value in needs that also have another product."""
         several = np.diff(self.values.indptr) > 1
         value = np.asarray(self.values.sum(axis=0)).reshape(-1)
         moves = np.asarray(self.values[several].sum(axis=0)).reshape(-1)
@@ -74,13 +74,13 @@ class Needs:
 
 
 def greedy(needs: Needs, transfer: float, pool: Whole, most: Whole) -> Whole:
-    """The turn of each product: each time the one that adds most to what is kept.
+    """The order in which products are chosen: in each step the one that adds most to the retained value.
 
     Args:
         needs: of the products.
         transfer: see above.
-        pool: (products,) index of the places that each one competes for.
-        most: (pools,) how many are chosen at most.
+        pool: (products,) index of the pool in which each product competes.
+        most: (pools,) maximum number of products.
 
     Returns:
         (products,) from 1; 0 = not chosen.
@@ -92,7 +92,7 @@ def greedy(needs: Needs, transfer: float, pool: Whole, most: Whole) -> Whole:
     turn = np.zeros(len(adds), dtype=np.int64)
     order = np.argsort(-np.round(needs.own, _DIGITS), kind="stable")
     for place in range(len(most)):
-        # Of equal ones the greater, as in the list of best sellers: argmax takes the first.
+        # Ties go to the larger product, as in the list of best sellers: argmax returns the first.
         candidates = order[pool[order] == place]
         for step in range(1, min(int(most[place]), len(candidates)) + 1):
             best = candidates[np.argmax(np.round(adds[candidates], _DIGITS))]
@@ -100,14 +100,14 @@ def greedy(needs: Needs, transfer: float, pool: Whole, most: Whole) -> Whole:
             of_best = of_product.indices[of_product.indptr[best] : of_product.indptr[best + 1]]
             fresh = of_best[~is_met[of_best]]
             is_met[fresh] = True
-            # A need that is met now adds nothing any more with its other products.
+            # Once a need is met, its other products add nothing to it.
             met = has[fresh]
             np.subtract.at(adds, met.indices, transfer * np.repeat(totals[fresh], np.diff(met.indptr)))
     return turn
 
 
 def by_value(own: Floats, pool: Whole) -> Whole:
-    """The turn of each product, from 1, by its value among those of its pool; of equal ones the earlier first."""
+    """The rank of each product, from 1, by value within its pool; ties go to the earlier one."""
     order = np.lexsort((-np.round(own, _DIGITS), pool))
     turn = np.empty(len(own), dtype=np.int64)
     of_pool = pool[order]
@@ -117,13 +117,13 @@ def by_value(own: Floats, pool: Whole) -> Whole:
 
 
 def kept_share(needs: Needs, transfer: float, kept: Flags) -> float:
-    """What a set keeps, as a share of all value."""
+    """Value that a set retains, as a share of the total."""
     is_met = np.asarray(needs.has @ kept.astype(float)).reshape(-1) > 0
     return float((1 - transfer) * needs.own[kept].sum() + transfer * needs.totals[is_met].sum())
 
 
 def lost_without(needs: Needs, transfer: float, kept: Flags) -> Floats:
-    """(products,) what each one of the set adds to all others, and what each other one would add, as a share of all."""
+    """(products,) marginal value of each product in the set, and of adding each other one, as shares of the total."""
     has, totals = needs.has, needs.totals
     found = np.asarray(has @ kept.astype(float)).reshape(-1)
     last, first = (np.asarray(has.T @ (totals * (found == count))).reshape(-1) for count in (1, 0))
@@ -132,7 +132,7 @@ def lost_without(needs: Needs, transfer: float, kept: Flags) -> Floats:
 
 
 def substitutes(needs: Needs, kept: Flags) -> tuple[Whole, Floats]:
-    """The kept product that the buyers of each product buy most, by value, for the same needs.
+    """The kept product that buyers of each product buy most, by value, for the same needs.
 
     Returns:
         (products,) its index, −1 if there is none, and the share of the product's value in needs with both.

@@ -1,6 +1,6 @@
 """Value retained by sets of every size, from one pass over all purchases.
 
-Each rule ranks products, so its sets are nested: a need is met from the best rank of its products on, and sums by rank
+Each rule ranks products, so its sets are nested: a need is met from the best rank of its products, and sums by rank
 give the whole curve. Ranks are in tenths of the places, so that pools of any size share one axis.
 """
 
@@ -23,7 +23,7 @@ SPLITS = ("earlier", "later")
 #: Number of points of the curve up to the places of the task, and again beyond.
 STEPS = 10
 _BEYOND = 2 * STEPS + 1
-#: Groups of customers of the jackknife.
+#: Number of jackknife groups of customers.
 _BUCKETS = 100
 
 
@@ -43,7 +43,7 @@ class Pools:
 
     @classmethod
     def of(cls, products: pd.DataFrame, task: AssortmentTask) -> Pools:
-        """Those of products: group, category."""
+        """The pools of products with group and category."""
         own = products["category"].where(products["category"].isin(list(task.category_places)))
         pool, names = pd.factorize(pd.MultiIndex.from_arrays([products["group"], own.fillna("")]))
         places = [task.category_places.get(category, task.places) for _, category in names]
@@ -51,11 +51,11 @@ class Pools:
 
     @property
     def has_choice(self) -> bool:
-        """Whether a product has to go."""
+        """Whether any product has to be dropped."""
         return bool((self.products > self.places).any())
 
     def steps(self, turn: Whole) -> Whole:
-        """(products,) tenths of the places from which on each product is kept; turn 0 and late ones: never here."""
+        """(products,) tenths of the places from which each product is kept; rank 0 and late ranks: never."""
         tenths = -(-STEPS * turn // self.places[self.of_product])
         return np.where((turn > 0) & (tenths < _BEYOND), tenths, _BEYOND)
 
@@ -79,28 +79,28 @@ class Judged:
     customers: Mapping[tuple[str, str], Floats]
 
     def kept_itself(self, split: str, method: str, step: int = STEPS) -> Floats:
-        """Share of the value that is of the kept products themselves, of all and without each group of customers."""
+        """Share of value of the kept products themselves, in total and without each group of customers."""
         return _share(self.own[split, method], step)
 
     def met(self, split: str, method: str, step: int = STEPS) -> Floats:
-        """The same of the value in whose category the customer finds a product."""
+        """Likewise, of value for which the customer finds a product of the category."""
         return _share(self.needs[split, method], step)
 
     def reach(self, split: str, method: str, step: int = STEPS) -> Floats:
-        """The same of the customers who find one."""
+        """Likewise, of customers who find a product."""
         return _share(self.customers[split, method], step)
 
     def kept(self, split: str, method: str, transfer: float, step: int = STEPS) -> Floats:
-        """The same of the value that is kept, with what moves."""
+        """Likewise, of retained value, including transfer."""
         return (1 - transfer) * self.kept_itself(split, method, step) + transfer * self.met(split, method, step)
 
     def gain(self, transfer: float) -> Estimate:
-        """How much more of the later value the chosen set keeps than the best sellers."""
+        """Difference in retained later value between the chosen set and the best sellers."""
         kept = [self.kept("later", method, transfer) for method in ("chosen", "best_sellers")]
         return Estimate.by_jackknife(kept[0] - kept[1])
 
     def break_even(self) -> Estimate:
-        """The transfer from which it keeps more: 0 = for any transfer; NaN if there is none below 1."""
+        """The transfer above which the chosen set retains more: 0 = for any transfer; NaN if there is none below 1."""
         own, met = (of("later", "chosen") - of("later", "best_sellers") for of in (self.kept_itself, self.met))
         if own[0] > 0 and met[0] > 0:
             return Estimate(0.0, 0.0, 0.0)

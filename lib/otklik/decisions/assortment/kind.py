@@ -19,7 +19,7 @@ class AssortmentTask(KindTask):
     places: int = Field(ge=1, description="number of products to keep, per group if there are groups")
     category_places: dict[str, int] = Field(
         default_factory=dict,
-        description="category → number of places of its own; its products do not compete for `places`",
+        description="category → its own number of places; its products do not compete for `places`",
     )
     transfer: float = Field(
         0.45,
@@ -58,7 +58,7 @@ class AssortmentTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """Categories without a place."""
+        """Refuse categories without a place."""
         return [
             f"category_places: {category!r} has {places} places; filter out its products with `where`"
             for category, places in self.category_places.items()

@@ -45,13 +45,13 @@ def run(frames: Mapping[str, DataFrame], task: AssortmentTask, context: StageCon
     Returns:
         Tables `products`, `curve`, `transfer`. Measures of each method on later purchases: `kept`, `kept_itself`,
         `needs`, `reach`; `kept` on earlier ones; `gain` and `reach_gain` of the chosen set over the best sellers;
-        `break_even`, the transfer from which on it keeps more; `transfer`.
+        `break_even`, the transfer above which it retains more; `transfer`.
 
     Raises:
         RefusedError: if there are too many products.
     """
     rows = _laid_out(frames["purchases"], task, context)
-    # What came back is no purchase: a product whose returns outweigh it was not bought in that period.
+    # Returns are not purchases: a product with a negative total was not bought in that period.
     bought = context.keep(
         rows.groupBy("customer", "group", "product", "window").agg(F.sum("value").alias("value")).where("value > 0")
     )
@@ -82,7 +82,7 @@ def run(frames: Mapping[str, DataFrame], task: AssortmentTask, context: StageCon
     measures = _measures(judged, transfer, task.transfer, counts)
     is_same = bool(((steps["chosen"] <= STEPS) == (steps["best_sellers"] <= STEPS)).all())
     verdict = _verdict(judged, measures, transfer, pools, task.minimum_gain, is_same=is_same)
-    # A set that is not shown to be better is not recommended.
+    # A set that is not significantly better is not recommended.
     advised = "chosen" if verdict.verdict == "gain" else "best_sellers"
     tables = {
         "products": _described(products, needs, transfer.value, turns[advised], steps[advised]).assign(
@@ -150,7 +150,7 @@ def _keys(products: pd.DataFrame, context: StageContext, steps: Mapping[str, Who
 
 
 def _needs(bought: DataFrame, keys: DataFrame, products: pd.DataFrame, task: AssortmentTask, rows: int) -> Needs:
-    """The needs of the earlier period, of as many customers as the bound allows."""
+    """The needs of the earlier period, for a bounded number of customers."""
     grain = 1_000_000
     share = min(1.0, task.collected_rows / max(rows, 1))
     is_drawn = F.pmod(F.xxhash64("customer", F.lit("needs")), F.lit(grain)) < F.lit(round(share * grain))
@@ -167,7 +167,7 @@ def _transfer(
     frames: Mapping[str, DataFrame], rows: DataFrame, products: pd.DataFrame, needs: Needs, task: AssortmentTask,
     context: StageContext,
 ) -> tuple[Estimate, pd.DataFrame, list[Finding]]:  # fmt: skip
-    """The transfer that counts, the rows of its table, and what was noticed."""
+    """The transfer used, the rows of its table, and the findings."""
     declared = Estimate(task.transfer, task.transfer, task.transfer)
     if "out_of_stock" not in frames:
         return declared, _transfer_rows(declared, None), []
@@ -258,7 +258,7 @@ def _measures(judged: Judged, transfer: Estimate, declared: float, counts: Mappi
 def _verdict(
     judged: Judged, measures: Sequence[Measure], transfer: Estimate, pools: Pools, minimum: float, *, is_same: bool
 ) -> Verdict:
-    """The set must keep so much more later value than the best sellers, and more at the least likely transfer, too."""
+    """A gain if the set retains enough more later value than the best sellers, also at the lower bound of transfer."""
     key = next(one for one in measures if one.measure == "gain")
     places = pools.places_at(STEPS)
     if not pools.has_choice:
@@ -278,7 +278,7 @@ def _verdict(
 
 
 def _tables(found: Mapping[str, pd.DataFrame], context: StageContext) -> dict[str, DataFrame]:
-    """All tables of the stage; those without rows are empty."""
+    """All tables of the stage; tables without rows are empty."""
     made = {}
     for table in (PRODUCTS, CURVE, TRANSFER):
         what = table.name.rpartition("_")[2]

@@ -1,4 +1,4 @@
-"""The page of an assortment task: what the set retains, which products it keeps, and on which transfer it rests."""
+"""The page of an assortment task: what the set retains, which products it keeps, and which transfer it assumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otklik.page.figures import Series, lines
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
-#: Products of each table.
+#: Maximum number of products in each table.
 _MOST_PRODUCTS = 12
 
 TEXTS = texts(
@@ -50,8 +50,8 @@ TEXTS = texts(
     reason__not_better=(
         "It is not shown that another set is better than the {places} best sellers: of every 1,000 of later value it "
         "retains {kept}, they retain {naive} ({customers} customers).",
-        "Не показано, что другой набор лучше {places} самых продаваемых товаров: из каждой 1000 последующей выручки он "
-        "сохраняет {kept}, они — {naive} (клиентов: {customers}).",
+        "Не доказано, что другой набор лучше {places} самых продаваемых товаров: из каждой 1000 последующей выручки "
+        "он сохраняет {kept}, они — {naive} (клиентов: {customers}).",
     ),
     finding__new_products=(
         "Products first sold in the later period: {n}, with {percent}% of its value. No rule could choose them; they "
@@ -137,7 +137,7 @@ TEXTS = texts(
     ),
     products__same=(
         "No other set is shown to be worth a change: keep the best sellers. All products: gold.{task}_products.",
-        "Не показано, что другой набор стоит перемен: оставьте самые продаваемые товары. Все товары: "
+        "Не доказано, что другой набор стоит перемен: оставьте самые продаваемые товары. Все товары: "
         "gold.{task}_products.",
     ),
     products__note=(
@@ -177,8 +177,8 @@ TEXTS = texts(
     how__judged=(
         "The set is chosen on purchases before the last {days} days and evaluated on those days. Intervals: jackknife "
         "over customers, conditional on the sets.",
-        "Набор выбран по покупкам до последних {days} дн. и проверен на них. Интервалы — складной нож по клиентам "
-        "при данных наборах.",
+        "Набор выбран по покупкам до последних {days} дн. и проверен на них. Интервалы — методом складного ножа "
+        "(jackknife) по клиентам при данных наборах.",
     ),
     how__limits=(
         "This is a projection: no data show the shop without the dropped products. Customers who come for one product "
@@ -190,7 +190,7 @@ TEXTS = texts(
 
 
 def section(read: Reader, task: AssortmentTask, voice: Voice) -> Page:
-    """The page: the value that the set keeps, its products, and the assumptions."""
+    """The page: the value that the set retains, its products, and the assumptions."""
     words = voice.words
     products = read.table("products").toPandas()
     sections = []

@@ -1,4 +1,4 @@
-"""Transfer: the share of a product's value that moves to others of its category, estimated from stock-outs.
+"""Transfer: the share of a product's value that transfers to others of its category, estimated from stock-outs.
 
 Each day without a product is compared with the same weekday one and two weeks before and after, if the product was in
 stock. Only lost value of customers who also buy another product of the category counts; gained value is the increase
@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from otklik.inference import Estimate
 
-#: Days between one without stock and those it is compared with.
+#: Days between a day without stock and the days compared with it.
 _OFFSETS = (-14, -7, 7, 14)
 #: With fewer weeks, or a wider interval, the estimate is not used.
 _FEWEST_WEEKS, _WIDEST = 8, 0.5
@@ -26,7 +26,7 @@ _FEWEST_WEEKS, _WIDEST = 8, 0.5
 
 @dataclass(frozen=True)
 class Transfer:
-    """A share with its interval, and what it rests on."""
+    """A share with its interval, and the data behind it."""
 
     share: Estimate
     days: int = 0
@@ -107,7 +107,7 @@ def measured(purchases: DataFrame, out_of_stock: DataFrame, products: DataFrame,
 
 
 def _joined(rows: DataFrame, totals: DataFrame, by: list[str]) -> DataFrame:
-    """Rows with their totals; a category that is null is one, too."""
+    """Rows with their totals; a null category counts as a category."""
     same = [F.col(f"rows.{name}").eqNullSafe(F.col(f"totals.{name}")) for name in by]
     condition = same[0]
     for one in same[1:]:

@@ -14,7 +14,7 @@ from otklik.task import KIND_MEANING, KindTask
 
 
 class SendTimeTask(KindTask):
-    """At which hour customers are best contacted, and whether they differ in that."""
+    """The best hour to contact customers, and whether customers differ in it."""
 
     kind: Literal["send_time"] = Field(description=KIND_MEANING)
     timezone: str = Field("UTC", description="IANA name of the time zone in which hours are counted")

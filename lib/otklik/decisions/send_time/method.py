@@ -28,11 +28,11 @@ from otklik.inference import Estimate, wilson
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 ALL = "(all)"
-#: Groups of customers of the jackknife.
+#: Number of jackknife groups of customers.
 _BUCKETS = 100
-#: Spread so small that it counts as none.
+#: Variance so small that it counts as none.
 _NO_SPREAD = 1e9
-#: Contacts that lie in the customer's own best band more often than this, against chance, were not sent by chance.
+#: If contacts fall in the customer's own best band this many times as often as by chance, they were targeted.
 _CHOSEN = 1.1
 Floats = npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def run(frames: Mapping[str, DataFrame], task: SendTimeTask, context: StageConte
     Args:
         frames: `contacts`: customer, moment, responded and perhaps group.
         task: see `SendTimeTask`.
-        context: nothing is drawn.
+        context: of the stage; nothing is drawn at random.
 
     Returns:
         Tables `bands` and `times`; measures `rate` on later contacts as sent, in the best band for all, and in each
@@ -114,7 +114,7 @@ def _laid_out(contacts: DataFrame, task: SendTimeTask) -> DataFrame:
 
 
 def _bands(counts: DataFrame, task: SendTimeTask) -> pd.DataFrame:
-    """group, band and what was counted there: the rate, its share of the group's contacts, whether it is the best."""
+    """group, band and its statistics: the rate, its share of the group's contacts, whether it is the best."""
     sums = [F.sum(name).alias(name) for name in ("n", "yes", "later_n", "later_yes")]
     groups = counts.select("group").distinct().limit(task.maximum_groups + 1).count()
     if groups > task.maximum_groups:
@@ -125,13 +125,13 @@ def _bands(counts: DataFrame, task: SendTimeTask) -> pd.DataFrame:
         )
     bands = counts.groupBy("group", "band").agg(*sums).toPandas().sort_values(["group", "band"], ignore_index=True)
     of_group = bands.groupby("group")
-    # A band hardly tried is drawn towards its group's rate: two contacts' worth.
+    # A band with few contacts is shrunk towards its group's rate, with the weight of two contacts.
     overall = of_group["yes"].transform("sum") / of_group["n"].transform("sum").clip(lower=1)
     bands["smoothed"] = (bands["yes"] + 2 * overall) / (bands["n"] + 2)
     for period in ("n", "later_n"):
         bands[f"{period}_share"] = bands[period] / of_group[period].transform("sum").clip(lower=1)
     bands["is_offered"] = bands[["n_share", "later_n_share"]].min(axis=1) >= task.minimum_share
-    # A group whose every band is rare in one period keeps its commonest.
+    # If every band of a group is rare in one period, the group keeps its most common one.
     commonest = bands["n"] == of_group["n"].transform("max")
     bands["is_offered"] |= commonest & ~of_group["is_offered"].transform("any")
     ordered = bands[bands["is_offered"]].sort_values(["group", "smoothed", "band"], ascending=[True, False, True])
@@ -267,7 +267,7 @@ def _times(
         seen = F.try_element_at("seen", option["band"])
         yes, n = F.coalesce(seen["yes"], F.lit(0)), F.coalesce(seen["n"], F.lit(0))
         liking = (like + yes) / (like + F.col("ready") * option["rate"] * n)
-        # A rate is at most 1, whatever a few answers say.
+        # A rate is at most 1, even if estimated from a few answers.
         expected = F.least(F.col("ready") * option["rate"] * liking, F.lit(1.0))
         return F.struct(
             expected.alias("expected"), option["is_best"].alias("is_best"), (-option["band"]).alias("earlier_first")
@@ -353,7 +353,7 @@ def _measures(judged: Mapping[str, Estimate], preference: Estimate, rows: int) -
 
 
 def _verdict(judged: Mapping[str, Estimate], measures: list[Measure], rows: int) -> Verdict:
-    """Own hours must beat the best one for all, or that one the hours as they were; and those must be by chance."""
+    """A gain if own hours beat the best one for all, or that one the hours as sent; invalid if those were targeted."""
     own, best, match = judged["own_gain"], judged["best_gain"], judged["match"]
     key = next(one for one in measures if (one.measure, one.subject) == ("gain", "own"))
     if match.low > _CHOSEN:

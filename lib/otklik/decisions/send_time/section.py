@@ -1,4 +1,4 @@
-"""The page of a send-time task: which hours are answered, and what a choice of the hour is worth."""
+"""The page of a send-time task: response by hour, and the value of choosing the hour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
 _POLICIES = ("own", "best", "sent")
-#: Groups of the picture.
+#: Maximum number of groups in the figure.
 _MOST_GROUPS = 12
 
 TEXTS = texts(
@@ -100,14 +100,15 @@ TEXTS = texts(
         "(empirical Bayes); how much customers differ is estimated from pairs of contacts in the same band and in "
         "different ones.",
         "Предпочтение клиента тем сильнее приближается к долям группы, чем меньше обращений (эмпирический Байес); "
-        "насколько клиенты различаются, видно по парам обращений в одном и в разных интервалах.",
+        "насколько клиенты различаются, оценивается по парам обращений в одном и в разных интервалах.",
     ),
     method__policy=(
         "The choice is evaluated on the last {share} of contacts in time; a contact counts for a policy if it was "
         "sent in the band of that policy, weighted by the inverse frequency of the band in its group. Intervals: "
         "jackknife over customers.",
         "Выбор проверяется на последних {share} обращений; обращение засчитывается способу выбора, если отправлено в "
-        "его интервал, с весом по редкости этого интервала в группе. Интервалы — складной нож по клиентам.",
+        "его интервал, с весом, обратным частоте этого интервала в группе. Интервалы — методом складного ножа "
+        "(jackknife) по клиентам.",
     ),
     method__cause=(
         "Hours are compared within a group. If mornings and evenings had different messages, use the campaign as the "
@@ -119,7 +120,7 @@ TEXTS = texts(
 
 
 def section(read: Reader, task: SendTimeTask, voice: Voice) -> Page:
-    """The page: what choosing is worth, when contacts are answered."""
+    """The page: the value of choosing the hour, and response by hour."""
     words = voice.words
     bands = read.table("bands").orderBy("group", "band").toPandas()
     is_judged = read.measure("gain", "own", "later") is not None

@@ -1,1 +1,1 @@
-"""The kind `attribution`: conversions shared out among channels by several rules, none of which proves an effect."""
+"""The kind `attribution`: conversions attributed to channels by several rules, none of which proves an effect."""

@@ -36,7 +36,7 @@ def shares(effects: Mapping[str, float]) -> dict[str, float]:
 
 
 def _conversion_chance(transitions: Mapping[tuple[str, str], int], channels: list[str]) -> float:
-    """Chance to come from START to CONVERSION by these channels alone."""
+    """Probability of reaching CONVERSION from START through these channels only."""
     states = [START, *channels]
     places = {state: place for place, state in enumerate(states)}
     leaving = dict.fromkeys(states, 0)

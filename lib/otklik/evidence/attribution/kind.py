@@ -22,7 +22,7 @@ class Proof(Strict):
     high: float = Field(description="upper bound of the 95 % interval")
 
     def impossible(self) -> list[str]:
-        """An interval that does not hold its number."""
+        """Refuse an interval that does not contain its value."""
         return [] if self.low <= self.conversions <= self.high else ["low and high must lie around conversions"]
 
 

@@ -1,4 +1,4 @@
-"""Journeys of touches to conversions, and how each rule shares the conversions out among channels.
+"""Journeys of touches to conversions, and how each rule attributes the conversions to channels.
 
 A journey is the touches of a path up to a conversion, after the one before, within the window; those after the last
 conversion are a journey without one. Rules: last and first touch; linear, the same to each touch; time decay, half as
@@ -22,7 +22,7 @@ from otklik.evidence.attribution.kind import METHODS, TABLES, AttributionTask
 from otklik.evidence.tables import tables_of
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
-#: The chain is a table of channels by channels.
+#: The Markov chain is a channels × channels table.
 MOST_CHANNELS = 100
 _SECONDS_A_DAY = 86_400.0
 _DIRECT = [method for method in METHODS if method != "markov"]
@@ -31,9 +31,9 @@ _Row = tuple[Any, ...]
 
 
 def run(frames: Mapping[str, DataFrame], task: AttributionTask, context: StageContext) -> StageResult:
-    """Share conversions out among channels.
+    """Attribute conversions to channels.
 
-    What reaches the driver is one row per channel, and one per pair of channels of which one followed the other.
+    The driver collects one row per channel, and one per pair of channels that followed each other.
 
     Args:
         frames: `touches` and `conversions`; see `kind`.
@@ -41,7 +41,7 @@ def run(frames: Mapping[str, DataFrame], task: AttributionTask, context: StageCo
         context: session and seed.
 
     Raises:
-        RefusedError: if there are more channels than the chain is worked out for.
+        RefusedError: if there are more channels than the Markov chain supports.
     """
     touches, conversions = frames["touches"], frames["conversions"]
     has_cost, has_value = "cost" in touches.columns, "value" in conversions.columns
@@ -93,7 +93,7 @@ def _journeys(touches: DataFrame, conversions: DataFrame, window_days: float) ->
 
     Returns:
         path, number (of the journey in the path), channel, moment, converted_at (null = no conversion), value. A touch
-        at the very moment of a conversion counts for it; touches before the window are left out.
+        at the same moment as a conversion counts for it; touches before the window are left out.
     """
     value = F.col("value") if "value" in conversions.columns else F.lit(1.0)
     text, double = F.lit(None).cast("string"), F.lit(None).cast("double")
@@ -129,7 +129,7 @@ def with_credit(journeys: DataFrame, half_life_days: float) -> DataFrame:
     journey = Window.partitionBy("path", "number")
     in_order = journey.orderBy("moment", "channel")
     age = (_seconds("converted_at") - _seconds("moment")) / F.lit(_SECONDS_A_DAY)
-    # Counted from the journey's last touch, so that no weight is too small for a double.
+    # Relative to the journey's last touch, so that weights do not underflow.
     decay = F.pow(F.lit(2.0), (F.min(age).over(journey) - age) / F.lit(half_life_days))
     placed = journeys.withColumns(
         {
@@ -172,7 +172,7 @@ def _given(steps: DataFrame) -> tuple[dict[str, dict[str, float]], dict[str, dic
 
 
 def _transitions(steps: DataFrame) -> dict[tuple[str, str], int]:
-    """(origin, destination) → how often."""
+    """(origin, destination) → count."""
     end = F.when(F.col("converted_at").isNotNull(), F.lit(chain.CONVERSION)).otherwise(F.lit(chain.NONE))
     onward = F.struct(F.col("channel").alias("origin"), F.coalesce("next_channel", end).alias("destination"))
     begun = F.struct(F.lit(chain.START).alias("origin"), F.col("channel").alias("destination"))

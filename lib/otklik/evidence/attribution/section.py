@@ -19,7 +19,7 @@ TEXTS = texts(
     ),
     answer__too_little_data=("Too few conversions to attribute", "Слишком мало конверсий, чтобы их распределять"),
     answer__top=(
-        "By the Shapley value {channel} gets most: {share} of all conversions; by last touch {last}.",
+        "By the Shapley value {channel} gets the most: {share} of all conversions; by last touch {last}.",
         "По правилу Шепли больше всего получает {channel}: {share} всех конверсий; по последнему касанию {last}.",
     ),
     reason__descriptive=(
@@ -60,7 +60,7 @@ TEXTS = texts(
     section__rules=("Conversions by channel and rule", "Конверсии по каналам и правилам"),
     rules__title=("Share of all conversions", "Доля всех конверсий"),
     rules__takeaway=(
-        "If the rules differ much for a channel, its position on the path matters; none of them says what it causes.",
+        "If the rules differ widely for a channel, its position on the path matters; none of them says what it causes.",
         "Если правила для канала сильно расходятся, важно его место на пути, и ни одно не говорит, что он вызывает.",
     ),
     rules__table=("Conversions", "Конверсии"),
@@ -130,7 +130,7 @@ def _answer(read: Reader, channels: pd.DataFrame, voice: Voice) -> Answer:
 
 
 def _pivot(channels: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Channels by rule, the greatest by Shapley first, conversions without a touch last."""
+    """Channels by rule, in descending order of Shapley value; conversions without a touch come last."""
     named = channels.fillna({"channel": ""})
     table = named.pivot_table(index="channel", columns="method", values=column, dropna=False)[list(METHODS)]
     by_size = table.sort_values("shapley", ascending=False, kind="stable")

@@ -14,7 +14,7 @@ from otklik.task import KIND_MEANING, KindTask, Name
 
 
 class EffectTask(KindTask):
-    """The effect of a contact on those who got it and on all, from observed data."""
+    """The effect of a contact on the contacted and on all units, from observational data."""
 
     kind: Literal["effect"] = Field(description=KIND_MEANING)
     control: str = Field(min_length=1, description="name of the arm without the contact")
@@ -42,7 +42,7 @@ class EffectTask(KindTask):
     imbalance: float = Field(0.1, gt=0, lt=1, description="maximum standardised difference after weighting")
 
     def impossible(self) -> list[str]:
-        """Two arms of one name."""
+        """Refuse two arms with the same name."""
         return ["control and contacted are the same arm"] if self.control == self.contacted else []
 
 

@@ -1,4 +1,4 @@
-"""The effect of a contact from observed data, by doubly robust scores from models that did not see the unit.
+"""The effect of a contact from observational data, by doubly robust scores from out-of-fold models.
 
 Sources: Robins, Rotnitzky & Zhao 1994 and Chernozhukov et al. 2018, "Double/debiased machine learning for treatment and
 structural parameters", for the scores of the effect on all units and on the contacted; Austin 2009, "Balance
@@ -116,7 +116,7 @@ def _effects(rows: DataFrame, plan: Plan) -> Effects:
     e, mu0, mu1 = F.col("chances")[1], expected(0, plan), expected(1, plan)
     with_contact = mu1 + is_contacted / e * (y - mu1)
     without = mu0 + (1 - is_contacted) / (1 - e) * (y - mu0)
-    # Of the contacted alone; the mean is divided by their share below.
+    # For the contacted only; the mean is divided by their share below.
     on_contacted = is_contacted * (y - mu0) - (1 - is_contacted) * e / (1 - e) * (y - mu0)
     scores: dict[str, Column] = {"all": with_contact - without, "without": without, "contacted": on_contacted}
     row = rows.agg(
@@ -129,7 +129,7 @@ def _effects(rows: DataFrame, plan: Plan) -> Effects:
     ).collect()[0]
     n, share = row["n"], row["share"]
     on_those = row["contacted"] / share
-    # The share of the contacted is estimated, too: the variance of score − effect × contacted.
+    # The share of the contacted is also estimated: hence the variance of score − effect × contacted.
     spread = row["contacted spread"] - 2 * on_those * row["together"] + on_those**2 * share * (1 - share)
     p1, p0 = row["yes 1"] / (share * n), row["yes 0"] / ((1 - share) * n)
     naive = p1 * (1 - p1) / (share * n) + p0 * (1 - p0) / ((1 - share) * n)
@@ -158,7 +158,7 @@ def _balance(rows: DataFrame, slots: Sequence[Slot]) -> Iterator[_Row]:
 
 
 def e_value(share_without: float, effect: float) -> float:
-    """How strong a hidden cause must be, as a risk ratio with both contact and outcome, to explain an effect away."""
+    """The risk ratio with both contact and outcome that a hidden cause needs to explain an effect away."""
     share_with = share_without + effect
     if not 0 < share_without < 1 or not 0 < share_with < 1:
         return math.nan
@@ -167,7 +167,7 @@ def e_value(share_without: float, effect: float) -> float:
 
 
 def _sensitivity(effects: Effects) -> Iterator[Measure]:
-    """The E-value of the effect on all, and of the end of its interval that is nearest to 0."""
+    """The E-value of the effect on all, and of the bound of its interval that is closer to 0."""
     one = effects.on_all
     nearest = min((one.low, one.high), key=abs) if one.is_beyond_nought else 0.0
     value, least = e_value(effects.share_without, one.value), e_value(effects.share_without, nearest)

@@ -1,4 +1,4 @@
-"""The page of an effect task: the effect of the contact, and doubts about it."""
+"""The page of an effect task: the effect of the contact, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ TEXTS = texts(
     effects__zero=("no effect", "нет эффекта"),
     effects__placebo=(
         "The contact cannot have changed this; an effect here casts doubt on all others.",
-        "На это контакт повлиять не мог; эффект здесь говорит против всех остальных.",
+        "На это контакт повлиять не мог; эффект здесь ставит под сомнение все остальные.",
     ),
     estimate__naive=("unadjusted difference", "простая разница"),
     estimate__all=("all units", "все единицы"),
@@ -104,7 +104,7 @@ TEXTS = texts(
     ),
 )  # fmt: skip
 
-#: The greatest differences are drawn.
+#: Number of differences plotted, the largest first.
 _MOST_FEATURES = 25
 
 

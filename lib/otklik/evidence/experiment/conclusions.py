@@ -20,7 +20,7 @@ Arms = Mapping[str, Mapping[int, Moments]]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table of effects; see there."""
+    """One row of the table of effects; see its definition."""
 
     metric: str
     arm: str
@@ -32,7 +32,7 @@ class Line:
 
 
 class PlanRow(NamedTuple):
-    """One line of the table of the plan; see there."""
+    """One row of the table of the plan; see its definition."""
 
     metric: str
     arm: str
@@ -44,18 +44,18 @@ class PlanRow(NamedTuple):
 
 
 def columns_of(name: str, metric: Metric) -> list[str]:
-    """The columns of which a unit needs a value to count for a metric."""
+    """The columns in which a unit must have a value to count for a metric."""
     return [name, metric.denominator] if metric.denominator else [name]
 
 
 def both(arms: Arms, columns: Columns, wanted: Sequence[str], control: str, arm: str) -> Sides | None:
-    """Sums of the control and of an arm over the units with a value; None where one has fewer than two."""
+    """Sums of the control and of an arm over the units with a value; None if either has fewer than two."""
     first, second = (present(arms[side], columns, wanted) if side in arms else None for side in (control, arm))
     return None if first is None or second is None or min(first.units, second.units) < 2 else (first, second)
 
 
 def plain_effect(name: str, metric: Metric, sides: Sides) -> Effect:
-    """The effect by the test that goes with the metric's type."""
+    """The effect, by the test for the metric's type."""
     if metric.type == "share":
         return effects.share_effect(sides, name)
     if metric.denominator is not None:
@@ -114,7 +114,7 @@ def measures(lines: Sequence[Line], task: ExperimentTask) -> Iterator[Measure]:
 
 
 def subject(metric: str, arm: str) -> str:
-    """How measures name a metric of an arm."""
+    """The subject of a measure: a metric in an arm."""
     return f"{metric}: {arm}"
 
 

@@ -38,7 +38,7 @@ class Effect:
         p_value: two-sided.
         errors: standard errors of the two values, control first.
         units: of both arms.
-        variance_reduction: share of the plain effect's variance that is gone; 0 for a plain effect.
+        variance_reduction: share of the plain effect's variance that is removed; 0 for a plain effect.
     """
 
     control: float
@@ -52,7 +52,7 @@ class Effect:
     variance_reduction: float = 0.0
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """Interval of confidence 1 − alpha for a look at a time fixed beforehand."""
+        """Confidence interval of level 1 − alpha for one look at a time fixed in advance."""
         return self._around(float(stats.t.ppf(1 - alpha / 2, self.degrees)))
 
     def always(self, alpha: float, planned_units: int) -> tuple[float, float]:
@@ -86,7 +86,7 @@ def mean_effect(sides: Sides, column: str) -> Effect:
 
 
 def share_effect(sides: Sides, column: str) -> Effect:
-    """Difference of shares: the interval of unpooled variances, p of the pooled z-test."""
+    """Difference of shares: interval from unpooled variances, p from the pooled z-test."""
     control, arm = sides
     plain = mean_effect(sides, column)
     pooled = (control.units * plain.control + arm.units * plain.arm) / plain.units
@@ -100,7 +100,7 @@ def ratio_effect(sides: Sides, numerator: str, denominator: str) -> Effect:
 
 
 def cuped_effect(sides: Sides, columns: Sequence[str], covariates: Sequence[str]) -> Effect:
-    """Difference without what covariates from before the experiment explain of it.
+    """Difference minus the part explained by covariates from before the experiment (CUPED).
 
     Args:
         sides: sums of the control and of the arm.
@@ -117,7 +117,7 @@ def is_thin_share(sides: Sides, column: str) -> bool:
 
 
 def differs_p(effects: Sequence[Effect]) -> float:
-    """p of Cochran's Q, that all of several independent effects are the same."""
+    """p of Cochran's Q test that several independent effects are equal."""
     weights = np.array([1 / effect.error**2 for effect in effects if effect.error > 0])
     values = np.array([effect.effect for effect in effects if effect.error > 0])
     if len(values) < 2:
@@ -165,7 +165,7 @@ def _effect(sides: Sides, columns: Sequence[str], covariates: Sequence[str]) -> 
     for side, one in zip(sides, linear, strict=True):
         within += (side.units - 1) * one.cov[count:, count:]
         onto += (side.units - 1) * one.cov[count:, :count] @ one.weights
-    # Covariates that say the same twice have no one theta; the shortest explains as much.
+    # With collinear covariates theta is not unique; the one with the smallest norm explains as much.
     theta = np.linalg.lstsq(within, onto, rcond=None)[0] if covariates and np.isfinite(onto).all() else 0 * onto
     plain, reduced = [], []
     for side, one in zip(sides, linear, strict=True):

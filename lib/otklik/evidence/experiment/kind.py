@@ -16,7 +16,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Metric(Strict):
-    """One metric: a number column of the units, and what counts as better."""
+    """One metric: a numeric column of the units, and which direction is better."""
 
     type: Literal["share", "mean", "ratio", "revenue"] = Field(
         description="share: 1 or 0 per unit; mean: a number per unit; ratio: sum of the column over sum of "
@@ -32,7 +32,7 @@ class Metric(Strict):
     title: Text | None = Field(None, description="title on the page; default: the column's name")
 
     def impossible(self) -> list[str]:
-        """A ratio without denominator, or one elsewhere; settings of the other role."""
+        """Refuse a ratio without a denominator, a denominator of anything else, and settings of the other role."""
         faults = {
             "denominator: a ratio needs one, and no other type has one": (
                 (self.type == "ratio") != (self.denominator is not None)
@@ -43,17 +43,17 @@ class Metric(Strict):
 
     @property
     def sign(self) -> float:
-        """1 where more is better, −1 where less is."""
+        """1 if more is better, −1 if less is better."""
         return 1.0 if self.better == "up" else -1.0
 
     @property
     def is_goal(self) -> bool:
-        """Whether it is a goal and no guardrail."""
+        """Whether it is a goal, not a guardrail."""
         return self.role == "goal"
 
 
 class Assignment(Strict):
-    """How `otklik assign` draws the arms of the people in [frames.people]."""
+    """How `otklik assign` assigns the people in [frames.people] to arms."""
 
     salt: str | None = Field(None, min_length=1, description="salt of the assignment; default: the task's name")
     strata: list[Name] = Field(
@@ -66,7 +66,7 @@ class Assignment(Strict):
 
 
 class ExperimentTask(KindTask):
-    """A randomised experiment: which arms there are, and which metrics decide."""
+    """A randomised experiment: its arms, and the metrics that decide."""
 
     kind: Literal["experiment"] = Field(description=KIND_MEANING)
     control: str = Field(min_length=1, description="name of the control arm")
@@ -108,7 +108,7 @@ class ExperimentTask(KindTask):
     assignment: Assignment | None = Field(None, description="how `otklik assign` assigns people to arms")
 
     def impossible(self) -> list[str]:
-        """A control that is not an arm, no goal, and columns used twice."""
+        """Refuse a control that is not an arm, a task without a goal, and columns used twice."""
         faults = {
             "control is not one of [arms]": self.control not in self.arms,
             "metrics: at least one must be a goal": all(metric.role == "guardrail" for metric in self.metrics.values()),
@@ -133,7 +133,7 @@ class ExperimentTask(KindTask):
 
     @property
     def others(self) -> list[str]:
-        """The arms but the control."""
+        """All arms except the control."""
         return [arm for arm in self.arms if arm != self.control]
 
 

@@ -33,11 +33,11 @@ from otklik.evidence.tables import tables_of
 from otklik.inference import known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
-#: A subgroup column with more levels says nothing that anybody could read.
+#: A subgroup column with more levels would be unreadable.
 MOST_LEVELS = 20
-#: A covariate that differs between arms by less than this chance would have been changed by the experiment.
+#: If the p-value of a covariate's difference between arms is lower, the experiment is taken to have changed it.
 _COVARIATE_ALPHA = 0.001
-#: The day on which a unit was assigned; no column of a task has a blank in its name.
+#: The day on which a unit was assigned; the blank prevents clashes with a task's columns.
 _DAY = "assigned day"
 
 _Row = tuple[Any, ...]
@@ -98,7 +98,7 @@ def _revenues(task: ExperimentTask) -> list[str]:
 
 
 def _checked(units: DataFrame, task: ExperimentTask) -> tuple[DataFrame, Columns]:
-    """The columns in use, and which of them are summed."""
+    """The columns used, and those that are summed."""
     numbers = _numbers(task)
     values = [name for name in numbers if name not in task.covariates]
     check_columns(units, {"metrics": values, "covariates": task.covariates})
@@ -137,7 +137,7 @@ def _sample_ratio(counts: Mapping[str, int], task: ExperimentTask) -> Measure:
 
 
 def _refusal(counts: Mapping[str, int], ratio: Measure, task: ExperimentTask) -> Verdict | None:
-    """The verdict where nothing can be concluded: a broken split, or too few units."""
+    """The verdict if no conclusion is possible: a sample ratio mismatch, or too few units."""
     if ratio.value is not None and ratio.value < task.sample_ratio_alpha:
         broken = Finding("broken_split", parameters={"p": f"{ratio.value:.1e}"}, value=ratio.value, is_warning=True)
         return Verdict("invalid", [broken], ratio)
@@ -201,7 +201,7 @@ def _subgroup_rows(
 
 
 def _look_rows(by_day: Mapping[str, Arms], columns: Columns, task: ExperimentTask) -> Iterator[_Row]:
-    """Results at the end of each day, from the first day on which both arms have enough units."""
+    """Cumulative results by day, from the first day on which both arms have enough units."""
     goal = task.goals[0]
     metric = task.metrics[goal]
     so_far: dict[str, Moments] = {}
@@ -218,7 +218,7 @@ def _look_rows(by_day: Mapping[str, Arms], columns: Columns, task: ExperimentTas
 
 
 def _missing(seen: Overview, counts: Mapping[str, int], task: ExperimentTask) -> Iterator[Finding]:
-    """Columns without a value in some units; a warning where arms lack one metric's unequally."""
+    """Columns with missing values; a warning if a metric's missing values differ between arms."""
     for name, arms in seen.missing.items():
         has = [count - arms.get(arm, 0) for arm, count in counts.items()]
         if not sum(arms.values()):
@@ -242,7 +242,7 @@ def _changed_covariates(arms: Arms, columns: Columns, task: ExperimentTask) -> I
 
 
 def _unfit(lines: Sequence[Line]) -> Iterator[Finding]:
-    """Metrics that are the same for all units, or of which too few units have a yes or a no."""
+    """Metrics that are constant, or have too few units with yes or with no."""
     for line in lines:
         if line.estimate == "plain" and line.is_thin:
             yield Finding("thin_share", line.metric, {"arm": line.arm, "least": effects.LEAST_YES_AND_NO})

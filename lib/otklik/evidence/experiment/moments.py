@@ -1,4 +1,4 @@
-"""Sums of an arm's units, which are all that the tests need. Imports no Spark."""
+"""Sufficient statistics of an arm's units for all tests. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAPPED = "capped "
 
 @dataclass(frozen=True)
 class Columns:
-    """The number columns that are summed.
+    """The numeric columns that are summed.
 
     Attributes:
         values: metrics, denominators and winsorised metrics; may be missing.

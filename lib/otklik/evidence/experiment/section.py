@@ -1,4 +1,4 @@
-"""The page of an experiment: which arm is better by how much, and how sure that is."""
+"""The page of an experiment: which arm is better, by how much, and how certain that is."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TEXTS = texts(
         "{control}.",
     ),
     reason__nothing_shown=(
-        "No effect on “{subject}” is shown. This many units would detect an effect of {least} or more.",
+        "No effect on “{subject}” is shown. With this many units an effect of {least} or more would be detected.",
         "Эффект на «{subject}» не обнаружен. Столько единиц выявили бы эффект от {least} и больше.",
     ),
     reason__below_worth=(
@@ -153,16 +153,16 @@ TEXTS = texts(
     precise__cuped=(
         "CUPED removes the variance of a metric that {covariates} from before the experiment explain: here at most "
         "{most}. The same gain would take a corresponding increase in units.",
-        "CUPED убирает то, что в показателе объясняют {covariates} до эксперимента. Здесь снимается не более {most} "
-        "дисперсии; тот же выигрыш дало бы такое же увеличение числа единиц.",
+        "CUPED убирает дисперсию показателя, которую объясняют {covariates} до эксперимента: здесь не более {most}. "
+        "Тот же выигрыш дало бы такое же увеличение числа единиц.",
     ),
     precise__winsorised=(
         "Winsorised: revenue above the {quantile} quantile of positive values is capped at it, so that a few large "
         "orders do not decide the outcome. The raw effect is the one in money.",
-        "С усечением: выручка выше квантиля {quantile} положительных значений срезана до него, чтобы несколько крупных "
-        "заказов не решали исход. В деньгах считается исходный эффект.",
+        "С усечением: выручка выше квантиля {quantile} положительных значений ограничена им, чтобы несколько крупных "
+        "заказов не решали исход. В деньгах выражен эффект без усечения.",
     ),
-    section__looks=("Day by day", "Как это выглядело день за днём"),
+    section__looks=("Day by day", "День за днём"),
     looks__title=("{metric}, {arm}", "{metric}, {arm}"),
     looks__takeaway=(
         "The effect so far, with the always-valid interval: if you stop when it excludes 0, you are wrong in at most "
@@ -176,7 +176,7 @@ TEXTS = texts(
         "Assignment was not by subgroup, and many comparisons find something by chance. A difference here is a "
         "hypothesis for the next experiment, not a result of this one. p: test that all levels have the same effect.",
         "Распределение шло не по подгруппам, а при множестве сравнений что-нибудь найдётся случайно. Различие здесь — "
-        "вопрос для следующего эксперимента, а не результат этого. p: эффект на всех уровнях одинаков.",
+        "гипотеза для следующего эксперимента, а не результат этого. p: эффект на всех уровнях одинаков.",
     ),
     subgroups__title=("{dimension}, {arm}", "{dimension}, {arm}"),
     subgroups__takeaway=("Effect on “{metric}” by level; {p}.", "Эффект на «{metric}» по уровням; {p}."),
@@ -200,7 +200,7 @@ TEXTS = texts(
     control=("control", "контроль"),
 )
 
-#: In this order they stand in a table.
+#: Their order in tables.
 _ESTIMATES = ["plain", "cuped", "winsorised"]
 
 
@@ -217,7 +217,7 @@ def section(read: Reader, task: ExperimentTask, voice: Voice) -> Page:
 
 
 class _Page:
-    """What all parts of the page look at."""
+    """What all parts of the page use."""
 
     def __init__(self, read: Reader, task: ExperimentTask, voice: Voice) -> None:
         self.read, self.task, self.voice = read, task, voice
@@ -252,13 +252,13 @@ class _Page:
         return f"{_signed(self.formats.decimal(100 * value, 2), value)}\u00a0{self.words('points')}"
 
     def end(self, metric: str, value: float | None) -> str:
-        """One end of a difference's interval, without its unit."""
+        """One bound of a difference's interval, without its unit."""
         settings = self.task.metrics.get(metric)
         is_share = settings is not None and settings.type == "share"
         return self.formats.decimal(_times(100, value), 2) if is_share else self.formats.decimal(value, _digits(value))
 
     def interval(self, metric: str, low: float | None, high: float | None) -> str:
-        """Both ends in brackets, without a unit."""
+        """Both bounds in brackets, without a unit."""
         return f"[{self.end(metric, low)} … {self.end(metric, high)}]" if is_number(low) and is_number(high) else ""
 
     def said(self, prefix: str, finding: Finding) -> str:
@@ -307,7 +307,7 @@ class _Page:
         return Answer(verdict.verdict, title, sentences, [*self._key_figures(), *figures], warnings)
 
     def _also(self) -> list[str]:
-        """Other goals that are better, in the arms of the gain."""
+        """Other goals that also improve in the winning arms."""
         found = self.effects[(self.effects["status"] == "better") & (self.effects["estimate"] == self.task.decide_by)]
         names = [metric for metric in self.task.goals[1:] if metric in set(found["metric"])]
         if self.read.verdict.verdict != "gain" or not names:
@@ -489,7 +489,7 @@ class _Page:
 
 
 def _digits(value: float | None) -> int:
-    """Digits after the decimal mark for about three that count."""
+    """Decimal places for about three significant digits."""
     if value is None or not is_number(value) or value == 0:
         return 3
     return min(max(2 - math.floor(math.log10(abs(value))), 0), 5)

@@ -1,6 +1,6 @@
-"""From units to sums per arm: all that the tests need, computed where the rows are.
+"""From units to sums per arm, computed by Spark: all that the tests need.
 
-What reaches the driver is one row per arm, pattern of missing values and subgroup level (or day): some hundreds.
+The driver collects one row per arm, pattern of missing values and subgroup level (or day): some hundreds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from otklik.evidence.experiment.moments import CAPPED, Columns, Floats, Moments
 
 @dataclass(frozen=True)
 class Overview:
-    """Facts from one pass over all units.
+    """Statistics from one pass over all units.
 
     Attributes:
         units: number per arm.
@@ -50,7 +50,7 @@ def overview(units: DataFrame, numbers: Sequence[str], revenues: Sequence[str], 
     arms = {row["arm"]: row for row in per_arm.collect()}
     caps: dict[str, float] = {}
     if revenues:
-        # Exact, so that the cap does not depend on how rows are spread.
+        # Exact, so that the cap does not depend on partitioning.
         found = units.agg(
             *(
                 F.percentile(F.when(F.col(f"`{name}`") > 0, F.col(f"`{name}`")), F.lit(quantile)).alias(name)
@@ -67,9 +67,9 @@ def overview(units: DataFrame, numbers: Sequence[str], revenues: Sequence[str], 
 
 
 def with_values(units: DataFrame, columns: Columns, known: Overview) -> DataFrame:
-    """Add winsorised metrics, fill covariates with their mean, and move every number to its centre.
+    """Add winsorised metrics, fill covariates with their mean, and centre every number.
 
-    A missing value stays missing; `_missing` is the bits of the columns that a row has no value for.
+    A missing value stays missing; `_missing` has a bit for each column without a value in the row.
     """
     capped = {f"{CAPPED}{name}": F.least(F.col(f"`{name}`"), F.lit(cap)) for name, cap in known.caps.items()}
     units = units.withColumns(capped)

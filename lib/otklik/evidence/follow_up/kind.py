@@ -35,12 +35,12 @@ class FollowUpTask(KindTask):
     alpha: float = Field(0.05, gt=0, lt=0.5, description="1 − confidence of intervals")
 
     def impossible(self) -> list[str]:
-        """A worth without a cost."""
+        """Refuse a value without a cost."""
         return ["value and cost: give both or none"] if (self.value is None) != (self.cost is None) else []
 
 
 def split_of(task: str) -> str:
-    """How measures name the rows they are of: the lists of a task."""
+    """The `split` of measures: the lists of a task."""
     return f"lists of {task}" if task else "all"
 
 

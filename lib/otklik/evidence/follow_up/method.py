@@ -1,4 +1,4 @@
-"""Predictions of lists compared with outcomes: counts per campaign, a table of all, and advice from the last one."""
+"""Compare predictions of lists with outcomes: counts per campaign, a table of campaigns, advice from the last one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Row = tuple[Any, ...]
 def run(frames: Mapping[str, DataFrame], task: FollowUpTask, context: StageContext) -> StageResult:
     """Compare campaigns with the predictions of their lists.
 
-    The driver collects counts per campaign, and per campaign and tenth of its list.
+    The driver collects counts per campaign, and per campaign and decile of its list.
 
     Args:
         frames: `listed`, `contacts` and `outcomes`; see `kind`.
@@ -66,7 +66,7 @@ def run(frames: Mapping[str, DataFrame], task: FollowUpTask, context: StageConte
 
 
 def _checked(listed: DataFrame) -> DataFrame:
-    """Lists as they were made, with the promise that counts.
+    """Lists as they were made, with the prediction that is evaluated.
 
     Raises:
         RefusedError: if they are not lists.
@@ -161,7 +161,7 @@ def _counted(rows: DataFrame, task: FollowUpTask, context: StageContext) -> list
         counts = (row["units"], row["yes"], _number(row["promised"]), row["control"], row["control_yes"])
         bands.setdefault(row["campaign"], []).append(Band(*counts))
     found = rows.groupBy("campaign").agg(
-        # As a number: a moment that is collected is in the time zone of the machine.
+        # As a number, because a collected timestamp is in the machine's time zone.
         F.unix_micros(F.max("made_at")).alias("made_at"),
         F.max("list_of").alias("list_of"),
         (F.max(_after("made_at", task.outcome_days)) <= F.lit(context.as_of)).alias("is_over"),
@@ -205,7 +205,7 @@ def _campaign_row(one: Campaign | None, before: Campaign | None, task: FollowUpT
 
 
 def _effect(one: Campaign, task: FollowUpTask) -> Estimate:
-    """No effect where the arms do not compare."""
+    """No effect if the arms are not comparable."""
     return one.effect(task.alpha) if _state(one, task) in ("done", "few_units") else Estimate()
 
 
@@ -241,7 +241,7 @@ def _advice(last: Campaign, task: FollowUpTask) -> list[Advice]:
     if task.value is not None and task.cost is not None:
         advice.append(advised_threshold(last, task.value, task.cost, task.alpha))
         worth = task.cost / task.value
-    # Of a profit where there is one, else of the effect.
+    # Of the profit if there is one, otherwise of the effect.
     found = _profit(last, task) if task.value is not None else _effect(last, task)
     control = advised_control(last, worth, task.alpha, is_open=not found.is_beyond_nought)
     return [*advice, control, advised_retraining(last, task.tolerance, task.alpha)]
@@ -256,7 +256,7 @@ def _advice_findings(advice: Sequence[Advice]) -> Iterator[Finding]:
 
 
 def _drift_findings(done: Sequence[Campaign], task: FollowUpTask) -> Iterator[Finding]:
-    """The last campaign kept its promise to another degree than the one before."""
+    """Whether observed ÷ predicted differs between the last campaign and the one before."""
     if len(done) > 1 and (p := _drift(done[-1], done[-2])) < task.alpha:
         ratios = {name: one.ratio(task.alpha).value for name, one in (("now", done[-1]), ("before", done[-2]))}
         yield Finding("drift", done[-1].name, {**ratios, "p": p}, p)

@@ -15,16 +15,16 @@ from otklik.inference import Estimate
 
 State = Literal["done", "open", "no_control", "few_units", "not_contacted", "control_contacted"]
 
-#: The share of the control group is looked for among these.
+#: Candidate shares of the control group.
 _SHARES = np.arange(1, 51) / 100
-#: Below this p bands are further from what was promised than chance puts them.
+#: Below this p-value bands deviate from their predictions by more than chance.
 _MISFIT_ALPHA = 0.001
 _POWER = 0.8
 
 
 @dataclass(frozen=True)
 class Band:
-    """Contacted units of which about the same was promised; `control` and `control_yes` are those held back."""
+    """Contacted units with similar predictions; `control` and `control_yes` are those held out."""
 
     units: int
     yes: int
@@ -35,20 +35,20 @@ class Band:
 
 @dataclass(frozen=True)
 class Campaign:
-    """What was counted of a campaign.
+    """Counts of a campaign.
 
     Attributes:
         name: of the campaign.
         made_at: when its list was made.
-        is_over: whether its outcomes have had their time.
+        is_over: whether its outcome window has passed.
         to_contact: units to contact, and of these in_time, late, never.
         yes: outcomes of those to contact, and of those contacted.
-        control: units held back, contacted all the same, and their outcomes.
-        promised: sum of the probability of those contacted; NaN where the list had none.
+        control: units held out, those contacted anyway, and their outcomes.
+        promised: sum of the predicted probabilities of the contacted; NaN if the list had none.
         promised_effect: mean expected effect of those to contact, or NaN.
         promised_profit: sum of expected profit of those to contact, or NaN.
-        least: the least probability on the list, or NaN.
-        bands: tenths of the list.
+        least: the lowest probability on the list, or NaN.
+        bands: deciles of the list.
         list_of: the task that made it, or empty.
     """
 
@@ -78,11 +78,11 @@ class Campaign:
 
     @property
     def control_share(self) -> float:
-        """Share of the list that was held back."""
+        """Share of the list that was held out."""
         return self.control / max(self.control + self.to_contact, 1)
 
     def state(self, minimum_units: int, contacted_share: float, control_contacted: float) -> State:
-        """Whether the campaign can be evaluated, otherwise why not."""
+        """Whether the campaign can be evaluated, and if not, why."""
         if not self.is_over:
             return "open"
         if not self.control:
@@ -96,7 +96,7 @@ class Campaign:
     def effect(self, alpha: float) -> Estimate:
         """Share with the outcome of those to contact, contacted or not, − that of the control group.
 
-        Who could not be reached counts with those to contact: leaving them out would compare the reachable with all.
+        Units that could not be reached count as to contact: excluding them would compare the reachable with everybody.
         """
         if not self.to_contact or not self.control:
             return Estimate()
@@ -109,7 +109,7 @@ class Campaign:
         return self.effect(alpha).by(self.to_contact * value, -cost * self.contacted)
 
     def ratio(self, alpha: float) -> Estimate:
-        """Outcomes of those contacted ÷ those promised."""
+        """Observed ÷ predicted outcomes of the contacted."""
         if not self.contacted or not self.promised > 0:
             return Estimate()
         rate = self.contacted_yes / self.contacted
@@ -162,7 +162,7 @@ def drift_p(now: Campaign, before: Campaign) -> float:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to set a setting to; see the table."""
+    """The recommended value of a setting; see the table."""
 
     setting: Literal["threshold", "control_share", "retrain"]
     now: float
@@ -178,14 +178,14 @@ class Advice:
 
 
 def advised_threshold(last: Campaign, value: float, cost: float, alpha: float) -> Advice:
-    """The probability from which on a contact would have paid.
+    """The probability above which a contact would have paid.
 
-    A contact pays where its effect is worth more than it costs. A list by response takes every response for an effect;
-    of a unit with probability p the effect was p × effect ÷ promised rate, so that it pays from cost ÷ value ×
-    promised rate ÷ effect on. That the effect grows with the probability is an assumption.
+    A contact pays if its effect is worth more than it costs. A list by response takes every response for an effect;
+    for a unit with probability p the effect was p × effect ÷ predicted rate, so it pays above cost ÷ value ×
+    predicted rate ÷ effect. That the effect is proportional to the probability is an assumption.
     """
     now = last.least
-    # Per contact that was made: who was not contacted cost nothing and brought nothing.
+    # Per contact made: units that were not contacted had neither cost nor effect.
     effect = last.effect(alpha).by(last.to_contact / last.contacted) if last.contacted else Estimate()
     rate = last.promised / last.contacted if last.contacted else math.nan
     if not math.isfinite(rate) or not rate > 0:
@@ -203,7 +203,7 @@ def advised_control(last: Campaign, worth: float, alpha: float, *, is_open: bool
         last: the campaign.
         worth: the effect to detect: cost ÷ value, or the observed one.
         alpha: significance level of the test; its power is 80 %.
-        is_open: whether it remained open if this campaign paid; the control group is then not reduced.
+        is_open: whether it remained unclear if this campaign paid; the control group is then not reduced.
     """
     listed = last.to_contact + last.control
     spread, other = (p * (1 - p) for p in (last.yes / last.to_contact, last.control_yes / last.control))
@@ -212,7 +212,7 @@ def advised_control(last: Campaign, worth: float, alpha: float, *, is_open: bool
     if not len(enough):
         return Advice("control_share", last.control_share, 0.5, "longer_list")
     proposed = float(enough[0])
-    # Half as many again is not worth a change.
+    # Less than half as many again is not worth a change.
     if proposed / 1.5 <= last.control_share <= proposed * 1.5 or (is_open and proposed < last.control_share):
         return Advice("control_share", last.control_share, last.control_share, "as_it_is")
     reason = "more_control" if proposed > last.control_share else "less_control"

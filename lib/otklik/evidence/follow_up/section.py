@@ -52,10 +52,10 @@ TEXTS = texts(
         "Изменили ли что-то контакты кампании {subject}, сказать нельзя: {value} [{low} … {high}].",
     ),
     reason__open=(
-        "The outcomes of {subject} count for {days} days after its list was made; at the moment of "
-        "this answer that period is not over. --as-of gives a later moment.",
-        "Исходы кампании {subject} учитываются {days} дн. после составления списка; на момент этого "
-        "ответа срок ещё не прошёл. Более поздний момент задаёт --as-of.",
+        "The outcomes of {subject} are counted for {days} days after its list was made; as of this answer that period "
+        "is not over. Set a later moment with --as-of.",
+        "Исходы кампании {subject} учитываются {days} дн. после составления списка; на момент расчёта срок ещё не "
+        "прошёл. Более поздний момент задаёт --as-of.",
     ),
     reason__no_control=(
         "The list of {subject} has no control group: what would have happened without the contacts is unknown.",
@@ -187,7 +187,7 @@ def _points(value: float | None, voice: Voice) -> str:
 
 
 def _said(finding: Finding, voice: Voice, prefix: str) -> str:
-    """Money where profit is meant, points of an effect, shares of the rest."""
+    """Format a profit as money, an effect in percentage points, anything else as a share."""
     formats = voice.formats
     values: dict[str, object] = {}
     for name, value in finding.parameters.items():

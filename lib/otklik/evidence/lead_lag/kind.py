@@ -90,7 +90,7 @@ KIND = Kind(
     title=Text(en="Leading signals", ru="Опережающие сигналы"),
     summary=Text(
         en="Do signals, such as mentions, predict later sales beyond what past sales predict?",
-        ru="Говорят ли сигналы, например упоминания, о будущих продажах то, чего не говорят сами продажи?",
+        ru="Улучшают ли сигналы, например упоминания, прогноз продаж по одним прошлым продажам?",
     ),
     task=LeadLagTask,
     stages=(Stage("lead_lag", "otklik.evidence.lead_lag.method:run", (OUTCOMES, SIGNALS), TABLES),),

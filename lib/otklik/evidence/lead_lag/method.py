@@ -1,4 +1,4 @@
-"""Whether signals come before sales: each signal's lags, its later values as a placebo, and forecasts with it."""
+"""Whether signals lead sales: each signal's lags, its later values as a placebo, and forecasts with it."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class _Signal:
 
 
 def run(frames: Mapping[str, DataFrame], task: LeadLagTask, context: StageContext) -> StageResult:
-    """Look at which signals come before the outcome.
+    """Find the signals that lead the outcome.
 
-    What reaches the driver: a number per period and signal, at most 5,000 × 50.
+    The driver collects one number per period and signal, at most 5,000 × 50.
 
     Args:
         frames: `outcomes` and `signals`; see `kind`.
@@ -91,7 +91,7 @@ def run(frames: Mapping[str, DataFrame], task: LeadLagTask, context: StageContex
 
 
 def _read(frames: Mapping[str, DataFrame], task: LeadLagTask) -> tuple[pd.DataFrame, list[Finding]]:
-    """outcome and one column per signal, a row per period without gaps: what has no rows is 0."""
+    """outcome and one column per signal, a row per period without gaps; periods without rows are 0."""
     period = F.to_date(F.date_trunc(task.grain, "moment")).alias("period")
     outcomes = frames["outcomes"].groupBy(period).agg(F.sum("outcome").alias("outcome"))
     signals = frames["signals"].groupBy(period, "signal").agg(F.sum("value").alias("value"))
@@ -145,7 +145,7 @@ def _measure(one: _Signal, periods: int) -> Measure:
 
 
 def _verdict(found: Sequence[_Signal], states: Mapping[str, str], periods: int) -> Verdict:
-    """gain where a signal leads; invalid where those that seem to are led themselves."""
+    """gain if a signal leads; invalid if all that seem to lead also follow the outcome."""
     best = sorted(found, key=lambda one: -one.gain.value)
     codes: tuple[tuple[str, VerdictCode], ...] = (("leads", "gain"), ("both_ways", "invalid"))
     for state, code in codes:

@@ -58,7 +58,7 @@ class Series:
 
 
 def effects(series: Series, alpha: float) -> tuple[list[Estimate], float]:
-    """Effect of each lag 1 … lags, and p that all are 0."""
+    """Effect of each lag 1 … lags, and the p-value of the test that all are 0."""
     last = len(series.outcome)
     tested = series.lagged(last, range(1, series.lags + 1))
     rest = np.column_stack([series.base(last), series.lagged(last, [0, series.lags + 1])])

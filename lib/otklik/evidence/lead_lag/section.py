@@ -1,4 +1,4 @@
-"""The page of leading signals: which precede sales, by how long, and doubts about it."""
+"""The page of leading signals: which lead sales, by how long, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from otklik.page.words import Voice, texts
 
 TEXTS = texts(
     answer__gain=("Signals lead sales", "Сигналы опережают продажи"),
-    answer__no_gain=("No signal predicts later sales", "Сигналы ничего не говорят о будущих продажах"),
+    answer__no_gain=("No signal predicts later sales", "Сигналы не предсказывают будущих продаж"),
     answer__too_little_data=("Too little data to tell", "Данных слишком мало для вывода"),
     answer__invalid=("Signals also follow sales", "Сигналы и сами следуют за продажами"),
     reason__leads=(
-        "“{subject}” removes {value} of the error of a forecast from past sales and seasons alone, mainly through its "
+        "“{subject}” reduces the error of a forecast from past sales and seasons alone by {value}, mainly through its "
         "value {lag} periods before.",
-        "«{subject}» снимает {value} ошибки прогноза по одним продажам и сезонам, прежде всего значением за {lag} "
-        "периодов до.",
+        "«{subject}» снижает ошибку прогноза по одним продажам и сезонам на {value}, прежде всего за счёт значения "
+        "{lag} периодов назад.",
     ),
     reason__both_ways=(
         "“{subject}” predicts later sales, but sales also predict it (placebo: {p}): customers may be talking "
         "about what they bought, or something else moves both.",
-        "«{subject}» говорит о будущих продажах, но и продажи — о нём (плацебо: {p}): покупатели могут говорить об "
-        "уже купленном, или на то и другое влияет общая причина.",
+        "«{subject}» предсказывает будущие продажи, но и продажи предсказывают его (плацебо: {p}): покупатели могут "
+        "говорить об уже купленном, или на то и другое влияет общая причина.",
     ),
     reason__nothing=(
-        "The best of them, “{subject}”, removes {value} [{low} … {high}] of the error of a forecast from past sales "
-        "and seasons alone: no more than chance.",
-        "Лучший из них, «{subject}», снимает {value} [{low} … {high}] ошибки прогноза по одним продажам и сезонам: не "
-        "больше случайного.",
+        "The best of them, “{subject}”, reduces the error of a forecast from past sales and seasons alone by {value} "
+        "[{low} … {high}]: no more than chance.",
+        "Лучший из них, «{subject}», снижает ошибку прогноза по одним продажам и сезонам на {value} [{low} … {high}]: "
+        "не больше случайного.",
     ),
     reason__few_periods=("There are {periods} periods; {needed} are needed.", "Периодов: {periods}; нужно {needed}."),
     reason__no_signal=("No signal ever changes.", "Ни один сигнал не меняется."),

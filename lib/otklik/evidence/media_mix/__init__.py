@@ -1,1 +1,1 @@
-"""The kind `media_mix`: what spending on channels brings, with carry-over and saturation, and how to split a budget."""
+"""The kind `media_mix`: the return on spend by channel, with carry-over and saturation, and how to split a budget."""

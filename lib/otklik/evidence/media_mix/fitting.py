@@ -1,4 +1,4 @@
-"""The response to spend, fitted to all weeks, to redrawn weeks, and to all but the last ones."""
+"""The response to spend, fitted to all weeks, to bootstrap samples, and to all but the last weeks."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def form_of(data: Data, task: MediaMixTask) -> Form:
 
 
 def errors_of_last_weeks(weeks: Weeks, form: Form, count: int) -> tuple[Floats, Floats]:
-    """Squared errors in weeks that the fit has not seen, summed over regions: of the model, and without media."""
+    """Squared errors in held-out weeks, summed over regions: of the model, and without media."""
     cut = weeks.revenue.shape[-1] - count
     train = weeks.only(slice(None, cut))
     expected = (model.fit(train, form=form).fitted(weeks), weeks.expected(model.base_alone(train)))

@@ -13,14 +13,14 @@ from otklik.task import KIND_MEANING, KindTask
 
 
 class Measured(Strict):
-    """What an experiment has measured of a channel."""
+    """The result of an experiment on a channel."""
 
     roi: float = Field(description="revenue per unit spent")
     low: float = Field(description="lower bound of its 95 % interval")
     high: float = Field(description="upper bound of the 95 % interval")
 
     def impossible(self) -> list[str]:
-        """An interval that does not hold its number."""
+        """Refuse an interval that does not contain its value."""
         return [] if self.low < self.roi < self.high else ["low, roi and high must rise"]
 
     @property
@@ -30,7 +30,7 @@ class Measured(Strict):
 
 
 class Bounds(Strict):
-    """What a plan may spend on a channel a week."""
+    """Limits of a channel's weekly spend in a plan."""
 
     lowest: NonNegativeFloat | None = Field(
         None, description="minimum weekly spend; default: the observed 10 % quantile"
@@ -41,13 +41,14 @@ class Bounds(Strict):
 
 
 class MediaMixTask(KindTask):
-    """Weekly revenue and spend on channels: what each brings, and how to split a budget."""
+    """Weekly revenue and spend by channel: the return of each, and how to split a budget."""
 
     kind: Literal["media_mix"] = Field(description=KIND_MEANING)
     trend_and_season: Literal["shared", "by_region", "each_week"] = Field(
         "shared",
         description="with regions: shared: all have the same trend and season; by_region: each its own; each_week: "
-        "each week has an effect of its own, the same in all regions, and only differences between regions count",
+        "each week has a separate effect, the same in all regions, and only differences between regions "
+        "count",
     )
     season_harmonics: int = Field(2, ge=0, le=6, description="Fourier terms of the yearly season; 0 = none")
     holdout_weeks: int = Field(
@@ -69,7 +70,7 @@ class MediaMixTask(KindTask):
     )
 
 
-#: What a channel has brought, in all or in a region.
+#: The revenue from a channel, in total or in a region.
 _BROUGHT = (
     "spend DOUBLE spent in all weeks",
     "revenue DOUBLE revenue that it has brought",

@@ -68,7 +68,7 @@ def _check_bounds(data: Data, task: MediaMixTask) -> None:
     """
     if task.bounds and data.regions:
         raise ConfigurationError(
-            "bounds is for weeks of a whole country, not of regions",
+            "bounds applies to national data only, not to regions",
             where="bounds",
             hint="remove it: the plan stays within what was observed in each region",
         )
@@ -76,7 +76,7 @@ def _check_bounds(data: Data, task: MediaMixTask) -> None:
 
 
 def _responses(rows: DataFrame) -> list[Response]:
-    """The fitted response, and then the redrawn ones."""
+    """The fitted response, followed by the bootstrap responses."""
     found = rows.orderBy("replicate").select(*(each.name for each in fields(Response))).collect()
     return [Response(*map(_array, row)) for row in found]
 
@@ -97,15 +97,15 @@ def _disagreements(data: Data, found: Response, drawn: Sequence[Response], task:
 
 
 def _held_out(with_media: Floats, without: Floats, task: MediaMixTask) -> Measure:
-    """Share of the squared error of a model without media that media take away, on weeks that neither has seen."""
+    """Relative reduction in squared error by media on held-out weeks, compared with a model without media."""
     draws = np.random.default_rng(task.seed)
     block = min(task.block_weeks, task.holdout_weeks // 4)
     starts = draws.integers(0, task.holdout_weeks - block + 1, (1000, -(-task.holdout_weeks // block)))
     places = (starts[:, :, np.newaxis] + np.arange(block)).reshape(1000, -1)
     gains = 1 - with_media[places].sum(axis=1) / without[places].sum(axis=1)
     value = 1 - float(with_media.sum() / without.sum())
-    # So few blocks differ less from each other than other weeks would: the wider of percentiles and Student's interval.
-    # Percentiles alone found a gain in one of ten worlds in which media bring nothing.
+    # So few blocks vary less than other weeks would: hence the wider of the percentile and Student's t interval.
+    # Percentiles alone found a gain in one of ten worlds in which media have no effect.
     blocks = task.holdout_weeks / block
     around = Estimate.around(value, float(gains.std() * np.sqrt(blocks / (blocks - 1))), freedom=blocks - 1)
     low, high = np.percentile(gains, [2.5, 97.5])
@@ -195,7 +195,7 @@ def _curve_rows(data: Data, found: Response, drawn: Sequence[Response]) -> Itera
 
 
 def _curves(data: Data, region: str | None, spends: Floats, brought: Sequence[Floats]) -> Iterator[_Row]:
-    """Rows of all channels: the fitted curve, which comes first, and the interval of the others."""
+    """Rows of all channels: the fitted curve, which comes first, with an interval from the others."""
     curves = [data.by_channel(one) for one in brought]
     curve, (low, high) = curves[0], interval_of(curves)
     for c, channel in enumerate(data.channels):
@@ -206,7 +206,7 @@ def _curves(data: Data, region: str | None, spends: Floats, brought: Sequence[Fl
 def _week_rows(data: Data, found: Response) -> Iterator[_Row]:
     weeks = data.weeks
     fitted = found.fitted(weeks)
-    # An effect of the week itself, where there is one, is neither media nor noise.
+    # A common effect of the week, if there is one, is neither media nor noise.
     common = weeks.revenue - fitted - weeks.left(fitted)
     base = weeks.expected(found.base) + common
     sums = [weeks.by_week(one) for one in (weeks.revenue, fitted + common, base)]
@@ -242,7 +242,7 @@ def _budget(
     if not low.sum() <= total <= high.sum():
         parameters = {"budget": total, "lowest": float(low.sum()), "highest": float(high.sum())}
         return [], [], [Finding("budget_outside", "", parameters, total, is_warning=task.weekly_budget is not None)]
-    # Beside the present split of the same total, so that the gain is that of the split alone.
+    # Compared with the current split of the same total, so that the gain is due to the split alone.
     present = now * total / now.sum()
     low, high = np.minimum(low, present), np.maximum(high, present)
     for channel, bounds in task.bounds.items():
@@ -264,7 +264,7 @@ def _budget(
     ends = np.percentile(gain[1:], [2.5, 97.5])
     measure = Measure("planned_gain", gain[0], low=float(ends[0]), high=float(ends[1]), baseline=0.0)
     amounts, marginals = (present, plan, low, high), (whole.marginal(present), whole.marginal(plan))
-    # Of all regions together marginal revenue is that of a unit that is split between them as spend is.
+    # For all regions together, marginal revenue is that of one unit split between them in proportion to spend.
     of_all = [
         data.by_channel(one * spent) / np.maximum(data.by_channel(spent), 1e-12)
         for one, spent in zip(marginals, (present, plan), strict=True)
@@ -277,7 +277,7 @@ def _budget(
 
 
 def _verdict(held_out: Measure) -> Verdict:
-    """Whether media explain weeks that the model has not seen."""
+    """Whether media explain held-out weeks."""
     value, low, high = held_out.value or 0.0, held_out.low or 0.0, held_out.high or 0.0
     parameters = {"value": value, "low": low, "high": high, "weeks": held_out.rows or 0}
     if low > 0:

@@ -35,15 +35,15 @@ Floats = npt.NDArray[np.float64]
 
 #: Weeks in a year, for the season.
 _YEAR = 365.25 / 7
-#: Lowest and highest carry-over, half (log, relative to the channel's usual effective spend), shape and decay.
+#: Bounds of carry-over, half (log, relative to the channel's usual effective spend), shape and decay.
 _BOUNDS = np.array([[0.0, 0.95], [-2.5, 2.5], [0.5, 3.0], [0.3, 3.0]])
 #: Means and standard deviations of their priors.
 _PRIOR = np.array([[0.3, 0.3], [0.0, 1.0], [1.2, 0.7], [1.0, 0.5]])
-#: So many weeks spend can stay where it does not decay geometrically.
+#: Maximum number of weeks of carry-over with Weibull decay.
 _TAIL = 52
 _STARTS = (0.1, 0.5)
 _DRAWN_TOLERANCE = 1e-5
-#: Steps of spend of a channel that are looked at first, and how many channels are then moved to exactly equal returns.
+#: Grid size per channel in the first search, and how many channels are then refined to exactly equal returns.
 _STEPS, _MOST_EXACT = 201, 60
 
 
@@ -98,12 +98,12 @@ class Weeks:
 
     @property
     def coefficients(self) -> int:
-        """How many numbers the base has."""
+        """Number of coefficients of the base."""
         weeks = self.revenue.shape[-1] if self.is_apart else 0
         return int(self.base.shape[-1] + self.own.shape[1] * self.size.size + weeks)
 
     def without_base(self, values: Floats) -> Floats:
-        """What the base cannot explain of (…, weeks, columns), as (rows, columns)."""
+        """Residuals of (…, weeks, columns) after regression on the base, as (rows, columns)."""
         left = self._without_own(values)
         found: Floats = left - self._shared @ (self._shared.T @ left)
         return found
@@ -124,7 +124,7 @@ class Weeks:
         return found + own.reshape(*self.size.shape, -1) @ self.own.T if self.own.shape[1] else found
 
     def left(self, expected: Floats) -> Floats:
-        """What is not explained of revenue, (…, weeks)."""
+        """Residuals of revenue, (…, weeks)."""
         found: Floats = self.revenue - expected
         return found - found.mean(axis=0) if self.is_apart else found
 
@@ -159,7 +159,7 @@ class Form:
     roi_error: Floats | None = None
 
     def redrawn(self, draws: np.random.Generator) -> Form:
-        """What the experiments might have measured as well."""
+        """A parametric bootstrap draw of the experiments' results."""
         if self.roi is None or self.roi_error is None:
             return self
         return replace(self, roi=self.roi + self.roi_error * draws.normal(size=len(self.roi)))
@@ -170,15 +170,15 @@ _GEOMETRIC = Form()
 
 @dataclass(frozen=True)
 class Response:
-    """A fitted answer of revenue to spend; arrays of (channels,).
+    """A fitted response of revenue to spend; arrays of (channels,).
 
     Attributes:
-        carry_over: share of the effective spend that stays for the next week.
+        carry_over: share of the effective spend that carries over to the next week.
         half: effective spend at which half of the effect is reached.
         shape: exponent of the saturation.
-        effect: revenue that the channel can bring in a week at most.
+        effect: maximum weekly revenue of the channel.
         base: coefficients of the base, see `Weeks.solved`.
-        decay: how the carry-over fades; None = geometrically.
+        decay: exponent of the Weibull decay; None = geometric.
     """
 
     carry_over: Floats
@@ -189,7 +189,7 @@ class Response:
     decay: Floats | None = None
 
     def contributions(self, spend: Floats) -> Floats:
-        """Revenue of each channel in each week, as spend (…, weeks, channels)."""
+        """Revenue of each channel in each week, in the shape of spend (…, weeks, channels)."""
         return self.effect * saturated(carried(spend, self.carry_over, self.decay), self.half, self.shape)
 
     def fitted(self, weeks: Weeks) -> Floats:
@@ -214,11 +214,11 @@ class Response:
         return Response(*shares, np.empty(0), decay)
 
     def steady(self, spend: Floats) -> Floats:
-        """Revenue a week of each channel at the same spend every week; spend of (…, channels)."""
+        """Weekly revenue of each channel at a constant weekly spend of (…, channels)."""
         return self.effect * saturated(spend * _staying(self.carry_over, self.decay), self.half, self.shape)
 
     def marginal(self, spend: Floats) -> Floats:
-        """Revenue that one more unit of weekly spend would bring in the long run, (channels,)."""
+        """Long-run marginal revenue of weekly spend, (channels,)."""
         step = np.maximum(spend, 1.0) * 1e-4
         return (self.steady(spend + step) - self.steady(np.maximum(spend - step, 0.0))) / (
             step + np.minimum(step, spend)
@@ -226,7 +226,7 @@ class Response:
 
 
 def carried(spend: Floats, carry_over: Floats, decay: Floats | None = None) -> Floats:
-    """Effective spend: this week's, and what is left of the weeks before; (…, weeks, channels)."""
+    """Effective spend: this week's spend plus carry-over from earlier weeks; (…, weeks, channels)."""
     if decay is not None:
         left = _left(carry_over, decay)
         columns = [lfilter(left[c], [1.0], spend[..., c]) for c in range(len(carry_over))]
@@ -236,7 +236,7 @@ def carried(spend: Floats, carry_over: Floats, decay: Floats | None = None) -> F
 
 
 def _left(carry_over: Floats, decay: Floats) -> Floats:
-    """What is left of spend after each week, (channels, weeks)."""
+    """Share of spend that is left after each number of weeks, (channels, weeks)."""
     found: Floats = carry_over[:, np.newaxis] ** (np.arange(_TAIL) ** decay[:, np.newaxis])
     return found
 
@@ -287,7 +287,7 @@ def fit(weeks: Weeks, start: Response | None = None, form: Form = _GEOMETRIC, to
     """
     noise = None
     if form.roi is not None and np.isfinite(form.roi).any():
-        # An experiment's number weighs by its error, a week by the noise that is left without it.
+        # An experiment's result is weighted by its error, a week by the residual noise of a fit without it.
         alone = fit(weeks, start, replace(form, roi=None), tolerance)
         noise = float(weeks.left(alone.fitted(weeks)).std())
         start = alone
@@ -320,24 +320,24 @@ def redrawn(
     expected = response.fitted(weeks)
     residuals = weeks.left(expected)
     count = residuals.shape[-1]
-    # The fit has followed a part of the noise: residuals are smaller than it by what it has used up.
+    # Residuals are smaller than the noise, by the degrees of freedom of the fit.
     used = weeks.coefficients + 4 * weeks.spend.shape[-1]
     wider = residuals.size / max(residuals.size - used, 1)
-    # And sums of blocks vary less than those of weeks, by the share of a block: they have the mean of all weeks.
+    # Sums of blocks vary less than sums of weeks, by the share of a block, because residuals are centred.
     wider *= count / (count - block)
     residuals = (residuals - residuals.mean()) * math.sqrt(wider)
     for _ in range(replicates):
         starts = draws.integers(0, count - block + 1, math.ceil(count / block))
         places = np.concatenate([np.arange(at, at + block) for at in starts])[:count]
         drawn = replace(weeks, revenue=expected + residuals[..., places])
-        # Much nearer to the best than the draws are to one another.
+        # Much closer to the optimum than the draws are to one another.
         yield fit(drawn, response, form.redrawn(draws), _DRAWN_TOLERANCE)
 
 
 def best_split(response: Response, total: float, low: Floats, high: Floats) -> Floats:
     """The optimal weekly spend of each channel with a given total: equal marginal returns.
 
-    A Lagrange multiplier, the price of money, tells on which side of its threshold each channel is: at the right price
+    A Lagrange multiplier, the price of money, says on which side of its threshold each channel is: at the right price
     the channels' separate optima add up to the total (Everett 1963, "Generalized Lagrange multiplier method"). With few
     channels the result is then refined to exactly equal returns.
     """
@@ -374,7 +374,7 @@ class _Problem:
     def __init__(self, weeks: Weeks, form: Form, noise: float | None) -> None:
         self.weeks, self.channels = weeks, weeks.spend.shape[-1]
         self.width = 4 if form.is_weibull else 3
-        # Rows of the experiments: channel, its number, and the weight of both, in units of a week's noise.
+        # Rows of the experiments: channel, its result, and the weight of both, in units of a week's noise.
         self._measured: list[tuple[int, float, float]] = []
         if form.roi is not None and form.roi_error is not None and noise is not None:
             known = np.flatnonzero(np.isfinite(form.roi) & (weeks.total(weeks.spend) > 0))
@@ -383,15 +383,15 @@ class _Problem:
         self._revenue = weeks.without_base(weeks.revenue[..., np.newaxis]).ravel()
         columns = weeks.spend.reshape(-1, self.channels).T
         self._usual = np.array([column[column > 0].mean() if (column > 0).any() else 1.0 for column in columns])
-        # Priors weigh as much as one week's noise where nothing else is known.
+        # Priors have the weight of one week's noise if nothing else is known.
         self._noise = float(self._revenue.std()) * 0.25
 
     def start(self, carry_over: float) -> Floats:
-        """A place to begin: this carry-over, the rest in the middle of its prior."""
+        """A starting point: this carry-over, everything else at its prior mean."""
         return np.tile([carry_over, *_PRIOR[1 : self.width, 0]], self.channels)
 
     def place_of(self, response: Response) -> Floats:
-        """The place of a response."""
+        """The point of a response in the parameter space."""
         log_half = np.log(response.half / self._scale(response.carry_over, response.decay))
         columns = [response.carry_over, log_half, response.shape]
         if self.width == 4:
@@ -399,7 +399,7 @@ class _Problem:
         return np.column_stack(columns).ravel()
 
     def residuals(self, place: Floats) -> Floats:
-        """What is not explained, and how far the priors are left."""
+        """Residuals, and deviations from the priors."""
         shares = self._shares(place)
         columns = self.weeks.without_base(shares)
         effect = self._effects(shares, columns)
@@ -409,7 +409,7 @@ class _Problem:
         return np.concatenate([left, targets - rows @ effect, self._noise * apart.ravel()])
 
     def response(self, place: Floats) -> Response:
-        """The response at a place."""
+        """The response at a point."""
         carry_over, half, shape, decay = self._parameters(place)
         shares = self._shares(place)
         effect = self._effects(shares, self.weeks.without_base(shares))
@@ -438,7 +438,7 @@ class _Problem:
 
         Args:
             shares: (…, weeks, channels) of each channel's effect that are reached.
-            columns: what the base cannot explain of them, (rows, channels).
+            columns: their residuals after regression on the base, (rows, channels).
         """
         ridge = 1e-3 * np.sqrt(len(columns)) * columns.std()
         rows, targets = self._experiments(shares)

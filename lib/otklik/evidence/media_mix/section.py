@@ -1,4 +1,4 @@
-"""The page of a media-mix task: what each channel brings, its curve, and the plan for the budget."""
+"""The page of a media-mix task: the return of each channel, its curve, and the plan for the budget."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ TEXTS = texts(
     ),
     reason__media_explain_nothing=(
         "On the last {weeks} weeks, which it had not seen, the model is no better than trend, season and controls "
-        "alone: media remove {value} [{low} … {high}] of the squared error. The return of each channel cannot be "
+        "alone: media reduce the squared error by {value} [{low} … {high}]. The return of each channel cannot be "
         "determined.",
-        "На последних {weeks} неделях, которых модель не видела, она не лучше модели только из тренда, сезона и прочих "
-        "факторов: реклама снимает {value} [{low} … {high}] её квадратичной ошибки. Что приносит каждый канал, сказать "
-        "нельзя.",
+        "На последних {weeks} неделях, которых модель не видела, она не лучше модели только из тренда, сезона и "
+        "прочих факторов: реклама снижает её квадратичную ошибку на {value} [{low} … {high}]. Что приносит каждый "
+        "канал, сказать нельзя.",
     ),
     reason__few_weeks=("There are {weeks} weeks; {needed} are needed.", "Недель: {weeks}; нужно {needed}."),
     finding__budget_outside=(
@@ -122,8 +122,8 @@ TEXTS = texts(
     regions__rows=("region", "регион"),
     regions__columns=("channel", "канал"),
     regions__note=(
-        "The response per unit of size is taken to be the same in all regions; they differ in how much is spent "
-        "there. Whether a region responds differently can be shown by an experiment in it.",
+        "The response per unit of size is assumed to be the same in all regions; they differ in how much is spent "
+        "there. Only an experiment in a region can show whether it responds differently.",
         "Отклик на единицу размера считается одинаковым во всех регионах; они отличаются тем, сколько в них тратят. "
         "Отличается ли отклик региона, покажет эксперимент в нём.",
     ),
@@ -157,7 +157,7 @@ def section(read: Reader, task: MediaMixTask, voice: Voice) -> Page:
     """
     channels = read.table("channels").toPandas().sort_values("revenue", ascending=False, kind="stable")
     sections = [] if channels.empty else [_channels(channels, voice), _curves(read, voice), _weeks(read, voice)]
-    # A budget is not split by a model that explains nothing.
+    # No plan from a model that explains nothing.
     if read.verdict.verdict == "gain":
         sections[2:2] = [_regions(read, voice), _budget(read, voice)]
     shown = [one for one in sections if one.blocks]
@@ -184,7 +184,7 @@ def _answer(read: Reader, channels: pd.DataFrame, voice: Voice) -> Answer:
         figures.append(
             KeyFigure(words("key.held"), formats.percent(held.value, 0), words("key.interval", interval=interval))
         )
-    # Where media explain nothing, what a channel brings is no answer, only a part of the record below.
+    # If media explain nothing, the return of a channel is not an answer, only part of the details below.
     shown = channels.dropna(subset="roi").head(4 if verdict.verdict == "gain" else 0)
     for row in shown.to_dict("records"):
         interval = formats.interval(row["roi_low"], row["roi_high"], lambda x: formats.decimal(x, 2))
@@ -302,7 +302,7 @@ def _budget(read: Reader, voice: Voice) -> Section:
 
 
 def _planned(row: dict[Hashable, Any], voice: Voice) -> list[Cell]:
-    """What is spent now, what is planned, and what one more unit brings in both."""
+    """Current and planned spend, and the marginal return of both."""
     formats = voice.formats
     return [
         number(formats.money(row["spend"])), number(formats.money(row["planned"])),

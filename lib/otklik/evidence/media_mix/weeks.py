@@ -26,7 +26,7 @@ _MONDAY = date(2000, 1, 3)
 
 @dataclass(frozen=True)
 class Data:
-    """The weeks in their order; without regions they are those of a country."""
+    """The weeks in order; national ones if there are no regions."""
 
     days: Sequence[date]
     channels: Sequence[str]
@@ -35,7 +35,7 @@ class Data:
 
     @property
     def cells(self) -> Floats:
-        """What was spent on each channel in each region, (weeks, regions · channels), in money."""
+        """Spend on each channel in each region, (weeks, regions · channels), in money."""
         spend = self.weeks.spend * self.weeks.size[..., np.newaxis, np.newaxis]
         by_region = spend.reshape(-1, len(self.days), len(self.channels))
         return by_region.swapaxes(0, 1).reshape(len(self.days), -1)
@@ -96,14 +96,14 @@ def read_data(frames: Mapping[str, DataFrame], task: MediaMixTask) -> Data:
     common = calendar[:, 1:] if task.trend_and_season == "shared" else calendar[:, :0]
     common = np.broadcast_to(common, (*shape, common.shape[1]))
     base = np.concatenate([common, model.scaled(filled)], axis=-1)
-    # What is spent everywhere is spent on each region by its size.
+    # Spend without a region is divided between regions by size.
     spend = spend[:-1] / size[:, np.newaxis, np.newaxis] + spend[-1] / size.sum()
     is_apart = task.trend_and_season == "each_week"
     return Data(days, channels, Weeks(revenue / size[:, np.newaxis], spend, base, own, size, is_apart), regions)
 
 
 def _spends(spends: DataFrame, days: Sequence[date], regions: Sequence[str]) -> tuple[Floats, list[str]]:
-    """Spend by region, and last of it what was spent everywhere, (regions + 1, weeks, channels); the channels."""
+    """Spend by region, with spend without a region last, (regions + 1, weeks, channels); the channels."""
     place = F.floor(F.datediff(F.to_date("moment"), F.lit(days[0])) / 7).alias("week")
     region = F.col("region") if regions and "region" in spends.columns else F.lit(None).cast("string")
     sums = (
@@ -140,7 +140,7 @@ def _spends(spends: DataFrame, days: Sequence[date], regions: Sequence[str]) -> 
 
 
 def _sizes(rows: pd.DataFrame, regions: Sequence[str]) -> Floats:
-    """By which revenue and spend of each region are divided; 1 on average."""
+    """Divisor of each region's revenue and spend; 1 on average."""
     named = "size" if "size" in rows.columns else "revenue"
     size = rows.groupby("region")[named].mean().reindex([*regions]).to_numpy(dtype=np.float64)
     wrong = [region for region, one in zip(regions, size, strict=True) if not one > 0]

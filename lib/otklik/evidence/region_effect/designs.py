@@ -74,7 +74,7 @@ def difference_in_differences(values: Floats, treated: Bools, start: int, alpha:
 
 
 def slopes_apart(values: Floats, treated: Bools, start: int, alpha: float) -> Estimate:
-    """How much faster the regions with the change grew before it, per period: 0 where trends are parallel."""
+    """How much faster the regions with the change grew before it, per period; 0 with parallel trends."""
     time = np.arange(start) - (start - 1) / 2
     return _welch(values[:, :start] @ time / (time @ time), treated, alpha)
 
@@ -111,7 +111,7 @@ def synthetic_control(values: Floats, treated: Bools, start: int, alpha: float) 
 
 
 def _mixed(target: Floats, others: Floats, start: int) -> tuple[Floats, Floats]:
-    """Weights that are not negative and add up to 1, and what is left of the target in each period."""
+    """Non-negative weights that add up to 1, and the residual of the target in each period."""
     rows = np.vstack([others[:, :start].T, np.full((1, len(others)), _SUM)])
     found, _ = nnls(rows, np.append(target[:start], _SUM))
     weights = np.asarray(found / found.sum(), dtype=np.float64)
@@ -119,7 +119,7 @@ def _mixed(target: Floats, others: Floats, start: int) -> tuple[Floats, Floats]:
 
 
 def _quantile(chance: Floats, alpha: float) -> float:
-    """What a share 1 − alpha of draws, the one at hand counted among them, does not exceed; without end for few."""
+    """The 1 − alpha quantile of draws, including the observed one; infinite if there are too few."""
     place = math.ceil((1 - alpha) * (len(chance) + 1)) - 1
     return float(np.sort(chance)[place]) if place < len(chance) else math.inf
 
@@ -132,7 +132,7 @@ def paired(values: Floats, pairs: Sequence[tuple[int, int]], start: int, alpha: 
         pairs: places of the region with the change and of its partner.
         start: index of the first period of the change.
         alpha: 1 − confidence.
-        seed: of the patterns that are drawn where there are too many pairs for all.
+        seed: seed of the random patterns if there are too many pairs to enumerate.
     """
     apart = np.array([values[one] - values[other] for one, other in pairs])
     centred = apart - apart[:, :start].mean(axis=1, keepdims=True)
@@ -152,7 +152,7 @@ def paired(values: Floats, pairs: Sequence[tuple[int, int]], start: int, alpha: 
 
 
 def pairs_most_alike(values: Floats, treated: Bools, start: int) -> list[tuple[int, int]]:
-    """Each region with the change and the other one that moved most like it before; no partner is used twice."""
+    """Each region with the change, and the other region most similar to it before; no partner is used twice."""
     own, others = np.flatnonzero(treated), np.flatnonzero(~treated)
     apart = ((values[own, np.newaxis, :start] - values[np.newaxis, others, :start]) ** 2).mean(axis=2)
     rows, columns = linear_sum_assignment(apart)

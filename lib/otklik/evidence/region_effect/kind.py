@@ -42,7 +42,7 @@ class RegionEffectTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """Regions that are named twice, pairs of others, an end before the start."""
+        """Refuse regions named twice, pairs of other regions, and an end before the start."""
         faults = {
             "treated names a region twice": len(set(self.treated)) < len(self.treated),
             "pairs is for design = 'geo'": bool(self.pairs) and self.design != "geo",

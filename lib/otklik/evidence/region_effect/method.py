@@ -21,7 +21,7 @@ from otklik.inference import Estimate, known
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 _MOST_REGIONS, _MOST_PERIODS, _NAMED = 500, 1_040, 5
-#: A mix that is off before the change by this multiple of what is usual is no comparison.
+#: A mix whose pre-change error is this multiple of the usual one is not used.
 _WORST_FIT = 3.0
 
 _Row = tuple[Any, ...]
@@ -87,7 +87,7 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
     day = F.to_date(F.date_trunc(task.grain, "moment")).alias("period")
     sums = results.groupBy("region", day).agg(F.sum("outcome").alias("outcome"))
     if task.end is not None:
-        # A period that the end cuts in two is left out, too.
+        # A period that is cut off by the end is left out, too.
         sums = sums.where(F.col("period") < F.lit(_first_of(task.end, task.grain)))
     rows = sums.limit(_MOST_REGIONS * _MOST_PERIODS + 1).toPandas()
     if rows["region"].nunique() > _MOST_REGIONS or rows["period"].nunique() > _MOST_PERIODS:
@@ -117,7 +117,7 @@ def _read(results: DataFrame, task: RegionEffectTask) -> _Panel:
     periods: list[date] = [*table.columns]
     start = sum(period < task.start for period in periods)
     raw = table.to_numpy(dtype=np.float64)
-    # Also of the first part, which is the time before in the placebo.
+    # Also in the first part, which is the time before the change in the placebo.
     first = raw[:, : _pretended(start, len(periods))]
     empty = sorted(table[(first <= 0).all(axis=1)].index) if start else []
     if empty:
@@ -150,12 +150,12 @@ def _first_of(day: date, grain: str) -> date:
 
 
 def _pretended(start: int, periods: int) -> int:
-    """Where the placebo's change comes: the last third of the time before, or as many periods as the real one has."""
+    """The start of the placebo: the last third of the time before, or as many periods as the real change has."""
     return max(start * 2 // 3, start - (periods - start), 1)
 
 
 def _few(panel: _Panel, task: RegionEffectTask) -> Iterator[Finding]:
-    """What there is too little of for the design."""
+    """What the design has too little of."""
     after, others = len(panel.periods) - panel.start, int((~panel.treated).sum())
     if panel.start < task.minimum_periods or after < 1:
         yield Finding("few_periods", "", {"before": panel.start, "after": after, "needed": task.minimum_periods})
@@ -199,7 +199,7 @@ def _measure(name: str, one: Estimate, panel: _Panel) -> Measure:
 def _total(panel: _Panel, found: Found) -> Iterator[Measure]:
     """The effect in the outcome's own unit, over all regions and periods of the change.
 
-    The baseline is what a look at these regions alone shows: since the change − before.
+    The baseline is the naive comparison of these regions with their own past: since the change − before.
     """
     own = panel.raw[panel.treated]
     before = float(own[:, : panel.start].mean(axis=1).sum()) * (len(panel.periods) - panel.start)

@@ -1,4 +1,4 @@
-"""The page of an effect by region: the effect of the change, and doubts about it."""
+"""The page of an effect by region: the effect of the change, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ TEXTS = texts(
     reason__trends_differ=(
         "The treated regions were already diverging from the others before the change, by {value} [{low} … {high}] a "
         "period ({p}): what followed may be the same trend.",
-        "Ещё до изменения эти регионы расходились с остальными на {value} [{low} … {high}] за период ({p}): "
-        "после него могло продолжиться то же движение.",
+        "Ещё до изменения эти регионы расходились с остальными на {value} [{low} … {high}] за период ({p}): после "
+        "него могла продолжиться та же тенденция.",
     ),
     reason__placebo_moved=(
         "A placebo change before the real one “has an effect” of {value} [{low} … {high}] ({p}): the regions "
@@ -57,7 +57,7 @@ TEXTS = texts(
     reason__few_regions=(
         "There are {treated} regions with the change and {others} without; this design needs {needed} and "
         "{needed_others}: with fewer, even the largest effect could be chance.",
-        "Регионов с изменением {treated}, без него {others}; этому способу нужно {needed} и {needed_others}: иначе "
+        "Регионов с изменением {treated}, без него {others}; для этой схемы нужно {needed} и {needed_others}: иначе "
         "даже наибольший эффект может быть случайным.",
     ),
     measure__effect=("effect of the change", "эффект изменения"),

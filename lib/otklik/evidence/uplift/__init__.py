@@ -1,1 +1,1 @@
-"""The kind `uplift`: whom a contact changes, learnt from an experiment, and whether choosing them pays."""
+"""The kind `uplift`: whom a contact changes, learned from an experiment, and whether targeting them pays."""

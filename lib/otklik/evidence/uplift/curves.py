@@ -55,19 +55,19 @@ class Counts:
 
 
 def qini_curve(counts: Counts) -> tuple[Floats, Floats]:
-    """Units so far and outcomes won so far, from 0; arrays of (…, bins + 1)."""
+    """Cumulative units and incremental outcomes, from 0; arrays of (…, bins + 1)."""
     n1, y1, n0, y0 = _so_far(counts)
     return n1 + n0, y1 - y0 * _ratio(n1, n0)
 
 
 def uplift_curve(counts: Counts) -> tuple[Floats, Floats]:
-    """Units so far and the effect among them times their number, from 0; arrays of (…, bins + 1)."""
+    """Cumulative units and the effect among them times their number, from 0; arrays of (…, bins + 1)."""
     n1, y1, n0, y0 = _so_far(counts)
     return n1 + n0, (_ratio(y1, n1) - _ratio(y0, n0)) * (n1 + n0)
 
 
 def qini(counts: Counts) -> Floats:
-    """The normalised Qini coefficient; 0 = as good as chance, 1 = perfect."""
+    """The normalised Qini coefficient; 0 = chance, 1 = perfect."""
     t = counts.totals
     no, control_no = t.units - t.yes, t.control - t.control_yes
     none = np.zeros_like(no)

@@ -1,4 +1,4 @@
-"""Effects by unit: refuse what cannot be learnt from, fit the learners, predict every unit out of fold."""
+"""Effects by unit: refuse unusable data, fit the learners, predict every unit out of fold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from otklik.models.split import with_fold
 
 
 def run(frames: Mapping[str, DataFrame], task: UpliftTask, context: StageContext) -> StageResult:
-    """Estimate what a contact changes, for each unit.
+    """Estimate the effect of a contact on each unit.
 
     The driver collects counts per arm and coefficients of models.
 
@@ -58,7 +58,7 @@ def run(frames: Mapping[str, DataFrame], task: UpliftTask, context: StageContext
 
 
 def _refusal(counts: Mapping[str, tuple[int, int]], arms: Sequence[str], task: UpliftTask) -> Verdict | None:
-    """The verdict where nothing can be learnt: a broken split, or too few outcomes."""
+    """The verdict if no learning is possible: a sample ratio mismatch, or too few outcomes."""
     units = [counts.get(arm, (0, 0))[0] for arm in arms]
     if task.assignment == "random":
         p = sample_ratio_p(units, [task.arms[arm] for arm in arms])

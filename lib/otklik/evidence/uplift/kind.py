@@ -17,7 +17,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Payoff(Strict):
-    """What a contact costs and an outcome is worth; without this table arms are compared by their effect alone."""
+    """Cost of a contact and value of an outcome; without them arms are compared by their effect alone."""
 
     value: float = Field(gt=0, description="value of one unit with the outcome")
     cost: float = Field(ge=0, description="cost of one contact, in the same currency")
@@ -34,7 +34,7 @@ class Payoff(Strict):
 
 
 class UpliftTask(KindTask):
-    """Whom to contact, learnt from units that were assigned to arms."""
+    """Whom to contact, learned from units that were assigned to arms."""
 
     kind: Literal["uplift"] = Field(description=KIND_MEANING)
     control: str = Field(min_length=1, description="name of the arm without a contact")
@@ -84,7 +84,7 @@ class UpliftTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """A control that is not an arm, a deciding learner that is not fitted, costs of unknown arms."""
+        """Refuse a control that is not an arm, a deciding learner that is not fitted, and costs of unknown arms."""
         unknown = sorted(set(self.payoff.costs) - set(self.others)) if self.payoff else []
         faults = {
             "control is not one of [arms]": self.control not in self.arms,
@@ -95,7 +95,7 @@ class UpliftTask(KindTask):
 
     @property
     def others(self) -> list[str]:
-        """The arms but the control."""
+        """All arms except the control."""
         return [arm for arm in self.arms if arm != self.control]
 
     @property

@@ -1,4 +1,4 @@
-"""Effects per unit, from MLlib models that did not see the unit.
+"""Effects per unit, from out-of-fold MLlib models.
 
 Units are divided into folds by a hash of their key. Predictions for a unit in fold k come from the other folds only.
 The second-stage models of the X- and the DR-learner are fitted to pseudo-outcomes; the pseudo-outcome of a unit in fold
@@ -32,7 +32,7 @@ from otklik.models.prepare import matrix
 Floats = npt.NDArray[np.float64]
 
 RESPONSE = "response"
-#: Light, against columns that say the same; MLlib scales it by the spread of each column.
+#: Small, against collinear columns; MLlib scales it by the standard deviation of each column.
 _PENALTY = 1e-4
 _FITS_AT_ONCE = 3
 
@@ -61,7 +61,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Fit:
-    """One model: its name, the rows with `label`, `x` and perhaps `weight` that it learns from, and what it is."""
+    """One model: its name, its training rows with `label`, `x` and optionally `weight`, and its type."""
 
     name: str
     rows: DataFrame
@@ -81,7 +81,7 @@ def score_names(plan: Plan) -> list[str]:
 
 
 def with_expectations(units: DataFrame, plan: Plan, keep: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Add what models that did not see a unit expect of it, and how likely each arm was.
+    """Add out-of-fold expected outcomes and the propensity of each arm.
 
     Args:
         units: unit, place INT (of its arm in `plan.arms`), y DOUBLE (1 or 0), fold INT, x ARRAY<DOUBLE> (its features).
@@ -109,7 +109,7 @@ def with_expectations(units: DataFrame, plan: Plan, keep: Callable[[DataFrame], 
 
 
 def expected(arm: int, plan: Plan) -> Column:
-    """The expected outcome in an arm, by models that did not see the unit; over the rows of `with_expectations`."""
+    """The out-of-fold expected outcome in an arm; over the rows of `with_expectations`."""
     return F.col("mu")[F.col("fold") + arm * plan.folds]
 
 
@@ -180,7 +180,7 @@ def _coefficients(fit: _Fit) -> Floats:
 
 
 def _predicted(rows: DataFrame, columns: str, predict: Callable[[pd.DataFrame], pd.DataFrame]) -> DataFrame:
-    """Add columns worked out batch by batch where the rows are; one of the same name is replaced."""
+    """Add columns computed batch by batch in Python workers; a column of the same name is replaced."""
     added = {part.strip().split(" ")[0].strip("`") for part in columns.split(",")}
     kept = [(name, kind) for name, kind in rows.dtypes if name not in added]
     names = [name for name, _ in kept]
@@ -196,7 +196,7 @@ def _predicted(rows: DataFrame, columns: str, predict: Callable[[pd.DataFrame], 
 
 @dataclass(frozen=True)
 class _Nuisance:
-    """What is expected of a unit, in each arm, and how likely each arm was."""
+    """The expected outcome of a unit in each arm, and the propensity of each arm."""
 
     models: Mapping[str, Floats]
     plan: Plan
@@ -268,7 +268,7 @@ def _expit(margin: Floats) -> Floats:
 
 
 def _chances(model: Floats, x: Floats) -> Floats:
-    """Of each class; a model of two classes has one row, the margin of the second."""
+    """Margins of each class; a model of two classes has one row, the margin of the second."""
     margins = x @ model[:, :-1].T + model[:, -1]
     if len(model) == 1:
         margins = np.hstack([np.zeros_like(margins), margins])

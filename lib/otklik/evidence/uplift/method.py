@@ -1,4 +1,4 @@
-"""Whom a contact changes: ranking of units by their effects, what a list by them would bring, and the list."""
+"""Whom a contact changes: ranking of units by effect, the value of a list by that ranking, and the list."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _measure(name: str, estimate: Estimate, subject: str, rows: int, baseline: f
 def _negative(
     scored: DataFrame, arms: Sequence[str], shares: Sequence[float] | None, task: UpliftTask
 ) -> Iterator[Measure]:
-    """The effect among the units for which the model expects a negative one: whom to leave alone."""
+    """The effect among the units with a negative predicted effect: whom not to contact."""
     for place, arm in enumerate(arms):
         if not place:
             continue
@@ -172,14 +172,14 @@ def _policies(scored: DataFrame, arms: Sequence[str], task: UpliftTask) -> list[
 
 
 def _payoff(arms: Sequence[str], task: UpliftTask) -> tuple[float, list[float]]:
-    """Worth of an outcome, and cost of a contact of each arm."""
+    """Value of an outcome, and cost of a contact in each arm."""
     if task.payoff is None:
         return 1.0, [0.0] * len(arms)
     return task.payoff.value, [0.0, *(task.payoff.cost_of(arm) for arm in arms[1:])]
 
 
 def _best_arm(gains: Sequence[Column]) -> Column:
-    """The arm with the greatest expected gain, the first of equals; 0 where none is above 0."""
+    """The arm with the largest expected gain, the first of equals; 0 if none is positive."""
     best = F.greatest(*gains, F.lit(0.0)) if gains[1:] else F.greatest(gains[0], F.lit(0.0))
     arm = F.lit(0)
     for place in range(len(gains), 0, -1):
@@ -245,7 +245,7 @@ def _listed(scored: DataFrame, arms: Sequence[str], action: int | None, task: Up
     effects = [F.col(f"`{score_name(task.decide_by, a)}`") for a in range(1, len(arms))]
     gains = [effect * value - cost for effect, cost in zip(effects, costs[1:], strict=True)]
     chosen = _best_arm(gains) if action is None else F.lit(action)
-    # Of a unit that is left alone the numbers are those of the arm that would bring most.
+    # For a unit that is not contacted, the numbers are those of its best arm.
     shown = F.when(chosen > 0, chosen).otherwise(_greatest(gains))
     part = F.pmod(F.xxhash64("unit", F.lit(task.campaign), F.lit(task.seed)), F.lit(_PARTS))
     is_held_back = part < round(task.control_share * _PARTS)
@@ -260,7 +260,7 @@ def _listed(scored: DataFrame, arms: Sequence[str], action: int | None, task: Up
 
 
 def _greatest(gains: Sequence[Column]) -> Column:
-    """The arm with the greatest expected gain, whatever its sign."""
+    """The arm with the largest expected gain, whatever its sign."""
     return F.array_position(F.array(*gains), F.array_max(F.array(*gains))).cast("int")
 
 

@@ -37,7 +37,7 @@ class Sorted:
 
 @dataclass(frozen=True)
 class Decile:
-    """A tenth of the units; see the table."""
+    """A decile of the units; see the table."""
 
     decile: int
     units: int
@@ -49,7 +49,7 @@ def sort_units(pair: DataFrame, scores: Sequence[str], units: int, seed: int) ->
     """Count the units of an arm and of the control by bins of each score.
 
     Args:
-        pair: unit, is_arm BOOLEAN, y DOUBLE, weight DOUBLE (1 where arms were drawn at random), and the scores.
+        pair: unit, is_arm BOOLEAN, y DOUBLE, weight DOUBLE (1 if arms were randomised), and the scores.
         scores: their columns.
         units: how many rows there are.
         seed: of the groups and the sample.
@@ -80,7 +80,7 @@ def coefficients(found: Sorted, seed: int) -> dict[str, Estimate]:
 
 
 def qini_beyond(found: Sorted, other: Sorted, seed: int) -> Estimate:
-    """By how much one score's Qini coefficient is above another's, on the same units."""
+    """Difference between the Qini coefficients of two scores on the same units."""
     weights = group_weights(_GROUPS, _REPLICATES, seed)
     value = float(qini(found.counts.together())) - float(qini(other.counts.together()))
     return _estimate(value, qini(found.counts.drawn(weights)) - qini(other.counts.drawn(weights)))
@@ -92,7 +92,7 @@ def overall(found: Sorted) -> Estimate:
 
 
 def curve_points(found: Sorted, points: int = 50) -> tuple[Floats, Floats]:
-    """Shares of the units contacted, and outcomes won per unit of the arm."""
+    """Shares of the units contacted, and incremental outcomes per unit of the arm."""
     counts = found.counts.together()
     x, gain = qini_curve(counts)
     shares = np.linspace(0, 1, points + 1)
@@ -117,7 +117,7 @@ def deciles(found: Sorted) -> Iterator[Decile]:
 
 
 def _difference(part: Counts) -> Estimate:
-    """Share of the arm − share of the control, by their unpooled variances."""
+    """Share of the arm − share of the control, with the error from unpooled variances."""
     (n1,), (y1,), (n0,), (y0,) = part.units, part.yes, part.control, part.control_yes
     if not n1 or not n0:
         return Estimate()
@@ -131,7 +131,7 @@ def _estimate(value: float, drawn: Floats) -> Estimate:
 
 
 def _edges(values: Floats) -> Floats:
-    """Where bins begin: at each distinct value, or at as many quantiles where there are more."""
+    """Lower edges of bins: each distinct value, or quantiles if there are more values than bins."""
     distinct = np.unique(values)
     if len(distinct) > _BINS:
         distinct = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[:-1], method="lower"))

@@ -1,4 +1,4 @@
-"""The page of an uplift task: whether choosing whom to contact pays, who they are, and whom to leave alone."""
+"""The page of an uplift task: whether targeting pays, whom to contact, and whom not to contact."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def section(read: Reader, task: UpliftTask, voice: Voice) -> Page:
 
 
 class _Page:
-    """What all parts of the page look at."""
+    """What all parts of the page use."""
 
     def __init__(self, read: Reader, task: UpliftTask, voice: Voice) -> None:
         self.read, self.task, self.voice = read, task, voice
@@ -219,7 +219,7 @@ class _Page:
         return self.words(f"reason.{finding.code}", subject=subject, **values)
 
     def effects(self) -> Iterator[tuple[str, Measure]]:
-        """Each arm with its effect on all units; none where nothing was concluded."""
+        """Each arm with its effect on all units; none without conclusions."""
         for arm in self.task.others:
             measure = self.read.measure("effect", arm)
             if measure is not None:

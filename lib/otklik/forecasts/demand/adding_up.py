@@ -15,7 +15,7 @@ ALL, GROUP = "all", "group "
 
 
 def totals_of(rows: DataFrame, groups: DataFrame, last: int) -> DataFrame:
-    """What was sold of each group and of everything: series (`group …`, `all`), place, quantity.
+    """Sales of each group and in total: series (`group …`, `all`), place, quantity.
 
     Args:
         rows: of form `series.ROWS`: the status of each series, with its values in `actual`.
@@ -40,15 +40,15 @@ def variances_of(steps: DataFrame, earlier: DataFrame, part: str) -> DataFrame:
 
 
 def adding_up(steps: DataFrame, totals: DataFrame, groups: DataFrame) -> DataFrame:
-    """The rows of series with their quantity changed so that the forecasts of groups and of everything are heeded.
+    """Reconcile the quantities of series with the forecasts of groups and of the total.
 
     Args:
         steps: series, step, quantity, variance and others.
-        totals: the same of groups and everything, by their names.
+        totals: the same for groups and the total, by their names.
         groups: series, group.
 
     Returns:
-        The rows of `steps`; `alone` is the quantity before. None falls below 0 that was not.
+        The rows of `steps`; `alone` is the unreconciled quantity. No quantity of 0 or more becomes negative.
     """
     own = totals.select("series", "step", F.col("quantity").alias("own"), F.col("variance").alias("own_variance"))
     of_series = steps.join(groups, "series").withColumn("name", name_of_group())
@@ -77,12 +77,12 @@ def adding_up(steps: DataFrame, totals: DataFrame, groups: DataFrame) -> DataFra
 
 
 def name_of_group() -> Column:
-    """What the sum of a group is called."""
+    """Series name of the sum of a group."""
     return F.concat(F.lit(GROUP), "group")
 
 
 def _average(value: str, variance: str) -> tuple[Column, Column]:
-    """Mean and variance of a sum and its own forecast, weighted by precision."""
+    """Mean and variance of a sum combined with its own forecast, weighted by precision."""
     total = F.col(variance) + F.col("own_variance")
     mean = (F.col(value) * F.col("own_variance") + F.col("own") * F.col(variance)) / total
     return mean.alias("mean"), (F.col(variance) * F.col("own_variance") / total).alias("variance")

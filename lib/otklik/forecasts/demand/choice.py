@@ -20,16 +20,16 @@ from otklik.forecasts.demand.models import Floats
 #: Limits of the kinds of demand (Syntetos, Boylan & Croston 2005, "On the categorization of demand patterns"): how long
 #: one waits for a demand, and how much its size varies (CV²).
 _LONG_WAIT, _MUCH_VARIATION = 1.32, 0.49
-#: The chance that some method replaces the default though none is better.
+#: Probability that some method replaces the default although none is better.
 _LEVEL = 0.05
-#: A forecast that is nearer counts as no better.
+#: Smaller improvements count as none.
 _NEAREST = 0.05
 PARTS = ("holdout", "next")
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """The method that all series start from, and how the methods did before.
+    """The default method of all series, and the errors of all methods at earlier origins.
 
     Attributes:
         model: part → the method.
@@ -51,12 +51,12 @@ def kind_of(values: Floats) -> str:
 
 
 def scale_of(values: Floats) -> float:
-    """Mean absolute change from one period to the next: what MASE measures errors in."""
+    """Mean absolute change from one period to the next: the unit of MASE."""
     return float(np.abs(np.diff(values)).mean()) if len(values) > 1 else 0.0
 
 
 def known_to(part: str, origins: int) -> Column:
-    """Whether the origin `back` × the horizon before the end may be used for a part."""
+    """Whether the origin `back` horizons before the end may be used for a part."""
     return F.col("back").between(2, origins + 1) if part == "holdout" else F.col("back").between(1, origins)
 
 
@@ -100,7 +100,7 @@ def chosen(tried: DataFrame, defaults: Defaults, models: Sequence[str], origins:
         limit = F.lit(None).cast("double")
         for count, value in limits:
             limit = F.when(F.col("origins") == count, F.lit(value)).otherwise(limit)
-        # Beyond rounding: two methods that agree have no gain.
+        # Beyond rounding error: two methods that agree have no gain.
         is_better = (F.col("gain") > limit * F.col("spread") / F.sqrt("origins")) & (F.col("gain") > 1e-9)
         better = (
             gains.where(is_better).groupBy("series").agg(F.max_by("model", F.struct("gain", "model")).alias("other"))

@@ -17,7 +17,7 @@ _SEASONS = {"day": 7, "week": 52, "month": 12}
 
 
 class Stock(Strict):
-    """Costs of a missing unit and of one left over, from which the stock follows."""
+    """Costs of a missing unit and of a leftover unit, which determine the stock."""
 
     periods: int = Field(ge=1, description="number of periods that the stock has to last, until the next delivery")
     missing_cost: float = Field(gt=0, description="cost of a missing unit, usually its margin")
@@ -25,12 +25,12 @@ class Stock(Strict):
 
     @property
     def enough(self) -> float:
-        """In which share of the series the stock should do."""
+        """Share of the series for which the stock should suffice."""
         return self.missing_cost / (self.missing_cost + self.left_cost)
 
 
 class DemandTask(KindTask):
-    """How much of each thing will be sold in the next periods."""
+    """How much of each product will be sold in the next periods."""
 
     kind: Literal["demand"] = Field(description=KIND_MEANING)
     period: Literal["day", "week", "month"] = Field(
@@ -70,7 +70,7 @@ class DemandTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """The rule to beat left out, or a method named twice."""
+        """Refuse models without the naive rule, and a method named twice."""
         faults = [] if "naive" in self.models else ["models: naive cannot be left out"]
         if self.stock is not None and self.stock.periods > self.ahead:
             faults.append("stock.periods: must not exceed `ahead`")
@@ -195,7 +195,7 @@ PLAN = Frame(
     Text(en="one row per series and period, past and future: what was planned", ru="план: строка — ряд и период"),
     (
         FrameColumn("series", "string", Text(en="the series", ru="ряд"), like=("product", "stock", "item", "sku")),
-        # Not `moment`: what is planned for later may be seen.
+        # Not `moment`: plans for later periods may be read.
         FrameColumn("day", "date", Text(en="a day of the period", ru="день периода"), like=("date", "week", "day")),
         FrameColumn(
             "price", "double", Text(en="unit price, valid until the next one", ru="цена за штуку"),

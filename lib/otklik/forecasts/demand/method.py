@@ -26,11 +26,11 @@ _EPOCH = date(1900, 1, 1)
 _DAYS = {"day": 1, "week": 7}
 #: Half the width of a 95 % interval, in standard errors.
 REACH = 1.96
-#: Of the interval: 80 % of the periods lie between them.
+#: Quantiles of the interval: 80 % of the periods lie between them.
 _LOW, _HIGH = 0.1, 0.9
-#: With fewer earlier errors at a number of periods ahead, those of all numbers are taken together.
+#: With fewer earlier errors at a horizon, the errors of all horizons are pooled.
 _ENOUGH_ERRORS = 100
-#: Hash groups of series whose products for the pooled model are added up together.
+#: Hash groups of series whose cross products for the pooled model are summed in one task.
 _GROUPS = 64
 #: Range of coverage of an 80 % interval outside which there is a finding.
 _COVERAGE = (0.72, 0.88)
@@ -39,13 +39,13 @@ _COVERAGE = (0.72, 0.88)
 def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext) -> StageResult:
     """Forecast each series in a Python worker, and evaluate all together.
 
-    Collects sums over series only.
+    The driver collects only sums over series.
 
     Raises:
         ConfigurationError: if a method is of a package that is not installed.
         RefusedError: if there are fewer complete periods than the hold-out needs.
     """
-    # Here and not in a worker: what is not installed is one clear line.
+    # Here and not in a worker, so that a missing package gives one clear message.
     forecasts(task.models)
     first, last = _whole_periods(frames["sales"], task, context)
     quantities = _quantities(frames["sales"], task, first, last)
@@ -115,8 +115,8 @@ def _first_day(place: Column, period: str) -> Column:
 
 
 def _whole_periods(sales: DataFrame, task: DemandTask, context: StageContext) -> tuple[int, int]:
-    """Numbers of the first period with a sale and of the last one that was over at the moment."""
-    # A bare date means the end of that day, a moment before the next one.
+    """Numbers of the first period with a sale and of the last complete period at the moment."""
+    # A date means the end of that day, just before the next one.
     tomorrow = (context.as_of + timedelta(seconds=1)).date()
     months = (tomorrow.year - 1900) * 12 + tomorrow.month - 1
     last = (months if task.period == "month" else (tomorrow - _EPOCH).days // _DAYS[task.period]) - 1
@@ -135,7 +135,7 @@ def _whole_periods(sales: DataFrame, task: DemandTask, context: StageContext) ->
 
 
 def _quantities(sales: DataFrame, task: DemandTask, first: int, last: int) -> DataFrame:
-    """series, place (periods since the first), quantity; of whole periods."""
+    """series, place (periods since the first), quantity; complete periods only."""
     place = _place(F.to_date("moment"), task.period)
     # Sums of decimals do not depend on the order of rows.
     return (
@@ -159,7 +159,7 @@ def _holidays(task: DemandTask, first: int, last: int) -> list[int]:
 def _with_plan(
     quantities: DataFrame, plan: DataFrame | None, task: DemandTask, first: int, last: int
 ) -> tuple[DataFrame, bool]:
-    """Add price and promotion, also of future periods; and whether none is planned although there were some."""
+    """Add price and promotion, also of future periods; also whether none is planned although there were some."""
     missing = F.lit(None).cast("double")
     if plan is None:
         return quantities.select("*", missing.alias("price"), missing.alias("promotion")), False
@@ -188,7 +188,7 @@ def _largest(quantities: DataFrame, most: int, before: int) -> DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """Groups of series (series, group), and what was chosen to forecast the sums: see `_picked`."""
+    """Groups of series (series, group), and the methods chosen for their sums: see `_picked`."""
 
     groups: DataFrame
     picked: DataFrame
@@ -218,7 +218,7 @@ def _sums(
 
 
 def _adding_up(picked: DataFrame, part: str, sums: _Sums | None, task: DemandTask) -> DataFrame:
-    """`_steps` of a part, heeding the forecasts of sums where there are groups; `alone` is what it was without."""
+    """`_steps` of a part, reconciled if there are groups; `alone` is the unreconciled quantity."""
     steps = _steps(picked, part)
     if sums is None:
         return steps
@@ -276,7 +276,7 @@ def _learnt(quantities: DataFrame, history: History, context: StageContext) -> F
 
 
 def _earlier(picked: DataFrame, task: DemandTask) -> DataFrame:
-    """series, part, back, step, error, scale: of the chosen methods at the origins that each part may look at."""
+    """series, part, back, step, error, scale: of the chosen methods at the origins available to each part."""
     both = [picked.where((F.col("part") == part) & known_to(part, task.origins)) for part in PARTS]
     error = F.transform(F.arrays_zip("actual", "forecast"), lambda pair: pair["actual"] - pair["forecast"])
     return both[0].unionByName(both[1]).select(
@@ -287,7 +287,7 @@ def _earlier(picked: DataFrame, task: DemandTask) -> DataFrame:
 def _spreads(picked: DataFrame, task: DemandTask) -> DataFrame:
     """part, step, low_error, high_error: quantiles of earlier errors in units of each series' scale.
 
-    Errors of the chosen methods at earlier origins, of all series together: conformal prediction on a rolling origin.
+    Errors of the chosen methods at earlier origins, pooled over series: conformal prediction on a rolling origin.
     """
     earlier = _earlier(picked, task).withColumn("error", F.col("error") / F.col("scale"))
     quantiles = [
@@ -319,12 +319,12 @@ def _steps(picked: DataFrame, part: str) -> DataFrame:
 
 
 def _with_interval(steps: DataFrame, part: str, spread: DataFrame, task: DemandTask, begin: int) -> DataFrame:
-    """The rows of one part with period, low and high; a quantity is not below 0 where its forecast is not."""
+    """The rows of one part with period, low and high; bounds are not negative unless the forecast is."""
     of_part = spread.where(F.col("part") == part).drop("part")
     floor = F.when(F.col("quantity") >= 0, F.lit(0.0)).otherwise(F.lit(float("-inf")))
     below = F.greatest(F.col("quantity") + F.col("low_error") * F.col("scale"), floor)
     above = F.col("quantity") + F.col("high_error") * F.col("scale")
-    # Without any earlier origin there is no interval: least and greatest would pass over what is null.
+    # Without an earlier origin there is no interval: least and greatest would ignore the nulls.
     low = F.when(F.col("low_error").isNotNull(), F.least(F.col("quantity"), below))
     high = F.when(F.col("high_error").isNotNull(), F.greatest(F.col("quantity"), above))
     return steps.join(F.broadcast(of_part), "step", "left").withColumns(
@@ -333,7 +333,7 @@ def _with_interval(steps: DataFrame, part: str, spread: DataFrame, task: DemandT
 
 
 def _scores(holdout: DataFrame) -> DataFrame:
-    """One row per series: mase, naive_mase, rmsse, pinball at both ends and in the middle, covered, sold."""
+    """One row per series: mase, naive_mase, rmsse, pinball losses of both bounds and the forecast, covered, sold."""
     error, scale = F.col("actual") - F.col("quantity"), F.col("scale")
 
     def pinball(name: str, level: float) -> Column:
@@ -379,7 +379,7 @@ def _earlier_errors(defaults: Defaults) -> list[Measure]:
 
 
 def _measures(scores: DataFrame, picked: DataFrame, by_status: Mapping[str, int]) -> list[Measure]:
-    """Means over series, with their standard errors; the naive rule is that the last value goes on."""
+    """Means over series, with their standard errors; the naive rule repeats the last value."""
     named = {
         "mase": (F.col("mase"), F.col("naive_mase")),
         "mase_gain": (F.col("naive_mase") - F.col("mase"), F.lit(0.0)),
@@ -389,7 +389,7 @@ def _measures(scores: DataFrame, picked: DataFrame, by_status: Mapping[str, int]
         "pinball_90": (F.col("pinball_90"), F.lit(None).cast("double")),
         "coverage_80": (F.col("covered"), F.lit(0.8)),
     }
-    # By what was sold before the hold-out, as of the M5 competition.
+    # Weighted by sales before the hold-out, as in the M5 competition.
     weight = F.greatest(F.col("total") - F.col("sold"), F.lit(0.0))
     row = scores.agg(
         F.count("*").alias("count"),

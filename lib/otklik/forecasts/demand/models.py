@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 #: Values in time order, periods ahead, periods of a season → a value for each period ahead.
 Forecast = Callable[[Floats, int, int], Floats]
 
-#: Of smoothing that is not fitted.
+#: Smoothing constant, if it is not fitted.
 _ALPHA = 0.1
 _ALPHAS = np.arange(0.02, 1.0, 0.04)
 #: One-sided 90 % point of the normal distribution that the test for a season uses, as the Theta method does.
@@ -28,12 +28,12 @@ _SEASON_Z = 1.645
 
 
 def naive(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001 - all forecasts take the same
-    """The last value goes on."""
+    """Repeat the last value."""
     return np.full(ahead, values[-1])
 
 
 def seasonal_naive(values: Floats, ahead: int, season: int) -> Floats:
-    """Repeat the last season; repeat the last value if there is no whole season yet."""
+    """Repeat the last season; repeat the last value if there is no complete season yet."""
     if len(values) < season:
         return naive(values, ahead, season)
     return np.resize(values[-season:], ahead).astype(np.float64)
@@ -55,7 +55,7 @@ def ses_fitted(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG0
 
 
 def croston(values: Floats, ahead: int, season: int) -> Floats:  # noqa: ARG001
-    """Size of a demand over the time between two, each smoothed with alpha = .1."""
+    """Croston's method: demand size ÷ interval between demands, each smoothed with alpha = .1."""
     places = np.flatnonzero(values > 0)
     if not len(places):
         return np.zeros(ahead)
@@ -71,7 +71,7 @@ def sba(values: Floats, ahead: int, season: int) -> Floats:
 def theta(values: Floats, ahead: int, season: int) -> Floats:
     """Exponential smoothing with half the slope of the trend as drift, on values without their season, if any.
 
-    Without two whole seasons, values are taken as not seasonal.
+    Without two complete seasons, values are treated as not seasonal.
     """
     indices = season_of(values, season)
     count = len(values)
@@ -145,7 +145,7 @@ _OF_LIBRARY = {"auto_ets": "AutoETS", "auto_theta": "AutoTheta"}
 
 
 def forecasts(names: Sequence[str]) -> dict[str, Forecast]:
-    """The methods of these names that know one series only.
+    """The methods with these names that use one series only.
 
     Raises:
         ConfigurationError: if one is of statsforecast and that is not installed.
@@ -165,7 +165,7 @@ def _of_library(name: str) -> Forecast:
     build = getattr(models, _OF_LIBRARY[name])
 
     def forecast(values: Floats, ahead: int, season: int) -> Floats:
-        # Its seasonal forms want two seasons; exponential smoothing has none beyond 24 periods.
+        # Its seasonal models need two seasons; exponential smoothing supports no season of more than 24 periods.
         fits = len(values) > 2 * season and (name != "auto_ets" or season <= 24)
         found = build(season_length=season if fits else 1).forecast(y=values, h=ahead)["mean"]
         return np.asarray(found, np.float64)

@@ -8,5 +8,5 @@ ModelName = Literal[
     "naive", "seasonal_naive", "mean", "ses", "ses_fitted", "croston", "sba", "theta", "combined", "pooled",
     "pooled_theta", "auto_ets", "auto_theta",
 ]  # fmt: skip
-#: The methods that learn from all series together.
+#: The methods that are fitted to all series together.
 POOLED = ("pooled", "pooled_theta")

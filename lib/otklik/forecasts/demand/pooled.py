@@ -14,15 +14,15 @@ import numpy.typing as npt
 
 from otklik.forecasts.demand.models import Floats, levels
 
-#: What is known before of a period: holidays, the logarithm of the price, promotion.
+#: What is known of a period in advance: holidays, the logarithm of the price, promotion.
 KNOWN = 3
-#: Numbers of a regression.
+#: Number of regressors.
 SIZE = 8 + KNOWN
 #: Minimum number of periods before a row for fitting.
 _BEGIN = 8
-#: Distances are cut off here, in mean changes from period to period: one odd order is no pattern.
+#: Deviations are clipped here, in mean changes from period to period: one unusual order is not a pattern.
 _FARTHEST = 8.0
-#: Of the ridge: as many rows that say 0.
+#: Ridge penalty: equivalent to as many rows with the target 0.
 _RIDGE = 20.0
 
 
@@ -45,7 +45,7 @@ def products_of(series: Iterable[tuple[Floats, Floats]], ahead: int, season: int
         if not len(ends):
             continue
         numbers, level, scale = _numbers_at(values, known, ends, ahead, season)
-        # Where nothing has changed yet, there is no scale and nothing to learn.
+        # Without any change there is no scale and nothing to learn.
         numbers[scale == 0] = 0.0
         unit = np.where(scale > 0, scale, np.inf)
         for step in range(ahead):
@@ -55,12 +55,12 @@ def products_of(series: Iterable[tuple[Floats, Floats]], ahead: int, season: int
             far = (values[ends[:count] + step] - level[:count]) / unit[:count]
             answer = np.clip(far, -_FARTHEST, _FARTHEST)
             both = np.hstack([numbers[:count, step], answer[:, np.newaxis]])
-            # What came between one origin and the one before it.
+            # The rows between one origin and the one before it.
             cuts = [*np.clip(count - ahead * np.arange(backs), 0, count).tolist(), 0]
             for back in range(backs):
                 part = both[cuts[back + 1] : cuts[back]]
                 found[back, step] += part[:, :SIZE].T @ part
-    # Each origin knows what all earlier ones do.
+    # Each origin includes the rows of all earlier ones.
     earlier_too: Floats = found[::-1].cumsum(axis=0)[::-1]
     return earlier_too
 
@@ -86,8 +86,8 @@ def _numbers_at(
     Returns:
         (ends, ahead, SIZE) numbers: 1; how far the last value and the means of the last 4, 13 and `season` periods lie
         from the level; a season ago, how far the five periods around the target and the last four lay from the mean of
-        the last season; whether there is a season ago; how much what is known of the target differs from its mean in
-        the last 13 periods. (ends,) the level, smoothed with alpha = .1; (ends,) the mean
+        the last season; whether there is a season ago; how much the known values of the target differ from their mean
+        in the last 13 periods. (ends,) the level, smoothed with alpha = .1; (ends,) the mean
         change from one period to the next.
     """
     sums = np.concatenate([[0.0], values.cumsum()])

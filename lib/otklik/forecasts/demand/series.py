@@ -20,7 +20,7 @@ from otklik.forecasts.demand.models import Floats, forecasts
 from otklik.forecasts.demand.names import POOLED
 from otklik.forecasts.demand.pooled import pooled, products_of
 
-#: The form of the rows.
+#: The schema of the rows.
 ROWS = (
     "series string, row string, status string, kind string, periods int, total double, model string, back int, "
     "forecast array<double>, actual array<double>, scale double, squared_scale double, error double, "
@@ -42,8 +42,8 @@ class History:
         minimum: periods that a series needs before the hold-out.
         last: index of the last complete period.
         fill: values of periods without rows: zero | interpolate.
-        from_start: whether series begin in the first period of all, not with their first row.
-        holidays: number of holidays per period, from the first of all to the last one ahead.
+        from_start: whether series begin in the first period of all series, not with their first row.
+        holidays: number of holidays per period, from the first period to the last one ahead.
     """
 
     models: Sequence[str]
@@ -72,7 +72,7 @@ class History:
 
 
 def products_of_each(history: History) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """The function that turns the rows of some series into what the pooled model learns from them, in one row."""
+    """The function from the rows of some series to one row with their cross products for the pooled model."""
 
     def of_some(rows: pd.DataFrame) -> pd.DataFrame:
         series = [history.values(own) for _, own in rows.groupby("series", sort=True)]
@@ -84,7 +84,7 @@ def products_of_each(history: History) -> Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def for_each_series(history: History, coefficients: Floats | None) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """The function that turns the rows of one series into rows of the form.
+    """The function from the rows of one series to rows of the schema.
 
     Args:
         history: see `History`.
@@ -94,14 +94,14 @@ def for_each_series(history: History, coefficients: Floats | None) -> Callable[[
     def of_series(rows: pd.DataFrame) -> pd.DataFrame:
         name, (values, known) = str(rows["series"].iloc[0]), history.values(rows)
         found = _rows_of(values, known, history, coefficients)
-        # As objects: a column of which a series has no value would be one of floats, and Arrow takes none as booleans.
+        # As objects: a column without values would have type float, which Arrow does not convert to boolean.
         return pd.DataFrame([{**_EMPTY, "series": name, **one} for one in found], columns=_COLUMNS, dtype=object)
 
     return of_series
 
 
 def filled(rows: pd.DataFrame, begin: int, last: int, fill: str) -> Floats:
-    """Quantities of all periods from one place to another; at the ends of a gap that is interpolated: the nearest."""
+    """Quantities of all periods from one place to another; gaps at either end are filled with the nearest value."""
     places, quantities = rows["place"].to_numpy(int), rows["quantity"].to_numpy(float)
     values = np.full(last - begin + 1, np.nan)
     values[places - begin] = quantities
@@ -130,7 +130,7 @@ def _rows_of(
         yield {**status, "status": "constant"}
         return
     yield {**status, "status": "forecast", "kind": kind_of(train), "actual": values.tolist()}
-    # A quantity sold cannot be below 0 where none ever was.
+    # A series without negative quantities gets no negative forecast.
     floor = 0.0 if values.min() >= 0 else -np.inf
     for back in range(history.origins + 2):
         seen = values[: len(values) - back * ahead]

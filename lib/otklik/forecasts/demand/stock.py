@@ -1,4 +1,4 @@
-"""The stock to have of each series, and what it would have cost in the hold-out."""
+"""The recommended stock of each series, and its cost in the hold-out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext
 
     Args:
         frames: `forecasts`, `holdout` and `errors`; see `kind`.
-        task: its stock.
+        task: its `stock` settings.
         context: the session.
     """
     if task.stock is None:
@@ -33,17 +33,17 @@ def run(frames: Mapping[str, DataFrame], task: DemandTask, context: StageContext
 
 
 def _stocks(steps: DataFrame, part: str, errors: DataFrame, stock: Stock) -> DataFrame:
-    """series, expected, stock, needed (what was sold, where it is known), naive: of the first periods of a part.
+    """series, expected, stock, needed (actual sales, if known), naive: for the first periods of a part.
 
     The newsvendor's rule (Arrow, Harris & Marschak 1951): the quantile of what will be sold at missing_cost /
-    (missing_cost + left_cost). Quantiles are those of earlier errors of sums over as many periods, of all series.
+    (missing_cost + left_cost). Quantiles come from earlier errors of sums over as many periods, pooled over series.
     """
     sums = (
         errors.where((F.col("part") == part) & (F.col("step") <= stock.periods))
         .groupBy("series", "back")
         .agg((F.sum("error") / F.first("scale")).alias("error"))
     )
-    # Without an earlier origin there is only the forecast itself.
+    # Without an earlier origin the stock is the forecast.
     reach = sums.agg(F.coalesce(F.percentile("error", F.lit(stock.enough)), F.lit(0.0)).alias("reach"))
     first = steps.where(F.col("step") <= stock.periods).groupBy("series")
     columns = [name for name in ("actual", "naive") if name in steps.columns]

@@ -84,8 +84,8 @@ TEXTS = texts(
     model__sba=("Syntetos-Boylan", "Синтетос — Бойлан"),
     model__theta=("Theta", "Theta"),
     model__combined=("median of five methods", "медиана пяти методов"),
-    model__pooled=("all series together", "общая модель рядов"),
-    model__pooled_theta=("all series together and Theta", "общая модель рядов и Theta"),
+    model__pooled=("pooled model of all series", "общая модель рядов"),
+    model__pooled_theta=("pooled model of all series and Theta", "общая модель рядов и Theta"),
     model__auto_ets=("ETS (statsforecast)", "ETS (statsforecast)"),
     model__auto_theta=("Theta (statsforecast)", "Theta (statsforecast)"),
     judged__caption=("Selected method against last value", "Выбор и последнее значение"),
@@ -200,8 +200,8 @@ TEXTS = texts(
     finding__plan_ends=(
         "The plan has no prices or promotions for the coming periods: the last price is used, whereas the hold-out "
         "forecasts knew the plan.",
-        "В плане нет цен и акций будущих периодов: для них взята последняя цена, хотя ошибка на отложенном периоде — у "
-        "прогнозов, которые план знали.",
+        "В плане нет цен и акций будущих периодов: взята последняя цена, тогда как прогнозы для отложенного периода "
+        "план знали.",
     ),
     finding__no_intervals=(
         "There are no intervals: the history is too short for a single earlier origin.",

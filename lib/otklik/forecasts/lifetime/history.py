@@ -17,13 +17,13 @@ from otklik.forecasts.lifetime.spending import Means
 
 #: The columns that make a history.
 HISTORY = ("frequency", "recency_days", "age_days")
-#: Amounts are summed as decimals: the same sum in whatever order rows come.
+#: Amounts are summed as decimals, so that the sum does not depend on the order of rows.
 _MONEY = "decimal(28,6)"
-#: How many days share a place where not each has its own; in the last one all do.
+#: Candidate numbers of days per group; the last one puts all days into one group.
 _STEPS = (2, 4, 7, *(14 * 2**n for n in range(11)))
 #: Relative standard error of an approximate count: 1.04 / √4096, and a little more.
 _COUNT_ERROR = 0.02
-#: Groups of mean amounts per unit of the logarithm: the finest, and coarser ones.
+#: Groups of mean amounts per unit of the logarithm, the finest first.
 _GRAINS = (1000, 100, 10)
 
 
@@ -35,14 +35,14 @@ def customers_until(purchases: DataFrame, boundary: date, end: date) -> DataFram
     Args:
         purchases: customer, moment and perhaps amount.
         boundary: last day of the first part.
-        end: last day that counts at all.
+        end: last day that counts.
 
     Returns:
         customer STRING, first_day DATE, first_amount, days_before BIGINT, last_before DATE, spent_before, days BIGINT,
         last_day DATE, spent; amounts DOUBLE, null without amounts.
     """
     amount = F.col("amount").cast(_MONEY) if "amount" in purchases.columns else F.lit(None).cast(_MONEY)
-    # All of a customer in one place at first: two ways of grouping, and rows move once.
+    # Partitioned by customer first: there are two groupings, and rows are shuffled once.
     days = (
         purchases.withColumn("day", F.to_date("moment"))
         .where(F.col("day") <= F.lit(end))
@@ -81,7 +81,7 @@ def histories_before(customers: DataFrame, boundary: date) -> DataFrame:
 
 
 def histories_at_end(customers: DataFrame, end: date) -> DataFrame:
-    """Histories of everybody at the end: customer, frequency, recency_days, age_days, spent, mean_amount."""
+    """Histories of all customers at the end: customer, frequency, recency_days, age_days, spent, mean_amount."""
     return customers.select("customer", *_history("days", "last_day", "spent", end))
 
 
@@ -147,28 +147,28 @@ def cells(histories: DataFrame, maximum: int, beside: Sequence[str] = ()) -> Cel
             coarser = _not_clearly_too_fine(histories, maximum, beside)
         if not coarser:
             raise ConfigurationError(
-                f"customers have more than {maximum:,} distinct histories, however many days are taken together",
+                f"customers have more than {maximum:,} distinct histories, even with days grouped",
                 where="maximum_groups",
-                hint="use a larger number",
+                hint="raise maximum_groups",
             )
         step = coarser.pop(0)
 
 
 def _not_clearly_too_fine(histories: DataFrame, maximum: int, beside: Sequence[str]) -> list[int]:
-    """The steps that may be coarse enough, from one pass over all customers, as grouping them takes a shuffle each.
+    """The steps that may be coarse enough, from one pass over all customers, because each grouping takes a shuffle.
 
     Counts are approximate: steps within five standard errors of the maximum are tried.
     """
     of_step = [_middles(step) for step in _STEPS]
     keys = [F.xxhash64("frequency", part["recency_days"], part["age_days"], *beside) for part in of_step]
     hashed = histories.select(*(key.alias(f"step_{step}") for step, key in zip(_STEPS, keys, strict=True)))
-    # A sketch is one value; the registers of approx_count_distinct are hundreds of columns, and compiled for each task.
+    # A sketch is one value; approx_count_distinct has hundreds of buffer columns, which are compiled for each task.
     counts = hashed.agg(*(F.hll_sketch_estimate(F.hll_sketch_agg(name)) for name in hashed.columns)).collect()[0]
     return [step for step, count in zip(_STEPS, counts, strict=True) if count <= maximum * (1 + 5 * _COUNT_ERROR)]
 
 
 def with_step(histories: DataFrame, step: int) -> DataFrame:
-    """Group days: each becomes the middle of its step, DOUBLE; the day of the first purchase stays 0."""
+    """Group days: each becomes the midpoint of its step, DOUBLE; the day of the first purchase stays 0."""
     return histories.withColumns(_middles(step))
 
 
@@ -183,11 +183,11 @@ def _middles(step: int) -> dict[str, Column]:
 
 
 def means(histories: DataFrame, maximum: int) -> tuple[Means, int, float | None]:
-    """Mean amounts of repeat customers, in groups of nearly equal values: collects at most `maximum` rows.
+    """Mean amounts of repeat customers, in groups of nearly equal values; collects at most `maximum` rows.
 
     Returns:
-        The groups; the number of customers left out because their mean is not above 0; the correlation of frequency and
-        mean amount, which the Gamma-Gamma model assumes to be near 0.
+        The groups; the number of customers excluded because their mean is not positive; the correlation of frequency
+        and mean amount, which the Gamma-Gamma model assumes to be near 0.
     """
     repeaters = histories.where("frequency > 0")
     positive = repeaters.where("mean_amount > 0").withColumn("log_mean", F.ln("mean_amount"))

@@ -32,7 +32,7 @@ class Expectation:
     expected_by_replicate: Floats
 
     def totals(self) -> tuple[Estimate, float, float]:
-        """Expected purchases of all with their interval; actual ones; those at each customer's rate so far."""
+        """Total expected purchases with their interval; actual purchases; purchases at each customer's rate so far."""
         actual = float(self.customers @ self.actual)
         expected = float(self.customers @ self.expected)
         by_replicate = (self.replicates * self.expected_by_replicate).sum(axis=1)
@@ -58,9 +58,9 @@ class Expectation:
         )
 
     def deciles(self) -> pd.DataFrame:
-        """Means of tenths of customers, most expected first: decile, customers, expected, actual, low, high, naive.
+        """Means by decile of customers, most expected first: decile, customers, expected, actual, low, high, naive.
 
-        Customers of equal expectation are divided between two tenths in proportion.
+        Customers with equal expectations are divided between two deciles in proportion.
         """
         order = np.argsort(-self.expected, kind="stable")
         edges = np.linspace(0, self.customers.sum(), 11)

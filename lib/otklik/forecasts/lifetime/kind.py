@@ -53,13 +53,13 @@ class LifetimeTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """The same horizon twice."""
+        """Refuse a horizon that occurs twice."""
         is_repeated = len(set(self.horizons_days)) < len(self.horizons_days)
         return ["horizons_days: each horizon may be named once"] if is_repeated else []
 
     @property
     def unit_days(self) -> float:
-        """Days of the unit of time."""
+        """Days per unit of time."""
         return _DAYS_OF_UNIT[self.time_unit]
 
 

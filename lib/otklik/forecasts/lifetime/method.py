@@ -24,12 +24,12 @@ from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.lake.tables import Table
 from otklik.session import frame_of
 
-#: Drop-out counts as found where it raises the log-likelihood by more: half of the 95 % point of chi² with the two
+#: Drop-out counts as detected if it raises the log-likelihood by more: half of the 95 % point of chi² with the two
 #: parameters that it adds.
 _DROP_OUT_GAIN = 3.0
-#: A purchase model takes frequency and amount to be independent; above this correlation that is doubtful.
+#: The models assume that frequency and amount are independent; above this correlation that is doubtful.
 _DEPENDENCE = 0.3
-#: The total counts as missed where it is off by more than this and chance does not explain it.
+#: The total counts as missed if its error is larger than this and not explained by chance.
 _TOTAL_MISSED = 0.1
 _FAMILIES = {"bg_nbd": (purchasing.BG_NBD,), "pareto_nbd": (purchasing.PARETO_NBD,)}
 
@@ -60,12 +60,12 @@ class Fitted:
 
     @property
     def used(self) -> PurchaseModel:
-        """The model that forecasts."""
+        """The model used for forecasts."""
         return self.models[0]
 
     @property
     def has_drop_out(self) -> bool:
-        """Whether customers are seen to leave."""
+        """Whether drop-out was detected."""
         return self.used.family is not purchasing.NBD
 
     def expected_amount(self) -> Column:
@@ -132,10 +132,10 @@ def run(frames: Mapping[str, DataFrame], task: LifetimeTask, context: StageConte
 
 
 def _only_finite(purchases: DataFrame) -> tuple[DataFrame, list[Finding]]:
-    """Leave out rows whose amount is not finite."""
+    """Exclude rows whose amount is not finite."""
     if "amount" not in purchases.columns:
         return purchases, []
-    # What is larger cannot be summed to six digits after the point.
+    # Larger amounts cannot be summed with six decimal places.
     is_finite = ~F.isnan("amount") & (F.abs("amount") < 1e18)
     without = purchases.where(~is_finite).count()
     found = [Finding("amounts_not_finite", parameters={"rows": without}, value=without)] if without else []
@@ -249,7 +249,7 @@ def _scores(
 
 
 def _per_customer(at_end: DataFrame, fitted: Fitted, task: LifetimeTask, context: StageContext) -> DataFrame:
-    """Everybody's history with probability_alive, expected_amount and, per horizon, expected purchases."""
+    """The history of each customer with probability_alive, expected_amount and, per horizon, expected purchases."""
     by_history = _by_history(fitted, task, context, {_of_horizon(days): days for days in task.horizons_days})
     exact = at_end.withColumns({"_recency": F.col("recency_days"), "_age": F.col("age_days")})
     joined = history.with_step(exact, fitted.cells.step_days).join(F.broadcast(by_history), [*history.HISTORY])
@@ -282,7 +282,7 @@ def _forecasts(per_customer: DataFrame, task: LifetimeTask) -> DataFrame:
 
 
 def _parameters(fitted: Fitted) -> list[dict[str, Any]]:
-    """Rows of the table of parameters; those of drop-out are null where it was not found."""
+    """Rows of the table of parameters; those of drop-out are null if it was not detected."""
     logs = np.log([model.values for model in fitted.by_replicate])
     lows, highs = np.exp(np.percentile(logs, [2.5, 97.5], axis=0))
     rows = []
@@ -349,7 +349,7 @@ def _measure(name: str, estimate: Estimate, baseline: float, rows: int) -> Measu
 
 
 def _forecast_measures(per_customer: DataFrame, fitted: Fitted, task: LifetimeTask) -> list[Measure]:
-    """Totals per horizon; their intervals are those of the purchase model's parameters."""
+    """Totals per horizon; their intervals reflect the parameters of the purchase model."""
     rate = F.when(F.col("age_days") > 0, F.col("frequency") / F.col("age_days")).otherwise(0.0)
     is_recent = F.col("age_days") - F.col("recency_days") < task.holdout_days
     row = per_customer.agg(
@@ -400,7 +400,7 @@ def _model_measures(*fits: Fitted) -> list[Measure]:
 
 
 def _verdict(judged: list[Measure]) -> Verdict:
-    """A gain where customers are ranked better than by what they have spent so far, beyond chance."""
+    """A gain if customers are ranked significantly better than by past spend."""
     by_name = {measure.measure: measure for measure in judged}
     gini, gain = by_name["gini"], by_name["gini_gain"]
     assert gini.value is not None and gain.value is not None and gain.low is not None
@@ -421,7 +421,7 @@ def _judged_findings(judged: list[Measure]) -> list[Finding]:
 
 
 def _final_findings(calibration: Fitted, final: Fitted) -> list[Finding]:
-    """Findings in the second fit and not in the first."""
+    """Findings of the second fit that the first one does not have."""
     known = {finding.code for finding in calibration.findings}
     return [finding for finding in final.findings if finding.code not in known]
 

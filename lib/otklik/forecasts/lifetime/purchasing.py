@@ -22,16 +22,16 @@ from scipy import optimize, special
 
 Floats = npt.NDArray[np.float64]
 
-#: Shapes stay within e^±8, times within as much of the mean time between purchases; what runs to an end is not
+#: Shapes stay within e^±8, times within as much of the mean time between purchases; a parameter at a bound is not
 #: identified by the data.
 _LIMIT = 8.0
-#: Where the search starts, as values of each parameter; the best end counts.
+#: Starting values of each parameter; the best optimum is used.
 _STARTS = (1.0, 0.3, 3.0)
-#: Of a logarithm, for second derivatives.
+#: Step of the logarithm of a parameter, for second derivatives.
 _STEP = 1e-4
-#: Two formulas are 0 / 0 where a parameter is 1, and smooth around it.
+#: Two formulas are 0 / 0 at a parameter of 1, but smooth around it.
 _NEAR_1 = 1e-6
-#: The parameters that are times.
+#: The parameters with the unit of time.
 _TIMES = ("alpha", "beta")
 _NODES, _NODE_WEIGHTS = (part / 2 for part in np.polynomial.legendre.leggauss(48))
 _NODES = _NODES + 0.5
@@ -68,8 +68,8 @@ class Family:
         names: of its parameters, all positive.
         likelihood: log-likelihood of one customer of each history, and its derivatives by the logarithms of the
             parameters (parameters, groups).
-        alive: probability that a customer of each history is still one at the end of T.
-        expected: purchases of a customer of each history in a time after T.
+        alive: probability that a customer with each history is still active at the end of T.
+        expected: purchases of a customer with each history in a period after T.
     """
 
     name: str
@@ -99,11 +99,11 @@ class PurchaseModel:
         return dict(zip(self.family.names, map(float, self.values), strict=True))
 
     def alive(self, histories: Histories) -> Floats:
-        """Probability that a customer of each history is still one."""
+        """Probability that a customer with each history is still active."""
         return self.family.alive(self.values, histories)
 
     def expected(self, histories: Histories, time: float) -> Floats:
-        """Purchases of a customer of each history in a time from now on."""
+        """Expected purchases of a customer with each history in a period from now on."""
         return self.family.expected(self.values, histories, time)
 
 
@@ -121,7 +121,7 @@ def fit(family: Family, histories: Histories) -> PurchaseModel:
         values, slopes = family.likelihood(np.exp(logs), histories)
         return -float(share @ values), -(slopes @ share)
 
-    # A rate of r / alpha is the mean one; whatever the unit of time, the search begins near it.
+    # The mean rate is r / alpha; the search starts near it, whatever the unit of time.
     rate = float(histories.customers @ histories.frequency + 1) / float(histories.customers @ histories.age + 1)
     middle = np.array([-np.log(rate) if name in _TIMES else 0.0 for name in family.names])
     bounds = [(one - _LIMIT, one + _LIMIT) for one in middle]
@@ -137,7 +137,7 @@ def fit(family: Family, histories: Histories) -> PurchaseModel:
 
 
 def replicates(model: PurchaseModel, histories: Histories, customers: Floats) -> list[PurchaseModel]:
-    """The model that each bootstrap replicate gives, by one Newton step from the fitted one.
+    """The model of each bootstrap replicate, by one Newton step from the fitted one.
 
     As good as a new fit up to terms that vanish faster than the interval itself (Davidson & MacKinnon 1999, "Bootstrap
     testing in nonlinear models", International Economic Review 40(2)), for the price of one product of matrices.
@@ -189,14 +189,14 @@ def _nbd_expected(values: Floats, histories: Histories, time: float) -> Floats:
 
 
 def _bg_terms(values: Floats, histories: Histories) -> tuple[Floats, Floats]:
-    """Logarithms of the likelihoods of being a customer at T, and of having left right after the last purchase.
+    """Log-likelihoods of being active at T, and of having left right after the last purchase.
 
     Without what they share: ln Γ(r+x) − ln Γ(r) + r ln α − ln B(a, b).
     """
     r, alpha, a, b = values
     x, recency, age = histories.frequency, histories.recency, histories.age
     stays = special.betaln(a, b + x) - (r + x) * np.log(alpha + age)
-    # Nobody leaves after the purchase by which a customer becomes one.
+    # Nobody leaves after the first purchase.
     left = special.betaln(a + 1, b + np.maximum(x, 1) - 1) - (r + x) * np.log(alpha + recency)
     return stays, np.where(x > 0, left, -np.inf)
 
@@ -242,7 +242,7 @@ def _bg_expected(values: Floats, histories: Histories, time: float) -> Floats:
 
 
 def _pareto_terms(values: Floats, histories: Histories) -> tuple[Floats, Floats, Floats, Floats]:
-    """Logarithms of the likelihoods of being a customer at T, and of having left between the last purchase and T.
+    """Log-likelihoods of being active at T, and of having left between the last purchase and T.
 
     Without what they share: ln Γ(r+x) − ln Γ(r) + r ln α + s ln β. The second is s ∫ (α+τ)^−(r+x) (β+τ)^−(s+1) dτ from
     t_x to T, by Gauss-Legendre quadrature over ln(min(α, β) + τ): exact to the tenth digit, without the hypergeometric

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from otklik.forecasts.lifetime.purchasing import Floats
 from otklik.inference import Estimate
 
-#: Groups of customers that the jackknife leaves out one by one.
+#: Number of jackknife groups of customers.
 _GROUPS = 32
 #: Bins per unit of the logarithm of scores: scores within .2 % count as equal.
 _PLACES = 500
@@ -64,10 +64,10 @@ def ranked(customers: DataFrame, seed: int) -> Ranking:
 
 
 def _curves(grouped: DataFrame, name: str) -> tuple[Floats, Floats]:
-    """Area of the Lorenz curve by one column, and the share of its first tenth: of all, then without each group.
+    """Area of the Lorenz curve by one column, and the share of its top decile: of all, then without each group.
 
     Returns:
-        (1 + groups,) twice; areas up to a factor that is the same for every column.
+        Two arrays of (1 + groups,); areas up to a factor that is the same for every column.
     """
     rows = (
         grouped.groupBy("group", _place(name).alias("place"))
@@ -96,6 +96,6 @@ def _at_least_0(name: str) -> Column:
 
 
 def _place(name: str) -> Column:
-    """Places of a score on a logarithmic scale; nothing at all comes last."""
+    """Bins of a score on a logarithmic scale; 0 comes last."""
     value = _at_least_0(name)
     return F.when(value > 0, F.floor(F.ln(value) * _PLACES)).otherwise(F.lit(-(2**31)))

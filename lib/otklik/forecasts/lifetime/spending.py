@@ -1,4 +1,4 @@
-"""What one purchase of a customer is worth: the Gamma-Gamma model, fitted from grouped means.
+"""The value of a customer's purchase: the Gamma-Gamma model, fitted to grouped means.
 
 A customer's amounts are Gamma(p, nu), nu is Gamma(q, v) over customers, independent of how often they buy. Fader &
 Hardie 2013, "The Gamma-Gamma model of monetary value"; Fader, Hardie, Lee 2005, Journal of Marketing Research 42(4).
@@ -47,7 +47,7 @@ class SpendModel:
 
     @property
     def population_mean(self) -> float:
-        """The mean amount of a customer of whom nothing is known; infinite where q is not above 1."""
+        """The mean amount of a customer without history; infinite unless q is above 1."""
         return self.p * self.v / (self.q - 1) if self.q > 1 else float("inf")
 
     def expected(self, frequency: Floats, mean: Floats) -> Floats:
@@ -87,5 +87,5 @@ def fit(means: Means) -> SpendModel:
     ]  # fmt: skip
     best = min(ends, key=lambda end: float(end.fun))
     p, q, v = np.exp(best.x)
-    # The density of the mean itself, and not of the mean in other units.
+    # The density of the mean itself, not of the mean in other units.
     return SpendModel(float(p), float(q), float(v * np.exp(scale)), -total * (float(best.fun) + scale))

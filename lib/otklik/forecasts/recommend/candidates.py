@@ -1,6 +1,6 @@
-"""Candidates of some customers with one score per method, computed from what was learned of items.
+"""Candidates for some customers with one score per method, computed from tables of items.
 
-Customers are places of a block here, and items whole numbers.
+Customers are positions in a block here, and items are integers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from otklik.models.bootstrap import Floats
 
 #: The methods, in the order of every vector of weights.
 METHODS = ("own", "popularity", "item_item", "als", "segment")
-#: Numbers in each of the largest arrays of a block of customers, of which there are some; 40 MB.
+#: Maximum size of each of the few largest arrays of a block of customers: 40 MB.
 _NUMBERS = 5_000_000
 
 Whole = npt.NDArray[np.int64]
@@ -75,11 +75,11 @@ def blocks(customers: pd.DataFrame, tables: ItemTables, limits: Limits) -> Itera
 
 
 def candidates(block: pd.DataFrame, tables: ItemTables, limits: Limits) -> pd.DataFrame:
-    """For each customer what he has bought, the most popular items, and the best ones of each method.
+    """For each customer the items already bought, the most popular items, and the best ones of each method.
 
     Args:
         block: one row per customer: items and times (lists, the best liked first), factors (a list or None), segment.
-        tables: what is known of items.
+        tables: see `ItemTables`.
         limits: see `Limits`.
 
     Returns:
@@ -125,7 +125,7 @@ def _together(parts: list[npt.NDArray[np.int64]]) -> Whole:
 
 
 def _of_greatest(score: Floats, place: Whole, places: int) -> Floats:
-    """A share of the customer's greatest value; nothing below 0."""
+    """Values relative to the customer's largest one; negative values become 0."""
     greatest = np.zeros(places)
     np.maximum.at(greatest, place, score)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -189,7 +189,7 @@ def _rated(block: pd.DataFrame, tables: ItemTables, count: int) -> tuple[Whole, 
 
 
 def _of_segments(block: pd.DataFrame, tables: ItemTables) -> tuple[Whole, Whole]:
-    """Keys of what is popular in each customer's segment, and how many there have bought it."""
+    """Keys of the popular items of each customer's segment, and their numbers of buyers there."""
     nothing = (np.empty(0, np.int64), np.empty(0, np.int64))
     found = [tables.of_segments.get(segment, nothing) for segment in block["segment"]] if tables.of_segments else []
     place = np.repeat(np.arange(len(found)), [len(items) for items, _ in found])

@@ -1,4 +1,4 @@
-"""Who has bought what how often, before and within each period, with whole numbers for customers and items."""
+"""Who has bought what, and how often, before and within each period, with integers for customers and items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-#: Hash groups in which customers and items are numbered, so that no single task sorts all of them.
+#: Customers and items are numbered in hash groups, so that no single task sorts all of them.
 _NUMBERING_GROUPS = 64
 
 

@@ -1,4 +1,4 @@
-"""How good are lists? nDCG, recall and MAP of the first ten items, against what was bought later."""
+"""Evaluate lists: nDCG, recall and MAP of the first ten items, compared with later purchases."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from otklik.forecasts.recommend.scoring import Learned, Weights, limits_of
 from otklik.models.bootstrap import Floats, Resampling, interval
 from otklik.session import checkpointed
 
-#: So many items of a list are judged.
+#: Number of items of a list that are evaluated.
 LENGTH = 10
-#: What a list is asked for: items that are new to the customer, or any.
+#: The items to recommend: items that are new to the customer, or any.
 TARGETS = ("new", "again")
 METRICS = ("ndcg", "recall", "map", "novelty", "variety")
 #: Hash groups of customers; intervals come from resampling the groups.
@@ -51,7 +51,7 @@ def of_list(relevant: npt.NDArray[np.bool_], count: int) -> tuple[float, float, 
 
 
 def best_places(scores: Floats, length: int = LENGTH) -> npt.NDArray[np.intp]:
-    """The first rows by each column of scores; of equal ones the earlier row: (≤ length, columns)."""
+    """The top rows by each column of scores; ties go to the earlier row: (≤ length, columns)."""
     return np.argsort(-np.round(scores, 9), axis=0, kind="stable")[:length]
 
 
@@ -117,7 +117,7 @@ class Evaluation:
 
     @classmethod
     def of_nobody(cls) -> Evaluation:
-        """The result without purchases that could have been recommended."""
+        """The result if there were no purchases that could have been recommended."""
         return cls(pd.DataFrame(columns=["target", "method", "is_warm", "chunk", "customers", *METRICS]), {}, 0)
 
     def and_of(self, others: Evaluation) -> Evaluation:
@@ -132,7 +132,7 @@ class Evaluation:
         return int(by_method.max()) if len(by_method) else 0
 
     def best(self, target: str, methods: Iterable[str]) -> str:
-        """The list of greatest nDCG for warm customers; of equal ones the one that is named first."""
+        """The list with the highest nDCG for warm customers; ties go to the one named first."""
         total = self._of(target, True).groupby("method")["ndcg"].sum()
         return max(methods, key=lambda method: round(float(total[method]), 9))
 

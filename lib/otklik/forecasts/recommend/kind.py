@@ -49,8 +49,8 @@ class RecommendTask(KindTask):
         10,
         ge=1,
         le=50,
-        description="of alternating least squares; more than 5 need spark.checkpoint.dir, or Java's stack may "
-        "overflow: sessions on one machine have it, on a cluster give a folder that every machine reaches",
+        description="number of ALS iterations; more than 5 need spark.checkpoint.dir, or Java's stack may overflow: "
+        "local sessions have it, on a cluster set it to a folder that every machine can reach",
     )
     category_cap: int | None = Field(None, ge=1, description="maximum items of one category in a list")
     minimum_margin: float | None = Field(None, description="items whose margin is lower are not recommended")
@@ -65,7 +65,7 @@ class RecommendTask(KindTask):
     )
 
     def impossible(self) -> list[str]:
-        """Rules on items that no frame describes."""
+        """Refuse rules on items without a frame `items`."""
         without = [] if "items" in self.frames else ["category_cap", "minimum_margin"]
         return [
             f"{name}: needs the frame `items`, which says what it rests on"
@@ -135,7 +135,8 @@ ITEMS = Frame(
 
 CUSTOMERS = Frame(
     "customers",
-    Text(en="one row per customer; also of those who have bought nothing yet", ru="строка — клиент, и ещё не купивший"),
+    Text(en="one row per customer; also of those who have bought nothing yet", ru="строка — клиент, в том числе ещё "
+                                                                                  "не купивший"),
     (
         FrameColumn(
             "customer", "string", Text(en="who", ru="кто"), is_key=True,

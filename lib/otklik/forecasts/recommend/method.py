@@ -1,4 +1,4 @@
-"""The kind `recommend`: choose the weights of a blend, evaluate it on later purchases, make everybody's list."""
+"""The kind `recommend`: choose the weights of a blend, evaluate it on later purchases, make the lists."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from otklik.forecasts.recommend.scoring import ALONE, Learned, Weights, iteratio
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.session import checkpointed
 
-#: Weights of the blend add up to 1: multiples of one such part are tried, then those half a part around the best.
+#: Weights of the blend add up to 1: multiples of this fraction are tried, then those half of it around the best.
 _PARTS = 4
-#: What a practitioner would otherwise show.
+#: The naive rules.
 NAIVE = {"new": ("popularity",), "again": ("own", "popularity")}
 _CHOICE, _TEST = "choice", "test"
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """How lists did in the test period, and what was chosen in the period before it.
+    """Results of lists in the test period, and what was chosen in the period before it.
 
     Attributes:
         test: of each method and the blend.
         blend: target → the weights chosen.
-        cold: target → what serves cold customers: the naive rule, or `segment` where that was better before.
-        naive: target → the naive rule of greater nDCG in the period before.
+        cold: target → method for cold customers: the naive rule, or `segment` if that was better before.
+        naive: target → the naive rule with the higher nDCG in the period before.
     """
 
     test: Evaluation
@@ -45,7 +45,7 @@ class Judged:
 
 
 def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageContext) -> StageResult:
-    """Evaluate recommendations by a global split in time, and make everybody's list from all purchases.
+    """Evaluate recommendations with a global temporal split, and make the lists from all purchases.
 
     The driver collects sums by group of customers (see `judging`) and tables of items, never of customers.
 
@@ -66,13 +66,13 @@ def run(frames: Mapping[str, DataFrame], task: RecommendTask, context: StageCont
     counted = context.keep(counted)
     buyers = counted.select("customer")
     if "customers" in frames:
-        # Who has bought nothing yet gets a list, too.
+        # Customers without purchases get a list, too.
         buyers = buyers.unionByName(frames["customers"].select("customer"))
     names = {
         "customer": context.keep(history.numbered(buyers, "customer")),
         "item": context.keep(history.numbered(counted, "item")),
     }
-    # These rows are used several times: planning them again each time takes longer than computing them.
+    # These rows are used several times, and planning them takes longer than computing them.
     pairs = checkpointed(_as_numbers(counted, names))
     target = "again" if task.buy_again else "new"
     beside = _Beside(
@@ -203,7 +203,7 @@ def _grid(target: str) -> Sequence[tuple[str, Weights]]:
 
 
 def _around(best: Weights, target: str) -> dict[str, Weights]:
-    """The weights that move half a part from one method of the best ones to another."""
+    """The weights that move half a fraction from one method of the best weights to another."""
     half, may_count = 0.5 / _PARTS, range(0 if target == "again" else 1, 4)
     found = {}
     for more, less in itertools.permutations(may_count, 2):
@@ -220,7 +220,7 @@ def _chosen(choice: Evaluation, target: str, tried: Mapping[str, Weights], naive
     """The weights nearest to the naive rule of those that are not significantly worse than the best (95 %).
 
     Like the one-standard-error rule (Breiman, Friedman, Olshen, Stone 1984, "Classification and Regression Trees"): of
-    many weights the best is best by luck, too, so the list leaves the naive rule only as far as the data show.
+    many weights the best is partly so by luck, so the list departs from the naive rule only as far as the data support.
     """
     best = choice.best(target, tried)
     lost = {key: choice.estimate(target, best, "ndcg", less=key) for key in tried}
@@ -231,7 +231,7 @@ def _chosen(choice: Evaluation, target: str, tried: Mapping[str, Weights], naive
 
 @dataclass(frozen=True, eq=False)
 class _Period:
-    """What was learned before a period, and purchases of known items in it: customer, item, is_new.
+    """The methods fitted before a period, and purchases of known items in it: customer, item, is_new.
 
     `learned` is None without such purchases.
     """
@@ -281,7 +281,7 @@ def _measures(judged: Judged, pairs: DataFrame, *, has_categories: bool) -> list
             if not customers:
                 continue
             for metric, method in itertools.product(METRICS if has_categories else METRICS[:-1], methods):
-                # Novelty is summed as the logarithm of a count, and given as that of a share.
+                # Novelty is summed as the logarithm of a count, and returned as that of a share.
                 shift = math.log2(known_customers) if metric == "novelty" else 0.0
                 value = test.estimate(target, method, metric, is_warm)
                 beside = test.estimate(target, naive, metric, is_warm)
@@ -307,13 +307,13 @@ def _measure(
 
 
 def _gains(measures: Sequence[Measure], target: str) -> list[Measure]:
-    """The gain of the blend over each naive rule, the least certain first."""
+    """The gain of the blend over each naive rule, the least significant first."""
     gains = [one for one in measures if one.measure == "ndcg_gain" and one.split == target]
     return sorted(gains, key=lambda gain: -1.0 if gain.low is None else gain.low)
 
 
 def _verdict(measures: Sequence[Measure], target: str) -> Verdict:
-    """The blend must beat every naive rule by more than chance."""
+    """The blend must be significantly better than every naive rule."""
     least, key = _gains(measures, target)[0], _of(measures, "ndcg", "blend", target)
     is_gain = least.low is not None and least.low > 0
     reason = f"{target}_{'beaten' if is_gain else 'not_beaten'}_{least.subject}"
@@ -321,7 +321,7 @@ def _verdict(measures: Sequence[Measure], target: str) -> Verdict:
 
 
 def _findings(measures: Sequence[Measure], target: str) -> list[Finding]:
-    """What comes of the other target: naive rules that are not beaten there."""
+    """Findings about the other target: naive rules that are not beaten there."""
     other = next(name for name in TARGETS if name != target)
     gains = _gains(measures, other)
     if not gains or (gains[0].low is not None and gains[0].low > 0):

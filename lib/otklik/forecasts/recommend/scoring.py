@@ -19,11 +19,11 @@ from otklik.forecasts.recommend.candidates import METHODS, ItemTables, Limits, W
 from otklik.forecasts.recommend.kind import RecommendTask
 from otklik.session import checkpointed, has_checkpoint_folder
 
-#: Iterations of ALS that Java's stack bears without checkpoints.
+#: ALS iterations without checkpoints before Java's stack overflows.
 _WITHOUT_CHECKPOINTS = 5
 #: A weight for each of METHODS.
 Weights = tuple[float, float, float, float, float]
-#: What a method alone is.
+#: Weights of each method alone.
 ALONE: dict[str, Weights] = {
     "own": (1, 0, 0, 0, 0),
     "popularity": (0, 1, 0, 0, 0),
@@ -35,11 +35,11 @@ ALONE: dict[str, Weights] = {
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What the methods know.
+    """The fitted methods.
 
     Attributes:
         items: see `ItemTables`.
-        customers: one row each: customer, items and times (arrays, the best liked first), segment, factors (an array;
+        customers: one row each: customer, items and times (arrays, most purchased first), segment, factors (an array;
             null without purchases).
     """
 
@@ -139,7 +139,7 @@ def _by_number(categories: DataFrame, total: int) -> npt.NDArray[np.object_]:
 
 
 def bought_by_each(history: DataFrame) -> DataFrame:
-    """One row per customer: items and times, those bought most often first; of equal ones, the popular.
+    """One row per customer: items and times, those bought most often first, then the most popular.
 
     Args:
         history: customer, item, times, buyers (of the item).
@@ -154,15 +154,15 @@ def bought_by_each(history: DataFrame) -> DataFrame:
 
 
 def neighbours_of_items(liked: DataFrame, count: int) -> DataFrame:
-    """The items that the same customers have bought: item, other, similarity; at most `count` others of an item.
+    """The items bought by the same customers: item, other, similarity; at most `count` others per item.
 
     Cosine of the binary columns of the customer × item matrix (Sarwar, Karypis, Konstan, Riedl 2001, "Item-based
     collaborative filtering recommendation algorithms").
 
     Args:
-        liked: items (an array) of each customer. So few that the pairs can be listed: a wholesaler with 10,000 items
+        liked: items (an array) of each customer. Few enough to enumerate pairs: a wholesaler with 10,000 items
             would add 50,000,000.
-        count: of others.
+        count: maximum number of others.
     """
     single = liked.select(F.explode("items").alias("item"), "items")
     sizes = single.groupBy("item").agg(F.count("*").alias("customers"))
@@ -191,7 +191,7 @@ def _popular_in_segments(
 
 
 def iterations(spark: SparkSession, task: RecommendTask) -> int:
-    """Of ALS: each carries the plan of all before it, unless that is written down; Java's stack bears a few."""
+    """ALS iterations: each carries the plan of all earlier ones unless checkpointed, and Java's stack is limited."""
     return task.als_iterations if has_checkpoint_folder(spark) else min(task.als_iterations, _WITHOUT_CHECKPOINTS)
 
 
@@ -206,5 +206,5 @@ def _factorised(history: DataFrame, task: RecommendTask, seed: int) -> ALSModel:
         implicitPrefs=True, nonnegative=False, userCol="customer", itemCol="item", ratingCol="times", seed=seed,
     )  # fmt: skip
     ordered = history.select("customer", "item", F.col("times").cast("float").alias("times"))
-    # Without their plan, which every iteration would carry along.
+    # Checkpointed, because every iteration would carry their plan.
     return als.fit(checkpointed(ordered.repartition("customer").sortWithinPartitions("customer", "item")))

@@ -1,4 +1,4 @@
-"""The page of a recommend task: whether the lists beat the naive rules, what they hold, how they were made."""
+"""The page of a recommend task: whether the lists beat the naive rules, what they contain, and how they were made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from otklik.page.words import Voice
 
 __all__ = ["TEXTS", "section"]
 
-#: Items in the table of those that are shown most.
+#: Number of items in the table of the most shown items.
 _MOST_SHOWN = 10
 _TERMS = ("ndcg", "recall", "map", "coverage", "novelty", "variety", "own", "popularity", "segment", "item_item", "als",
     "blend",

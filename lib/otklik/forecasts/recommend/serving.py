@@ -1,4 +1,4 @@
-"""Everybody's list: scores of the candidates, the rules on items, reasons."""
+"""The lists of all customers: scores of the candidates, rules on items, reasons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from otklik.forecasts.recommend.scoring import Weights, learned_from, limits_of
 from otklik.kind import Finding, Measure, StageContext
 from otklik.session import checkpointed
 
-#: What a method's score says of an item; of methods that count the same, the first is named.
+#: Reason of each method; of methods with equal contributions, the first is named.
 REASONS = {
     "popularity": "popular", "als": "similar_customers", "segment": "popular_in_segment", "item_item": "bought_with",
     "own": "bought_before",
@@ -61,7 +61,7 @@ def lists_of_all(
     customers = pairs.select("customer")
     if segments is not None:
         customers = customers.unionByName(segments.select("customer"))
-    # Where nothing is taken out, no list reaches further down than its own length.
+    # If no items are excluded, a list needs no more candidates than its length.
     most_popular = task.list_length if task.buy_again and task.category_cap is None else None
     learned = learned_from(
         pairs.select("customer", "item", "times"), customers.distinct(), task, context.seed, context.keep, used,
@@ -75,7 +75,7 @@ def lists_of_all(
                 found = lists_of_block(block, tables, task, weights, cold)
                 yield found.assign(customer=block["customer"].to_numpy()[found["place"]])[_LISTED_COLUMNS]
 
-    # Without its plan, in which the tables of items travel.
+    # Without its plan, which contains the tables of items.
     of_all = checkpointed(_named(learned.customers.mapInPandas(listed, _LISTED), names))
     return Served(of_all, *_told(of_all, customers, task))
 
@@ -88,7 +88,7 @@ def lists_of_block(
     if not task.buy_again:
         rows = rows[~rows["is_own"]]
     of_method = rows[list(METHODS)].to_numpy() * np.where(rows[["is_warm"]].to_numpy(), weights, cold)
-    # Of reasons that count the same, the first; where nothing counts the order is by popularity.
+    # Of reasons with equal contributions, the first; without any, the order is by popularity.
     by_reason = [METHODS.index(method) for method in REASONS]
     most = of_method[:, by_reason].argmax(axis=1)
     reason = np.array(list(REASONS.values()), dtype=object)[most]
@@ -99,7 +99,7 @@ def lists_of_block(
     ).sort_values(["place", "score", "buyers", "item"], ascending=[True, False, False, True])
     if task.category_cap is not None and tables.category is not None:
         category = pd.Series(tables.category[rows["item"]], index=rows.index)
-        # An item without a category is under no cap.
+        # An item without a category is not capped.
         rows = rows[category.isna() | (rows.groupby([rows["place"], category]).cumcount() < task.category_cap)]
     rank = rank_within(rows["place"].to_numpy()) + 1
     return rows.assign(rank=rank)[rank <= task.list_length]
@@ -117,11 +117,11 @@ def _allowed(items: DataFrame, numbers: DataFrame, task: RecommendTask) -> DataF
 
 
 def _named(listed: DataFrame, names: Mapping[str, DataFrame]) -> DataFrame:
-    """With names instead of numbers."""
+    """Replace numbers by names."""
     customers = names["customer"].select(F.col("customer").alias("name"), F.col("customer_number").alias("customer"))
     items = names["item"].select(F.col("item").alias("item_name"), F.col("item_number").alias("item"))
     others = names["item"].select(F.col("item").alias("because_name"), F.col("item_number").alias("because"))
-    # There are few items compared with the places of all lists.
+    # There are few items compared with the rows of all lists.
     joined = listed.join(customers, "customer").join(F.broadcast(items), "item")
     joined = joined.join(F.broadcast(others), "because", "left")
     return joined.select(
@@ -131,7 +131,7 @@ def _named(listed: DataFrame, names: Mapping[str, DataFrame]) -> DataFrame:
 
 
 def _told(named: DataFrame, wanted: DataFrame, task: RecommendTask) -> tuple[list[Measure], list[Finding]]:
-    """How many items were listed, for which reasons, and for how many customers a list is short."""
+    """Number of listed items, by reason, and number of customers with a short list."""
     customers = wanted.agg(F.countDistinct("customer")).collect()[0][0]
     reasons = {row["reason"]: row["count"] for row in named.groupBy("reason").count().collect()}
     listed = sum(reasons.values())

@@ -51,8 +51,8 @@ _TEXTS = texts(
     answer__naive_served=(
         "Lists were made for {customers} customers, {items} items in all, by the naive rule: no method has been shown "
         "to be better.",
-        "Списки составлены простым правилом для {customers} клиентов, всего позиций: {items}: не показано, что "
-        "какой-либо метод лучше.",
+        "Списки составлены простым правилом для {customers} клиентов, всего позиций: {items}: преимущество других "
+        "методов не доказано.",
     ),
     key__naive=("naive rule: {value}", "простое правило: {value}"),
     metric__ndcg=("nDCG@10", "nDCG@10"),

@@ -16,7 +16,7 @@ Part = Literal["hour", "weekday", "month"]
 
 
 class SeasonTask(KindTask):
-    """At which hours, weekdays and months more is bought than at others."""
+    """The hours, weekdays and months in which more is bought."""
 
     kind: Literal["season"] = Field(description=KIND_MEANING)
     parts: list[Part] = Field(["weekday", "month"], min_length=1, description="which indices to estimate")

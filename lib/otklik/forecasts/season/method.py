@@ -19,13 +19,13 @@ from otklik.inference import NORMAL_95
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 
 ALL = "(all)"
-#: Months cannot be separated from a trend before each has come twice.
+#: Months cannot be separated from a trend before each has occurred twice.
 _TWO_YEARS = 730
 _LEVEL_OF_TESTS = 0.05
 
 
 def run(frames: Mapping[str, DataFrame], task: SeasonTask, context: StageContext) -> StageResult:
-    """Indices of each group, and what they are worth on the last days.
+    """Indices of each group, and their accuracy on the last days.
 
     Collects sums by group, day and hour: at most (`maximum_groups` + 1) × days × 24 rows.
 
@@ -33,7 +33,7 @@ def run(frames: Mapping[str, DataFrame], task: SeasonTask, context: StageContext
         RefusedError: if there are too few days before the hold-out.
     """
     sales = frames["sales"]
-    # A bare date means the end of that day; a day that is not over does not count.
+    # A date means the end of that day; an incomplete day does not count.
     last = (context.as_of + timedelta(seconds=1)).date() - timedelta(days=1)
     hours = _sums(sales, task, last)
     first = min(hours["day"]) if len(hours) else last
@@ -104,7 +104,7 @@ def _sums(sales: DataFrame, task: SeasonTask, last: date) -> pd.DataFrame:
 
 
 def _days(hours: pd.DataFrame, first: date, last: date, task: SeasonTask, has_months: bool) -> pd.DataFrame:
-    """Every day of a group with its quantity, levels and week; a day without a row has none."""
+    """Every day of a group with its quantity, levels and week; the quantity of a day without rows is 0."""
     dates = [first + timedelta(days=place) for place in range((last - first).days + 1)]
     sums = hours.groupby("day")["quantity"].sum().reindex(dates, fill_value=0.0)
     days = pd.DataFrame({"date": dates, "quantity": np.maximum(sums.to_numpy(float), 0.0)})
@@ -123,7 +123,7 @@ def _days(hours: pd.DataFrame, first: date, last: date, task: SeasonTask, has_mo
 
 
 def _elasticity(design: Design, fitted: Fit) -> list[tuple[int, float, float, float]]:
-    """Of price: per cent of quantity per cent of price."""
+    """Price elasticity: per cent of quantity per per cent of price."""
     column = design.parts["price"][0][1]
     assert column is not None
     value, error = float(fitted.coefficients[column]), math.sqrt(max(float(fitted.covariance[column, column]), 0.0))
@@ -179,7 +179,7 @@ def _holdout(
 
 
 def _judged(holdout: pd.DataFrame) -> list[Measure]:
-    """Mean absolute errors over everybody's days; the gain over the last week with its interval by weeks."""
+    """Mean absolute errors over all customers' days; the gain over the last week, with an interval by weeks."""
     if holdout.empty:
         return []
     errors = {
@@ -203,7 +203,7 @@ def _judged(holdout: pd.DataFrame) -> list[Measure]:
 
 
 def _verdict(judged: list[Measure], tests: list[Measure]) -> Verdict:
-    """No gain if no part is significant, or if the last week or the level alone forecasts as well."""
+    """No gain if no part is significant, or if the last week or the level alone forecasts equally well."""
     of_all = [one for one in tests if ":" not in one.subject and one.subject in ("weekday", "month", "holiday")]
     if not any((one.value or 0.0) < _LEVEL_OF_TESTS / max(len(of_all), 1) for one in of_all):
         return Verdict("no_gain", [Finding("no_season")])

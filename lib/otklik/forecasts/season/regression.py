@@ -1,4 +1,4 @@
-"""Daily quantities as level × trend × indices: a quasi-Poisson regression with intervals that allow for busy weeks."""
+"""Daily quantities as level × trend × indices: a quasi-Poisson regression with standard errors clustered by week."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Fit:
 
     Attributes:
         coefficients: natural logarithms.
-        covariance: sandwich estimator clustered by week (Liang & Zeger 1986).
+        covariance: sandwich estimator, clustered by week (Liang & Zeger 1986).
         weeks: number of weeks; with few of them the sandwich itself is uncertain.
     """
 
@@ -48,7 +48,7 @@ class Fit:
 
 
 def design_of(days: pd.DataFrame, parts: list[str]) -> Design:
-    """Columns for days: a straight trend, the parts that vary, logarithm of price, promotion.
+    """Columns for days: a linear trend, the parts that vary, logarithm of price, promotion.
 
     Args:
         days: day (consecutive whole numbers), and the columns of parts; perhaps price, is_promotion.
@@ -74,7 +74,7 @@ def design_of(days: pd.DataFrame, parts: list[str]) -> Design:
 
 
 def fit(design: Design, quantities: Floats, weeks: npt.NDArray[np.int64]) -> Fit:
-    """Iteratively reweighted least squares for the logarithm of the mean, with a trace of ridge."""
+    """Iteratively reweighted least squares with a log link and a tiny ridge penalty."""
     x = design.columns
     ridge = 1e-6 * np.diag([0.0, *np.ones(x.shape[1] - 1)])
     beta = np.zeros(x.shape[1])
@@ -122,7 +122,7 @@ def indices_of(design: Design, fitted: Fit, part: str) -> list[tuple[int, float,
 
 
 def p_of(design: Design, fitted: Fit, part: str) -> float:
-    """Wald's test that all levels of a part are alike, by Hotelling's distribution: weeks are the observations."""
+    """Wald test that all levels of a part are equal, with Hotelling's distribution: weeks are the observations."""
     columns = [column for _, column in design.parts[part] if column is not None]
     beta = fitted.coefficients[columns]
     chi2 = float(beta @ np.linalg.pinv(fitted.covariance[np.ix_(columns, columns)]) @ beta)

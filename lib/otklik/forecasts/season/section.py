@@ -1,4 +1,4 @@
-"""The page of a season task: indices of everybody and of each group, and how they forecast the last days."""
+"""The page of a season task: indices of all customers and of each group, and how well they forecast the last days."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PARTS = ("hour", "weekday", "month", "holiday", "promotion")
 TEXTS = texts(
     answer__strongest=(
         "Sales are highest {best} ({high} times the average) and lowest {worst} ({low} times).",
-        "Больше всего покупают {best} (в {high} раза к среднему), меньше всего — {worst} ({low}).",
+        "Больше всего покупают {best} (в {high} раза больше среднего), меньше всего — {worst} ({low} от среднего).",
     ),
     answer__judged=(
         "In the last {days} days the error of the indices was {error} a day, that of last week {naive}; the gain is "
@@ -68,7 +68,7 @@ TEXTS = texts(
     terms__index=("Index", "Индекс"),
     terms__index_is=(
         "quantity over the average, the trend and, where they are given, price and promotion held fixed",
-        "количество к среднему при неизменных тренде и, если они заданы, цене и акциях",
+        "отношение количества к среднему при неизменных тренде и, если они заданы, цене и акциях",
     ),
     reason__no_season=(
         "No weekday or month differs significantly from the others.",

@@ -1,1 +1,1 @@
-"""When customers with a contract leave: survival curves, hazards, value at risk and whom to try to keep."""
+"""When customers with a contract leave: survival curves, hazards, value at risk and whom to retain."""

@@ -22,12 +22,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Customers of one group by duration, (durations,) each, durations rising.
+    """Customers of one group by duration, (durations,) each, in ascending order.
 
     Attributes:
         duration: whole periods.
         left: customers who left at that duration.
-        censored: customers last seen there, who had not left.
+        censored: customers last observed at that duration, who had not left.
     """
 
     duration: Floats
@@ -36,13 +36,13 @@ class Counts:
 
     @property
     def at_risk(self) -> Floats:
-        """Customers who had neither left nor gone out of sight before each duration."""
+        """Customers who had neither left nor been censored before each duration."""
         ending = self.left + self.censored
         found: Floats = ending[::-1].cumsum()[::-1]
         return found
 
     def reversed(self) -> Counts:
-        """Censoring as the event: what weighs the customers that are still in sight."""
+        """Censoring as the event: the weights of uncensored customers."""
         return Counts(self.duration, self.censored, self.left)
 
 
@@ -54,7 +54,7 @@ class Curve:
         duration: whole periods.
         survival: share that has not left up to and including it (Kaplan & Meier 1958).
         low: lower bound of the 95 % interval on the scale ln(−ln S), with Greenwood's variance; NaN where S is 0 or 1.
-        high: upper end.
+        high: upper bound.
         at_risk: customers at risk.
     """
 
@@ -72,13 +72,13 @@ class Curve:
         return np.where(before, 1.0, survival), np.where(before, np.nan, low), np.where(before, np.nan, high)
 
     def median(self) -> float | None:
-        """The first duration at which half have left; None where fewer do."""
+        """The first duration at which half have left; None if fewer have."""
         half = np.flatnonzero(self.survival <= 0.5)
         return float(self.duration[half[0]]) if len(half) else None
 
 
 def kaplan_meier(counts: Counts) -> Curve:
-    """The curve of one group; who leaves at a duration is at risk there, and so is who goes out of sight there."""
+    """The curve of one group; those who leave or are censored at a duration are at risk there."""
     at_risk, left = counts.at_risk, counts.left
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(1 - left / at_risk).astype(np.float64)
@@ -128,9 +128,9 @@ def log_rank(groups: list[Counts]) -> LogRank:
 
 
 def log10_of_p(chi2: float, degrees: int) -> float:
-    """log10 of P(chi² > a value), also where the probability is too small for a double.
+    """log10 of P(chi² > value), even if the probability underflows a double.
 
-    There by the continued fraction of the upper incomplete gamma function (Abramowitz & Stegun 6.5.31).
+    In that case by the continued fraction of the upper incomplete gamma function (Abramowitz & Stegun 6.5.31).
     """
     p = float(stats.chi2.sf(chi2, degrees))
     if p > 1e-290:

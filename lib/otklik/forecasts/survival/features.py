@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-#: Levels beyond the commonest ones.
+#: Level for all but the most common ones.
 OTHER = "(other)"
-#: An empty text.
+#: Level for an empty string.
 EMPTY = "(empty)"
 
 
@@ -20,10 +20,10 @@ class Slot:
 
     Attributes:
         feature: the column it comes from.
-        level: the level of a text; of a number `+1 SD`, or `(empty)` for the mark of a missing one.
-        reference: the level that texts are compared with; None for numbers.
+        level: the level of a string; for a number `+1 SD`, or `(empty)` for the missing-value indicator.
+        reference: the reference level of strings; None for numbers.
         value: as a column expression over the customers.
-        mean: over all customers, so that contributions are against the average one.
+        mean: over all customers, so that contributions are relative to the average customer.
     """
 
     feature: str

@@ -1,7 +1,7 @@
 """The hazard of leaving in each period: logistic regression on person-periods.
 
 Allison 1982, "Discrete-time methods for the analysis of event histories"; Singer & Willett 1993. The baseline hazard
-is a step function of duration. Periods of a customer inside one step differ in the label only, so they are one row
+is a step function of duration. Periods of a customer within one step differ in the label only, so they are one row
 weighted by their number: the likelihood is the same as with a row for each period.
 """
 
@@ -62,7 +62,7 @@ def steps_of(counts: Counts, most: int) -> Steps:
 
 
 def person_periods(customers: DataFrame, steps: Steps) -> DataFrame:
-    """One row per customer, step and answer.
+    """One row per customer, step and label.
 
     Args:
         customers: fold, _since, duration, has_left and numbers (an array): what held of a customer from the period
@@ -75,7 +75,7 @@ def person_periods(customers: DataFrame, steps: Steps) -> DataFrame:
     last = len(steps.ends) - 1
     rows = []
     for place, (begin, end) in enumerate(zip(steps.begins, steps.ends, strict=True)):
-        # The last step goes on for ever.
+        # The last step is open-ended.
         until = F.col("duration") if place == last else F.least(F.col("duration"), F.lit(end))
         entered = F.greatest(F.lit(begin), F.col("_since"))
         is_in = until >= entered
@@ -116,13 +116,13 @@ def with_models(customers: DataFrame, models: Mapping[int, Hazard]) -> DataFrame
 
 
 def survival(steps: Steps, durations: Floats) -> Column:
-    """Chances of not leaving up to and including each duration, as an array, from the columns of `with_models`."""
+    """Probabilities of not leaving up to and including each duration (an array), from the columns of `with_models`."""
     periods = F.array(*(F.array(*map(F.lit, map(float, steps.periods_until(one)))) for one in durations))
     return F.transform(periods, lambda inside: F.exp(-_dot(_per_period(), inside)))
 
 
 def leaves_within(steps: Steps, ahead: int) -> Column:
-    """Chance that who is still there after `duration` periods leaves within the next ones."""
+    """Probability that a customer who is still there after `duration` periods leaves within the next ones."""
     now, then = _periods_until(steps, F.col("duration")), _periods_until(steps, F.col("duration") + ahead)
     return 1 - F.exp(_dot(_per_period(), now) - _dot(_per_period(), then))
 
@@ -134,7 +134,7 @@ def _per_period() -> Column:
 
 
 def _periods_until(steps: Steps, until: Column) -> Column:
-    """Periods of each step up to and including one; the last step goes on for ever."""
+    """Periods of each step up to and including a period; the last step is open-ended."""
     begins = F.array(*map(F.lit, map(float, steps.begins)))
     lengths = F.array(*map(F.lit, [*map(float, steps.lengths[:-1]), float("inf")]))
     return F.zip_with(begins, lengths, lambda begin, length: F.least(F.greatest(until - begin + 1, F.lit(0.0)), length))
@@ -173,7 +173,7 @@ def _same_for_all(rows: DataFrame) -> Floats:
 
 
 def log_losses(rows: DataFrame, models: Mapping[int, Hazard]) -> pd.DataFrame:
-    """Of the person-periods of each fold by the model of that fold: fold, loss (the sum), periods."""
+    """Log loss of the person-periods of each fold by the model of that fold: fold, loss (the sum), periods."""
     marks = {fold: one.baseline[1:] - one.baseline[0] for fold, one in models.items()}
     weights = [
         (fold, float(one.baseline[0]), [*map(float, marks[fold]), *map(float, one.coefficients)])

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from otklik.forecasts.survival.curves import Counts, Floats, kaplan_meier
 from otklik.inference import Estimate
 
-#: Groups of customers that the jackknife leaves out one by one.
+#: Number of jackknife groups of customers.
 _GROUPS = 20
 #: Bins of predicted survival for the AUC; customers in the same bin count as tied.
 _PLACES = 250
@@ -48,7 +48,7 @@ class Evaluation:
 
 
 def judged_durations(counts: Counts, most: int = 10) -> Floats:
-    """Durations at equal steps, up to which one customer in twenty is not censored."""
+    """Equally spaced durations, up to the one that one customer in twenty reaches uncensored."""
     beyond = counts.at_risk - counts.left - counts.censored
     some = counts.duration[beyond >= 0.05 * counts.at_risk[0]]
     last = some[-1] if len(some) else counts.duration[0]
@@ -64,13 +64,13 @@ def evaluate(customers: DataFrame, counts: Counts, durations: Floats, seed: int)
         durations: evaluated durations.
         seed: seed of the jackknife's groups.
 
-    Collects a row per group, duration and place: at most 20 × 10 × 251 for each of the two.
+    Collects a row per group, duration and bin: at most 20 × 10 × 251 for each of the two.
     """
     with_weights = _with_weights(customers, counts, durations, seed)
     tables = [_scores(with_weights, name, len(durations)) for name in ("predicted", "curve")]
     brier = np.stack([table[0] for table in tables], axis=-1)
     auc = np.stack([table[1] for table in tables], axis=-1)
-    # Integrated over the judged time, durations being at equal steps.
+    # Integrated over the evaluated time; durations are equally spaced.
     integrated, mean_auc = brier.mean(axis=1), np.nanmean(auc, axis=1)
     return Evaluation(
         durations, brier[0], auc[0],
@@ -83,7 +83,7 @@ def evaluate(customers: DataFrame, counts: Counts, durations: Floats, seed: int)
 def _with_weights(customers: DataFrame, counts: Counts, durations: Floats, seed: int) -> DataFrame:
     """A row per customer and duration: group, place_of_time, has_left_by, is_there, weight, predicted, curve."""
     censoring = kaplan_meier(counts.reversed())
-    # Who leaves at t was in sight just before t; censored ones of the same t go out of sight after it.
+    # A customer who leaves at t was observed just before t; those censored at t are censored after it.
     before = np.concatenate([[1.0], censoring.survival[:-1]])
     in_sight = dict(zip(counts.duration.tolist(), before.tolist(), strict=True))
     lookup = customers.sparkSession.createDataFrame(list(in_sight.items()), "duration double, in_sight double")

@@ -22,7 +22,7 @@ class Rescue(Strict):
 
 
 class SurvivalTask(KindTask):
-    """When customers with a contract leave, and whom it pays to try to keep."""
+    """When customers with a contract leave, and who is worth retaining."""
 
     kind: Literal["survival"] = Field(description=KIND_MEANING)
     period: Literal["day", "week", "month", "quarter", "year"] = Field(
@@ -53,7 +53,7 @@ class SurvivalTask(KindTask):
     reasons: int = Field(3, ge=1, le=10, description="reasons given for each customer's hazard")
 
     def impossible(self) -> list[str]:
-        """Durations that do not rise."""
+        """Refuse durations that are not ascending."""
         is_rising = all(one < other for one, other in zip([-1, *self.curve_at], self.curve_at, strict=False))
         return [] if is_rising else ["curve_at: durations must rise, from 0 on"]
 

@@ -63,7 +63,7 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
     numbers = F.array(*(slot.value for slot in slots)).cast("array<double>")
     told = context.keep(episodes.withColumn("numbers", numbers))
     ready = told.where("_is_now")
-    # Survival from the first period on is predicted by what was known then.
+    # Survival from the start is predicted from what was known then.
     at_first = told.where("_since = 0").withColumns({"duration": F.col("_until"), "has_left": F.col("_leaves")})
     rows = context.keep(hazard.person_periods(told, steps))
     context.step.under_way("predicting customers that the model has not seen")
@@ -99,7 +99,7 @@ def _features(rows: DataFrame) -> list[str]:
 
 
 def _prepared(rows: DataFrame, task: SurvivalTask, context: StageContext) -> tuple[DataFrame, list[Finding]]:
-    """Customers with whole durations, has_left as of the moment, fold, and group where the task names one."""
+    """Customers with whole durations, has_left as of the moment, fold, and group if the task names one."""
     if {"duration", "has_left"} <= set(rows.columns):
         timed = rows.withColumn("duration", F.floor("duration").cast("double"))
     elif "started" in rows.columns:
@@ -163,7 +163,7 @@ def _episodes(
         _until and _leaves (duration and has_left of the customer); _is_now (whether it is the last episode).
 
     Raises:
-        ConfigurationError: if nobody knows when customers started.
+        ConfigurationError: if the frame does not say when customers started.
     """
     whole = customers.withColumns({"_until": F.col("duration"), "_leaves": F.col("has_left")})
     if changes is None:
@@ -206,10 +206,10 @@ def _gain_of_changes(told: DataFrame, rows: DataFrame, steps: hazard.Steps, othe
     """Reduction of the out-of-fold log loss per period if the model uses changing attributes.
 
     Args:
-        told: episodes with features, of which the first `others` do not change.
+        told: episodes with features, of which the first `others` are constant.
         rows: their person-periods.
         steps: steps of the baseline.
-        others: number of features of a model without changes.
+        others: number of features of the model without changes.
         task: its number of folds; the interval is that of their differences (Student's t).
     """
     plain = hazard.person_periods(told.withColumn("numbers", F.slice("numbers", 1, others)), steps)
@@ -235,7 +235,7 @@ def _with_common_groups(customers: DataFrame, maximum: int) -> DataFrame:
 
 
 def _counts(customers: DataFrame, task: SurvivalTask) -> dict[str, Counts]:
-    """Counts of everybody and, in their order, of each group."""
+    """Counts of all customers and, in order, of each group."""
     group = F.col("group") if "group" in customers.columns else F.lit(ALL)
     rows = _counted(customers, [group.alias("group"), F.col("duration")], task)
     found = {ALL: _as_counts(rows)}
@@ -316,7 +316,7 @@ def _log_rank_measures(counts: Mapping[str, Counts]) -> list[Measure]:
 def _out_of_fold(
     ready: DataFrame, rows: DataFrame, steps: hazard.Steps, durations: Floats, task: SurvivalTask
 ) -> DataFrame:
-    """Survival at the durations as the other folds predict it: by the model, and by the curve of the group."""
+    """Out-of-fold survival at the durations: by the model, and by the curve of the group."""
     models = {
         fold: hazard.fit(rows.where(F.col("fold") != fold), steps, task.regularisation) for fold in range(task.folds)
     }

@@ -1,4 +1,4 @@
-"""Value at risk, and the list of those whom it pays to try to keep."""
+"""Value at risk, and the list of customers worth retaining."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pyspark.sql import functions as F
 from otklik.forecasts.survival.kind import ACTIONS, CUSTOMERS, SurvivalTask
 from otklik.kind import Measure, StageContext, StageResult
 
-#: Parts into which customers are cut for the control group.
+#: Parts into which customers are divided for the control group.
 _PARTS = 10_000
 
 
 def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageContext) -> StageResult:
-    """What is lost with those who leave, and whom to try to keep.
+    """The value lost with customers who leave, and whom to retain.
 
     Args:
         frames: `present`; see `kind.PRESENT`.
         task: its value_periods and rescue.
-        context: keeps a frame.
+        context: persists a frame.
     """
     value_at_risk = F.col("probability") * F.col("value") * task.value_periods
     present = context.keep(frames["present"].withColumn("value_at_risk", value_at_risk))
@@ -32,7 +32,7 @@ def run(frames: Mapping[str, DataFrame], task: SurvivalTask, context: StageConte
 
 
 def _actions(present: DataFrame, task: SurvivalTask) -> DataFrame:
-    """The list: gain above 0, best first, ties by a hash of the customer, within the budget."""
+    """The list: positive gains, best first, ties by a hash of the customer, within the budget."""
     rescue = task.rescue
     if rescue is None:
         empty = {"rank": F.lit(0).cast("bigint"), "arm": F.lit(""), "expected_gain": F.lit(0.0)}

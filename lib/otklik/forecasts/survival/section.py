@@ -1,4 +1,4 @@
-"""The page of a survival task: curves, how good predictions are, what goes with leaving, what is at risk."""
+"""The page of a survival task: curves, accuracy, factors associated with leaving, value at risk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TEXTS", "section"]
 
 _ALL = "(all)"
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-#: So many groups and effects are drawn; tables have all.
+#: Maximum number of groups and effects plotted; tables have all.
 _MOST_CURVES, _MOST_EFFECTS = 6, 16
 
 
@@ -85,7 +85,7 @@ def _answer(read: Reader, task: SurvivalTask, voice: Voice, is_judged: bool) -> 
 
 
 def _told_duration(read: Reader, task: SurvivalTask) -> tuple[int, Measure] | None:
-    """The first of the task's durations that the data reach."""
+    """The first of the task's durations that occurs in the data."""
     for duration in task.curve_at:
         found = read.measure(f"survival_{duration}")
         if found is not None:
@@ -274,7 +274,7 @@ def _effects(read: Reader, task: SurvivalTask, voice: Voice) -> list[Block]:
         is_told = row.low > 1 or row.high < 1
         value, low, high = np.log([row.odds_ratio, max(row.low, 1e-3), min(row.high, 1e3)])
         drawn.append(Dot(label, float(value), float(low), float(high), text=text, is_emphasised=is_told))
-    # Twice and half as likely are equally far from even.
+    # On a log scale, twice and half as likely are equally far from 1.
     picture = dots(
         "effects", drawn, words("effects.alt"), lambda value: formats.decimal(np.exp(value), 2),
         words=(words("effects.ratio"), ""), reference=(0.0, words("effects.even")),

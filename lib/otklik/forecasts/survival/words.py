@@ -29,7 +29,7 @@ TEXTS = texts(
     answer__value=(", and {value} with them", ", а с ними {value}"),
     answer__list=(
         "Retention offers to the {listed} on the list are expected to bring {gain}; offers to everybody, {all}.",
-        "Удержание клиентов из списка ({listed}) принесёт ожидаемо {gain}; удержание всех — {all}.",
+        "Ожидаемый выигрыш от удержания клиентов из списка ({listed}) — {gain}; от удержания всех — {all}.",
     ),
     of_group__group=("of their group", "их группы"),
     of_group__all=("of everybody", "всех клиентов"),
@@ -91,7 +91,7 @@ TEXTS = texts(
     effects__title=("Odds of leaving in a {period}", "Шансы уйти за период ({period})"),
     effects__takeaway=(
         "Right of 1: more likely to leave, all else equal. An association, not proof of a cause.",
-        "Правее 1: уходит охотнее при прочих равных. Это связь, а не доказательство причины.",
+        "Правее 1: уходят чаще при прочих равных. Это связь, а не доказательство причины.",
     ),
     effects__alt=("Odds ratios with intervals", "Отношения шансов с интервалами"),
     effects__against=("{feature}: {level}, not {reference}", "{feature}: {level}, а не {reference}"),

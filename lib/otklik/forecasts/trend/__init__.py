@@ -1,1 +1,1 @@
-"""What is rising, and when something burst: products, topics, hashtags by their counts per period."""
+"""Rising items and bursts: products, topics, hashtags by their counts per period."""

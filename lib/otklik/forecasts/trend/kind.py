@@ -13,7 +13,7 @@ from otklik.task import KIND_MEANING, KindTask
 
 
 class TrendTask(KindTask):
-    """What is rising, and what has burst."""
+    """Rising items and bursts."""
 
     kind: Literal["trend"] = Field(description=KIND_MEANING)
     period: Literal["hour", "day", "week"] = Field(

@@ -21,7 +21,7 @@ ALL = "(all)"
 _SECONDS = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 #: A Monday; periods are counted from here.
 _EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
-#: Bursts with larger p-values cannot be discoveries among this many tests, and are not returned by the worker.
+#: Bursts with larger p-values cannot be discoveries among so many tests, and are not returned by the worker.
 _LARGEST_P = 0.001
 _ROWS = (
     "item string, place int, events double, usual double, p double, tests int, is_peak boolean, total double, "
@@ -33,7 +33,7 @@ _EMPTY = dict.fromkeys(_COLUMNS)
 
 
 def run(frames: Mapping[str, DataFrame], task: TrendTask, context: StageContext) -> StageResult:
-    """Find what is rising and what has burst.
+    """Find rising items and bursts.
 
     Collects a row per item (at most `maximum_items`) and those of its periods that are very unlikely.
 
@@ -49,7 +49,7 @@ def run(frames: Mapping[str, DataFrame], task: TrendTask, context: StageContext)
         raise RefusedError(
             f"no item has {task.minimum_total:,} events",
             where="frames.events",
-            hint="lower minimum_total, or use as `item` something more frequent",
+            hint="lower minimum_total, or use something more frequent as `item`",
         )
     growing = _with_growth(items, task)
     peaks = found.where("place IS NOT NULL").toPandas().sort_values(["item", "place"], ignore_index=True)
@@ -73,8 +73,8 @@ def _number(moment: Column, period: str) -> Column:
 
 
 def _whole_periods(events: DataFrame, task: TrendTask, context: StageContext) -> tuple[int, int]:
-    """Numbers of the first period with an event and of the last one that was over at the moment."""
-    # A bare date means the end of that day, a moment before the next one.
+    """Numbers of the first period with an event and of the last complete period at the moment."""
+    # A date means the end of that day, just before the next one.
     passed = (context.as_of + timedelta(seconds=1) - _EPOCH).total_seconds()
     last = int(passed // _SECONDS[task.period]) - 1
     first = events.agg(F.min(_number(F.col("moment"), task.period))).collect()[0][0]
@@ -90,7 +90,7 @@ def _whole_periods(events: DataFrame, task: TrendTask, context: StageContext) ->
 
 
 def _counts(events: DataFrame, task: TrendTask, first: int, last: int) -> DataFrame:
-    """item, place (periods since the first), events; the most frequent items, and (all) of everything."""
+    """item, place (periods since the first), events; the most frequent items, and `(all)` for the total."""
     number = _number(F.col("moment"), task.period)
     weight = F.col("weight").cast("decimal(28,6)") if "weight" in events.columns else F.lit(1).cast("decimal(28,6)")
     counted = (
@@ -137,7 +137,7 @@ def _of_item(task: TrendTask, last: int) -> Callable[[pd.DataFrame], pd.DataFram
                 for place in unlikely
             ),
         ]  # fmt: skip
-        # As objects: a column without any value would be one of floats, and Arrow takes none as booleans.
+        # As objects: a column without values would have type float, which Arrow does not convert to boolean.
         return pd.DataFrame([{**_EMPTY, **one} for one in found], columns=_COLUMNS, dtype=object)
 
     return of_item

@@ -1,4 +1,4 @@
-"""The page of a trend task: what is rising, what has burst, and whether risers rose on."""
+"""The page of a trend task: rising items, bursts, and whether rises continue."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _answer(read: Reader, task: TrendTask, voice: Voice) -> Answer:
 
 
 def _with_begin(bursts: DataFrame) -> DataFrame:
-    """Add the period as the session writes it, in UTC; on its way to Python it would move to the machine's zone."""
+    """Add the period as formatted by the session, in UTC; collected to Python it would have the machine's time zone."""
     return bursts.withColumn("begin", F.date_format("period", "yyyy-MM-dd HH:mm"))
 
 

@@ -37,7 +37,7 @@ def slope_of(counts: Floats) -> Slope:
     variance = (count * (count - 1) * (2 * count + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
     spread = float(np.sqrt(variance)) if variance > 0 else 0.0
     z = (sign - np.sign(sign)) / spread if spread > 0 else 0.0
-    # Where S would have to lie for z = ±1: the slopes at these ranks are one standard error away (Sen).
+    # The values of S at z = ±1: the slopes at these ranks are one standard error away (Sen).
     ordered = np.sort(steps)
     below, above = (len(ordered) - spread) / 2, (len(ordered) + spread) / 2
     low = ordered[int(np.clip(np.floor(below), 0, len(ordered) - 1))]
@@ -46,21 +46,21 @@ def slope_of(counts: Floats) -> Slope:
 
 
 def shrunken(values: Floats, errors: Floats) -> tuple[Floats, Floats]:
-    """Slopes drawn towards their mean by how uncertain each is (empirical Bayes, normal), and their standard errors.
+    """Slopes shrunk towards their mean by their uncertainty (normal empirical Bayes), and their standard errors.
 
-    The variance between items is that of the slopes less the mean of their squared errors (DerSimonian & Laird 1986).
+    The variance between items is that of the slopes minus the mean squared error (DerSimonian & Laird 1986).
     """
     between = max(float(values.var(ddof=1)) - float((errors**2).mean()), 0.0) if len(values) > 1 else 0.0
     # With equal error everywhere the mean is the plain one; an error of 0 is a constant series.
     weights = 1 / (between + np.maximum(errors, 1e-6) ** 2)
     middle = float(np.average(values, weights=weights))
     share = between / (between + np.maximum(errors, 1e-6) ** 2)
-    # What is drawn to the mean is as uncertain as the mean.
+    # A slope shrunk to the mean is as uncertain as the mean.
     return middle + share * (values - middle), np.sqrt(share * errors**2 + (1 - share) ** 2 / weights.sum())
 
 
 def burst_p(counts: Floats, history: int) -> tuple[Floats, Floats]:
-    """For each period the median of those before it, and the chance of as many events in it.
+    """For each period the median of those before it, and the probability of at least as many events.
 
     Negative binomial with the mean and the spread of the periods before (median and median absolute deviation, so that
     an earlier burst does not hide the next), never less spread than Poisson's. Without `history` / 2 periods: NaN.
@@ -71,7 +71,7 @@ def burst_p(counts: Floats, history: int) -> tuple[Floats, Floats]:
         middle = float(np.median(before))
         spread = 1.4826 * float(np.median(np.abs(before - middle)))
         mean = max(middle, 0.5)
-        # The next period also moves on from the last one.
+        # The next period also drifts from the last one.
         variance = max(spread**2 + float(np.median(np.abs(np.diff(before)))) ** 2, mean * (1 + 1e-6))
         size = mean**2 / (variance - mean) if variance > mean else np.inf
         usual[place] = middle

@@ -21,7 +21,7 @@ _REPLICATES = 200
 
 @dataclass(frozen=True)
 class AssociationEstimate:
-    """A number with its 95 % interval, and what independent columns have."""
+    """A number with its 95 % interval, and its value for independent columns."""
 
     value: float
     low: float
@@ -42,7 +42,7 @@ def freedom(table: Counts) -> int:
 
 
 def chi_square(tables: Counts | Floats) -> Floats:
-    """Pearson's statistic of tables (…, rows, columns); cells that cannot be filled count 0."""
+    """Pearson's statistic of tables (…, rows, columns); cells with an expected count of 0 are ignored."""
     rows, columns = tables.sum(axis=-1, keepdims=True), tables.sum(axis=-2, keepdims=True)
     total = tables.sum(axis=(-2, -1), keepdims=True)
     expected = np.divide(rows * columns, total, out=np.zeros(np.broadcast_shapes(tables.shape)), where=total > 0)
@@ -51,13 +51,13 @@ def chi_square(tables: Counts | Floats) -> Floats:
 
 
 def chi_square_test(table: Counts) -> float:
-    """p-value of Pearson's test of independence; 1 where a table has less than two rows or columns."""
+    """p-value of Pearson's test of independence; 1 if a table has fewer than two rows or columns."""
     filled = without_empty(table)
     return float(stats.chi2.sf(chi_square(filled), freedom(filled))) if min(filled.shape) > 1 else 1.0
 
 
 def mutual_information(table: Counts) -> float:
-    """Of rows and columns, in nats."""
+    """Mutual information of rows and columns, in nats."""
     share = table / table.sum()
     independent = share.sum(axis=1, keepdims=True) * share.sum(axis=0, keepdims=True)
     is_filled = share > 0
@@ -65,7 +65,7 @@ def mutual_information(table: Counts) -> float:
 
 
 def midranks(counts: Counts | Floats) -> Floats:
-    """(…, grades) mean rank of each grade from how many rows have it, from 0 to 1."""
+    """(…, grades) mean rank of each grade, from 0 to 1, given its number of rows."""
     total = np.maximum(counts.sum(axis=-1, keepdims=True), 1)
     return np.asarray((np.cumsum(counts, axis=-1) - counts / 2) / total)
 
@@ -152,7 +152,7 @@ def _percentiles(values: Floats) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Conditional:
-    """Two columns given others: within strata.
+    """Association of two columns given others: within strata.
 
     Attributes:
         spearman: pooled rank correlation within strata, if both columns are ordered.

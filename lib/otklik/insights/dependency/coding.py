@@ -1,4 +1,4 @@
-"""How columns become small whole numbers: fine grades for ranks, coarse parts for tables. Imports no Spark."""
+"""Encode columns as small integers: fine grades for ranks, coarse parts for tables. Imports no Spark."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Coding:
 
     Attributes:
         name: name of the column.
-        cuts: of a number: the greatest value of each grade but the last.
+        cuts: of a number: the largest value of each grade except the last.
         levels: of a text: level → grade; others have the last grade.
         parts: (grades,) the coarse part of each grade.
         labels: of the parts.
-        is_ordered: whether greater codes mean more: of numbers, and of texts with two levels.
+        is_ordered: whether larger codes mean more: true of numbers, and of strings with two levels.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Coding:
 
     @property
     def grades(self) -> int:
-        """How many grades there are."""
+        """Number of grades."""
         return len(self.parts)
 
     def codes(self, values: pd.Series) -> Codes:
-        """The grade of each value; -1 where it is missing."""
+        """The grade of each value; -1 if it is missing."""
         if self.cuts is None:
             known = values.map(self.levels).fillna(self.grades - 1).to_numpy(dtype=np.int64)
         else:
@@ -54,12 +54,12 @@ class Coding:
 
 
 def number_coding(name: str, values: Floats, bins: int) -> Coding:
-    """Grades and parts of equal count of a number.
+    """Grades and parts of about equal count of a number.
 
     Args:
         name: name of the column.
         values: some of its values, none missing.
-        bins: how many parts there are at most.
+        bins: maximum number of parts.
     """
     values = np.sort(values)
     distinct = np.unique(values)
@@ -106,7 +106,7 @@ def level_coding(name: str, counts: Mapping[str, int], rows: int, rare_share: fl
 
 
 def stratum_codes(codes: Sequence[Codes], codings: Sequence[Coding]) -> Codes:
-    """One number for each combination of the parts of several columns; -1 where one is missing."""
+    """One number per combination of the parts of several columns; -1 if one is missing."""
     strata = np.zeros(len(codes[0]), dtype=np.int64)
     is_known = np.ones(len(strata), dtype=bool)
     for some, coding in zip(codes, codings, strict=True):

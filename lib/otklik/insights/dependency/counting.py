@@ -35,7 +35,7 @@ class Tables:
 
 
 def sample_of_numbers(customers: DataFrame, names: Sequence[str], rows: int) -> pd.DataFrame:
-    """The numbers of at most about _SAMPLE customers, the same ones whatever the partitions."""
+    """The numbers of at most about _SAMPLE customers, independent of the partitioning."""
     if not names:
         return pd.DataFrame()
     share = min(1.0, _SAMPLE / max(rows, 1))
@@ -44,7 +44,7 @@ def sample_of_numbers(customers: DataFrame, names: Sequence[str], rows: int) -> 
 
 
 def commonest_levels(customers: DataFrame, names: Sequence[str]) -> dict[str, dict[str, int]]:
-    """The commonest levels of texts and how many customers have them: two more than are kept of each."""
+    """The most common levels of strings with their numbers of customers: two more per string than are kept."""
     if not names:
         return {}
     pairs = F.array(*(F.struct(F.lit(name).alias("name"), F.col(f"`{name}`").alias("level")) for name in names))
@@ -65,7 +65,7 @@ def count_tables(
 ) -> Tables:
     """Count every property with every outcome, and with every combination of the confounders' parts.
 
-    Each worker counts the rows it has. The result has at most one row per cell of a table.
+    Each worker counts its own rows. The result has at most one row per cell of a table.
     """
     pairs = [(one, other) for one in properties for other in outcomes]
     strata = int(np.prod([len(one.labels) for one in confounders])) if confounders else 0

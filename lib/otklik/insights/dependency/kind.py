@@ -14,7 +14,7 @@ from otklik.task import KIND_MEANING, KindTask, Name
 
 
 class DependencyTask(KindTask):
-    """Which columns are outcomes, which are confounders, and how columns are cut; all others are properties."""
+    """Which columns are outcomes and confounders, and how columns are binned; all others are properties."""
 
     kind: Literal["dependency"] = Field(description=KIND_MEANING)
     outcomes: list[Name] = Field(min_length=1, max_length=5, description="columns of the frame that are outcomes")
@@ -34,7 +34,7 @@ class DependencyTask(KindTask):
     minimum_rows: int = Field(200, ge=50, description="minimum customers; with fewer the verdict is too_little_data")
 
     def impossible(self) -> list[str]:
-        """A column in two places, and names of columns that the frame does not have."""
+        """Refuse a column in two roles, and names of unknown columns."""
         both = sorted({*self.outcomes} & {*self.confounders})
         columns = self.frames["customers"].columns if "customers" in self.frames else {}
         unknown = {

@@ -27,9 +27,9 @@ from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict, Ve
 from otklik.session import frame_of
 
 MOST_PROPERTIES = 60
-#: More combinations of confounders leave too few customers in each.
+#: With more combinations of confounders there are too few customers in each.
 MOST_STRATA = 200
-#: From this share of customers without a value on it is worth a word.
+#: Share of customers without a value from which there is a finding.
 _MISSING = 0.05
 
 
@@ -97,7 +97,7 @@ def run(frames: Mapping[str, DataFrame], task: DependencyTask, context: StageCon
 def tested(
     tables: Tables, codings: Mapping[str, Coding], seed: int
 ) -> dict[tuple[str, str], tuple[Association, Conditional | None]]:
-    """Every pair, and the same within strata where there are confounders."""
+    """Every pair, and the same within strata if there are confounders."""
     draw = np.random.default_rng(seed)
     found = {}
     for pair, fine in tables.fine.items():
@@ -110,7 +110,7 @@ def tested(
 
 
 def significant_in_permuted_copy(tables: Mapping[tuple[str, str], Counts], rate: float, seed: int) -> int:
-    """How many pairs are significant once outcomes are permuted: tables with the same margins, drawn at random."""
+    """Number of significant pairs with permuted outcomes: random tables with the same margins."""
     draw = np.random.default_rng(seed)
     p_values = [tests.chi_square_test(tests.permuted(table, draw)) for table in tables.values()]
     return int((q_values(p_values) <= rate).sum())
@@ -132,7 +132,8 @@ def _check_names(names: Sequence[str], task: DependencyTask) -> None:
     unknown = sorted(asked - {*names})
     if unknown:
         raise ConfigurationError(
-            f"outcomes, confounders, levels or titles name {', '.join(unknown)}, not a column of the frame customers",
+            "outcomes, confounders, levels or titles name what is not a column of the frame customers: "
+            f"{', '.join(unknown)}",
             where=f"task {task.name}",
             hint=f"its columns are {', '.join(names)}",
         )
@@ -146,7 +147,7 @@ def _check_names(names: Sequence[str], task: DependencyTask) -> None:
 
 
 def _counted(typed: DataFrame, names: Sequence[str], task: DependencyTask) -> tuple[int, dict[str, int]]:
-    """How many customers there are, and how many have a value in each column."""
+    """Number of customers, and of customers with a value in each column."""
     counts = typed.agg(F.count("*"), *(F.count(f"`{name}`") for name in names)).collect()[0]
     where = f"task {task.name}, frame customers"
     if not counts[0]:
@@ -159,7 +160,7 @@ def _counted(typed: DataFrame, names: Sequence[str], task: DependencyTask) -> tu
 def _codings(
     typed: DataFrame, names: Sequence[str], texts: set[str], rows: int, known: Mapping[str, int], task: DependencyTask
 ) -> dict[str, Coding]:
-    """How each column is coded: numbers by a sample, texts by their commonest levels."""
+    """The encoding of each column: numbers from a sample, strings from their most common levels."""
     sample = counting.sample_of_numbers(typed, [name for name in names if name not in texts], rows)
     levels = counting.commonest_levels(typed, [name for name in names if name in texts])
     codings = {}
@@ -206,7 +207,7 @@ def _rows_and_measures(
     task: DependencyTask,
     seed: int,
 ) -> tuple[list[tuple[Any, ...]], list[Measure]]:
-    """Rows of the table of dependencies, and every claim."""
+    """Rows of the table of dependencies, and all measures."""
     rate = task.false_discovery_rate
     q_plain = dict(zip(found, q_values([plain.p_value for plain, _ in found.values()]).tolist(), strict=True))
     given = {pair: conditional for pair, (_, conditional) in found.items() if conditional is not None}
@@ -251,7 +252,7 @@ def _ends(estimate: AssociationEstimate | None) -> tuple[float | None, float | N
 
 
 def _verdict(measures: Sequence[Measure], has_confounders: bool) -> Verdict:
-    """Never more than a description: nothing where no pair is significant, or none within strata."""
+    """At best `descriptive`; `no_gain` if no pair is significant, or none within strata."""
     counts = {one.measure: one for one in measures if not one.subject}
     plain, given = counts["significant"], counts.get("significant_given")
     parameters = {

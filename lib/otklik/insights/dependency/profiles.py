@@ -14,13 +14,13 @@ from otklik.insights.dependency.coding import Coding
 def profile_rows(fine: Counts, one: Coding, other: Coding) -> list[tuple[Any, ...]]:
     """Rows of gold.<task>_profiles for a property and an outcome.
 
-    Of an outcome with two levels the share of the greater one, of one with more levels the share of each, both with
-    Wilson's interval; of a number with more values the mean rank with a normal one.
+    For an outcome with two levels the share of the larger one, with more levels the share of each, both with
+    Wilson's interval; for a number with more values the mean rank with a normal interval.
 
     Args:
         fine: counts by grade.
-        one: how the property is coded.
-        other: how the outcome is.
+        one: encoding of the property.
+        other: encoding of the outcome.
     """
     by_part = coarse(fine, (one.parts, np.arange(other.grades)))
     by_part = by_part if other.cuts is not None else coarse(fine, (one.parts, other.parts))

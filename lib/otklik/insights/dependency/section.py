@@ -15,7 +15,7 @@ from otklik.page.formats import is_number
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
-#: Pairs of the figure, and properties whose levels are drawn, of each outcome.
+#: Maximum number of pairs in the figure, and of properties whose levels are plotted, per outcome.
 _IN_FIGURE, _PROFILED = 15, 3
 
 TEXTS = texts(
@@ -119,7 +119,7 @@ TEXTS = texts(
 
 
 def section(read: Reader, task: DependencyTask, voice: Voice) -> Page:
-    """The page: which properties go with each outcome, and what each level of the strongest ones brings."""
+    """The page: the properties associated with each outcome, and the outcome at each level of the strongest ones."""
     words = voice.words
     pairs = read.table("dependencies").toPandas().sort_values(["cramers_v", "property"], ascending=[False, True])
     profiles = read.table("profiles").toPandas().sort_values(["property", "outcome", "place"])
@@ -212,7 +212,7 @@ def _of_outcome(
 
 
 def _profile(name: str, levels: pd.DataFrame, task: DependencyTask, voice: Voice) -> list[Block]:
-    """The outcome at each level of a property; of an outcome with many levels its commonest one."""
+    """The outcome at each level of a property; for an outcome with many levels, its most common one."""
     words, formats = voice.words, voice.formats
     chosen = levels[levels["outcome_level"] == levels.loc[levels["overall"].idxmax(), "outcome_level"]]
     records = chosen.to_dict("records")

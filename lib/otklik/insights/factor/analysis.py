@@ -13,7 +13,7 @@ from otklik.insights.factor.rotation import Floats, Rotated
 from otklik.kind import Measure
 
 _ALMOST_NOTHING = 1e-9
-#: So many properties name a factor at most.
+#: Maximum number of properties in the name of a factor.
 _NAMING = 3
 
 
@@ -27,12 +27,12 @@ class Analysis:
         eigenvalues: (properties,) of the correlation matrix, largest first.
         eigenvalue_ends: (2, properties) their 95 % intervals.
         chance: (properties,) 95th percentiles of eigenvalues of unrelated properties.
-        carrying: how many eigenvalues are above that, up to the first that is not.
+        carrying: number of eigenvalues above that, up to the first that is not.
         rotated: the factors shown.
         loading_ends: (2, properties, factors) 95 % intervals of the loadings.
         congruence: (3, factors) between halves: median, 2.5th and 97.5th percentile.
-        congruence_chance: median where properties are unrelated.
-        share: of the variance that the factors shown hold.
+        congruence_chance: median for unrelated properties.
+        share: share of the variance explained by the factors shown.
     """
 
     properties: Sequence[str]
@@ -49,7 +49,7 @@ class Analysis:
 
     @property
     def carries(self) -> npt.NDArray[np.bool_]:
-        """(properties,) which components carry."""
+        """(properties,) which components are retained."""
         return np.arange(len(self.eigenvalues)) < self.carrying
 
     def names(self, named_from: float) -> list[str]:
@@ -71,8 +71,8 @@ def analysed(products: Floats, properties: Sequence[str], factors: int | None, s
         products: (groups, 1 + properties, 1 + properties) sums of products of a constant 1 and the standardised
             properties over random groups of customers.
         properties: their names.
-        factors: how many are rotated; None: as many as carry, but one at least.
-        seed: of the halves, of resampling and of the noise.
+        factors: how many are rotated; None: as many as are retained, but at least one.
+        seed: seed of the halves, of resampling and of the noise.
     """
     whole = products.sum(axis=0)
     rows, count = int(whole[0, 0]), len(properties)

@@ -25,15 +25,15 @@ from otklik.session import frame_of
 
 #: Hash groups of customers: halves and bootstrap samples consist of groups.
 GROUPS = 20
-#: Maximum number of properties whose matrix can still be read.
+#: Maximum number of properties, so that the matrix stays readable.
 MOST_PROPERTIES = 60
-#: From this congruence on a factor counts as found again in the other half.
+#: Congruence from which a factor counts as replicated in the other half.
 FAIR = 0.85
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Properties that vary, with what standardises them."""
+    """Properties that vary, with the numbers that standardise them."""
 
     names: Sequence[str]
     means: Floats
@@ -96,7 +96,7 @@ def _check_names(names: Sequence[str], task: FactorTask) -> None:
     unknown = sorted({*task.log_scale, *task.titles} - {*names})
     if unknown:
         raise ConfigurationError(
-            f"log_scale or titles name {', '.join(unknown)}, not a property of the frame customers",
+            f"log_scale or titles name what is not a property of the frame customers: {', '.join(unknown)}",
             where=where,
             hint=f"properties are {', '.join(names) or 'the columns of [frames.customers.columns]'}",
         )
@@ -116,7 +116,7 @@ def _value(name: str, task: FactorTask) -> Column:
 def _scale(
     complete: DataFrame, all_rows: int, names: Sequence[str], task: FactorTask
 ) -> tuple[Scale, int, list[Finding]]:
-    """What standardises the properties that vary; how many customers have all properties; the findings."""
+    """The numbers that standardise the varying properties; the number of complete customers; the findings."""
     aggregates = {"mean": F.avg, "deviation": F.stddev_pop, "least": F.min, "most": F.max}
     wanted = [of(F.col(f"`{name}`")).alias(f"{what} {name}") for name in names for what, of in aggregates.items()]
     counted = complete.agg(F.count("*").alias("rows"), *wanted).collect()[0].asDict()
@@ -223,7 +223,7 @@ def _loading_rows(found: Analysis, labels: Sequence[str]) -> list[tuple[Any, ...
 
 
 def _verdict(found: Analysis) -> Verdict:
-    """Never more than a description: nothing where no factor carries, or none is found again in the other half."""
+    """At best `descriptive`; `no_gain` if no factor is retained, or none is replicated in the other half."""
     shown, stable = found.congruence.shape[1], int((found.congruence[0] >= FAIR).sum())
     parameters = {
         "carrying": found.carrying,

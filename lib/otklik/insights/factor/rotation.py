@@ -21,7 +21,7 @@ class Rotated:
     """Rotated principal components.
 
     Attributes:
-        loadings: (properties, factors) correlation of each property with each factor; the factor with most variance
+        loadings: (properties, factors) correlation of each property with each factor; the factor with the most variance
             first, and each with a positive sum of loadings.
         weights: (properties, factors) of the standardised properties in the factors' scores, which have variance 1.
     """
@@ -64,7 +64,7 @@ def rotated_components(correlation: Floats, factors: int) -> Rotated:
 def varimax(loadings: Floats) -> Floats:
     """The rotation that makes the squared loadings of each factor differ most, rows scaled to length 1.
 
-    Pairs of factors are turned by Kaiser's closed angle until no turn moves them any more.
+    Pairs of factors are rotated by Kaiser's closed-form angle until convergence.
     """
     factors = loadings.shape[1]
     lengths = np.linalg.norm(loadings, axis=1, keepdims=True)
@@ -96,7 +96,7 @@ def congruence(first: Floats, second: Floats) -> Floats:
 
 
 def matched(loadings: Floats, target: Floats) -> Floats:
-    """Loadings with their factors in the order and with the signs that are most like those of a target."""
+    """Loadings with the order and signs of their factors matched to a target."""
     likeness = congruence(target, loadings)
     _, order = linear_sum_assignment(-np.abs(likeness))
     signs = np.sign(likeness[np.arange(len(order)), order])
@@ -108,8 +108,8 @@ def congruence_of_halves(products: Floats, target: Floats, seed: int) -> Floats:
 
     Args:
         products: see `correlations`, of each of some random groups of customers.
-        target: loadings of all customers, which both halves are matched to.
-        seed: of the draws of halves.
+        target: loadings of all customers, to which both halves are matched.
+        seed: seed of the halves.
     """
     groups, factors = len(products), target.shape[1]
     draw = np.random.default_rng(seed)
@@ -125,7 +125,7 @@ def congruence_of_halves(products: Floats, target: Floats, seed: int) -> Floats:
 
 
 def resampled(products: Floats, target: Floats, seed: int) -> tuple[Floats, Floats]:
-    """Of resampled groups: eigenvalues (replicates, properties), matched loadings (replicates, properties, factors)."""
+    """Bootstrap of groups: eigenvalues (replicates, properties), matched loadings (replicates, properties, factors)."""
     groups, factors = len(products), target.shape[1]
     weights = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=_HALVES)
     found = [correlations(np.tensordot(drawn, products, axes=1)) for drawn in weights]
@@ -143,7 +143,7 @@ def noise_products(rows: int, properties: int, draw: np.random.Generator) -> Flo
 
 
 def noise_eigenvalues(rows: int, properties: int, seed: int) -> Floats:
-    """Eigenvalues where properties are unrelated, (replicates, properties): Horn's parallel analysis (1965)."""
+    """Eigenvalues of unrelated properties, (replicates, properties): Horn's parallel analysis (1965)."""
     draw = np.random.default_rng(seed)
     found = [correlations(noise_products(rows, properties, draw)) for _ in range(_NOISE_REPLICATES)]
     return np.array([components(one)[0] for one in found])
@@ -162,6 +162,6 @@ def noise_congruence(rows: int, properties: int, factors: int, seed: int) -> flo
 
 
 def carrying(values: Floats, chance: Floats) -> int:
-    """How many eigenvalues are above those of noise, up to the first that is not."""
+    """Number of eigenvalues above those of noise, up to the first that is not."""
     is_above = values > chance
     return len(values) if is_above.all() else int(np.argmin(is_above))

@@ -173,7 +173,7 @@ def _answer(
 
 
 def _titled(loadings: pd.DataFrame, task: FactorTask, voice: Voice) -> str:
-    """The properties that name a factor, as the page calls them."""
+    """The properties that name a factor, with their titles on the page."""
     order = loadings.assign(size=loadings["loading"].abs()).sort_values(["size", "property"], ascending=[False, True])
     chosen = order[order["size"] >= task.named_from].head(3)
     chosen = order.head(1) if chosen.empty else chosen
@@ -190,7 +190,7 @@ def _title(name: str, task: FactorTask, voice: Voice) -> str:
 def _loadings(factors: pd.DataFrame, loadings: pd.DataFrame, task: FactorTask, voice: Voice) -> list[Block]:
     words, formats = voice.words, voice.formats
     table = loadings.pivot(index="property", columns="factor", values="loading")
-    # Properties of one factor stand together, the largest loading first.
+    # Grouped by factor, the largest loading first.
     main = table.abs().to_numpy().argmax(axis=1)
     table = table.iloc[np.lexsort((-table.abs().to_numpy().max(axis=1), main))]
     picture = heat_map(

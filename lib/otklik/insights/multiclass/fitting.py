@@ -1,4 +1,4 @@
-"""Fit the models to parts of the customers, and predict the unseen parts."""
+"""Fit the models to parts of the customers, and predict the held-out parts."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from otklik.models.bootstrap import Floats
 
 _NO_FEATURES = ("customer", "class", "moment")
 _MICROS_PER_DAY = 86_400_000_000
-#: Customers without a class, or whose class was known too late; those who are only learnt from; and the part of a split
+#: Customers without a class, or whose class was known too late; those used for training only; and the part of a split
 #: by time that is predicted for calibration only.
 NEW, _NEVER, _CALIBRATES = -3, -2, -1
-#: Customers, drawn by a hash, on whom an exponent is fitted.
+#: Number of customers, sampled by a hash, to which an exponent is fitted.
 _CALIBRATION_ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Who a fit learns from and which part it predicts."""
+    """The training customers of a fit, and the part that it predicts."""
 
     learns_from: Column
     part: int
@@ -79,13 +79,13 @@ def prepared_for(
 
 
 def _noticed(found: prepare.FeatureFinding) -> Finding:
-    """What the preparation noticed of a property, as a code."""
+    """The preparation's finding about a property, as a code."""
     parameters = {"n": int(found.value)} if found.kind == "rare_levels" else found.parameters
     return Finding(f"property_{found.kind}_{found.action}", found.feature, parameters, found.value)
 
 
 def _part(customers: DataFrame, task: MulticlassTask) -> Column:
-    """In which part a customer is predicted.
+    """The part in which a customer is predicted.
 
     Raises:
         ConfigurationError: if a split by time has no moments.
@@ -137,7 +137,7 @@ def predicted_by(
     """customer, class, label, part, a column of probabilities per model, and nearest_centroid INT, of one part.
 
     Raises:
-        RefusedError: if a class is missing among those it learns from.
+        RefusedError: if a class is missing from the training customers.
     """
     train = prepared.where(fit.learns_from)
     missing = classes - train.select("label").distinct().count()
@@ -189,7 +189,7 @@ def _with_nearest_centroid(rows: DataFrame, train: DataFrame, slots: int, classe
     deviations = np.sqrt((share * (variances + (means - overall) ** 2)).sum(axis=0))
     scale = np.where(deviations > 0, deviations, 1.0)
     centroids = means / scale
-    # The nearest has the greatest of these: half the squared distance, turned round, without what all have in common.
+    # The nearest has the largest value: minus half the squared distance, without the term shared by all classes.
     nearness = (
         _weighted_sum(numbers, centroid / scale) - F.lit(float(centroid @ centroid) / 2) for centroid in centroids
     )
@@ -202,12 +202,12 @@ def _weighted_sum(numbers: Column, weights: Floats) -> Column:
 
 
 def top_of(numbers: Column) -> Column:
-    """The place of the greatest number of an array, from 0; the first of equals."""
+    """The index of the largest number of an array; the first of equals."""
     return (F.array_position(numbers, F.array_max(numbers)) - 1).cast("int")
 
 
 def exponents_of(predicted: DataFrame, model: str, parts: Sequence[int]) -> dict[int, float]:
-    """The exponent of the probabilities of each part, fitted on the other parts; for NEW, on all."""
+    """The exponent of the probabilities of each part, fitted to the other parts; for NEW, to all."""
     sample = (
         predicted.select("customer", "part", "label", model)
         .orderBy(F.xxhash64("customer", F.lit("calibration")), "customer")

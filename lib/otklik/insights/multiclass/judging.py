@@ -20,7 +20,7 @@ class Figures:
     """Metrics of a confusion matrix; arrays have one value per bootstrap sample.
 
     Attributes:
-        accuracy: share that is right.
+        accuracy: share of correct predictions.
         macro_f1: F1 averaged over classes; 0 for a class that neither occurs nor is predicted.
         f1: (…, classes) F1 of each class.
     """
@@ -31,7 +31,7 @@ class Figures:
 
 
 def figures_of(confusion: npt.NDArray[np.number]) -> Figures:
-    """Figures of confusion matrices, (…, classes, predictions)."""
+    """Metrics of confusion matrices, (…, classes, predictions)."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
     f1 = 2 * right / np.maximum(both, 1)
@@ -54,12 +54,12 @@ class Compared:
 
     @property
     def better_rule(self) -> str:
-        """The naive rule with the greater macro-F1."""
+        """The naive rule with the higher macro-F1."""
         return max(("majority", "nearest_centroid"), key=lambda who: float(self.figures[who].macro_f1))
 
     @property
     def gain(self) -> tuple[float, float, float]:
-        """Macro-F1 of the model above that of the better naive rule, with its 95 % interval."""
+        """Macro-F1 of the model minus that of the better naive rule, with its 95 % interval."""
         own, rule = self.draws["model"].macro_f1, self.draws[self.better_rule].macro_f1
         low, high = interval(own - rule)
         gained = float(self.figures["model"].macro_f1 - self.figures[self.better_rule].macro_f1)
@@ -72,9 +72,9 @@ def compare(counts: Counts, majority: int, replicates: int, seed: int) -> Compar
 
     Args:
         counts: (classes, predictions of the model, predictions of the nearest centroid) customers.
-        majority: the class that is always predicted by the other rule.
-        replicates: resamples of customers.
-        seed: of the resamples.
+        majority: the class that the other rule always predicts.
+        replicates: number of bootstrap samples of customers.
+        seed: seed of the bootstrap.
     """
     total = int(counts.sum())
     drawn = np.random.default_rng(seed).multinomial(total, counts.ravel() / total, size=replicates)

@@ -1,4 +1,4 @@
-"""What a task of kind `multiclass` declares and writes."""
+"""The kind `multiclass`: its settings, frames and tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from otklik.lake.tables import Column, answer_table
 from otklik.settings import Strict, Text
 from otklik.task import KIND_MEANING, KindTask, PreparationSettings
 
-#: Maximum number of classes whose confusion matrix can still be read and resampled.
+#: Maximum number of classes, so that the confusion matrix stays readable and can be resampled.
 MOST_CLASSES = 30
 
 
@@ -44,13 +44,13 @@ class LogisticRegression(Strict):
 class RandomForest(Strict):
     """Random forest (MLlib)."""
 
-    trees: int = Field(50, ge=1, le=2000, description="how many")
-    max_depth: int = Field(8, ge=1, le=30, description="of a tree")
+    trees: int = Field(50, ge=1, le=2000, description="number of trees")
+    max_depth: int = Field(8, ge=1, le=30, description="maximum depth of a tree")
     min_leaf: int = Field(5, ge=1, description="minimum customers per leaf")
 
 
 class MulticlassTask(KindTask):
-    """All of one multiclass task."""
+    """Settings of a multiclass task."""
 
     kind: Literal["multiclass"] = Field(description=KIND_MEANING)
     split: Split = Split()
@@ -65,12 +65,12 @@ class MulticlassTask(KindTask):
     minimum_class_rows: int = Field(
         50, ge=10, description="minimum customers per class; a task with a smaller class is refused"
     )
-    bootstrap_replicates: int = Field(1000, ge=200, le=10_000, description="for the intervals")
+    bootstrap_replicates: int = Field(1000, ge=200, le=10_000, description="bootstrap replicates for the intervals")
     class_titles: dict[str, Text] = Field(default_factory=dict, description="title of each class on the page")
     labels: dict[str, Text] = Field(default_factory=dict, description="title of each column on the page")
 
     def impossible(self) -> list[str]:
-        """A model named twice, and a split by time without moments."""
+        """Refuse a model named twice, and a split by time without moments."""
         faults = [] if len(set(self.models)) == len(self.models) else ["models: a model stands twice"]
         if self.preparation.filled:
             faults.append("preparation.filled: applies to classify only")

@@ -33,7 +33,7 @@ from otklik.insights.multiclass.temperature import scaled
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict
 from otklik.models.bootstrap import interval
 
-#: What the models are compared with.
+#: The naive rules.
 _RULES = ("nearest_centroid", "majority")
 
 
@@ -114,7 +114,7 @@ def _classes(customers: DataFrame, task: MulticlassTask) -> dict[str, int]:
 
 
 def _majority(prepared: DataFrame, task: MulticlassTask) -> int:
-    """The commonest class of those that models learn from; the one with the first name of equals."""
+    """The most common class of the training customers; ties go to the first name."""
     counts = prepared.where(learns_anything(task)).groupBy("label").count()
     return int(counts.orderBy(F.desc("count"), "label").collect()[0]["label"])
 
@@ -129,7 +129,7 @@ def _counts(judged: DataFrame, model: str, classes: int) -> Counts:
 
 
 def _probability_figures(judged: DataFrame, model: str) -> dict[str, float]:
-    """Log loss and Brier score, calibrated and raw, and those of the shares of the classes."""
+    """Log loss and Brier score, calibrated and raw, and those of the class frequencies."""
     figures = {}
     for name, column in (("", model), ("_raw", f"{model}_raw")):
         own = F.element_at(F.col(column), F.col("label") + 1)
@@ -147,7 +147,7 @@ def _probability_figures(judged: DataFrame, model: str) -> dict[str, float]:
 
 
 def _abstention(judged: DataFrame, model: str) -> list[tuple[float, int, float, float, float]]:
-    """For each hundredth of probability: who gets an answer at least as sure, and how often it is right."""
+    """For each hundredth of probability: the share of customers with at least that confidence, and their accuracy."""
     sure = F.array_max(model)
     bins = judged.groupBy(F.least(F.floor(sure * 100), F.lit(99)).cast("int").alias("bin")).agg(
         F.count("*").alias("rows"),
@@ -211,7 +211,7 @@ def _confusion_rows(
 def _measures(
     compared: Mapping[str, Compared], scores: Mapping[str, Mapping[str, float]], best: str, names: Sequence[str]
 ) -> list[Measure]:
-    """Of each model and each naive rule; subjects are models, and classes for F1 of the best model."""
+    """Measures of each model and naive rule; subjects are models, and classes for the F1 of the best model."""
     own, measures = compared[best], []
     rows = int(own.confusion["model"].sum())
     for who, one in [*((m, (c, "model")) for m, c in compared.items()), *((rule, (own, rule)) for rule in _RULES)]:

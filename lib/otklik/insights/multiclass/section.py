@@ -1,4 +1,4 @@
-"""The page of a multiclass task: how often the model is right, for which classes, and what it takes for what."""
+"""The page of a multiclass task: how often the model is right, for which classes, and which classes it confuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from otklik.page.blocks import Block, Figure, Paragraph, Section, TableBlock, he
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
 
-#: How often answers should be right for the sentence about abstention.
+#: Target accuracy in the sentence about abstention.
 _SURE = 0.9
 
 
@@ -24,7 +24,7 @@ __all__ = ["TEXTS", "section"]
 
 
 def section(read: Reader, task: MulticlassTask, voice: Voice) -> Page:
-    """The page of one answer."""
+    """The page of a multiclass task."""
     confusion = read.table("confusion").toPandas()
     parts: list[tuple[str, list[Block]]] = [
         ("models", _models(read, task, voice)),

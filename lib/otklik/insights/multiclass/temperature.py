@@ -1,4 +1,4 @@
-"""Probabilities of several classes that can be taken at their word: one number makes them bolder or more careful.
+"""Calibrate the probabilities of several classes with one number, which sharpens or flattens them.
 
 Guo, Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks": temperature scaling. It never changes
 which class is the most probable.
@@ -16,12 +16,12 @@ from otklik.models.bootstrap import Floats
 
 #: Probabilities are kept this far from 0: a class that no tree has seen in a leaf is rare, not impossible.
 _CLIP = 1e-4
-#: Exponents beyond these say that the model is useless, or right on every row.
+#: Exponents outside these bounds mean that the model is useless, or right on every row.
 _LEAST, _MOST = 0.05, 20.0
 
 
 def fit_exponent(probabilities: Floats, labels: npt.NDArray[np.int64]) -> float:
-    """The exponent (1 / temperature) by which the log loss of held-out rows is least.
+    """The exponent (1 / temperature) that minimises the log loss of held-out rows.
 
     Args:
         probabilities: (rows, classes) of rows that the model had not seen.
@@ -39,7 +39,7 @@ def fit_exponent(probabilities: Floats, labels: npt.NDArray[np.int64]) -> float:
 
 
 def scaled(probabilities: Column, exponent: Column) -> Column:
-    """ARRAY<DOUBLE> of probabilities, each to the power of the exponent, that add up to 1 again."""
+    """ARRAY<DOUBLE> of probabilities, each raised to the exponent, normalised to add up to 1."""
     powers = F.transform(probabilities, lambda p: F.pow(F.greatest(p, F.lit(_CLIP)), exponent))
     total = F.aggregate(powers, F.lit(0.0), lambda so_far, power: so_far + power)
     return F.transform(powers, lambda power: power / total)

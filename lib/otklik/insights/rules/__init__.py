@@ -1,1 +1,1 @@
-"""Association rules: what is bought together or rarely together, and whether that holds later."""
+"""Association rules: items bought together or rarely together, and whether that holds later."""

@@ -24,11 +24,11 @@ from otklik.errors import PlatformError, RefusedError
 from otklik.insights.rules.sizes import UnrelatedItems
 from otklik.session import frame_of
 
-#: Hash groups of baskets, which are resampled for the intervals of later figures.
+#: Hash groups of baskets, which are resampled for the intervals of the later period.
 GROUPS = 20
 #: Maximum number of itemsets, which are held on the driver.
 MOST_ITEMSETS = 100_000
-#: Number of the most common items that are paired: 44,850 pairs.
+#: Number of most common items that are paired: 44,850 pairs.
 MOST_PAIRED_ITEMS = 300
 
 Itemset = tuple[int, ...]
@@ -40,12 +40,12 @@ class Baskets:
     """Baskets with codes for items.
 
     Attributes:
-        rows: basket, is_later, group, items: codes in rising order. Baskets without any coded item have no row.
-        names: what each code means; the commonest item of the earlier period has code 0.
-        frequency: (2, codes) how many earlier and later baskets hold each.
-        sizes: (2, GROUPS) how many baskets there are: earlier and later, by group.
-        filled: of the earlier ones, those with a coded item.
-        unrelated: the earlier and the later ones, if items knew nothing of each other.
+        rows: basket, is_later, group, items: codes in ascending order. Baskets without a coded item have no row.
+        names: item of each code; the most common item of the earlier period has code 0.
+        frequency: (2, codes) number of earlier and later baskets with each.
+        sizes: (2, GROUPS) number of baskets: earlier and later, by group.
+        filled: number of earlier baskets with a coded item.
+        unrelated: the earlier and the later baskets if items were independent.
     """
 
     rows: DataFrame
@@ -57,7 +57,7 @@ class Baskets:
 
     @property
     def earlier(self) -> int:
-        """How many baskets rules are found in."""
+        """Number of baskets in which rules are searched."""
         return int(self.sizes[0].sum())
 
     @property
@@ -105,16 +105,16 @@ def counts_per_day(sizes: DataFrame) -> pd.DataFrame:
 
 
 def start_of_later_period(per_day: pd.DataFrame, share: float) -> date | None:
-    """The first day of the later period: the latest one from which on at least this share of the baskets come.
+    """The first day of the later period: the latest day from which at least this share of the baskets come.
 
-    None where baskets have no moments, or all come on one day.
+    None if baskets have no moments, or all have the same day.
     """
     days = per_day.dropna(subset="day").groupby("day")["baskets"].sum().sort_index()
     if len(days) < 2:
         return None
     from_here_on = days[::-1].cumsum()[::-1]
     start: date = from_here_on[from_here_on >= share * days.sum()].index[-1]
-    # Something must be left before it.
+    # The earlier period must not be empty.
     second: date = days.index[1]
     return max(start, second)
 
@@ -169,7 +169,7 @@ def with_codes(
 
 
 def least_count(support: float, baskets: int) -> int:
-    """The fewest baskets that make up a share of all, in decimal arithmetic: .07 of 100 baskets are 7, not 8."""
+    """Smallest number of baskets that is at least this share of all, in decimal arithmetic: .07 of 100 are 7, not 8."""
     return max(1, math.ceil(round(support * baskets, 9)))
 
 
@@ -183,7 +183,7 @@ def frequent_itemsets(baskets: Baskets, least: int) -> dict[Itemset, int]:
     if baskets.filled < least:
         return {}
     rows = baskets.rows.where(~F.col("is_later")).select("items")
-    # FP-growth turns the share into a count again: half a basket below it, no rounding can move that.
+    # FP-growth converts the share back to a count: half a basket less makes that safe from rounding.
     share = (least - 0.5) / baskets.filled
     try:
         miner = FPGrowth(itemsCol="items", minSupport=share, minConfidence=1.0)
@@ -208,9 +208,9 @@ def frequent_itemsets(baskets: Baskets, least: int) -> dict[Itemset, int]:
 
 
 def count_sets(baskets: Baskets, sets: Sequence[Itemset]) -> Counts:
-    """How many later baskets hold each set, by group: (sets, GROUPS).
+    """Number of later baskets with each set, by group: (sets, GROUPS).
 
-    A set is looked for only in baskets with its rarest item. The result has a row per set and group at most.
+    A set is searched only in baskets with its rarest item. The result has at most one row per set and group.
     """
     counted = np.zeros((len(sets), GROUPS), dtype=np.int64)
     wanted = [(number, max(items), list(items)) for number, items in enumerate(sets)]

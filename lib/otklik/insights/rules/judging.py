@@ -27,9 +27,9 @@ class Holding:
     Attributes:
         index: index of the rules in their frame.
         baskets: number of later baskets.
-        both: (rules,) number with all items.
+        both: (rules,) number of later baskets with all items.
         lift: (rules,) lift on them; NaN if one side never occurs.
-        holds: (rules,) whether it lies on the rule's side of 1.
+        holds: (rules,) whether that lift is on the rule's side of 1.
         by_replicate: (rules, replicates) likewise in bootstrap samples of baskets.
         chance: (rules,) probability of `holds` if items are unrelated.
     """
@@ -43,7 +43,7 @@ class Holding:
     chance: Floats
 
     def only(self, index: pd.Index) -> Holding:
-        """Some of the rules."""
+        """A subset of the rules."""
         which = self.index.isin(index)
         parts = {name: getattr(self, name)[which] for name in ("both", "lift", "holds", "by_replicate", "chance")}
         return replace(self, index=self.index[which], **parts)
@@ -88,7 +88,7 @@ def held_later(
         index: index of the rules.
         is_above: (rules,) whether the earlier lift was above 1.
         counts: both, first, second, each (rules, groups): baskets with all items, with either side.
-        confidence: (rules,) share of the baskets with the first side that would hold the second if items were
+        confidence: (rules,) share of the baskets with the first side that would contain the second if items were
             unrelated.
         sizes: (groups,) number of baskets.
     """

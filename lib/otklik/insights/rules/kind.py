@@ -13,7 +13,7 @@ from otklik.task import KIND_MEANING, KindTask
 
 
 class RulesTask(KindTask):
-    """Which rules are searched, and how they are evaluated."""
+    """Which rules are searched for, and how they are evaluated."""
 
     kind: Literal["rules"] = Field(description=KIND_MEANING)
     minimum_support: float = Field(

@@ -18,7 +18,7 @@ from otklik.insights.rules.mining import expected_confidence, found_pairs, found
 from otklik.kind import Finding, Measure, StageContext, StageResult, Verdict, VerdictCode
 from otklik.lake.tables import Table
 
-#: Rules, and pairs, of which gold.measures has a row.
+#: Maximum number of rules, and of pairs, in gold.measures.
 _MEASURED = 50
 
 
@@ -28,7 +28,7 @@ def run(frames: Mapping[str, DataFrame], task: RulesTask, context: StageContext)
     Args:
         frames: `baskets`: basket, item and optionally moment.
         task: see `RulesTask`.
-        context: nothing is drawn.
+        context: of the stage; nothing is drawn at random.
 
     Returns:
         Tables `rules` and `pairs`; measures `rules`, `pairs_apart`, `pairs_together` (number of significant ones),
@@ -84,7 +84,7 @@ def run(frames: Mapping[str, DataFrame], task: RulesTask, context: StageContext)
 
 
 def _rules_held(kept: pd.DataFrame, baskets: Baskets) -> Holding:
-    """How the kept rules do in the later period: three sets of items to count for each."""
+    """Results of the kept rules in the later period: three itemsets are counted for each."""
     first, consequents = kept["antecedent"].tolist(), kept["consequent"].tolist()
     second: list[Itemset] = [(item,) for item in consequents]
     both: list[Itemset] = [tuple(sorted(one + other)) for one, other in zip(first, second, strict=True)]
@@ -97,7 +97,7 @@ def _rules_held(kept: pd.DataFrame, baskets: Baskets) -> Holding:
 
 
 def _pairs_held(chosen: pd.DataFrame, together: Counts, baskets: Baskets) -> Holding:
-    """How the significant pairs do there, from counts by group: (groups, items, items)."""
+    """Results of the significant pairs there, from counts by group: (groups, items, items)."""
     one, other = chosen["one"].to_numpy(), chosen["other"].to_numpy()
     counts = [together[:, one, other].T, together[:, one, one].T, together[:, other, other].T]
     confidence = expected_confidence(baskets.unrelated[1], [(item,) for item in one.tolist()], other.tolist())
@@ -155,15 +155,15 @@ def _pairs_table(pairs: pd.DataFrame, baskets: Baskets, context: StageContext) -
 
 
 def _table(table: Table, rows: pd.DataFrame, baskets: Baskets, context: StageContext) -> DataFrame:
-    """Rows of the driver as Spark has them; through Arrow a missing number becomes null."""
+    """Convert rows of the driver for Spark; via Arrow a missing number becomes null."""
     rows = rows.rename(columns={"both": "baskets_both"}).assign(baskets=baskets.earlier)
     frame: DataFrame = context.spark.createDataFrame(rows[table.own_names], table.own_ddl)
     return frame
 
 
 def _verdict(measures: Mapping[str, Measure], baskets: Baskets, task: RulesTask) -> Verdict:
-    """Rules must be there, and hold in a larger share than if items were unrelated."""
-    # On a card the count has no baseline: the number expected by chance is not the result of a naive rule.
+    """A gain if there are rules and more of them hold than if items were unrelated."""
+    # The count on a card has no baseline: the number expected by chance is not the result of a naive rule.
     rules, held = replace(measures["rules"], baseline=None), measures.get("rules_held")
     of_rules = {"rules": int(rules.value or 0), "baskets": baskets.earlier, "minimum": task.minimum_baskets}
     if baskets.earlier < task.minimum_baskets:

@@ -31,18 +31,18 @@ def found_rules(
 
     Args:
         itemsets: frequent itemset → number of baskets; includes all subsets.
-        baskets: how many baskets were counted.
-        unrelated: the same baskets, if items knew nothing of each other.
-        task: its confidence, test and false-discovery rate.
+        baskets: number of baskets.
+        unrelated: the same baskets if items were independent.
+        task: its confidence, test and false discovery rate.
 
     Returns:
         antecedent, consequent (codes), first, second, both (baskets with antecedent, consequent, both), confidence,
-        conviction (infinite where the rule never fails), lift_by_size and q_by_size (see `beyond_sizes`), general
+        conviction (infinite if the rule never fails), lift_by_size and q_by_size (see `beyond_sizes`), general
         (antecedent of the more general rule that makes it redundant, else None), is_kept, and the columns of `_tested`;
         the strongest kept rule first.
     """
     known = {(): baskets, **itemsets}
-    #: Antecedent and consequent → the most confidence of all more general rules, and the shortest antecedent with it.
+    #: Antecedent and consequent → the highest confidence of more general rules, and the shortest antecedent with it.
     best: dict[tuple[Itemset, int], tuple[float, Itemset]] = {}
     rows = []
     for items in sorted((items for items in itemsets if len(items) > 1), key=len):
@@ -101,7 +101,7 @@ def beyond_sizes(rules: pd.DataFrame, baskets: int, unrelated: UnrelatedItems) -
 def expected_confidence(
     unrelated: UnrelatedItems, antecedents: Sequence[Itemset], consequents: Sequence[int]
 ) -> fourfold.Floats:
-    """Share of the baskets with the antecedent that would hold the consequent if items were unrelated."""
+    """Share of the baskets with the antecedent that would contain the consequent if items were unrelated."""
     both = [tuple(sorted((*items, item))) for items, item in zip(antecedents, consequents, strict=True)]
     with np.errstate(divide="ignore", invalid="ignore"):
         share = unrelated.expected(both) / unrelated.expected(antecedents)
@@ -112,10 +112,10 @@ def found_pairs(together: Counts, baskets: int, unrelated: UnrelatedItems, task:
     """Every pair of items, tested.
 
     Args:
-        together: (items, items) number of baskets with both; on the diagonal with the item.
-        baskets: how many baskets were counted.
-        unrelated: the same baskets, if items knew nothing of each other.
-        task: its test and false-discovery rate.
+        together: (items, items) number of baskets with both; with the item on the diagonal.
+        baskets: number of baskets.
+        unrelated: the same baskets if items were independent.
+        task: its test and false discovery rate.
 
     Returns:
         one, other (codes), first, second, both, lift_by_size, and the columns of `_tested`; the least likely first.

@@ -16,7 +16,7 @@ from otklik.page.figures import Dot, dots
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice, texts
 
-#: Rules of the figure and of the table, pairs of the table.
+#: Maximum number of rules in the figure and in the table, and of pairs in the table.
 _IN_FIGURE, _IN_TABLE = 12, 25
 
 TEXTS = texts(
@@ -345,7 +345,7 @@ def _interval(row: Mapping[Hashable, Any], voice: Voice, digits: int) -> str:
 
 
 def _q_value(value: float, voice: Voice) -> str:
-    """A q-value; one below a thousandth by its order of magnitude."""
+    """Format a q-value; below .001 as an order of magnitude."""
     if value >= 0.001:
         return voice.formats.decimal(value, 3)
     return "< 10⁻³⁰⁰" if value < 1e-300 else f"10{_raised(math.floor(math.log10(value)))}"

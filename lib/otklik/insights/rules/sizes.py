@@ -22,7 +22,7 @@ Counts = npt.NDArray[np.int64]
 _ROUNDS = 500
 _CLOSE_ENOUGH = 1e-7
 _LARGEST_LOGIT = 30.0
-#: Numbers held at once.
+#: Maximum size of the largest array.
 _CHUNK = 4_000_000
 
 
@@ -45,12 +45,12 @@ class UnrelatedItems:
 
     @classmethod
     def of(cls, sizes: Counts, baskets: Counts, frequency: Counts) -> UnrelatedItems:
-        """Fit the shares to how full baskets are and how frequent items.
+        """Fit the shares to the sizes of baskets and the frequencies of items.
 
         Args:
-            sizes: (sizes,) different numbers of items in a basket, from 1.
-            baskets: (sizes,) how many baskets have it.
-            frequency: (items,) how many baskets hold each item; its sum is that of sizes × baskets.
+            sizes: (sizes,) distinct basket sizes, from 1.
+            baskets: (sizes,) number of baskets of each size.
+            frequency: (items,) number of baskets with each item; its sum is that of sizes × baskets.
         """
         frequencies, kind_of_item, items = np.unique(frequency, return_inverse=True, return_counts=True)
         total = float(baskets.sum())
@@ -69,7 +69,7 @@ class UnrelatedItems:
         return cls(shares, kind_of_item, baskets.astype(np.float64), (shares * (1 - shares)) @ items)
 
     def expected(self, sets: Sequence[tuple[int, ...]]) -> Floats:
-        """How many baskets would hold all items of each set."""
+        """Expected number of baskets with all items of each set."""
         expected = np.zeros(len(sets))
         lengths = np.array([len(items) for items in sets], dtype=int)
         for length in np.unique(lengths):
@@ -88,7 +88,7 @@ class UnrelatedItems:
             return joint
         absent = 1 - shares
         pairs = (absent.sum(axis=2) ** 2 - (absent**2).sum(axis=2)) / (length * (length - 1))
-        # An item that is in leaves less room for others; in a basket that holds every item there is room for all.
+        # An item in the basket leaves less room for others; a basket with every item has room for all.
         crowding = np.divide(pairs, self.spread[:, None], out=np.zeros_like(pairs), where=self.spread[:, None] > 1e-9)
         for others in range(1, length):
             joint = joint * np.maximum(0.0, 1 - others * crowding)
@@ -96,6 +96,6 @@ class UnrelatedItems:
 
 
 def _moved(logits: Floats, missing: Floats, slope: Floats) -> Floats:
-    """One step of Newton's method, not farther than 1."""
+    """One Newton step, limited to 1."""
     step = np.clip(missing / np.maximum(slope, 1e-300), -1.0, 1.0)
     return np.clip(logits + step, -_LARGEST_LOGIT, _LARGEST_LOGIT)

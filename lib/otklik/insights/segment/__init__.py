@@ -1,1 +1,1 @@
-"""The kind `segment`: customers in groups, by recency, frequency and monetary value or by clustering."""
+"""The kind `segment`: groups of customers, by recency, frequency and monetary value or by clustering."""

@@ -1,4 +1,4 @@
-"""Segments by clustering: the customers' numbers in, segments with a number each out, the largest first."""
+"""Segments by clustering: from the customers' numbers to numbered segments, the largest first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from otklik.kind import Finding, Measure, StageContext
 from otklik.models.bootstrap import Floats
 
 _NORMAL_95 = 1.959964
-#: Frames of customers who are assigned and do not shape the segments.
+#: Frames of customers who are assigned to segments but not used to build them.
 _OTHERS = ("customers_before", "new_customers")
 
 
@@ -90,7 +90,7 @@ def _require_features(frames: Mapping[str, DataFrame], frame: str, features: lis
 def _complete(
     customers: DataFrame, features: list[str], frame: str, context: StageContext
 ) -> tuple[DataFrame, list[Finding]]:
-    """Customers with all features, and how many have not."""
+    """Customers with all features, and the number of customers without."""
     complete = context.keep(only_complete(customers, features))
     rows, used = customers.count(), complete.count()
     if not used:
@@ -111,7 +111,7 @@ def _sample(customers: DataFrame, size: int) -> DataFrame:
 
 
 def _numbered(labelled: DataFrame, k: int) -> list[str]:
-    """The name of each label: 1 for the largest, and so on."""
+    """The name of each label: 1 for the largest segment, and so on."""
     sizes = {row["label"]: row["count"] for row in labelled.groupBy("label").count().collect()}
     order = sorted(range(k), key=lambda label: (-sizes.get(label, 0), label))
     return [str(order.index(label) + 1) for label in range(k)]

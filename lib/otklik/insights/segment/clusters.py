@@ -1,4 +1,4 @@
-"""Clusters of customers: their number, stability and existence, and the fit by MLlib to all customers.
+"""Clusters of customers: their number, their stability, whether they exist, and the fit by MLlib to all customers.
 
 The number is chosen on a bounded sample with scikit-learn, where hundreds of fits are affordable; the model that
 assigns customers is then fitted by MLlib to all of them.
@@ -30,7 +30,7 @@ from otklik.errors import RefusedError
 from otklik.insights.segment.agreement import adjusted_rand_index
 from otklik.models.bootstrap import Floats, poisson_weights
 
-#: Sets without clusters: to be above all of them happens by chance once in twenty.
+#: Number of data sets without clusters: to exceed all of them by chance has a probability of 1 in 20.
 _STRUCTURELESS = 19
 _VECTOR, _LABEL = "_scaled", "_label"
 #: Added to every standardised number. MLlib's bisecting k-means starts two new centres apart by a share of the old
@@ -58,12 +58,12 @@ class Candidate:
 
     @property
     def silhouette(self) -> float:
-        """The mean silhouette."""
+        """Mean silhouette."""
         return float(self.silhouettes.mean())
 
     @property
     def stability(self) -> float:
-        """The mean agreement."""
+        """Mean agreement."""
         return float(self.agreements.mean())
 
 
@@ -98,7 +98,7 @@ def judged(
         redrawn = [
             _fitted(np.repeat(points, times, axis=0), method, k, starts, seed).predict(points)
             for times in weights
-            # Of a few customers a resample may draw too few different ones.
+            # With few customers a resample may contain too few distinct ones.
             if len(np.unique(points[times > 0], axis=0)) > k
         ]
         found.append(Candidate(k, silhouettes(points, labels), redrawn, agreements(labels, redrawn)))
@@ -106,13 +106,13 @@ def judged(
 
 
 def best(candidates: Sequence[Candidate], minimum_stability: float) -> Candidate:
-    """Of the stable ones that with the greatest silhouette; where none is stable, of all."""
+    """The stable number with the highest silhouette; if none is stable, the one of all numbers."""
     stable = [one for one in candidates if one.stability >= minimum_stability]
     return max(stable or candidates, key=lambda one: one.silhouette)
 
 
 def agreements(labels: Labels, redrawn: Sequence[Labels]) -> Floats:
-    """Adjusted Rand index of labels (from 0) against those of each resample; 0 where no resample could be fitted."""
+    """Adjusted Rand index between labels (from 0) and those of each resample; 0 if a resample could not be fitted."""
     tables = []
     for again in redrawn:
         counts = np.zeros((labels.max() + 1, again.max() + 1))
@@ -157,7 +157,7 @@ def fit(customers: DataFrame, method: str, k: int, starts: int, partitions: int,
     rows = customers.select("customer", _shifted().alias(_VECTOR))
     laid_out = rows.repartition(partitions, "customer").sortWithinPartitions("customer").persist()
     try:
-        # A bisecting k-means starts from its own splits: another seed moves little.
+        # Bisecting k-means starts from its own splits: the seed hardly matters.
         models = [_estimator(method, k, seed + start).fit(laid_out) for start in range(starts)]
     finally:
         laid_out.unpersist()
@@ -199,7 +199,7 @@ def _loss(model: Any) -> float:
 def _fitted(points: Floats, method: str, k: int, starts: int, seed: int) -> Any:
     """The same method by scikit-learn."""
     with warnings.catch_warnings():
-        # A few more iterations would not change the labels; stability shows what matters.
+        # More iterations would hardly change the labels; stability is measured anyway.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if method == "kmeans":
             return cluster.KMeans(k, n_init=starts, random_state=seed).fit(points)
@@ -207,10 +207,10 @@ def _fitted(points: Floats, method: str, k: int, starts: int, seed: int) -> Any:
             return cluster.BisectingKMeans(
                 k, n_init=starts, random_state=seed, bisecting_strategy="largest_cluster"
             ).fit(points)
-        # Each starts from a k-means, and takes far longer than one.
+        # Each starts from k-means, and takes far longer than it.
         return mixture.GaussianMixture(k, n_init=max(1, starts // 5), random_state=seed).fit(points)
 
 
 def silhouettes(points: Floats, labels: Labels) -> Floats:
-    """(customers,) silhouettes; 0 for all where everybody has the same label, as the silhouette of one cluster is."""
+    """(customers,) silhouettes; 0 if all customers have the same label."""
     return silhouette_samples(points, labels) if len(np.unique(labels)) > 1 else np.zeros(len(points))

@@ -1,4 +1,4 @@
-"""The numbers of customers: checked, their logarithms, standardised by means and deviations that stay fixed."""
+"""The numbers of customers: checked, log-transformed, standardised with fixed means and deviations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pyspark.sql import functions as F
 from otklik.errors import ConfigurationError, RefusedError
 from otklik.kind import Finding
 
-#: Columns of the frames that are no properties of a customer.
+#: Columns of the frames that are not properties of a customer.
 _NOT_PROPERTIES = ("customer", "value")
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """How numbers are put on one scale.
+    """How numbers are standardised.
 
     Attributes:
         features: columns that customers are clustered by, in their order.
@@ -32,7 +32,7 @@ class Scaling:
     deviations: Mapping[str, float]
 
     def level(self, name: str) -> Column:
-        """A property after the logarithm."""
+        """A property, log-transformed if declared."""
         return level(name, self.log1p)
 
     def scaled(self) -> Column:
@@ -43,13 +43,13 @@ class Scaling:
 
 
 def level(name: str, log1p: frozenset[str]) -> Column:
-    """A column, or the logarithm of it."""
+    """A column, or its logarithm."""
     column = F.col(name).cast("double")
     return F.signum(column) * F.log1p(F.abs(column)) if name in log1p else column
 
 
 def properties_of(customers: DataFrame) -> list[str]:
-    """The columns that are numbers of a customer."""
+    """The numeric columns of a customer."""
     return [name for name in customers.columns if name not in _NOT_PROPERTIES]
 
 
@@ -73,7 +73,7 @@ def chosen_features(customers: DataFrame, features: Sequence[str], log1p: Sequen
 
 
 def only_complete(customers: DataFrame, features: Sequence[str]) -> DataFrame:
-    """Customers of whom every feature is a finite number; other properties that are not finite become null."""
+    """Customers whose features are all finite; other properties that are not finite become null."""
     finite = customers.withColumns({name: _finite(name) for name in properties_of(customers)})
     return finite.dropna(subset=list(features))
 
@@ -84,10 +84,10 @@ def _finite(name: str) -> Column:
 
 
 def scaling_of(customers: DataFrame, features: Sequence[str], log1p: Sequence[str]) -> tuple[Scaling, list[Finding]]:
-    """Means and deviations of all properties; features that are the same for every customer are left out.
+    """Means and deviations of all properties; features that are the same for every customer are excluded.
 
     Returns:
-        The scaling, and a finding `constant_feature` for each that was left out.
+        The scaling, and a finding `constant_feature` for each excluded feature.
 
     Raises:
         RefusedError: if no feature is left.
@@ -99,7 +99,7 @@ def scaling_of(customers: DataFrame, features: Sequence[str], log1p: Sequence[st
     ).collect()[0]
     means = {name: float(row[f"{name}_mean"] or 0.0) for name in properties}
     deviations = {name: float(row[f"{name}_deviation"] or 0.0) for name in properties}
-    # What rounding leaves of a constant is no deviation.
+    # The rounding error of a constant is not a deviation.
     constant = {name for name in properties if deviations[name] <= 1e-12 * max(1.0, abs(means[name]))}
     kept = tuple(name for name in features if name not in constant)
     if not kept:

@@ -1,4 +1,4 @@
-"""What a task of kind `segment` declares and writes."""
+"""The kind `segment`: its settings, frames and tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otklik.task import KIND_MEANING, KindTask, Name
 
 Levels = Annotated[list[Annotated[int, Field(ge=1, le=9)]], Field(min_length=2, max_length=2)]
 
-#: The segment of customers whom no named segment takes.
+#: The segment of customers outside all named segments.
 OTHER = "other"
 
 
@@ -26,7 +26,7 @@ class NamedSegment(Strict):
     monetary: Levels = Field([1, 9], description="lowest and highest monetary score")
 
     def impossible(self) -> list[str]:
-        """Ranges whose ends are reversed."""
+        """Refuse reversed ranges."""
         ranges = {"recency": self.recency, "frequency": self.frequency, "monetary": self.monetary}
         return [f"{name}: the lowest score stands first" for name, (low, high) in ranges.items() if low > high]
 
@@ -35,7 +35,7 @@ def _named(en: str, ru: str, recency: tuple[int, int], frequency: tuple[int, int
     return NamedSegment(title=Text(en=en, ru=ru), recency=[*recency], frequency=[*frequency])
 
 
-#: The names that are customary for five scores of recency and frequency; together they take every customer.
+#: The customary names for five scores of recency and frequency; together they cover every customer.
 CUSTOMARY = {
     "champions": _named("Champions", "Лучшие", (5, 5), (4, 5)),
     "loyal": _named("Loyal", "Постоянные", (3, 4), (4, 5)),
@@ -74,7 +74,7 @@ class Rfm(Strict):
     )
 
     def impossible(self) -> list[str]:
-        """Names for scores that there are not, and a name that is taken."""
+        """Refuse names for scores that do not exist, and a reserved name."""
         faults = [] if OTHER not in self.segments else [f"segments.{OTHER}: is the name of what no segment takes"]
         if self.levels != 5 and self.segments == CUSTOMARY:
             faults.append("levels: the default segments need five levels; define your own in rfm.segments")
@@ -96,7 +96,7 @@ class Clusters(Strict):
     )
     labels: dict[Name, Text] = Field(default_factory=dict, description="title of each column on the page")
     value_is: Text = Field(
-        Text(en="as the task's frame gives it", ru="как её даёт таблица задачи"),
+        Text(en="as in the task's frame", ru="как в таблице задачи"),
         description="what the frame's column value is, as shown on the page",
     )
     k: list[Annotated[int, Field(ge=2, le=30)]] = Field(
@@ -110,7 +110,7 @@ class Clusters(Strict):
     partitions: int = Field(2, ge=1, le=10_000, description="partitions during the fit; affects its last digits")
 
     def impossible(self) -> list[str]:
-        """Duplicate numbers of segments, and logarithms of columns that are not features."""
+        """Refuse duplicate numbers of segments, and logarithms of columns that are not features."""
         faults = [] if len(set(self.k)) == len(self.k) else ["k: a number stands twice"]
         unknown = sorted(set(self.log1p) - set(self.features)) if self.features else []
         return faults + [f"log1p: {name!r} is not among features" for name in unknown]
@@ -141,7 +141,7 @@ class EvaluationSettings(Strict):
 
 
 class SegmentTask(KindTask):
-    """All of one segment task: the frame purchases is scored by rfm, or the frame customers is clustered."""
+    """Settings of a segment task: the frame purchases is scored by rfm, or the frame customers is clustered."""
 
     kind: Literal["segment"] = Field(description=KIND_MEANING)
     rfm: Rfm = Field(Rfm(), description="for the frame purchases")
@@ -150,7 +150,7 @@ class SegmentTask(KindTask):
     currency: Text = Field(Text(en="", ru=""), description="currency of amounts and values")
 
     def impossible(self) -> list[str]:
-        """Neither of the frames that can be segmented, or both."""
+        """Refuse neither or both of the frames that can be segmented."""
         is_one = ("purchases" in self.frames) != ("customers" in self.frames)
         return [] if is_one else ["frames: give purchases (scored by rfm) or customers (clustered), one of the two"]
 
@@ -174,7 +174,7 @@ _PURCHASES = Frame(
         FrameColumn(
             "amount",
             "double",
-            Text(en="money paid, to a millionth", ru="уплаченная сумма, с точностью до миллионной"),
+            Text(en="amount paid, to a millionth", ru="уплаченная сумма, с точностью до миллионной"),
             like=("amount", "revenue", "total", "price", "sum"),
         ),
         FrameColumn(
@@ -213,7 +213,7 @@ _BEFORE = _customers(
 )
 _NEW = _customers(
     "new_customers",
-    "customers who are assigned to the segments and do not shape them",
+    "customers who are assigned to the segments but not used to build them",
     "клиенты, которых относят к сегментам, но по которым сегменты не строят",
 )
 

@@ -1,4 +1,4 @@
-"""Segments of customers, what sets them apart, who has moved, and what they are worth."""
+"""Segments of customers, their properties, transitions between them, and their value."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _segments(sizes: Mapping[str, int], values: Mapping[str, Values]) -> list[tu
 
 
 def _assignments(found: Segmentation) -> DataFrame:
-    """One row per customer who has a segment now."""
+    """One row per customer with a current segment."""
     now = found.customers.select("customer", "segment")
     if found.before is None:
         with_before = now.withColumn("segment_before", F.lit(None).cast("string"))
@@ -130,7 +130,7 @@ def _profiles(found: Segmentation) -> list[tuple[Any, ...]]:
 
 
 def _verdict(task: SegmentTask, customers: int, found: Segmentation, judged: Worth | None) -> Verdict:
-    """Too few customers, then stability, then what the segments are worth or whether there are any."""
+    """The verdict by the number of customers, then stability, then the value or the existence of the segments."""
     evaluation, stability = task.evaluation, found.stability
     known = customers if judged is None else judged.spread.rows or 0
     if min(customers, known) < evaluation.minimum_customers:

@@ -1,4 +1,4 @@
-"""Recency, frequency and monetary value: scores by a declared rule, and the named segments that they make.
+"""Recency, frequency and monetary value: scores by a declared rule, and the named segments based on them.
 
 Hughes 1994, "Strategic Database Marketing". The quantile rule is numpy's default, linear interpolation.
 """
@@ -26,14 +26,14 @@ NUMBERS = ("recency", "frequency", "monetary")
 _BUCKETS = 100
 #: Orders and amounts are skewed.
 _COMPARED_BY_LOGARITHM = frozenset({"frequency", "monetary"})
-#: A level with this many times its share is a finding.
+#: A score with this many times its expected share is a finding.
 _CROWDED = 1.5
 
 Cuts = Mapping[str, Sequence[float]]
 
 
 def with_amount(purchases: DataFrame) -> DataFrame:
-    """Amounts as exact decimals: their sum does not depend on the order of rows. What is not finite becomes null."""
+    """Amounts as exact decimals, so that sums do not depend on the order of rows; null if not finite."""
     return purchases.withColumn("amount", F.expr("try_cast(amount AS DECIMAL(28, 6))"))
 
 
@@ -83,7 +83,7 @@ def _days(last: str, moment: datetime) -> Column:
 
 
 def with_placed(customers: DataFrame, settings: Rfm) -> DataFrame:
-    """Add what the cuts are about, `<number>_placed` DOUBLE: the number itself, or its rank for rank fifths."""
+    """Add the values to cut, `<number>_placed` DOUBLE: the number itself, or its rank for scores by rank."""
     if settings.scores == "quantile_cuts":
         return customers.withColumns({f"{name}_placed": F.col(name).cast("double") for name in NUMBERS})
     return reduce(_with_rank, NUMBERS, customers)
@@ -128,7 +128,7 @@ def with_cuts(placed: DataFrame, cuts: Cuts) -> DataFrame:
 def with_segment(rows: DataFrame, settings: Rfm) -> DataFrame:
     """Add scores, 1 … levels, and segment STRING.
 
-    A score is 1 and the number of cuts strictly below; that of recency is turned round, for few days are good.
+    A score is 1 plus the number of cuts strictly below; that of recency is reversed, because fewer days are better.
 
     Args:
         rows: `<number>_placed` and `<number>_cuts`.
@@ -188,7 +188,7 @@ def _cuts_of_resamples(sample: pd.DataFrame, levels: int, resamples: int) -> Ite
     shares = np.arange(1, levels) / levels
     weights = poisson_weights(sample["customer"].to_numpy(), resamples, "segment resample").astype(int)
     for number, of_customers in enumerate(weights):
-        # A resample of nobody has no cuts: the customers as they are stand in for it.
+        # An empty resample has no cuts: the original customers are used instead.
         times = of_customers if of_customers.any() else np.ones_like(of_customers)
         drawn = sample.loc[np.repeat(sample.index, times)]
         yield (number, *(np.quantile(drawn[f"{name}_placed"], shares).tolist() for name in NUMBERS))
@@ -258,7 +258,7 @@ def _unusual_amounts(purchases: DataFrame) -> list[Finding]:
 
 
 def _crowded_scores(segmented: DataFrame, levels: int) -> list[Finding]:
-    """Scores that do not part customers evenly, because many have the same value."""
+    """Scores that do not divide customers evenly, because many have the same value."""
     grid = segmented.groupBy(*(f"{name}_score" for name in NUMBERS)).count().toPandas()
     shares = {name: grid.groupby(f"{name}_score")["count"].sum() / grid["count"].sum() for name in NUMBERS}
     return [

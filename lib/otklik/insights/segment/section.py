@@ -1,4 +1,4 @@
-"""The page of a segment task: which segments there are, what sets them apart, what they are worth, who has moved."""
+"""The page of a segment task: the segments, their properties, their value, and transitions between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from otklik.page.blocks import Block, Cell, Figure, Paragraph, Section, TableBlo
 from otklik.page.rendering import Answer, KeyFigure, Page
 from otklik.page.words import Voice
 
-#: Smaller differences, in standard deviations of all customers, are not worth a word; larger ones are "much".
+#: Differences, in standard deviations of all customers: smaller ones are not mentioned, larger ones are "much".
 _WORTH_A_WORD, _MUCH = 0.25, 1.0
 #: Maximum number of features to name, and of other properties.
 _FEATURES, _OTHERS = 4, 3
@@ -27,7 +27,7 @@ __all__ = ["TEXTS", "section"]
 
 
 def section(read: Reader, task: SegmentTask, voice: Voice) -> Page:
-    """The page of one answer."""
+    """The page of a segment task."""
     found = read.table("segments").toPandas()
     segments = found.sort_values(["customers", "segment"], ascending=[False, True], ignore_index=True)
     parts: list[tuple[str, list[Block]]] = [
@@ -47,7 +47,7 @@ def section(read: Reader, task: SegmentTask, voice: Voice) -> Page:
 
 
 def _title(segment: str, task: SegmentTask, voice: Voice) -> str:
-    """What a segment is called."""
+    """Title of a segment."""
     if task.method != "rfm":
         return voice.words("segment.number", n=segment)
     if segment == OTHER or segment not in task.rfm.segments:
@@ -82,7 +82,7 @@ def _answer(read: Reader, task: SegmentTask, voice: Voice, segments: pd.DataFram
 
 
 def _best(read: Reader) -> Measure | None:
-    """The lift of the segment with the greatest one."""
+    """The highest lift of any segment."""
     lifts = read.measures[read.measures["measure"] == "value_lift"]
     return (
         None if lifts.empty else read.measure("value_lift", str(lifts.loc[lifts["value"].idxmax(), "subject"]), "next")
@@ -187,7 +187,7 @@ def _what_sets_apart(profile: pd.DataFrame, task: SegmentTask, voice: Voice) -> 
 
 
 def _readable(value: float, voice: Voice) -> str:
-    """A mean with as many digits as matter."""
+    """A mean with as many digits as needed."""
     return voice.formats.decimal(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)
 
 
@@ -249,7 +249,7 @@ def _moves(read: Reader, task: SegmentTask, voice: Voice, segments: pd.DataFrame
         return []
     words, formats = voice.words, voice.formats
     counts = moved.pivot_table("customers", "segment_before", "segment", fill_value=0)
-    # In the order of the segments; those who were not there, or are not any more, come last.
+    # In the order of the segments; customers without one, then or now, come last.
     order = [*segments["segment"], ""]
     counts = counts.reindex(
         index=[name for name in order if name in counts.index],
@@ -258,7 +258,7 @@ def _moves(read: Reader, task: SegmentTask, voice: Voice, segments: pd.DataFrame
     both = counts.loc[[name for name in counts.index if name], [name for name in counts.columns if name]]
     stayed = sum(both.loc[name, name] for name in both.index if name in both.columns) / max(both.to_numpy().sum(), 1)
     titles = {name: words("moves.none") if not name else _title(name, task, voice) for name in order}
-    # Many columns have no room for names.
+    # With many columns there is no room for names.
     numbers = {name: str(place) for place, name in enumerate(order, start=1)} | {"": "—"}
     rows = [titles[name] if not name else f"{numbers[name]} {titles[name]}" for name in counts.index]
     columns = [numbers[name] for name in counts.columns]

@@ -48,14 +48,14 @@ TEXTS = texts(
     reason__unstable=(
         "The segments are not stable: on resampled customers the adjusted Rand index is {stability} (1 = the same, 0 = "
         "chance; {minimum} is required).",
-        "Сегменты неустойчивы: на повторных выборках клиентов они совпадают сами с собой на {stability} (1 — "
-        "полностью, 0 — случайно; требуется {minimum}).",
+        "Сегменты неустойчивы: на повторных выборках клиентов скорректированный индекс Рэнда — {stability} (1 — те же "
+        "сегменты, 0 — случайное совпадение; требуется {minimum}).",
     ),
     reason__stable=(
         "The segments are stable: on resampled customers the adjusted Rand index is {stability} (1 = the same, 0 = "
         "chance).",
-        "Сегменты устойчивы: на повторных выборках клиентов они совпадают сами с собой на {stability} (1 — "
-        "полностью, 0 — случайно).",
+        "Сегменты устойчивы: на повторных выборках клиентов скорректированный индекс Рэнда — {stability} (1 — те же "
+        "сегменты, 0 — случайное совпадение).",
     ),
     reason__values_differ=(
         "The segments differ in value: the value per customer of a segment differs from that "

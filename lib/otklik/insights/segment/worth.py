@@ -21,7 +21,7 @@ _NORMAL_95 = 1.959964
 
 @dataclass(frozen=True)
 class Values:
-    """What is known of the values of one segment's customers."""
+    """Statistics of the values of one segment's customers."""
 
     customers: int
     mean: float
@@ -47,7 +47,7 @@ class Worth:
 
     @property
     def measures(self) -> list[Measure]:
-        """All of it; the ranges of random groups as measures `random_lift`."""
+        """All measures; the ranges of random groups are measures `random_lift`."""
         chance = [
             Measure("random_lift", 1.0, name, "next", low, high, rows=None) for name, (low, high) in self.chance.items()
         ]

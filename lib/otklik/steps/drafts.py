@@ -16,7 +16,7 @@ from otklik.task import ModelSettings, Task
 #: Suffix of its name.
 DRAFT = "_draft"
 #: Approximate maximum number of rows; either all or none of a customer's rows are sampled.
-DRAFT_ROWS = 48_000
+DRAFT_ROWS = 20_000
 _FOLDS, _GROUPS, _WINDOWS, _TREES, _DEPTH = 4, 2, 2, 20, 6
 
 
@@ -43,9 +43,9 @@ def draft_of(task: Task) -> Task:
     }
     title = {"en": f"Draft: {task.title.en}", "ru": f"Черновик: {task.title.ru}"}
     caveat = Text(
-        en="This is a draft: at most some 48,000 rows, fewer models, settings and folds, intervals only where "
+        en="This is a draft: at most some 20,000 rows, fewer models, settings and folds, intervals only where "
         f"the verdict needs them. `otklik run {task.name}` gives the answer.",
-        ru="Это черновик: не больше примерно 48 000 строк, меньше моделей, настроек и частей, интервалы только там, "
+        ru="Это черновик: не больше примерно 20 000 строк, меньше моделей, настроек и частей, интервалы только там, "
         f"где они нужны для вывода. Ответ даёт `otklik run {task.name}`.",
     )
     splits = {"folds": _FOLDS, "groups": _GROUPS, "time_windows": min(_WINDOWS, task.splits.time_windows)}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import functions as F
 from tests.bench import run_kind, stage_context
 from tests.evidence.conftest import pages_of
 from tests.evidence.test_media_mix import PAUSES, PLANTED, USUAL, a_task, coverage, roi
@@ -241,6 +242,18 @@ def test_spend_without_a_region_is_split_by_size_and_days_count_in_their_week(sp
     assert read.weeks.revenue == pytest.approx(weeks.revenue)
     by_name = [CHANNELS.index(channel) for channel in read.channels]
     assert read.weeks.spend == pytest.approx((weeks.spend + more)[..., by_name])
+    assert read.negative == 0
+
+
+def test_spend_below_zero_counts_as_none_and_is_counted(spark) -> None:
+    frames = frames_of(spark, a_country(1, regions=2, count=60))
+    refund = frames["spends"].where("region = 'r00' AND channel = 'tv'").orderBy("moment").limit(3)
+    frames["spends"] = frames["spends"].unionByName(refund.withColumn("spend", F.lit(-1e6)))
+
+    read = by_week.read_data(frames, a_task())
+
+    tv = read.weeks.spend[0, :3, read.channels.index("tv")]
+    assert (read.negative, tv.tolist()) == (3, [0.0, 0.0, 0.0])
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,17 @@ def test_the_moment_may_stand_in_a_column(spark: SparkSession) -> None:
     assert [(row.label, row.label_state) for row in rows.collect()] == [(None, "immature")]
 
 
+def test_a_number_in_the_column_of_the_moment_is_no_count_of_seconds(spark: SparkSession) -> None:
+    calls = spark.createDataFrame([("a", "no", 2019)], "id STRING, answer STRING, year INT")
+    settings = {"input": "calls", "key": "id", "label": "answer", "yes": "yes", "moment_column": "year"}
+
+    rows = rows_of_task(
+        spark, read_select("record_rows", settings, []), {"calls": calls}, as_of=AS_OF, label_window=timedelta()
+    )
+
+    assert [row.moment for row in rows.collect()] == [datetime(2019, 1, 1)]
+
+
 def test_more_than_a_number_may_mean_yes(spark: SparkSession) -> None:
     posts = spark.createDataFrame([("a", 100), ("b", 101), ("c", None)], "id STRING, shares INT")
     settings = {"input": "posts", "key": "id", "label": "shares", "above": 100, "moment": "2020-01-30"}

@@ -277,6 +277,17 @@ def test_a_number_that_a_spreadsheet_has_rounded_is_no_identifier(judge, make_co
     assert checks.balance(judged, contract).warnings == {"rounded_numbers": 1}
 
 
+def test_identifiers_that_a_program_has_written_as_fractions_are_counted(judge, make_contract) -> None:
+    content = "id,note\n17850.0,1.0\n17850,2\n1.50,3\n0.0,4\n"
+    texts = make_contract(TEXTS, key={"columns": ["id"]})
+    numbers = make_contract({"id": {"type": "integer"}, "note": {"type": "double"}}, key={"columns": ["id"]})
+
+    balance = checks.balance(judge(content, texts), texts)
+
+    assert (balance.accepted, balance.warnings) == (4, {"fractions_in_identifiers": 1})
+    assert accepted(judge(content, numbers), numbers) == [(17850, 2.0), (0, 4.0)]
+
+
 def test_equal_lines_of_one_receipt_are_several_purchases_where_the_contract_says_so(judge, make_contract) -> None:
     columns = {"receipt": {"type": "string"}, "article": {"type": "string"}}
     key = {"columns": ["receipt", "article"], "position_within": ["receipt", "article"]}

@@ -13,6 +13,7 @@ from otklik.lake.store import Lake
 from otklik.lake.tables import Column, Table
 from otklik.steps.export import export_table, neutralised
 from otklik.steps.printing import FORMULA_STARTS
+from otklik.steps.table_options import CsvForm
 
 TEXTS = [
     "=1+1", "+7 701", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "plain", "a=b", "", " =1+1", "two\nlines",
@@ -43,7 +44,7 @@ def test_a_csv_file_holds_texts_as_they_are_but_no_formula(make_job, people_lake
 def test_nested_values_become_json_and_null_stays_null(spark: SparkSession) -> None:
     rows = spark.sql("SELECT array(named_struct('f', 'a', 'c', 1.5D)) AS reasons, CAST(NULL AS STRING) AS note")
 
-    assert [tuple(row) for row in neutralised(rows).collect()] == [('[{"f":"a","c":1.5}]', None)]
+    assert [tuple(row) for row in neutralised(rows, CsvForm()).collect()] == [('[{"f":"a","c":1.5}]', None)]
 
 
 @pytest.mark.parametrize("order", ["20 - id AS rank", "id / 20 AS probability"])

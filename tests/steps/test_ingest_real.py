@@ -164,6 +164,19 @@ def test_a_delivery_of_some_columns_leaves_the_others_or_clears_them(lake: Lake,
     assert "1 existing rows lose their values in columns that the file lacks: tag" in said
 
 
+def test_a_delivery_that_lacks_what_says_which_row_is_newest_is_warned_of(lake: Lake, tmp_path: Path) -> None:
+    contract = HEAD.format(key='{ columns = ["id"], keep = "newest", newest_by = "changed_on" }') + (
+        '[columns]\nid = { type = "integer" }\ncity = { type = "string" }\n'
+        'changed_on = { type = "date", missing = "null" }\n'
+    )
+    taken_in(lake, tmp_path, contract, first="id,city,changed_on\n1,Тараз,2024-03-05\n2,Актау,\n")
+
+    said = taken_in(lake, tmp_path, contract, second="id,city\n1,Алматы\n2,Астана\n3,Павлодар\n")
+
+    assert silver(lake, "id", "city") == [(1, "Тараз"), (2, "Астана"), (3, "Павлодар")]
+    assert "1 rows with existing keys changed nothing: the file lacks changed_on, by which the newest row wins" in said
+
+
 def test_equal_lines_are_counted_within_a_receipt_or_said_to_be_taken_once(lake: Lake, tmp_path: Path) -> None:
     columns = '[columns]\nreceipt = { type = "string" }\narticle = { type = "string" }\n'
     counted = HEAD.format(key='{ columns = "all", position_within = ["receipt", "article"] }') + columns

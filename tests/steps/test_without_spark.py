@@ -27,6 +27,7 @@ from otklik.lake.local import LeftToSparkError, LocalLake
 from otklik.lake.maintenance import table_names
 from otklik.lake.store import Lake
 from otklik.lake.tables import ACTIONS, FEATURE_KEYS, SCORES, Column, Table
+from otklik.page.formats import Language
 from otklik.progress import Progress
 from otklik.steps.champion import show_champion
 from otklik.steps.conditions import plain_condition
@@ -159,6 +160,36 @@ def test_a_list_is_exported_with_its_reasons_and_for_people_with_titles(spark: S
     assert exported(features.name, columns=columns, titles=True)[0][2] == "yearly income"
     assert ["a", meant] in exported(scores.name, columns="key,reasons", titles=True)
     assert json.loads(exported(scores.name, columns="key,reasons", where="key = 'a'")[1][1])[0]["feature"] == "income"
+
+
+@pytest.mark.parametrize(
+    ("lang", "expected"),
+    [
+        ("en", ["key,share,sum,note", '"=""007""",0.5,12.10,"a,b"', '"=""123456789012""",1.0E-4,,c;d', "x,-3.0,5.03,"]),
+        ("ru", ["key;share;sum;note", '"=""007""";0,5;12,10;a,b', '"=""123456789012""";1,0E-4;;"c;d"', "x;-3,0;5,03;"]),
+    ],
+)  # fmt: skip
+def test_for_excel_no_text_becomes_another_number_and_no_number_a_date(
+    spark: SparkSession, tmp_path: Path, lang: Language, expected: list[str]
+) -> None:
+    columns = ("key STRING", "share DOUBLE", "sum DECIMAL(6,2)", "note STRING")
+    table = Table("gold.wanted", "wanted", tuple(Column(*each.split(" ")) for each in columns))
+    lake = Lake(spark, str(tmp_path / "lake"))
+    rows = spark.sql("""SELECT * FROM VALUES ('007', 0.5D, 12.10BD, 'a,b'), ('123456789012', 1e-4D, NULL, 'c;d'),
+        ('x', -3D, 5.03BD, NULL) AS rows(key, share, sum, note)""")
+    lake.replace(table, rows.withColumn("sum", F.col("sum").cast("decimal(6,2)")).coalesce(1), "wanted")
+    by_spark, by_rust = tmp_path / "spark.csv", tmp_path / "rust.csv"
+
+    job = job_on(lake, tmp_path, **asked(table.name, to=str(by_spark), reader="excel"))
+    export_table(replace(job, options=replace(job.options, language=lang)))
+    export(
+        local(lake),
+        asked(table.name, to=str(by_rust), reader="excel", lang=lang),
+        Progress(io.StringIO(), lambda: 0.0, is_live=False),
+    )
+
+    assert by_spark.read_text(encoding="utf-8-sig").splitlines() == expected
+    assert by_rust.read_bytes() == by_spark.read_bytes()
 
 
 def test_other_tables_are_called_by_what_their_columns_mean(full_lake: Lake, tmp_path: Path, make_job) -> None:

@@ -138,7 +138,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
         "--for",
         dest="reader",
         choices=("excel",),
-        help="excel: a .csv with a byte-order mark, which Excel reads correctly, and with --titles",
+        help="excel: a .csv with --titles that Excel reads correctly, with --lang ru that Excel in Russian does",
     )
     parser.add_argument(
         "--titles", action="store_true", help="readable column headers instead of column names (.csv only)"

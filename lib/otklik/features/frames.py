@@ -23,6 +23,14 @@ from otklik.session import analysed
 from otklik.task import FrameSettings
 
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+_TIMES = ("date", "timestamp")
+#: What Spark casts without a word, and wrongly: a year to seconds of 1970, a moment to seconds since then.
+_OTHER_THINGS = {"timestamp": (*_NUMBERS, "boolean"), "date": (*_NUMBERS, "boolean"), "double": _TIMES}
+_TO_NUMBER = "convert it to a number, such as days since, an hour or a share"
+_TO_TIME = (
+    "write timestamp_seconds(x) for seconds since 1970, make_date(x, 1, 1) for a year, "
+    "to_date(CAST(x AS STRING), 'yyyyMMdd') for days such as 20240305"
+)
 #: The column that says when a row happened.
 MOMENT = "moment"
 
@@ -72,7 +80,12 @@ def read_frame(
         )
     own = settings.columns if select is None else source.columns
     others = [name for name in own if name not in declared] if frame.others != "none" else []
-    columns = [_typed(given[name], column) for name, column in declared.items() if name in given]
+    there = [column for column in frame.columns if column.name in given]
+    with _clear_faults(where):
+        types = source.select(*(F.expr(given[column.name]).alias(column.name) for column in there)).dtypes
+    for column, (_, data_type) in zip(there, types, strict=True):
+        _refuse_other_things(column, data_type, where)
+    columns = [_typed(given[column.name], column) for column in there]
     columns += [_other(source, name, given[name], frame, where) for name in others]
     with _clear_faults(where):
         return analysed(source.select(*columns))
@@ -138,6 +151,16 @@ def _source(
         return analysed(rows.where(settings.where))
 
 
+def _refuse_other_things(column: FrameColumn, data_type: str, where: str) -> None:
+    """See that a number is not taken for a moment, nor a moment for a number."""
+    if data_type.startswith(_OTHER_THINGS.get(column.type, ())):
+        raise ConfigurationError(
+            f"has type {data_type}; it must be a {'number' if column.type == 'double' else column.type}",
+            where=f"{where}.columns.{column.name}",
+            hint=_TO_NUMBER if column.type == "double" else _TO_TIME,
+        )
+
+
 def _typed(expression: str, column: FrameColumn) -> Column:
     value = F.expr(f"try_cast(({expression}) AS {column.type})")
     return (_finite(value) if column.type == "double" else value).alias(column.name)
@@ -157,7 +180,7 @@ def _other(source: DataFrame, name: str, expression: str, frame: Frame, where: s
     raise ConfigurationError(
         f"has type {data_type}; the frame takes {'numbers and texts' if frame.others == 'any' else 'numbers'}",
         where=f"{where}.columns.{name}",
-        hint="convert it to a number, such as days since, an hour or a share",
+        hint=_TO_NUMBER,
     )
 
 

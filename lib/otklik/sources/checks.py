@@ -29,6 +29,10 @@ _MOST_HASHES = 200_000
 #: What is counted of accepted rows beside the rules of severity warn → what it means and what helps.
 ODDITIES = {
     "far_times": "a date before 1902 or after 2089; name in format.placeholders the days that stand for no date",
+    "fractions_in_identifiers": (
+        "identifiers like 17850.0, as programs write numbers in columns with missing values; they are not equal to "
+        "17850: export them as text, or read them with type = 'integer'"
+    ),
     "future_times": "an event later than its file's arrival; a clock is wrong, or the time zone or unit of format is",
     "lost_letters": (
         "texts with ? or \ufffd in the place of letters; the export has lost them: export it again, in utf-8"
@@ -51,6 +55,9 @@ _BETWEEN_FIELDS = {"csv": "format.delimiter", "fixed": "format.widths"}
 _FIRST_YEAR, _LAST_YEAR = 1902, 2089
 #: How a spreadsheet shows a long number in a narrow column, and saves it.
 _ROUNDED = r"^[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}$"
+
+#: A whole number as programs write it where others in the column are missing.
+_WHOLE_AS_FLOAT = r"^[1-9]\d*\.0$"
 
 #: A text that is not there, as SQL.
 _NO_TEXT = "CAST(NULL AS STRING)"
@@ -518,6 +525,10 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
     # The rarest of the characters first, of which most records have none.
     has_power = F.contains(record, F.lit("+")) & F.rlike(record, F.lit(r"[eE]\+"))
     found["rounded_numbers"] = [has_power & F.rlike(text, F.lit(_ROUNDED)) for text in others]
+    has_zero = F.contains(record, F.lit(".0"))
+    found["fractions_in_identifiers"] = [
+        has_zero & F.rlike(name, F.lit(_WHOLE_AS_FLOAT)) for name in contract.identifiers
+    ]
     found["totals"] = [F.rlike(text, F.lit(contracts.TOTAL)) for text in texts[:1]]
     found["unnamed_values"] = [F.col("_has_unnamed")]
     return {name: F.coalesce(any_of(those), F.lit(False)) for name, those in found.items() if those}

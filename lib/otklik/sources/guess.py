@@ -36,6 +36,8 @@ _NULL_OF_DATABASES = "\\N"
 _TOO_NARROW = re.compile(r"^#{2,}$")
 #: Truth as spreadsheets write it, in English, Russian, Kazakh, German and French.
 _TRUTHS = {"true", "false", "истина", "ложь", "ақиқат", "жалған", "wahr", "falsch", "vrai", "faux"}
+#: Either alone may be anything, as F is of a person.
+_TRUTHS_OF_POSTGRES = {"t", "f"}
 #: Days that programs write where there is no date.
 _PLACEHOLDERS = ("0001-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "2099-12-31", "9999-12-31")
 _ROUNDED = re.compile(r"^[+-]?\d(?:[.,]\d+)?[eE]\+(?:0?[5-9]|[1-9]\d{1,2})$")
@@ -61,7 +63,11 @@ _DIGITS_OF_DOUBLE, _DIGITS_OF_DECIMAL = 15, 38
 _FIRST_DAY, _LAST_DAY = 20_000, 80_000
 #: A month that is no number, though it looks like one.
 _MONTH_AND_YEAR = re.compile(r"^(?:0[1-9]|1[0-2])\.(?:19|20)\d\d$", re.ASCII)
-_COMPACT_DAY = re.compile(r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", re.ASCII)
+#: A day written in one, perhaps with its time, as Google Analytics does; by the number of its digits.
+_COMPACT_TIME = re.compile(
+    r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?$", re.ASCII
+)
+_COMPACT_PATTERNS = {8: "yyyyMMdd", 10: "yyyyMMddHH", 12: "yyyyMMddHHmm", 14: "yyyyMMddHHmmss"}
 _MIDNIGHT = re.compile(r"[ T]0?0:00(?::00(?:[.,]0+)?)?$")
 #: So large a part of a column tells what the rest may be meant as.
 _MOST = 0.8
@@ -142,6 +148,7 @@ _TIMES = (
     " HH:mm:ss.SSSSSSX",
     " HH:mm:ss XXX",
     " HH:mm:ss 'UTC'",
+    " HH:mm:ss.SSSSSS 'UTC'",
     " HH:mm:ss.SSSSSSSSS",
     " HH:mm:ss,SSS",
     " h:mm:ss a O",
@@ -449,9 +456,10 @@ def _type_of(name: str, values: frozenset[str], numbers: _Numbers, dates: _Dates
         return "string", ()
     if numbers.marks and len(numbers.units) < 2:
         plain = numbers.plain
-        times = () if numbers.units else (*_epoch(name, plain), *_days(name, plain))
+        times = () if numbers.units else _days(name, plain) or _epoch(name, plain)
         if times:
-            is_moment = times[0].startswith("epoch") or any("." in text for text in plain if times[0] != "MM.yyyy")
+            has_hours = times[0].startswith("epoch") or "H" in times[0]
+            is_moment = has_hours or any("." in text for text in plain if times[0] != "MM.yyyy")
             return "timestamp" if is_moment else "date", times
         is_whole = map(_WHOLE_AS_FLOAT.match if _IDENTIFIER_NAME.search(name) else _INTEGER.match, plain)
         if all(map(_INTEGER.match, plain)) or all(is_whole):
@@ -465,7 +473,8 @@ def _type_of(name: str, values: frozenset[str], numbers: _Numbers, dates: _Dates
         # Some programs, like 1C, write each day with its midnight.
         is_moment = has_hours and not all(map(_MIDNIGHT.search, values))
         return ("timestamp" if is_moment else "date"), patterns
-    return ("boolean" if {text.lower() for text in values} <= _TRUTHS else "string"), ()
+    words = {text.lower() for text in values}
+    return ("boolean" if words <= _TRUTHS or words == _TRUTHS_OF_POSTGRES else "string"), ()
 
 
 def _fraction_type(plain: Sequence[str]) -> str:
@@ -481,11 +490,15 @@ def _fraction_type(plain: Sequence[str]) -> str:
 
 
 def _days(name: str, values: Sequence[str]) -> tuple[str, ...]:
-    """How numbers are days, if the name says so: written in one (20240105), or as a spreadsheet keeps them (45292)."""
+    """How numbers are days or times, if the name says so.
+
+    They are written in one (20240105, 2024010523), or as a spreadsheet keeps them (45292).
+    """
     if not MOMENT_NAME.search(name):
         return ()
-    if all(map(_COMPACT_DAY.match, values)):
-        return ("yyyyMMdd",)
+    if all(map(_COMPACT_TIME.match, values)):
+        lengths = {len(text) for text in values}
+        return (_COMPACT_PATTERNS[lengths.pop()],) if len(lengths) == 1 else ()
     if all(map(_MONTH_AND_YEAR.match, values)):
         return ("MM.yyyy",)
     if not _DAY_NAME.search(name):

@@ -16,8 +16,11 @@ from otklik.steps.context import Job
 from otklik.steps.masking import clear_conditions, masked_rows
 from otklik.steps.printing import FORMULA_STARTS
 from otklik.steps.table_options import (
+    CHANGED_BY_EXCEL,
     LIST_KEY,
     REASONS,
+    CsvForm,
+    csv_form,
     feature_meanings,
     features_of,
     form_of,
@@ -53,7 +56,8 @@ def export_table(job: Job) -> int:
     if is_for_people:
         titles = titles_of(table, columns, _comments(job.lake, table), job.options.language)
     with job.progress.step(f"export {table}") as step, clear_conditions():
-        with _written(rows, titles, form, job.temporary_folder).open("rb") as part:
+        written = csv_form(reader, job.options.language) if form == "csv" else None
+        with _written(rows, titles, written, job.temporary_folder).open("rb") as part:
             put_in_place(part, Path(target), reader)
         step.rows(rows.count())
         step.say(target)
@@ -86,32 +90,41 @@ def _comments(lake: Lake, table: str) -> dict[str, str]:
     return {field.name: field.metadata.get("comment", "") for field in lake.read(table).schema}
 
 
-def neutralised(rows: DataFrame) -> DataFrame:
-    """Prefix strings that a spreadsheet would run as formulas with an apostrophe; nested values become JSON."""
-    return rows.select(*(_cell(name, kind) for name, kind in rows.dtypes))
+def neutralised(rows: DataFrame, form: CsvForm) -> DataFrame:
+    """Prefix strings that a spreadsheet would run as formulas with an apostrophe; nested values become JSON.
+
+    Strings that Excel would change, and decimal points, are written as `form` says.
+    """
+    return rows.select(*(_cell(name, kind, form) for name, kind in rows.dtypes))
 
 
-def _cell(name: str, kind: str) -> Column:
+def _cell(name: str, kind: str, form: CsvForm) -> Column:
     column = F.col(f"`{name}`")
+    if kind.startswith(("double", "float", "decimal")) and form.decimal != ".":
+        return F.replace(column.cast("string"), F.lit("."), F.lit(form.decimal)).alias(name)
     if kind.startswith(("array", "map", "struct")):
         column = F.to_json(column)
     elif kind != "string":
         return column
     is_formula = F.substring(column, 1, 1).isin(*FORMULA_STARTS)
-    return F.when(is_formula, F.concat(F.lit("'"), column)).otherwise(column).alias(name)
+    cell = F.when(is_formula, F.concat(F.lit("'"), column))
+    if form.keeps_texts:
+        cell = cell.when(F.rlike(column, F.lit(CHANGED_BY_EXCEL)), F.format_string('="%s"', column))
+    return cell.otherwise(column).alias(name)
 
 
-def _written(rows: DataFrame, titles: Sequence[str], form: str, temporary_folder: Path) -> Path:
-    """Write one part into a subfolder of the temporary folder; csv with a header."""
+def _written(rows: DataFrame, titles: Sequence[str], form: CsvForm | None, temporary_folder: Path) -> Path:
+    """Write one part into a subfolder of the temporary folder: a csv with a header, or Parquet if `form` is None."""
     folder = temporary_folder / "export"
     # Not as_uri: Spark treats escapes in it (of a blank, a Cyrillic letter) as part of the name.
     written_to = f"file://{folder}"
     one = rows.coalesce(1)
-    if form == "csv":
+    if form is not None:
         # By default the writer trims strings: " =1+1" would become a formula again.
-        neutralised(one).toDF(*titles).write.csv(
+        neutralised(one, form).toDF(*titles).write.csv(
             written_to,
             header=True,
+            sep=form.delimiter,
             escape='"',
             ignoreLeadingWhiteSpace=False,
             ignoreTrailingWhiteSpace=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,8 @@ MASK = "***"
 #: Without it Excel reads UTF-8 in the code page of the machine.
 _EXCELS_MARK = b"\xef\xbb\xbf"
 _LIST = "_actions"
+#: Texts that Excel would turn into other numbers: it drops leading zeros, rounds long numbers and reads a power of ten.
+CHANGED_BY_EXCEL = "^(?:0[0-9]+|[0-9]{12,}|[0-9]+[eE][0-9]+)$"
 #: Columns that identify a row of a list and of its scores.
 LIST_KEY = ("key", "as_of")
 #: The column of an exported list with the reasons.
@@ -35,6 +38,33 @@ _TITLES = {
     "run_id": "origin.run",
     REASONS: "list.reasons",
 }
+
+
+@dataclass(frozen=True)
+class CsvForm:
+    """How a .csv file is written.
+
+    Attributes:
+        delimiter: stands between fields.
+        decimal: stands before the fraction of numbers.
+        keeps_texts: whether texts that Excel would turn into other numbers are written as formulas of texts.
+    """
+
+    delimiter: str = ","
+    decimal: str = "."
+    keeps_texts: bool = False
+
+
+def csv_form(reader: str | None, language: Language) -> CsvForm:
+    """How a .csv file is written for a reader; Excel in Russian expects semicolons, and takes 5.03 for a date.
+
+    Args:
+        reader: who is to open it: excel, or None.
+        language: of the reader.
+    """
+    if reader != "excel":
+        return CsvForm()
+    return CsvForm(";", ",", keeps_texts=True) if language == "ru" else CsvForm(keeps_texts=True)
 
 
 def check_limit(limit: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,11 +36,14 @@ from otklik.steps.before_spark import name_of_models
 from otklik.steps.conditions import Condition, plain_condition
 from otklik.steps.printing import FORMULA_STARTS, list_of_models, moment_of, plain, printed
 from otklik.steps.table_options import (
+    CHANGED_BY_EXCEL,
     LIST_KEY,
     MASK,
     REASONS,
+    CsvForm,
     check_limit,
     check_table_name,
+    csv_form,
     feature_meanings,
     features_of,
     form_of,
@@ -139,7 +143,7 @@ def export(lake: LocalLake, options: Mapping[str, Any], progress: Progress) -> N
         rows = rows.select(columns)
         written = io.BytesIO()
         if form == "csv":
-            written.write(_as_csv(rows.rename_columns(titles)).encode())
+            written.write(_as_csv(rows.rename_columns(titles), csv_form(reader, language)).encode())
         else:
             # Spark's format of timestamps.
             pq.write_table(rows, written, use_deprecated_int96_timestamps=True)
@@ -310,33 +314,42 @@ def _within(kind: pa.DataType) -> list[pa.DataType]:
     return [inner for field in fields for inner in [field, *_within(field)]]
 
 
-def _as_csv(rows: pa.Table) -> str:
-    """A CSV field as Spark writes it: quoted if necessary, nested values as JSON, no formulas."""
-    columns = [_cells(column) for column in rows.columns]
-    lines = [",".join(map(_quoted, rows.column_names)), *(",".join(cells) for cells in zip(*columns, strict=True))]
+def _as_csv(rows: pa.Table, form: CsvForm) -> str:
+    """A CSV file as Spark writes it: fields quoted if necessary, nested values as JSON, no formulas."""
+    names = [_quoted(name, form.delimiter) for name in rows.column_names]
+    columns = [_cells(column, form) for column in rows.columns]
+    lines = [form.delimiter.join(cells) for cells in (names, *zip(*columns, strict=True))]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _cells(column: pa.ChunkedArray) -> list[str]:
+def _cells(column: pa.ChunkedArray, form: CsvForm) -> list[str]:
     kind = column.type
+    is_text = pa.types.is_string(kind) or pa.types.is_nested(kind)
+    has_fraction = pa.types.is_float64(kind) or pa.types.is_decimal(kind)
     for fits, written in _WRITTEN:
         if fits(kind):
             values = column.cast(pa.int64()).to_pylist() if pa.types.is_timestamp(kind) else _values(column)
-            return ["" if value is None else written(value) for value in values]
+            texts = ["" if value is None else written(value) for value in values]
+            if is_text:
+                cells = [_quoted(_neutral(text, form), form.delimiter) for text in texts]
+                return ["" if value is None else cell for value, cell in zip(values, cells, strict=True)]
+            return [text.replace(".", form.decimal) for text in texts] if has_fraction else texts
     # Types that the two format differently, such as bytes.
     raise LeftToSparkError
 
 
-def _quoted(text: str) -> str:
+def _quoted(text: str, delimiter: str) -> str:
     if not text:
         return '""'
-    if any(sign in text for sign in ',"\n\r'):
+    if any(sign in text for sign in f'{delimiter}"\n\r'):
         return '"' + text.replace('"', '""') + '"'
     return text
 
 
-def _neutral(text: str) -> str:
-    return _quoted(f"'{text}" if text[:1] and text[0] in FORMULA_STARTS else text)
+def _neutral(text: str, form: CsvForm) -> str:
+    if text[:1] and text[0] in FORMULA_STARTS:
+        return f"'{text}"
+    return f'="{text}"' if form.keeps_texts and re.match(CHANGED_BY_EXCEL, text) else text
 
 
 def _java(number: float) -> str:
@@ -383,7 +396,7 @@ def _is_plainly_nested(kind: pa.DataType) -> bool:
 
 #: Types → format of their values.
 _WRITTEN: Sequence[tuple[Callable[[pa.DataType], bool], Callable[[Any], str]]] = (
-    (pa.types.is_string, _neutral),
+    (pa.types.is_string, str),
     (pa.types.is_boolean, lambda value: str(value).lower()),
     (pa.types.is_integer, str),
     (pa.types.is_float64, _java),
@@ -392,7 +405,7 @@ _WRITTEN: Sequence[tuple[Callable[[pa.DataType], bool], Callable[[Any], str]]] =
     (lambda kind: pa.types.is_timestamp(kind) and kind.tz is not None, _moment),
     (
         lambda kind: _is_plainly_nested(kind) and pa.types.is_map(kind),
-        lambda value: _neutral(_json(value, keeps_nulls=True)),
+        lambda value: _json(value, keeps_nulls=True),
     ),
-    (_is_plainly_nested, lambda value: _neutral(_json(value))),
+    (_is_plainly_nested, _json),
 )

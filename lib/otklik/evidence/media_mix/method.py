@@ -47,6 +47,8 @@ def run(frames: Mapping[str, DataFrame], task: MediaMixTask, context: StageConte
     held_out = _held_out(errors["error"].to_numpy(), errors["error_without_media"].to_numpy(), task)
     budget_rows, planned, findings = _budget(data, found, drawn, task)
     findings += _disagreements(data, found, drawn, task)
+    if data.negative:
+        findings.append(Finding("negative_spend", parameters={"sums": data.negative}, value=data.negative))
     tables = tables_of(
         context,
         TABLES,

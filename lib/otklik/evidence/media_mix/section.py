@@ -67,6 +67,10 @@ TEXTS = texts(
         "Эксперимент показал {measured} на единицу затрат на {subject}; по неделям, даже с его учётом, {low} … {high}. "
         "Верьте эксперименту.",
     ),
+    finding__negative_spend=(
+        "Weekly spend on a channel is negative in {sums} cases, such as refunds; it counts as 0.",
+        "Затраты на канал за неделю отрицательны (например, возвраты), случаев: {sums}; они приняты за 0.",
+    ),
     measure__error_taken_away=(
         "reduction in squared error on later weeks",
         "снижение квадратичной ошибки на следующих неделях",

@@ -26,12 +26,16 @@ _MONDAY = date(2000, 1, 3)
 
 @dataclass(frozen=True)
 class Data:
-    """The weeks in order; national ones if there are no regions."""
+    """The weeks in order; national ones if there are no regions.
+
+    `negative`: number of sums of spend per channel, week and region that are below 0 and count as 0.
+    """
 
     days: Sequence[date]
     channels: Sequence[str]
     weeks: Weeks
     regions: Sequence[str] = ()
+    negative: int = 0
 
     @property
     def cells(self) -> Floats:
@@ -81,7 +85,7 @@ def read_data(frames: Mapping[str, DataFrame], task: MediaMixTask) -> Data:
             where="frame weeks",
             hint=f"give one row per week{' and region' * has_regions}, all on the same day of the week",
         )
-    spend, channels = _spends(frames["spends"], days, regions if has_regions else [])
+    spend, channels, negative = _spends(frames["spends"], days, regions if has_regions else [])
     shape = (len(regions), len(days)) if has_regions else (len(days),)
     declared = {column.name for column in WEEKS.columns}
     controls = rows[[name for name in rows.columns if name not in {*declared, "day"}]]
@@ -90,7 +94,8 @@ def read_data(frames: Mapping[str, DataFrame], task: MediaMixTask) -> Data:
     calendar = model.calendar(len(days), first, task.season_harmonics)
     revenue = rows["revenue"].to_numpy(dtype=np.float64).reshape(shape)
     if not has_regions:
-        return Data(days, channels, Weeks(revenue, spend[0], np.column_stack([calendar, model.scaled(filled)])))
+        base = np.column_stack([calendar, model.scaled(filled)])
+        return Data(days, channels, Weeks(revenue, spend[0], base), negative=negative)
     size = _sizes(rows, regions)
     own = calendar if task.trend_and_season == "by_region" else calendar[:, :1]
     common = calendar[:, 1:] if task.trend_and_season == "shared" else calendar[:, :0]
@@ -99,11 +104,15 @@ def read_data(frames: Mapping[str, DataFrame], task: MediaMixTask) -> Data:
     # Spend without a region is divided between regions by size.
     spend = spend[:-1] / size[:, np.newaxis, np.newaxis] + spend[-1] / size.sum()
     is_apart = task.trend_and_season == "each_week"
-    return Data(days, channels, Weeks(revenue / size[:, np.newaxis], spend, base, own, size, is_apart), regions)
+    found = Weeks(revenue / size[:, np.newaxis], spend, base, own, size, is_apart)
+    return Data(days, channels, found, regions, negative)
 
 
-def _spends(spends: DataFrame, days: Sequence[date], regions: Sequence[str]) -> tuple[Floats, list[str]]:
-    """Spend by region, with spend without a region last, (regions + 1, weeks, channels); the channels."""
+def _spends(spends: DataFrame, days: Sequence[date], regions: Sequence[str]) -> tuple[Floats, list[str], int]:
+    """Spend by region, with spend without a region last, (regions + 1, weeks, channels); the channels.
+
+    The third value is the number of these sums that are below 0, such as refunds, and count as 0.
+    """
     place = F.floor(F.datediff(F.to_date("moment"), F.lit(days[0])) / 7).alias("week")
     region = F.col("region") if regions and "region" in spends.columns else F.lit(None).cast("string")
     sums = (
@@ -135,8 +144,9 @@ def _spends(spends: DataFrame, days: Sequence[date], regions: Sequence[str]) -> 
         rows["week"].astype(int).to_numpy(),
         rows["channel"].map(columns).astype(int).to_numpy(),
     )
-    found[at] = np.maximum(rows["spend"].to_numpy(dtype=np.float64), 0.0)
-    return found, channels
+    spend = rows["spend"].to_numpy(dtype=np.float64)
+    found[at] = np.maximum(spend, 0.0)
+    return found, channels, int((spend < 0).sum())
 
 
 def _sizes(rows: pd.DataFrame, regions: Sequence[str]) -> Floats:

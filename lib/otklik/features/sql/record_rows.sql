@@ -17,7 +17,8 @@
 SELECT
     CAST(`{{ key | name }}` AS STRING) AS key,
 {% if moment_column is defined %}
-    CAST(`{{ moment_column | name }}` AS TIMESTAMP) AS moment,
+    -- As a text: a number, such as 20240305, would be taken for seconds since 1970.
+    CAST(CAST(`{{ moment_column | name }}` AS STRING) AS TIMESTAMP) AS moment,
 {% else %}
     CAST({{ moment | literal }} AS TIMESTAMP) AS moment,
 {% endif %}

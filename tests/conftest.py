@@ -24,20 +24,20 @@ PROJECT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 
-#: The long tests in parts that run alone, and where each part's tests are; a part takes ten minutes at most.
+#: The long tests in parts that run alone, and where each part's tests are: a file's name comes before its folder's. A
+#: part takes ten minutes at most.
 PARTS = {
     "evidence": ("evidence",),
+    "media": ("evidence/test_media_mix.py", "evidence/test_media_mix_regions.py"),
     "kinds": ("insights", "decisions", "steps/test_lists.py", "steps/test_stages.py"),
     "faults": ("faults",),
-    "figures": ("jobs/test_public_figures.py", "house/test_readme.py"),
-    "models": (
-        "jobs/test_one_pass.py", "jobs/test_past_run.py", "jobs/test_rising_rate.py", "models",
-        "steps/test_challengers.py", "steps/test_resolve_classify.py", "steps/test_train.py",
-    ),
-    "world": (
-        "jobs/test_large_world.py", "jobs/test_whole_world.py", "jobs/test_world_campaigns.py",
-        "jobs/test_world_tasks.py", "steps/test_demo.py", "world",
-    ),
+    "figures": ("jobs/test_bank_figures.py", "jobs/test_public_figures.py", "house/test_readme.py"),
+    "challengers": ("jobs/test_challenger_figures.py",),
+    "models": ("models", "steps/test_challengers.py", "steps/test_resolve_classify.py", "steps/test_train.py"),
+    "runs": ("jobs/test_one_pass.py", "jobs/test_past_run.py", "jobs/test_rising_rate.py"),
+    "world": ("steps/test_demo.py", "world"),
+    "large_world": ("jobs/test_large_world.py", "jobs/test_whole_world.py"),
+    "world_tasks": ("jobs/test_world_campaigns.py", "jobs/test_world_tasks.py"),
     "modes": (
         "jobs/test_any_layout.py", "jobs/test_cluster.py", "jobs/test_other_sessions.py", "steps/test_package.py",
         "house/test_databricks.py",
@@ -55,6 +55,7 @@ PARTS = {
         "steps/test_masking.py", "steps/test_report_step.py",
     ),
     "forecasts": ("forecasts",),
+    "recommend": ("forecasts/test_recommend.py",),
     "benchmark": ("benchmarks",),
 }  # fmt: skip
 
@@ -78,13 +79,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _part_of(file: Path) -> str:
-    """The part to which the long tests of a file belong."""
-    of_file = [
-        part for part, places in PARTS.items() if any(file.is_relative_to(PROJECT / "tests" / each) for each in places)
+    """The part to which the long tests of a file belong: the one that names it, or the folder it is in."""
+    found = [
+        (len(place), part)
+        for part, places in PARTS.items()
+        for place in places
+        if file.is_relative_to(PROJECT / "tests" / place)
     ]
-    if len(of_file) != 1:
-        raise pytest.UsageError(f"{file}: its long tests belong to {len(of_file)} of the PARTS in tests/conftest.py")
-    return of_file[0]
+    if not found:
+        raise pytest.UsageError(f"{file}: its long tests belong to none of the PARTS in tests/conftest.py")
+    return max(found)[1]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

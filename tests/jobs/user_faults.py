@@ -327,7 +327,7 @@ FILES = (
         "no line is valid JSON",
         "no.json",
         GOOD,
-        "no line is a JSON object → correct format.kind in the contract",
+        "no line is a JSON object → write one object per line, or correct format.kind",
         _JSON,
     ),
     delivered(

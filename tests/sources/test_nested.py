@@ -229,7 +229,7 @@ def test_an_element_that_is_nil_is_empty_also_in_utf_16(spark, tmp_path, judge) 
 def test_xml_without_the_tag_of_a_row_holds_none(spark, tmp_path, make_contract) -> None:
     (tmp_path / "a.xml").write_text("<shop><offer><id>1</id></offer></shop>")
 
-    with pytest.raises(InputError, match="contains no element item"):
+    with pytest.raises(InputError, match="contains no readable element item"):
         read_records(spark, f"file://{tmp_path}/a.xml", make_contract(format_={"kind": "xml", "rows": "item"}))
 
 

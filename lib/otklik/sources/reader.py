@@ -282,7 +282,9 @@ def _read_document(spark: SparkSession, path: str, contract: Contract, where: st
         is_whole = files.select(F.json_array_length(F.concat(F.lit("["), text, F.lit("]"))).alias("length")).head()
         if is_whole is None or is_whole.length is None:
             raise InputError(
-                "is not valid JSON: truncated or corrupt", where=where, hint="fetch the file again"
+                "is not valid JSON: truncated or corrupt, or several documents",
+                where=where,
+                hint="fetch the file again; write several objects one per line, for format.kind = 'json_lines'",
             ) from None
         raise _without_rows(contract.format.rows, where) from None
     if is_empty:
@@ -351,7 +353,9 @@ def header_of_keys(names: Sequence[str], contract: Contract, where: str) -> Head
         InputError: if there are none, or they are not the contract's.
     """
     if not names:
-        raise InputError("no line is a JSON object", where=where, hint="correct format.kind in the contract")
+        raise InputError(
+            "no line is a JSON object", where=where, hint="write one object per line, or correct format.kind"
+        )
     nested = nested_names(names, contract)
     names = [*(name for name in names if name not in nested.values()), *nested]
     return match_header(names, contract, where, is_record_wise=True)
@@ -375,7 +379,11 @@ def _read_xml(spark: SparkSession, path: str, contract: Contract, where: str) ->
     reader = spark.read.format("xml").options(**options)
     found = [field for field in reader.load(literal_path(path)).schema if field.name != _BROKEN]
     if not found:
-        raise InputError(f"contains no element {format_.rows}", where=where, hint="set format.rows to the tag of a row")
+        raise InputError(
+            f"contains no readable element {format_.rows}",
+            where=where,
+            hint="set format.rows to the tag of a row; replace entities that a DOCTYPE defines by their texts",
+        )
     schema = StructType([*found, StructField(_BROKEN, StringType())])
     names = [field.name for field in found]
     element = F.to_json(F.struct(*(F.col(f"`{name}`") for name in names)))

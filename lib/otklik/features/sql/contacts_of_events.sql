@@ -14,7 +14,7 @@
 WITH events AS (
     SELECT
         CAST(`{{ customer | name }}` AS STRING) AS customer,
-        CAST(`{{ moment | name }}` AS TIMESTAMP) AS moment,
+        CAST(CAST(`{{ moment | name }}` AS STRING) AS TIMESTAMP) AS moment,
         lower(trim(CAST(`{{ event | name }}` AS STRING))) AS event
     FROM {{ '{' ~ (input | name) ~ '}' }}
 ),

@@ -8,7 +8,7 @@
     region     its column with the region, where there is one
 #}
 SELECT
-    CAST(`{{ moment | name }}` AS TIMESTAMP) AS moment,
+    CAST(CAST(`{{ moment | name }}` AS STRING) AS TIMESTAMP) AS moment,
     {%- if region is defined %}
     CAST(`{{ region | name }}` AS STRING) AS region,
     {%- endif %}

@@ -192,6 +192,26 @@ def test_for_excel_no_text_becomes_another_number_and_no_number_a_date(
     assert by_rust.read_bytes() == by_spark.read_bytes()
 
 
+def test_a_row_of_one_missing_value_stays_a_row(spark: SparkSession, tmp_path: Path) -> None:
+    table = Table(
+        "gold.wanted", "wanted", (Column("note", "STRING"), Column("sum", "BIGINT"), Column("at", "TIMESTAMP"))
+    )
+    lake = Lake(spark, str(tmp_path / "lake"))
+    rows = spark.sql("""SELECT * FROM VALUES ('a', 1L, TIMESTAMP'2024-03-05 01:02:03'), (NULL, NULL, NULL)
+        AS rows(note, sum, at)""")
+    lake.replace(table, rows.coalesce(1), "wanted")
+    by_spark, by_rust = tmp_path / "spark.csv", tmp_path / "rust.csv"
+
+    for column, value in {"note": "a", "sum": "1", "at": "2024-03-05T01:02:03.000000Z"}.items():
+        (tmp_path / column).mkdir()
+        export_table(job_on(lake, tmp_path / column, **asked(table.name, to=str(by_spark), columns=column)))
+        asked_for = asked(table.name, to=str(by_rust), columns=column)
+        export(local(lake), asked_for, Progress(io.StringIO(), lambda: 0.0, is_live=False))
+
+        assert sorted(by_spark.read_text(encoding="utf-8").splitlines()[1:]) == sorted([value, '""'])
+        assert by_rust.read_bytes() == by_spark.read_bytes()
+
+
 def test_other_tables_are_called_by_what_their_columns_mean(full_lake: Lake, tmp_path: Path, make_job) -> None:
     by_spark, by_rust = tmp_path / "spark.csv", tmp_path / "rust.csv"
     options = {"columns": "model,sequence", "titles": True}

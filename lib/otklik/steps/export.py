@@ -113,6 +113,16 @@ def _cell(name: str, kind: str, form: CsvForm) -> Column:
     return cell.otherwise(column).alias(name)
 
 
+def _without_null_rows(rows: DataFrame) -> DataFrame:
+    """Replace null in a single column with an empty string: the writer omits rows without any value."""
+    if len(rows.columns) > 1:
+        return rows
+    [(name, kind)] = rows.dtypes
+    column = F.col(f"`{name}`")
+    text = column if kind == "string" else F.to_csv(F.struct(column), {"timestampFormat": TIME_PATTERN})
+    return rows.select(F.coalesce(text, F.lit("")).alias(name))
+
+
 def _written(rows: DataFrame, titles: Sequence[str], form: CsvForm | None, temporary_folder: Path) -> Path:
     """Write one part into a subfolder of the temporary folder: a csv with a header, or Parquet if `form` is None."""
     folder = temporary_folder / "export"
@@ -121,7 +131,7 @@ def _written(rows: DataFrame, titles: Sequence[str], form: CsvForm | None, tempo
     one = rows.coalesce(1)
     if form is not None:
         # By default the writer trims strings: " =1+1" would become a formula again.
-        neutralised(one, form).toDF(*titles).write.csv(
+        _without_null_rows(neutralised(one, form)).toDF(*titles).write.csv(
             written_to,
             header=True,
             sep=form.delimiter,

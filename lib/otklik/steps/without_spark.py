@@ -319,7 +319,8 @@ def _as_csv(rows: pa.Table, form: CsvForm) -> str:
     names = [_quoted(name, form.delimiter) for name in rows.column_names]
     columns = [_cells(column, form) for column in rows.columns]
     lines = [form.delimiter.join(cells) for cells in (names, *zip(*columns, strict=True))]
-    return "".join(f"{line}\n" for line in lines)
+    # An empty line would be read as no row.
+    return "".join(f"{line or _quoted('', form.delimiter)}\n" for line in lines)
 
 
 def _cells(column: pa.ChunkedArray, form: CsvForm) -> list[str]:

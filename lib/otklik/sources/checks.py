@@ -17,6 +17,7 @@ from otklik.sources import contract as contracts
 from otklik.sources.characters import has_lost_letters, is_misread, is_misread_json
 from otklik.sources.conditions import all_of, any_of
 from otklik.sources.contract import Contract, Format
+from otklik.sources.numbers import WHOLE_AS_FLOAT
 from otklik.sources.reader import as_delimited, field_count, quote_count, quoted_text, well_formed
 from otklik.sources.values import has_two_digit_years, is_code, names_zone, value_of
 
@@ -55,9 +56,6 @@ _BETWEEN_FIELDS = {"csv": "format.delimiter", "fixed": "format.widths"}
 _FIRST_YEAR, _LAST_YEAR = 1902, 2089
 #: How a spreadsheet shows a long number in a narrow column, and saves it.
 _ROUNDED = r"^[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}$"
-
-#: A whole number as programs write it where others in the column are missing.
-_WHOLE_AS_FLOAT = r"^[1-9]\d*\.0$"
 
 #: A text that is not there, as SQL.
 _NO_TEXT = "CAST(NULL AS STRING)"
@@ -527,7 +525,7 @@ def _oddities(contract: Contract, arrived_at: datetime | Column | None) -> dict[
     found["rounded_numbers"] = [has_power & F.rlike(text, F.lit(_ROUNDED)) for text in others]
     has_zero = F.contains(record, F.lit(".0"))
     found["fractions_in_identifiers"] = [
-        has_zero & F.rlike(name, F.lit(_WHOLE_AS_FLOAT)) for name in contract.identifiers
+        has_zero & F.rlike(name, F.lit(WHOLE_AS_FLOAT)) for name in contract.identifiers
     ]
     found["totals"] = [F.rlike(text, F.lit(contracts.TOTAL)) for text in texts[:1]]
     found["unnamed_values"] = [F.col("_has_unnamed")]

@@ -61,9 +61,8 @@ def with_fields(records: Records, contract: Contract) -> DataFrame:
         texts = F.col("_texts")
     # One array instead of an expression per column: generated code for many columns grows past what the JVM compiles,
     # and then reading takes five times as long. Most rows need no cleaning, which is evaluated field by field.
-    clean = F.when(~_needs_cleaning(contract), texts).otherwise(_cleaned_texts(texts, contract))
-    if format_.is_delimited:
-        clean = F.when(F.col("_is_plain"), F.array(*_without_null_tokens(fields, contract))).otherwise(clean)
+    bare = F.array(*_without_null_tokens(fields, contract)) if format_.is_delimited else texts
+    clean = F.when(~_needs_cleaning(contract), bare).otherwise(_cleaned_texts(texts, contract))
     texts_of_row = cut.select(
         "_record",
         "_record_no",
@@ -103,12 +102,10 @@ def _cleaned_texts(texts: Column, contract: Contract) -> Column:
         # In JSON characters may have been escaped until now.
         return tidied(text) if format_.is_nested else text
 
-    own = [column.null_tokens for column in contract.columns.values()]
-    if all(tokens is None for tokens in own):
+    if not _has_own_tokens(contract):
         clean = F.transform(texts, lambda text: cleaned(in_order(text), format_))
     else:
-        tokens = [format_.null_tokens if mine is None else mine for mine in own]
-        of_column = F.array(*(F.lit(mine) for mine in tokens)).cast("array<array<string>>")
+        of_column = F.array(*(F.lit(mine) for mine in _null_tokens(contract))).cast("array<array<string>>")
         clean = F.transform(texts, lambda text, place: cleaned(in_order(text), format_, F.get(of_column, place)))
     is_time = [_is_time(column.type) for column in contract.columns.values()]
     if any(is_time):
@@ -209,13 +206,13 @@ def _places(header: Header, our: str) -> list[int]:
 def _needs_cleaning(contract: Contract) -> Column:
     """Whether fields of the record may have blanks, null tokens, or numbers with odd signs."""
     format_ = contract.format
-    has_own_tokens = any(column.null_tokens is not None for column in contract.columns.values())
-    if format_.null_tokens != [""] or has_own_tokens or format_.utf8_as_latin1:
-        return F.lit(True)
-    needs_it = _may_have_blanks(format_) if format_.is_delimited else _are_not_bare()
-    if any(_is_number(column.type) for column in contract.columns.values()):
-        return needs_it | _may_have_odd_signs(F.col("_line"), format_)
-    return needs_it
+    if format_.null_tokens != [""] or _has_own_tokens(contract) or format_.utf8_as_latin1:
+        needs_it = F.lit(True)
+    else:
+        needs_it = _may_have_blanks(format_) if format_.is_delimited else _are_not_bare()
+        if any(_is_number(column.type) for column in contract.columns.values()):
+            needs_it = needs_it | _may_have_odd_signs(F.col("_line"), format_)
+    return ~F.col("_is_plain") & needs_it if format_.is_delimited else needs_it
 
 
 def _may_have_blanks(format_: Format) -> Column:
@@ -430,11 +427,17 @@ def _field(place: int, format_: Format) -> Column:
 
 def _without_null_tokens(fields: Sequence[Column], contract: Contract) -> list[Column]:
     """The field of each column where it needs no cleaning; null where it is a null token of its column."""
-    tokens = [
-        contract.format.null_tokens if column.null_tokens is None else column.null_tokens
-        for column in contract.columns.values()
-    ]
     return [
-        F.when(~field.isin(of_column), field) if {*of_column} - {""} else field
-        for field, of_column in zip(fields, tokens, strict=True)
+        F.when(~field.isin(tokens), field) if {*tokens} - {""} else field
+        for field, tokens in zip(fields, _null_tokens(contract), strict=True)
     ]
+
+
+def _null_tokens(contract: Contract) -> list[list[str]]:
+    """The null tokens of each column."""
+    common = contract.format.null_tokens
+    return [common if column.null_tokens is None else column.null_tokens for column in contract.columns.values()]
+
+
+def _has_own_tokens(contract: Contract) -> bool:
+    return any(column.null_tokens is not None for column in contract.columns.values())

@@ -11,7 +11,16 @@ from decimal import Decimal
 from itertools import pairwise
 
 from otklik.sources.contract import BLANKS, SPREADSHEET_DAYS, TEXT_OF_SPREADSHEET, without_quoted
-from otklik.sources.numbers import BLANK, MARKS, Marks, marks_that_read, unit_of, with_sign_in_front, without_units
+from otklik.sources.numbers import (
+    BLANK,
+    MARKS,
+    WHOLE_AS_FLOAT,
+    Marks,
+    marks_that_read,
+    unit_of,
+    with_sign_in_front,
+    without_units,
+)
 
 #: Texts, in lower case, that often stand for "nothing"; taken as such only where the rest of the column is numbers or
 #: dates.
@@ -49,7 +58,7 @@ _POINT = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$", re.ASCII
 _EPOCH_WITH_FRACTION = re.compile(r"^\d{9,13}\.\d{1,9}$", re.ASCII)
 _DIGIT = re.compile(r"\d", re.ASCII)
 #: A whole number as pandas writes it where others in the column are missing.
-_WHOLE_AS_FLOAT = re.compile(r"^[1-9]\d*\.0$", re.ASCII)
+_WHOLE_AS_FLOAT = re.compile(WHOLE_AS_FLOAT, re.ASCII)
 _IDENTIFIER_NAME = re.compile(r"(?i:(?:^|[ _])(?:id|code|no|number|код|номер|ид|инн|бин|inn))$|[a-z]I[Dd]$")
 #: What holds a point without being a number: versions, numbers of goods, identifiers put together of two.
 _POINTED_NAME = re.compile(

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+#: A whole number as programs write it in a column where others are missing.
+WHOLE_AS_FLOAT = r"^[1-9]\d*\.0$"
 #: A blank in a number is typed as any of these.
 BLANK = "[ \u00a0\u2009\u202f]"
 #: An apostrophe between thousands, as the Swiss write it.

@@ -500,9 +500,8 @@ def warn_of(judged: Judged, did: Mapping[int, Effect], progress: Progress) -> No
             f"{names(doubled)}: {sum(doubled.values()):,} rows identical to another one were loaded once; "
             "if each of them counts, list in key.position_within the columns within which to number them"
         )
-    newest_by = contract.key.newest_by
-    unmoved = {n: counts[n].accepted - effect.inserted - effect.updated for n, effect in did.items()}
-    undated = {n: rows for n, rows in unmoved.items() if rows and newest_by in judged.lacking[n]}
+    lacking, newest_by = judged.lacking, contract.key.newest_by
+    undated = {n: effect.repeated for n, effect in did.items() if effect.repeated and newest_by in lacking[n]}
     if undated:
         progress.warn(
             f"{names(undated)}: {sum(undated.values()):,} rows with existing keys changed nothing: the file lacks "
@@ -510,9 +509,9 @@ def warn_of(judged: Judged, did: Mapping[int, Effect], progress: Progress) -> No
         )
     for missing, fate in (("null", "keep"), ("clear", "lose")):
         columns = {name for name, column in contract.columns.items() if column.missing == missing}
-        those = {n: effect.updated for n, effect in did.items() if effect.updated and columns & {*judged.lacking[n]}}
+        those = {n: effect.updated for n, effect in did.items() if effect.updated and columns & {*lacking[n]}}
         if those:
-            lacked = dict.fromkeys(name for n in those for name in judged.lacking[n] if name in columns)
+            lacked = dict.fromkeys(name for n in those for name in lacking[n] if name in columns)
             progress.warn(
                 f"{names(those)}: {sum(those.values()):,} existing rows {fate} their values in columns that the file "
                 f"lacks: {', '.join(lacked)}"
